@@ -1,0 +1,59 @@
+# Thin wrappers: `make install`, then everything lives in .venv. A machine needs python3 (3.11 or newer) and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export UV_NO_PROGRESS ?= 1
+
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help install test check format demo schema lock clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+# uv comes by pip, at the version that the lock pins (pip checks its hash as uv checks all the others').
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ogpgraph needs Python 3.11 or newer; say which with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && $(PYTHON) -m venv --clear .venv || \
+		{ rm -rf .venv; echo "$(PYTHON) cannot make an environment with pip; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ *--hash/p;}' requirements-dev.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
+
+.venv/installed: $(UV) requirements-dev.lock pyproject.toml src/ogpgraph/__init__.py
+	$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	$(UV) pip install --quiet --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: .venv/installed ## make .venv with all that the locks pin, and ogpgraph itself from src/
+
+test: .venv/installed ## run the tests; ARGS="-k …" chooses
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/installed ## lint, layout, types, floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy src tests
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/installed ## mend layout and what lint can mend
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+demo: .venv/installed ## a server with sample data
+	$(BIN)/ogpgraph demo
+
+schema: .venv/installed ## write schema/ anew from the code
+	$(BIN)/ogpgraph schema --write
+
+lock: $(UV) ## resolve the locks anew (UPGRADE=--upgrade takes newer versions)
+	$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove what was made, but no database
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

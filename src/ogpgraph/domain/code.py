@@ -1,0 +1,21 @@
+"""Codes: a reservation of one code, so that it means one thing however many write at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ogpgraph.domain.noun import Kind, Noun, Path
+
+CODE = Noun(
+    kind="code",
+    meaning="A code, and the subject that it means.",
+    paths=(Path("means", Annotated[str, Meta(min_length=1, max_length=120)], "The id of the subject the code means."),),
+    events=(Kind("CodeAssigned", "A code was reserved for a subject, or came to mean another."),),
+)
+
+
+def code_id(kind: str, code: str) -> str:
+    """Return the id of the stream that reserves a code of a kind of subject; codes are the same in any case."""
+    return f"code-{kind}-{code.upper()}"

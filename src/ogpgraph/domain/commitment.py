@@ -1,0 +1,186 @@
+"""Commitments: what a government promised, its milestones, what the IRM found, and how a statement becomes events."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ogpgraph.domain.action_plan import Cycle, Reference
+from ogpgraph.domain.errors import Conflict, Invalid, NotFound
+from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.noun import Kind, Noun, Path
+from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.text import Made, Wording, Wordings
+from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, Value
+from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, MilestoneStatus, RatingState
+
+Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
+
+COMMITMENT = Noun(
+    kind="commitment",
+    meaning="A commitment of a member's action plan, with its milestones, ratings and narratives.",
+    paths=(
+        Path("code", CommitmentCode, "The commitment's present code."),
+        Path("formerCodes", tuple[CommitmentCode, ...], "Codes it had before, which keep resolving."),
+        Path("member", Reference, "The member that made it."),
+        Path("actionPlan", Reference, "The action plan it belongs to."),
+        Path("cycle", Cycle, "The year its plan was submitted."),
+        Path("number", Number, "Its number in the plan, as published."),
+        Path("status", CommitmentStatus, "Whether it is being worked on."),
+        Path("title/{language}", Wording, "Its title."),
+        Path("description/{language}", Wording, "The government's own text."),
+        Path("commitmentText/{language}", Wording, "The plan's text as the IRM quotes it."),
+        Path("leadInstitutions/{language}", Wordings, "Who leads it; empty where the page says there is nobody."),
+        Path("supportingInstitutions/{language}", Wordings, "Who supports it; empty where the page says there is nobody."),
+        Path("policyAreas", tuple[str, ...], "OGP's policy areas, in the vocabulary's words."),
+        Path("policyAreasUnrecognised/{language}", Wordings, "Policy areas as published that no vocabulary knows."),
+        Path("irmReports/{language}", Wordings, "The IRM reports named for it."),
+        Path("startsOn", PartialDate, "When work on it begins."),
+        Path("endsOn", PartialDate, "When it is due."),
+        Path("milestones/{number}/title/{language}", Wording, "What the milestone delivers."),
+        Path("milestones/{number}/startsOn", PartialDate, "When work on the milestone begins."),
+        Path("milestones/{number}/endsOn", PartialDate, "When the milestone is due."),
+        Path("milestones/{number}/status", MilestoneStatus, "How far the milestone has come."),
+        Path("milestones/{number}/updates/{time}/{language}", Wording, "A progress report on the milestone."),
+        Path("ratings/{indicator}/{stage}", Rating, "What the IRM says on one indicator at one stage."),
+        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same, about one OGP value."),
+        Path("narratives/{stage}/{section}/{language}", Wording, "A section of the IRM's own text."),
+        Path("predecessors", tuple[Reference, ...], "Commitments that it carries forward."),
+        Path("successors", tuple[Reference, ...], "Commitments that carry it forward."),
+    ),
+    events=(
+        Kind("CommitmentRegistered", "A commitment came into the record."),
+        Kind("CommitmentRevised", "Something said of the commitment changed, or became known."),
+        Kind("CommitmentTranslated", "Wordings of the commitment became known in another language."),
+        Kind("CommitmentRecoded", "The commitment has another code; the former one keeps resolving.", ("code", "formerCodes")),
+        Kind("CommitmentLinked", "The commitment was linked to those it carries forward or that carry it on.", ("predecessors", "successors")),
+        Kind("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
+        Kind("CommitmentSeenEarlier", "An older observation told what was said of the commitment then."),
+        Kind("CommitmentCorrected", "Something recorded of the commitment was wrong and was put right."),
+        Kind("MilestoneAdded", "A milestone came into the record.", ("milestones/",)),
+        Kind("MilestoneRevised", "Something said of a milestone changed.", ("milestones/",)),
+        Kind("MilestoneReported", "Progress on a milestone was reported.", ("milestones/",)),
+        Kind("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
+        Kind("RatingRecorded", "A rating, or that it is pending, was recorded.", ("ratings/",)),
+        Kind("RatingWithdrawn", "A rating is no longer given.", ("ratings/",)),
+        Kind("NarrativeRecorded", "The IRM's text on the commitment was recorded or changed.", ("narratives/",)),
+    ),
+)
+
+
+class Change(Struct, frozen=True):
+    """What a decision wants recorded: an event's name, its facts, and the cause where the decision knows it better."""
+
+    name: str
+    facts: Facts
+    cause: Cause | None = None
+
+
+def changes_of(commitment: Subject, facts: Facts) -> list[Change]:
+    """Return the events that tell these facts of a commitment, each in the words of what happened."""
+    if not commitment.revision:
+        first = {path: value for path, value in facts.items() if _topic(path) == "CommitmentRevised"}
+        rest = {path: value for path, value in facts.items() if path not in first}
+        return [Change("CommitmentRegistered", first), *_grouped(commitment, rest)]
+    return _grouped(commitment, facts)
+
+
+def _grouped(commitment: Subject, facts: Facts) -> list[Change]:
+    groups: dict[tuple[str, str], Facts] = defaultdict(dict)
+    known = languages_of(commitment)
+    for path, value in facts.items():
+        translates = known and is_translated(value) and language_of(path) not in known
+        name = "CommitmentTranslated" if translates else _topic(path)
+        groups[name, _stem(name, path)][path] = value
+    return [_named(commitment, name, stem, said) for (name, stem), said in groups.items()]
+
+
+def _named(commitment: Subject, name: str, stem: str, facts: Facts) -> Change:
+    if name == "CommitmentTranslated":
+        return Change(name, facts, Cause.TRANSLATION)
+    if name == "RatingRecorded" and not any(facts.values()):
+        return Change("RatingWithdrawn", facts)
+    if name == "MilestoneAdded" and any(commitment.under(stem + "/")):
+        return Change("MilestoneRevised", facts)
+    return Change(name, facts)
+
+
+def _topic(path: str) -> str:
+    first = path.partition("/")[0]
+    return {"milestones": "MilestoneAdded", "ratings": "RatingRecorded", "narratives": "NarrativeRecorded"}.get(first, "CommitmentRevised")
+
+
+def _stem(name: str, path: str) -> str:
+    depth = {"MilestoneAdded": 2, "RatingRecorded": 4, "NarrativeRecorded": 2}.get(name, 0)
+    return "/".join(path.split("/")[:depth])
+
+
+def is_translated(value: Value | None) -> bool:
+    """Tell whether a value is words that somebody or something translated."""
+    return isinstance(value, (Wording, Wordings)) and value.made in (Made.MACHINE, Made.HUMAN)
+
+
+def language_of(path: str) -> str | None:
+    """Return the language of the wording at a path of a commitment, or None where the path holds no wording."""
+    declared = COMMITMENT.path_of(path)
+    return path.rpartition("/")[2] if declared.pattern.endswith("{language}") else None
+
+
+def languages_of(commitment: Subject) -> frozenset[str]:
+    """Return the languages that the commitment's title or description is known in."""
+    return frozenset(path.partition("/")[2] for path in commitment.present if path.startswith(("title/", "description/")))
+
+
+def is_listed_only(commitment: Subject) -> bool:
+    """Tell whether nothing is known of it but what other pages of its member list."""
+    return all(claim.origin == "SIBLING_LIST" for claim in commitment.present.values())
+
+
+def milestone_numbers(commitment: Subject) -> list[str]:
+    """Return the numbers of its milestones, in the order people count (14.2 before 14.10)."""
+    numbers = {path.split("/")[1] for path, _ in commitment.under("milestones/")}
+    return sorted(numbers, key=counting_order)
+
+
+def counting_order(number: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts published numbers as people count."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
+
+
+def report_milestone(commitment: Subject, number: str, facts: Facts) -> Change:
+    """Return the event of a progress report; raises NotFound when there is no such milestone."""
+    return Change("MilestoneReported", _on(commitment, number, facts))
+
+
+def complete_milestone(commitment: Subject, number: str) -> Change | None:
+    """Return the event of completing a milestone, None when it already is; raises NotFound when there is none."""
+    facts = _on(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
+    (path,) = facts
+    return None if commitment.value(path) == facts[path] else Change("MilestoneCompleted", facts)
+
+
+def _on(commitment: Subject, number: str, facts: Facts) -> Facts:
+    if number not in milestone_numbers(commitment):
+        raise NotFound(f"{commitment.text('code')} has no milestone {number}", "number")
+    return {f"milestones/{number}/{path}": value for path, value in facts.items()}
+
+
+def check_rating(indicator: Indicator, rating: Rating) -> Rating:
+    """Return the rating; raises Invalid unless the indicator's scale has its value, and only a rated one has a value."""
+    if (rating.state is RatingState.RATED) != (rating.value is not None):
+        raise Invalid(f"{indicator}: a rating has a value exactly when it is RATED", "value")
+    if rating.value is not None and rating.value not in VALUES_OF[indicator]:
+        scale = ", ".join(VALUES_OF[indicator])
+        raise Invalid(f"{indicator} cannot be {rating.value}: its scale is {scale}", "value")
+    return rating
+
+
+def correction(commitment: Subject, facts: Facts) -> Change:
+    """Return the event that puts facts right; raises Conflict where the record already says so."""
+    wrong: Iterable[str] = [path for path, value in facts.items() if commitment.value(path) == value]
+    for path in wrong:
+        raise Conflict(f"{path} already is as the correction would have it", path)
+    return Change("CommitmentCorrected", facts)

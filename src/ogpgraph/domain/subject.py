@@ -1,0 +1,151 @@
+"""A subject of the record: what each source claims of it, and the one rule that says which claim is current.
+
+State is never edited: `evolve` returns the state after an event. The same function serves the
+write side (to decide) and the follower (to project), so both always agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+
+from msgspec import Struct, structs
+
+from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.values import Value
+
+ORIGINAL_LANGUAGE = "en"
+_STATED_BY_OTHERS = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
+_ORDER = {origin: place for place, origin in enumerate(Origin)}
+
+
+class Claim(Struct, frozen=True, array_like=True):
+    """What one source says at one path; `value` is None once it no longer says anything.
+
+    The change to this value lies after `after` (None: nobody looked before) and not later than `before`.
+    """
+
+    value: Value | None
+    origin: Origin
+    source: str | None
+    language: str | None
+    after: datetime | None
+    before: datetime
+    revision: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return who speaks: a source says one thing at a path at a time."""
+        return self.origin, self.source or ""
+
+    @property
+    def is_translation(self) -> bool:
+        """Tell whether it was read from a page in another language than the one OGP publishes in."""
+        return self.source is not None and self.language not in (None, ORIGINAL_LANGUAGE)
+
+
+def may_be_current(path: str, claim: Claim) -> bool:
+    """Tell whether a claim may stand as the present value: prose is evidence of a rating, never the rating."""
+    return claim.value is not None and not (claim.origin is Origin.NARRATIVE and path.startswith("ratings/"))
+
+
+def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
+    """Return how strongly a claim stands; the greatest is current.
+
+    1. A thing's own pages, the database and people stand over what other pages list, and that over our tables.
+    2. OGP's own language stands over translations of the same page.
+    3. What was first said later stands over what was said before.
+    4. Ties: by the declared order of origins, then by language.
+    """
+    return (
+        _STATED_BY_OTHERS.get(claim.origin, 2),
+        not claim.is_translation,
+        claim.before,
+        -_ORDER[claim.origin],
+        claim.language or "",
+    )
+
+
+class Subject(Struct, frozen=True, dict=True):
+    """A member, action plan, commitment, source or code as it stands after `revision` events of its stream."""
+
+    id: str
+    revision: int = 0
+    claims: dict[str, tuple[Claim, ...]] = {}
+
+    @property
+    def kind(self) -> str:
+        """Return the noun: the part of the stream's name before the first dash."""
+        return kind_of(self.id)
+
+    @cached_property
+    def present(self) -> dict[str, Claim]:
+        """Return path → the current claim, in the order of the paths."""
+        return {path: claim for path in sorted(self.claims) if (claim := self.current(path)) is not None}
+
+    def current(self, path: str) -> Claim | None:
+        """Return the current claim at a path, or None where nothing is said."""
+        return max((c for c in self.claims.get(path, ()) if may_be_current(path, c)), key=rank, default=None)
+
+    def value(self, path: str) -> Value | None:
+        """Return the current value at a path, or None where nothing is said."""
+        claim = self.current(path)
+        return claim.value if claim else None
+
+    def text(self, path: str) -> str | None:
+        """Return the current plain word at a path, or None."""
+        value = self.value(path)
+        return value if isinstance(value, str) else None
+
+    def under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
+        """Yield the current claims whose path begins with a prefix, in the order of the paths."""
+        return ((path, claim) for path, claim in self.present.items() if path.startswith(prefix))
+
+    def said_by(self, origin: Origin, source: str | None) -> dict[str, Claim]:
+        """Return path → what one source claims, things it no longer says included (value None)."""
+        key = (origin, source or "")
+        return {path: claim for path, claims in self.claims.items() for claim in claims if claim.key == key}
+
+
+def kind_of(stream: str) -> str:
+    """Return the noun a stream is of."""
+    return stream.partition("-")[0]
+
+
+def evolve(subject: Subject, event: Event) -> Subject:
+    """Return the subject after one more event of its stream."""
+    claims = dict(subject.claims)
+    for path in event.facts:
+        claims[path] = _restated(claims.get(path, ()), _claim(event, path))
+    return Subject(subject.id, event.revision, claims)
+
+
+def _claim(event: Event, path: str) -> Claim:
+    envelope = event.envelope
+    between = envelope.changed_between
+    return Claim(
+        value=event.facts[path],
+        origin=envelope.origin,
+        source=envelope.source,
+        language=envelope.language,
+        after=between.after if between else None,
+        before=between.before if between else envelope.time,
+        revision=0 if envelope.late else event.revision,
+    )
+
+
+def _restated(claims: tuple[Claim, ...], new: Claim) -> tuple[Claim, ...]:
+    old = next((claim for claim in claims if claim.key == new.key), None)
+    others = tuple(claim for claim in claims if claim.key != new.key)
+    settled = new if new.revision else narrowed(old, new)
+    return tuple(sorted((*others, settled), key=lambda claim: claim.key)) if settled else claims
+
+
+def narrowed(claim: Claim | None, sight: Claim) -> Claim | None:
+    """Return a claim with the interval that an earlier sight leaves open; it never grows, the value never changes."""
+    if claim is None or sight.before >= claim.before or (claim.after is not None and sight.before <= claim.after):
+        return claim
+    if sight.value == claim.value:
+        return structs.replace(claim, before=sight.before)
+    return structs.replace(claim, after=sight.before)

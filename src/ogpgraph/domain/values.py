@@ -1,0 +1,71 @@
+"""The values a fact can have, besides plain words and numbers: ratings, observations, dates of every granularity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ogpgraph.domain.text import Wording, Wordings
+from ogpgraph.domain.vocabulary import RatingState, RatingValue
+
+PARTIAL_DATE = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
+COMMITMENT_CODE = r"^[A-Z]{2,4}[0-9]{4}$"
+REFERENCE = r"^[0-9a-f]{64}$"
+
+PartialDate = Annotated[
+    str,
+    Meta(
+        pattern=PARTIAL_DATE,
+        description="A day with its own granularity: 2018, 2018-S2 (semester), 2018-Q3, 2019-03, 2019-03-15, "
+        "or 2019/.. (that year and beyond).",
+    ),
+]
+CommitmentCode = Annotated[str, Meta(pattern=COMMITMENT_CODE, description="A commitment's code, such as FR0043.")]
+TextReference = Annotated[
+    str, Meta(pattern=REFERENCE, description="The salted hash of a wording that lies in the text store.")
+]
+
+
+class Rating(Struct, frozen=True, omit_defaults=True, rename="camel", tag="rating", tag_field="type"):
+    """What was said of one indicator at one stage; `stated_as` and `irm_report` are wordings by reference."""
+
+    state: RatingState
+    value: RatingValue | None = None
+    stated_as: TextReference | None = None
+    irm_report: TextReference | None = None
+
+
+class Observation(Struct, frozen=True, rename="camel", tag="observation", tag_field="type"):
+    """One sight of a source: the hash of its bytes, its canonical text by reference, and which reader read it."""
+
+    content_hash: str
+    text: TextReference
+    reader: str
+
+
+Value = bool | int | str | tuple[str, ...] | Wording | Wordings | Rating | Observation
+
+
+def references_of(value: Value | None) -> tuple[str, ...]:
+    """Return the references of the wordings that a value speaks of."""
+    match value:
+        case Wording(text=text) | Observation(text=text):
+            return (text,)
+        case Wordings(texts=texts):
+            return texts
+        case Rating(stated_as=stated_as, irm_report=irm_report):
+            return tuple(filter(None, (stated_as, irm_report)))
+        case _:
+            return ()
+
+
+class Interval(Struct, frozen=True, omit_defaults=True):
+    """When a change happened, as far as is known: after one sight of the source, before (or at) the next.
+
+    `after` is absent when nobody looked before.
+    """
+
+    before: datetime
+    after: datetime | None = None

@@ -1,0 +1,259 @@
+"""The words of the Open Government Partnership and its Independent Reporting Mechanism (IRM), as closed lists."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Indicator(StrEnum):
+    """What the IRM rates of a commitment, in the order in which ratings are listed."""
+
+    VERIFIABLE = "VERIFIABLE"
+    SPECIFICITY = "SPECIFICITY"
+    RELEVANCE = "RELEVANCE"
+    POTENTIAL_IMPACT = "POTENTIAL_IMPACT"
+    AMBITION = "AMBITION"
+    POTENTIAL_FOR_RESULTS = "POTENTIAL_FOR_RESULTS"
+    COMPLETION = "COMPLETION"
+    EARLY_RESULTS = "EARLY_RESULTS"
+    DID_IT_OPEN_GOVERNMENT = "DID_IT_OPEN_GOVERNMENT"
+    STARRED = "STARRED"
+
+
+class Stage(StrEnum):
+    """The point of a plan's life that a rating or narrative is about."""
+
+    DESIGN = "DESIGN"
+    MIDTERM = "MIDTERM"
+    END_OF_TERM = "END_OF_TERM"
+    RESULTS = "RESULTS"
+
+
+class RatingState(StrEnum):
+    """Whether an indicator has a value, and why not where it has none: these are different findings."""
+
+    RATED = "RATED"
+    PENDING = "PENDING"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    NOT_REVIEWED = "NOT_REVIEWED"
+    NO_DATA = "NO_DATA"
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+class RatingValue(StrEnum):
+    """Every value that some indicator can have; `VALUES_OF` says which indicator has which."""
+
+    YES = "YES"
+    NO = "NO"
+    NONE = "NONE"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    MINOR = "MINOR"
+    MODERATE = "MODERATE"
+    TRANSFORMATIVE = "TRANSFORMATIVE"
+    UNCLEAR = "UNCLEAR"
+    MODEST = "MODEST"
+    SUBSTANTIAL = "SUBSTANTIAL"
+    NO_EVIDENCE_AVAILABLE = "NO_EVIDENCE_AVAILABLE"
+    NOT_STARTED = "NOT_STARTED"
+    LIMITED = "LIMITED"
+    COMPLETE = "COMPLETE"
+    WITHDRAWN = "WITHDRAWN"
+    WORSENS = "WORSENS"
+    DID_NOT_CHANGE = "DID_NOT_CHANGE"
+    MARGINAL = "MARGINAL"
+    MAJOR = "MAJOR"
+    OUTSTANDING = "OUTSTANDING"
+    NO_EARLY_RESULTS_YET = "NO_EARLY_RESULTS_YET"
+    NO_NOTABLE_RESULTS = "NO_NOTABLE_RESULTS"
+    SIGNIFICANT = "SIGNIFICANT"
+    INCREASE = "INCREASE"
+    NO_CHANGE = "NO_CHANGE"
+    DECREASE = "DECREASE"
+
+
+class OgpValue(StrEnum):
+    """The values of open government that a commitment may serve."""
+
+    ACCESS_TO_INFORMATION = "ACCESS_TO_INFORMATION"
+    CIVIC_PARTICIPATION = "CIVIC_PARTICIPATION"
+    PUBLIC_ACCOUNTABILITY = "PUBLIC_ACCOUNTABILITY"
+    TECHNOLOGY_AND_INNOVATION = "TECHNOLOGY_AND_INNOVATION"
+
+
+class CommitmentStatus(StrEnum):
+    """Whether a commitment is being worked on."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class MilestoneStatus(StrEnum):
+    """How far a milestone has come, in the words of OGP's progress template."""
+
+    NOT_STARTED = "NOT_STARTED"
+    LIMITED = "LIMITED"
+    SUBSTANTIAL = "SUBSTANTIAL"
+    COMPLETE = "COMPLETE"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class MemberStatus(StrEnum):
+    """A member's standing in the partnership."""
+
+    ACTIVE = "ACTIVE"
+    UNDER_PROCEDURAL_REVIEW = "UNDER_PROCEDURAL_REVIEW"
+    INACTIVE = "INACTIVE"
+    SUSPENDED = "SUSPENDED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class PlanStatus(StrEnum):
+    """Whether an action plan is running or has come to its end."""
+
+    ACTIVE = "ACTIVE"
+    CONCLUDED = "CONCLUDED"
+
+
+_V = RatingValue
+_OPENED = (_V.WORSENS, _V.DID_NOT_CHANGE, _V.MARGINAL, _V.MAJOR, _V.OUTSTANDING, _V.NO_EARLY_RESULTS_YET)
+
+# The union of what each indicator could be over the years; the order is the scale's.
+VALUES_OF: dict[Indicator, tuple[RatingValue, ...]] = {
+    Indicator.VERIFIABLE: (_V.NO, _V.YES),
+    Indicator.SPECIFICITY: (_V.NONE, _V.LOW, _V.MEDIUM, _V.HIGH),
+    Indicator.RELEVANCE: (_V.NO, _V.YES),
+    Indicator.POTENTIAL_IMPACT: (_V.UNCLEAR, _V.NONE, _V.MINOR, _V.MODERATE, _V.TRANSFORMATIVE),
+    Indicator.AMBITION: (_V.LOW, _V.HIGH),
+    Indicator.POTENTIAL_FOR_RESULTS: (_V.UNCLEAR, _V.MODEST, _V.SUBSTANTIAL),
+    Indicator.COMPLETION: (
+        _V.WITHDRAWN,
+        _V.UNCLEAR,
+        _V.NO_EVIDENCE_AVAILABLE,
+        _V.NOT_STARTED,
+        _V.LIMITED,
+        _V.SUBSTANTIAL,
+        _V.COMPLETE,
+    ),
+    # Pages went on calling it "Early Results" when its scale changed from that of "Did It Open Government".
+    Indicator.EARLY_RESULTS: (*_OPENED, _V.NO_NOTABLE_RESULTS, _V.MODERATE, _V.SIGNIFICANT),
+    Indicator.DID_IT_OPEN_GOVERNMENT: _OPENED,
+    Indicator.STARRED: (_V.NO, _V.YES),
+}
+
+# OGP's policy areas over all versions of its taxonomy. A re-spelling is one area; areas of different words stay two
+# ("Anti-Corruption" of 2018 is not "Anti-Corruption and Integrity" of 2024), since OGP drew them differently.
+POLICY_AREAS: tuple[str, ...] = (
+    "Access to Information",
+    "Access to Justice",
+    "Aid",
+    "Anti-Corruption",
+    "Anti-Corruption and Integrity",
+    "Anti-Corruption Institutions",
+    "Anti-Corruption Strategies",
+    "Asset Disclosure",
+    "Audits",
+    "Audits and Controls",
+    "Automated Decision-Making",
+    "Beneficial Ownership",
+    "Capacity Building",
+    "Citizenship & Immigration",
+    "Civic Education",
+    "Civic Space",
+    "Civic Space and Enabling Environment",
+    "Climate Finance",
+    "Climate Mitigation and Adaptation",
+    "Conflicts of Interest",
+    "Data Stewardship and Privacy",
+    "Debt",
+    "Defending Journalists and Activists",
+    "Democratizing Decision-Making",
+    "Digital Governance",
+    "Digital Inclusion",
+    "Digital Participation",
+    "Digital Transformation",
+    "Disinformation/Misinformation",
+    "E-Government",
+    "E-Petitions",
+    "Economic Inclusion",
+    "Education",
+    "Elections",
+    "Elections & Political Finance",
+    "Energy",
+    "Environment and Climate",
+    "Environmental Regulation",
+    "Extractive Industries",
+    "Fiscal Openness",
+    "Fiscal Transparency",
+    "Freedom of Assembly",
+    "Freedom of Association",
+    "Freedom of Expression",
+    "Gender",
+    "Gender-Based Violence",
+    "Health",
+    "Health & Nutrition",
+    "Human Rights",
+    "Inclusion",
+    "Infrastructure & Transport",
+    "International Environmental Agreements",
+    "Judiciary",
+    "Justice",
+    "Labor",
+    "Land and Spatial Planning",
+    "Legislation",
+    "Legislation & Regulation",
+    "Legislative Oversight",
+    "Legislature",
+    "LGBTQIA+",
+    "Lobbying",
+    "Local Commitments",
+    "Mainstreaming Participation",
+    "Marginalized Communities",
+    "Media & Telecommunications",
+    "Money in Politics",
+    "Nonprofits",
+    "Online Civic Space",
+    "Open Contracting",
+    "Open Contracting and Procurement",
+    "Open Contracting and Public Procurement",
+    "Open Data",
+    "Open Data (Education)",
+    "Open Data (Health)",
+    "Open Data (Water/Sanitation)",
+    "Open Justice",
+    "Open Parliament Plan",
+    "Open Parliaments",
+    "Open Regulations",
+    "Oversight of Budget/Fiscal Policies",
+    "Participation in Lawmaking",
+    "People with Disabilities",
+    "Policing & Corrections",
+    "Political Finance",
+    "Political Integrity",
+    "Privacy",
+    "Private Sector",
+    "Public Participation",
+    "Public Participation in Budget/Fiscal Policy",
+    "Public Procurement",
+    "Public Service Delivery",
+    "Publication of Budget/Fiscal Information",
+    "Records Management",
+    "Regulation",
+    "Regulatory Governance",
+    "Right to Information",
+    "Safety Nets & Economic Inclusion",
+    "Science & Technology",
+    "Security & Public Safety",
+    "Sexuality",
+    "Social Accountability",
+    "Stimulus and Economic Recovery",
+    "Subnational",
+    "Sustainable Development Goals",
+    "Tax",
+    "Water & Sanitation",
+    "Welfare & Social Security",
+    "Whistleblower Protections",
+    "Youth",
+)

@@ -1,0 +1,1 @@
+"""The GraphQL schema: what dashboards, auditors and publishers see of the record."""

@@ -1,0 +1,119 @@
+"""Connections: lists in pages, by keyset cursors (GraphQL Cursor Connections Specification), never by offsets."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+import strawberry
+
+from ogpgraph.graphql.errors import refused
+from ogpgraph.readmodel.paging import MOST_NODES, Key, Page, Slice
+
+NodeT = TypeVar("NodeT")
+RowT = TypeVar("RowT")
+
+First = Annotated[int | None, strawberry.argument(description=f"How many to return from the beginning, {MOST_NODES} at most and by default.")]
+After = Annotated[str | None, strawberry.argument(description="Return those that follow this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description=f"How many to return from the end, {MOST_NODES} at most.")]
+Before = Annotated[str | None, strawberry.argument(description="Return those that come before this cursor.")]
+
+
+@strawberry.type(description="Where a page of a list begins and ends, and whether there is more.")
+class PageInfo:
+    """Relay's page information."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follow.")
+    has_previous_page: bool = strawberry.field(description="Whether more come before.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first node.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last node.")
+
+
+@strawberry.type(description="A node of a list, with its cursor.")
+class Edge(Generic[NodeT]):
+    """A node and its place in the list."""
+
+    node: NodeT = strawberry.field(description="The node.")
+    cursor: str = strawberry.field(description="The node's place in the list, for `after` and `before`; its form is private.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[NodeT]):
+    """A page, fetched when its nodes are asked for, and a count, taken when it is asked for."""
+
+    fetch: strawberry.Private[Callable[[], list[tuple[Key, NodeT]]]]
+    page: strawberry.Private[Callable[[], Page[object]]]
+    count: strawberry.Private[Callable[[], int]]
+
+    @strawberry.field(description="The nodes of the page.")
+    def nodes(self) -> list[NodeT]:
+        """Return the nodes."""
+        return [node for _, node in self.fetch()]
+
+    @strawberry.field(description="The nodes of the page with their cursors.")
+    def edges(self) -> list[Edge[NodeT]]:
+        """Return the nodes with their cursors."""
+        return [Edge(node=node, cursor=encode_cursor(key)) for key, node in self.fetch()]
+
+    @strawberry.field(description="How many nodes the whole list has.")
+    def total_count(self) -> int:
+        """Return the length of the list."""
+        return self.count()
+
+    @strawberry.field(description="Where the page begins and ends.")
+    def page_info(self) -> PageInfo:
+        """Return the page information."""
+        page, keys = self.page(), [key for key, _ in self.fetch()]
+        return PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=encode_cursor(keys[0]) if keys else None,
+            end_cursor=encode_cursor(keys[-1]) if keys else None,
+        )
+
+
+def connect(
+    page: Callable[[], Page[RowT]], key: Callable[[RowT], Key], node: Callable[[RowT], NodeT], count: Callable[[], int]
+) -> Connection[NodeT]:
+    """Return the connection over a page that is fetched when first needed."""
+    fetched: list[Page[RowT]] = []
+
+    def once() -> Page[RowT]:
+        if not fetched:
+            fetched.append(page())
+        return fetched[0]
+
+    return Connection(
+        fetch=lambda: [(key(row), node(row)) for row in once().items],
+        page=once,  # type: ignore[arg-type]  # a page of rows is only asked for its flags
+        count=count,
+    )
+
+
+def wanted_slice(first: int | None, after: str | None, last: int | None, before: str | None, key: type[Key]) -> Slice:
+    """Return the slice that the arguments of a connection ask for; raises a refusal that names the argument."""
+    if first is not None and last is not None:
+        raise refused("ask for `first` or for `last`, not for both", "BAD_PAGE")
+    for name, number in (("first", first), ("last", last)):
+        if number is not None and not 0 <= number <= MOST_NODES:
+            raise refused(f"`{name}` is {number}, and pages hold 0 to {MOST_NODES} nodes", "BAD_PAGE")
+    limit = next((number for number in (first, last) if number is not None), MOST_NODES)
+    return Slice(limit, _decoded("after", after, key), _decoded("before", before, key), backward=last is not None)
+
+
+def encode_cursor(key: Key) -> str:
+    """Return the cursor of a key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decoded(name: str, cursor: str | None, key: type[Key]) -> Key | None:
+    if cursor is None:
+        return None
+    try:
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(data, type=key)
+    except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
+        raise refused(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None

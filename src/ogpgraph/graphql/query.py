@@ -1,0 +1,197 @@
+"""The questions one can ask: of the record now, and, with the same fields, of the record at any past moment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from ogpgraph.graphql.connection import After, Before, Connection, First, Last, wanted_slice
+from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.errors import refused
+from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
+from ogpgraph.graphql.record import Entry, Node, Source, Subject, entries_of, entry_node
+from ogpgraph.graphql.scalars import Moment, Position
+from ogpgraph.graphql.types import ActionPlan, Commitment, Member, list_of
+from ogpgraph.readmodel import snapshot as readmodel
+from ogpgraph.readmodel.lists import Listing, Where
+from ogpgraph.readmodel.snapshot import PositionError
+
+Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
+Id = Annotated[strawberry.ID, strawberry.argument(description="The id.")]
+
+
+@strawberry.type(description="What is read, and how it can be named again.")
+class Meta:
+    """The identity of the log and the position of the reading."""
+
+    log_id: strawberry.ID = strawberry.field(description="Which log this is: positions of one mean nothing in another.")
+    epoch: int = strawberry.field(description="The log's epoch; a new one begins when a restored log goes on.")
+    position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
+    recorded_at: Moment | None = strawberry.field(description="When the entry at that position was recorded.")
+    root_hash: str = strawberry.field(description="The root of the log's tree (RFC 6962) at that position, in hex.")
+    projection: int = strawberry.field(description="The version of the projection that made the rows that are read.")
+    schema_version: str = strawberry.field(description="The version of this schema.")
+
+
+@strawberry.interface(description="Everything that can be asked of the record as it stands at one position.")
+class Reading:
+    """The questions that `Query` answers now and `Snapshot` then."""
+
+    @strawberry.field(description="A member, by OGP's code (FRA) or the prefix of its commitments (FR).")
+    def member(self, info: Info, code: Code) -> Member | None:
+        """Return a member."""
+        return _by_code(_snapshot(self, info), "member", code)
+
+    @strawberry.field(description="Members, by code.")
+    def members(
+        self,
+        info: Info,
+        where: MemberFilter | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Member]:
+        """Return members."""
+        return _all(_snapshot(self, info), "member", where, first, after, last, before)
+
+    @strawberry.field(description="An action plan, by its id.")
+    def action_plan(self, info: Info, id: Id) -> ActionPlan | None:  # noqa: A002 - the schema's word
+        """Return an action plan."""
+        return _by_id(_snapshot(self, info), "plan", id)
+
+    @strawberry.field(description="Action plans, by member and cycle.")
+    def action_plans(
+        self,
+        info: Info,
+        where: ActionPlanFilter | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ActionPlan]:
+        """Return action plans."""
+        return _all(_snapshot(self, info), "plan", where, first, after, last, before)
+
+    @strawberry.field(description="A commitment, by its present or a former code.")
+    def commitment(self, info: Info, code: Code) -> Commitment | None:
+        """Return a commitment."""
+        return _by_code(_snapshot(self, info), "commitment", code)
+
+    @strawberry.field(description="Commitments, by code.")
+    def commitments(
+        self,
+        info: Info,
+        where: CommitmentFilter | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Commitment]:
+        """Return commitments."""
+        return _all(_snapshot(self, info), "commitment", where, first, after, last, before)
+
+    @strawberry.field(description="The audit log: every entry, oldest first.")
+    def entries(
+        self,
+        info: Info,
+        where: EntryFilter | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entry]:
+        """Return entries."""
+        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before, tuple[int])
+        listing = Listing("entry", where.to_where(snapshot) if where else Where())
+        return entries_of(snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number(listing))
+
+    @strawberry.field(description="An entry of the log, by its position.")
+    def entry(self, info: Info, position: Position) -> Entry | None:
+        """Return an entry."""
+        snapshot = _snapshot(self, info)
+        found = snapshot.entry_at(position)
+        return entry_node(found, snapshot) if found else None
+
+    @strawberry.field(description="A source, by its id.")
+    def source(self, info: Info, id: Id) -> Source | None:  # noqa: A002 - the schema's word
+        """Return a source."""
+        return _by_id(_snapshot(self, info), "source", id)
+
+    @strawberry.field(description="Anything with an id, by its id.")
+    def node(self, info: Info, id: Id) -> Node | None:  # noqa: A002 - the schema's word
+        """Return anything by its id."""
+        snapshot = _snapshot(self, info)
+        state = snapshot.subject(id)
+        if state is not None:
+            return Subject.of(state, snapshot)  # type: ignore[no-any-return]  # of the type its kind has
+        found = snapshot.entry_of(id)
+        return entry_node(found, snapshot) if found else None
+
+    @strawberry.field(description="What is read, and how it can be named again.")
+    def meta(self, info: Info) -> Meta:
+        """Return the identity of the log and the position of the reading."""
+        snapshot = _snapshot(self, info)
+        identity = snapshot.reading.model.identity
+        return Meta(
+            log_id=strawberry.ID(identity.id),
+            epoch=identity.epoch,
+            position=Position(snapshot.position),
+            recorded_at=snapshot.recorded_at,
+            root_hash=snapshot.root_hash,
+            projection=snapshot.projection,
+            schema_version=info.context.schema_version,
+        )
+
+
+@strawberry.type(description="The record as it stood at one position: whatever is nested below held then.")
+class Snapshot(Reading):
+    """The record at a position."""
+
+    snapshot: strawberry.Private[readmodel.Snapshot]
+
+
+@strawberry.type(description="The record as it stands now: the position is fixed when a request begins.")
+class Query(Reading):
+    """The questions of the schema."""
+
+    @strawberry.field(
+        description="The record as it stood at a position, or after the last entry not later than a time. An error before "
+        "the first entry, past the head, and for a time that has not come yet."
+    )
+    def at(
+        self,
+        info: Info,
+        position: Annotated[Position | None, strawberry.argument(description="A position; give this or `time`.")] = None,
+        time: Annotated[Moment | None, strawberry.argument(description="A moment; give this or `position`.")] = None,
+    ) -> Snapshot:
+        """Return a past state of the record."""
+        if (position is None) == (time is None):
+            raise refused("give either `position` or `time`", "BAD_POSITION")
+        reading = info.context.reading
+        try:
+            return Snapshot(snapshot=reading.at(position) if position is not None else reading.at_time(time))
+        except PositionError as error:
+            raise refused(str(error), "BAD_POSITION") from error
+
+
+def _snapshot(asked: Reading | None, info: Info) -> readmodel.Snapshot:
+    return asked.snapshot if isinstance(asked, Snapshot) else info.context.now()
+
+
+def _by_code(snapshot: readmodel.Snapshot, kind: str, code: str) -> Any:
+    state = snapshot.by_code(kind, code.strip())
+    return Subject.of(state, snapshot) if state else None
+
+
+def _by_id(snapshot: readmodel.Snapshot, kind: str, stream: str) -> Any:
+    state = snapshot.subject(stream)
+    return Subject.of(state, snapshot) if state and state.kind == kind else None
+
+
+def _all(
+    snapshot: readmodel.Snapshot, kind: str, where: Any, first: First, after: After, last: Last, before: Before
+) -> Connection[Any]:
+    listing = Listing(kind, where.to_where(snapshot) if where else Where())
+    return list_of(snapshot, listing, None, first, after, last, before)

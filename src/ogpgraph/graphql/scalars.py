@@ -1,0 +1,97 @@
+"""Scalars and enums: the words of the schema."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, NewType
+
+import msgspec
+import strawberry
+from strawberry.schema.types.scalar import ScalarDefinition
+
+from ogpgraph.clock import timestamp
+from ogpgraph.domain import event, text, values, vocabulary
+from ogpgraph.domain.nouns import NOUNS
+from ogpgraph.graphql.errors import refused
+
+MOST_POSITION = 2**53 - 1
+"""The greatest integer that every JSON client can hold."""
+
+
+def _position(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_POSITION:
+        raise refused("a Position is a whole number, 0 or greater", "BAD_POSITION")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise refused(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
+    return moment.astimezone(UTC)
+
+
+def _written(value: object) -> str:
+    return timestamp(value) if isinstance(value, datetime) else str(value)
+
+
+Position = NewType("Position", int)
+Moment = NewType("Moment", datetime)
+PartialDate = NewType("PartialDate", str)
+FieldValue = NewType("FieldValue", object)
+
+SCALARS: dict[Any, ScalarDefinition] = {
+    Position: strawberry.scalar(
+        name="Position",
+        description="A place in the log: the number of an entry, counted from 1 without gaps. "
+        "Whatever was so at a position can be asked for ever.",
+        serialize=int,
+        parse_value=_position,
+    ),
+    Moment: strawberry.scalar(
+        name="DateTime",
+        description="A moment in UTC (RFC 3339, with microseconds). An input needs its offset.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=_written,
+        parse_value=_moment,
+    ),
+    PartialDate: strawberry.scalar(
+        name="PartialDate",
+        description="A day with the granularity it was given with: `2018`, `2018-S2` (second half-year), `2018-Q3`, "
+        "`2019-03`, `2019-03-15`, or `2019/..` for that year and beyond.",
+        serialize=str,
+        parse_value=lambda value: msgspec.convert(value, values.PartialDate),
+    ),
+    FieldValue: strawberry.scalar(
+        name="FieldValue",
+        description="The value of a field as JSON: a text, a number, true or false, a list of texts, or null.",
+        serialize=lambda value: value,
+        parse_value=lambda value: value,
+    ),
+}
+
+Indicator = strawberry.enum(vocabulary.Indicator, description="What the IRM rates of a commitment, in the order in which ratings are listed.")
+Stage = strawberry.enum(vocabulary.Stage, description="The point of a plan's life that a rating or narrative is about.")
+RatingState = strawberry.enum(
+    vocabulary.RatingState,
+    description="Whether an indicator has a value, and why not where it has none. That nothing was said at all is none "
+    "of these: then there is no rating.",
+)
+RatingValue = strawberry.enum(vocabulary.RatingValue, description="The values that indicators can have, in the IRM's words.")
+OgpValue = strawberry.enum(vocabulary.OgpValue, description="The values of open government that a commitment may serve.")
+CommitmentStatus = strawberry.enum(vocabulary.CommitmentStatus, description="Whether a commitment is being worked on.")
+MilestoneStatus = strawberry.enum(vocabulary.MilestoneStatus, description="How far a milestone has come.")
+MemberStatus = strawberry.enum(vocabulary.MemberStatus, description="A member's standing in the partnership.")
+PlanStatus = strawberry.enum(vocabulary.PlanStatus, name="ActionPlanStatus", description="Whether an action plan is running or has come to its end.")
+Cause = strawberry.enum(event.Cause, description="Why a value differs from what was recorded before.")
+Origin = strawberry.enum(event.Origin, description="Where a fact was stated.")
+Made = strawberry.enum(text.Made, description="How a wording came about in its language.")
+EntryKind = strawberry.enum(
+    Enum("EntryKind", {kind.name: kind.name for noun in NOUNS.values() for kind in noun.events}),
+    description="What an entry tells, by the stored name of its event: "
+    + " ".join(f"{kind.name}: {kind.meaning}" for noun in NOUNS.values() for kind in noun.events),
+)

@@ -1,0 +1,119 @@
+"""From bytes to canonical text: the page's own words in plain lines, without what belongs to the site around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ogpgraph.importer.fields import label_in
+from ogpgraph.importer.html import is_html, text_of_html
+from ogpgraph.importer.labels import Labels, labels_of, languages
+from ogpgraph.importer.reading import UnreadableInput
+from ogpgraph.importer.siblings import list_in
+
+TITLE = re.compile(r"^(?P<title>.*?)\s*\((?P<code>[A-Za-z]{2,4}\d{4})\)$")
+_LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
+_BLANKS = re.compile(r"[^\S\n\t]")
+_TRAILING = re.compile(r"[^\S\n]+$", re.MULTILINE)
+_BLANK_LINES = re.compile(r"\n{3,}")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_TOOLTIP = re.compile(r"^(?P<heading>.{3,40}?)\s+i$")
+_BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_NEAR = 25  # lines below the title within which a label must come
+_ENOUGH_LABELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A page's canonical text, that of the list of the member's commitments apart, and lines outside of both."""
+
+    text: str
+    siblings: str
+    outside: tuple[str, ...]
+
+
+def canonical(data: bytes, *, limit_bytes: int) -> Canonical:
+    """Return the canonical text of a published commitment page; raises UnreadableInput with the reason."""
+    if len(data) > limit_bytes:
+        raise UnreadableInput(f"too large: {len(data)} bytes, the limit is {limit_bytes}")
+    text = decoded(data)
+    lines = plain_lines(text_of_html(text) if is_html(text) else text)
+    labels = labels_of(languages()[0])
+    title = title_line(lines, labels)
+    lines = _without_site(lines, title, labels)
+    own, listed, outside = list_in(lines, labels)
+    return Canonical(_joined(own), _joined(listed), tuple(outside))
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of UTF-8 (or of UTF-16 that says so); raises UnreadableInput for anything else."""
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8-sig")
+    if encoding == "utf-8-sig" and b"\x00" in data[:65536]:
+        raise UnreadableInput("not text: it holds zero bytes")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+        raise UnreadableInput(f"broken {name} at byte {error.start}: {error.reason}") from None
+    if not text.strip():
+        raise UnreadableInput("empty: there is no text in it")
+    if control := _CONTROL.search(text):
+        raise UnreadableInput(f"not text: control character {ord(control.group()):#04x} at character {control.start()}")
+    return text
+
+
+def plain_lines(text: str) -> list[str]:
+    """Return the lines with line ends and blanks made alike; NBSP and its kin become blanks that people can read."""
+    unix = _LINE_ENDS.sub("\n", text)
+    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", _BLANKS.sub(" ", unix))).split("\n")
+
+
+def title_line(lines: list[str], labels: Labels) -> int:
+    """Return the index of the title line: it ends in a code, and labels follow."""
+    candidates = [index for index, line in enumerate(lines) if TITLE.match(line.strip())]
+    following = {index: _labels_below(lines[index + 1 :], labels) for index in candidates[:50]}
+    for index, found in following.items():
+        if found >= _ENOUGH_LABELS:
+            return index
+    if any(following.values()) or (candidates and len(lines) - candidates[0] < _NEAR):
+        raise UnreadableInput("truncated page: a title line with a code, but not the labels that follow it")
+    if _labels_below(lines, labels) >= _ENOUGH_LABELS:
+        raise UnreadableInput("not a commitment page: labels, but no title line that ends in a code such as (FR0043)")
+    raise UnreadableInput("not a commitment page: no title line that ends in a code such as (FR0043), and no labels")
+
+
+def _labels_below(lines: list[str], labels: Labels) -> int:
+    near = [line for line in lines[: 4 * _NEAR] if line.strip()][:_NEAR]
+    found = (label_in(line.strip(), labels) for line in near)
+    return len({match.field for match in found if match})
+
+
+def _without_site(lines: list[str], title: int, labels: Labels) -> list[str]:
+    kept: list[str] = []
+    for index, line in enumerate(lines):
+        stripped = line.strip()
+        if labels.begins_with(stripped, "trap"):
+            if index > title:
+                break  # whatever follows the link that bans robots is not the page's
+            continue
+        if labels.one_of(stripped, "navigation") or labels.begins_with(stripped, "cookies"):
+            continue
+        if stripped == "i" and kept and _is_heading(_last(kept), labels):
+            continue
+        tooltip = _TOOLTIP.match(stripped)
+        kept.append(tooltip["heading"] if tooltip and _is_heading(tooltip["heading"], labels) else line)
+    return kept
+
+
+def _last(lines: list[str]) -> str:
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _is_heading(text: str, labels: Labels) -> bool:
+    match = label_in(text.strip(), labels)
+    return match is not None and match.field in ("DESIGN", "IMPLEMENTATION") and match.value_start >= len(text.strip())
+
+
+def _joined(lines: list[str]) -> str:
+    text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    return text + "\n" if text else ""

@@ -1,0 +1,140 @@
+"""The header zone: which line belongs to which field, and where the zone ends even when headings are lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ogpgraph.importer.fields import HEADINGS, RATINGS, Match, guess_in, is_value, label_in, pieces_of
+from ogpgraph.importer.folding import area_key
+from ogpgraph.importer.labels import Labels
+from ogpgraph.importer.lines import Line, lines_of
+from ogpgraph.importer.reading import Remark, Span
+
+_LONGEST = 400  # lines; a header is some thirty, more with long lists of institutions
+_LOOK_AHEAD = 3
+_LOOK_AHEAD_IN_SUMMARY = 15
+_SHORT = 5  # words; a longer line is no rating
+
+LISTS = frozenset(("INSTITUTIONS_INVOLVED", "OGP_VALUE", "PRIMARY_POLICY_AREA", "PRIMARY_SECTOR"))
+_INSTITUTIONS = frozenset(("LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS"))
+
+
+@dataclass(slots=True)
+class Field:
+    """A label that was found and the lines of its value."""
+
+    name: str
+    line: Line
+    values: list[Line] = field(default_factory=list)
+
+    @property
+    def span(self) -> Span | None:
+        """The raw value, from its first line to its last."""
+        return Span(self.values[0].start, self.values[-1].end) if self.values else None
+
+
+@dataclass(slots=True)
+class Header:
+    """The fields in page order, the sentences of an inception report's summary, and where the body begins."""
+
+    fields: dict[str, Field] = field(default_factory=dict)
+    summary: list[Line] = field(default_factory=list)
+    body: int = 0
+    remarks: list[Remark] = field(default_factory=list)
+
+    def value(self, name: str) -> Span | None:
+        """Return the raw value of a field, None where the field is missing or empty."""
+        return self.fields[name].span if name in self.fields else None
+
+
+def header_of(text: str, start: int, labels: Labels) -> Header:
+    """Read the zone that begins at `start`, behind the title."""
+    pieces = [piece for line in lines_of(text, start)[:_LONGEST] for piece in pieces_of(line, labels)]
+    return _Zone(pieces, labels).read(len(text))
+
+
+class _Zone:
+    """Walks the lines once; what is neither label nor value is a remark, or the body when no label follows."""
+
+    def __init__(self, pieces: list[Line], labels: Labels) -> None:
+        self.pieces = pieces
+        self.labels = labels
+        self.header = Header()
+        self.current: Field | None = None
+
+    def read(self, end: int) -> Header:
+        self.header.body = end
+        for place, piece in enumerate(self.pieces):
+            match = self.match(piece)
+            if match and self.is_new(match):
+                self.begin(piece, match)
+                if match.field == "DESCRIPTION":
+                    self.header.body = self.pieces[place + 1].start if place + 1 < len(self.pieces) else end
+                    return self.header
+            elif self.continues(piece, place):
+                assert self.current is not None
+                self.current.values.append(piece)
+            elif not self.goes_on(place, match):
+                self.header.body = piece.start
+                return self.header
+            else:
+                self.stray(piece, match)
+        return self.header
+
+    def match(self, piece: Line) -> Match | None:
+        return label_in(piece.text, self.labels) or guess_in(piece.text, self.labels)
+
+    def is_new(self, match: Match) -> bool:
+        return match.field not in self.header.fields
+
+    def begin(self, piece: Line, match: Match) -> None:
+        self.current = Field(piece and match.field, piece)
+        value = piece.part(match.value_start)
+        if value.text:
+            self.current.values.append(value)
+        if match.guessed:
+            self.remark(piece, "label-guessed")
+        self.header.fields[match.field] = self.current
+
+    def continues(self, piece: Line, place: int) -> bool:
+        """Tell whether a line without label is (more of) the value of the field before it."""
+        if self.current is None or self.current.name in HEADINGS - {"POLICY_AREAS"}:
+            return False
+        name, values = self.current.name, self.current.values
+        if name in RATINGS or name == "STATUS":
+            return not values and self.may_be_rating(name, piece, place)
+        if name in LISTS:
+            return not values or values[-1].is_bullet == piece.is_bullet
+        if not values:
+            return name == "POLICY_AREAS" or self.label_ahead(place, _LOOK_AHEAD)
+        return piece.number == values[-1].number + 1 and self.is_more(name, piece, place)
+
+    def may_be_rating(self, name: str, piece: Line, place: int) -> bool:
+        known = is_value(name, piece.text, self.labels)
+        return known or (len(piece.text.split()) <= _SHORT and self.label_ahead(place, 1))
+
+    def is_more(self, name: str, piece: Line, place: int) -> bool:
+        if name == "POLICY_AREAS":
+            words = [area_key(part) for part in piece.text.split(",")]
+            known = sum(word in self.labels.policy_areas.meanings for word in words)
+            return 2 * known >= len(words)
+        if name == "IRM_REPORT":
+            return bool(self.labels.report_noun.search(piece.text.casefold()))
+        return name in _INSTITUTIONS and self.label_ahead(place, _LOOK_AHEAD)
+
+    def label_ahead(self, place: int, far: int) -> bool:
+        ahead = (self.match(piece) for piece in self.pieces[place + 1 : place + 1 + far])
+        return any(match and self.is_new(match) for match in ahead)
+
+    def goes_on(self, place: int, match: Match | None) -> bool:
+        in_summary = "INCEPTION_REPORT_SUMMARY" in self.header.fields and match is None
+        return self.label_ahead(place, _LOOK_AHEAD_IN_SUMMARY if in_summary else _LOOK_AHEAD)
+
+    def stray(self, piece: Line, match: Match | None) -> None:
+        if match is None and "INCEPTION_REPORT_SUMMARY" in self.header.fields:
+            self.header.summary.append(piece)
+            return
+        self.remark(piece, "label-twice" if match else "unknown-line")
+
+    def remark(self, piece: Line, kind: str) -> None:
+        self.header.remarks.append(Remark(piece.number, kind, piece.text[:200]))

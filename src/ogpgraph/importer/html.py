@@ -1,0 +1,117 @@
+"""HTML to the lines a reader of the page would see."""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_MARK = re.compile(r"<!doctype html|<html[\s>]|<body[\s>]", re.IGNORECASE)
+_TAG = re.compile(r"</(?:p|div|li|h[1-6]|ul|ol|section|table|span|strong)>", re.IGNORECASE)
+_CODE = re.compile(r"[A-Z]{2,4}\d{4}")
+_BLANKS = re.compile(r"[ \t\n\r\f\v]+")
+
+_UNSEEN = (
+    "head, script, style, noscript, template, svg, iframe, form, button, select, nav, [hidden], [role=navigation], "
+    "[role=tooltip], [class*=tooltip], [class*=cookie], [id*=cookie], [class*=skip-link], [class*=breadcrumb]"
+)
+_FRAME = "header, footer, aside"  # gone too, unless they hold a commitment's code: the title or the list may lie there
+_BLOCKS = frozenset(
+    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dl", "dt", "div", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"]
+)
+_TIGHT = frozenset(("tr", "dt", "dd", "tbody", "thead", "tfoot"))
+_ENOUGH_TAGS = 4
+
+
+def is_html(text: str) -> bool:
+    """Tell markup from a text in which a stray tag occurs."""
+    return bool(_MARK.search(text[:4096])) or len(_TAG.findall(text[:200_000])) >= _ENOUGH_TAGS
+
+
+def text_of_html(markup: str) -> str:
+    """Return the visible text: a blank line around blocks, list items numbered or bulleted, cells apart by bars."""
+    tree = LexborHTMLParser(markup)
+    for node in tree.css(_UNSEEN):
+        node.decompose()
+    for node in tree.css(_FRAME):
+        if not _CODE.search(node.text(deep=True)):
+            node.decompose()
+    writer = _Writer()
+    if tree.body is not None:
+        writer.write(tree.body)
+    return "".join(writer.out)
+
+
+class _Writer:
+    """Walks the tree without recursion, since a page may nest as deeply as it likes."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.numbers: list[int | None] = []
+        self.verbatim = 0
+
+    def write(self, root: LexborNode) -> None:
+        node: LexborNode | None = root
+        depth = 0
+        while node is not None:
+            self.enter(node)
+            if node.first_child is not None:
+                node, depth = node.first_child, depth + 1
+                continue
+            self.leave(node)
+            while node is not None and depth and node.next is None:
+                node, depth = node.parent, depth - 1
+                if node is not None:
+                    self.leave(node)
+            node = node.next if node is not None and depth else None
+
+    def enter(self, node: LexborNode) -> None:
+        tag = node.tag
+        if tag == "-text":
+            self.words(node.text_content or "")
+        elif tag == "br":
+            self.out.append("\n")
+        elif tag in ("td", "th"):
+            self.cell()
+        elif tag in _BLOCKS:
+            self.apart(tag or "")
+            self.item(tag or "")
+            self.verbatim += tag == "pre"
+
+    def leave(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag in _BLOCKS:
+            self.apart(tag)
+            self.verbatim -= tag == "pre"
+        if tag in ("ul", "ol") and self.numbers:
+            self.numbers.pop()
+
+    def item(self, tag: str) -> None:
+        if tag in ("ul", "ol"):
+            self.numbers.append(0 if tag == "ol" else None)
+        if tag != "li":
+            return
+        number = self.numbers[-1] if self.numbers else None
+        if number is None:
+            self.out.append("  • ")
+            return
+        self.numbers[-1] = number + 1
+        self.out.append(f"  {number + 1}. ")
+
+    def words(self, text: str) -> None:
+        if self.verbatim:
+            self.out.append(text)
+            return
+        collapsed = _BLANKS.sub(" ", text)
+        begins_line = not self.out or self.out[-1].endswith(("\n", " "))
+        if collapsed := collapsed.lstrip(" ") if begins_line else collapsed:
+            self.out.append(collapsed)
+
+    def cell(self) -> None:
+        if self.out and not self.out[-1].endswith("\n"):
+            self.out.append(" | ")
+
+    def apart(self, tag: str) -> None:
+        if self.out and self.out[-1].strip(" ").endswith("• "):
+            return
+        self.out.append("\n" if tag in _TIGHT else "\n\n")

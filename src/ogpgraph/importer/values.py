@@ -1,0 +1,97 @@
+"""Reading the values of fields: ratings, OGP values, policy areas, institutions and names of reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
+from ogpgraph.importer.folding import area_key, fold
+from ogpgraph.importer.labels import Labels
+from ogpgraph.importer.lines import Line
+from ogpgraph.importer.reading import RatingSaid, Said, Span
+
+_LONGEST_INSTITUTION = 150
+_SENTENCE_END = re.compile(r"[a-z)]{3}[.!?] +[A-ZÀ-Ý]")
+_AREA_SEPARATOR = re.compile(r"[,;|\n•·]")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+def rating_of(indicator: Indicator, words: str, labels: Labels) -> RatingSaid:
+    """Return what a rating's field says; doubled words ("Major Major") count once, words that differ are not guessed."""
+    found = labels.ratings[indicator].all_of(words)
+    meanings = {each.meaning for each in found or ()}
+    if len(meanings) != 1:
+        return RatingSaid(RatingState.UNRECOGNISED, None, words)
+    (meaning,) = meanings
+    if isinstance(meaning, RatingState):
+        return RatingSaid(meaning, None, words)
+    return RatingSaid(RatingState.RATED, meaning, words)
+
+
+def ogp_values_of(words: str, at: int, labels: Labels) -> tuple[dict[OgpValue, Said], str]:
+    """Return the rating of each OGP value named in the words, which begin at `at`, and what is left of the words."""
+    found, rest = labels.ogp_values.find(words)
+    ratings: dict[OgpValue, Said] = {}
+    for each in found:
+        said = RatingSaid(RatingState.RATED, RatingValue.YES, words[each.start : each.end])
+        ratings.setdefault(each.meaning, Said(said, Span(at + each.start, at + each.end)))
+    return ratings, rest
+
+
+def policy_areas_of(words: str, labels: Labels) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the policy areas in a list, in its order, and the words that name none that is known."""
+    known: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for part in filter(None, (part.strip() for part in _AREA_SEPARATOR.split(words))):
+        areas = _areas_in(part, labels)
+        known.update(dict.fromkeys(areas))
+        if not areas:
+            unknown[part] = None
+    return tuple(known), tuple(unknown)
+
+
+def _areas_in(part: str, labels: Labels) -> list[str]:
+    key = area_key(part)
+    if key in labels.policy_areas.meanings:
+        return [labels.policy_areas.meanings[key]]
+    found = labels.policy_areas.all_of(key)  # "Open Data Public Participation": the separator is missing
+    return [each.meaning for each in found or ()]
+
+
+def institutions_of(values: list[Line], raw: str, labels: Labels) -> tuple[str, ...]:
+    """Return institutions; a comma may be part of a name, so only bullets, line ends and safe semicolons split."""
+    if labels.one_of(raw, "nobody"):
+        return ()
+    if len(values) > 1:
+        items = [line.without_bullet().text for line in values]
+    else:
+        items = [part.strip() for part in raw.split(";")]
+        if not _is_list(items):
+            items = [values[0].without_bullet().text]
+    return tuple(dict.fromkeys(item for item in items if item and not labels.one_of(item, "nobody")))
+
+
+def _is_list(items: list[str]) -> bool:
+    return all(items) and all(len(item) <= _LONGEST_INSTITUTION and not _SENTENCE_END.search(item) for item in items)
+
+
+def reports_of(words: str, labels: Labels) -> tuple[str, ...]:
+    """Return the names of IRM reports; a comma within a name ("Kaduna State, Nigeria Design Report") does not split."""
+    names: list[str] = []
+    open_name = ""
+    for part in (part.strip() for part in words.split(",")):
+        named = bool(labels.report_noun.search(fold(part)))
+        if not named and names and not open_name and not _YEAR.search(names[-1]):
+            names[-1] += f", {part}"  # "Informe de Buenos Aires, Argentina 2018-2020": the noun stands first
+        elif not named:
+            open_name = f"{open_name}, {part}" if open_name else part
+        else:
+            names.append(f"{open_name}, {part}" if open_name else part)
+            open_name = ""
+    return tuple(dict.fromkeys((*names, *_rest(open_name))))
+
+
+def _rest(open_name: str) -> Iterator[str]:
+    if open_name:
+        yield open_name

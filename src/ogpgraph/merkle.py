@@ -1,0 +1,60 @@
+"""The RFC 6962 tree over the log: the hash of a leaf, and the root after every leaf.
+
+Nothing here knows what a leaf holds. `Frontier` keeps only the roots of the complete
+subtrees (one hash per bit of the size), so appending a leaf costs O(log n) hashes and the
+whole state fits in a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+HASH_BYTES = 32
+EMPTY_ROOT = sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf (RFC 6962 section 2.1): SHA-256 of 0x00 and the data."""
+    return sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of an inner node (RFC 6962 section 2.1): SHA-256 of 0x01 and both children."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """The roots of the complete subtrees of a tree of `size` leaves, largest first."""
+
+    size: int = 0
+    subtrees: tuple[bytes, ...] = ()
+
+    def append(self, leaf: bytes) -> Frontier:
+        """Return the frontier with one more leaf hash; equal-sized neighbours are merged."""
+        subtrees, size, right = self.subtrees, self.size, leaf
+        while size & 1:
+            right = node_hash(subtrees[-1], right)
+            subtrees, size = subtrees[:-1], size >> 1
+        return Frontier(self.size + 1, (*subtrees, right))
+
+    def root(self) -> bytes:
+        """Return the tree head: RFC 6962's MTH of all leaves appended so far."""
+        if not self.subtrees:
+            return EMPTY_ROOT
+        root = self.subtrees[-1]
+        for left in reversed(self.subtrees[:-1]):
+            root = node_hash(left, root)
+        return root
+
+    def to_bytes(self) -> bytes:
+        """Return the subtree roots one after the other (32 bytes each)."""
+        return b"".join(self.subtrees)
+
+    @classmethod
+    def from_bytes(cls, size: int, data: bytes) -> Frontier:
+        """Return the frontier that `to_bytes` wrote; ValueError when the length does not fit the size."""
+        if len(data) != HASH_BYTES * size.bit_count():
+            raise ValueError(f"a frontier of {size} leaves is not {len(data)} bytes long")
+        return cls(size, tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)))

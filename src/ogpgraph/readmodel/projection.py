@@ -1,0 +1,162 @@
+"""What the follower writes for an event: the changes it made, the filters its subject answers to, its place in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ogpgraph.domain import commitment as commitments
+from ogpgraph.domain.event import Event
+from ogpgraph.domain.subject import Claim, Subject
+from ogpgraph.domain.text import Wording, Wordings
+from ogpgraph.domain.values import Observation, Rating, Value
+
+PROJECTION = 1
+"""Raised whenever the same events would make other rows; the read model is then made again."""
+
+
+class Words(Struct, frozen=True, omit_defaults=True):
+    """A reference to one wording (`text`) or several (`texts`), to be put into words when it is read."""
+
+    text: str | None = None
+    texts: tuple[str, ...] | None = None
+
+
+class FieldChange(Struct, frozen=True, array_like=True):
+    """One changed field: its path, and the value before and after (None where nothing was said)."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+def changes_between(before: Subject, after: Subject, event: Event) -> list[FieldChange]:
+    """Return the field-level changes an event made.
+
+    Where the current value stayed what it was, the change is in what that source claims: `claims/<path>`.
+    """
+    changes: list[FieldChange] = []
+    for path in event.facts:
+        old, new = before.value(path), after.value(path)
+        if old != new:
+            changes += _field_changes(path, old, new)
+        else:
+            said, says = _own_claim(before, path, event), _own_claim(after, path, event)
+            changes += _field_changes(f"claims/{path}", said, says)
+    return changes
+
+
+def _own_claim(subject: Subject, path: str, event: Event) -> Value | None:
+    key = (event.envelope.origin, event.envelope.source or "")
+    return next((claim.value for claim in subject.claims.get(path, ()) if claim.key == key), None)
+
+
+def _field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
+    before, after = dict(fields_of(path, old)), dict(fields_of(path, new))
+    for field in sorted(before.keys() | after.keys()):
+        if before.get(field) != after.get(field):
+            yield FieldChange(field, before.get(field), after.get(field))
+
+
+def fields_of(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a value with their paths: a rating has several, most values are one."""
+    match value:
+        case None:
+            return
+        case Wording(text=text):
+            yield path, Words(text=text)
+        case Wordings(texts=texts):
+            yield path, Words(texts=texts)
+        case Rating():
+            yield f"{path}/state", value.state
+            yield from ((f"{path}/{name}", part) for name, part in _parts(value) if part is not None)
+        case Observation():
+            yield f"{path}/contentHash", value.content_hash
+            yield f"{path}/reader", value.reader
+        case _:
+            yield path, value
+
+
+def _parts(rating: Rating) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("value", rating.value),
+        ("statedAs", Words(text=rating.stated_as) if rating.stated_as else None),
+        ("irmReport", Words(text=rating.irm_report) if rating.irm_report else None),
+    )
+
+
+def code_of(subject: Subject) -> str:
+    """Return the natural key that lists of its kind are ordered by."""
+    if subject.kind == "source":
+        return "/".join(filter(None, (subject.text(path) for path in ("type", "code", "language"))))
+    if subject.kind == "code":
+        return subject.id.partition("-")[2]
+    return subject.text("code") or ""
+
+
+def tags_of(subject: Subject) -> frozenset[tuple[str, str]]:
+    """Return (dimension, value) for everything a subject can be filtered or counted by."""
+    make = {"commitment": _commitment_tags, "member": _member_tags, "plan": _plan_tags}.get(subject.kind)
+    return frozenset(make(subject)) if make else frozenset()
+
+
+def _commitment_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
+    yield from _plain(commitment, "code", "member", "actionPlan", "status", "cycle")
+    yield from (("code", code) for code in _list(commitment, "formerCodes"))
+    yield from (("policyArea", area) for area in _list(commitment, "policyAreas"))
+    yield from (("language", language) for language in commitments.languages_of(commitment))
+    yield "starred", _flag(is_starred(commitment))
+    yield "listedOnly", _flag(commitments.is_listed_only(commitment))
+    for path, claim in commitment.under("ratings/"):
+        if isinstance(claim.value, Rating):
+            yield _dimension(path), claim.value.value or claim.value.state
+
+
+def _member_tags(member: Subject) -> Iterator[tuple[str, str]]:
+    yield from _plain(member, "code", "region", "type", "status")
+    yield from (("code", prefix) for prefix in filter(None, [member.text("prefix")]))
+
+
+def _plan_tags(plan: Subject) -> Iterator[tuple[str, str]]:
+    yield from _plain(plan, "code", "member", "cycle", "status")
+
+
+def _plain(subject: Subject, *paths: str) -> Iterator[tuple[str, str]]:
+    return ((path, str(value)) for path in paths if (value := subject.value(path)) is not None)
+
+
+def _list(subject: Subject, path: str) -> tuple[str, ...]:
+    value = subject.value(path)
+    return value if isinstance(value, tuple) else ()
+
+
+def _dimension(path: str) -> str:
+    _, indicator, *rest = path.split("/")
+    return "rating:" + ":".join((indicator, *rest))
+
+
+def _flag(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
+def is_starred(commitment: Subject) -> bool:
+    """Tell whether the commitment has the IRM's star at any stage."""
+    ratings = (claim.value for _, claim in commitment.under("ratings/STARRED/"))
+    return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
+
+
+_document_encoder = msgspec.json.Encoder()
+_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
+
+
+def encode_document(subject: Subject) -> str:
+    """Return a subject's claims as they are kept in a row."""
+    return _document_encoder.encode(dict(sorted(subject.claims.items()))).decode()
+
+
+def decode_document(stream: str, revision: int, document: str) -> Subject:
+    """Return the subject that a row holds."""
+    return Subject(stream, revision, _document_decoder.decode(document))

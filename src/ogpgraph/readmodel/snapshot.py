@@ -1,0 +1,439 @@
+"""The only door for readers: the record as it stood at one position.
+
+Whatever is read through a snapshot held at its position, nested things included. Things that came
+in together are completed together: the first time a field of one of them needs a related thing, a
+wording or a list, one statement fetches it for all of them. So the number of statements depends on
+the shape of a query, never on the number of things it finds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+
+from ogpgraph.clock import Clock, timestamp
+from ogpgraph.domain.event import Envelope
+from ogpgraph.domain.source import last_observed_at
+from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.values import references_of
+from ogpgraph.merkle import EMPTY_ROOT
+from ogpgraph.readmodel.lists import VALID, Listing, Statement, count, select
+from ogpgraph.readmodel.paging import Page, Slice, page_of
+from ogpgraph.readmodel.projection import PROJECTION, FieldChange, decode_document
+from ogpgraph.storage.database import Database, Row, Transaction, chunks
+from ogpgraph.storage.identity import Identity
+from ogpgraph.storage.texts import Texts
+
+CACHED_DOCUMENTS = 20_000
+_SUBJECT = "select v.id, v.since, v.revision, v.document from version v where "
+_changes_decoder = msgspec.json.Decoder(list[FieldChange])
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+
+
+class PositionError(ValueError):
+    """A position or time that names no state of this log."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the log: a row for each event, as the follower wrote it."""
+
+    position: int
+    event_id: str
+    stream: str
+    revision: int
+    name: str
+    recorded_at: str
+    root: str
+    leaf: str
+    row: Row
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Return who, when, why and on what evidence."""
+        return _envelope_decoder.decode(self.row["envelope"])
+
+    @cached_property
+    def changes(self) -> list[FieldChange]:
+        """Return the field-level changes, wordings still by reference."""
+        return _changes_decoder.decode(self.row["changes"])
+
+
+class Documents:
+    """Decoded documents by (id, since): they never change, so they never go stale."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Subject] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def decoded(self, row: Row) -> Subject:
+        """Return the subject in a row of `version`."""
+        key = (row["id"], row["since"])
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        subject = decode_document(row["id"], row["revision"], row["document"])
+        with self._lock:
+            self._kept[key] = subject
+            while len(self._kept) > CACHED_DOCUMENTS:
+                self._kept.popitem(last=False)
+        return subject
+
+
+class ReadModel:
+    """Opens readings of the read model; keeps what can be kept between them."""
+
+    def __init__(self, database: Database, identity: Identity, clock: Clock) -> None:
+        self._database = database
+        self.identity = identity
+        self.clock = clock
+        self.texts = Texts()
+        self.documents = Documents()
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Open one consistent reading, with the head pinned for all that is read through it."""
+        with self._database.read() as transaction:
+            yield Reading(self, transaction)
+
+
+class Reading:
+    """One consistent reading of the read model; snapshots are taken from it."""
+
+    def __init__(self, model: ReadModel, transaction: Transaction) -> None:
+        self.model = model
+        self.transaction = transaction
+        self.head: int = transaction.value("select max(position) from entry") or 0
+        self._snapshots: dict[int, Snapshot] = {}
+
+    def now(self) -> Snapshot:
+        """Return the snapshot at the head."""
+        return self.at(self.head)
+
+    def at(self, position: int) -> Snapshot:
+        """Return the snapshot at a position; raises PositionError before the first entry and past the head."""
+        if position > self.head:
+            raise PositionError(f"position {position} is past the head, which is {self.head}")
+        if position < 1 and position != self.head:
+            raise PositionError(f"position {position} is before the first entry, which is 1")
+        if position not in self._snapshots:
+            self._snapshots[position] = Snapshot(self, position)
+        return self._snapshots[position]
+
+    def at_time(self, moment: datetime) -> Snapshot:
+        """Return the snapshot after the last entry not later than a moment.
+
+        Raises PositionError before the first entry and for a moment that has not come yet.
+        """
+        if moment > self.model.clock():
+            raise PositionError(f"{timestamp(moment)} has not come yet")
+        position = self.transaction.value(
+            "select max(position) from entry where recorded_at <= :moment", moment=timestamp(moment)
+        )
+        if position is None:
+            raise PositionError(f"{timestamp(moment)} is before the first entry")
+        return self.at(position)
+
+    def fetch(self, wanted: Iterable[tuple[Snapshot, str]]) -> None:
+        """Load subjects into the snapshots that want them, each as it stood at that snapshot's position."""
+        pairs = list(dict.fromkeys((snapshot.position, stream) for snapshot, stream in wanted if snapshot.lacks(stream)))
+        for chunk in chunks(pairs):
+            values = ", ".join(f"(:at_{n}, :id_{n})" for n in range(len(chunk)))
+            parameters = {f"at_{n}": at for n, (at, _) in enumerate(chunk)} | {f"id_{n}": i for n, (_, i) in enumerate(chunk)}
+            rows = self.transaction.rows(
+                f"with wanted (at, id) as (values {values}) select w.at, v.id, v.since, v.revision, v.document "
+                "from wanted w join version v on v.id = w.id and v.since <= w.at and w.at < v.until",
+                **parameters,
+            )
+            for row in rows:
+                self.at(row["at"]).receive([row])
+        for at, stream in pairs:
+            self.at(at).note_absence(stream)
+
+
+class Snapshot:
+    """The record as it stood at `position`."""
+
+    def __init__(self, reading: Reading, position: int) -> None:
+        self.reading = reading
+        self.position = position
+        self._transaction = reading.transaction
+        self._model = reading.model
+        self._loaded: dict[str, dict[str, Subject]] = defaultdict(dict)
+        self._since: dict[str, int] = {}
+        self._absent: set[str] = set()
+        self._wordings: dict[str, str | None] = {}
+        self._lists: dict[object, dict[str, Page[Subject] | Page[Entry]]] = {}
+        self._counts: dict[object, dict[str, int]] = {}
+        self._entries: dict[tuple[str, int], Entry] = {}
+        self._by_event: dict[str, Entry | None] = {}
+        self._flock: list[Snapshot] = [self]
+
+    # Subjects
+
+    def subject(self, stream: str) -> Subject | None:
+        """Return a subject by its id, or None where there was none."""
+        return self.subjects([stream]).get(stream)
+
+    def subjects(self, streams: Iterable[str]) -> dict[str, Subject]:
+        """Return the subjects that there were of these ids."""
+        wanted = list(dict.fromkeys(streams))
+        self.reading.fetch((self, stream) for stream in wanted)
+        known = self._loaded
+        return {stream: known[_kind(stream)][stream] for stream in wanted if stream in known[_kind(stream)]}
+
+    def lacks(self, stream: str) -> bool:
+        """Tell whether it is not known yet if there was a subject of this id."""
+        return stream not in self._loaded[_kind(stream)] and stream not in self._absent
+
+    def note_absence(self, stream: str) -> None:
+        """Remember that there was no subject of an id, unless it was received."""
+        if stream not in self._loaded[_kind(stream)]:
+            self._absent.add(stream)
+
+    def receive(self, rows: Iterable[Row]) -> dict[str, Subject]:
+        """Keep the subjects of some rows for the rest of the reading, and return them by id."""
+        received = {}
+        for row in rows:
+            subject = received[row["id"]] = self._model.documents.decoded(row)
+            self._loaded[subject.kind][subject.id] = subject
+            self._since[subject.id] = row["since"]
+        return received
+
+    def since(self, stream: str) -> int:
+        """Return the position since which a subject that was read is as it is."""
+        return self._since[stream]
+
+    def by_code(self, kind: str, code: str) -> Subject | None:
+        """Return the subject that a present or former code means, in any case, or None."""
+        rows = self._transaction.rows(
+            f"{_SUBJECT} v.kind = :kind and {VALID.format('v')} and v.id in (select t.id from tag t where t.kind = :kind "
+            f"and t.dimension = 'code' and t.value = :code and {VALID.format('t')}) order by v.code <> :code, v.since",
+            kind=kind,
+            code=code.upper(),
+            at=self.position,
+        )
+        return next(iter(self.receive(rows).values()), None)
+
+    def related(self, subject: Subject, path: str) -> Subject | None:
+        """Return the subject that a path of another refers to; asked of one, it is fetched for all that came with it."""
+        return next(iter(self.all_related(subject, lambda each: filter(None, [each.text(path)]))), None)
+
+    def all_related(self, subject: Subject, references: Callable[[Subject], Iterable[str]]) -> list[Subject]:
+        """Return the subjects whose ids a function finds in a subject, fetched for all that came with it."""
+        targets = list(references(subject))
+        if any(self.lacks(target) for target in targets):
+            flock = self._flock
+            self.reading.fetch((s, t) for s in flock for each in s.company(subject) for t in references(each))
+        found = self.subjects(targets)
+        return [found[target] for target in targets if target in found]
+
+    def company(self, subject: Subject) -> list[Subject]:
+        """Return the subjects of the same kind that came in with one, itself included where it is of this snapshot."""
+        return list(self._loaded[subject.kind].values()) or [subject]
+
+    # Wordings
+
+    def wording(self, subject: Subject, path: str, reference: str) -> str | None:
+        """Return the words a path of a subject refers to; None where they were removed.
+
+        Asked for one, the wordings of the same field are fetched for all that came with it.
+        """
+        if reference not in self._wordings:
+            group = path.partition("/")[0]
+            flock = self._flock
+            self._fetch(r for s in flock for each in s.company(subject) for r in _references(each, group))
+        return self._wordings.get(reference)
+
+    def words(self, reference: str, group: Callable[[Entry], Iterable[str]]) -> str | None:
+        """Return words that an entry refers to, fetched with those of all entries read so far; None where removed."""
+        if reference not in self._wordings:
+            self._fetch(r for entry in self._entries.values() for r in group(entry))
+        return self._wordings.get(reference)
+
+    def _fetch(self, references: Iterable[str]) -> None:
+        wanted = {reference for reference in references if reference not in self._wordings}
+        found = self._model.texts.many(self._transaction, wanted)
+        for snapshot in self._flock:
+            snapshot._wordings |= {reference: found.get(reference) for reference in wanted}  # noqa: SLF001 - its own kind
+
+    # Lists
+
+    def page(self, listing: Listing, wanted: Slice) -> Page[Subject]:
+        """Return a slice of a list of subjects."""
+        rows = self._run(select(listing, self.position, wanted))
+        found = self.receive(rows)
+        return page_of(list(found.values()), wanted)
+
+    def page_of_parent(self, parent: Subject, listing: Listing, wanted: Slice) -> Page[Subject]:
+        """Return a slice of a parent's part of a list; asked of one, it is fetched for all parents that came with it."""
+        pages = self._lists.setdefault((listing, wanted), {})
+        if parent.id not in pages:
+            parents = [each.id for each in self.company(parent) if each.id not in pages]
+            found: dict[str, list[Subject]] = defaultdict(list)
+            for chunk in chunks(parents):
+                for row in self._run(select(listing, self.position, wanted, chunk)):
+                    found[row["parent"]] += self.receive([row]).values()
+            pages |= {each: page_of(found[each], wanted) for each in parents}
+        return pages[parent.id]  # type: ignore[return-value]  # one cache serves subjects and entries, by listing
+
+    def number(self, listing: Listing, parent: Subject | None = None) -> int:
+        """Return how many there are in a list, or in a parent's part of it."""
+        if parent is None:
+            return int(self._run(count(listing, self.position))[0]["number"])
+        counts = self._counts.setdefault(listing, {})
+        if parent.id not in counts:
+            parents = [each.id for each in self.company(parent)]
+            counts |= dict.fromkeys(parents, 0)
+            for chunk in chunks(parents):
+                rows = self._run(count(listing, self.position, chunk))
+                counts |= {row["parent"]: row["number"] for row in rows}
+        return counts[parent.id]
+
+    def _run(self, statement: Statement) -> list[Row]:
+        return self._transaction.rows(statement.sql, **statement.parameters)
+
+    # Entries
+
+    def entries(self, listing: Listing, wanted: Slice) -> Page[Entry]:
+        """Return a slice of the list of entries."""
+        return page_of(self._entered(self._run(select(listing, self.position, wanted))), wanted)
+
+    def history(self, subject: Subject, listing: Listing, wanted: Slice) -> Page[Entry]:
+        """Return a slice of a subject's own entries, fetched for all that came with it."""
+        pages = self._lists.setdefault((listing, wanted), {})
+        if subject.id not in pages:
+            streams = [each.id for each in self.company(subject) if each.id not in pages]
+            found: dict[str, list[Entry]] = defaultdict(list)
+            for chunk in chunks(streams):
+                for entry in self._entered(self._run(select(listing, self.position, wanted, chunk))):
+                    found[entry.stream].append(entry)
+            pages |= {stream: page_of(found[stream], wanted) for stream in streams}
+        return pages[subject.id]  # type: ignore[return-value]  # one cache serves subjects and entries, by listing
+
+    def entry_at(self, position: int) -> Entry | None:
+        """Return the entry of a position, None past this snapshot's."""
+        if not 1 <= position <= self.position:
+            return None
+        rows = self._transaction.rows("select e.* from entry e where e.position = :position", position=position)
+        return next(iter(self._entered(rows)), None)
+
+    def entry_of(self, event_id: str) -> Entry | None:
+        """Return the entry of an event by its id, None past this snapshot's position; fetched with those others refer to."""
+        if event_id not in self._by_event:
+            ids = {event_id} | {i for e in self._entries.values() for i in (e.envelope.causation, e.envelope.corrects) if i}
+            self._by_event |= dict.fromkeys(ids)
+            for chunk in chunks(sorted(ids)):
+                sql = "select e.* from entry e where e.event_id in :ids and e.position <= :at"
+                entries = self._entered(self._transaction.rows(sql, ids=chunk, at=self.position))
+                self._by_event |= {entry.event_id: entry for entry in entries}
+        return self._by_event[event_id]
+
+    def then(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Subject | None]:
+        """Return the snapshot at an entry's position with a subject the entry names; fetched for all entries read so far."""
+        stream, then = stream_of(entry), self.reading.at(entry.position)
+        if stream is None:
+            return then, None
+        if then.lacks(stream):
+            entries = list(self._entries.values())
+            flock = [self.reading.at(each.position) for each in entries]
+            for snapshot in flock:
+                snapshot._flock = flock  # noqa: SLF001 - its own kind
+            self.reading.fetch((s, t) for s, e in zip(flock, entries, strict=True) if (t := stream_of(e)))
+        return then, then.subject(stream)
+
+    def source(self, stream: str) -> Subject | None:
+        """Return a source, fetched with all that the entries read so far name."""
+        if self.lacks(stream):
+            named = (item.source for entry in self._entries.values() for item in entry.envelope.evidence)
+            self.subjects([stream, *named])
+        return self.subject(stream)
+
+    def entry_setting(self, subject: Subject, revision: int) -> Entry | None:
+        """Return the entry of a revision of a subject: what set a claim; fetched for all claims of those that came with it."""
+        if (subject.id, revision) not in self._entries:
+            streams = [each.id for each in self.company(subject)]
+            for chunk in chunks(streams):
+                sql = "select e.* from entry e where e.stream in :streams and e.position <= :at"
+                self._entered(self._transaction.rows(sql, streams=chunk, at=self.position))
+        return self._entries.get((subject.id, revision))
+
+    def _entered(self, rows: Iterable[Row]) -> list[Entry]:
+        entries = [
+            Entry(*(row[c] for c in ("position", "event_id", "stream", "revision", "name", "recorded_at", "root", "leaf")), row)
+            for row in rows
+        ]
+        self._entries |= {(entry.stream, entry.revision): entry for entry in entries}
+        return entries
+
+    # The whole
+
+    def last_observed_at(self, subject: Subject) -> datetime | None:
+        """Return when a page or file that speaks of a subject was last seen, by lists of siblings not counted."""
+        sources = self.all_related(subject, own_sources)
+        return max(filter(None, (last_observed_at(source) for source in sources)), default=None)
+
+    @cached_property
+    def recorded_at(self) -> str | None:
+        """Return when the entry at this position was recorded; None for an empty log."""
+        entry = self.entry_at(self.position)
+        return entry.recorded_at if entry else None
+
+    @cached_property
+    def root_hash(self) -> str:
+        """Return the root of the log's tree at this position, in hex."""
+        entry = self.entry_at(self.position)
+        return entry.root if entry else EMPTY_ROOT.hex()
+
+    @property
+    def projection(self) -> int:
+        """Return the version of the projection that made the rows."""
+        return PROJECTION
+
+
+def own_sources(subject: Subject) -> list[str]:
+    """Return the ids of the sources that speak of a subject itself, without lists of siblings unless there is nothing else."""
+    claims = [claim for at_path in subject.claims.values() for claim in at_path if claim.source]
+    own = [claim for claim in claims if claim.origin != "SIBLING_LIST"]
+    return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))
+
+
+def all_sources(subject: Subject) -> list[str]:
+    """Return the ids of all sources that speak of a subject."""
+    return list(dict.fromkeys(c.source for at_path in subject.claims.values() for c in at_path if c.source))
+
+
+def _kind(stream: str) -> str:
+    return stream.partition("-")[0]
+
+
+def _references(subject: Subject, group: str) -> Iterator[str]:
+    for path, claims in subject.claims.items():
+        if path.partition("/")[0] == group:
+            yield from (reference for claim in claims for reference in references_of(claim.value))
+
+
+def words_of_changes(entry: Entry) -> Iterator[str]:
+    """Yield the references of the wordings among an entry's changes."""
+    for change in entry.changes:
+        for side in (change.before, change.after):
+            if isinstance(side, dict):
+                yield from side.get("texts") or filter(None, [side.get("text")])
+
+
+def words_of_evidence(entry: Entry) -> Iterator[str]:
+    """Yield the references of the canonical texts that an entry's evidence quotes."""
+    return (item.text for item in entry.envelope.evidence if item.text)
+
+
+def words_of_reason(entry: Entry) -> Iterator[str]:
+    """Yield the reference of an entry's reason."""
+    return filter(None, [entry.envelope.reason])

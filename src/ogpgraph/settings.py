@@ -1,0 +1,159 @@
+"""What an operator may set, each thing declared once: the only module that reads the environment.
+
+A setting's variable, default, parser and meaning stand beside its field, so the README's table is made from the code
+and cannot forget one. Whatever is wrong is said at start, all of it at once, and never with a password in it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+_PREFIX = "OGPGRAPH_"
+_NOT_OURS = "OGPGRAPH_TEST_"  # speaks to the tests, which may start us with it set
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message has a line for each variable that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration(Generic[T]):
+    """All there is to know of one setting. `parse` refuses by ValueError, in words that follow the variable's name."""
+
+    variable: str
+    default: str
+    parse: Callable[[str], T]
+    meaning: str
+    shown: Callable[[T], str] = str
+
+
+def masked(database: str) -> str:
+    """A database URL as it may be shown: with `***` for passwords. In doubt it hides too much."""
+    without_userinfo = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", database, flags=re.DOTALL)
+    return re.sub(r"((?:^|[?&])[^=&]*pass[^=&]*)=[^&]*", r"\1=***", without_userinfo, flags=re.IGNORECASE)
+
+
+def _database(text: str) -> str:
+    if not re.match(r"sqlite:///.|postgresql://.", text, flags=re.DOTALL):
+        # Not told what it says instead: it may hold a password.
+        raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+    return text
+
+
+def _host(text: str) -> str:
+    if not text or re.search(r"[\s/]", text):
+        raise ValueError(f"must be a name or an address, not {text!r}")
+    return text
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be one of {', '.join(words)}, not {text!r}")
+        return text.lower()
+
+    return parse
+
+
+def _setting(
+    variable: str, default: str, parse: Callable[[str], T], meaning: str, *, shown: Callable[[T], str] = str
+) -> T:
+    declaration = Declaration(variable, default, parse, meaning, shown)
+    made: T = field(default=parse(default), metadata={"declaration": declaration})
+    return made
+
+
+_A_GIBIBYTE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """How this process runs. `Settings()` is the defaults; `repr` and `describe` hide passwords."""
+
+    database: str = _setting(
+        "OGPGRAPH_DATABASE",
+        "sqlite:///ogpgraph.db",
+        _database,
+        "Where the log and the read model lie: `sqlite:///PATH` (a path from `/` has four slashes) or `postgresql://…`.",
+        shown=masked,
+    )
+    host: str = _setting("OGPGRAPH_HOST", "127.0.0.1", _host, "The address to listen on.")
+    port: int = _setting(
+        "OGPGRAPH_PORT", "8000", _whole_number(0, 65535), "The port to listen on; 0 takes any that is free."
+    )
+    log_level: str = _setting(
+        "OGPGRAPH_LOG_LEVEL",
+        "info",
+        _one_of("debug", "info", "warning", "error", "critical"),
+        "The least serious message to log: `debug`, `info`, `warning`, `error` or `critical`.",
+    )
+    log_format: str = _setting(
+        "OGPGRAPH_LOG_FORMAT", "console", _one_of("console", "json"), "`console` for people, `json` for collectors."
+    )
+    max_body_bytes: int = _setting(
+        "OGPGRAPH_MAX_BODY_BYTES", "1048576", _whole_number(1, _A_GIBIBYTE), "The largest request body; more is a 413."
+    )
+    max_import_bytes: int = _setting(
+        "OGPGRAPH_MAX_IMPORT_BYTES",
+        "20971520",
+        _whole_number(1, _A_GIBIBYTE),
+        "The largest file that an import reads; larger ones are refused.",
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment asks for (the process's own, unless told another)."""
+        environ = os.environ if environ is None else environ
+        problems = list(_unknown(environ))
+        values: dict[str, Any] = {}
+        for name, declared in declarations().items():
+            if declared.variable in environ:
+                try:
+                    values[name] = declared.parse(environ[declared.variable])
+                except ValueError as refusal:
+                    problems.append(f"{declared.variable} {refusal}")
+        if problems:
+            raise SettingsError("\n".join(problems))
+        return cls(**values)
+
+    def describe(self) -> dict[str, str]:
+        """Every variable with its value as it may be shown and logged."""
+        return {d.variable: d.shown(getattr(self, name)) for name, d in declarations().items()}
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={d.shown(getattr(self, name))!r}" for name, d in declarations().items())
+        return f"Settings({', '.join(shown)})"
+
+
+def declarations() -> dict[str, Declaration[Any]]:
+    """The declaration of every field of `Settings`, in order."""
+    return {each.name: each.metadata["declaration"] for each in fields(Settings)}
+
+
+def settings_table() -> str:
+    """The README's table of settings, in Markdown."""
+    rows = (f"| `{d.variable}` | `{d.default}` | {d.meaning} |" for d in declarations().values())
+    return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """A misspelt variable would be obeyed by nobody; say so, with the one that was likely meant."""
+    known = [declared.variable for declared in declarations().values()]
+    for variable in sorted(environ):
+        if variable.startswith(_PREFIX) and not variable.startswith(_NOT_OURS) and variable not in known:
+            nearest = get_close_matches(variable, known, n=1, cutoff=0)[0]
+            yield f"{variable} is not a setting; did you mean {nearest}?"

@@ -1,0 +1,1 @@
+"""Where things are kept: the database, the event log and the text store."""

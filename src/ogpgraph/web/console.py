@@ -1,0 +1,82 @@
+"""The query console: one HTML page of our own that needs no network, and the index for clients that are no browsers."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogpgraph.web.media import HTML, rather_than_json
+from ogpgraph.web.shell import json_response
+
+_INDEX = {
+    "endpoints": [
+        {
+            "path": "graphql",
+            "methods": ["GET", "POST"],
+            "what": "GraphQL over HTTP; the schema describes itself by introspection",
+        },
+        {"path": "health", "methods": ["GET"], "what": "the process is alive"},
+        {"path": "ready", "methods": ["GET"], "what": "the process can serve requests"},
+    ]
+}
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A query that the console offers."""
+
+    title: str
+    query: str
+    variables: dict[str, object] = {}
+
+
+class Console:
+    """The endpoint `/`: the console for a browser, an index of the endpoints for everything else."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        template = (files("ogpgraph.web") / "console.html").read_text("utf-8")
+        self._page = template.replace("__EXAMPLES__", _for_html(examples)).encode()
+        # Made from the template: the examples are data, which no browser runs, so they need no leave.
+        self._headers = {
+            "Content-Type": f"{HTML}; charset=utf-8",
+            "Vary": "Accept",
+            "Content-Security-Policy": _policy(template),
+        }
+
+    async def __call__(self, request: Request) -> Response:
+        if rather_than_json(HTML, request.headers.get("accept")) == HTML:
+            return Response(self._page, headers=self._headers)
+        return json_response(200, _INDEX, {"Vary": "Accept"})
+
+
+def _for_html(examples: Sequence[Example]) -> str:
+    """The examples as JSON that can stand in a script element: nothing in it can end the element or begin a comment."""
+    text = msgspec.json.encode(examples).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _policy(template: str) -> str:
+    """A policy that allows the page's own style and script, known by their hashes, requests to this server, no more."""
+    rules: Mapping[str, str] = {
+        "default-src": "'none'",
+        "style-src": _hash(template, "style"),
+        "script-src": _hash(template, "script"),
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _hash(template: str, element: str) -> str:
+    """The source expression for the one inline `element` (without attributes) of the page."""
+    (content,) = re.findall(f"<{element}>(.*?)</{element}>", template, re.DOTALL)
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

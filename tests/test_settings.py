@@ -1,0 +1,131 @@
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ogpgraph.settings import Settings, SettingsError, declarations, masked, settings_table
+
+ROOT = Path(__file__).parents[1]
+
+
+def refusal(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment(environ)
+    return str(raised.value)
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert Settings() == Settings(
+        database="sqlite:///ogpgraph.db",
+        host="127.0.0.1",
+        port=8000,
+        log_level="info",
+        log_format="console",
+        max_body_bytes=1024 * 1024,
+        max_import_bytes=20 * 1024 * 1024,
+    )
+
+
+def test_every_setting_is_read_from_its_variable() -> None:
+    environ = {
+        "OGPGRAPH_DATABASE": "postgresql://u:p@h/d",
+        "OGPGRAPH_HOST": "::1",
+        "OGPGRAPH_PORT": "0",
+        "OGPGRAPH_LOG_LEVEL": "DEBUG",
+        "OGPGRAPH_LOG_FORMAT": "json",
+        "OGPGRAPH_MAX_BODY_BYTES": "2",
+        "OGPGRAPH_MAX_IMPORT_BYTES": "3",
+    }
+    assert environ.keys() == {declared.variable for declared in declarations().values()}
+    assert Settings.from_environment(environ) == Settings("postgresql://u:p@h/d", "::1", 0, "debug", "json", 2, 3)
+
+
+def test_without_an_argument_the_environment_is_the_process_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OGPGRAPH_PORT", "8123")
+    assert Settings.from_environment().port == 8123
+
+
+def test_every_field_is_declared_under_a_variable_of_its_name() -> None:
+    declared = declarations()
+    assert list(declared) == [each.name for each in fields(Settings)]
+    assert all(each.variable == f"OGPGRAPH_{name.upper()}" for name, each in declared.items())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OGPGRAPH_PORT", "http"),
+        ("OGPGRAPH_PORT", "65536"),
+        ("OGPGRAPH_PORT", "-1"),
+        ("OGPGRAPH_PORT", "8_000"),
+        ("OGPGRAPH_PORT", "٨"),
+        ("OGPGRAPH_PORT", ""),
+        ("OGPGRAPH_HOST", ""),
+        ("OGPGRAPH_HOST", "http://127.0.0.1"),
+        ("OGPGRAPH_LOG_LEVEL", "loud"),
+        ("OGPGRAPH_LOG_FORMAT", "xml"),
+        ("OGPGRAPH_MAX_BODY_BYTES", "0"),
+        ("OGPGRAPH_MAX_IMPORT_BYTES", "20 MiB"),
+        ("OGPGRAPH_MAX_IMPORT_BYTES", "9" * 5000),
+        ("OGPGRAPH_DATABASE", ""),
+        ("OGPGRAPH_DATABASE", "sqlite:///"),
+        ("OGPGRAPH_DATABASE", "ogpgraph.db"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_variable(variable: str, value: str) -> None:
+    assert refusal({variable: value}).startswith(f"{variable} must be ")
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    wrong = refusal({"OGPGRAPH_PORT": "x", "OGPGRAPH_LOG_FORMAT": "y", "OGPGRAPH_HOTS": "z"})
+    assert len(wrong.splitlines()) == 3
+
+
+def test_unknown_variable_is_named_with_its_nearest_known_one() -> None:
+    assert refusal({"OGPGRAPH_DATABSE": "x"}) == "OGPGRAPH_DATABSE is not a setting; did you mean OGPGRAPH_DATABASE?"
+
+
+def test_variables_of_the_tests_and_of_others_are_let_be() -> None:
+    assert Settings.from_environment({"OGPGRAPH_TEST_SAMPLES": "x", "PATH": "y", "OGP_GRAPH": "z"}) == Settings()
+
+
+def test_a_refused_database_url_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({"OGPGRAPH_DATABASE": "mysql://me:hunter2@host/db"})
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:hunter2@h:5432/d", "postgresql://u:***@h:5432/d"),
+        ("postgresql://u:hunter2@hunter2/hunter2:hunter2@h/d", "postgresql://u:***@h/d"),
+        ("postgresql://u:hun\nter2@h/d", "postgresql://u:***@h/d"),
+        ("postgresql:///d?user=u&password=hunter2&a=b", "postgresql:///d?user=u&password=***&a=b"),
+        ("postgresql://h/d?sslPassword=hunter2", "postgresql://h/d?sslPassword=***"),
+        ("postgresql://h:5432/d", "postgresql://h:5432/d"),
+        ("sqlite:////var/lib/ogp:graph.db", "sqlite:////var/lib/ogp:graph.db"),
+    ],
+)
+def test_a_password_is_masked_and_nothing_else(url: str, shown: str) -> None:
+    assert masked(url) == shown
+    assert Settings(database=url).describe()["OGPGRAPH_DATABASE"] == shown
+    assert "hunter2" not in repr(Settings(database=url))
+
+
+def test_the_table_has_a_row_of_three_cells_for_every_setting() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(fields(Settings))
+    for row, declared in zip(rows, declarations().values(), strict=True):
+        assert row.count("|") == 4
+        assert row.startswith(f"| `{declared.variable}` | `{declared.default}` | ")
+
+
+def test_no_other_module_reads_the_environment() -> None:
+    reading = re.compile(r"\bos\.(environ|getenv)|from os import .*\b(environ|getenv)")
+    sources = (ROOT / "src").rglob("*.py")
+    assert [path.name for path in sources if reading.search(path.read_text("utf-8"))] == ["settings.py"]
