@@ -12,7 +12,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from ogpgraph.application import Act
 from ogpgraph.clock import system_clock
@@ -28,7 +38,8 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 Database = Annotated[
-    str | None, typer.Option("--database", help="The database's URL; else OGPGRAPH_DATABASE, else sqlite:///ogpgraph.db.")
+    str | None,
+    typer.Option("--database", help="The database's URL; else OGPGRAPH_DATABASE, else sqlite:///ogpgraph.db."),
 ]
 
 
@@ -43,7 +54,7 @@ def main() -> None:
 
 @app.callback()
 def about() -> None:
-    """ogpgraph keeps the record of open government commitments: every change an event, every moment readable."""
+    """Ogpgraph keeps the record of open government commitments: every change an event, every moment readable."""
 
 
 @app.command("migrate")
@@ -139,9 +150,28 @@ def _moment(observed: str | None) -> datetime:
 
 
 def _progress(unit: str) -> Progress:
-    rate = TextColumn("{task.fields[rate]}") if False else TextColumn("")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), rate, TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(unit),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
+
+
+class Rate(ProgressColumn):
+    """How many of something are done in a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Return the rate in words."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {self._unit}/s" if speed else "")
 
 
 def _follow(progress: Progress, task: TaskID) -> Any:
@@ -153,4 +183,7 @@ def _tell(report: Report) -> None:
         err.print(f"{report.file}: {report.problem}", soft_wrap=True)
         return
     events = ", ".join(f"{count} {name}" for name, count in sorted(report.events.items())) or "no event"
-    out.print(f"{report.file}: {report.code} ({report.language}, {report.layout}), {report.facts} facts: {report.outcome} ({events})", soft_wrap=True)
+    out.print(
+        f"{report.file}: {report.code} ({report.language}, {report.layout}), {report.facts} facts: {report.outcome} ({events})",
+        soft_wrap=True,
+    )

@@ -13,7 +13,7 @@ from ogpgraph.application import Act, Receipt, Register, Session
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.readmodel.dump import digest
 from ogpgraph.readmodel.follower import Follower, Progress
-from ogpgraph.readmodel.snapshot import Reading, ReadModel
+from ogpgraph.readmodel.model import Reading, ReadModel
 from ogpgraph.storage import identity, texts
 from ogpgraph.storage.database import Database
 from ogpgraph.storage.log import EventLog
@@ -92,7 +92,7 @@ def open_system(
     try:
         log = EventLog(database, clock)
         who = identity.read_identity(database)
-        register = Register(log, texts.TextKeeper(who.text_key), clock, new_id)
+        register = Register(log, texts.TextKeeper(who.text_key), new_id)
         yield System(database, log, register, Follower(database, log), ReadModel(database, who, clock))
     finally:
         database.close()

@@ -28,7 +28,11 @@ PLAN = Noun(
     ),
     events=(
         Kind("ActionPlanRegistered", "An action plan came into the record."),
-        Kind("ActionPlanRevised", "Something said of the plan changed, or became known.", ("title/", "startsOn", "endsOn", "status", "cycle")),
+        Kind(
+            "ActionPlanRevised",
+            "Something said of the plan changed, or became known.",
+            ("title/", "startsOn", "endsOn", "status", "cycle"),
+        ),
         Kind("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         Kind("ActionPlanConcluded", "The plan came to its end.", ("status", "endsOn")),
         Kind("ActionPlanSeenEarlier", "An older observation told what was said of the plan then."),

@@ -34,7 +34,9 @@ COMMITMENT = Noun(
         Path("description/{language}", Wording, "The government's own text."),
         Path("commitmentText/{language}", Wording, "The plan's text as the IRM quotes it."),
         Path("leadInstitutions/{language}", Wordings, "Who leads it; empty where the page says there is nobody."),
-        Path("supportingInstitutions/{language}", Wordings, "Who supports it; empty where the page says there is nobody."),
+        Path(
+            "supportingInstitutions/{language}", Wordings, "Who supports it; empty where the page says there is nobody."
+        ),
         Path("policyAreas", tuple[str, ...], "OGP's policy areas, in the vocabulary's words."),
         Path("policyAreasUnrecognised/{language}", Wordings, "Policy areas as published that no vocabulary knows."),
         Path("irmReports/{language}", Wordings, "The IRM reports named for it."),
@@ -55,8 +57,16 @@ COMMITMENT = Noun(
         Kind("CommitmentRegistered", "A commitment came into the record."),
         Kind("CommitmentRevised", "Something said of the commitment changed, or became known."),
         Kind("CommitmentTranslated", "Wordings of the commitment became known in another language."),
-        Kind("CommitmentRecoded", "The commitment has another code; the former one keeps resolving.", ("code", "formerCodes")),
-        Kind("CommitmentLinked", "The commitment was linked to those it carries forward or that carry it on.", ("predecessors", "successors")),
+        Kind(
+            "CommitmentRecoded",
+            "The commitment has another code; the former one keeps resolving.",
+            ("code", "formerCodes"),
+        ),
+        Kind(
+            "CommitmentLinked",
+            "The commitment was linked to those it carries forward or that carry it on.",
+            ("predecessors", "successors"),
+        ),
         Kind("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
         Kind("CommitmentSeenEarlier", "An older observation told what was said of the commitment then."),
         Kind("CommitmentCorrected", "Something recorded of the commitment was wrong and was put right."),
@@ -110,7 +120,9 @@ def _named(commitment: Subject, name: str, stem: str, facts: Facts) -> Change:
 
 def _topic(path: str) -> str:
     first = path.partition("/")[0]
-    return {"milestones": "MilestoneAdded", "ratings": "RatingRecorded", "narratives": "NarrativeRecorded"}.get(first, "CommitmentRevised")
+    return {"milestones": "MilestoneAdded", "ratings": "RatingRecorded", "narratives": "NarrativeRecorded"}.get(
+        first, "CommitmentRevised"
+    )
 
 
 def _stem(name: str, path: str) -> str:
@@ -131,7 +143,9 @@ def language_of(path: str) -> str | None:
 
 def languages_of(commitment: Subject) -> frozenset[str]:
     """Return the languages that the commitment's title or description is known in."""
-    return frozenset(path.partition("/")[2] for path in commitment.present if path.startswith(("title/", "description/")))
+    return frozenset(
+        path.partition("/")[2] for path in commitment.present if path.startswith(("title/", "description/"))
+    )
 
 
 def is_listed_only(commitment: Subject) -> bool:

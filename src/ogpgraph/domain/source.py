@@ -32,7 +32,11 @@ SOURCE = Noun(
     ),
     events=(
         Kind("SourceRegistered", "A source came into the record with its first observation."),
-        Kind("SourceObserved", "The source was observed with other bytes, or read by a newer reader.", ("observations/", "url")),
+        Kind(
+            "SourceObserved",
+            "The source was observed with other bytes, or read by a newer reader.",
+            ("observations/", "url"),
+        ),
         Kind("SourceSeenAgain", "The same bytes were seen again (recorded once a day at most).", ("seenAgain",)),
         Kind("SourceCorrected", "Something recorded of the source was wrong and was put right."),
     ),

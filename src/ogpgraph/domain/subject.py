@@ -149,3 +149,15 @@ def narrowed(claim: Claim | None, sight: Claim) -> Claim | None:
     if sight.value == claim.value:
         return structs.replace(claim, before=sight.before)
     return structs.replace(claim, after=sight.before)
+
+
+def own_sources(subject: Subject) -> list[str]:
+    """Return the ids of the sources that speak of a subject itself, without lists of siblings unless there is nothing else."""
+    claims = [claim for at_path in subject.claims.values() for claim in at_path if claim.source]
+    own = [claim for claim in claims if claim.origin != "SIBLING_LIST"]
+    return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))
+
+
+def all_sources(subject: Subject) -> list[str]:
+    """Return the ids of all sources that speak of a subject."""
+    return list(dict.fromkeys(c.source for at_path in subject.claims.values() for c in at_path if c.source))

@@ -12,7 +12,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-
 class Made(StrEnum):
     """How a wording in its language came about."""
 

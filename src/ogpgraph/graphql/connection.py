@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import strawberry
@@ -13,10 +13,15 @@ import strawberry
 from ogpgraph.graphql.errors import refused
 from ogpgraph.readmodel.paging import MOST_NODES, Key, Page, Slice
 
+SubjectKey = tuple[str, str]
+EntryKey = tuple[int]
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
 
-First = Annotated[int | None, strawberry.argument(description=f"How many to return from the beginning, {MOST_NODES} at most and by default.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(description=f"How many to return from the beginning, {MOST_NODES} at most and by default."),
+]
 After = Annotated[str | None, strawberry.argument(description="Return those that follow this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description=f"How many to return from the end, {MOST_NODES} at most.")]
 Before = Annotated[str | None, strawberry.argument(description="Return those that come before this cursor.")]
@@ -37,7 +42,9 @@ class Edge(Generic[NodeT]):
     """A node and its place in the list."""
 
     node: NodeT = strawberry.field(description="The node.")
-    cursor: str = strawberry.field(description="The node's place in the list, for `after` and `before`; its form is private.")
+    cursor: str = strawberry.field(
+        description="The node's place in the list, for `after` and `before`; its form is private."
+    )
 
 
 @strawberry.type(description="A page of a list.")
@@ -93,7 +100,7 @@ def connect(
     )
 
 
-def wanted_slice(first: int | None, after: str | None, last: int | None, before: str | None, key: type[Key]) -> Slice:
+def wanted_slice(first: int | None, after: str | None, last: int | None, before: str | None, key: Any) -> Slice:
     """Return the slice that the arguments of a connection ask for; raises a refusal that names the argument."""
     if first is not None and last is not None:
         raise refused("ask for `first` or for `last`, not for both", "BAD_PAGE")
@@ -109,11 +116,12 @@ def encode_cursor(key: Key) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def _decoded(name: str, cursor: str | None, key: type[Key]) -> Key | None:
+def _decoded(name: str, cursor: str | None, key: Any) -> Key | None:
     if cursor is None:
         return None
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(data, type=key)
+        decoded: Key = msgspec.json.decode(data, type=key)
+        return decoded
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
         raise refused(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None

@@ -7,7 +7,8 @@ from typing import Any
 
 import strawberry
 
-from ogpgraph.readmodel.snapshot import Reading, Snapshot
+from ogpgraph.readmodel.model import Reading
+from ogpgraph.readmodel.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import strawberry
 
-from ogpgraph.graphql.scalars import Cause, CommitmentStatus, EntryKind, MemberStatus, PlanStatus
+from ogpgraph.domain.event import Cause
+from ogpgraph.domain.vocabulary import CommitmentStatus, MemberStatus, PlanStatus
+from ogpgraph.graphql.scalars import EntryKind
 from ogpgraph.readmodel.lists import Where
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -43,7 +45,9 @@ class NumberFilter:
 class MemberFilter:
     """Conditions on members."""
 
-    code: TextFilter | None = strawberry.field(default=None, description="OGP's code, or the prefix of its commitments.")
+    code: TextFilter | None = strawberry.field(
+        default=None, description="OGP's code, or the prefix of its commitments."
+    )
     region: TextFilter | None = strawberry.field(default=None, description="OGP's region.")
     type: TextFilter | None = strawberry.field(default=None, description="NATIONAL or LOCAL.")
     status: list[MemberStatus] | None = strawberry.field(default=None, description="One of these.")
@@ -52,7 +56,10 @@ class MemberFilter:
         """Return the conditions in terms of tags."""
         return Where(
             tags=_given(
-                ("code", _upper(self.code)), ("region", self.region), ("type", self.type), ("status", _words(self.status))
+                ("code", _upper(self.code)),
+                ("region", self.region),
+                ("type", self.type),
+                ("status", _words(self.status)),
             )
         )
 
@@ -79,10 +86,16 @@ class CommitmentFilter:
     member: TextFilter | None = strawberry.field(default=None, description="The member's code or prefix.")
     cycle: NumberFilter | None = strawberry.field(default=None, description="The year its plan was submitted.")
     status: list[CommitmentStatus] | None = strawberry.field(default=None, description="One of these.")
-    policy_area: TextFilter | None = strawberry.field(default=None, description="A policy area in the vocabulary's words.")
-    language: TextFilter | None = strawberry.field(default=None, description="A language its title or description is known in.")
+    policy_area: TextFilter | None = strawberry.field(
+        default=None, description="A policy area in the vocabulary's words."
+    )
+    language: TextFilter | None = strawberry.field(
+        default=None, description="A language its title or description is known in."
+    )
     starred: bool | None = strawberry.field(default=None, description="Whether it has the IRM's star.")
-    listed_only: bool | None = strawberry.field(default=None, description="Whether it is known from lists of siblings only.")
+    listed_only: bool | None = strawberry.field(
+        default=None, description="Whether it is known from lists of siblings only."
+    )
 
     def to_where(self, snapshot: Snapshot) -> Where:
         """Return the conditions in terms of tags."""
@@ -107,9 +120,15 @@ class EntryFilter:
     kind: list[EntryKind] | None = strawberry.field(default=None, description="One of these kinds.")
     cause: list[Cause] | None = strawberry.field(default=None, description="One of these causes.")
     actor: TextFilter | None = strawberry.field(default=None, description="Who recorded it.")
-    subject: list[strawberry.ID] | None = strawberry.field(default=None, description="About one of these things, by id.")
-    source: list[strawberry.ID] | None = strawberry.field(default=None, description="Read from one of these sources, by id.")
-    correlation_id: list[strawberry.ID] | None = strawberry.field(default=None, description="Of one of these imports or requests.")
+    subject: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="About one of these things, by id."
+    )
+    source: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Read from one of these sources, by id."
+    )
+    correlation_id: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Of one of these imports or requests."
+    )
 
     def to_where(self, snapshot: Snapshot) -> Where:
         """Return the conditions in terms of columns."""
@@ -123,6 +142,9 @@ class EntryFilter:
                 ("correlation", _ids(self.correlation_id)),
             )
         )
+
+
+Filter = MemberFilter | ActionPlanFilter | CommitmentFilter | EntryFilter
 
 
 def _accepted(eq: object | None, among: list[str] | list[int] | None) -> tuple[str, ...]:
@@ -145,7 +167,7 @@ def _ids(ids: list[strawberry.ID] | None) -> tuple[str, ...] | None:
     return None if ids is None else tuple(ids)
 
 
-def _flag(flag: bool | None) -> tuple[str, ...] | None:  # noqa: FBT001 - a condition's value
+def _flag(flag: bool | None) -> tuple[str, ...] | None:
     return None if flag is None else (str(flag).lower(),)
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
-from ogpgraph.graphql.connection import After, Before, Connection, First, Last, wanted_slice
+from ogpgraph.graphql.connection import After, Before, Connection, EntryKey, First, Last, wanted_slice
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
 from ogpgraph.graphql.record import Entry, Node, Source, Subject, entries_of, entry_node
-from ogpgraph.graphql.scalars import Moment, Position
+from ogpgraph.graphql.scalars import Moment, Position, moment_in
 from ogpgraph.graphql.types import ActionPlan, Commitment, Member, list_of
 from ogpgraph.readmodel import snapshot as readmodel
 from ogpgraph.readmodel.lists import Listing, Where
-from ogpgraph.readmodel.snapshot import PositionError
+from ogpgraph.readmodel.model import PositionError
 
+S = TypeVar("S", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
 Id = Annotated[strawberry.ID, strawberry.argument(description="The id.")]
 
@@ -41,7 +42,7 @@ class Reading:
     @strawberry.field(description="A member, by OGP's code (FRA) or the prefix of its commitments (FR).")
     def member(self, info: Info, code: Code) -> Member | None:
         """Return a member."""
-        return _by_code(_snapshot(self, info), "member", code)
+        return _by_code(_snapshot(self, info), Member, code)
 
     @strawberry.field(description="Members, by code.")
     def members(
@@ -57,9 +58,9 @@ class Reading:
         return _all(_snapshot(self, info), "member", where, first, after, last, before)
 
     @strawberry.field(description="An action plan, by its id.")
-    def action_plan(self, info: Info, id: Id) -> ActionPlan | None:  # noqa: A002 - the schema's word
+    def action_plan(self, info: Info, id: Id) -> ActionPlan | None:
         """Return an action plan."""
-        return _by_id(_snapshot(self, info), "plan", id)
+        return _by_id(_snapshot(self, info), ActionPlan, id)
 
     @strawberry.field(description="Action plans, by member and cycle.")
     def action_plans(
@@ -77,7 +78,7 @@ class Reading:
     @strawberry.field(description="A commitment, by its present or a former code.")
     def commitment(self, info: Info, code: Code) -> Commitment | None:
         """Return a commitment."""
-        return _by_code(_snapshot(self, info), "commitment", code)
+        return _by_code(_snapshot(self, info), Commitment, code)
 
     @strawberry.field(description="Commitments, by code.")
     def commitments(
@@ -103,7 +104,7 @@ class Reading:
         before: Before = None,
     ) -> Connection[Entry]:
         """Return entries."""
-        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before, tuple[int])
+        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before, EntryKey)
         listing = Listing("entry", where.to_where(snapshot) if where else Where())
         return entries_of(snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number(listing))
 
@@ -115,17 +116,17 @@ class Reading:
         return entry_node(found, snapshot) if found else None
 
     @strawberry.field(description="A source, by its id.")
-    def source(self, info: Info, id: Id) -> Source | None:  # noqa: A002 - the schema's word
+    def source(self, info: Info, id: Id) -> Source | None:
         """Return a source."""
-        return _by_id(_snapshot(self, info), "source", id)
+        return _by_id(_snapshot(self, info), Source, id)
 
     @strawberry.field(description="Anything with an id, by its id.")
-    def node(self, info: Info, id: Id) -> Node | None:  # noqa: A002 - the schema's word
+    def node(self, info: Info, id: Id) -> Node | None:
         """Return anything by its id."""
         snapshot = _snapshot(self, info)
         state = snapshot.subject(id)
         if state is not None:
-            return Subject.of(state, snapshot)  # type: ignore[no-any-return]  # of the type its kind has
+            return Subject.of(state, snapshot)
         found = snapshot.entry_of(id)
         return entry_node(found, snapshot) if found else None
 
@@ -133,12 +134,12 @@ class Reading:
     def meta(self, info: Info) -> Meta:
         """Return the identity of the log and the position of the reading."""
         snapshot = _snapshot(self, info)
-        identity = snapshot.reading.model.identity
+        identity = info.context.reading.model.identity
         return Meta(
             log_id=strawberry.ID(identity.id),
             epoch=identity.epoch,
             position=Position(snapshot.position),
-            recorded_at=snapshot.recorded_at,
+            recorded_at=moment_in(snapshot.recorded_at),
             root_hash=snapshot.root_hash,
             projection=snapshot.projection,
             schema_version=info.context.schema_version,
@@ -163,7 +164,9 @@ class Query(Reading):
     def at(
         self,
         info: Info,
-        position: Annotated[Position | None, strawberry.argument(description="A position; give this or `time`.")] = None,
+        position: Annotated[
+            Position | None, strawberry.argument(description="A position; give this or `time`.")
+        ] = None,
         time: Annotated[Moment | None, strawberry.argument(description="A moment; give this or `position`.")] = None,
     ) -> Snapshot:
         """Return a past state of the record."""
@@ -171,7 +174,7 @@ class Query(Reading):
             raise refused("give either `position` or `time`", "BAD_POSITION")
         reading = info.context.reading
         try:
-            return Snapshot(snapshot=reading.at(position) if position is not None else reading.at_time(time))
+            return Snapshot(snapshot=reading.at_time(time) if time is not None else reading.at(position or 0))
         except PositionError as error:
             raise refused(str(error), "BAD_POSITION") from error
 
@@ -180,14 +183,14 @@ def _snapshot(asked: Reading | None, info: Info) -> readmodel.Snapshot:
     return asked.snapshot if isinstance(asked, Snapshot) else info.context.now()
 
 
-def _by_code(snapshot: readmodel.Snapshot, kind: str, code: str) -> Any:
-    state = snapshot.by_code(kind, code.strip())
-    return Subject.of(state, snapshot) if state else None
+def _by_code(snapshot: readmodel.Snapshot, kind: type[S], code: str) -> S | None:
+    state = snapshot.by_code(kind.KIND, code.strip())
+    return kind.of(state, snapshot) if state else None
 
 
-def _by_id(snapshot: readmodel.Snapshot, kind: str, stream: str) -> Any:
+def _by_id(snapshot: readmodel.Snapshot, kind: type[S], stream: str) -> S | None:
     state = snapshot.subject(stream)
-    return Subject.of(state, snapshot) if state and state.kind == kind else None
+    return kind.of(state, snapshot) if state and state.kind == kind.KIND else None
 
 
 def _all(

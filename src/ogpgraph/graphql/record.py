@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import strawberry
 
+from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.subject import Claim as StoredClaim
 from ogpgraph.domain.subject import Subject as State
+from ogpgraph.domain.subject import all_sources
+from ogpgraph.domain.text import Made
 from ogpgraph.domain.text import Wording as StoredWording
-from ogpgraph.domain.text import Wordings
 from ogpgraph.domain.values import Interval as StoredInterval
-from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connect, wanted_slice
-from ogpgraph.graphql.scalars import Cause, EntryKind, FieldValue, Made, Moment, Origin, PartialDate, Position
+from ogpgraph.graphql.connection import After, Before, Connection, EntryKey, First, Last, connect, wanted_slice
+from ogpgraph.graphql.scalars import EntryKind, FieldValue, Moment, PartialDate, Position
+from ogpgraph.graphql.wordings import in_words, wording, wordings
+from ogpgraph.readmodel.entry import Entry as StoredEntry
+from ogpgraph.readmodel.entry import words_of_changes, words_of_evidence, words_of_reason
 from ogpgraph.readmodel.lists import Listing
-from ogpgraph.readmodel.projection import Words, fields_of
-from ogpgraph.readmodel.snapshot import Entry as StoredEntry
-from ogpgraph.readmodel.snapshot import Snapshot, all_sources, words_of_changes, words_of_evidence, words_of_reason
+from ogpgraph.readmodel.snapshot import Snapshot
 
+S = TypeVar("S", bound="Subject")
 Language = Annotated[
     str | None,
     strawberry.argument(
@@ -51,7 +55,9 @@ class Wording:
 class Interval:
     """After one sight, not later than the next."""
 
-    after: Moment | None = strawberry.field(description="The last time the former value was seen; null where nobody had looked.")
+    after: Moment | None = strawberry.field(
+        description="The last time the former value was seen; null where nobody had looked."
+    )
     before: Moment = strawberry.field(description="The first time the new value was seen.")
 
 
@@ -90,7 +96,7 @@ class Subject(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Entry]:
         """Return the subject's own entries."""
-        wanted = wanted_slice(first, after, last, before, tuple[int])
+        wanted = wanted_slice(first, after, last, before, EntryKey)
         return entries_of(
             self.snapshot,
             lambda: self.snapshot.history(self.state, HISTORY, wanted),
@@ -101,7 +107,8 @@ class Subject(Node):
     def blame(
         self,
         path: Annotated[
-            str, strawberry.argument(description="A field or the beginning of its path, such as `ratings`; empty for all.")
+            str,
+            strawberry.argument(description="A field or the beginning of its path, such as `ratings`; empty for all."),
         ] = "",
     ) -> list[Blame]:
         """Return path → the entry that set the current value."""
@@ -119,12 +126,20 @@ class Subject(Node):
     )
     def claims(
         self,
-        path: Annotated[str, strawberry.argument(description="A field or the beginning of its path; empty for all.")] = "",
+        path: Annotated[
+            str, strawberry.argument(description="A field or the beginning of its path; empty for all.")
+        ] = "",
     ) -> list[Claim]:
         """Return every claim at a path and below it."""
         asked = path.strip("/")
         return [
-            Claim(path=each, claim=claim, is_current=claim is self.state.current(each), subject=self.state, snapshot=self.snapshot)
+            Claim(
+                path=each,
+                claim=claim,
+                is_current=claim is self.state.current(each),
+                subject=self.state,
+                snapshot=self.snapshot,
+            )
             for each in sorted(self.state.claims)
             if _is_below(each, asked)
             for claim in self.state.claims[each]
@@ -150,15 +165,22 @@ class Subject(Node):
     def wordings(self) -> list[Wording]:
         """Return all wordings of the subject."""
         return [
-            Wording(path=path, language=path.rpartition("/")[2], text=self._words(path, claim.value.text), made=claim.value.made)
+            Wording(
+                path=path,
+                language=path.rpartition("/")[2],
+                text=self._words(path, claim.value.text),
+                made=claim.value.made,
+            )
             for path, claim in self.state.present.items()
             if isinstance(claim.value, StoredWording) and path.count("/")
         ]
 
     @classmethod
-    def of(cls, state: State, snapshot: Snapshot) -> Any:
-        """Return the GraphQL object of a state, of the type its kind has."""
-        kind = next(each for each in _types_below(Subject) if state.kind == each.KIND)
+    def of(cls, state: State, snapshot: Snapshot) -> Self:
+        """Return the GraphQL object of a state, of the type its kind has; raises LookupError where it is no such thing."""
+        kind = next((each for each in [cls, *_types_below(cls)] if state.kind == each.KIND), None)
+        if kind is None:
+            raise LookupError(f"{state.id} is no {cls.__name__}")
         return kind(id=strawberry.ID(state.id), state=state, snapshot=snapshot)
 
     # What the types have in common to read their fields with.
@@ -166,45 +188,25 @@ class Subject(Node):
     def _text(self, path: str) -> str | None:
         return self.state.text(path)
 
-    def _related(self, path: str) -> Any:
+    def _related(self, kind: type[S], path: str) -> S | None:
         found = self.snapshot.related(self.state, path)
-        return Subject.of(found, self.snapshot) if found else None
+        return kind.of(found, self.snapshot) if found else None
 
     def _words(self, path: str, reference: str) -> str | None:
         return self.snapshot.wording(self.state, path, reference)
 
     def _wording(self, prefix: str, language: str | None) -> str | None:
-        found = chosen(self.state, prefix, language)
-        value = found[1].value if found else None
-        return self._words(found[0], value.text) if found and isinstance(value, StoredWording) else None
+        return wording(self.snapshot, self.state, prefix, language)
 
     def _wordings(self, prefix: str, language: str | None) -> list[str]:
-        found = chosen(self.state, prefix, language)
-        value = found[1].value if found else None
-        if not found or not isinstance(value, Wordings):
-            return []
-        return [words for reference in value.texts if (words := self._words(found[0], reference)) is not None]
-
-
-def chosen(state: State, prefix: str, language: str | None) -> tuple[str, StoredClaim] | None:
-    """Return the wording under a prefix in a language; without one: the original, else English, else the first by code."""
-    if language is not None:
-        path = f"{prefix}/{language.lower()}"
-        claim = state.current(path)
-        return (path, claim) if claim else None
-    return min(state.under(prefix + "/"), key=lambda item: _preference(*item), default=None)
-
-
-def _preference(path: str, claim: StoredClaim) -> tuple[bool, bool, str]:
-    language = path.rpartition("/")[2]
-    return getattr(claim.value, "made", None) != "ORIGINAL", language != "en", language
+        return wordings(self.snapshot, self.state, prefix, language)
 
 
 def _is_below(path: str, prefix: str) -> bool:
     return not prefix or path == prefix or path.startswith(prefix + "/")
 
 
-def _types_below(parent: type[Subject]) -> list[type[Subject]]:
+def _types_below(parent: type[S]) -> list[type[S]]:
     return [each for child in parent.__subclasses__() for each in (child, *_types_below(child))]
 
 
@@ -302,13 +304,15 @@ class Entry(Node):
     def source(self) -> Source | None:
         """Return the source."""
         then, state = self.snapshot.then(self.entry, lambda entry: entry.envelope.source)
-        return Subject.of(state, then) if state else None  # type: ignore[no-any-return]  # of the type its kind has
+        return Source.of(state, then) if state else None
 
     @strawberry.field(description="The words it rests on, one for each fact that was read from a source.")
     def evidence(self) -> list[Evidence]:
         """Return the evidence."""
         return [
-            Evidence(path=path, content_hash=item.content_hash, start=start, end=end, evidence=item, snapshot=self.snapshot)
+            Evidence(
+                path=path, content_hash=item.content_hash, start=start, end=end, evidence=item, snapshot=self.snapshot
+            )
             for item in self.entry.envelope.evidence
             for path, (start, end) in sorted(item.spans.items())
         ]
@@ -339,7 +343,7 @@ class Entry(Node):
 
     def _said(self, side: Any) -> FieldValue | None:
         if not isinstance(side, dict):
-            return side  # type: ignore[no-any-return]  # as stored
+            return FieldValue(side) if side is not None else None
         words = [self.snapshot.words(each, words_of_changes) for each in side.get("texts", [side.get("text")])]
         return FieldValue(words if "texts" in side else words[0])
 
@@ -350,7 +354,9 @@ class Evidence:
 
     path: str = strawberry.field(description="The field that was read from it.")
     content_hash: str = strawberry.field(description="The SHA-256 of the bytes of the source as observed.")
-    start: int = strawberry.field(description="The first character of the words in the source's canonical text, counted from 0.")
+    start: int = strawberry.field(
+        description="The first character of the words in the source's canonical text, counted from 0."
+    )
     end: int = strawberry.field(description="The character after the last.")
     evidence: strawberry.Private[StoredEvidence]
     snapshot: strawberry.Private[Snapshot]
@@ -379,7 +385,7 @@ class Blame:
     @strawberry.field(description="The current value.")
     def value(self) -> FieldValue | None:
         """Return the value in words."""
-        return in_words(self.snapshot, self.subject, self.path, self.claim)
+        return FieldValue(in_words(self.snapshot, self.subject, self.path, self.claim))
 
     @strawberry.field(description="The entry that stated it.")
     def entry(self) -> Entry:
@@ -449,7 +455,9 @@ class Source(Subject):
         """Return the address."""
         return self._text("url")
 
-    @strawberry.field(description="Every observation, oldest first; sightings of unchanged bytes move only `lastObservedAt`.")
+    @strawberry.field(
+        description="Every observation, oldest first; sightings of unchanged bytes move only `lastObservedAt`."
+    )
     def observations(self) -> list[Observation]:
         """Return the observations."""
         return [
@@ -477,7 +485,7 @@ class Code(Subject):
     @strawberry.field(description="What the code means.")
     def means(self) -> Subject | None:
         """Return the subject."""
-        return self._related("means")  # type: ignore[no-any-return]  # of the type its kind has
+        return self._related(Subject, "means")
 
 
 def entries_of(snapshot: Snapshot, page: Any, count: Any) -> Connection[Entry]:
@@ -490,21 +498,6 @@ def entry_node(entry: StoredEntry, snapshot: Snapshot) -> Entry:
     return Entry(id=strawberry.ID(entry.event_id), entry=entry, snapshot=snapshot)
 
 
-def in_words(snapshot: Snapshot, subject: State, path: str, claim: StoredClaim) -> Any:
-    """Return a claimed value as JSON: wordings in words, a rating as an object of its fields."""
-    fields = [(name[len(path) + 1 :], value) for name, value in fields_of(path, claim.value)]
-    said = {name: _spoken(snapshot, subject, path, value) for name, value in fields}
-    return said[""] if "" in said else said
-
-
-def _spoken(snapshot: Snapshot, subject: State, path: str, value: Any) -> Any:
-    if not isinstance(value, Words):
-        return value
-    if value.texts is not None:
-        return [snapshot.wording(subject, path, reference) for reference in value.texts]
-    return snapshot.wording(subject, path, value.text or "")
-
-
 def _stating(snapshot: Snapshot, subject: State, claim: StoredClaim) -> Entry:
     entry = snapshot.entry_setting(subject, claim.revision)
     if entry is None:
@@ -514,7 +507,7 @@ def _stating(snapshot: Snapshot, subject: State, claim: StoredClaim) -> Entry:
 
 def _source(snapshot: Snapshot, stream: str | None) -> Source | None:
     state = snapshot.source(stream) if stream else None
-    return Subject.of(state, snapshot) if state else None  # type: ignore[no-any-return]  # of the type its kind has
+    return Source.of(state, snapshot) if state else None
 
 
 def _interval(interval: StoredInterval | None) -> Interval | None:

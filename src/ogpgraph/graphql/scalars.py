@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, EnumMeta, StrEnum
 from typing import Any, NewType
 
 import msgspec
 import strawberry
-from strawberry.schema.types.scalar import ScalarDefinition
+from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import timestamp
 from ogpgraph.domain import event, text, values, vocabulary
@@ -74,24 +74,42 @@ SCALARS: dict[Any, ScalarDefinition] = {
     ),
 }
 
-Indicator = strawberry.enum(vocabulary.Indicator, description="What the IRM rates of a commitment, in the order in which ratings are listed.")
-Stage = strawberry.enum(vocabulary.Stage, description="The point of a plan's life that a rating or narrative is about.")
-RatingState = strawberry.enum(
-    vocabulary.RatingState,
-    description="Whether an indicator has a value, and why not where it has none. That nothing was said at all is none "
-    "of these: then there is no rating.",
-)
-RatingValue = strawberry.enum(vocabulary.RatingValue, description="The values that indicators can have, in the IRM's words.")
-OgpValue = strawberry.enum(vocabulary.OgpValue, description="The values of open government that a commitment may serve.")
-CommitmentStatus = strawberry.enum(vocabulary.CommitmentStatus, description="Whether a commitment is being worked on.")
-MilestoneStatus = strawberry.enum(vocabulary.MilestoneStatus, description="How far a milestone has come.")
-MemberStatus = strawberry.enum(vocabulary.MemberStatus, description="A member's standing in the partnership.")
-PlanStatus = strawberry.enum(vocabulary.PlanStatus, name="ActionPlanStatus", description="Whether an action plan is running or has come to its end.")
-Cause = strawberry.enum(event.Cause, description="Why a value differs from what was recorded before.")
-Origin = strawberry.enum(event.Origin, description="Where a fact was stated.")
-Made = strawberry.enum(text.Made, description="How a wording came about in its language.")
-EntryKind = strawberry.enum(
-    Enum("EntryKind", {kind.name: kind.name for noun in NOUNS.values() for kind in noun.events}),
-    description="What an entry tells, by the stored name of its event: "
-    + " ".join(f"{kind.name}: {kind.meaning}" for noun in NOUNS.values() for kind in noun.events),
-)
+EntryKind = StrEnum("EntryKind", [(kind.name, kind.name) for noun in NOUNS.values() for kind in noun.events])  # type: ignore[misc]  # made from the nouns, so that it cannot lack one
+
+ENUMS: dict[EnumMeta, tuple[str, str]] = {
+    vocabulary.Indicator: (
+        "Indicator",
+        "What the IRM rates of a commitment, in the order in which ratings are listed.",
+    ),
+    vocabulary.Stage: ("Stage", "The point of a plan's life that a rating or narrative is about."),
+    vocabulary.RatingState: (
+        "RatingState",
+        "Whether an indicator has a value, and why not where it has none. That nothing was said at all is none of "
+        "these: then there is no rating.",
+    ),
+    vocabulary.RatingValue: ("RatingValue", "The values that indicators can have, in the IRM's words."),
+    vocabulary.OgpValue: ("OgpValue", "The values of open government that a commitment may serve."),
+    vocabulary.CommitmentStatus: ("CommitmentStatus", "Whether a commitment is being worked on."),
+    vocabulary.MilestoneStatus: ("MilestoneStatus", "How far a milestone has come."),
+    vocabulary.MemberStatus: ("MemberStatus", "A member's standing in the partnership."),
+    vocabulary.PlanStatus: ("ActionPlanStatus", "Whether an action plan is running or has come to its end."),
+    event.Cause: ("Cause", "Why a value differs from what was recorded before."),
+    event.Origin: ("Origin", "Where a fact was stated."),
+    text.Made: ("Made", "How a wording came about in its language."),
+    EntryKind: (
+        "EntryKind",
+        "What an entry tells, by the stored name of its event. "
+        + " ".join(f"{kind.name}: {kind.meaning}" for noun in NOUNS.values() for kind in noun.events),
+    ),
+}
+
+
+def moment_in(written: str | None) -> Moment | None:
+    """Return the moment that a row of the log has as text."""
+    return Moment(datetime.fromisoformat(written)) if written else None
+
+
+def register_enums() -> None:
+    """Give the vocabularies their names and descriptions in the schema."""
+    for words, (name, description) in ENUMS.items():
+        strawberry.enum(words, name=name, description=description)

@@ -9,11 +9,12 @@ from strawberry.schema.config import StrawberryConfig
 
 from ogpgraph.graphql import record, types
 from ogpgraph.graphql.query import Query, Snapshot
-from ogpgraph.graphql.scalars import SCALARS
+from ogpgraph.graphql.scalars import SCALARS, register_enums
 
 
 def build_schema() -> strawberry.Schema:
     """Return the schema, validated."""
+    register_enums()
     return strawberry.Schema(
         query=Query,
         types=[*types.types(), record.Code, record.Source, Snapshot],

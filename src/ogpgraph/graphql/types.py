@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import strawberry
 
 from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.subject import Claim as StoredClaim
 from ogpgraph.domain.subject import Subject as State
-from ogpgraph.domain.text import Wording as StoredWording
-from ogpgraph.domain.values import Rating as StoredRating
-from ogpgraph.domain import vocabulary
-from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connect, wanted_slice
-from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, MemberFilter
-from ogpgraph.graphql.record import Entry, Language, Subject, entry_node
-from ogpgraph.graphql.scalars import (
-    CommitmentStatus,
-    Indicator,
-    MemberStatus,
-    MilestoneStatus,
-    Moment,
-    OgpValue,
-    Origin,
-    PartialDate,
-    PlanStatus,
-    RatingState,
-    RatingValue,
-    Stage,
+from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MemberStatus, PlanStatus, Stage
+from ogpgraph.graphql.connection import After, Before, Connection, First, Last, SubjectKey, connect, wanted_slice
+from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, Filter
+from ogpgraph.graphql.parts import (
+    Milestone,
+    Narrative,
+    Rating,
+    date_of,
+    narrative_node,
+    rating_node,
+    rating_order,
+    word_of,
 )
+from ogpgraph.graphql.record import Language, Subject
+from ogpgraph.graphql.scalars import PartialDate
 from ogpgraph.readmodel.lists import Listing, Where
 from ogpgraph.readmodel.projection import code_of, is_starred
 from ogpgraph.readmodel.snapshot import Snapshot
 
-_INDICATORS = list(vocabulary.Indicator)
-_STAGES = list(vocabulary.Stage)
-_OGP_VALUES = list(vocabulary.OgpValue)
+_STAGES = list(Stage)
 
 
 def list_of(
     snapshot: Snapshot, listing: Listing, parent: State | None, first: First, after: After, last: Last, before: Before
 ) -> Connection[Any]:
     """Return the connection over a list of subjects, or over a parent's part of it."""
-    wanted = wanted_slice(first, after, last, before, tuple[str, str])
+    wanted = wanted_slice(first, after, last, before, SubjectKey)
     return connect(
         lambda: snapshot.page_of_parent(parent, listing, wanted) if parent else snapshot.page(listing, wanted),
         lambda state: (code_of(state), state.id),
@@ -87,12 +78,12 @@ class Member(Subject):
     @strawberry.field(description="Its standing in the partnership, where a decision is recorded.")
     def status(self) -> MemberStatus | None:
         """Return the status."""
-        return _word(MemberStatus, self._text("status"))
+        return word_of(MemberStatus, self._text("status"))
 
     @strawberry.field(description="Since when it is a member.")
     def joined_on(self) -> PartialDate | None:
         """Return the day of joining."""
-        return _date(self._text("joinedOn"))
+        return date_of(self._text("joinedOn"))
 
     @strawberry.field(description="Its action plans, by cycle.")
     def action_plans(
@@ -121,7 +112,9 @@ class Member(Subject):
         return list_of(self.snapshot, listing, self.state, first, after, last, before)
 
 
-@strawberry.type(description="What a member hands in each cycle: a plan of commitments. A stub without a title while only its cycle is known.")
+@strawberry.type(
+    description="What a member hands in each cycle: a plan of commitments. A stub without a title while only its cycle is known."
+)
 class ActionPlan(Subject):
     """An action plan."""
 
@@ -145,22 +138,22 @@ class ActionPlan(Subject):
     @strawberry.field(description="When the plan's period begins.")
     def starts_on(self) -> PartialDate | None:
         """Return the beginning."""
-        return _date(self._text("startsOn"))
+        return date_of(self._text("startsOn"))
 
     @strawberry.field(description="When the plan's period ends, extensions included.")
     def ends_on(self) -> PartialDate | None:
         """Return the end."""
-        return _date(self._text("endsOn"))
+        return date_of(self._text("endsOn"))
 
     @strawberry.field(description="Whether it is running or concluded, where that is recorded.")
     def status(self) -> PlanStatus | None:
         """Return the status."""
-        return _word(PlanStatus, self._text("status"))
+        return word_of(PlanStatus, self._text("status"))
 
     @strawberry.field(description="The member whose plan it is.")
     def member(self) -> Member | None:
         """Return the member."""
-        return self._related("member")  # type: ignore[no-any-return]  # of the type its kind has
+        return self._related(Member, "member")
 
     @strawberry.field(description="Its commitments, by code.")
     def commitments(
@@ -207,7 +200,9 @@ class Commitment(Subject):
         """Return the description."""
         return self._wording("description", language)
 
-    @strawberry.field(description="The plan's text as the IRM quotes it: the government's words, apart from the IRM's own.")
+    @strawberry.field(
+        description="The plan's text as the IRM quotes it: the government's words, apart from the IRM's own."
+    )
     def commitment_text(self, language: Language = None) -> str | None:
         """Return the quoted text."""
         return self._wording("commitmentText", language)
@@ -220,7 +215,7 @@ class Commitment(Subject):
     @strawberry.field(description="Whether it is being worked on, as its page says.")
     def status(self) -> CommitmentStatus | None:
         """Return the status."""
-        return _word(CommitmentStatus, self._text("status"))
+        return word_of(CommitmentStatus, self._text("status"))
 
     @strawberry.field(description="The year its plan was submitted.")
     def cycle(self) -> int | None:
@@ -230,12 +225,12 @@ class Commitment(Subject):
     @strawberry.field(description="When work on it begins.")
     def starts_on(self) -> PartialDate | None:
         """Return the beginning."""
-        return _date(self._text("startsOn"))
+        return date_of(self._text("startsOn"))
 
     @strawberry.field(description="When it is due.")
     def ends_on(self) -> PartialDate | None:
         """Return the end."""
-        return _date(self._text("endsOn"))
+        return date_of(self._text("endsOn"))
 
     @strawberry.field(description="Whether nothing is known of it but what other pages of its member list.")
     def listed_only(self) -> bool:
@@ -245,12 +240,12 @@ class Commitment(Subject):
     @strawberry.field(description="The plan it belongs to.")
     def action_plan(self) -> ActionPlan | None:
         """Return the plan."""
-        return self._related("actionPlan")  # type: ignore[no-any-return]  # of the type its kind has
+        return self._related(ActionPlan, "actionPlan")
 
     @strawberry.field(description="The member that made it.")
     def member(self) -> Member | None:
         """Return the member."""
-        return self._related("member")  # type: ignore[no-any-return]  # of the type its kind has
+        return self._related(Member, "member")
 
     @strawberry.field(description="Who leads it, as published.")
     def lead_institutions(self, language: Language = None) -> list[str]:
@@ -262,7 +257,9 @@ class Commitment(Subject):
         """Return the supporting institutions."""
         return self._wordings("supportingInstitutions", language)
 
-    @strawberry.field(description="OGP's policy areas in the vocabulary's words, then those no vocabulary knows, as published.")
+    @strawberry.field(
+        description="OGP's policy areas in the vocabulary's words, then those no vocabulary knows, as published."
+    )
     def policy_areas(self) -> list[str]:
         """Return the policy areas."""
         return [*_list(self.state.value("policyAreas")), *self._wordings("policyAreasUnrecognised", None)]
@@ -276,28 +273,34 @@ class Commitment(Subject):
     def milestones(self) -> list[Milestone]:
         """Return the milestones."""
         numbers = commitments.milestone_numbers(self.state)
-        return [Milestone(number=number, commitment=self) for number in numbers]
+        return [Milestone(number=number, owner=self) for number in numbers]
 
-    @strawberry.field(description="What the IRM says of each indicator. An indicator of which nothing was said is not here.")
+    @strawberry.field(
+        description="What the IRM says of each indicator. An indicator of which nothing was said is not here."
+    )
     def ratings(
         self,
         indicator: Annotated[list[Indicator] | None, strawberry.argument(description="Only these indicators.")] = None,
         stage: Annotated[list[Stage] | None, strawberry.argument(description="Only these stages.")] = None,
     ) -> list[Rating]:
         """Return the ratings in the declared order of indicators, stages and OGP values."""
-        ratings = (_rating(self, path, claim) for path, claim in self.state.under("ratings/"))
+        ratings = (rating_node(self, path, claim) for path, claim in self.state.under("ratings/"))
         chosen = [r for r in ratings if (not indicator or r.indicator in indicator) and (not stage or r.stage in stage)]
-        return sorted(chosen, key=_rating_order)
+        return sorted(chosen, key=rating_order)
 
     @strawberry.field(description="What the IRM says of one indicator at the latest stage at which it said anything.")
     def rating(
         self, indicator: Annotated[Indicator, strawberry.argument(description="The indicator.")]
     ) -> Rating | None:
         """Return the latest rating of an indicator, the overall one before those about one OGP value."""
-        ratings = [_rating(self, path, claim) for path, claim in self.state.under(f"ratings/{indicator.value}/")]
+        ratings = [
+            rating_node(self, path, claim) for path, claim in self.state.under(f"ratings/{Indicator(indicator)}/")
+        ]
         return max(ratings, key=lambda r: (_STAGES.index(r.stage), r.ogp_value is None), default=None)
 
-    @strawberry.field(description="Whether the IRM starred it: false also while that is pending; the indicator STARRED tells the two apart.")
+    @strawberry.field(
+        description="Whether the IRM starred it: false also while that is pending; the indicator STARRED tells the two apart."
+    )
     def starred(self) -> bool:
         """Tell whether the commitment has a star."""
         return is_starred(self.state)
@@ -306,7 +309,7 @@ class Commitment(Subject):
     def narratives(self, language: Language = None) -> list[Narrative]:
         """Return the sections of the IRM's text."""
         sections = dict.fromkeys(path.rpartition("/")[0] for path, _ in self.state.under("narratives/"))
-        return [narrative for section in sections if (narrative := _narrative(self, section, language))]
+        return [narrative for section in sections if (narrative := narrative_node(self, section, language))]
 
     @strawberry.field(description="The commitments that it carries forward.")
     def predecessors(self) -> list[Commitment]:
@@ -320,157 +323,11 @@ class Commitment(Subject):
 
     def _linked(self, path: str) -> list[Commitment]:
         found = self.snapshot.all_related(self.state, lambda each: _list(each.value(path)))
-        return [Subject.of(each, self.snapshot) for each in found]
+        return [Commitment.of(each, self.snapshot) for each in found]
 
 
-@strawberry.type(description="A step of a commitment that can be seen to be done.")
-class Milestone:
-    """A milestone."""
-
-    number: str = strawberry.field(description="Its number as published, such as 14.1.")
-    commitment: Commitment = strawberry.field(description="The commitment it is part of.")
-
-    @strawberry.field(description="What it delivers.")
-    def title(self, language: Language = None) -> str | None:
-        """Return the title."""
-        return self.commitment._wording(self._path("title"), language)  # noqa: SLF001 - part of the commitment
-
-    @strawberry.field(description="How far it has come, where anybody reported.")
-    def status(self) -> MilestoneStatus | None:
-        """Return the status."""
-        return _word(MilestoneStatus, self.commitment.state.text(self._path("status")))
-
-    @strawberry.field(description="When work on it begins.")
-    def starts_on(self) -> PartialDate | None:
-        """Return the beginning."""
-        return _date(self.commitment.state.text(self._path("startsOn")))
-
-    @strawberry.field(description="When it is due.")
-    def ends_on(self) -> PartialDate | None:
-        """Return the end."""
-        return _date(self.commitment.state.text(self._path("endsOn")))
-
-    @strawberry.field(description="The progress reports on it, oldest first.")
-    def updates(self) -> list[MilestoneUpdate]:
-        """Return the progress reports."""
-        state, snapshot = self.commitment.state, self.commitment.snapshot
-        return [
-            MilestoneUpdate(
-                reported_at=Moment(datetime.fromisoformat(path.split("/")[3])),
-                language=path.split("/")[4],
-                text=snapshot.wording(state, path, claim.value.text),
-            )
-            for path, claim in state.under(self._path("updates/"))
-            if isinstance(claim.value, StoredWording)
-        ]
-
-    def _path(self, path: str) -> str:
-        return f"milestones/{self.number}/{path}"
-
-
-@strawberry.type(description="A progress report on a milestone.")
-class MilestoneUpdate:
-    """What was reported, and when."""
-
-    reported_at: Moment = strawberry.field(description="When it was reported.")
-    language: str = strawberry.field(description="The language of the report.")
-    text: str | None = strawberry.field(description="The report; null where it was removed.")
-
-
-@strawberry.type(description="What the IRM says of one indicator at one stage.")
-class Rating:
-    """A rating, or why there is none."""
-
-    indicator: Indicator = strawberry.field(description="What is rated.")
-    stage: Stage = strawberry.field(description="At which point of the plan's life.")
-    ogp_value: OgpValue | None = strawberry.field(description="Which OGP value it is about, where it is about one.")
-    state: RatingState = strawberry.field(description="Whether there is a value, and why not where there is none.")
-    value: RatingValue | None = strawberry.field(description="The value, where it is rated.")
-    stated_in: Origin = strawberry.field(description="Where it was stated.")
-    path: strawberry.Private[str]
-    claim: strawberry.Private[StoredClaim]
-    commitment: strawberry.Private[Commitment]
-
-    @strawberry.field(description="The words as published.")
-    def stated_as(self) -> str | None:
-        """Return the published words."""
-        return self._words(self._stored.stated_as)
-
-    @strawberry.field(description="The IRM report that it rests on, where that is certain.")
-    def irm_report(self) -> str | None:
-        """Return the report's name."""
-        return self._words(self._stored.irm_report)
-
-    @strawberry.field(description="The entry that stated it.")
-    def entry(self) -> Entry | None:
-        """Return the entry."""
-        snapshot = self.commitment.snapshot
-        entry = snapshot.entry_setting(self.commitment.state, self.claim.revision)
-        return entry_node(entry, snapshot) if entry else None
-
-    @property
-    def _stored(self) -> StoredRating:
-        return self.claim.value  # type: ignore[return-value]  # `_rating` made sure
-
-    def _words(self, reference: str | None) -> str | None:
-        return self.commitment._words(self.path, reference) if reference else None  # noqa: SLF001 - part of the commitment
-
-
-@strawberry.type(description="A section of the IRM's text on a commitment.")
-class Narrative:
-    """A section."""
-
-    stage: Stage = strawberry.field(description="The stage that the text is about.")
-    section: str = strawberry.field(description="Which section: CONTEXT_AND_OBJECTIVES, NEXT_STEPS, FOOTNOTES and others, by their headings.")
-    language: str = strawberry.field(description="The language.")
-    text: str | None = strawberry.field(description="The text; null where it was removed.")
-
-
-def _rating(commitment: Commitment, path: str, claim: StoredClaim) -> Rating:
-    _, indicator, stage, *about = path.split("/")
-    stored = claim.value
-    if not isinstance(stored, StoredRating):
-        raise TypeError(f"{path} holds no rating")
-    return Rating(
-        indicator=vocabulary.Indicator(indicator),
-        stage=vocabulary.Stage(stage),
-        ogp_value=vocabulary.OgpValue(about[0]) if about else None,
-        state=stored.state,
-        value=stored.value,
-        stated_in=claim.origin,
-        path=path,
-        claim=claim,
-        commitment=commitment,
-    )
-
-
-def _rating_order(rating: Rating) -> tuple[int, int, int]:
-    about = _OGP_VALUES.index(rating.ogp_value) if rating.ogp_value else -1
-    return _INDICATORS.index(rating.indicator), _STAGES.index(rating.stage), about
-
-
-def _narrative(commitment: Commitment, section: str, language: str | None) -> Narrative | None:
-    from ogpgraph.graphql.record import chosen
-
-    found = chosen(commitment.state, section, language)
-    if found is None or not isinstance(found[1].value, StoredWording):
-        return None
-    path, claim = found
-    _, stage, name = section.split("/")
-    text = commitment._words(path, found[1].value.text)  # noqa: SLF001 - part of the commitment
-    return Narrative(stage=vocabulary.Stage(stage), section=name, language=path.rpartition("/")[2], text=text)
-
-
-def _where(where: Any, snapshot: Snapshot) -> Where:
-    return where.to_where(snapshot) if where else Where()  # type: ignore[no-any-return]  # every filter gives a Where
-
-
-def _word(words: Any, word: str | None) -> Any:
-    return words(word) if word else None
-
-
-def _date(date: str | None) -> PartialDate | None:
-    return PartialDate(date) if date else None
+def _where(where: Filter | None, snapshot: Snapshot) -> Where:
+    return where.to_where(snapshot) if where else Where()
 
 
 def _number(value: object) -> int | None:

@@ -1,1 +1,1 @@
-"""Reading what OGP publishes: pages and spreadsheets in, facts with their evidence out, and the record brought in line."""
+"""Reading what OGP publishes, pages and spreadsheets: facts with their evidence, and the record brought in line."""

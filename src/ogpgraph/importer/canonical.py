@@ -11,14 +11,14 @@ from ogpgraph.importer.labels import Labels, labels_of, languages
 from ogpgraph.importer.reading import UnreadableInput
 from ogpgraph.importer.siblings import list_in
 
-TITLE = re.compile(r"^(?P<title>.*?)\s*\((?P<code>[A-Za-z]{2,4}\d{4})\)$")
+TITLE = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)$")
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n\t]")
-_TRAILING = re.compile(r"[^\S\n]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_TOOLTIP = re.compile(r"^(?P<heading>.{3,40}?)\s+i$")
+_TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40})\si$")
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_HEADER = 200  # lines within which a header ends
 _NEAR = 25  # lines below the title within which a label must come
 _ENOUGH_LABELS = 3
 
@@ -42,7 +42,8 @@ def canonical(data: bytes, *, limit_bytes: int) -> Canonical:
     title = title_line(lines, labels)
     lines = _without_site(lines, title, labels)
     own, listed, outside = list_in(lines, labels)
-    return Canonical(_joined(own), _joined(listed), tuple(outside))
+    behind = tuple(line for line in outside if not _is_site(line, labels))
+    return Canonical(_joined(own), _joined(listed), behind)
 
 
 def decoded(data: bytes) -> str:
@@ -64,8 +65,8 @@ def decoded(data: bytes) -> str:
 
 def plain_lines(text: str) -> list[str]:
     """Return the lines with line ends and blanks made alike; NBSP and its kin become blanks that people can read."""
-    unix = _LINE_ENDS.sub("\n", text)
-    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", _BLANKS.sub(" ", unix))).split("\n")
+    unix = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text))
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in unix.split("\n"))).split("\n")
 
 
 def title_line(lines: list[str], labels: Labels) -> int:
@@ -89,18 +90,26 @@ def _labels_below(lines: list[str], labels: Labels) -> int:
 
 
 def _without_site(lines: list[str], title: int, labels: Labels) -> list[str]:
+    """Drop the site's own lines: before the title, at the end, and the tooltips of the header's headings."""
+    before = [line for line in lines[:title] if not _is_site(line, labels)]
+    own = lines[title:]
+    # Whatever follows the link that bans robots is not the page's.
+    end = next((place for place, line in enumerate(own) if labels.begins_with(line, "trap")), len(own))
+    while end and (not own[end - 1].strip() or _is_site(own[end - 1], labels)):
+        end -= 1
+    return [*before, *_without_tooltips(own[: min(end, _HEADER)], labels), *own[_HEADER:end]]
+
+
+def _is_site(line: str, labels: Labels) -> bool:
+    return labels.one_of(line, "navigation") or any(labels.begins_with(line, kind) for kind in ("cookies", "trap"))
+
+
+def _without_tooltips(lines: list[str], labels: Labels) -> list[str]:
     kept: list[str] = []
-    for index, line in enumerate(lines):
-        stripped = line.strip()
-        if labels.begins_with(stripped, "trap"):
-            if index > title:
-                break  # whatever follows the link that bans robots is not the page's
+    for line in lines:
+        tooltip = _TOOLTIP.match(line)
+        if line.strip() == "i" and _is_heading(_last(kept), labels):
             continue
-        if labels.one_of(stripped, "navigation") or labels.begins_with(stripped, "cookies"):
-            continue
-        if stripped == "i" and kept and _is_heading(_last(kept), labels):
-            continue
-        tooltip = _TOOLTIP.match(stripped)
         kept.append(tooltip["heading"] if tooltip and _is_heading(tooltip["heading"], labels) else line)
     return kept
 

@@ -1,4 +1,4 @@
-"""Dates as people write them, kept as exact as they are: a year, a semester, a quarter, a month, a day, or open-ended."""
+"""Dates as people write them, kept as exact as they are: a year, semester, quarter, month or day, or open-ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST_WORDS = 10  # the longest date has fewer words: "from the second semester 
 
 
 def partial_date(text: str, language: str) -> str | None:
-    """Return a date in its canonical form (`2018`, `2018-S2`, `2018-Q3`, `2019-03`, `2019-03-15`, `2019/..`), or None."""
+    """Return a date as `2018`, `2018-S2`, `2018-Q3`, `2019-03`, `2019-03-15` or `2019/..`; None where it is none."""
     plain = fold(text[: 2 * _LONGEST]).strip(" .")
     if len(plain) > _LONGEST:
         return None
@@ -38,7 +38,7 @@ def date_range(text: str, language: str) -> tuple[str, str] | None:
 
 
 def trailing_dates(line: Line, language: str) -> tuple[Line, Line, tuple[str, str]] | None:
-    """Split "Hold the summit again 2019 and beyond" into the words, the date's words, and the dates; None without date."""
+    """Split "Hold the summit again 2019 and beyond" into words, words of the date, and first and last date."""
     words = list(re.finditer(r"\S+", line.text))
     for word in words[max(1, len(words) - _LAST_WORDS) :]:
         if dates := date_range(line.text[word.start() :], language):

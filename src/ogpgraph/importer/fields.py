@@ -1,21 +1,16 @@
-"""Finding the labels of the header zone in a line: with or without a colon, re-worded, or glued to what stands before."""
+"""Finding the labels of the header zone in a line: with or without a colon, in any wording that is known or close."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
 
 from ogpgraph.domain.vocabulary import Indicator
-from ogpgraph.importer.folding import fold, folded, label_key
-from ogpgraph.importer.labels import Labels, labels_of
-from ogpgraph.importer.lines import Line
+from ogpgraph.importer.folding import label_key
+from ogpgraph.importer.glue import HEADINGS
+from ogpgraph.importer.labels import Labels
 
-HEADINGS = frozenset(
-    ["OVERVIEW", "AT_A_GLANCE", "INSTITUTIONS", "POLICY_AREAS", "IRM_REVIEW", "DESIGN", "IMPLEMENTATION", "DESCRIPTION", "INCEPTION_REPORT_SUMMARY"]
-)
 RATINGS = frozenset(indicator.value for indicator in Indicator)
 _LONGEST_LABEL = 90
 _COLONS = 3  # a label's gloss may hold a colon itself
@@ -82,42 +77,3 @@ def is_value(field: str, text: str, labels: Labels) -> bool:
     if labels.ratings[Indicator(field)].all_of(text) is not None:
         return True
     return field == "RELEVANCE" and labels.ogp_values.all_of(text) is not None
-
-
-def pieces_of(line: Line, labels: Labels) -> Iterator[Line]:
-    """Cut a line where compact crawls glued a heading or label to the value before it, or a heading to what follows."""
-    plain = folded(line.text)
-    cuts = {0}
-    for match in _glued(labels.language).finditer(plain.text):
-        start, end = plain.span(match.start(1), match.end(1))
-        if not line.text[start].isupper():
-            continue
-        if _is_label(line.text, end, match["colon"], labels.header[label_key(match[1])]):
-            cuts.add(start)
-            if match["colon"] is None:
-                cuts.add(_behind_tooltip(line.text, end))
-    edges = [*sorted(cut for cut in cuts if cut < len(line.text)), len(line.text)]
-    for begin, stop in zip(edges, edges[1:], strict=False):
-        if piece := line.part(begin, stop):
-            yield piece
-
-
-def _is_label(text: str, end: int, colon: str | None, field: str) -> bool:
-    if colon is not None:
-        return True
-    behind = text[end : _behind_tooltip(text, end)].strip(" i")
-    rest = text[_behind_tooltip(text, end) :]
-    return field in HEADINGS and not behind and (not rest.strip() or (rest[0].isupper() and not rest[0].isspace()))
-
-
-def _behind_tooltip(text: str, end: int) -> int:
-    return end + 2 if text[end : end + 2] == " i" and (len(text) == end + 2 or text[end + 2].isupper()) else end
-
-
-@lru_cache(maxsize=8)
-def _glued(language: str) -> re.Pattern[str]:
-    labels = labels_of(language)
-    words = sorted({fold(word) for file in labels.files for table in file.header.values() for word in table}, key=len)
-    choices = "|".join(r"(?:\s*\(e?s\))?\s".join(map(re.escape, word.split())) for word in reversed(words))
-    gloss = r"(?:\s*\(e?s\))?(?P<colon>(?:\s*\([^()]*\))?\s*:)?"
-    return re.compile(rf"(?:^|(?<=[\w).,;:!?\"'%\]]))({choices}){gloss}")

@@ -1,9 +1,10 @@
-"""Comparing words as people do: blind to case, accents, kinds of apostrophe and dash, blanks, and damage of scanning."""
+"""Comparing words as people do: blind to case, accents, apostrophes, dashes, blanks, and the damage of scanning."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,12 +21,8 @@ _SAME = {
 }
 
 # Where a converter lost the ligature "fi", pages show a Hangul syllable, often behind a small capital: "modiᴀ밄có".
-_DAMAGE = "ᴀ"
+_DAMAGE = re.compile("[ᴀ\uac00-\ud7a3]+")
 _LIGATURE = "fi"
-
-
-def _is_damage(character: str) -> bool:
-    return character == _DAMAGE or "\uac00" <= character <= "\ud7a3"
 
 
 @lru_cache(maxsize=4096)
@@ -44,7 +41,7 @@ class Folded:
     """A text folded for comparison, which still knows where in the original each of its characters stands."""
 
     text: str
-    at: tuple[int, ...]
+    at: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where the folded characters `start` to `end` stand in the original."""
@@ -53,17 +50,24 @@ class Folded:
 
 def folded(text: str) -> Folded:
     """Fold a text, keeping positions; runs of blanks become one, and a run of damage becomes the lost ligature."""
+    plain = list(map(_plain, text))
+    joined = "".join(plain)
+    if all(len(one) == 1 for one in plain) and "  " not in joined and not _DAMAGE.search(text):
+        return Folded(joined, range(len(text) + 1))
+    for match in _DAMAGE.finditer(text):
+        plain[match.start() : match.end()] = [_LIGATURE, *[""] * (match.end() - match.start() - 1)]
+    return _collapsed(plain)
+
+
+def _collapsed(plain: list[str]) -> Folded:
     characters: list[str] = []
     at: list[int] = []
-    damaged = False
-    for index, character in enumerate(text):
-        was_damaged, damaged = damaged, _is_damage(character)
-        plain = "" if damaged and was_damaged else _LIGATURE if damaged else _plain(character)
-        if plain == " " and characters and characters[-1] == " ":
+    for index, one in enumerate(plain):
+        if one == " " and characters and characters[-1] == " ":
             continue
-        characters.extend(plain)
-        at.extend([index] * len(plain))
-    return Folded("".join(characters), (*at, len(text)))
+        characters.extend(one)
+        at.extend([index] * len(one))
+    return Folded("".join(characters), (*at, len(plain)))
 
 
 @lru_cache(maxsize=16384)

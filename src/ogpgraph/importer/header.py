@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ogpgraph.importer.fields import HEADINGS, RATINGS, Match, guess_in, is_value, label_in, pieces_of
+from ogpgraph.importer.fields import RATINGS, Match, guess_in, is_value, label_in
 from ogpgraph.importer.folding import area_key
+from ogpgraph.importer.glue import HEADINGS, pieces_of
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line, lines_of
 from ogpgraph.importer.reading import Remark, Span
@@ -49,7 +50,7 @@ class Header:
 
 def header_of(text: str, start: int, labels: Labels) -> Header:
     """Read the zone that begins at `start`, behind the title."""
-    pieces = [piece for line in lines_of(text, start)[:_LONGEST] for piece in pieces_of(line, labels)]
+    pieces = [piece for line in lines_of(text, start)[:_LONGEST] for piece in pieces_of(line, labels, "header")]
     return _Zone(pieces, labels).read(len(text))
 
 
@@ -88,7 +89,7 @@ class _Zone:
         return match.field not in self.header.fields
 
     def begin(self, piece: Line, match: Match) -> None:
-        self.current = Field(piece and match.field, piece)
+        self.current = Field(match.field, piece)
         value = piece.part(match.value_start)
         if value.text:
             self.current.values.append(value)

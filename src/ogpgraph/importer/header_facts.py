@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.importer.dates import partial_date
-from ogpgraph.importer.fields import HEADINGS, RATINGS
+from ogpgraph.importer.fields import RATINGS
+from ogpgraph.importer.glue import HEADINGS
 from ogpgraph.importer.header import Header
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.reading import Facts, RatingSaid, Remark, Said, Span
@@ -177,6 +178,8 @@ class HeaderFacts:
         said_no = relevance and isinstance(relevance.value, RatingSaid) and relevance.value.value is RatingValue.NO
         if relevance and said_no and f"irmReports/{self.labels.language}" not in self.facts:
             self._remark("site-default", relevance.span)  # "Not Relevant" while nothing was reviewed yet
+        if not self.header.fields.keys() & {"POLICY_AREAS", "PRIMARY_POLICY_AREA"}:
+            self._remark("header-incomplete", Span(self.header.body, self.header.body))
         for name in _WITHOUT_PLACE:
             if span := self.header.value(name):
                 self._remark("field-without-place", span)

@@ -16,8 +16,9 @@ _UNSEEN = (
     "[role=tooltip], [class*=tooltip], [class*=cookie], [id*=cookie], [class*=skip-link], [class*=breadcrumb]"
 )
 _FRAME = "header, footer, aside"  # gone too, unless they hold a commitment's code: the title or the list may lie there
-_BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dl", "dt", "div", "fieldset", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"]
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|body|center|dd|details|dl|dt|div|fieldset|figcaption|figure|footer|h[1-6]|header|"
+    "hr|html|li|main|ol|p|pre|section|summary|table|tbody|tfoot|thead|tr|ul"
 )
 _TIGHT = frozenset(("tr", "dt", "dd", "tbody", "thead", "tfoot"))
 _ENOUGH_TAGS = 4
@@ -31,12 +32,9 @@ def is_html(text: str) -> bool:
 def text_of_html(markup: str) -> str:
     """Return the visible text: a blank line around blocks, list items numbered or bulleted, cells apart by bars."""
     tree = LexborHTMLParser(markup)
-    for node in tree.css(_UNSEEN):
-        node.decompose()
-    for node in tree.css(_FRAME):
-        if not _CODE.search(node.text(deep=True)):
-            node.decompose()
-    writer = _Writer()
+    unseen = {node.mem_id for node in tree.css(_UNSEEN)}
+    unseen |= {node.mem_id for node in tree.css(_FRAME) if not _CODE.search(node.text(deep=True))}
+    writer = _Writer(unseen)
     if tree.body is not None:
         writer.write(tree.body)
     return "".join(writer.out)
@@ -45,42 +43,46 @@ def text_of_html(markup: str) -> str:
 class _Writer:
     """Walks the tree without recursion, since a page may nest as deeply as it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, unseen: set[int]) -> None:
+        self.unseen = unseen
         self.out: list[str] = []
         self.numbers: list[int | None] = []
         self.verbatim = 0
 
     def write(self, root: LexborNode) -> None:
+        opened: list[LexborNode] = []
         node: LexborNode | None = root
-        depth = 0
         while node is not None:
-            self.enter(node)
-            if node.first_child is not None:
-                node, depth = node.first_child, depth + 1
+            seen = node.mem_id not in self.unseen
+            if seen:
+                self.enter(node)
+            if seen and node.first_child is not None:
+                opened.append(node)
+                node = node.first_child
                 continue
-            self.leave(node)
-            while node is not None and depth and node.next is None:
-                node, depth = node.parent, depth - 1
-                if node is not None:
-                    self.leave(node)
-            node = node.next if node is not None and depth else None
+            if seen:
+                self.leave(node)
+            while opened and node.next is None:
+                node = opened.pop()
+                self.leave(node)
+            node = node.next if opened else None
 
     def enter(self, node: LexborNode) -> None:
-        tag = node.tag
+        tag = node.tag or ""
         if tag == "-text":
             self.words(node.text_content or "")
         elif tag == "br":
             self.out.append("\n")
         elif tag in ("td", "th"):
             self.cell()
-        elif tag in _BLOCKS:
-            self.apart(tag or "")
-            self.item(tag or "")
+        elif _BLOCKS.fullmatch(tag):
+            self.apart(tag)
+            self.item(tag)
             self.verbatim += tag == "pre"
 
     def leave(self, node: LexborNode) -> None:
         tag = node.tag or ""
-        if tag in _BLOCKS:
+        if _BLOCKS.fullmatch(tag):
             self.apart(tag)
             self.verbatim -= tag == "pre"
         if tag in ("ul", "ol") and self.numbers:

@@ -24,6 +24,8 @@ from ogpgraph.domain.vocabulary import (
 from ogpgraph.importer.folding import area_key, fold, folded, label_key
 from ogpgraph.importer.words import Words, inverted
 
+_LONGEST_PREFIX = 80
+
 
 class DateWords(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """The words of dates."""
@@ -150,9 +152,10 @@ class Labels:
         return {indicator: Words(self._rating_words(indicator)) for indicator in Indicator}
 
     def _rating_words(self, indicator: Indicator) -> dict[str, RatingState | RatingValue]:
-        allowed = [{v: file.values.get(v, ()) for v in VALUES_OF[indicator]} for file in self.files]
-        states: dict[str, RatingState] = inverted(file.states for file in self.files)
-        return {**states, **inverted(allowed)}
+        values = inverted({value: file.values.get(value, ()) for value in VALUES_OF[indicator]} for file in self.files)
+        states = inverted(file.states for file in self.files)
+        words: dict[str, RatingState | RatingValue] = {**values, **states}
+        return words
 
     def one_of(self, text: str, kind: str) -> bool:
         """Tell whether a text is one of the whole-line words of a kind, such as `nobody`, in any language."""
@@ -160,7 +163,16 @@ class Labels:
 
     def begins_with(self, text: str, kind: str) -> int:
         """Return how many characters of the text a beginning of that kind takes (`trap`, `starred`), 0 for none."""
-        return max((_length_of_prefix(text, word) for file in self.files for word in getattr(file, kind)), default=0)
+        if not fold(text[:_LONGEST_PREFIX]).startswith(self._prefixes[kind]):
+            return 0
+        plain = folded(text[:_LONGEST_PREFIX])
+        start = len(plain.text) - len(plain.text.lstrip())
+        return max(plain.at[start + len(each)] for each in self._prefixes[kind] if plain.text.startswith(each, start))
+
+    @cached_property
+    def _prefixes(self) -> dict[str, tuple[str, ...]]:
+        kinds = ("trap", "cookies", "starred")
+        return {kind: tuple({fold(word) for file in self.files for word in getattr(file, kind)}) for kind in kinds}
 
     @cached_property
     def _lines(self) -> dict[str, frozenset[str]]:
@@ -168,14 +180,6 @@ class Labels:
         return {
             kind: frozenset(label_key(word) for file in self.files for word in getattr(file, kind)) for kind in kinds
         }
-
-
-def _length_of_prefix(text: str, word: str) -> int:
-    if not fold(text[: 2 * len(word) + 8]).startswith(fold(word)):
-        return 0
-    plain = folded(text)
-    start = len(plain.text) - len(plain.text.lstrip())
-    return plain.at[start + len(fold(word))]
 
 
 @cache

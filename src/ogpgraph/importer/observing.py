@@ -66,7 +66,8 @@ def observe(session: Session, sight: Sight) -> News | None:
     if sight.observed_at < latest_at:
         return _noted(session, sight, Cause.SOURCE_CHANGED, Interval(before=sight.observed_at), late=True)
     if _same(latest, sight):
-        return _seen_again(session, sight)
+        _seen_again(session, sight)
+        return None
     seen_until = last_observed_at(session.subject(sight.source)) or latest_at
     if latest.content_hash == sight.content_hash:
         # The same bytes say something else only because the reader is another: the world did not change.

@@ -1,20 +1,22 @@
-"""Reads a published commitment page: bytes in, facts with their evidence out; nothing is stored and nothing is guessed."""
+"""Reads a published commitment page: bytes in, facts with their evidence out; nothing is stored, nothing guessed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.vocabulary import RatingState, Stage
 from ogpgraph.importer.canonical import TITLE, canonical, title_line
 from ogpgraph.importer.claims import claims_in
 from ogpgraph.importer.fields import RATINGS, label_in
+from ogpgraph.importer.glue import pieces_of
 from ogpgraph.importer.header import Header, header_of
 from ogpgraph.importer.header_facts import HeaderFacts
 from ogpgraph.importer.labels import Labels, labels_of, languages
 from ogpgraph.importer.lines import Line, lines_of, trimmed
 from ogpgraph.importer.reading import (
     Facts,
-    Origin,
     PageReading,
     RatingSaid,
     Remark,
@@ -24,12 +26,14 @@ from ogpgraph.importer.reading import (
     UnreadableInput,
 )
 from ogpgraph.importer.roadmap import roadmap_of
-from ogpgraph.importer.sections import Summary, is_plain, stage_in
+from ogpgraph.importer.sections import NO_FINDINGS, Summary, stage_in
 from ogpgraph.importer.siblings import read_siblings
 
 __all__ = ["READER", "UnreadableInput", "read_page"]
 
 READER = "page-1"  # changes whenever the same bytes may be read otherwise
+_LONGEST_NAME = 60
+_NO_NAME = re.compile(r"[\d:/|@!?]|\.$")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 
 
@@ -49,8 +53,8 @@ class _Page:
         place = title_line([line.text for line in lines], labels_of(languages()[0]))
         self.before, self.title, self.below = lines[:place], lines[place], lines[place + 1 :]
         self.labels = self._language()
-        self.facts: dict[str, Facts] = {
-            origin.value: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
+        self.facts: dict[Origin, Facts] = {
+            origin: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
         }
         self.remarks = [Remark(text.count("\n") + 1, "behind-the-list", line.strip()[:200]) for line in outside]
 
@@ -101,15 +105,18 @@ class _Page:
         return found["code"].upper(), title
 
     def _country(self) -> Said | None:
-        if not self.before:
-            return None
-        *others, country = self.before
-        self.remarks += [Remark(line.number, "unknown-line", line.text[:200]) for line in others]
-        return Said(country.text, country.span)
+        """Return the line above the title, where it can be a name."""
+        names = [
+            line for line in self.before[-1:] if len(line.text) <= _LONGEST_NAME and not _NO_NAME.search(line.text)
+        ]
+        self.remarks += [
+            Remark(line.number, "unknown-line", line.text[:200]) for line in self.before if line not in names
+        ]
+        return Said(names[0].text, names[0].span) if names else None
 
     def _body(self, start: int) -> None:
         """Read the government's text and, below it, the IRM's summaries."""
-        headings = [(line, stage) for line in lines_of(self.text, start) if (stage := stage_in(line, self.labels))]
+        headings = [(line, stage) for line in self._pieces(start) if (stage := stage_in(line, self.labels))]
         edges = [line.start for line, _ in headings] + [len(self.text)]
         for (line, stage), end in zip(headings, edges[1:], strict=True):
             self._summary(line, stage, end)
@@ -118,13 +125,17 @@ class _Page:
             description[f"description/{self.labels.language}"] = Said(self.text[span.start : span.end], span)
             description.update(roadmap_of(self.text, span.start, span.end, self._milestones(), self.labels))
 
+    def _pieces(self, start: int) -> Iterator[Line]:
+        for line in lines_of(self.text, start):
+            yield from pieces_of(line, self.labels, "stages")
+
     def _summary(self, heading: Line, stage: Stage, end: int) -> None:
         summary = Summary(self.text, heading.end, end, stage, self.labels).read()
         self._merge(Origin.PLAN, summary.plan)
         self._merge(Origin.NARRATIVE, summary.narrative)
         self.remarks += summary.remarks
         for section in summary.sections:
-            if section.lines and is_plain(section.key):
+            if section.lines and section.key not in NO_FINDINGS:
                 self._claims(section.lines[0].start, section.lines[-1].end)
 
     def _claims(self, start: int, end: int) -> None:
@@ -182,7 +193,7 @@ def _agree(one: Said, other: Said) -> bool:
 
 
 def layout_of(header: Header, zone: str) -> str:
-    """Return which of OGP's layouts over the years a header has (the letters b and c: headings lost, no blank lines)."""
+    """Return which of OGP's layouts over the years a header has (b: headings lost, c: no blank lines)."""
     names = header.fields.keys()
     if names & {"INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"}:
         return "L5"

@@ -1,10 +1,10 @@
-"""What reading a page gives: facts, each with the exact characters it was read from, and remarks on all not understood."""
+"""What reading a page gives: facts, each with the characters it was read from, and remarks on all not understood."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
 
@@ -14,16 +14,6 @@ class UnreadableInput(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class Origin(StrEnum):
-    """Who says a fact, and in which part of the page."""
-
-    HEADER = "HEADER"  # the site's own fields
-    DESCRIPTION = "DESCRIPTION"  # the government's text
-    PLAN = "PLAN"  # the action plan as the IRM quotes it
-    NARRATIVE = "NARRATIVE"  # the IRM's text
-    SIBLING_LIST = "SIBLING_LIST"  # the member's list of commitments, the same on each of its pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,7 @@ class PageReading:
     layout: str
     code: str
     made_by: str
-    facts: dict[str, Facts]
+    facts: dict[Origin, Facts]
     country: Said | None
     plan_title: Said | None
     cycle: Said | None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 
-from ogpgraph.importer.dates import trailing_dates
+from ogpgraph.importer.dates import partial_date, trailing_dates
 from ogpgraph.importer.folding import fold
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line, lines_of
 from ogpgraph.importer.reading import Facts, Said
-from ogpgraph.importer.sections import MILESTONE
+from ogpgraph.importer.summary_lines import MILESTONE
 
 _ALIKE = 0.75  # a machine translates the same sentence twice and chooses other verb forms
 _LONGEST = 400
@@ -22,32 +22,38 @@ def roadmap_of(text: str, start: int, end: int, milestones: dict[str, Line], lab
     """Return the facts of milestones in text[start:end]; `milestones` are the numbers and titles that the IRM gives."""
     facts: Facts = {}
     lines = [line for line in lines_of(text, start, end) if len(line.text) <= _LONGEST]
-    rest = []
-    for line in lines:
-        if not _numbered(line, facts, milestones, labels):
-            rest.append(line)
-    open_titles = {n: title for n, title in milestones.items() if f"milestones/{n}/startsOn" not in facts}
-    _matched(rest, open_titles, facts, labels)
+    rest = [line for line in lines if not _numbered(line, facts, milestones, labels)]
+    undated = {n: title for n, title in milestones.items() if f"milestones/{n}/startsOn" not in facts}
+    _matched(rest, undated, facts, labels)
     return facts
 
 
 def _numbered(line: Line, facts: Facts, milestones: dict[str, Line], labels: Labels) -> bool:
-    """Read "21.1. What is to be done 2019"; a title is said only where the IRM gives none."""
+    """Read "21.1. What is to be done 2019"; the title is said only where the IRM quotes no milestones."""
     found = MILESTONE.match(line.text)
-    if not found or len(found["number"]) > 16 or (milestones and found["number"] not in milestones):
-        return False
+    if not found or (found["number"] not in milestones if milestones else not found["title"][0].isupper()):
+        return False  # "2.5 million people" is no milestone
     title = line.part(found.start("title"))
-    if dated := trailing_dates(_first_cell_and_dates(title), labels.language):
+    cells = _CELL.search(title.text)
+    if cells:
+        _dates_of_cells(found["number"], title, facts, labels)
+        title = title.part(0, cells.start())
+    elif dated := trailing_dates(title, labels.language):
         title = dated[0]
         _date(found["number"], dated[1], dated[2], facts)
     if not milestones:
-        title = title.part(0, cell.start()) if (cell := _CELL.search(title.text)) else title
         facts.setdefault(f"milestones/{found['number']}/title/{labels.language}", Said(title.text, title.span))
     return True
 
 
-def _first_cell_and_dates(line: Line) -> Line:
-    return line
+def _dates_of_cells(number: str, row: Line, facts: Facts, labels: Labels) -> None:
+    """Read the dates of a table's row, the last two cells: when the milestone begins and when it is due."""
+    edges = [0, *(edge for cell in _CELL.finditer(row.text) for edge in cell.span()), len(row.text)]
+    cells = [row.part(*edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
+    dates = [(cell, date) for cell in cells[1:][-2:] if (date := partial_date(cell.text, labels.language))]
+    for (cell, date), path in zip(dates, ("startsOn", "endsOn"), strict=False):
+        if len(dates) == 2:
+            facts.setdefault(f"milestones/{number}/{path}", Said(date, cell.span))
 
 
 def _date(number: str, words: Line, dates: tuple[str, str], facts: Facts) -> None:

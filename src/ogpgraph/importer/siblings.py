@@ -1,4 +1,4 @@
-"""The member's list of commitments that ends each page: titles, cycles, first policy areas and stars of all siblings."""
+"""The member's list of commitments at the end of each page: titles, cycles, first policy areas and stars."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line, lines_of
 from ogpgraph.importer.reading import Facts, RatingSaid, Remark, Said, Sibling, SiblingReading
 
-CODE_LINE = re.compile(
-    r"^(?P<title>.*?)\s*\b(?P<code>[A-Z]{2,4}\d{4}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.*))?$"
+_CODE_LINE = re.compile(
+    r"(?<![A-Z0-9])(?P<code>[A-Z]{2,4}\d{4}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.{0,100}))?$"
 )
-_GLUED_CODE_LINE = re.compile(
-    r"^(?P<title>.*?[^\s\dA-Z])(?P<code>[A-Z]{2,4}\d{4}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.*))?$"
-)
+_LONGEST = 400
 _NUMBER = re.compile(r"^\d+\s*[.)]\s+")
 _APART = 3  # lines of one entry: a title may be broken over two
 
 
 def code_line(text: str) -> re.Match[str] | None:
-    """Return what a line of the list says of code, cycle and area."""
-    return CODE_LINE.match(text) or _GLUED_CODE_LINE.match(text)
+    """Return what a line of the list says of code, cycle and area; the title may stand before it on the same line."""
+    return _CODE_LINE.search(text) if len(text) <= _LONGEST else None
 
 
 def list_in(lines: list[str], labels: Labels) -> tuple[list[str], list[str], list[str]]:
@@ -46,7 +44,7 @@ def list_in(lines: list[str], labels: Labels) -> tuple[list[str], list[str], lis
 def _beginning(lines: list[str], full: list[int], first: int, labels: Labels) -> int:
     """Return the place of the line that the first entry's title begins in."""
     found = code_line(lines[full[first]].strip())
-    if found and found["title"]:
+    if found and found.start():
         return first
     for back in range(1, _APART):
         if first - back > 0 and labels.one_of(lines[full[first - back - 1]], "siblings"):
@@ -69,8 +67,8 @@ def read_siblings(text: str, labels: Labels) -> tuple[SiblingReading, tuple[Rema
         if not found:
             title.append(line)
             continue
-        if found["title"]:
-            title.append(line.part(0, found.end("title")))
+        if found.start():
+            title.append(line.part(0, found.start()))
         if found["code"] in entries:
             remarks.append(Remark(line.number, "sibling-twice", line.text))
         else:

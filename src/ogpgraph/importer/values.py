@@ -18,7 +18,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 def rating_of(indicator: Indicator, words: str, labels: Labels) -> RatingSaid:
-    """Return what a rating's field says; doubled words ("Major Major") count once, words that differ are not guessed."""
+    """Return what a rating's field says; doubled words ("Major Major") count once, differing ones are no value."""
     found = labels.ratings[indicator].all_of(words)
     meanings = {each.meaning for each in found or ()}
     if len(meanings) != 1:

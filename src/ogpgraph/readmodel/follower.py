@@ -16,7 +16,14 @@ import msgspec
 from ogpgraph.domain.event import Event, decode
 from ogpgraph.domain.subject import Subject, evolve, kind_of
 from ogpgraph.merkle import EMPTY_ROOT, Frontier
-from ogpgraph.readmodel.projection import PROJECTION, changes_between, code_of, decode_document, encode_document, tags_of
+from ogpgraph.readmodel.projection import (
+    PROJECTION,
+    changes_between,
+    code_of,
+    decode_document,
+    encode_document,
+    tags_of,
+)
 from ogpgraph.storage.database import Database, Transaction, chunks
 from ogpgraph.storage.log import EventLog, LoggedEvent
 
@@ -26,11 +33,17 @@ BATCH = 500
 TABLES = ("entry", "version", "tag", "follower")
 
 _TAKE = "update follower set position = position where name = :name returning log_position, position, frontier"
-_ADVANCE = "update follower set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
+_ADVANCE = (
+    "update follower set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
+)
 _CLOSE_VERSION = "update version set until = :until where id = :id and since = :since"
-_CLOSE_TAG = "update tag set until = :until where id = :id and dimension = :dimension and value = :value and since = :since"
+_CLOSE_TAG = (
+    "update tag set until = :until where id = :id and dimension = :dimension and value = :value and since = :since"
+)
 _INSERT_VERSION = "insert into version (kind, id, since, until, revision, code, document) values (:kind, :id, :since, :until, :revision, :code, :document)"
-_INSERT_TAG = "insert into tag (kind, id, dimension, value, since, until) values (:kind, :id, :dimension, :value, :since, :until)"
+_INSERT_TAG = (
+    "insert into tag (kind, id, dimension, value, since, until) values (:kind, :id, :dimension, :value, :since, :until)"
+)
 _INSERT_ENTRY = """
 insert into entry (position, log_position, event_id, stream, revision, name, recorded_at, actor, cause, source,
                    correlation, envelope, changes, leaf, root)
@@ -116,12 +129,16 @@ class Follower:
 
     def is_behind(self, transaction: Transaction) -> bool:
         """Tell whether the log holds events that the read model does not show yet."""
-        return self._log.head() > (transaction.value("select log_position from follower where name = :name", name=NAME) or 0)
+        return self._log.head() > (
+            transaction.value("select log_position from follower where name = :name", name=NAME) or 0
+        )
 
     def is_outdated(self) -> bool:
         """Tell whether the rows were made by another version of the projection, so that they must be made again."""
         with self._database.read() as transaction:
-            return bool(transaction.value("select projection from follower where name = :name", name=NAME) != PROJECTION)
+            return bool(
+                transaction.value("select projection from follower where name = :name", name=NAME) != PROJECTION
+            )
 
     def catch_up(self, progress: Progress | None = None) -> int:
         """Project every event there is; returns the position reached. `progress` is told (position, head) by the log's count."""
@@ -144,7 +161,11 @@ class Follower:
             frontier = self._project(transaction, events, frontier)
             log_position = events[-1].id
             transaction.execute(
-                _ADVANCE, name=NAME, log_position=log_position, position=frontier.size, frontier=frontier.to_bytes().hex()
+                _ADVANCE,
+                name=NAME,
+                log_position=log_position,
+                position=frontier.size,
+                frontier=frontier.to_bytes().hex(),
             )
         return frontier.size, log_position, True
 
@@ -177,7 +198,9 @@ def _standing(transaction: Transaction, streams: list[str]) -> dict[str, Standin
             subject = decode_document(row["id"], row["revision"], row["document"])
             standing[row["id"]] = Standing(subject, row["since"])
         for row in transaction.rows(
-            "select id, dimension, value, since from tag where id in :streams and until = :forever", streams=chunk, forever=FOREVER
+            "select id, dimension, value, since from tag where id in :streams and until = :forever",
+            streams=chunk,
+            forever=FOREVER,
         ):
             standing[row["id"]].tags[row["dimension"], row["value"]] = row["since"]
     return standing

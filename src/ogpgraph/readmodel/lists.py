@@ -65,7 +65,9 @@ def count(listing: Listing, at: int, parents: Sequence[str] = ()) -> Statement:
     where = " and ".join(conditions)
     if owner is None:
         return Statement(f"select count(*) as number from {source} where {where}", parameters)
-    return Statement(f"select {owner} as parent, count(*) as number from {source} where {where} group by {owner}", parameters)
+    return Statement(
+        f"select {owner} as parent, count(*) as number from {source} where {where} group by {owner}", parameters
+    )
 
 
 def _base(

@@ -8,165 +8,54 @@ the shape of a query, never on the number of things it finds.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Protocol
 
-import msgspec
-
-from ogpgraph.clock import Clock, timestamp
-from ogpgraph.domain.event import Envelope
 from ogpgraph.domain.source import last_observed_at
-from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.subject import Subject, kind_of, own_sources
 from ogpgraph.domain.values import references_of
 from ogpgraph.merkle import EMPTY_ROOT
+from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.lists import VALID, Listing, Statement, count, select
 from ogpgraph.readmodel.paging import Page, Slice, page_of
-from ogpgraph.readmodel.projection import PROJECTION, FieldChange, decode_document
-from ogpgraph.storage.database import Database, Row, Transaction, chunks
-from ogpgraph.storage.identity import Identity
-from ogpgraph.storage.texts import Texts
+from ogpgraph.readmodel.projection import PROJECTION
+from ogpgraph.storage.database import Row, Transaction, chunks
 
-CACHED_DOCUMENTS = 20_000
 _SUBJECT = "select v.id, v.since, v.revision, v.document from version v where "
-_changes_decoder = msgspec.json.Decoder(list[FieldChange])
-_envelope_decoder = msgspec.json.Decoder(Envelope)
 
 
-class PositionError(ValueError):
-    """A position or time that names no state of this log."""
+class Opened(Protocol):
+    """What a snapshot needs of the reading it is taken from."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the log: a row for each event, as the follower wrote it."""
-
-    position: int
-    event_id: str
-    stream: str
-    revision: int
-    name: str
-    recorded_at: str
-    root: str
-    leaf: str
-    row: Row
-
-    @cached_property
-    def envelope(self) -> Envelope:
-        """Return who, when, why and on what evidence."""
-        return _envelope_decoder.decode(self.row["envelope"])
-
-    @cached_property
-    def changes(self) -> list[FieldChange]:
-        """Return the field-level changes, wordings still by reference."""
-        return _changes_decoder.decode(self.row["changes"])
-
-
-class Documents:
-    """Decoded documents by (id, since): they never change, so they never go stale."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Subject] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def decoded(self, row: Row) -> Subject:
-        """Return the subject in a row of `version`."""
-        key = (row["id"], row["since"])
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None:
-            return kept
-        subject = decode_document(row["id"], row["revision"], row["document"])
-        with self._lock:
-            self._kept[key] = subject
-            while len(self._kept) > CACHED_DOCUMENTS:
-                self._kept.popitem(last=False)
-        return subject
-
-
-class ReadModel:
-    """Opens readings of the read model; keeps what can be kept between them."""
-
-    def __init__(self, database: Database, identity: Identity, clock: Clock) -> None:
-        self._database = database
-        self.identity = identity
-        self.clock = clock
-        self.texts = Texts()
-        self.documents = Documents()
-
-    @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """Open one consistent reading, with the head pinned for all that is read through it."""
-        with self._database.read() as transaction:
-            yield Reading(self, transaction)
-
-
-class Reading:
-    """One consistent reading of the read model; snapshots are taken from it."""
-
-    def __init__(self, model: ReadModel, transaction: Transaction) -> None:
-        self.model = model
-        self.transaction = transaction
-        self.head: int = transaction.value("select max(position) from entry") or 0
-        self._snapshots: dict[int, Snapshot] = {}
-
-    def now(self) -> Snapshot:
-        """Return the snapshot at the head."""
-        return self.at(self.head)
+    transaction: Transaction
 
     def at(self, position: int) -> Snapshot:
-        """Return the snapshot at a position; raises PositionError before the first entry and past the head."""
-        if position > self.head:
-            raise PositionError(f"position {position} is past the head, which is {self.head}")
-        if position < 1 and position != self.head:
-            raise PositionError(f"position {position} is before the first entry, which is 1")
-        if position not in self._snapshots:
-            self._snapshots[position] = Snapshot(self, position)
-        return self._snapshots[position]
-
-    def at_time(self, moment: datetime) -> Snapshot:
-        """Return the snapshot after the last entry not later than a moment.
-
-        Raises PositionError before the first entry and for a moment that has not come yet.
-        """
-        if moment > self.model.clock():
-            raise PositionError(f"{timestamp(moment)} has not come yet")
-        position = self.transaction.value(
-            "select max(position) from entry where recorded_at <= :moment", moment=timestamp(moment)
-        )
-        if position is None:
-            raise PositionError(f"{timestamp(moment)} is before the first entry")
-        return self.at(position)
+        """Return the snapshot at a position."""
+        ...
 
     def fetch(self, wanted: Iterable[tuple[Snapshot, str]]) -> None:
-        """Load subjects into the snapshots that want them, each as it stood at that snapshot's position."""
-        pairs = list(dict.fromkeys((snapshot.position, stream) for snapshot, stream in wanted if snapshot.lacks(stream)))
-        for chunk in chunks(pairs):
-            values = ", ".join(f"(:at_{n}, :id_{n})" for n in range(len(chunk)))
-            parameters = {f"at_{n}": at for n, (at, _) in enumerate(chunk)} | {f"id_{n}": i for n, (_, i) in enumerate(chunk)}
-            rows = self.transaction.rows(
-                f"with wanted (at, id) as (values {values}) select w.at, v.id, v.since, v.revision, v.document "
-                "from wanted w join version v on v.id = w.id and v.since <= w.at and w.at < v.until",
-                **parameters,
-            )
-            for row in rows:
-                self.at(row["at"]).receive([row])
-        for at, stream in pairs:
-            self.at(at).note_absence(stream)
+        """Load subjects into the snapshots that want them."""
+        ...
+
+    def decoded(self, row: Row) -> Subject:
+        """Return the subject in a row."""
+        ...
+
+    def wordings(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → wording."""
+        ...
 
 
 class Snapshot:
     """The record as it stood at `position`."""
 
-    def __init__(self, reading: Reading, position: int) -> None:
+    def __init__(self, reading: Opened, position: int) -> None:
         self.reading = reading
         self.position = position
         self._transaction = reading.transaction
-        self._model = reading.model
         self._loaded: dict[str, dict[str, Subject]] = defaultdict(dict)
         self._since: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -188,22 +77,22 @@ class Snapshot:
         wanted = list(dict.fromkeys(streams))
         self.reading.fetch((self, stream) for stream in wanted)
         known = self._loaded
-        return {stream: known[_kind(stream)][stream] for stream in wanted if stream in known[_kind(stream)]}
+        return {stream: known[kind_of(stream)][stream] for stream in wanted if stream in known[kind_of(stream)]}
 
     def lacks(self, stream: str) -> bool:
         """Tell whether it is not known yet if there was a subject of this id."""
-        return stream not in self._loaded[_kind(stream)] and stream not in self._absent
+        return stream not in self._loaded[kind_of(stream)] and stream not in self._absent
 
     def note_absence(self, stream: str) -> None:
         """Remember that there was no subject of an id, unless it was received."""
-        if stream not in self._loaded[_kind(stream)]:
+        if stream not in self._loaded[kind_of(stream)]:
             self._absent.add(stream)
 
     def receive(self, rows: Iterable[Row]) -> dict[str, Subject]:
         """Keep the subjects of some rows for the rest of the reading, and return them by id."""
         received = {}
         for row in rows:
-            subject = received[row["id"]] = self._model.documents.decoded(row)
+            subject = received[row["id"]] = self.reading.decoded(row)
             self._loaded[subject.kind][subject.id] = subject
             self._since[subject.id] = row["since"]
         return received
@@ -261,7 +150,7 @@ class Snapshot:
 
     def _fetch(self, references: Iterable[str]) -> None:
         wanted = {reference for reference in references if reference not in self._wordings}
-        found = self._model.texts.many(self._transaction, wanted)
+        found = self.reading.wordings(wanted)
         for snapshot in self._flock:
             snapshot._wordings |= {reference: found.get(reference) for reference in wanted}  # noqa: SLF001 - its own kind
 
@@ -329,7 +218,9 @@ class Snapshot:
     def entry_of(self, event_id: str) -> Entry | None:
         """Return the entry of an event by its id, None past this snapshot's position; fetched with those others refer to."""
         if event_id not in self._by_event:
-            ids = {event_id} | {i for e in self._entries.values() for i in (e.envelope.causation, e.envelope.corrects) if i}
+            ids = {event_id} | {
+                i for e in self._entries.values() for i in (e.envelope.causation, e.envelope.corrects) if i
+            }
             self._by_event |= dict.fromkeys(ids)
             for chunk in chunks(sorted(ids)):
                 sql = "select e.* from entry e where e.event_id in :ids and e.position <= :at"
@@ -367,10 +258,7 @@ class Snapshot:
         return self._entries.get((subject.id, revision))
 
     def _entered(self, rows: Iterable[Row]) -> list[Entry]:
-        entries = [
-            Entry(*(row[c] for c in ("position", "event_id", "stream", "revision", "name", "recorded_at", "root", "leaf")), row)
-            for row in rows
-        ]
+        entries = [Entry.of(row) for row in rows]
         self._entries |= {(entry.stream, entry.revision): entry for entry in entries}
         return entries
 
@@ -399,41 +287,7 @@ class Snapshot:
         return PROJECTION
 
 
-def own_sources(subject: Subject) -> list[str]:
-    """Return the ids of the sources that speak of a subject itself, without lists of siblings unless there is nothing else."""
-    claims = [claim for at_path in subject.claims.values() for claim in at_path if claim.source]
-    own = [claim for claim in claims if claim.origin != "SIBLING_LIST"]
-    return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))
-
-
-def all_sources(subject: Subject) -> list[str]:
-    """Return the ids of all sources that speak of a subject."""
-    return list(dict.fromkeys(c.source for at_path in subject.claims.values() for c in at_path if c.source))
-
-
-def _kind(stream: str) -> str:
-    return stream.partition("-")[0]
-
-
 def _references(subject: Subject, group: str) -> Iterator[str]:
     for path, claims in subject.claims.items():
         if path.partition("/")[0] == group:
             yield from (reference for claim in claims for reference in references_of(claim.value))
-
-
-def words_of_changes(entry: Entry) -> Iterator[str]:
-    """Yield the references of the wordings among an entry's changes."""
-    for change in entry.changes:
-        for side in (change.before, change.after):
-            if isinstance(side, dict):
-                yield from side.get("texts") or filter(None, [side.get("text")])
-
-
-def words_of_evidence(entry: Entry) -> Iterator[str]:
-    """Yield the references of the canonical texts that an entry's evidence quotes."""
-    return (item.text for item in entry.envelope.evidence if item.text)
-
-
-def words_of_reason(entry: Entry) -> Iterator[str]:
-    """Yield the reference of an entry's reason."""
-    return filter(None, [entry.envelope.reason])

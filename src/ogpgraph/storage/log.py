@@ -82,9 +82,7 @@ class Recorder(SQLiteApplicationRecorder):
         """Return the statement that makes our table."""
         return [CREATE_TABLE]
 
-    def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
-    ) -> Sequence[int]:
+    def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         insert_texts(c, kwargs.get("texts", {}))
         moment, save = self._next_moment_and_save(c)
         last = len(stored_events) - 1
@@ -106,7 +104,13 @@ class Recorder(SQLiteApplicationRecorder):
         return max(now, datetime.fromisoformat(last["recorded_at"]) + timedelta(microseconds=1)), last["save"] + 1
 
     def select_events(
-        self, originator_id: Any, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int | None = None
+        self,
+        originator_id: Any,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
     ) -> list[LoggedEvent]:
         """Return the events of a stream, oldest first unless `desc`; raises CorruptEvent."""
         where = "where originator_id = ? and originator_version > ? and originator_version <= ? "
@@ -115,7 +119,13 @@ class Recorder(SQLiteApplicationRecorder):
         return self._select(where + order, parameters)
 
     def select_notifications(
-        self, start: int | None, limit: int, stop: int | None = None, topics: Sequence[str] = (), *, inclusive_of_start: bool = True
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
     ) -> list[LoggedEvent]:
         """Return events of all streams in the order of the log; raises CorruptEvent."""
         first = (start or 0) if inclusive_of_start else (start or 0) + 1

@@ -50,7 +50,9 @@ class Texts:
             found = {reference: self._cache[reference] for reference in wanted if reference in self._cache}
         missing = sorted(wanted - found.keys())
         for chunk in chunks(missing):
-            rows = transaction.rows("select reference, wording from text where reference in :references", references=chunk)
+            rows = transaction.rows(
+                "select reference, wording from text where reference in :references", references=chunk
+            )
             found |= {row["reference"]: row["wording"] for row in rows}
         self._keep({reference: found[reference] for reference in missing if reference in found})
         return found

@@ -1,5 +1,6 @@
 """Documents made ready to run: parsed and validated once, then kept as long as they are asked for and there is room."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
@@ -9,8 +10,10 @@ import msgspec
 from graphql import (
     ASTValidationRule,
     DocumentNode,
+    FloatValueNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
     StringValueNode,
     ValidationRule,
@@ -98,19 +101,29 @@ def _which_one(document: DocumentNode) -> str:
     return "The document has no operation."
 
 
-class _NoNul(ValidationRule):
-    """Strings written into the document follow the rule for variables: PostgreSQL stores no NUL."""
+class _PlainValues(ValidationRule):
+    """Values written into the document follow the rules for variables: no NUL (PostgreSQL has none), no infinity."""
 
     def enter_string_value(self, node: StringValueNode, *_args: Any) -> None:
         if "\0" in node.value:
             self.report_error(GraphQLError("A string has a NUL.", node))
+
+    def enter_int_value(self, node: IntValueNode, *_args: Any) -> None:
+        self._require_finite(node)
+
+    def enter_float_value(self, node: FloatValueNode, *_args: Any) -> None:
+        self._require_finite(node)
+
+    def _require_finite(self, node: IntValueNode | FloatValueNode) -> None:
+        if not math.isfinite(float(node.value)):
+            self.report_error(GraphQLError("A number is too large.", node))
 
 
 _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
     *specified_rules,
     MaybeNullValidationRule,  # strawberry's own two complete what it says by Maybe and one_of
     OneOfInputValidationRule,
-    _NoNul,
+    _PlainValues,
 )
 
 

@@ -57,11 +57,12 @@ class GraphQLView:
     async def _respond(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": _METHODS})
+        media = JSON  # in which it is told that none fits
         try:
             media = graphql_media(request.headers.get("accept"))
             sent = await self._sent(request)
         except Refused as refused:
-            return _refusal(refused, JSON)
+            return _refusal(refused, media)
         return await anyio.to_thread.run_sync(self._answer, request, sent, media, limiter=self._limiter)
 
     async def _sent(self, request: Request) -> bytes:

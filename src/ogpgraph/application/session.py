@@ -1,80 +1,44 @@
-"""The write side: one method per command, each in a session that loads, decides and saves once.
-
-A session is all or nothing: however many streams its commands touch, their events are stored in
-one transaction, or none is. When somebody else wrote in between, the whole session runs again.
-"""
+"""The commands, one method each, in a session that stores nothing before it ends."""
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Protocol
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
-from ogpgraph.clock import Clock
+from ogpgraph.application.acts import BY_PERSON, Act, Basis, with_cause
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.code import code_id
 from ogpgraph.domain.commitment import Change
-from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound
-from ogpgraph.domain.event import VERSION, Cause, Envelope, Event, Evidence, Facts, Idempotency, Origin, decode, encode, references_in
+from ogpgraph.domain.errors import Conflict, Invalid, NotFound
+from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Facts, Origin, references_in
 from ogpgraph.domain.nouns import NOUNS
 from ogpgraph.domain.subject import Subject, evolve, kind_of
 from ogpgraph.domain.text import Made, Wording
-from ogpgraph.domain.values import Interval, Rating
+from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, Stage
-from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
-from ogpgraph.storage.texts import TextKeeper
-
-T = TypeVar("T")
-ATTEMPTS = 6
-BACKOFF_SECONDS = 0.02
 
 
-class Act(Struct, frozen=True, kw_only=True):
-    """Who acts, as what, when it was said or seen, and why: given by the caller, never taken from around us."""
+class Records(Protocol):
+    """What a session needs of the register: streams as they stand, ids, and references of wordings."""
 
-    actor: str
-    role: str
-    time: datetime
-    reason: str | None = None
-    correlation: str | None = None
-    causation: str | None = None
-    idempotency: Idempotency | None = None
+    def load(self, stream: str) -> Subject:
+        """Return a subject as its stream tells it."""
+        ...
 
+    def new_id(self) -> str:
+        """Return a new id."""
+        ...
 
-class Basis(Struct, frozen=True, kw_only=True):
-    """On what a statement rests: where it was made, in which source and language, and what that says of time."""
-
-    origin: Origin = Origin.PERSON
-    cause: Cause = Cause.REPORTED
-    language: str | None = None
-    source: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-    effective_on: str | None = None
-    changed_between: Interval | None = None
-    corrects: str | None = None
-    late: bool = False
-
-
-class Receipt(Struct, Generic[T], frozen=True):
-    """What a session recorded: the answer of its commands, the ids of its events, and whether it was a repeat."""
-
-    answer: T | None
-    events: tuple[str, ...] = ()
-    positions: tuple[int, ...] = ()
-    repeated: bool = False
-
-
-BY_PERSON = Basis()
+    def salted(self, wording: str) -> tuple[str, bytes]:
+        """Return a wording's reference and salt."""
+        ...
 
 
 class Session:
     """The commands, bound to one act; nothing is stored before the session ends."""
 
-    def __init__(self, register: Register, act: Act) -> None:
+    def __init__(self, register: Records, act: Act) -> None:
         self._register = register
         self._subjects: dict[str, Subject] = {}
         self.act = act
@@ -85,7 +49,7 @@ class Session:
     def word(self, wording: str) -> str:
         """Return the reference of a wording, which is stored with the events of this session."""
         text = checked_wording(wording)
-        reference, salt = self._register.keeper.salted(text)
+        reference, salt = self._register.salted(text)
         self.texts[reference] = (salt, text)
         return reference
 
@@ -232,9 +196,7 @@ class Session:
         change = commitments.complete_milestone(commitment, number)
         self.record(commitment.id, [change] if change else [], basis)
 
-    def report_milestone(
-        self, code: str, number: str, facts: Facts, basis: Basis = BY_PERSON
-    ) -> None:
+    def report_milestone(self, code: str, number: str, facts: Facts, basis: Basis = BY_PERSON) -> None:
         """Record progress on a milestone; paths are relative to it (`status`, `updates/…`). Raises NotFound."""
         commitment = self.require("commitment", code)
         self.record(commitment.id, [commitments.report_milestone(commitment, number, facts)], basis)
@@ -250,76 +212,9 @@ class Session:
         return Wording(self.word(text), made)
 
 
-class Register:
-    """Opens sessions and stores what they recorded."""
-
-    def __init__(
-        self, log: EventLog, keeper: TextKeeper, clock: Clock, new_id: Callable[[], str], pause: Callable[[float], None] = time.sleep
-    ) -> None:
-        self.log = log
-        self.keeper = keeper
-        self.clock = clock
-        self.new_id = new_id
-        self._pause = pause
-
-    def load(self, stream: str) -> Subject:
-        """Return a subject as its stream tells it."""
-        subject = Subject(stream)
-        for logged in self.log.stream(stream):
-            subject = evolve(subject, read_event(logged))
-        return subject
-
-    def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
-        """Run commands in one session and store their events, at most once however often it is tried.
-
-        Returns what was recorded; a known idempotency key returns the first receipt, without the answer.
-        Raises what the commands refuse, KeyReused, and Conflict when others kept writing in between.
-        """
-        correlated = structs.replace(act, correlation=act.correlation or self.new_id())
-        command = f"{act.actor}/{act.idempotency.key}" if act.idempotency else self.new_id()
-        for attempt in range(ATTEMPTS):
-            if (first := self._first_receipt(command, act)) is not None:
-                return first
-            session = Session(self, correlated)
-            answer = commands(session)
-            if (receipt := self._save(session, answer, command)) is not None:
-                return receipt
-            self._pause(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
-        raise Conflict("others kept changing the same things at the same moment: please try again")
-
-    def _save(self, session: Session, answer: T, command: str) -> Receipt[T] | None:
-        if not session.pending:
-            return Receipt(answer)
-        stored = [StoredEvent(e.stream, e.revision, f"{e.name}.{VERSION}", encode(e)) for e in session.pending]
-        try:
-            positions = self.log.append(stored, texts=session.spoken_texts(), command=command)
-        except IntegrityError:
-            return None
-        return Receipt(answer, tuple(e.envelope.id for e in session.pending), tuple(positions))
-
-    def _first_receipt(self, command: str, act: Act) -> Receipt[T] | None:
-        recorded = self.log.of_command(command) if act.idempotency else []
-        if not recorded:
-            return None
-        events = [read_event(logged) for logged in recorded]
-        if events[-1].envelope.idempotency != act.idempotency:
-            raise KeyReused("this idempotency key was used before, for something else", "idempotencyKey")
-        return Receipt(None, tuple(e.envelope.id for e in events), tuple(e.id for e in recorded), repeated=True)
-
-
-def read_event(logged: LoggedEvent) -> Event:
-    """Return the event that a row of the log holds; raises StoredEventError."""
-    return decode(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)
-
-
 def news_of(subject: Subject, facts: Facts) -> Facts:
     """Return the facts that say something other than what is so: saying a thing again records nothing."""
     return {path: value for path, value in facts.items() if subject.value(path) != value}
-
-
-def with_cause(basis: Basis, cause: Cause) -> Basis:
-    """Return the same basis with another cause."""
-    return structs.replace(basis, cause=cause)
 
 
 def evidence_for(facts: Facts, evidence: tuple[Evidence, ...]) -> list[Evidence]:

@@ -1,0 +1,100 @@
+"""The register: opens sessions and stores what they say, at most once however often it is tried.
+
+A session is all or nothing: however many streams its commands touch, their events are stored in
+one transaction, or none is. When somebody else wrote in between, the whole session runs again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec import structs
+
+from ogpgraph.application.acts import Act, Receipt
+from ogpgraph.application.session import Session
+from ogpgraph.domain.errors import Conflict, KeyReused
+from ogpgraph.domain.event import VERSION, Event, decode, encode
+from ogpgraph.domain.subject import Subject, evolve
+from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
+from ogpgraph.storage.texts import TextKeeper
+
+T = TypeVar("T")
+ATTEMPTS = 6
+BACKOFF_SECONDS = 0.02
+
+
+class Register:
+    """Opens sessions and stores what they recorded."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        keeper: TextKeeper,
+        new_id: Callable[[], str],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._log = log
+        self._keeper = keeper
+        self._new_id = new_id
+        self._pause = pause
+
+    def new_id(self) -> str:
+        """Return a new id."""
+        return self._new_id()
+
+    def salted(self, wording: str) -> tuple[str, bytes]:
+        """Return a wording's reference and the salt that it is made with."""
+        return self._keeper.salted(wording)
+
+    def load(self, stream: str) -> Subject:
+        """Return a subject as its stream tells it."""
+        subject = Subject(stream)
+        for logged in self._log.stream(stream):
+            subject = evolve(subject, read_event(logged))
+        return subject
+
+    def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
+        """Run commands in one session and store their events, at most once however often it is tried.
+
+        Returns what was recorded; a known idempotency key returns the first receipt, without the answer.
+        Raises what the commands refuse, KeyReused, and Conflict when others kept writing in between.
+        """
+        correlated = structs.replace(act, correlation=act.correlation or self.new_id())
+        command = f"{act.actor}/{act.idempotency.key}" if act.idempotency else self.new_id()
+        for attempt in range(ATTEMPTS):
+            first: Receipt[T] | None = self._first_receipt(command, act)
+            if first is not None:
+                return first
+            session = Session(self, correlated)
+            answer = commands(session)
+            if (receipt := self._save(session, answer, command)) is not None:
+                return receipt
+            self._pause(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
+        raise Conflict("others kept changing the same things at the same moment: please try again")
+
+    def _save(self, session: Session, answer: T, command: str) -> Receipt[T] | None:
+        if not session.pending:
+            return Receipt(answer)
+        stored = [StoredEvent(e.stream, e.revision, f"{e.name}.{VERSION}", encode(e)) for e in session.pending]
+        try:
+            positions = self._log.append(stored, texts=session.spoken_texts(), command=command)
+        except IntegrityError:
+            return None
+        return Receipt(answer, tuple(e.envelope.id for e in session.pending), tuple(positions))
+
+    def _first_receipt(self, command: str, act: Act) -> Receipt[T] | None:
+        recorded = self._log.of_command(command) if act.idempotency else []
+        if not recorded:
+            return None
+        events = [read_event(logged) for logged in recorded]
+        if events[-1].envelope.idempotency != act.idempotency:
+            raise KeyReused("this idempotency key was used before, for something else", "idempotencyKey")
+        return Receipt(None, tuple(e.envelope.id for e in events), tuple(e.id for e in recorded), repeated=True)
+
+
+def read_event(logged: LoggedEvent) -> Event:
+    """Return the event that a row of the log holds; raises StoredEventError."""
+    return decode(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)

@@ -1,0 +1,56 @@
+"""Puts stored values into words: which language is shown, and what references stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ogpgraph.domain.subject import Claim, Subject
+from ogpgraph.domain.text import Made, Wording, Wordings
+from ogpgraph.readmodel.projection import Words, fields_of
+from ogpgraph.readmodel.snapshot import Snapshot
+
+
+def chosen(state: Subject, prefix: str, language: str | None) -> tuple[str, Claim] | None:
+    """Return the wording under a prefix in a language; without one: the original, else English, else the first by code."""
+    if language is not None:
+        path = f"{prefix}/{language.lower()}"
+        claim = state.current(path)
+        return (path, claim) if claim else None
+    return min(state.under(prefix + "/"), key=lambda item: _preference(*item), default=None)
+
+
+def _preference(path: str, claim: Claim) -> tuple[bool, bool, str]:
+    language = path.rpartition("/")[2]
+    return getattr(claim.value, "made", None) is not Made.ORIGINAL, language != "en", language
+
+
+def in_words(snapshot: Snapshot, subject: Subject, path: str, claim: Claim) -> Any:
+    """Return a claimed value as JSON: wordings in words, a rating as an object of its fields."""
+    fields = [(name[len(path) + 1 :], value) for name, value in fields_of(path, claim.value)]
+    said = {name: _spoken(snapshot, subject, path, value) for name, value in fields}
+    return said[""] if "" in said else said
+
+
+def _spoken(snapshot: Snapshot, subject: Subject, path: str, value: Any) -> Any:
+    if not isinstance(value, Words):
+        return value
+    if value.texts is not None:
+        return [snapshot.wording(subject, path, reference) for reference in value.texts]
+    return snapshot.wording(subject, path, value.text or "")
+
+
+def wording(snapshot: Snapshot, subject: Subject, prefix: str, language: str | None) -> str | None:
+    """Return the wording under a prefix in a language, None where there is none or it was removed."""
+    found = chosen(subject, prefix, language)
+    if found is None or not isinstance(value := found[1].value, Wording):
+        return None
+    return snapshot.wording(subject, found[0], value.text)
+
+
+def wordings(snapshot: Snapshot, subject: Subject, prefix: str, language: str | None) -> list[str]:
+    """Return the list of wordings under a prefix in a language, without those that were removed."""
+    found = chosen(subject, prefix, language)
+    if found is None or not isinstance(value := found[1].value, Wordings):
+        return []
+    said = (snapshot.wording(subject, found[0], reference) for reference in value.texts)
+    return [words for words in said if words is not None]

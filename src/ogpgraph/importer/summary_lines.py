@@ -1,0 +1,78 @@
+"""Lines of an IRM summary: which section or field they begin, the values they hold, and headings that no list knows."""
+
+from __future__ import annotations
+
+import re
+
+from ogpgraph.importer.folding import fold, label_key
+from ogpgraph.importer.glue import SUMMARY_FIELDS
+from ogpgraph.importer.labels import Labels
+from ogpgraph.importer.lines import Line
+
+_LONGEST_LABEL = 120
+_LABEL_WORDS = 6
+_HEADING_WORDS = 9
+_NO_HEADING_ENDS_IN = (".", ",", ";", "!", "…", ")", "]")
+_NOT_IN_KEY = re.compile(r"[^A-Z0-9]+")
+_LONGEST_KEY = 60
+
+MILESTONE = re.compile(r"^(?P<number>\d{1,3}(?:\.\d{1,3}){1,3})(?:\s*[.:)–-]+\s*|\s+|(?=[^\W\d]))(?P<title>\S.*)$")
+FOOTNOTE = re.compile(r"^\[\d*\]")
+NUMBERED = re.compile(
+    r"^(?:✪\s*)?(?:(?P<word>[^\W\d]+)\s+)?(?P<number>\d{1,3}[a-z]?)(?:\s*[.:)–-]+\s*|\s+)(?P<title>[^\W\d].*)$",
+    re.IGNORECASE,
+)
+
+
+def label_of(line: Line, labels: Labels) -> tuple[str, Line] | None:
+    """Return the section or field that a line begins, and what stands behind the label."""
+    if len(line.text) <= _LONGEST_LABEL and (key := labels.sections.get(label_key(line.text))):
+        return key, line.part(len(line.text))
+    for mark in _marks(line.text)[:3]:
+        if mark <= _LONGEST_LABEL and (key := labels.sections.get(label_key(line.text[:mark]))):
+            return key, line.part(mark + 1)
+    return None
+
+
+def fields_in(line: Line, labels: Labels) -> list[tuple[str, Line]]:
+    """Return all fields of a line: "Start date: Not specified   End date: June 2015" holds two."""
+    found: list[tuple[str, int, int]] = []
+    begin = 0
+    for mark in _marks(line.text):
+        if label := _label_before(line.text, begin, mark, labels):
+            found.append((*label, mark + 1))
+            begin = mark + 1
+    ends = [*(start for _, start, _ in found[1:]), *([len(line.text)] if found else [])]
+    return [(key, line.part(behind, end)) for (key, _, behind), end in zip(found, ends, strict=True)]
+
+
+def _marks(text: str) -> list[int]:
+    return [mark.start() for mark in re.finditer("[:：?]", text)]
+
+
+def _label_before(text: str, begin: int, mark: int, labels: Labels) -> tuple[str, int] | None:
+    near = max(begin, mark - _LONGEST_LABEL)
+    words = [near + word.start() for word in re.finditer(r"\S+", text[near:mark])]
+    for start in words[-_LABEL_WORDS:]:
+        key = labels.sections.get(label_key(text[start:mark]))
+        if key in SUMMARY_FIELDS or (key == "STATUS" and start == 0):
+            return str(key), start
+    return None
+
+
+def is_heading(text: str, line: Line, following: Line) -> bool:
+    """Tell a heading that no list knows: short, blank lines around it or a colon behind, and longer text below."""
+    words = line.text.split()
+    if len(words) > _HEADING_WORDS or not words[0][0].isupper() or line.text.endswith(_NO_HEADING_ENDS_IN):
+        return False
+    if MILESTONE.match(line.text) or not _NOT_IN_KEY.sub("", fold(line.text).upper()):
+        return False
+    alone = text[: line.start].endswith("\n\n") and text[line.end : line.end + 2] == "\n\n"
+    return (alone or line.text.endswith(":")) and len(following.text.split()) > len(words)
+
+
+def key_of(heading: str, taken: set[str]) -> str:
+    """Return the key of a section whose heading no list knows, made from the heading."""
+    key = _NOT_IN_KEY.sub("_", fold(heading).upper()).strip("_")[:_LONGEST_KEY]
+    key = key if key[:1].isalpha() else f"SECTION_{key}"
+    return next(name for name in (key, *(f"{key}_{n}" for n in range(2, len(taken) + 3))) if name not in taken)

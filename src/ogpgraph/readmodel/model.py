@@ -1,0 +1,128 @@
+"""Readings of the read model: each one consistent, with the head pinned, and the door to every position before it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from ogpgraph.clock import Clock, timestamp
+from ogpgraph.domain.subject import Subject
+from ogpgraph.readmodel.projection import decode_document
+from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.storage.database import Database, Row, Transaction, chunks
+from ogpgraph.storage.identity import Identity
+from ogpgraph.storage.texts import Texts
+
+CACHED_DOCUMENTS = 20_000
+
+
+class PositionError(ValueError):
+    """A position or time that names no state of this log."""
+
+
+class Documents:
+    """Decoded documents by (id, since): they never change, so they never go stale."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Subject] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def decoded(self, row: Row) -> Subject:
+        """Return the subject in a row of `version`."""
+        key = (row["id"], row["since"])
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        subject = decode_document(row["id"], row["revision"], row["document"])
+        with self._lock:
+            self._kept[key] = subject
+            while len(self._kept) > CACHED_DOCUMENTS:
+                self._kept.popitem(last=False)
+        return subject
+
+
+class ReadModel:
+    """Opens readings of the read model; keeps what can be kept between them."""
+
+    def __init__(self, database: Database, identity: Identity, clock: Clock) -> None:
+        self._database = database
+        self.identity = identity
+        self.clock = clock
+        self.texts = Texts()
+        self.documents = Documents()
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Open one consistent reading, with the head pinned for all that is read through it."""
+        with self._database.read() as transaction:
+            yield Reading(self, transaction)
+
+
+class Reading:
+    """One consistent reading of the read model; snapshots are taken from it."""
+
+    def __init__(self, model: ReadModel, transaction: Transaction) -> None:
+        self.model = model
+        self.transaction = transaction
+        self.head: int = transaction.value("select max(position) from entry") or 0
+        self._snapshots: dict[int, Snapshot] = {}
+
+    def now(self) -> Snapshot:
+        """Return the snapshot at the head."""
+        return self.at(self.head)
+
+    def at(self, position: int) -> Snapshot:
+        """Return the snapshot at a position; raises PositionError before the first entry and past the head."""
+        if position > self.head:
+            raise PositionError(f"position {position} is past the head, which is {self.head}")
+        if position < 1 and position != self.head:
+            raise PositionError(f"position {position} is before the first entry, which is 1")
+        if position not in self._snapshots:
+            self._snapshots[position] = Snapshot(self, position)
+        return self._snapshots[position]
+
+    def at_time(self, moment: datetime) -> Snapshot:
+        """Return the snapshot after the last entry not later than a moment.
+
+        Raises PositionError before the first entry and for a moment that has not come yet.
+        """
+        if moment > self.model.clock():
+            raise PositionError(f"{timestamp(moment)} has not come yet")
+        position = self.transaction.value(
+            "select max(position) from entry where recorded_at <= :moment", moment=timestamp(moment)
+        )
+        if position is None:
+            raise PositionError(f"{timestamp(moment)} is before the first entry")
+        return self.at(position)
+
+    def decoded(self, row: Row) -> Subject:
+        """Return the subject in a row of `version`."""
+        return self.model.documents.decoded(row)
+
+    def wordings(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → wording, without those that were removed."""
+        return self.model.texts.many(self.transaction, references)
+
+    def fetch(self, wanted: Iterable[tuple[Snapshot, str]]) -> None:
+        """Load subjects into the snapshots that want them, each as it stood at that snapshot's position."""
+        pairs = list(
+            dict.fromkeys((snapshot.position, stream) for snapshot, stream in wanted if snapshot.lacks(stream))
+        )
+        for chunk in chunks(pairs):
+            values = ", ".join(f"(:at_{n}, :id_{n})" for n in range(len(chunk)))
+            parameters = {f"at_{n}": at for n, (at, _) in enumerate(chunk)} | {
+                f"id_{n}": i for n, (_, i) in enumerate(chunk)
+            }
+            rows = self.transaction.rows(
+                f"with wanted (at, id) as (values {values}) select w.at, v.id, v.since, v.revision, v.document "
+                "from wanted w join version v on v.id = w.id and v.since <= w.at and w.at < v.until",
+                **parameters,
+            )
+            for row in rows:
+                self.at(row["at"]).receive([row])
+        for at, stream in pairs:
+            self.at(at).note_absence(stream)

@@ -1,0 +1,176 @@
+"""A real server on a loopback port, spoken to byte by byte."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+import uvicorn
+
+from ogpgraph.web.app import WebLimits
+from ogpgraph.web.body import BodyLimits
+from tests.web.toy import toy_app
+
+CAP, DEADLINE = 2_000, 0.4
+BODY = b'{"query": "{ hello }"}'
+HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module", params=["h11", "httptools"])
+def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+    http: Literal["h11", "httptools"] = request.param
+    app = toy_app(limits=WebLimits(body=BodyLimits(max_bytes=CAP, deadline_seconds=DEADLINE)))
+    config = uvicorn.Config(app, http=http, ws="none", log_config=None, server_header=False)
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    yield listening.getsockname()
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+class Line:
+    """A connection to the server."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, timeout=5)
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, *pieces: bytes, pause: float = 0.0) -> None:
+        for piece in pieces:
+            try:
+                self._socket.sendall(piece)
+            except OSError:
+                return  # the server has had enough
+            time.sleep(pause)
+
+    def status(self) -> int:
+        """The status of the next response, whose body is read too."""
+        received = self._socket.makefile("rb")
+        status = int(received.readline().split()[1])
+        headers = dict(line.lower().split(b":", 1) for line in iter(received.readline, b"\r\n"))
+        received.read(int(headers.get(b"content-length", b"0")))
+        return status
+
+    def is_closed(self) -> bool:
+        """Whether the server closes the connection, now or soon."""
+        try:
+            return self._socket.recv(1_000) == b""
+        except ConnectionResetError:
+            return True
+
+
+def alive(address: tuple[str, int]) -> bool:
+    with Line(address) as line:
+        line.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        return line.status() == 200
+
+
+def length(body: bytes) -> bytes:
+    return b"Content-Length: %d\r\n\r\n" % len(body)
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_connection_serves_several_requests(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        for _ in range(3):
+            line.send(HEAD + length(BODY) + BODY)
+            assert line.status() == 200
+
+
+def test_a_chunked_body_is_read(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        line.send(CHUNKED, chunk(BODY[:5]), chunk(BODY[5:]), b"0\r\n\r\n", pause=0.02)
+        assert line.status() == 200
+
+
+def test_a_chunked_body_past_the_cap_is_413_before_its_end_and_the_connection_goes(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        line.send(CHUNKED, chunk(b" " * CAP), chunk(b" "))
+        assert line.status() == 413
+        assert line.is_closed()
+
+
+def test_a_body_announced_too_large_is_413_before_it_is_sent(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        line.send(HEAD + b"Content-Length: 1000000000\r\n\r\n")
+        assert line.status() == 413
+        assert line.is_closed()
+
+
+def test_a_body_that_stops_half_way_is_408_and_the_connection_goes(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        began = time.monotonic()
+        line.send(HEAD + length(BODY) + BODY[:5])
+        assert line.status() == 408
+        assert line.is_closed()
+        assert DEADLINE * 0.9 < time.monotonic() - began < DEADLINE + 2
+
+
+def test_a_body_that_drips_is_408_however_often_a_byte_comes(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        line.send(HEAD + length(BODY), *(BODY[n : n + 1] for n in range(10)), pause=DEADLINE / 8)
+        assert line.status() == 408
+
+
+def test_a_slow_client_does_not_hold_up_the_others(address: tuple[str, int]) -> None:
+    with Line(address) as slow:
+        slow.send(HEAD + length(BODY))
+        assert alive(address)
+        with Line(address) as line:
+            line.send(HEAD + length(BODY) + BODY)
+            assert line.status() == 200
+        assert slow.status() == 408
+
+
+def test_a_client_that_leaves_in_its_body_leaves_a_working_server(address: tuple[str, int]) -> None:
+    for _ in range(5):
+        with Line(address) as line:
+            line.send(HEAD + length(BODY) + BODY[:5])
+    assert alive(address)
+
+
+def test_what_follows_the_announced_length_is_no_part_of_the_body(address: tuple[str, int]) -> None:
+    with Line(address) as line:
+        line.send(HEAD + length(BODY) + BODY + b"surplus\r\n\r\n")
+        assert line.status() in {200, 400}  # httptools sees the next, malformed request before the first is answered
+    assert alive(address)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(HEAD + b"Content-Length: x\r\n\r\n", id="length that is no number"),
+        pytest.param(HEAD + b"Content-Length: -5\r\n\r\n", id="negative length"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", id="chunk without a size"),
+        pytest.param(b"POST /graphql\r\n\r\n", id="no version"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", id="a TLS greeting"),
+        pytest.param(b"GET /graphql?query=\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", id="bytes in the URL"),
+        pytest.param(b"GET /graphql?query=%00 HTTP/1.1\r\nHost: x\r\n\r\n", id="NUL in the URL"),
+    ],
+)
+def test_malformed_http_is_4xx_or_the_end_of_the_connection(address: tuple[str, int], head: bytes) -> None:
+    with Line(address) as line:
+        line.send(head)
+        try:
+            assert 400 <= line.status() < 500
+        except (IndexError, ConnectionResetError):  # nothing came: closed without a word
+            assert line.is_closed()
+    assert alive(address)
