@@ -108,7 +108,7 @@ def rebuild(database: Database = None) -> None:
     with _opened(_settings(database)) as system:
         before = system.digest()
         with _progress("events") as progress:
-            position = system.rebuild(_follow(progress, progress.add_task("rebuilding", total=system.log.head())))
+            position = system.rebuild(_follow(progress, progress.add_task("rebuilding", total=None)))
         after = system.digest()
     verdict = "identical" if before == after else f"it was {before}"
     out.print(f"position {position}, digest {after} ({verdict})", soft_wrap=True)

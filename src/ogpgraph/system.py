@@ -15,7 +15,7 @@ from ogpgraph.readmodel.dump import digest
 from ogpgraph.readmodel.follower import Follower, Progress
 from ogpgraph.readmodel.model import Reading, ReadModel
 from ogpgraph.storage import identity, texts
-from ogpgraph.storage.database import Database
+from ogpgraph.storage.database import Database, open_database
 from ogpgraph.storage.log import EventLog
 
 T = TypeVar("T")
@@ -70,10 +70,10 @@ class System:
 
 def migrate(database_url: str, *, clock: Clock = system_clock, new_id: Callable[[], str] = random_id) -> None:
     """Make the tables of a database, and give its log an identity, unless they are there."""
-    database = Database(database_url)
+    database = open_database(database_url)
     try:
         EventLog(database, clock).create_table()
-        database.run_script(texts.CREATE_TABLE)
+        database.create(texts.CREATE_TABLE)
         identity.create_identity(database, new_id, random_key)
         follower = Follower(database, EventLog(database, clock))
         follower.create_tables()
@@ -88,7 +88,7 @@ def open_system(
     database_url: str, *, clock: Clock = system_clock, new_id: Callable[[], str] = random_id
 ) -> Iterator[System]:
     """Open a migrated database; everything is closed again at the end."""
-    database = Database(database_url)
+    database = open_database(database_url)
     try:
         log = EventLog(database, clock)
         who = identity.read_identity(database)

@@ -65,7 +65,8 @@ class Register:
         correlated = structs.replace(act, correlation=act.correlation or self.new_id())
         command = f"{act.actor}/{act.idempotency.key}" if act.idempotency else self.new_id()
         for attempt in range(ATTEMPTS):
-            first: Receipt[T] | None = self._first_receipt(command, act)
+            # Asked again after a failed save too: its reply may have been lost after the commit.
+            first: Receipt[T] | None = self._first_receipt(command, act) if act.idempotency or attempt else None
             if first is not None:
                 return first
             session = Session(self, correlated)
@@ -86,7 +87,7 @@ class Register:
         return Receipt(answer, tuple(e.envelope.id for e in session.pending), tuple(positions))
 
     def _first_receipt(self, command: str, act: Act) -> Receipt[T] | None:
-        recorded = self._log.of_command(command) if act.idempotency else []
+        recorded = self._log.of_command(command)
         if not recorded:
             return None
         events = [read_event(logged) for logged in recorded]

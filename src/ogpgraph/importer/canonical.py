@@ -16,7 +16,7 @@ _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n\t]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40})\si$")
+_TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40}?)(?:\si)+$")
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _HEADER = 200  # lines within which a header ends
 _NEAR = 25  # lines below the title within which a label must come
@@ -42,7 +42,7 @@ def canonical(data: bytes, *, limit_bytes: int) -> Canonical:
     title = title_line(lines, labels)
     lines = _without_site(lines, title, labels)
     own, listed, outside = list_in(lines, labels)
-    behind = tuple(line for line in outside if not _is_site(line, labels))
+    behind = tuple(line for line in outside if not labels.is_site(line))
     return Canonical(_joined(own), _joined(listed), behind)
 
 
@@ -56,6 +56,7 @@ def decoded(data: bytes) -> str:
     except UnicodeDecodeError as error:
         name = "UTF-16" if encoding == "utf-16" else "UTF-8"
         raise UnreadableInput(f"broken {name} at byte {error.start}: {error.reason}") from None
+    text = text.lstrip("\ufeff")
     if not text.strip():
         raise UnreadableInput("empty: there is no text in it")
     if control := _CONTROL.search(text):
@@ -90,18 +91,12 @@ def _labels_below(lines: list[str], labels: Labels) -> int:
 
 
 def _without_site(lines: list[str], title: int, labels: Labels) -> list[str]:
-    """Drop the site's own lines: before the title, at the end, and the tooltips of the header's headings."""
-    before = [line for line in lines[:title] if not _is_site(line, labels)]
-    own = lines[title:]
+    """Drop the site's own lines above the title, the tooltips of the header's headings, and all behind the trap."""
+    above = [line for line in lines[:title] if not labels.is_site(line)]
     # Whatever follows the link that bans robots is not the page's.
-    end = next((place for place, line in enumerate(own) if labels.begins_with(line, "trap")), len(own))
-    while end and (not own[end - 1].strip() or _is_site(own[end - 1], labels)):
-        end -= 1
-    return [*before, *_without_tooltips(own[: min(end, _HEADER)], labels), *own[_HEADER:end]]
-
-
-def _is_site(line: str, labels: Labels) -> bool:
-    return labels.one_of(line, "navigation") or any(labels.begins_with(line, kind) for kind in ("cookies", "trap"))
+    end = next((place for place in range(title, len(lines)) if labels.begins_with(lines[place], "trap")), len(lines))
+    below = min(title + _HEADER, end)
+    return [*above, *_without_tooltips(lines[title:below], labels), *lines[below:end]]
 
 
 def _without_tooltips(lines: list[str], labels: Labels) -> list[str]:

@@ -107,8 +107,16 @@ class _Zone:
         if name in LISTS:
             return not values or values[-1].is_bullet == piece.is_bullet
         if not values:
-            return name == "POLICY_AREAS" or self.label_ahead(place, _LOOK_AHEAD)
+            return name == "POLICY_AREAS" or (self.label_ahead(place, _LOOK_AHEAD) and self.may_be_value(piece))
+        if name in _INSTITUTIONS and values[-1].is_bullet and piece.is_bullet:
+            return True
         return piece.number == values[-1].number + 1 and self.is_more(name, piece, place)
+
+    def may_be_value(self, piece: Line) -> bool:
+        """Tell a value from a line with a label of its own that no list knows; right below a label it is a value."""
+        assert self.current is not None
+        head, colon, _ = piece.text.partition(":")
+        return not colon or len(head.split()) > _SHORT or piece.number <= self.current.line.number + 1
 
     def may_be_rating(self, name: str, piece: Line, place: int) -> bool:
         known = is_value(name, piece.text, self.labels)

@@ -20,13 +20,18 @@ _BLOCKS = re.compile(
     "address|article|aside|blockquote|body|center|dd|details|dl|dt|div|fieldset|figcaption|figure|footer|h[1-6]|header|"
     "hr|html|li|main|ol|p|pre|section|summary|table|tbody|tfoot|thead|tr|ul"
 )
-_TIGHT = frozenset(("tr", "dt", "dd", "tbody", "thead", "tfoot"))
+_MARK_OF_ITEM = re.compile(r"  (?:•|\d+\.) ")
+_TIGHT = frozenset(("li", "tr", "dt", "dd", "tbody", "thead", "tfoot"))
 _ENOUGH_TAGS = 4
 
 
 def is_html(text: str) -> bool:
     """Tell markup from a text in which a stray tag occurs."""
-    return bool(_MARK.search(text[:4096])) or len(_TAG.findall(text[:200_000])) >= _ENOUGH_TAGS
+    return (
+        text.lstrip().startswith("<")
+        or bool(_MARK.search(text[:4096]))
+        or len(_TAG.findall(text[:200_000])) >= _ENOUGH_TAGS
+    )
 
 
 def text_of_html(markup: str) -> str:
@@ -114,6 +119,6 @@ class _Writer:
             self.out.append(" | ")
 
     def apart(self, tag: str) -> None:
-        if self.out and self.out[-1].strip(" ").endswith("• "):
-            return
+        if self.out and _MARK_OF_ITEM.fullmatch(self.out[-1]):
+            return  # a heading or paragraph right in an item stands on the item's line
         self.out.append("\n" if tag in _TIGHT else "\n\n")

@@ -159,7 +159,7 @@ class Labels:
 
     def one_of(self, text: str, kind: str) -> bool:
         """Tell whether a text is one of the whole-line words of a kind, such as `nobody`, in any language."""
-        return label_key(text) in self._lines[kind]
+        return len(text) <= _LONGEST_PREFIX and label_key(text) in self._lines[kind]
 
     def begins_with(self, text: str, kind: str) -> int:
         """Return how many characters of the text a beginning of that kind takes (`trap`, `starred`), 0 for none."""
@@ -168,6 +168,10 @@ class Labels:
         plain = folded(text[:_LONGEST_PREFIX])
         start = len(plain.text) - len(plain.text.lstrip())
         return max(plain.at[start + len(each)] for each in self._prefixes[kind] if plain.text.startswith(each, start))
+
+    def is_site(self, line: str) -> bool:
+        """Tell whether a line is of the site around the page: navigation, a notice on cookies, the link for robots."""
+        return self.one_of(line, "navigation") or any(self.begins_with(line, kind) for kind in ("cookies", "trap"))
 
     @cached_property
     def _prefixes(self) -> dict[str, tuple[str, ...]]:

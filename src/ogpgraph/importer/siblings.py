@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.folding import area_key
@@ -24,21 +25,30 @@ def code_line(text: str) -> re.Match[str] | None:
 
 
 def list_in(lines: list[str], labels: Labels) -> tuple[list[str], list[str], list[str]]:
-    """Split a page's lines into the page's own, those of the list, and what comes behind the list."""
+    """Split a page's lines into the page's own, those of the list, and those around the list's entries."""
     full = [index for index, line in enumerate(lines) if line.strip()]
     coded = [place for place, index in enumerate(full) if code_line(lines[index].strip())]
-    run = coded[-1:]
-    for place in reversed(coded[:-1]):
-        if run[0] - place > _APART:
-            break
-        run.insert(0, place)
-    if not run:
-        return _without_heading(lines, labels), [], []
-    begin = _beginning(lines, full, run[0], labels)
-    if len(run) == 1 and not (begin and labels.one_of(lines[full[begin - 1]], "siblings")):
-        return lines, [], []  # one such line in prose is no list
-    own, last = lines[: full[begin]], full[run[-1]] + 1
-    return _without_heading(own, labels), lines[full[begin] : last], [line for line in lines[last:] if line.strip()]
+    end = _end_of_own(lines, len(lines), labels)
+    listed: list[list[str]] = []
+    outside: list[list[str]] = []
+    while run := _last_run(coded):
+        begin = _beginning(lines, full, run[0], labels)
+        if len(run) == 1 and not (begin and labels.one_of(lines[full[begin - 1]], "siblings")):
+            break  # one such line in prose is no list
+        last = full[run[-1]] + 1
+        listed.insert(0, lines[full[begin] : last])
+        outside.insert(0, [line for line in lines[last:end] if line.strip()])
+        end = _end_of_own(lines, full[begin], labels)
+        coded = coded[: bisect_left(coded, begin)]
+    return lines[:end], [line for part in listed for line in part], [line for part in outside for line in part]
+
+
+def _last_run(places: list[int]) -> list[int]:
+    """Return the last of the places that follow each other closely."""
+    first = len(places) - 1
+    while first > 0 and places[first] - places[first - 1] <= _APART:
+        first -= 1
+    return places[max(first, 0) :]
 
 
 def _beginning(lines: list[str], full: list[int], first: int, labels: Labels) -> int:
@@ -52,9 +62,13 @@ def _beginning(lines: list[str], full: list[int], first: int, labels: Labels) ->
     return max(first - 1, 0)
 
 
-def _without_heading(lines: list[str], labels: Labels) -> list[str]:
-    last = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].strip()), None)
-    return lines[:last] if last is not None and labels.one_of(lines[last], "siblings") else lines
+def _end_of_own(lines: list[str], end: int, labels: Labels) -> int:
+    """Return where the page's own text ends: before blank lines, the site's, and the heading of the list."""
+    while end and (
+        not lines[end - 1].strip() or labels.is_site(lines[end - 1]) or labels.one_of(lines[end - 1], "siblings")
+    ):
+        end -= 1
+    return end
 
 
 def read_siblings(text: str, labels: Labels) -> tuple[SiblingReading, tuple[Remark, ...]]:

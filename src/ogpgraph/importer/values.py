@@ -66,9 +66,9 @@ def institutions_of(values: list[Line], raw: str, labels: Labels) -> tuple[str, 
     if len(values) > 1:
         items = [line.without_bullet().text for line in values]
     else:
-        items = [part.strip() for part in raw.split(";")]
-        if not _is_list(items):
-            items = [values[0].without_bullet().text]
+        whole = values[0].without_bullet().text
+        parts = [part.strip() for part in whole.split(";")]
+        items = parts if _is_list(parts) else [whole]
     return tuple(dict.fromkeys(item for item in items if item and not labels.one_of(item, "nobody")))
 
 

@@ -21,7 +21,7 @@ def dump(transaction: Transaction) -> Iterator[bytes]:
     """Yield one line of JSON for every row of the read model, in a fixed order."""
     for table, sql in _ROWS.items():
         for row in transaction.stream(sql):
-            yield msgspec.json.encode([table, *tuple(row)]) + b"\n"
+            yield msgspec.json.encode([table, *(row[column] for column in row.keys())]) + b"\n"
 
 
 def digest(transaction: Transaction) -> str:

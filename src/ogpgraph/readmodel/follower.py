@@ -118,7 +118,7 @@ class Follower:
 
     def create_tables(self) -> None:
         """Make the read model's tables unless they are there."""
-        self._database.run_script(files("ogpgraph.readmodel").joinpath("tables.sql").read_text())
+        self._database.create(files("ogpgraph.readmodel").joinpath("tables.sql").read_text())
         with self._database.write() as transaction:
             transaction.execute(
                 "insert into follower (name, projection, log_position, position, frontier) "
@@ -129,7 +129,7 @@ class Follower:
 
     def is_behind(self, transaction: Transaction) -> bool:
         """Tell whether the log holds events that the read model does not show yet."""
-        return self._log.head() > (
+        return self._log.head(transaction) > (
             transaction.value("select log_position from follower where name = :name", name=NAME) or 0
         )
 
@@ -141,22 +141,26 @@ class Follower:
             )
 
     def catch_up(self, progress: Progress | None = None) -> int:
-        """Project every event there is; returns the position reached. `progress` is told (position, head) by the log's count."""
+        """Project every event there is; returns the position reached.
+
+        `progress` is told the log's position and head after each batch.
+        """
         while True:
-            position, log_position, did = self._step()
+            position, log_position, head = self._step()
             if progress:
-                progress(log_position, self._log.head())
-            if not did:
+                progress(log_position, head)
+            if log_position == head:
                 return position
 
-    def _step(self) -> tuple[int, int, bool]:
+    def _step(self) -> tuple[int, int, int]:
         with self._database.write() as transaction:
             row = transaction.row(_TAKE, name=NAME)
             if row is None:
                 raise LookupError("the read model has no tables: run `ogpgraph migrate`")
-            events = self._log.after(row["log_position"], BATCH)
+            head = self._log.head(transaction)
+            events = self._log.after(transaction, row["log_position"], BATCH)
             if not events:
-                return row["position"], row["log_position"], False
+                return row["position"], head, head
             frontier = Frontier.from_bytes(row["position"], bytes.fromhex(row["frontier"]))
             frontier = self._project(transaction, events, frontier)
             log_position = events[-1].id
@@ -167,7 +171,7 @@ class Follower:
                 position=frontier.size,
                 frontier=frontier.to_bytes().hex(),
             )
-        return frontier.size, log_position, True
+        return frontier.size, log_position, head
 
     def _project(self, transaction: Transaction, events: list[LoggedEvent], frontier: Frontier) -> Frontier:
         standing = _standing(transaction, sorted({event.stream for event in events}))

@@ -29,7 +29,7 @@ class Identity:
 
 def create_identity(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
     """Give the log its identity unless it has one."""
-    database.run_script(CREATE_TABLE)
+    database.create(CREATE_TABLE)
     with database.write() as transaction:
         transaction.execute(
             "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) on conflict do nothing",

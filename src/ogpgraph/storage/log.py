@@ -1,41 +1,46 @@
-"""The event log: an append-only table on the library's recorder, each event hashed as a leaf of the tree.
+"""The event log: an append-only table in which each event is hashed as a leaf of the tree.
 
-The canonical bytes a leaf hash covers are fixed for ever: a line naming the format, then stream,
-revision, name, version and time of recording, each on a line of its own, then the payload as stored.
+It is a recorder of the eventsourcing library, on statements that serve both engines. The canonical
+bytes a leaf hash covers are fixed for ever: a line naming the format, then stream, revision, name,
+version and time of recording, each on a line of its own, then the payload as stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 
 from ogpgraph.clock import Clock, timestamp
 from ogpgraph.merkle import leaf_hash
-from ogpgraph.storage.database import Database, Datastore
+from ogpgraph.storage.database import Database, Row, Taken, Transaction
 from ogpgraph.storage.texts import insert_texts
 
-TABLE = "event"
 FORMAT = "ogpgraph event 1"
-CREATE_TABLE = f"""
-create table if not exists {TABLE} (
-  rowid integer primary key autoincrement,
-  originator_id text not null,
-  originator_version integer not null,
+CREATE_TABLE = """
+create table if not exists event (
+  position integer primary key autoincrement,
+  stream text not null,
+  revision bigint not null,
   topic text not null,
-  state blob not null,
+  payload blob not null,
   recorded_at text not null,
   leaf blob not null,
-  save integer not null,
+  save bigint not null,
   command text unique,
-  unique (originator_id, originator_version)
-)"""
-_SELECT = f"select rowid, originator_id, originator_version, topic, state, recorded_at, leaf, save from {TABLE} "  # noqa: S608 - constants only
-_INSERT = f"insert into {TABLE} (originator_id, originator_version, topic, state, recorded_at, leaf, save, command) values (?,?,?,?,?,?,?,?)"  # noqa: S608
+  unique (stream, revision)
+);
+create index if not exists event_save on event (save)
+"""
+_SELECT = "select position, stream, revision, topic, payload, recorded_at, leaf, save from event "
+_INSERT = """
+insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
+values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
+_LAST = "select recorded_at, save from event order by position desc limit 1"
+MOST = 2**62
 
 
 class CorruptEvent(Exception):
@@ -71,37 +76,76 @@ def canonical_bytes(stream: str, revision: int, name: str, version: int, recorde
     return f"{FORMAT}\n{stream}\n{revision}\n{name}\n{version}\n{recorded_at}\n".encode() + payload
 
 
-class Recorder(SQLiteApplicationRecorder):
-    """The library's recorder on our own table, which adds time, leaf hash, save and command to each event."""
+class EventLog(ApplicationRecorder):
+    """The log: appends whole saves, reads streams and everything in order, and checks each event it reads."""
 
-    def __init__(self, datastore: Datastore, clock: Clock) -> None:
-        super().__init__(datastore, events_table_name=TABLE)
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
-    def construct_create_table_statements(self) -> list[str]:
-        """Return the statement that makes our table."""
-        return [CREATE_TABLE]
+    def create_table(self) -> None:
+        """Make the table unless it is there."""
+        self._database.create(CREATE_TABLE)
 
-    def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        insert_texts(c, kwargs.get("texts", {}))
-        moment, save = self._next_moment_and_save(c)
-        last = len(stored_events) - 1
-        positions = []
-        for place, event in enumerate(stored_events):
-            recorded_at = timestamp(moment + timedelta(microseconds=place))
-            command = kwargs.get("command") if place == last else None
-            c.execute(_INSERT, (*_columns(event, recorded_at), save, command))
-            positions.append(c.lastrowid)
-        return positions
+    def append(
+        self, events: Sequence[StoredEvent], *, texts: Mapping[str, tuple[bytes, str]], command: str | None
+    ) -> list[int]:
+        """Store events and the wordings they refer to, all or nothing; returns their positions in the recorder.
 
-    def _next_moment_and_save(self, c: SQLiteCursor) -> tuple[datetime, int]:
-        # Under the write lock, so that recorded time strictly increases with position even if the clock goes back.
-        c.execute(f"select recorded_at, save from {TABLE} order by rowid desc limit 1")  # noqa: S608 - constant
-        last = c.fetchone()
+        Raises the library's IntegrityError when a stream has one of the revisions already, or `command` came before.
+        """
+        with self._database.append() as transaction:
+            moment, save = self._next_moment_and_save(transaction)
+            rows = [_row(event, moment + timedelta(microseconds=place), save) for place, event in enumerate(events)]
+            if rows:
+                rows[-1]["command"] = command
+            insert_texts(transaction, texts)
+            try:
+                transaction.execute_many(_INSERT, rows)
+            except Taken as taken:
+                raise IntegrityError(str(taken)) from taken
+            found = transaction.rows("select position from event where save = :save order by position", save=save)
+        return [row["position"] for row in found]
+
+    def _next_moment_and_save(self, transaction: Transaction) -> tuple[datetime, int]:
+        # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
+        last = transaction.row(_LAST)
         now = self._clock()
         if last is None:
             return now, 1
         return max(now, datetime.fromisoformat(last["recorded_at"]) + timedelta(microseconds=1)), last["save"] + 1
+
+    def stream(self, stream: str) -> list[LoggedEvent]:
+        """Return all events of a stream, oldest first; raises CorruptEvent."""
+        return self.select_events(stream)
+
+    def after(self, transaction: Transaction, position: int, limit: int) -> list[LoggedEvent]:
+        """Return about `limit` events after a position of the recorder, never part of a save; raises CorruptEvent."""
+        last = transaction.value(
+            "select max(save) from (select save from event where position > :position order by position limit :limit) s",
+            position=position,
+            limit=limit,
+        )
+        if last is None:
+            return []
+        where = "where position > :position and save <= :last order by position"
+        return _checked(transaction.rows(_SELECT + where, position=position, last=last))
+
+    def of_command(self, command: str) -> list[LoggedEvent]:
+        """Return the events that a command recorded, or none if no command of that name recorded anything."""
+        where = "where save = (select save from event where command = :command) order by position"
+        with self._database.read() as transaction:
+            return _checked(transaction.rows(_SELECT + where, command=command))
+
+    def head(self, transaction: Transaction) -> int:
+        """Return the recorder's newest position, 0 for an empty log."""
+        return int(transaction.value("select max(position) from event") or 0)
+
+    # The library's interface
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        """Append events as one save; returns their positions."""
+        return self.append(stored_events, texts=kwargs.get("texts", {}), command=kwargs.get("command"))
 
     def select_events(
         self,
@@ -113,10 +157,11 @@ class Recorder(SQLiteApplicationRecorder):
         limit: int | None = None,
     ) -> list[LoggedEvent]:
         """Return the events of a stream, oldest first unless `desc`; raises CorruptEvent."""
-        where = "where originator_id = ? and originator_version > ? and originator_version <= ? "
-        order = f"order by originator_version {'desc' if desc else 'asc'} limit ?"
-        parameters = (str(originator_id), gt or 0, lte or 2**62, limit if limit is not None else -1)
-        return self._select(where + order, parameters)
+        where = "where stream = :stream and revision > :gt and revision <= :lte "
+        order = f"order by revision {'desc' if desc else 'asc'} limit :limit"
+        bounds = {"gt": gt or 0, "lte": MOST if lte is None else lte, "limit": MOST if limit is None else limit}
+        with self._database.read() as transaction:
+            return _checked(transaction.rows(_SELECT + where + order, stream=str(originator_id), **bounds))
 
     def select_notifications(
         self,
@@ -128,88 +173,63 @@ class Recorder(SQLiteApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> list[LoggedEvent]:
         """Return events of all streams in the order of the log; raises CorruptEvent."""
-        first = (start or 0) if inclusive_of_start else (start or 0) + 1
-        where, parameters = "where rowid >= ? and rowid <= ? ", [first, stop if stop is not None else 2**62]
-        if topics:
-            where += f"and topic in ({','.join('?' * len(topics))}) "
-        return self._select(where + "order by rowid limit ?", (*parameters, *topics, limit))
+        first = (start or 0) + (0 if inclusive_of_start else 1)
+        where = "where position >= :first and position <= :stop "
+        only = "and topic in :topics " if topics else ""
+        given = {"topics": tuple(topics)} if topics else {}
+        bounds = {"first": first, "stop": MOST if stop is None else stop, "limit": limit}
+        with self._database.read() as transaction:
+            return _checked(
+                transaction.rows(f"{_SELECT}{where}{only}order by position limit :limit", **bounds, **given)
+            )
 
-    def _select(self, rest: str, parameters: Sequence[object]) -> list[LoggedEvent]:
-        with self.datastore.transaction(commit=False) as c:
-            c.execute(_SELECT + rest, parameters)
-            return [_checked(row) for row in c.fetchall()]
+    def max_notification_id(self) -> int | None:
+        """Return the newest position, None for an empty log."""
+        with self._database.read() as transaction:
+            return self.head(transaction) or None
 
-
-def _columns(event: StoredEvent, recorded_at: str) -> tuple[object, ...]:
-    name, _, version = event.topic.rpartition(".")
-    stream, revision = str(event.originator_id), event.originator_version
-    leaf = leaf_hash(canonical_bytes(stream, revision, name, int(version), recorded_at, event.state))
-    return stream, revision, event.topic, event.state, recorded_at, leaf
-
-
-def _checked(row: Any) -> LoggedEvent:
-    event = LoggedEvent(
-        id=row["rowid"],
-        originator_id=row["originator_id"],
-        originator_version=row["originator_version"],
-        topic=row["topic"],
-        state=row["state"],
-        recorded_at=row["recorded_at"],
-        leaf=row["leaf"],
-        save=row["save"],
-    )
-    if _columns(event, event.recorded_at)[-1] != event.leaf:
-        raise CorruptEvent(
-            f"event {event.id} ({event.stream} revision {event.originator_version}) is not what was recorded"
-        )
-    return event
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        """Refuse: the follower reads the log, and everyone who follows reads what it wrote."""
+        raise NotImplementedError("follow the entries instead")
 
 
-class EventLog:
-    """The log as the rest of the program sees it."""
+def _row(event: StoredEvent, moment: datetime, save: int) -> dict[str, object]:
+    recorded_at = timestamp(moment)
+    return {
+        "stream": str(event.originator_id),
+        "revision": event.originator_version,
+        "topic": event.topic,
+        "payload": event.state,
+        "recorded_at": recorded_at,
+        "leaf": _leaf(str(event.originator_id), event.originator_version, event.topic, recorded_at, event.state),
+        "save": save,
+        "command": None,
+    }
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._recorder = Recorder(database.datastore, clock)
 
-    def create_table(self) -> None:
-        """Make the table unless it is there."""
-        self._recorder.create_table()
+def _leaf(stream: str, revision: int, topic: str, recorded_at: str, payload: bytes) -> bytes:
+    name, _, version = topic.rpartition(".")
+    return leaf_hash(canonical_bytes(stream, revision, name, int(version), recorded_at, payload))
 
-    def append(self, events: Sequence[StoredEvent], *, texts: dict[str, tuple[bytes, str]], command: str) -> list[int]:
-        """Store events and the wordings they refer to, all or nothing; returns their positions in the recorder.
 
-        Raises eventsourcing's IntegrityError when a stream already has one of the revisions, or `command` came before.
-        """
-        return list(self._recorder.insert_events(events, texts=texts, command=command) or ())
+def _checked(rows: Sequence[Row]) -> list[LoggedEvent]:
+    return [_event(row) for row in rows]
 
-    def stream(self, stream: str) -> list[LoggedEvent]:
-        """Return all events of a stream, oldest first; raises CorruptEvent."""
-        return self._recorder.select_events(stream)
 
-    def after(self, position: int, limit: int) -> list[LoggedEvent]:
-        """Return about `limit` events after a position of the recorder, never part of a save; raises CorruptEvent."""
-        events = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
-        while len(events) >= limit:
-            more = self._recorder.select_notifications(events[-1].id, limit, inclusive_of_start=False)
-            same = [event for event in more if event.save == events[-1].save]
-            events += same
-            if len(same) < limit:
-                break
-        return events
+def _event(row: Row) -> LoggedEvent:
+    stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
+    recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
+    if not _is_what_was_recorded(row):
+        raise CorruptEvent(f"event {row['position']} ({stream} revision {revision}) is not what was recorded")
+    return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
 
-    def of_command(self, command: str) -> list[LoggedEvent]:
-        """Return the events that a command recorded, or none if no command of that name recorded anything."""
-        with self._recorder.datastore.transaction(commit=False) as c:
-            c.execute(f"select save from {TABLE} where command = ?", (command,))  # noqa: S608 - constant
-            found = c.fetchone()
-            if found is None:
-                return []
-            c.execute(_SELECT + "where save = ? order by rowid", (found["save"],))
-            return [_checked(row) for row in c.fetchall()]
 
-    def head(self) -> int:
-        """Return the recorder's newest position, 0 for an empty log."""
-        return self._recorder.max_notification_id() or 0
+def _is_what_was_recorded(row: Row) -> bool:
+    try:
+        leaf = _leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], bytes(row["payload"]))
+    except (ValueError, TypeError):  # a topic or time that no event was ever stored with
+        return False
+    return leaf == bytes(row["leaf"])
 
 
 __all__ = ["CorruptEvent", "EventLog", "IntegrityError", "LoggedEvent", "StoredEvent", "canonical_bytes"]

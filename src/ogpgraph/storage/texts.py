@@ -12,15 +12,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any
 
 from ogpgraph.storage.database import Transaction, chunks
 
 SALT_BYTES = 16
 CACHED_WORDINGS = 50_000
 LONGEST_CACHED = 4_000
-CREATE_TABLE = "create table if not exists text (reference text primary key, salt blob not null, wording text not null)"
-_INSERT = "insert into text (reference, salt, wording) values (?, ?, ?) on conflict (reference) do nothing"
+CREATE_TABLE = (
+    "create table if not exists wording (reference text primary key, salt blob not null, wording text not null)"
+)
+_INSERT = "insert into wording (reference, salt, wording) values (:reference, :salt, :wording) on conflict (reference) do nothing"
 
 
 class TextKeeper:
@@ -51,7 +52,7 @@ class Texts:
         missing = sorted(wanted - found.keys())
         for chunk in chunks(missing):
             rows = transaction.rows(
-                "select reference, wording from text where reference in :references", references=chunk
+                "select reference, wording from wording where reference in :references", references=chunk
             )
             found |= {row["reference"]: row["wording"] for row in rows}
         self._keep({reference: found[reference] for reference in missing if reference in found})
@@ -69,7 +70,8 @@ class Texts:
             self._cache.clear()
 
 
-def insert_texts(cursor: Any, texts: Mapping[str, tuple[bytes, str]]) -> None:
+def insert_texts(transaction: Transaction, texts: Mapping[str, tuple[bytes, str]]) -> None:
     """Store wordings (reference → salt, wording) in the transaction of the events that speak of them."""
-    for reference, (salt, wording) in texts.items():
-        cursor.execute(_INSERT, (reference, salt, wording))
+    rows = [{"reference": reference, "salt": salt, "wording": text} for reference, (salt, text) in texts.items()]
+    if rows:
+        transaction.execute_many(_INSERT, rows)
