@@ -392,6 +392,11 @@ class Blame:
         """Return the entry."""
         return _stating(self.snapshot, self.subject, self.claim)
 
+    @strawberry.field(description="The very words it was read from; empty where a person stated it.")
+    def evidence(self) -> list[Evidence]:
+        """Return the evidence of this value alone."""
+        return [each for each in self.entry().evidence() if each.path == self.path]
+
     @strawberry.field(description="Between which sights it became so, as narrowed by everything observed since.")
     def changed_between(self) -> Interval:
         """Return the interval."""

@@ -121,4 +121,7 @@ class _Writer:
     def apart(self, tag: str) -> None:
         if self.out and _MARK_OF_ITEM.fullmatch(self.out[-1]):
             return  # a heading or paragraph right in an item stands on the item's line
-        self.out.append("\n" if tag in _TIGHT else "\n\n")
+        if tag not in _TIGHT:
+            self.out.append("\n\n")
+        elif not (self.out and self.out[-1].endswith("\n")):
+            self.out.append("\n")

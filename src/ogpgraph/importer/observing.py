@@ -40,6 +40,7 @@ class News:
     interval: Interval
     text: str
     late: bool = False
+    former: Observation | None = None
 
     def basis(self, origin: Origin, spans: dict[str, tuple[int, int]]) -> Basis:
         """Return the basis of facts that one zone of the source states."""
@@ -108,11 +109,13 @@ def _noted(
     name: str = "SourceObserved",
     facts: Facts | None = None,
 ) -> News:
+    known = observations(session.subject(sight.source))
     text = session.word(sight.text)
     seen = Observation(content_hash=sight.content_hash, text=text, reader=sight.reader)
     said: Facts = {**(facts or {}), f"observations/{timestamp(sight.observed_at)}": seen}
+    former = next((each for time, each in reversed(known) if time <= sight.observed_at), None)
     session.say(sight.source, name, said, Basis(origin=Origin.HEADER, cause=cause))
-    return News(sight, cause, interval, text, late)
+    return News(sight, cause, interval, text, late, former)
 
 
 def _seen_again(session: Session, sight: Sight) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +17,16 @@ from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.domain.values import Rating, Value
 from ogpgraph.importer.observing import News, Sight, observe
+from ogpgraph.importer.labels import labels_of
 from ogpgraph.importer.page import READER
 from ogpgraph.importer.reading import PageReading, RatingSaid, Said, SiblingReading, UnreadableInput
+from ogpgraph.importer.siblings import read_siblings
 
 _YEARS = re.compile(r"\b(20\d\d)\s*[-\u2013\u2014]\s*((?:20)?\d\d)\b")
 _FROM_TABLE = Basis(origin=Origin.REFERENCE)
+_ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
+_IDENTITY = frozenset({"code", "member"})
+"""What a commitment is known by is said once; no source unsays it."""
 Spans = dict[str, tuple[int, int]]
 
 
@@ -36,8 +42,11 @@ class Found:
 class Reconciler:
     """Brings one page's reading into the record, in one session."""
 
-    def __init__(self, session: Session, found: Found, page: PageReading) -> None:
+    def __init__(
+        self, session: Session, found: Found, page: PageReading, stored_text: Callable[[str], str | None]
+    ) -> None:
         self._session = session
+        self._stored_text = stored_text
         self._found = found
         self._page = page
         self._made = Made(page.made_by)
@@ -122,16 +131,24 @@ class Reconciler:
 
     def _state_page(self, member: Subject, news: News) -> None:
         plan = self._plan(member, news)
-        zones = {Origin(origin): self._facts(said) for origin, said in self._page.facts.items()}
-        header, spans = zones.setdefault(Origin.HEADER, ({}, {}))
+        # A zone that is gone states nothing any more, which is news too.
+        zones = {origin: self._facts(self._page.facts.get(origin, {})) for origin in _ZONES}
+        header, spans = zones[Origin.HEADER]
+        spans |= self._identity_spans()
         if plan:
             header["actionPlan"] = plan
         if self._page.cycle and isinstance(self._page.cycle.value, int):
             header["cycle"] = self._page.cycle.value
             spans["cycle"] = (self._page.cycle.span.start, self._page.cycle.span.end)
-        for origin in sorted(zones, key=list(Origin).index):
-            facts, spans = zones[origin]
+        for origin, (facts, spans) in zones.items():
             self._state(self._page.code, member, origin, facts, spans, news)
+
+    def _identity_spans(self) -> Spans:
+        """Return where the page says which commitment, of which member and plan, it is about."""
+        start = self._page.text.index(f"({self._page.code})") + 1
+        said = {"member": self._page.country, "actionPlan": self._page.plan_title or self._page.cycle}
+        spans = {path: (each.span.start, each.span.end) for path, each in said.items() if each}
+        return spans | {"code": (start, start + len(self._page.code))}
 
     def _state(self, code: str, member: Subject, origin: Origin, facts: Facts, spans: Spans, news: News) -> None:
         basis = news.basis(origin, spans)
@@ -166,9 +183,21 @@ class Reconciler:
     def _state_list(self, member: Subject, listed: SiblingReading, news: News) -> None:
         for sibling in listed.entries:
             facts, spans = self._facts(sibling.facts)
+            spans |= _line_spans(listed.text, sibling.code)
             facts["cycle"] = sibling.cycle
-            facts["actionPlan"] = self._plan_of(member, str(sibling.cycle), True, {}, news, {}, Origin.SIBLING_LIST)
+            facts["actionPlan"] = self._plan_of(member, str(sibling.cycle), True, {}, news, spans, Origin.SIBLING_LIST)
             self._state(sibling.code, member, Origin.SIBLING_LIST, facts, spans, news)
+        if not news.late:
+            for code in self._dropped(listed, news):
+                self._state(code, member, Origin.SIBLING_LIST, {}, {}, news)
+
+    def _dropped(self, listed: SiblingReading, news: News) -> list[str]:
+        """Return the codes that the list named when it was last observed, and names no more."""
+        former = news.former and self._stored_text(news.former.text)
+        if not former:
+            return []
+        named = read_siblings(former, labels_of(self._page.language))[0].entries
+        return sorted({sibling.code for sibling in named} - {sibling.code for sibling in listed.entries})
 
 
 def restated(subject: Subject, origin: Origin, source: str, facts: Facts) -> Facts:
@@ -178,19 +207,31 @@ def restated(subject: Subject, origin: Origin, source: str, facts: Facts) -> Fac
         # Lists in several languages repeat each other: what a list adds to nobody's knowledge is not a claim of its own.
         facts = {path: value for path, value in facts.items() if path in before or subject.value(path) != value}
     news: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
-    return news | {path: None for path, value in before.items() if value is not None and path not in facts}
+    unsaid = {path for path, value in before.items() if value is not None and path not in facts} - _IDENTITY
+    return news | dict.fromkeys(sorted(unsaid))
 
 
 def _seen_earlier(subject: Subject, origin: Origin, facts: Facts, news: News) -> Facts:
     """Return what an older sight tells: what was said otherwise then, and what was already said and narrows an interval."""
     said: Facts = {}
     seen_at = news.interval.before
-    for path, claim in subject.said_by(origin, news.sight.source).items():
+    own = subject.said_by(origin, news.sight.source)
+    for path, claim in own.items():
+        if path in _IDENTITY:
+            continue
         then = facts.get(path)
         narrows = seen_at < claim.before and (claim.after is None or claim.after < seen_at)
         if narrows or then != claim.value:
             said[path] = then
-    return said | {path: value for path, value in facts.items() if path not in subject.claims}
+    return said | {path: value for path, value in facts.items() if path not in own}
+
+
+def _line_spans(text: str, code: str) -> Spans:
+    """Return where a list says a commitment's code, and the cycle, which stands for its plan too."""
+    line = re.search(rf"\b({code})\b\D*(\d{{4}})", text)
+    if line is None:
+        return {}
+    return {"code": line.span(1), "cycle": line.span(2), "actionPlan": line.span(2)}
 
 
 def _say_years(title: str, start: int, facts: Facts, spans: Spans) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from ogpgraph.application import Act, Session
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.values import Observation
 from ogpgraph.importer.observing import previous_text
 from ogpgraph.importer.page import read_page
-from ogpgraph.importer.reading import PageReading, Remark, UnreadableInput
+from ogpgraph.importer.reading import Remark, UnreadableInput
 from ogpgraph.importer.reconcile import Found, Reconciler
 from ogpgraph.system import System
 
@@ -58,9 +59,18 @@ def import_page(system: System, name: str, data: bytes, act: Act, *, limit_bytes
     page = read_page(data, limit_bytes=limit_bytes)
     found = Found(content_hash(data), act.time)
 
+    def stored_text(reference: str) -> str | None:
+        with system.reading() as reading:
+            return reading.wordings([reference]).get(reference)
+
     def commands(session: Session) -> Counter[str]:
-        _read_again(system, session, found, page, limit_bytes)
-        Reconciler(session, found, page).run()
+        reconciler = Reconciler(session, found, page, stored_text)
+        former = previous_text(session, reconciler.sight())
+        if former and (text := stored_text(former.text)):
+            # Bytes and reader both changed: let today's reader read the former bytes first; what differs is its doing.
+            again = Found(former.content_hash, _observed_at(session, reconciler, former))
+            Reconciler(session, again, read_page(text.encode(), limit_bytes=limit_bytes), stored_text).run()
+        reconciler.run()
         return Counter(event.name for event in session.pending)
 
     receipt = system.record(act, commands)
@@ -68,19 +78,9 @@ def import_page(system: System, name: str, data: bytes, act: Act, *, limit_bytes
     return Report(name, page.code, page.language, page.layout, facts, receipt.answer or Counter(), page.remarks)
 
 
-def _read_again(system: System, session: Session, found: Found, page: PageReading, limit_bytes: int) -> None:
-    """Where bytes and reader both changed, first let today's reader read the former bytes: what differs is its doing."""
-    sight = Reconciler(session, found, page).sight()
-    former = previous_text(session, sight)
-    if former is None:
-        return
-    with system.reading() as reading:
-        text = reading.model.texts.many(reading.transaction, [former.text]).get(former.text)
-    if text is None:
-        return
-    at = max(time for time, seen in observations(session.subject(sight.source)) if seen == former)
-    again = Found(former.content_hash, at)
-    Reconciler(session, again, read_page(text.encode(), limit_bytes=limit_bytes)).run()
+def _observed_at(session: Session, reconciler: Reconciler, former: Observation) -> datetime:
+    source = session.subject(reconciler.sight().source)
+    return max(time for time, seen in observations(source) if seen == former)
 
 
 def _bytes_of(file: Path, limit_bytes: int) -> bytes:

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ogpgraph.domain.event import Origin
+from ogpgraph.importer.page import READER, read_page
+from ogpgraph.importer.reading import PageReading, RatingSaid, UnreadableInput
+from tests.importer.reading_pages import LIMIT, PAGES, assert_sound, read, read_text, said, words
+
+HEADER, DESCRIPTION, PLAN, NARRATIVE = Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE
+NAMES = sorted(file.name for file in PAGES.iterdir())
+
+
+def kinds(page: PageReading) -> set[str]:
+    return {remark.kind for remark in page.remarks}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_has_its_evidence_and_the_canonical_text_reads_the_same(name: str) -> None:
+    assert_sound(read(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "language", "layout", "made_by"),
+    [
+        ("budget_en.txt", "RU0007", "en", "L1", "UNKNOWN"),
+        ("compact_en.txt", "RU0011", "en", "L1c", "UNKNOWN"),
+        ("lost_headings_en.txt", "RU0020", "en", "L1b", "UNKNOWN"),
+        ("presupuesto_es.txt", "RU0007", "es", "L1", "MACHINE"),
+        ("budget_fr.txt", "RU0007", "fr", "L3", "MACHINE"),
+        ("local_en.txt", "RUST0001", "en", "L5", "UNKNOWN"),
+        ("new_plan_en.txt", "RU0031", "en", "L4", "UNKNOWN"),
+        ("page_en.html", "RU0032", "en", "L3", "UNKNOWN"),
+    ],
+)
+def test_code_language_and_layout_are_told(name: str, code: str, language: str, layout: str, made_by: str) -> None:
+    page = read(name)
+    assert (page.code, page.language, page.layout, page.made_by) == (code, language, layout, made_by)
+
+
+def test_the_reader_says_which_it_is() -> None:
+    assert READER.startswith("page-")
+
+
+class TestHeader:
+    page = read("budget_en.txt")
+
+    def test_fields_are_read(self) -> None:
+        assert said(self.page, HEADER, "title/en") == "Open Budgets for Every Town"
+        assert said(self.page, HEADER, "status") == "ACTIVE"
+        assert said(self.page, HEADER, "leadInstitutions/en") == ("Ministry of Finance, Planning and Towns",)
+        assert said(self.page, HEADER, "supportingInstitutions/en") == ("Union of Towns", "Court of Audit")
+        assert said(self.page, HEADER, "irmReports/en") == ("Ruritania Design Report 2018-2020",)
+        assert said(self.page, HEADER, "policyAreas") == (
+            "Fiscal Openness",
+            "Legislation & Regulation",
+            "Publication of Budget/Fiscal Information",
+        )
+        assert self.page.country
+        assert self.page.country.value == "Ruritania"
+        assert self.page.plan_title
+        assert self.page.plan_title.value == "Ruritania Action Plan 2018-2020"
+        assert self.page.cycle
+        assert self.page.cycle.value == 2018
+
+    def test_rated_pending_and_empty_are_three_things(self) -> None:
+        assert said(self.page, HEADER, "ratings/VERIFIABLE/DESIGN") == "YES"
+        assert said(self.page, HEADER, "ratings/COMPLETION/RESULTS") == "PENDING"
+        assert said(self.page, HEADER, "ratings/POTENTIAL_IMPACT/DESIGN") is None
+
+    def test_a_list_of_ogp_values_is_one_rating_each(self) -> None:
+        assert said(self.page, HEADER, "ratings/RELEVANCE/DESIGN/ACCESS_TO_INFORMATION") == "YES"
+        assert said(self.page, HEADER, "ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION") == "YES"
+        assert said(self.page, HEADER, "ratings/RELEVANCE/DESIGN") is None
+
+    def test_a_rating_belongs_to_the_one_report_that_is_named(self) -> None:
+        rating = self.page.facts[HEADER]["ratings/VERIFIABLE/DESIGN"].value
+        assert isinstance(rating, RatingSaid)
+        assert rating.irm_report == "Ruritania Design Report 2018-2020"
+        pending = self.page.facts[HEADER]["ratings/STARRED/RESULTS"].value
+        assert isinstance(pending, RatingSaid)
+        assert pending.irm_report is None
+
+    def test_labels_in_prose_are_no_fields(self) -> None:
+        page = read("lost_headings_en.txt")
+        assert said(page, HEADER, "status") == "INACTIVE"
+        assert said(page, HEADER, "ratings/VERIFIABLE/DESIGN") == "NO"
+        assert said(page, DESCRIPTION, "description/en") == page.text[page.text.index("Bells ring") :].strip()
+
+    def test_not_relevant_before_any_review_is_remarked_as_the_sites_default(self) -> None:
+        page = read("lost_headings_en.txt")
+        assert said(page, HEADER, "ratings/RELEVANCE/DESIGN") == "NO"
+        assert "site-default" in kinds(page)
+        assert "site-default" not in kinds(self.page)
+
+    def test_a_line_that_no_label_explains_is_remarked(self) -> None:
+        page = read("new_plan_en.txt")
+        assert [remark.text for remark in page.remarks if remark.kind == "unknown-line"] == ["Colour of the Cover: blue"]
+        assert not {"leadInstitutions/en", "supportingInstitutions/en", "status"} & page.facts[HEADER].keys()
+
+    def test_an_email_address_is_flagged_and_not_repeated(self) -> None:
+        (remark,) = (remark for remark in read("new_plan_en.txt").remarks if remark.kind == "personal-data")
+        assert "@" not in remark.text
+
+
+class TestCompact:
+    page = read("compact_en.txt")
+
+    def test_a_glued_heading_ends_the_value(self) -> None:
+        assert said(self.page, HEADER, "status") == "INACTIVE"
+        assert said(self.page, HEADER, "policyAreas") == ("Open Data", "Public Participation")
+        assert said(self.page, PLAN, "commitmentText/en") == "Permits are given in a day."
+
+    def test_doubled_values_on_the_next_line_count_once(self) -> None:
+        assert said(self.page, HEADER, "ratings/EARLY_RESULTS/RESULTS") == "MAJOR"
+        assert said(self.page, HEADER, "ratings/STARRED/RESULTS") == "YES"
+
+    def test_a_label_damaged_in_scanning_is_known(self) -> None:
+        assert said(self.page, HEADER, "ratings/VERIFIABLE/DESIGN") == "YES"
+
+    def test_values_without_separator_come_apart(self) -> None:
+        assert said(self.page, HEADER, "ratings/RELEVANCE/DESIGN/TECHNOLOGY_AND_INNOVATION") == "YES"
+        assert said(self.page, HEADER, "ratings/RELEVANCE/DESIGN/ACCESS_TO_INFORMATION") == "YES"
+
+    def test_a_comma_within_a_reports_name_does_not_split_it(self) -> None:
+        reports = said(self.page, HEADER, "irmReports/en")
+        assert reports == ("Ruritania End-of-Term Report 2014-2016", "Strelsau, Ruritania Progress Report 2014-2015")
+
+    def test_not_attached_is_no_plan_and_na_is_nobody(self) -> None:
+        assert self.page.plan_title is None
+        assert said(self.page, HEADER, "supportingInstitutions/en") == ()
+
+    def test_the_plan_as_quoted_is_told_from_what_the_irm_says(self) -> None:
+        assert said(self.page, PLAN, "number") == "11"
+        assert said(self.page, PLAN, "milestones/11.1/title/en") == "Write down the rule"
+        assert said(self.page, PLAN, "milestones/11.2/title/en") == "Put the rule\non every door"
+        assert said(self.page, PLAN, "startsOn") is None
+        assert said(self.page, PLAN, "endsOn") == "2016-06"
+        assert said(self.page, PLAN, "leadInstitutions/en") == ("Guild of Permits",)
+        assert said(self.page, NARRATIVE, "narratives/END_OF_TERM/COMMITMENT_AIM/en") == "The aim is a permit in a day."
+
+    def test_status_lines_rate_completion_at_their_stage(self) -> None:
+        assert said(self.page, NARRATIVE, "ratings/COMPLETION/MIDTERM") == "LIMITED"
+        assert said(self.page, NARRATIVE, "ratings/COMPLETION/END_OF_TERM") == "COMPLETE"
+        assert said(self.page, NARRATIVE, "narratives/END_OF_TERM/COMPLETION_NOTE/en") == "All doors have the rule."
+
+    def test_whether_government_opened_is_rated_for_each_value(self) -> None:
+        path = "ratings/DID_IT_OPEN_GOVERNMENT/END_OF_TERM"
+        assert said(self.page, NARRATIVE, f"{path}/ACCESS_TO_INFORMATION") == "MAJOR"
+        assert said(self.page, NARRATIVE, f"{path}/CIVIC_PARTICIPATION") == "DID_NOT_CHANGE"
+
+
+class TestNarrative:
+    page = read("budget_en.txt")
+
+    def test_sections_are_kept_under_their_names(self) -> None:
+        sections = [path for path in self.page.facts[NARRATIVE] if path.startswith("narratives/")]
+        assert sections == [
+            "narratives/MIDTERM/TITLE/en",
+            "narratives/MIDTERM/CONTEXT_AND_OBJECTIVES/en",
+            "narratives/MIDTERM/VOICES_FROM_THE_MARKET/en",
+            "narratives/MIDTERM/NEXT_STEPS/en",
+            "narratives/MIDTERM/FOOTNOTES/en",
+        ]
+        assert [r.text for r in self.page.remarks if r.kind == "unknown-section"] == ["Voices from the market"]
+
+    def test_findings_are_read_from_prose_but_not_from_advice(self) -> None:
+        assert said(self.page, NARRATIVE, "ratings/RELEVANCE/DESIGN/ACCESS_TO_INFORMATION") == "YES"
+        assert said(self.page, NARRATIVE, "ratings/RELEVANCE/DESIGN") is None
+        assert said(self.page, NARRATIVE, "ratings/VERIFIABLE/DESIGN") == "YES"
+        assert said(self.page, NARRATIVE, "ratings/POTENTIAL_IMPACT/DESIGN") == "MODERATE"
+
+    def test_milestones_get_the_dates_of_the_governments_road_map(self) -> None:
+        dates = {path: value.value for path, value in self.page.facts[DESCRIPTION].items() if path.startswith("miles")}
+        assert dates == {
+            "milestones/7.1/startsOn": "2019-03",
+            "milestones/7.1/endsOn": "2019-03",
+            "milestones/7.2/startsOn": "2019-S2",
+            "milestones/7.2/endsOn": "2019-S2",
+            "milestones/7.3/startsOn": "2020",
+            "milestones/7.3/endsOn": "2020/..",
+        }
+        assert words(self.page.text, self.page.facts[DESCRIPTION]["milestones/7.3/endsOn"]) == "2020 and beyond"
+
+    def test_milestones_without_a_summary_are_read_from_the_governments_text(self) -> None:
+        page = read("lost_headings_en.txt")
+        assert said(page, DESCRIPTION, "milestones/20.1/title/en") == "Oil the bells"
+        assert said(page, DESCRIPTION, "milestones/20.1/endsOn") == "2012-06-30"
+        assert said(page, DESCRIPTION, "milestones/20.2/endsOn") is None  # 5 June or 6 May
+        assert said(page, DESCRIPTION, "milestones/2.5/title/en") is None
+
+    @pytest.mark.parametrize(
+        ("sentence", "path", "value"),
+        [
+            ("The researcher deems it not relevant to OGP values.", "RELEVANCE/DESIGN", "NO"),
+            ("It is not clearly relevant to the OGP values.", "RELEVANCE/DESIGN", "NO"),
+            ("It does not seem to be relevant to OGP values.", "RELEVANCE/DESIGN", None),
+            ("It would be relevant to OGP values if people came.", "RELEVANCE/DESIGN", None),
+            ("It is relevant to OGP values of civic participation, says all.", "RELEVANCE/DESIGN/CIVIC_PARTICIPATION", "YES"),
+            ("It is not specific enough to be verifiable.", "VERIFIABLE/DESIGN", "NO"),
+            ("The milestones are verifiable.", "VERIFIABLE/DESIGN", "YES"),
+            ("It has no potential impact.", "POTENTIAL_IMPACT/DESIGN", "NONE"),
+            ("It does not have a transformative potential impact.", "POTENTIAL_IMPACT/DESIGN", None),
+            ("The potential impact of this commitment is considered minor.", "POTENTIAL_IMPACT/DESIGN", "MINOR"),
+        ],
+    )
+    def test_a_sentence_is_a_finding_only_where_it_states_one(self, sentence: str, path: str, value: str | None) -> None:
+        text = (PAGES / "budget_en.txt").read_text("utf-8")
+        start, end = text.index("The commitment is specific"), text.index("Voices from")
+        page = read_text(f"{text[:start]}{sentence}\n\n{text[end:]}")
+        assert said(page, NARRATIVE, f"ratings/{path}") == value
+
+    def test_a_header_that_lags_behind_the_prose_is_remarked(self) -> None:
+        text = (PAGES / "budget_en.txt").read_text("utf-8")
+        lagging = text.replace("Access to Information , Civic Participation", "Pending IRM Review")
+        page = read_text(lagging.replace("relevant to the OGP value of access to information", "relevant to OGP values"))
+        assert "header-lags" in kinds(page)
+        contrary = read_text(lagging.replace("Pending IRM Review\n\nPotential", "No\n\nPotential").replace("value of", "values,"))
+        assert "contradiction" in kinds(contrary)
+
+
+class TestOtherLanguages:
+    def test_spanish(self) -> None:
+        page = read("presupuesto_es.txt")
+        assert said(page, HEADER, "policyAreas") == ("Fiscal Openness", "Legislation & Regulation")
+        assert said(page, HEADER, "policyAreasUnrecognised/es") == ("Faroles",)
+        assert said(page, HEADER, "supportingInstitutions/es") == ()
+        assert said(page, HEADER, "irmReports/es") == (
+            "Informe de diseño de Strelsau, Ruritania 2018-2020",
+            "Informe final de Ruritania 2020",
+        )
+        assert said(page, HEADER, "ratings/STARRED/RESULTS") == "YES"
+        assert said(page, HEADER, "ratings/EARLY_RESULTS/RESULTS") == "MAJOR"
+        assert said(page, HEADER, "ratings/COMPLETION/RESULTS") == "PENDING"
+        assert said(page, PLAN, "number") == "7"
+        assert said(page, PLAN, "endsOn") == "2020-S2"
+        assert said(page, DESCRIPTION, "milestones/7.1/startsOn") == "2019-03"
+        assert said(page, DESCRIPTION, "milestones/7.2/endsOn") == "2020/.."
+        assert said(page, NARRATIVE, "ratings/RELEVANCE/DESIGN") == "NO"
+        assert said(page, NARRATIVE, "ratings/POTENTIAL_IMPACT/DESIGN") == "MINOR"
+        assert "unknown-policy-area" in kinds(page)
+
+    def test_french(self) -> None:
+        page = read("budget_fr.txt")
+        assert said(page, HEADER, "policyAreas") == ("Capacity Building", "E-Government")
+        assert said(page, HEADER, "ratings/AMBITION/DESIGN") == "LOW"
+        assert said(page, HEADER, "ratings/STARRED/RESULTS") == "NO"
+        assert said(page, HEADER, "ratings/EARLY_RESULTS/RESULTS") == "MAJOR"
+        assert said(page, HEADER, "ratings/RELEVANCE/DESIGN/PUBLIC_ACCOUNTABILITY") == "YES"
+        assert said(page, HEADER, "status") is None
+        assert said(page, DESCRIPTION, "milestones/7.1/startsOn") == "2019-06-01"
+        assert said(page, DESCRIPTION, "milestones/7.2/endsOn") == "2020/.."
+
+
+def test_a_local_page_has_dates_values_and_each_institution_once() -> None:
+    page = read("local_en.txt")
+    assert said(page, HEADER, "leadInstitutions/en") == ("Office of Lamps", "Office of Bridges")
+    assert said(page, HEADER, "policyAreas") == ("Public Participation", "Infrastructure & Transport")
+    assert (said(page, HEADER, "startsOn"), said(page, HEADER, "endsOn")) == ("2021-08", "2022-07")
+    assert said(page, HEADER, "irmReports/en") is None
+    assert said(page, HEADER, "ratings/RELEVANCE/DESIGN") == "YES"
+    assert said(page, HEADER, "ratings/RELEVANCE/DESIGN/TECHNOLOGY_AND_INNOVATION") == "YES"
+    assert said(page, NARRATIVE, "narratives/DESIGN/INCEPTION_REPORT_SUMMARY/en")
+    assert "field-without-place" in kinds(page)
+
+
+def test_markup_reads_as_its_text_would() -> None:
+    page = read("page_en.html")
+    assert "alert" not in page.text
+    assert "What this means" not in page.text
+    assert page.country
+    assert page.country.value == "Ruritania"
+    assert said(page, HEADER, "title/en") == "Open Wells"
+    assert said(page, HEADER, "leadInstitutions/en") == ("Well & Pump Office",)
+    assert said(page, HEADER, "supportingInstitutions/en") == ("Bucket Makers", "Rope Makers")
+    assert said(page, DESCRIPTION, "milestones/32.1/title/en") == "Count the wells"
+    assert said(page, DESCRIPTION, "milestones/32.1/endsOn") == "2022-06-30"
+    assert page.siblings
+    assert [entry.code for entry in page.siblings.entries] == ["RU0032", "RU0005"]
+
+
+class TestSiblings:
+    siblings = read("budget_en.txt").siblings
+
+    def test_each_entry_has_title_cycle_area_and_star(self) -> None:
+        assert self.siblings
+        values = [
+            (entry.code, entry.cycle, {path: found.value for path, found in entry.facts.items() if "STARRED" not in path})
+            for entry in self.siblings.entries
+        ]
+        assert values == [
+            ("RU0007", 2018, {"title/en": "Open Budgets for Every Town", "policyAreas": ("Fiscal Openness",)}),
+            ("RU0002", 2015, {"title/en": "Bread Prices", "policyAreas": ("Open Data",)}),
+            ("RU0003", 2015, {"title/en": "Night Watch Registers", "policyAreasUnrecognised/en": ("Lantern Policy",)}),
+        ]
+        starred = [entry.code for entry in self.siblings.entries if "ratings/STARRED/RESULTS" in entry.facts]
+        assert starred == ["RU0002"]
+
+    def test_the_list_is_a_source_of_its_own(self) -> None:
+        page = read("budget_en.txt")
+        assert page.siblings
+        assert "Bread Prices" not in page.text
+        assert "ban" not in page.text + page.siblings.text
+        assert not page.text.rstrip().endswith("Commitments")
+
+
+HEADER_LINES = (PAGES / "budget_en.txt").read_text("utf-8").split("\n")
+SPANISH_LINES = (PAGES / "presupuesto_es.txt").read_text("utf-8").split("\n")
+ODD = st.sampled_from(["", "i", "Status", "Commitments", "FR0001, 2018, Aid", "Milestones", "9.1 x", "A: b", "[1] x", "•", "ᴀ밄"])
+
+
+@st.composite
+def damaged_pages(draw: st.DrawFn) -> str:
+    """Pages with lines lost, doubled, swapped, glued, and strange ones put in."""
+    lines = list(draw(st.sampled_from([HEADER_LINES, SPANISH_LINES])))
+    for _ in range(draw(st.integers(1, 12))):
+        at = draw(st.integers(0, len(lines) - 2))
+        change = draw(st.sampled_from(["lose", "double", "swap", "glue", "insert"]))
+        if change == "lose":
+            del lines[at]
+        elif change == "double":
+            lines.insert(at, lines[at])
+        elif change == "swap":
+            lines[at], lines[at + 1] = lines[at + 1], lines[at]
+        elif change == "glue":
+            lines[at : at + 2] = [lines[at] + lines[at + 1]]
+        else:
+            lines.insert(at, draw(ODD | st.text(max_size=30)))
+    return "\n".join(lines)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged_pages())
+def test_a_damaged_page_is_refused_or_read_with_sound_evidence(text: str) -> None:
+    try:
+        page = read_page(text.encode("utf-8", "replace"), limit_bytes=LIMIT)
+    except UnreadableInput:
+        return
+    assert_sound(page)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace")))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    for page in (data, data + b"\n" + (PAGES / "local_en.txt").read_bytes()):
+        try:
+            read_page(page, limit_bytes=LIMIT)
+        except UnreadableInput as refused:
+            assert "\n" not in refused.reason

