@@ -1,5 +1,5 @@
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,12 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         log_format="console",
         max_body_bytes=1024 * 1024,
         max_import_bytes=20 * 1024 * 1024,
+        writes_per_minute=120,
+        oidc_issuer="",
+        oidc_audience="",
+        oidc_jwks="",
+        oidc_algorithms=("RS256", "ES256"),
+        oidc_skew_seconds=30,
     )
 
 
@@ -37,9 +43,25 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_LOG_FORMAT": "json",
         "OGPGRAPH_MAX_BODY_BYTES": "2",
         "OGPGRAPH_MAX_IMPORT_BYTES": "3",
+        "OGPGRAPH_WRITES_PER_MINUTE": "4",
+        "OGPGRAPH_OIDC_ISSUER": "https://id.example",
+        "OGPGRAPH_OIDC_AUDIENCE": "ogpgraph",
+        "OGPGRAPH_OIDC_JWKS": "/etc/keys.json",
+        "OGPGRAPH_OIDC_ALGORITHMS": "ES384, EdDSA",
+        "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
-    assert Settings.from_environment(environ) == Settings("postgresql://u:p@h/d", "::1", 0, "debug", "json", 2, 3)
+    written = Settings("postgresql://u:p@h/d", "::1", 0, "debug", "json", 2, 3)
+    trusting = replace(
+        written,
+        writes_per_minute=4,
+        oidc_issuer="https://id.example",
+        oidc_audience="ogpgraph",
+        oidc_jwks="/etc/keys.json",
+        oidc_algorithms=("ES384", "EdDSA"),
+        oidc_skew_seconds=5,
+    )
+    assert Settings.from_environment(environ) == trusting
 
 
 def test_without_an_argument_the_environment_is_the_process_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +91,9 @@ def test_every_field_is_declared_under_a_variable_of_its_name() -> None:
         ("OGPGRAPH_MAX_BODY_BYTES", "0"),
         ("OGPGRAPH_MAX_IMPORT_BYTES", "20 MiB"),
         ("OGPGRAPH_MAX_IMPORT_BYTES", "9" * 5000),
+        ("OGPGRAPH_OIDC_ALGORITHMS", "none"),
+        ("OGPGRAPH_OIDC_ALGORITHMS", "RS256,HS256"),
+        ("OGPGRAPH_OIDC_ISSUER", "https://id.example and more"),
         ("OGPGRAPH_DATABASE", ""),
         ("OGPGRAPH_DATABASE", "sqlite:///"),
         ("OGPGRAPH_DATABASE", "ogpgraph.db"),
@@ -81,6 +106,11 @@ def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_variable(variable:
 def test_all_that_is_wrong_is_said_at_once() -> None:
     wrong = refusal({"OGPGRAPH_PORT": "x", "OGPGRAPH_LOG_FORMAT": "y", "OGPGRAPH_HOTS": "z"})
     assert len(wrong.splitlines()) == 3
+
+
+def test_an_issuer_without_an_audience_or_keys_is_refused() -> None:
+    said = refusal({"OGPGRAPH_OIDC_ISSUER": "https://id.example"}).splitlines()
+    assert [line.split()[0] for line in said] == ["OGPGRAPH_OIDC_AUDIENCE", "OGPGRAPH_OIDC_JWKS"]
 
 
 def test_unknown_variable_is_named_with_its_nearest_known_one() -> None:

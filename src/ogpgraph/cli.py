@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -25,21 +28,41 @@ from rich.progress import (
 from rich.text import Text
 
 from ogpgraph.application import Act
+from ogpgraph.cli_accounts import account_app
 from ogpgraph.clock import system_clock
-from ogpgraph.graphql.schema import build_schema, schema_text
-from ogpgraph.importer.run import Report, import_files, moment_of
+from ogpgraph.demo.documents import documents, shown
+from ogpgraph.demo.loading import load_demo
+from ogpgraph.domain.errors import Refusal
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.schema import build_schema, schema_text, schema_version
+from ogpgraph.importer.fetch import Fetcher
+from ogpgraph.importer.report import document as import_document
+from ogpgraph.importer.reverting import revert_import
+from ogpgraph.importer.run import import_files, moment_of
+from ogpgraph.importer.showing import show
 from ogpgraph.settings import Settings, SettingsError
 from ogpgraph.storage.database import DatabaseError
-from ogpgraph.system import System, migrate, open_system, random_id
+from ogpgraph.storage.sqlite import sqlite_path
+from ogpgraph.system import System, migrate, open_system, random_id, require_migrated
+from ogpgraph.web import logs
+from ogpgraph.web.console import Example
+from ogpgraph.web.serve import AddressRefused, Serving, application, listen_on, url_of
 from ogpgraph.web.serve import serve as serve_system
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+app.add_typer(account_app, name="account")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+DEMO = "sqlite:///ogpgraph-demo.db"
 
 Database = Annotated[
     str | None,
     typer.Option("--database", help="The database's URL; else OGPGRAPH_DATABASE, else sqlite:///ogpgraph.db."),
+]
+Reason = Annotated[str | None, typer.Option(help="Why they are imported, kept with every event.")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on; else OGPGRAPH_HOST.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="The port to listen on, 0 for any; else OGPGRAPH_PORT.")
 ]
 
 
@@ -47,7 +70,7 @@ def main() -> None:
     """Run the command line; problems that people can mend end in one line and exit code 1."""
     try:
         app()
-    except (SettingsError, DatabaseError, LookupError) as problem:
+    except (SettingsError, DatabaseError, AddressRefused, LookupError, Refusal) as problem:
         err.print(f"[red]{type(problem).__name__}[/red]: {problem}", soft_wrap=True)
         sys.exit(1)
 
@@ -61,45 +84,111 @@ def about() -> None:
 def migrate_command(database: Database = None) -> None:
     """Make the tables of the database, and those of the read model again where another version made them."""
     settings = _settings(database)
-    migrate(settings.database)
+    with _progress("events") as progress:
+        migrate(settings.database, progress=_follow(progress, progress.add_task("rebuilding", total=None)))
     out.print(f"{settings.describe()['OGPGRAPH_DATABASE']} is ready")
 
 
 @app.command("import")
 def import_command(
-    files: Annotated[list[Path], typer.Argument(help="Commitment pages as published, as text or HTML.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="PATH|URL...", help="Commitment pages: files of text or HTML, or addresses.")
+    ],
     observed: Annotated[
         str | None, typer.Option(help="When the pages were seen: a day or time (ISO 8601); the present if left out.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why they are imported, kept with every event.")] = None,
+    reason: Reason = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be recorded; record nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Fetch from addresses outside the public internet, too.")
+    ] = False,
     database: Database = None,
 ) -> None:
     """Record what published pages say; what they said before stays readable."""
     settings = _settings(database)
     act = Act(actor="importer", role="publisher", time=_moment(observed), reason=reason, correlation=random_id())
-    with _opened(settings) as system, _progress("files") as progress:
+    limit = settings.max_import_bytes
+    fetcher = Fetcher(limit_bytes=limit, allow_private=allow_private)
+    reports = []
+    with (_opened_to_try if dry_run else _opened)(settings) as system, _progress("files") as progress:
         task = progress.add_task("importing", total=len(files))
-        reports = []
-        for report in import_files(system, files, act, limit_bytes=settings.max_import_bytes):
+        rows = partial(_follow_rows, progress, progress.add_task("rows", total=None, visible=False))
+        for report in import_files(
+            system, files, act, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows
+        ):
             reports.append(report)
             progress.advance(task)
     for report in reports:
-        _tell(report)
+        if report.problem:
+            err.print(f"{report.file}: {report.problem}", soft_wrap=True, markup=False)
+    if as_json:
+        told = import_document(reports, correlation=act.correlation, dry_run=dry_run)
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+    else:
+        show(out, reports, correlation=act.correlation, dry_run=dry_run)
     if any(report.problem for report in reports):
         raise typer.Exit(1)
 
 
+@app.command("revert")
+def revert_command(
+    correlation: Annotated[str, typer.Argument(help="The id that everything of an import has; its report names it.")],
+    reason: Annotated[str, typer.Option(help="Why it is taken back, kept with every event.")],
+    database: Database = None,
+) -> None:
+    """Take back all that one import recorded, as events: what it said stays readable at its positions."""
+    act = Act(actor="importer", role="publisher", time=system_clock(), reason=reason)
+    with _opened(_settings(database)) as system:
+        number = revert_import(system, correlation, act)
+    out.print(f"{correlation}: taken back by {number:,} events" if number else f"{correlation}: nothing is left of it")
+
+
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on; else OGPGRAPH_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on; else OGPGRAPH_PORT.")] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many processes answer; else OGPGRAPH_WORKERS.", min=1)
+    ] = None,
     database: Database = None,
 ) -> None:
     """Answer GraphQL over HTTP."""
-    settings = _settings(database)
-    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    with _opened(settings) as system:
-        serve_system(system, replace(settings, **given))
+    settings = _settings(database, host=host, port=port, workers=workers)
+    _prepare(settings)
+    serve_system(settings)
+
+
+@app.command()
+def demo(
+    host: Host = None,
+    port: Port = None,
+    database: Annotated[str, typer.Option(help="The URL of the demonstration's database.")] = DEMO,
+) -> None:
+    """Serve a demonstration: two French action plans, told by fictitious actors in words of our own."""
+    settings = _settings(database, host=host, port=port, log_level="warning")
+    with listen_on(settings) as address:
+        migrate(settings.database)
+        with _progress("scenes") as progress:
+            load_demo(settings.database, _follow(progress, progress.add_task("loading", total=None)))
+        with open_system(settings.database) as system:
+            examples = [Example(each.title, each.query) for each in documents()]
+            tell = partial(_tell_demo, system, settings, url_of(address))
+            app = partial(application, Serving(lambda: nullcontext(system)), settings, examples)
+            serve_system(replace(settings, workers=1), app=app, address=address, listening=tell)
+
+
+def _tell_demo(system: System, settings: Settings, url: str) -> None:
+    schema = build_schema()
+    kept = settings.describe()["OGPGRAPH_DATABASE"]
+    out.print(f"Codes, titles and stars are France's, the rest is invented. It is kept in {kept}.\n", soft_wrap=True)
+    for number, document in enumerate(documents(), start=1):
+        with system.reading() as reading:
+            answer = schema.execute_sync(document.query, context_value=Context(reading, schema_version(schema)))
+        out.print(f"[bold]{number}. {document.title}[/bold]\n", soft_wrap=True)
+        out.print(document.query + "\n", style="cyan", markup=False, soft_wrap=True)
+        out.print(shown(answer.data) + "\n", markup=False, soft_wrap=True)
+    out.print(f"[bold]Ask more at {url}/[/bold] (a client asks {url}/graphql). Ctrl-C stops.", soft_wrap=True)
 
 
 @app.command()
@@ -128,16 +217,42 @@ def schema(
     Path("schema/ogpgraph.graphql").write_text(text)
 
 
-def _settings(database: str | None) -> Settings:
-    settings = Settings.from_environment()
+def _settings(database: str | None, **options: Any) -> Settings:
+    """Return the environment's settings with those put in their place that the command line gives."""
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = replace(Settings.from_environment(), **given)
+    logs.configure(settings.log_level, settings.log_format)
     return replace(settings, database=database) if database else settings
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[System]:
-    migrate(settings.database)
+    _prepare(settings)
     with open_system(settings.database) as system:
         yield system
+
+
+@contextmanager
+def _opened_to_try(settings: Settings) -> Iterator[System]:
+    """Open a database to record nothing in it; where there is none yet, an empty one elsewhere stands for it."""
+    if settings.database.startswith("sqlite:") and not sqlite_path(settings.database).exists():
+        with (
+            TemporaryDirectory() as folder,
+            _opened(replace(settings, database=f"sqlite:///{folder}/empty.db")) as system,
+        ):
+            yield system
+        return
+    require_migrated(settings.database)
+    with open_system(settings.database) as system:
+        yield system
+
+
+def _prepare(settings: Settings) -> None:
+    """Make the tables of a SQLite database; those of a server, which many use, are made by `migrate` alone."""
+    if settings.database.startswith("sqlite:"):
+        migrate(settings.database)
+    else:
+        require_migrated(settings.database)
 
 
 def _moment(observed: str | None) -> datetime:
@@ -161,6 +276,11 @@ def _progress(unit: str) -> Progress:
     )
 
 
+def _follow_rows(progress: Progress, task: TaskID, done: int, whole: int) -> None:
+    """Show how many rows of a file of many are done, while they are not all."""
+    progress.update(task, completed=done, total=whole, visible=done < whole)
+
+
 class Rate(ProgressColumn):
     """How many of something are done in a second."""
 
@@ -176,14 +296,3 @@ class Rate(ProgressColumn):
 
 def _follow(progress: Progress, task: TaskID) -> Any:
     return lambda position, head: progress.update(task, completed=position, total=head)
-
-
-def _tell(report: Report) -> None:
-    if report.problem:
-        err.print(f"{report.file}: {report.problem}", soft_wrap=True)
-        return
-    events = ", ".join(f"{count} {name}" for name, count in sorted(report.events.items())) or "no event"
-    out.print(
-        f"{report.file}: {report.code} ({report.language}, {report.layout}), {report.facts} facts: {report.outcome} ({events})",
-        soft_wrap=True,
-    )

@@ -15,4 +15,5 @@ def system_clock() -> datetime:
 
 def timestamp(moment: datetime) -> str:
     """Return a moment in UTC with microseconds, of fixed width, so that the order of texts is the order of times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes the years before 1000 with fewer than four digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -69,6 +69,22 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _several_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(word.strip() for word in text.split(","))
+        if not set(chosen) <= set(words):
+            raise ValueError(f"must be some of {', '.join(words)}, with commas between, not {text!r}")
+        return chosen
+
+    return parse
+
+
+def _plain(text: str) -> str:
+    if re.search(r"\s", text):
+        raise ValueError(f"must be without spaces, not {text!r}")
+    return text
+
+
 def _setting(
     variable: str, default: str, parse: Callable[[str], T], meaning: str, *, shown: Callable[[T], str] = str
 ) -> T:
@@ -78,6 +94,8 @@ def _setting(
 
 
 _A_GIBIBYTE = 1 << 30
+SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""What an issuer may sign tokens with: never `none`, nor a secret that whoever checks would have to know."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +112,9 @@ class Settings:
     host: str = _setting("OGPGRAPH_HOST", "127.0.0.1", _host, "The address to listen on.")
     port: int = _setting(
         "OGPGRAPH_PORT", "8000", _whole_number(0, 65535), "The port to listen on; 0 takes any that is free."
+    )
+    workers: int = _setting(
+        "OGPGRAPH_WORKERS", "1", _whole_number(1, 256), "How many processes `serve` answers with, on this machine."
     )
     log_level: str = _setting(
         "OGPGRAPH_LOG_LEVEL",
@@ -113,6 +134,40 @@ class Settings:
         _whole_number(1, _A_GIBIBYTE),
         "The largest file that an import reads; larger ones are refused.",
     )
+    writes_per_minute: int = _setting(
+        "OGPGRAPH_WRITES_PER_MINUTE",
+        "120",
+        _whole_number(1, 1_000_000),
+        "How many mutations an account, and an address, may send to one process within a minute.",
+    )
+    oidc_issuer: str = _setting(
+        "OGPGRAPH_OIDC_ISSUER",
+        "",
+        _plain,
+        "The OpenID Connect issuer whose tokens are accepted, exactly as their `iss` says it; empty for none.",
+    )
+    oidc_audience: str = _setting(
+        "OGPGRAPH_OIDC_AUDIENCE", "", _plain, "The `aud` that the issuer's tokens must have; needed with an issuer."
+    )
+    oidc_jwks: str = _setting(
+        "OGPGRAPH_OIDC_JWKS",
+        "",
+        _plain,
+        "The issuer's keys: the address of its JSON Web Key Set (`https://…`) or a file; needed with an issuer.",
+    )
+    oidc_algorithms: tuple[str, ...] = _setting(
+        "OGPGRAPH_OIDC_ALGORITHMS",
+        "RS256,ES256",
+        _several_of(*SIGNATURES),
+        "What the issuer's tokens may be signed with; others are refused.",
+        shown=",".join,
+    )
+    oidc_skew_seconds: int = _setting(
+        "OGPGRAPH_OIDC_SKEW_SECONDS",
+        "30",
+        _whole_number(0, 600),
+        "By how much the issuer's clock may differ from ours.",
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -126,6 +181,7 @@ class Settings:
                     values[name] = declared.parse(environ[declared.variable])
                 except ValueError as refusal:
                     problems.append(f"{declared.variable} {refusal}")
+        problems += _missing_of_issuer(values)
         if problems:
             raise SettingsError("\n".join(problems))
         return cls(**values)
@@ -148,6 +204,14 @@ def settings_table() -> str:
     """The README's table of settings, in Markdown."""
     rows = (f"| `{d.variable}` | `{d.default}` | {d.meaning} |" for d in declarations().values())
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _missing_of_issuer(values: Mapping[str, Any]) -> Iterator[str]:
+    """Tokens of an issuer cannot be checked without keys, and must not be accepted whoever they are meant for."""
+    if values.get("oidc_issuer"):
+        for name in ("oidc_audience", "oidc_jwks"):
+            if not values.get(name):
+                yield f"{_PREFIX}{name.upper()} must be set where OGPGRAPH_OIDC_ISSUER is"
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ogpgraph.application.session import Session
 from ogpgraph.domain.errors import Conflict, KeyReused
 from ogpgraph.domain.event import VERSION, Event, decode, encode
 from ogpgraph.domain.subject import Subject, evolve
+from ogpgraph.storage.database import Lost
 from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
 from ogpgraph.storage.texts import TextKeeper
 
@@ -52,39 +53,50 @@ class Register:
     def load(self, stream: str) -> Subject:
         """Return a subject as its stream tells it."""
         subject = Subject(stream)
-        for logged in self._log.stream(stream):
-            subject = evolve(subject, read_event(logged))
+        for event in self.events(stream):
+            subject = evolve(subject, event)
         return subject
+
+    def events(self, stream: str) -> list[Event]:
+        """Return the events of a stream, oldest first."""
+        return [read_event(logged) for logged in self._log.stream(stream)]
 
     def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
         """Run commands in one session and store their events, at most once however often it is tried.
 
         Returns what was recorded; a known idempotency key returns the first receipt, without the answer.
-        Raises what the commands refuse, KeyReused, and Conflict when others kept writing in between.
+        Raises what the commands refuse, KeyReused, Conflict when others kept writing in between, and Lost when the
+        database stayed away: then nobody knows yet, and the same key will tell.
         """
         correlated = structs.replace(act, correlation=act.correlation or self.new_id())
         command = f"{act.actor}/{act.idempotency.key}" if act.idempotency else self.new_id()
+        tried: Receipt[T] = Receipt(None)
         for attempt in range(ATTEMPTS):
             # Asked again after a failed save too: its reply may have been lost after the commit.
             first: Receipt[T] | None = self._first_receipt(command, act) if act.idempotency or attempt else None
             if first is not None:
-                return first
+                return first if first.events != tried.events else structs.replace(tried, positions=first.positions)
             session = Session(self, correlated)
             answer = commands(session)
-            if (receipt := self._save(session, answer, command)) is not None:
-                return receipt
+            tried = Receipt(answer, tuple(event.envelope.id for event in session.pending))
+            if (positions := self._save(session, command, is_last=attempt == ATTEMPTS - 1)) is not None:
+                return structs.replace(tried, positions=tuple(positions))
             self._pause(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise Conflict("others kept changing the same things at the same moment: please try again")
 
-    def _save(self, session: Session, answer: T, command: str) -> Receipt[T] | None:
+    def _save(self, session: Session, command: str, *, is_last: bool) -> list[int] | None:
+        """Return the positions of what was stored, or None where it was not, or nobody knows."""
         if not session.pending:
-            return Receipt(answer)
+            return []
         stored = [StoredEvent(e.stream, e.revision, f"{e.name}.{VERSION}", encode(e)) for e in session.pending]
         try:
-            positions = self._log.append(stored, texts=session.spoken_texts(), command=command)
+            return self._log.append(stored, texts=session.spoken_texts(), command=command)
         except IntegrityError:
             return None
-        return Receipt(answer, tuple(e.envelope.id for e in session.pending), tuple(positions))
+        except Lost:
+            if is_last:
+                raise
+            return None
 
     def _first_receipt(self, command: str, act: Act) -> Receipt[T] | None:
         recorded = self._log.of_command(command)

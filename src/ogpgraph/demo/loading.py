@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from itertools import count
 
 import msgspec
 
 from ogpgraph.application import Act, Session
-from ogpgraph.application.register import read_event
 from ogpgraph.demo.sights import Sight, sights_of
 from ogpgraph.demo.story import Scene, Story, read_story
 from ogpgraph.demo.telling import Telling
 from ogpgraph.domain.errors import KeyReused
 from ogpgraph.domain.event import Idempotency
+from ogpgraph.settings import masked
 from ogpgraph.system import System, open_system
 
 Progress = Callable[[int, int], None]
 NAMESPACE = uuid.UUID("7d9a2f7e-0f6b-5b0f-9a2c-6d1c9a3d5e10")
 """Ids of the demonstration are made under it, so that they are the same in every demonstration."""
+
+
+_CHOOSE = "choose another file with --database"
 
 
 class AnotherLog(LookupError):
@@ -33,7 +37,7 @@ class Stage:
 
     def __init__(self) -> None:
         self._now = datetime.min.replace(tzinfo=UTC)
-        self._ids = iter(())
+        self._ids: Iterator[str] = iter(())
 
     def enter(self, scene: Scene) -> None:
         """Set the time of a scene, and begin its ids."""
@@ -56,11 +60,12 @@ def load_demo(database_url: str, progress: Progress | None = None) -> int:
     """
     stage, story = Stage(), read_story()
     with open_system(database_url, clock=stage.clock, new_id=stage.new_id) as system:
-        _require_ours(system, story)
+        if not _is_ours(system, story):
+            raise AnotherLog(f"{masked(database_url)} holds another log: {_CHOOSE}")
         try:
             recorded = _play(system, stage, story, progress or (lambda _done, _all: None))
         except KeyReused as error:
-            raise AnotherLog("it holds the demonstration of another version") from error
+            raise AnotherLog(f"{masked(database_url)} holds another version's demonstration: {_CHOOSE}") from error
         system.follower.catch_up()
     return recorded
 
@@ -69,17 +74,15 @@ def _play(system: System, stage: Stage, story: Story, progress: Progress) -> int
     sights, recorded = sights_of(story), 0
     for done, scene in enumerate(story.scenes, start=1):
         stage.enter(scene)
-        receipt = system.register.record(_act(scene, story), _commands(system, scene, sights.get(scene.key)))
+        sight = sights.get(scene.key)
+        receipt = system.register.record(_act(scene, story), partial(_tell, scene, sight))
         recorded += 0 if receipt.repeated else len(receipt.events)
         progress(done, len(story.scenes))
     return recorded
 
 
-def _commands(system: System, scene: Scene, sight: Sight | None) -> Callable[[Session], None]:
-    def event_id(stream: str, revision: int) -> str:
-        return read_event(system.log.stream(stream)[revision - 1]).envelope.id
-
-    return lambda session: Telling(session, scene, sight, event_id).run()
+def _tell(scene: Scene, sight: Sight | None, session: Session) -> None:
+    Telling(session, scene, sight).run()
 
 
 def _act(scene: Scene, story: Story) -> Act:
@@ -93,8 +96,7 @@ def _act(scene: Scene, story: Story) -> Act:
     )
 
 
-def _require_ours(system: System, story: Story) -> None:
-    """The first entry of a demonstration is the first scene's; a log without entries may become one."""
+def _is_ours(system: System, story: Story) -> bool:
+    """Tell whether a log begins with the first scene, or may still begin with it."""
     first = story.scenes[0]
-    if system.log.max_notification_id() and not system.log.of_command(f"{first.actor}/{first.key}"):
-        raise AnotherLog("it holds a log that is not the demonstration's")
+    return not system.log.max_notification_id() or bool(system.log.of_command(f"{first.actor}/{first.key}"))

@@ -1,4 +1,4 @@
-"""The sources of the story: each sight's text is made of what the scenes say that it says, so every word can be quoted."""
+"""The sources of the story: a sight's text is made of what the scenes read in it, so all of it can be quoted."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from ogpgraph.demo.story import Scene, Source, Statement, Story
 from ogpgraph.domain.source import content_hash, source_id
 
 READER = "demo 1"
-Spans = dict[tuple[str, str, str], tuple[int, int]]
+_NOT_IN_WORDS = ("member", "actionPlan")
+Spans = dict[str, tuple[int, int]]
 
 
 class Sight(Struct, frozen=True):
-    """A source as it was at one time, with the place of the words of each fact: (scene, thing, path) → span."""
+    """A source as it was at one time, with the place of the words of each fact: (scene, statement) → path → span."""
 
     source: Source
     seen_at: datetime
     seen_before_at: datetime | None
     text: str
-    spans: Spans
+    spans: dict[tuple[str, int], Spans]
 
     @property
     def id(self) -> str:
@@ -33,14 +34,6 @@ class Sight(Struct, frozen=True):
     def content_hash(self) -> str:
         """Return the hash of the bytes seen."""
         return content_hash(self.text.encode())
-
-    def spans_of(self, scene: Scene, statement: Statement) -> dict[str, tuple[int, int]]:
-        """Return path → span of what a scene says of one thing."""
-        return {
-            path: span
-            for (key, of, path), span in self.spans.items()
-            if (key, of) == (scene.key, _speaker(statement)) and path in statement.facts
-        }
 
 
 def sights_of(story: Story) -> dict[str, Sight]:
@@ -76,22 +69,25 @@ def _by_sight(scenes: list[Scene]) -> Iterator[list[Scene]]:
         yield scenes[start:end]
 
 
-def _composed(source: Source, scenes: list[Scene]) -> tuple[str, Spans]:
-    text, spans = f"{source.code}\n", Spans()
+def _composed(source: Source, scenes: list[Scene]) -> tuple[str, dict[tuple[str, int], Spans]]:
+    text, spans = f"{source.code}\n", {}
     for scene in scenes:
-        for statement in scene.says:
+        for place, statement in enumerate(scene.says):
             text += f"\n{statement.of}\n"
-            for path, value in statement.facts.items():
-                words = words_of(value)
-                if words:
-                    text += _label(path)
-                    spans[scene.key, _speaker(statement), path] = (len(text), len(text) + len(words))
-                    text += f"{words}\n"
+            spans[scene.key, place] = said = Spans()
+            for path, words in _worded(statement):
+                start = len(text) + len(_label(path))
+                said[path] = (start, start + len(words))
+                text += f"{_label(path)}{words}\n"
     return text, spans
 
 
-def _speaker(statement: Statement) -> str:
-    return f"{statement.of} {statement.origin or ''}"
+def _worded(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Yield path and words of what a source says in words: not what belongs to what, which it shows by its order."""
+    for path, value in statement.facts.items():
+        words = words_of(value)
+        if words and path not in ("member", "actionPlan"):
+            yield path, words
 
 
 def _label(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The story as it is written down in `story/*.toml`: scenes in the order of time, each told by one actor at one moment."""
+"""The story as it is written down in `story/*.toml`: scenes in the order of time, each of one actor at one moment."""
 
 from __future__ import annotations
 

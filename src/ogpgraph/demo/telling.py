@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ogpgraph.application import Basis, Session
@@ -12,33 +11,29 @@ from ogpgraph.demo.story import Scene, Statement
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.nouns import NOUNS
-from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.domain.values import Interval, Observation, Rating, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
-EventId = Callable[[str, int], str]
-_REFERENCES = {"member": "member", "actionPlan": "plan", "predecessors": "commitment", "successors": "commitment"}
-_EVENTS = {"withdraw": "CommitmentWithdrawn", "link": "CommitmentLinked"}
+_REFERENCES = {"member": "member", "actionPlan": "plan"}
 
 
 class Telling:
-    """One scene, told in one session; `event_id` gives the id of the event that made a revision of a stream."""
+    """One scene, told in one session."""
 
-    def __init__(self, session: Session, scene: Scene, sight: Sight | None, event_id: EventId) -> None:
+    def __init__(self, session: Session, scene: Scene, sight: Sight | None) -> None:
         self._session = session
         self._scene = scene
         self._sight = sight
         self._text = session.word(sight.text) if sight else ""
-        self._event_id = event_id
 
     def run(self) -> None:
         """Record the sight of a source, then everything that is said."""
         if self._scene.sees and self._sight:
             self._observe(self._sight)
-        for statement in self._scene.says:
+        for place, statement in enumerate(self._scene.says):
             kind = "plan" if "-" in statement.of else "commitment" if statement.of[-1].isdigit() else "member"
-            self._state(kind, statement, self._facts(kind, statement), self._basis(statement))
+            self._state(kind, statement, self._facts(kind, statement), self._basis(place, statement))
 
     def _observe(self, sight: Sight) -> None:
         seen = Observation(content_hash=sight.content_hash, text=self._text, reader=READER)
@@ -52,54 +47,64 @@ class Telling:
 
     def _state(self, kind: str, statement: Statement, facts: Facts, basis: Basis) -> None:
         session, code, milestone = self._session, statement.of, statement.milestone
-        match kind, statement.does:
-            case "member", _:
-                session.register_member(code, facts, basis)
-            case "plan", "conclude":
+        match statement.does:
+            case "revise":
+                self._revise(kind, code, facts, basis)
+            case "conclude":
                 session.conclude_action_plan(code, facts, basis)
-            case "plan", _:
-                session.register_action_plan(code, facts, basis)
-            case _, "complete":
+            case "complete":
                 session.complete_milestone(code, milestone, basis)
-            case _, "report":
+            case "report":
                 session.report_milestone(code, milestone, facts, basis)
-            case _, "correct":
+            case "correct":
                 session.correct(code, facts, self._mistaken(code, facts), basis)
-            case _, "withdraw" | "link" as deed:
-                session.say(session.require(kind, code).id, _EVENTS[deed], facts, basis)
-            case _ if session.meaning_of(kind, code) is None:
-                session.register_commitment(code, facts, basis)
-            case _:
-                self._revise(session.require(kind, code), facts, basis)
+            case "withdraw" if milestone:
+                session.withdraw_milestone(code, milestone, basis)
+            case "withdraw":
+                session.withdraw_commitment(code, basis)
+            case "link":
+                session.link_commitments(code, [], statement.facts["successors"], basis)
 
-    def _revise(self, commitment: Subject, facts: Facts, basis: Basis) -> None:
-        """Record what this speaker has not said yet: that another says the same is a claim of its own."""
-        said = commitment.said_by(basis.origin, basis.source)
-        news: Facts = {path: value for path, value in facts.items() if path not in said or said[path].value != value}
-        self._session.record(commitment.id, commitments.changes_of(commitment, news), basis)
+    def _revise(self, kind: str, code: str, facts: Facts, basis: Basis) -> None:
+        session = self._session
+        stream = session.meaning_of(kind, code)
+        match kind:
+            case "member":
+                session.revise_member(stream, facts, basis) if stream else session.register_member(code, facts, basis)
+            case "plan" if stream:
+                session.revise_action_plan(stream, facts, basis)
+            case "plan":
+                session.register_action_plan(code, facts, basis)
+            case _ if stream:
+                # Not `revise_commitment`: that another says the same is here a claim of its own.
+                session.record(stream, commitments.changes_of(session.subject(stream), facts), basis)
+            case _:
+                session.register_commitment(code, facts, basis)
 
     def _mistaken(self, code: str, facts: Facts) -> str:
         """Return the id of the event that said what is now corrected."""
         commitment = self._session.require("commitment", code)
         claim = next(claim for path in facts if (claim := commitment.current(path)))
-        return self._event_id(commitment.id, claim.revision)
+        return self._session.events(commitment.id)[claim.revision - 1].envelope.id
 
     # On what it rests
 
-    def _basis(self, statement: Statement) -> Basis:
+    def _basis(self, place: int, statement: Statement) -> Basis:
         scene, sight = self._scene, self._sight
         return Basis(
             origin=statement.origin or scene.origin or Origin.PERSON,
             cause=scene.cause or self._cause(),
             language=sight.source.language if sight else None,
             source=sight.id if sight else None,
-            evidence=(self._evidence(sight, statement),) if sight else (),
+            evidence=(self._evidence(sight, place),) if sight else (),
             effective_on=scene.effective_on,
-            changed_between=Interval(before=sight.seen_at, after=sight.seen_before_at) if sight and scene.sees else None,
+            changed_between=Interval(before=sight.seen_at, after=sight.seen_before_at)
+            if sight and scene.sees
+            else None,
         )
 
-    def _evidence(self, sight: Sight, statement: Statement) -> Evidence:
-        spans = sight.spans_of(self._scene, statement)
+    def _evidence(self, sight: Sight, place: int) -> Evidence:
+        spans = sight.spans.get((self._scene.key, place), {})
         return Evidence(source=sight.id, content_hash=sight.content_hash, text=self._text, spans=spans)
 
     def _cause(self) -> Cause:
@@ -111,8 +116,10 @@ class Telling:
     def _facts(self, kind: str, statement: Statement) -> Facts:
         if statement.does == "report":
             at = timestamp(self._scene.at)
-            return {f"updates/{at}/en" if path == "update" else path: self._reported(path, value)
-                    for path, value in statement.facts.items()}
+            return {
+                f"updates/{at}/en" if path == "update" else path: self._reported(path, value)
+                for path, value in statement.facts.items()
+            }
         made = Made.UNKNOWN if statement.origin is Origin.SIBLING_LIST else self._scene.made
         return {path: self._value(kind, path, value, made) for path, value in statement.facts.items()}
 
@@ -128,8 +135,6 @@ class Telling:
                 return self._session.require(_REFERENCES[path], value).id
             case str() if noun.holds_wording(path):
                 return Wording(word(value), made)
-            case list() if path in _REFERENCES:
-                return tuple(self._session.require(_REFERENCES[path], each).id for each in value)
             case list() if noun.holds_wordings(path):
                 return Wordings(tuple(word(each) for each in value), made)
             case list():

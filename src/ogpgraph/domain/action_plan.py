@@ -24,6 +24,11 @@ PLAN = Noun(
         Path("title/{language}", Wording, "The plan's name as published."),
         Path("startsOn", PartialDate, "When the plan's period begins."),
         Path("endsOn", PartialDate, "When the plan's period ends, extensions included."),
+        Path(
+            "number", Annotated[int, Meta(ge=1, le=99)], "Which of the member's plans it is, counted from the first."
+        ),
+        Path("publishedId", str, "OGP's own id of the plan, such as AP_ALB01."),
+        Path("durationYears", Annotated[int, Meta(ge=1, le=10)], "Over how many years it runs."),
         Path("status", PlanStatus, "Whether the plan is running or concluded."),
     ),
     events=(
@@ -31,7 +36,7 @@ PLAN = Noun(
         Kind(
             "ActionPlanRevised",
             "Something said of the plan changed, or became known.",
-            ("title/", "startsOn", "endsOn", "status", "cycle"),
+            ("title/", "startsOn", "endsOn", "status", "cycle", "code", "number", "publishedId", "durationYears"),
         ),
         Kind("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         Kind("ActionPlanConcluded", "The plan came to its end.", ("status", "endsOn")),

@@ -17,7 +17,15 @@ from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, Value
 from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, MilestoneStatus, RatingState
 
+Key = Annotated[str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key of the record's own.")]
+PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
+Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
+
+
+def _on_its_scale(path: str, rating: Rating) -> None:
+    check_rating(Indicator(path.split("/")[1]), rating)
+
 
 COMMITMENT = Noun(
     kind="commitment",
@@ -47,11 +55,36 @@ COMMITMENT = Noun(
         Path("milestones/{number}/endsOn", PartialDate, "When the milestone is due."),
         Path("milestones/{number}/status", MilestoneStatus, "How far the milestone has come."),
         Path("milestones/{number}/updates/{time}/{language}", Wording, "A progress report on the milestone."),
-        Path("ratings/{indicator}/{stage}", Rating, "What the IRM says on one indicator at one stage."),
-        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same, about one OGP value."),
+        Path("ratings/{indicator}/{stage}", Rating, "What the IRM says on one indicator at one stage.", _on_its_scale),
+        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same, about one OGP value.", _on_its_scale),
         Path("narratives/{stage}/{section}/{language}", Wording, "A section of the IRM's own text."),
+        Path(
+            "key",
+            Key,
+            "The record's own key of a commitment that a file names without a code: member, plan number, and its title.",
+        ),
+        Path("planNumber", PlanNumber, "Which of the member's action plans it belongs to, counted from the first."),
+        Path("theme/{language}", Wording, "The heading of the plan under which it stands."),
+        Path("shortTitle/{language}", Wording, "Its title as OGP's database shortens it."),
+        Path("cluster", Column, "With which commitments of its plan the IRM grouped it, as published."),
+        Path(
+            "clusterCommitments",
+            tuple[CommitmentCode, ...],
+            "The codes of the commitments that the IRM reviewed together with it, its own among them.",
+        ),
+        Path("reportYears/{stage}", Cycle | RatingState, "The year the IRM's report of a stage came out, or why none."),
+        Path("findings/{finding}", Rating, "What OGP's database states of it besides the IRM's indicators."),
+        Path(
+            "policyAreasWithout/{state}",
+            tuple[str, ...],
+            "Policy areas for which the database has no yes or no: not coded, not reviewed, not applicable.",
+        ),
+        Path("database/{column}", Column, "A column of OGP's database that has no word of its own in the record."),
         Path("predecessors", tuple[Reference, ...], "Commitments that it carries forward."),
         Path("successors", tuple[Reference, ...], "Commitments that carry it forward."),
+        Path("mergedInto", Reference, "The commitment that it turned out to be."),
+        Path("splitFrom", Reference, "The commitment that it was a part of."),
+        Path("splitInto", tuple[Reference, ...], "The commitments that it was split into."),
     ),
     events=(
         Kind("CommitmentRegistered", "A commitment came into the record."),
@@ -67,6 +100,12 @@ COMMITMENT = Noun(
             "The commitment was linked to those it carries forward or that carry it on.",
             ("predecessors", "successors"),
         ),
+        Kind(
+            "CommitmentMerged",
+            "Two commitments turned out to be one; both codes lead to the one that remains.",
+            ("formerCodes", "mergedInto"),
+        ),
+        Kind("CommitmentSplit", "The commitment turned out to be several.", ("splitInto",)),
         Kind("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
         Kind("CommitmentSeenEarlier", "An older observation told what was said of the commitment then."),
         Kind("CommitmentCorrected", "Something recorded of the commitment was wrong and was put right."),
@@ -74,9 +113,11 @@ COMMITMENT = Noun(
         Kind("MilestoneRevised", "Something said of a milestone changed.", ("milestones/",)),
         Kind("MilestoneReported", "Progress on a milestone was reported.", ("milestones/",)),
         Kind("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
+        Kind("MilestoneWithdrawn", "The government withdrew a milestone.", ("milestones/",)),
         Kind("RatingRecorded", "A rating, or that it is pending, was recorded.", ("ratings/",)),
         Kind("RatingWithdrawn", "A rating is no longer given.", ("ratings/",)),
         Kind("NarrativeRecorded", "The IRM's text on the commitment was recorded or changed.", ("narratives/",)),
+        Kind("NarrativeWithdrawn", "The IRM took back a section of its text.", ("narratives/",)),
     ),
 )
 
@@ -166,17 +207,18 @@ def counting_order(number: str) -> tuple[tuple[int, str], ...]:
 
 def report_milestone(commitment: Subject, number: str, facts: Facts) -> Change:
     """Return the event of a progress report; raises NotFound when there is no such milestone."""
-    return Change("MilestoneReported", _on(commitment, number, facts))
+    return Change("MilestoneReported", on_milestone(commitment, number, facts))
 
 
 def complete_milestone(commitment: Subject, number: str) -> Change | None:
     """Return the event of completing a milestone, None when it already is; raises NotFound when there is none."""
-    facts = _on(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
+    facts = on_milestone(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
     (path,) = facts
     return None if commitment.value(path) == facts[path] else Change("MilestoneCompleted", facts)
 
 
-def _on(commitment: Subject, number: str, facts: Facts) -> Facts:
+def on_milestone(commitment: Subject, number: str, facts: Facts) -> Facts:
+    """Return facts of a milestone with their paths in the commitment; raises NotFound when there is no milestone."""
     if number not in milestone_numbers(commitment):
         raise NotFound(f"{commitment.text('code')} has no milestone {number}", "number")
     return {f"milestones/{number}/{path}": value for path, value in facts.items()}

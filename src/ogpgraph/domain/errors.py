@@ -38,5 +38,39 @@ class KeyReused(Refusal):
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
+class StaleRevision(Conflict):
+    """The thing changed since the writer last read it; nothing was overwritten."""
+
+    code = "STALE_REVISION"
+
+    def __init__(self, stream: str, expected: int, current: int) -> None:
+        super().__init__(f"it is at revision {current} now, not {expected}: look at what changed", "expectedRevision")
+        self.stream = stream
+        self.expected = expected
+        self.current = current
+
+
+class Unauthenticated(Refusal):
+    """Nobody knows who asks, and only known accounts may write."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(Refusal):
+    """The account may not do what it asks."""
+
+    code = "FORBIDDEN"
+
+
+class RateLimited(Refusal):
+    """Too much was written within a minute."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(f"too many writes within a minute: please wait {wait_seconds} seconds")
+        self.wait_seconds = wait_seconds
+
+
 class StoredEventError(Exception):
     """A stored event that this program cannot read: unknown name or version, or a malformed payload."""

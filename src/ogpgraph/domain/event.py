@@ -3,20 +3,21 @@
 An event is a name, an envelope (who, when, why, on what evidence) and facts: path → value, where
 null means that the source no longer says it. The stored payload is the JSON of `Payload`; the
 stream, the revision, the name, the version and the time of recording stand beside it in the log.
+A field that this program does not know is refused, never dropped: the event is a newer one's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from ogpgraph.domain.errors import StoredEventError
-from ogpgraph.domain.values import Interval, PartialDate, TextReference, Value, references_of
+from ogpgraph.domain.errors import Invalid, StoredEventError
+from ogpgraph.domain.values import Interval, Moment, PartialDate, TextReference, Value, references_of
 
 Facts = dict[str, Value | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -47,23 +48,30 @@ class Origin(StrEnum):
     REFERENCE = "REFERENCE"
 
 
-class Evidence(Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """A source as it was observed, and where in its canonical text each fact stands (characters, end excluded)."""
+class Evidence(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
+    """A source as it was observed, and where in its canonical text each fact stands (characters, end excluded).
+
+    Of a file of rows the canonical text is the row's; `row` counts the file's rows from 1, `columns` names each fact's.
+    """
 
     source: str
     content_hash: str
     text: TextReference | None = None
     spans: dict[str, tuple[int, int]] = {}
+    row: int | None = None
+    columns: dict[str, str] = {}
 
 
-class Idempotency(Struct, frozen=True, omit_defaults=True):
+class Idempotency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The key a command came with, and the hash of what it asked."""
 
     key: str
     request_hash: str = msgspec.field(name="requestHash")
 
 
-class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class Envelope(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"
+):
     """Who recorded what, when it was seen or said, why, and on what evidence (CloudEvents names where they exist).
 
     `time` is when the statement was made or the source observed; the time of recording is the log's.
@@ -71,7 +79,7 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     """
 
     id: str
-    time: datetime
+    time: Moment
     actor: str
     role: str
     cause: Cause
@@ -89,7 +97,7 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     late: bool = False
 
 
-class Payload(Struct, frozen=True):
+class Payload(Struct, frozen=True, forbid_unknown_fields=True):
     """The stored bytes of an event: its envelope and its facts."""
 
     envelope: Envelope
@@ -120,11 +128,41 @@ UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Payload)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def encode(event: Event) -> bytes:
     """Return the payload to store for an event, at the newest version."""
     return _encoder.encode(Payload(event.envelope, event.facts))
+
+
+def checked(event: Event) -> Event:
+    """Return the event; raises Invalid unless what would be stored of it can be read back.
+
+    Nothing in it is prose, which is held by reference: so nothing in it holds a line break or another control character.
+    """
+    try:
+        payload = encode(event)
+        decode(event.stream, event.revision, event.name, VERSION, payload)
+    except (UnicodeEncodeError, StoredEventError) as error:
+        raise Invalid(f"{event.name} cannot be stored: {error}") from error
+    for word in _strings(msgspec.json.decode(payload)):
+        if _CONTROL.search(word):
+            raise Invalid(f"{event.name} cannot be stored: {word!r} holds a control character")
+    return event
+
+
+def _strings(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, each in value.items():
+                yield key
+                yield from _strings(each)
+        case list():
+            for each in value:
+                yield from _strings(each)
 
 
 def decode(
@@ -138,7 +176,7 @@ def decode(
 ) -> Event:
     """Return the event a payload holds, brought up to the newest version on the way.
 
-    Raises StoredEventError for a version without an upcaster and for a payload of another shape.
+    Raises StoredEventError for a version without an upcaster, and for a payload of another shape.
     """
     try:
         read = _read_old(name, version, payload, upcasters) if version != VERSION else _decoder.decode(payload)

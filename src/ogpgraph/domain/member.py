@@ -20,6 +20,7 @@ MEMBER = Noun(
         Path("code", MemberCodeWord, "OGP's code of the member, such as FRA, or GBSC for a local government."),
         Path("prefix", MemberCodeWord, "The letters its commitments' codes begin with, such as FR."),
         Path("type", Literal["NATIONAL", "LOCAL"], "Whether it is a national or a local government."),
+        Path("category", str, "National, Legacy Local or Other, as OGP's database sorts its members."),
         Path("region", str, "OGP's region of the member."),
         Path("name/{language}", Wording, "The member's name."),
         Path("status", MemberStatus, "Its standing in the partnership, by a dated decision."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +13,10 @@ from msgspec import Struct
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.text import Wording, Wordings
-from ogpgraph.domain.vocabulary import Indicator, OgpValue, Stage
+from ogpgraph.domain.vocabulary import Finding, Indicator, OgpValue, RatingState, Stage
 
 
-def _one_of(words: type[Indicator | Stage | OgpValue]) -> str:
+def _one_of(words: type[Indicator | Stage | OgpValue | Finding | RatingState]) -> str:
     return "(" + "|".join(words) + ")"
 
 
@@ -25,18 +26,28 @@ SEGMENTS = {
     "{indicator}": _one_of(Indicator),
     "{stage}": _one_of(Stage),
     "{ogpValue}": _one_of(OgpValue),
+    "{finding}": _one_of(Finding),
+    "{state}": _one_of(RatingState),
+    "{column}": "[A-Z][A-Z0-9_]{0,79}",
     "{section}": "[A-Z][A-Z0-9_]{0,79}",
-    "{time}": r"[0-9T:.\-]+Z",
+    "{time}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z",
     "{key}": r"[^/\s]{1,200}",
 }
 
 
+_NO_WORD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
 class Path(Struct, frozen=True):
-    """A path of a noun: its pattern (`milestones/{number}/title/{language}`), the form of its value, its meaning."""
+    """A path of a noun: its pattern (`milestones/{number}/title/{language}`), the form of its value, its meaning.
+
+    `rule` raises Invalid for a value that has the form and still cannot stand at a path.
+    """
 
     pattern: str
     form: Any
     meaning: str
+    rule: Callable[[str, Any], object] | None = None
 
     @property
     def regex(self) -> str:
@@ -67,7 +78,7 @@ class Noun(Struct, frozen=True, dict=True):
     def path_of(self, path: str) -> Path:
         """Return the declared path that a concrete path is an instance of; raises Invalid when there is none."""
         for regex, declared in self._forms:
-            if regex.match(path):
+            if regex.fullmatch(path):
                 return declared
         raise Invalid(f"a {self.kind} has no {path!r}", path)
 
@@ -87,6 +98,8 @@ class Noun(Struct, frozen=True, dict=True):
                 raise Invalid(f"{name} does not speak of {path!r}", path)
             if value is not None:
                 _check_form(path, value, declared.form)
+                if declared.rule is not None:
+                    declared.rule(path, value)
 
     def holds_wording(self, path: str) -> bool:
         """Tell whether the values at a path are one wording."""
@@ -102,3 +115,6 @@ def _check_form(path: str, value: object, form: Any) -> None:
         msgspec.convert(msgspec.to_builtins(value), form)
     except msgspec.ValidationError as error:
         raise Invalid(f"{path}: {error}", path) from error
+    for word in value if isinstance(value, tuple) else (value,):
+        if isinstance(word, str) and _NO_WORD.search(word):
+            raise Invalid(f"{path}: {word!r} holds a control character or half a character", path)

@@ -1,21 +1,36 @@
-"""All nouns of the record, and the documentation of their events as one JSON Schema."""
+"""All nouns of the record, the one way to read their events, and the documentation of these as one JSON Schema."""
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
+from ogpgraph.domain.account import ACCOUNT
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.code import CODE
 from ogpgraph.domain.commitment import COMMITMENT
-from ogpgraph.domain.event import VERSION, Envelope
+from ogpgraph.domain.errors import StoredEventError
+from ogpgraph.domain.event import VERSION, Envelope, Event, decode
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.noun import Kind, Noun
 from ogpgraph.domain.source import SOURCE
+from ogpgraph.domain.subject import kind_of
 
-NOUNS: dict[str, Noun] = {noun.kind: noun for noun in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE)}
+NOUNS: dict[str, Noun] = {noun.kind: noun for noun in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)}
 _HERE = "#/$defs/{name}"
+_EVENTS = frozenset((noun.kind, kind.name) for noun in NOUNS.values() for kind in noun.events)
+
+
+def read(stream: str, revision: int, name: str, version: int, payload: bytes) -> Event:
+    """Return the event that a stored payload holds.
+
+    Raises StoredEventError for what this program cannot read: an event that no noun has is a newer program's.
+    """
+    if (kind_of(stream), name) not in _EVENTS:
+        raise StoredEventError(f"{stream} revision {revision}: {name} is no event that this program knows")
+    return decode(stream, revision, name, version, payload)
 
 
 def events_schema() -> dict[str, Any]:
@@ -32,8 +47,13 @@ def events_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stored events of ogpgraph",
         "events": dict(sorted(events.items())),
-        "$defs": dict(sorted(definitions.items())),
+        "$defs": {name: _tidied(definition) for name, definition in sorted(definitions.items())},
     }
+
+
+def _tidied(definition: dict[str, Any]) -> dict[str, Any]:
+    about = definition.get("description")
+    return {**definition, "description": cleandoc(about)} if about else definition
 
 
 def _event_schema(noun: Noun, kind: Kind, envelope: dict[str, Any], forms: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +69,11 @@ def _event_schema(noun: Noun, kind: Kind, envelope: dict[str, Any], forms: dict[
                 "type": "object",
                 "additionalProperties": False,
                 "patternProperties": {
-                    path.regex: {"description": path.meaning, "anyOf": [forms[path.regex], {"type": "null"}]}
+                    path.regex: {
+                        "title": path.pattern,
+                        "description": path.meaning,
+                        "anyOf": [forms[path.regex], {"type": "null"}],
+                    }
                     for path in said
                 },
             },

@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ogpgraph.domain.noun import Kind, Noun, Path
+from ogpgraph.domain.noun import SEGMENTS, Kind, Noun, Path
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.values import Observation
 
 ContentHash = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$", description="The SHA-256 of the bytes observed.")]
-Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$")]
+Instant = Annotated[str, Meta(pattern=f"^{SEGMENTS['{time}']}$")]
 
 SOURCE = Noun(
     kind="source",
@@ -27,7 +27,10 @@ SOURCE = Noun(
         Path("code", str, "The code of the commitment or member the source is about, or the name of the file."),
         Path("language", Annotated[str, Meta(pattern="^[a-z]{2,3}$")], "The language it is published in."),
         Path("url", str, "Where it is published, where that is known."),
+        Path("etag", str, "The ETag that its server gave with the latest observed bytes."),
+        Path("lastModified", str, "When they were changed, in the words of its server."),
         Path("observations/{time}", Observation, "What was observed at that time."),
+        Path("readToEnd/{time}", int, "How many rows the file observed at that time had, once all were in the record."),
         Path("seenAgain", Instant, "When the latest observed bytes were last seen again unchanged."),
     ),
     events=(
@@ -38,6 +41,12 @@ SOURCE = Noun(
             ("observations/", "url"),
         ),
         Kind("SourceSeenAgain", "The same bytes were seen again (recorded once a day at most).", ("seenAgain",)),
+        Kind(
+            "SourceLocated",
+            "Where the source is published, or how its server tells whether it changed, became known.",
+            ("url", "etag", "lastModified"),
+        ),
+        Kind("SourceReadToEnd", "All that a file says is in the record.", ("readToEnd/",)),
         Kind("SourceCorrected", "Something recorded of the source was wrong and was put right."),
     ),
 )

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from msgspec import Struct, structs
 
-from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.values import Value
 
 ORIGINAL_LANGUAGE = "en"
@@ -102,6 +102,11 @@ class Subject(Struct, frozen=True, dict=True):
         """Yield the current claims whose path begins with a prefix, in the order of the paths."""
         return ((path, claim) for path, claim in self.present.items() if path.startswith(prefix))
 
+    def said(self, path: str, origin: Origin, source: str | None) -> Value | None:
+        """Return what one source says at a path, or None where it says nothing."""
+        key = (origin, source or "")
+        return next((claim.value for claim in self.claims.get(path, ()) if claim.key == key), None)
+
     def said_by(self, origin: Origin, source: str | None) -> dict[str, Claim]:
         """Return path → what one source claims, things it no longer says included (value None)."""
         key = (origin, source or "")
@@ -119,6 +124,16 @@ def evolve(subject: Subject, event: Event) -> Subject:
     for path in event.facts:
         claims[path] = _restated(claims.get(path, ()), _claim(event, path))
     return Subject(subject.id, event.revision, claims)
+
+
+def news_in(subject: Subject, event: Event) -> Facts:
+    """Return the facts of an event that change what is so, or what their source says: saying a thing again does not."""
+    after, who = evolve(subject, event), (event.envelope.origin, event.envelope.source)
+    return {
+        path: value
+        for path, value in event.facts.items()
+        if after.value(path) != subject.value(path) or after.said(path, *who) != subject.said(path, *who)
+    }
 
 
 def _claim(event: Event, path: str) -> Claim:

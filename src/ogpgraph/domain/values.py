@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from ogpgraph.domain.text import Wording, Wordings
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
-PARTIAL_DATE = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
+PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
 COMMITMENT_CODE = r"^[A-Z]{2,4}[0-9]{4}$"
 REFERENCE = r"^[0-9a-f]{64}$"
 
@@ -22,13 +22,16 @@ PartialDate = Annotated[
         "or 2019/.. (that year and beyond).",
     ),
 ]
+Moment = Annotated[datetime, Meta(tz=True)]
 CommitmentCode = Annotated[str, Meta(pattern=COMMITMENT_CODE, description="A commitment's code, such as FR0043.")]
 TextReference = Annotated[
     str, Meta(pattern=REFERENCE, description="The salted hash of a wording that lies in the text store.")
 ]
 
 
-class Rating(Struct, frozen=True, omit_defaults=True, rename="camel", tag="rating", tag_field="type"):
+class Rating(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel", tag="rating", tag_field="type"
+):
     """What was said of one indicator at one stage; `stated_as` and `irm_report` are wordings by reference."""
 
     state: RatingState
@@ -37,7 +40,9 @@ class Rating(Struct, frozen=True, omit_defaults=True, rename="camel", tag="ratin
     irm_report: TextReference | None = None
 
 
-class Observation(Struct, frozen=True, rename="camel", tag="observation", tag_field="type"):
+class Observation(
+    Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag="observation", tag_field="type"
+):
     """One sight of a source: the hash of its bytes, its canonical text by reference, and which reader read it."""
 
     content_hash: str
@@ -61,11 +66,31 @@ def references_of(value: Value | None) -> tuple[str, ...]:
             return ()
 
 
-class Interval(Struct, frozen=True, omit_defaults=True):
+class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """When a change happened, as far as is known: after one sight of the source, before (or at) the next.
 
     `after` is absent when nobody looked before.
     """
 
-    before: datetime
-    after: datetime | None = None
+    before: Moment
+    after: Moment | None = None
+
+
+def period(day: str) -> tuple[str, str]:
+    """Return the first and the last day of a partial date; one that goes on for ever ends on 9999-12-31."""
+    text, _, open_end = day.partition("/")
+    year, _, part = text.partition("-")
+    first, last = _MONTHS.get(part) or (part or "01", part or "12")
+    begins = first if len(first) > 2 else f"{first}-01"
+    ends = last if len(last) > 2 else f"{last}-31"
+    return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
+
+
+_MONTHS = {
+    "S1": ("01", "06"),
+    "S2": ("07", "12"),
+    "Q1": ("01", "03"),
+    "Q2": ("04", "06"),
+    "Q3": ("07", "09"),
+    "Q4": ("10", "12"),
+}

@@ -117,6 +117,32 @@ class PlanStatus(StrEnum):
     CONCLUDED = "CONCLUDED"
 
 
+class Finding(StrEnum):
+    """What OGP's database states of a commitment besides the IRM's indicators; a later file may state more."""
+
+    CARRIED_FORWARD = "CARRIED_FORWARD"
+    COMPOUND = "COMPOUND"
+    REVIEWED_IN_CLUSTER = "REVIEWED_IN_CLUSTER"
+    IRM_ASSESSED = "IRM_ASSESSED"
+    MIDTERM_ONLY = "MIDTERM_ONLY"
+    COMPLETION_CHANGE = "COMPLETION_CHANGE"
+    PROJECTED_COMPLETION = "PROJECTED_COMPLETION"
+    STARRED_BEFORE_JUNE_2014 = "STARRED_BEFORE_JUNE_2014"
+    STARRED_IN_2015 = "STARRED_IN_2015"
+    NEW = "NEW"
+    CONTACT_SPECIFIED = "CONTACT_SPECIFIED"
+    PUBLIC_INTEGRITY = "PUBLIC_INTEGRITY"
+    PUBLIC_RESOURCES = "PUBLIC_RESOURCES"
+    PUBLIC_SERVICES = "PUBLIC_SERVICES"
+    CORPORATE_ACCOUNTABILITY = "CORPORATE_ACCOUNTABILITY"
+    SAFE_COMMUNITIES = "SAFE_COMMUNITIES"
+    OPEN_DATA_GROUP = "OPEN_DATA_GROUP"
+    FISCAL_OPENNESS_GROUP = "FISCAL_OPENNESS_GROUP"
+    LEGISLATIVE_OPENNESS_GROUP = "LEGISLATIVE_OPENNESS_GROUP"
+    ACCESS_TO_INFORMATION_GROUP = "ACCESS_TO_INFORMATION_GROUP"
+    NATURAL_RESOURCES_GROUP = "NATURAL_RESOURCES_GROUP"
+
+
 _V = RatingValue
 _OPENED = (_V.WORSENS, _V.DID_NOT_CHANGE, _V.MARGINAL, _V.MAJOR, _V.OUTSTANDING, _V.NO_EARLY_RESULTS_YET)
 
@@ -159,6 +185,7 @@ POLICY_AREAS: tuple[str, ...] = (
     "Automated Decision-Making",
     "Beneficial Ownership",
     "Capacity Building",
+    "Citizen Budgets",
     "Citizenship & Immigration",
     "Civic Education",
     "Civic Space",
@@ -169,6 +196,7 @@ POLICY_AREAS: tuple[str, ...] = (
     "Data Stewardship and Privacy",
     "Debt",
     "Defending Journalists and Activists",
+    "Defense",
     "Democratizing Decision-Making",
     "Digital Governance",
     "Digital Inclusion",
@@ -191,17 +219,20 @@ POLICY_AREAS: tuple[str, ...] = (
     "Freedom of Association",
     "Freedom of Expression",
     "Gender",
+    "Gender & Sexuality",
     "Gender-Based Violence",
     "Health",
     "Health & Nutrition",
     "Human Rights",
     "Inclusion",
+    "Infrastructure",
     "Infrastructure & Transport",
     "International Environmental Agreements",
     "Judiciary",
     "Justice",
     "Labor",
     "Land and Spatial Planning",
+    "Law Enforcement & Justice",
     "Legislation",
     "Legislation & Regulation",
     "Legislative Oversight",
@@ -213,7 +244,9 @@ POLICY_AREAS: tuple[str, ...] = (
     "Marginalized Communities",
     "Media & Telecommunications",
     "Money in Politics",
+    "Natural Resources",
     "Nonprofits",
+    "OGP",
     "Online Civic Space",
     "Open Contracting",
     "Open Contracting and Procurement",
@@ -228,6 +261,7 @@ POLICY_AREAS: tuple[str, ...] = (
     "Open Regulations",
     "Oversight of Budget/Fiscal Policies",
     "Participation in Lawmaking",
+    "Participatory Budgeting",
     "People with Disabilities",
     "Policing & Corrections",
     "Political Finance",
@@ -237,6 +271,7 @@ POLICY_AREAS: tuple[str, ...] = (
     "Public Participation",
     "Public Participation in Budget/Fiscal Policy",
     "Public Procurement",
+    "Public Safety",
     "Public Service Delivery",
     "Publication of Budget/Fiscal Information",
     "Records Management",
@@ -248,6 +283,7 @@ POLICY_AREAS: tuple[str, ...] = (
     "Security & Public Safety",
     "Sexuality",
     "Social Accountability",
+    "Social Audits",
     "Stimulus and Economic Recovery",
     "Subnational",
     "Sustainable Development Goals",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import strawberry
 
 from ogpgraph.graphql.errors import refused
+from ogpgraph.readmodel.index import Order
 from ogpgraph.readmodel.paging import MOST_NODES, Key, Page, Slice
 
-SubjectKey = tuple[str, str]
-EntryKey = tuple[int]
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
 
@@ -83,32 +83,34 @@ class Connection(Generic[NodeT]):
 
 
 def connect(
-    page: Callable[[], Page[RowT]], key: Callable[[RowT], Key], node: Callable[[RowT], NodeT], count: Callable[[], int]
+    page: Callable[[], Page[RowT]], node: Callable[[RowT], NodeT], count: Callable[[], int]
 ) -> Connection[NodeT]:
     """Return the connection over a page that is fetched when first needed."""
-    fetched: list[Page[RowT]] = []
-
-    def once() -> Page[RowT]:
-        if not fetched:
-            fetched.append(page())
-        return fetched[0]
-
-    return Connection(
-        fetch=lambda: [(key(row), node(row)) for row in once().items],
-        page=once,  # type: ignore[arg-type]  # a page of rows is only asked for its flags
-        count=count,
-    )
+    return Connection(**connected(page, node, count))
 
 
-def wanted_slice(first: int | None, after: str | None, last: int | None, before: str | None, key: Any) -> Slice:
-    """Return the slice that the arguments of a connection ask for; raises a refusal that names the argument."""
+def connected(
+    page: Callable[[], Page[RowT]], node: Callable[[RowT], NodeT], count: Callable[[], int]
+) -> dict[str, Any]:
+    """Return what a connection is made with; the page is fetched once, when it is first needed."""
+    once = lru_cache(page)
+    return {"fetch": lambda: [(key, node(row)) for key, row in once().items], "page": once, "count": count}
+
+
+def wanted_slice(
+    first: int | None, after: str | None, last: int | None, before: str | None, order: Order | None = None
+) -> Slice:
+    """Return the slice that the arguments of a connection ask for, of subjects in an order or else of entries.
+
+    Raises a refusal that names the argument.
+    """
     if first is not None and last is not None:
         raise refused("ask for `first` or for `last`, not for both", "BAD_PAGE")
     for name, number in (("first", first), ("last", last)):
         if number is not None and not 0 <= number <= MOST_NODES:
             raise refused(f"`{name}` is {number}, and pages hold 0 to {MOST_NODES} nodes", "BAD_PAGE")
     limit = next((number for number in (first, last) if number is not None), MOST_NODES)
-    return Slice(limit, _decoded("after", after, key), _decoded("before", before, key), backward=last is not None)
+    return Slice(limit, _decoded("after", after, order), _decoded("before", before, order), backward=last is not None)
 
 
 def encode_cursor(key: Key) -> str:
@@ -116,12 +118,13 @@ def encode_cursor(key: Key) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def _decoded(name: str, cursor: str | None, key: Any) -> Key | None:
+def _decoded(name: str, cursor: str | None, order: Order | None) -> Key | None:
     if cursor is None:
         return None
+    form: Any = tuple[int] if order is None else tuple.__class_getitem__((str,) * (len(order) + 2))
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        decoded: Key = msgspec.json.decode(data, type=key)
-        return decoded
+        key: Key = msgspec.json.decode(data, type=form)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
         raise refused(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None
+    return key

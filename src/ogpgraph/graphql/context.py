@@ -7,16 +7,21 @@ from typing import Any
 
 import strawberry
 
+from ogpgraph.graphql.writing import Writing
 from ogpgraph.readmodel.model import Reading
 from ogpgraph.readmodel.snapshot import Snapshot
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
-    """The reading of a request, and the version of the schema it is answered with."""
+    """The reading of a request, the version of the schema it is answered with, and the way to write.
+
+    After a write the reading is another one: opened anew, with the head pinned behind what was written.
+    """
 
     reading: Reading
     schema_version: str
+    writing: Writing | None = None
 
     def now(self) -> Snapshot:
         """Return the record as it stands: the head, pinned when the request began."""

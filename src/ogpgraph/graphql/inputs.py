@@ -1,182 +1,155 @@
-"""Filters: what lists can be narrowed to. Every condition given must hold."""
+"""What values can be asked for: one of some, none of some, a range, any at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 import strawberry
 
 from ogpgraph.domain.event import Cause
-from ogpgraph.domain.vocabulary import CommitmentStatus, MemberStatus, PlanStatus
-from ogpgraph.graphql.scalars import EntryKind
-from ogpgraph.readmodel.lists import Where
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.domain.values import period
+from ogpgraph.graphql.scalars import EntryKind, PartialDate
+from ogpgraph.readmodel.conditions import All, Between, Condition, Has, Known, Matching, Not
+from ogpgraph.readmodel.lists import EntryListing
 
-Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+W = TypeVar("W")
 NOTHING = ("",)
 """The values of a condition that nothing fulfils."""
 
 
-@strawberry.input(description="A text is one of some texts.")
+@strawberry.input(description="What a text is; every condition given must hold.")
 class TextFilter:
-    """Equality, or membership of a list."""
+    """Conditions on a text."""
 
     eq: str | None = strawberry.field(default=None, description="Equal to this.")
     in_: list[str] | None = strawberry.field(default=None, name="in", description="One of these.")
+    not_in: list[str] | None = strawberry.field(default=None, description="None of these; nothing said counts as none.")
+    is_null: bool | None = strawberry.field(default=None, description="Whether nothing is said.")
+
+    def condition(self, dimension: str, *, upper: bool = False) -> Condition:
+        """Return the condition on a dimension."""
+        change: Callable[[object], str] = _upper if upper else str
+        return _conditions(dimension, _one(self.eq), self.in_, self.not_in, self.is_null, change)
 
     def values(self) -> tuple[str, ...]:
-        """Return the accepted values; several conditions must all hold."""
-        return _accepted(self.eq, self.in_)
+        """Return the accepted texts of a condition that knows only equality."""
+        among = self.in_ if self.in_ is not None else _one(self.eq)
+        accepted = [each for each in among or () if self.eq is None or each == self.eq]
+        return tuple(each for each in accepted if each not in (self.not_in or ())) or NOTHING
 
 
-@strawberry.input(description="A whole number is one of some numbers.")
+@strawberry.input(description="What a whole number is; every condition given must hold.")
 class NumberFilter:
-    """Equality, or membership of a list."""
+    """Conditions on a number."""
 
     eq: int | None = strawberry.field(default=None, description="Equal to this.")
     in_: list[int] | None = strawberry.field(default=None, name="in", description="One of these.")
+    not_in: list[int] | None = strawberry.field(default=None, description="None of these; nothing said counts as none.")
+    gte: int | None = strawberry.field(default=None, description="This or more.")
+    lte: int | None = strawberry.field(default=None, description="This or less.")
+    is_null: bool | None = strawberry.field(default=None, description="Whether nothing is said.")
 
-    def values(self) -> tuple[str, ...]:
-        """Return the accepted values."""
-        return _accepted(self.eq, self.in_)
-
-
-@strawberry.input(description="Which members.")
-class MemberFilter:
-    """Conditions on members."""
-
-    code: TextFilter | None = strawberry.field(
-        default=None, description="OGP's code, or the prefix of its commitments."
-    )
-    region: TextFilter | None = strawberry.field(default=None, description="OGP's region.")
-    type: TextFilter | None = strawberry.field(default=None, description="NATIONAL or LOCAL.")
-    status: list[MemberStatus] | None = strawberry.field(default=None, description="One of these.")
-
-    def to_where(self, snapshot: Snapshot) -> Where:
-        """Return the conditions in terms of tags."""
-        return Where(
-            tags=_given(
-                ("code", _upper(self.code)),
-                ("region", self.region),
-                ("type", self.type),
-                ("status", _words(self.status)),
-            )
-        )
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        bounded = self.gte is not None or self.lte is not None
+        between = (Between(dimension, self.gte, self.lte),) if bounded else ()
+        return All((*between, _conditions(dimension, _one(self.eq), self.in_, self.not_in, self.is_null, str)))
 
 
-@strawberry.input(description="Which action plans.")
-class ActionPlanFilter:
-    """Conditions on action plans."""
+@strawberry.input(description="When a day is: a year, half-year or month counts as all of its days.")
+class DateFilter:
+    """Conditions on a day."""
 
-    cycle: NumberFilter | None = strawberry.field(default=None, description="The year of submission.")
-    member: TextFilter | None = strawberry.field(default=None, description="The member's code or prefix.")
-    status: list[PlanStatus] | None = strawberry.field(default=None, description="One of these.")
+    from_: PartialDate | None = strawberry.field(default=None, name="from", description="This day or later.")
+    until: PartialDate | None = strawberry.field(default=None, description="This day or earlier.")
+    is_null: bool | None = strawberry.field(default=None, description="Whether no day is given.")
 
-    def to_where(self, snapshot: Snapshot) -> Where:
-        """Return the conditions in terms of tags."""
-        member = _members(snapshot, self.member)
-        return Where(tags=_given(("cycle", self.cycle), ("member", member), ("status", _words(self.status))))
-
-
-@strawberry.input(description="Which commitments.")
-class CommitmentFilter:
-    """Conditions on commitments."""
-
-    code: TextFilter | None = strawberry.field(default=None, description="Present and former codes, in any case.")
-    member: TextFilter | None = strawberry.field(default=None, description="The member's code or prefix.")
-    cycle: NumberFilter | None = strawberry.field(default=None, description="The year its plan was submitted.")
-    status: list[CommitmentStatus] | None = strawberry.field(default=None, description="One of these.")
-    policy_area: TextFilter | None = strawberry.field(
-        default=None, description="A policy area in the vocabulary's words."
-    )
-    language: TextFilter | None = strawberry.field(
-        default=None, description="A language its title or description is known in."
-    )
-    starred: bool | None = strawberry.field(default=None, description="Whether it has the IRM's star.")
-    listed_only: bool | None = strawberry.field(
-        default=None, description="Whether it is known from lists of siblings only."
-    )
-
-    def to_where(self, snapshot: Snapshot) -> Where:
-        """Return the conditions in terms of tags."""
-        return Where(
-            tags=_given(
-                ("code", _upper(self.code)),
-                ("member", _members(snapshot, self.member)),
-                ("cycle", self.cycle),
-                ("status", _words(self.status)),
-                ("policyArea", self.policy_area),
-                ("language", self.language),
-                ("starred", _flag(self.starred)),
-                ("listedOnly", _flag(self.listed_only)),
-            )
-        )
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        known = _conditions(dimension, None, None, None, self.is_null, str)
+        if self.from_ is None and self.until is None:
+            return known
+        from_, until = self.from_, self.until
+        return All((Matching(dimension, lambda day: within(day, from_, until), f"{from_}..{until}"), known))
 
 
-@strawberry.input(description="Which entries.")
+@strawberry.input(description="Which word of a vocabulary; every condition given must hold.")
+class WordFilter(Generic[W]):
+    """Conditions on a word."""
+
+    in_: list[W] | None = strawberry.field(default=None, name="in", description="One of these.")
+    not_in: list[W] | None = strawberry.field(default=None, description="None of these; nothing said counts as none.")
+    is_null: bool | None = strawberry.field(default=None, description="Whether nothing is said.")
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        return _conditions(dimension, None, self.in_, self.not_in, self.is_null, word)
+
+
+@strawberry.input(description="Which entries; every condition given must hold.")
 class EntryFilter:
     """Conditions on entries."""
 
     kind: list[EntryKind] | None = strawberry.field(default=None, description="One of these kinds.")
     cause: list[Cause] | None = strawberry.field(default=None, description="One of these causes.")
     actor: TextFilter | None = strawberry.field(default=None, description="Who recorded it.")
-    subject: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="About one of these things, by id."
-    )
-    source: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Read from one of these sources, by id."
-    )
+    subject: list[strawberry.ID] | None = strawberry.field(default=None, description="About one of these, by id.")
+    source: list[strawberry.ID] | None = strawberry.field(default=None, description="Read from one of these, by id.")
     correlation_id: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Of one of these imports or requests."
     )
 
-    def to_where(self, snapshot: Snapshot) -> Where:
-        """Return the conditions in terms of columns."""
-        return Where(
-            columns=_given(
-                ("name", _words(self.kind)),
-                ("cause", _words(self.cause)),
-                ("actor", self.actor),
-                ("stream", _ids(self.subject)),
-                ("source", _ids(self.source)),
-                ("correlation", _ids(self.correlation_id)),
-            )
+    def listing(self) -> EntryListing:
+        """Return the list of the entries that fulfil it."""
+        asked = (
+            ("name", self.kind),
+            ("cause", self.cause),
+            ("actor", self.actor.values() if self.actor else None),
+            ("stream", self.subject),
+            ("source", self.source),
+            ("correlation", self.correlation_id),
         )
+        return EntryListing(tuple((column, tuple(map(word, v)) or NOTHING) for column, v in asked if v is not None))
 
 
-Filter = MemberFilter | ActionPlanFilter | CommitmentFilter | EntryFilter
+def flag(dimension: str, value: bool | None) -> Condition:
+    """Return the condition that a yes-or-no dimension is as asked; nothing asked is no condition."""
+    return All() if value is None else Has(dimension, (str(value).lower(),))
 
 
-def _accepted(eq: object | None, among: list[str] | list[int] | None) -> tuple[str, ...]:
-    accepted = [str(value) for value in among] if among is not None else None
-    if eq is None:
-        return tuple(accepted or NOTHING)
-    return (str(eq),) if accepted is None or str(eq) in accepted else NOTHING
+def word(value: object) -> str:
+    """Return the word of an enum's member, or a text as it is."""
+    return str(getattr(value, "value", value))
 
 
-def _given(*conditions: tuple[str, TextFilter | NumberFilter | tuple[str, ...] | None]) -> Conditions:
-    values = ((name, c.values() if isinstance(c, (TextFilter, NumberFilter)) else c) for name, c in conditions)
-    return tuple((name, value or NOTHING) for name, value in values if value is not None)
+def within(day: str, from_: str | None, until: str | None) -> bool:
+    """Tell whether a partial date overlaps a range of partial dates, ends included."""
+    first, last = period(day)
+    return (from_ is None or last >= period(from_)[0]) and (until is None or first <= period(until)[1])
 
 
-def _words(words: Iterable[object] | None) -> tuple[str, ...] | None:
-    return None if words is None else tuple(str(getattr(word, "value", word)) for word in words)
+def _one(value: W | None) -> list[W] | None:
+    return None if value is None else [value]
 
 
-def _ids(ids: list[strawberry.ID] | None) -> tuple[str, ...] | None:
-    return None if ids is None else tuple(ids)
+def _conditions(
+    dimension: str,
+    eq: Iterable[object] | None,
+    among: Iterable[object] | None,
+    not_in: Iterable[object] | None,
+    is_null: bool | None,
+    change: Callable[[object], str],
+) -> Condition:
+    conditions: list[Condition] = [
+        Has(dimension, tuple(change(v) for v in values)) for values in (eq, among) if values is not None
+    ]
+    if not_in is not None:
+        conditions.append(Not(Has(dimension, tuple(change(v) for v in not_in))))
+    if is_null is not None:
+        conditions.append(Not(Known(dimension)) if is_null else Known(dimension))
+    return All(tuple(conditions))
 
 
-def _flag(flag: bool | None) -> tuple[str, ...] | None:
-    return None if flag is None else (str(flag).lower(),)
-
-
-def _upper(condition: TextFilter | None) -> tuple[str, ...] | None:
-    return None if condition is None else tuple(code.upper() for code in condition.values())
-
-
-def _members(snapshot: Snapshot, condition: TextFilter | None) -> tuple[str, ...] | None:
-    codes = _upper(condition)
-    if codes is None:
-        return None
-    return tuple(member.id for code in codes if (member := snapshot.by_code("member", code)) is not None)
+def _upper(value: object) -> str:
+    return str(value).upper()

@@ -152,15 +152,17 @@ def rating_node(owner: Subject, path: str, claim: Claim) -> Rating:
 
 
 def rating_order(rating: Rating) -> tuple[int, int, int]:
+    """Return the place of a rating: by indicator, stage and OGP value, each in its declared order."""
     about = _OGP_VALUES.index(rating.ogp_value) if rating.ogp_value else -1
     return _INDICATORS.index(rating.indicator), _STAGES.index(rating.stage), about
 
 
 def narrative_node(owner: Subject, section: str, language: str | None) -> Narrative | None:
+    """Return a section of the IRM's text in a language, or None where there is none in it."""
     found = chosen(owner.state, section, language)
     if found is None or not isinstance(found[1].value, Wording):
         return None
-    path, claim = found
+    path, _ = found
     _, stage, name = section.split("/")
     text = owner.snapshot.wording(owner.state, path, found[1].value.text)
     return Narrative(stage=vocabulary.Stage(stage), section=name, language=path.rpartition("/")[2], text=text)

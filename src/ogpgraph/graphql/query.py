@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import strawberry
 
-from ogpgraph.graphql.connection import After, Before, Connection, EntryKey, First, Last, wanted_slice
+from ogpgraph.graphql.compare import Comparison, compared
+from ogpgraph.graphql.connection import After, Before, Connection, First, Last, wanted_slice
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.errors import refused
-from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
+from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
+from ogpgraph.graphql.inputs import EntryFilter
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.record import Entry, Node, Source, Subject, entries_of, entry_node
 from ogpgraph.graphql.scalars import Moment, Position, moment_in
-from ogpgraph.graphql.types import ActionPlan, Commitment, Member, list_of
+from ogpgraph.graphql.types import (
+    ActionPlan,
+    Commitment,
+    CommitmentConnection,
+    Member,
+    commitments_of,
+    list_of,
+    listing_of,
+)
+from ogpgraph.readmodel import model
 from ogpgraph.readmodel import snapshot as readmodel
-from ogpgraph.readmodel.lists import Listing, Where
+from ogpgraph.readmodel.index import BY_CODE
+from ogpgraph.readmodel.lists import EntryListing
 from ogpgraph.readmodel.model import PositionError
 
 S = TypeVar("S", bound=Subject)
@@ -49,13 +62,16 @@ class Reading:
         self,
         info: Info,
         where: MemberFilter | None = None,
+        order_by: list[MemberOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Member]:
         """Return members."""
-        return _all(_snapshot(self, info), "member", where, first, after, last, before)
+        snapshot = _snapshot(self, info)
+        listing = listing_of("member", where, order_by, snapshot)
+        return list_of(Member, snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
 
     @strawberry.field(description="An action plan, by its id.")
     def action_plan(self, info: Info, id: Id) -> ActionPlan | None:
@@ -67,13 +83,16 @@ class Reading:
         self,
         info: Info,
         where: ActionPlanFilter | None = None,
+        order_by: list[ActionPlanOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[ActionPlan]:
         """Return action plans."""
-        return _all(_snapshot(self, info), "plan", where, first, after, last, before)
+        snapshot = _snapshot(self, info)
+        listing = listing_of("plan", where, order_by, snapshot)
+        return list_of(ActionPlan, snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
 
     @strawberry.field(description="A commitment, by its present or a former code.")
     def commitment(self, info: Info, code: Code) -> Commitment | None:
@@ -85,13 +104,16 @@ class Reading:
         self,
         info: Info,
         where: CommitmentFilter | None = None,
+        order_by: list[CommitmentOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Commitment]:
+    ) -> CommitmentConnection:
         """Return commitments."""
-        return _all(_snapshot(self, info), "commitment", where, first, after, last, before)
+        snapshot = _snapshot(self, info)
+        listing = listing_of("commitment", where, order_by, snapshot)
+        return commitments_of(snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
 
     @strawberry.field(description="The audit log: every entry, oldest first.")
     def entries(
@@ -104,9 +126,11 @@ class Reading:
         before: Before = None,
     ) -> Connection[Entry]:
         """Return entries."""
-        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before, EntryKey)
-        listing = Listing("entry", where.to_where(snapshot) if where else Where())
-        return entries_of(snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number(listing))
+        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before)
+        listing = where.listing() if where else EntryListing()
+        return entries_of(
+            snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number_of_entries(listing)
+        )
 
     @strawberry.field(description="An entry of the log, by its position.")
     def entry(self, info: Info, position: Position) -> Entry | None:
@@ -158,8 +182,8 @@ class Query(Reading):
     """The questions of the schema."""
 
     @strawberry.field(
-        description="The record as it stood at a position, or after the last entry not later than a time. An error before "
-        "the first entry, past the head, and for a time that has not come yet."
+        description="The record as it stood at a position, or after the last entry not later than a time. An error "
+        "before the first entry, past the head, and for a time that has not come yet."
     )
     def at(
         self,
@@ -172,11 +196,36 @@ class Query(Reading):
         """Return a past state of the record."""
         if (position is None) == (time is None):
             raise refused("give either `position` or `time`", "BAD_POSITION")
+        return Snapshot(snapshot=_at(info.context.reading, position, time))
+
+    @strawberry.field(
+        description="What differs between two positions: the commitments that changed in between, those of which only "
+        "claims changed included. A filter has to hold at one of the two."
+    )
+    def compare(
+        self,
+        info: Info,
+        from_: Annotated[Position, strawberry.argument(name="from", description="The first position.")],
+        to: Annotated[Position | None, strawberry.argument(description="The second; left out, the head.")] = None,
+        where: CommitmentFilter | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Comparison]:
+        """Return the commitments that differ."""
         reading = info.context.reading
-        try:
-            return Snapshot(snapshot=reading.at_time(time) if time is not None else reading.at(position or 0))
-        except PositionError as error:
-            raise refused(str(error), "BAD_POSITION") from error
+        then, later = _at(reading, from_, None), _at(reading, to, None) if to is not None else reading.now()
+        if later.position < then.position:
+            raise refused("`from` has to come before `to`", "BAD_POSITION")
+        return compared(then, later, where, wanted_slice(first, after, last, before, BY_CODE))
+
+
+def _at(reading: model.Reading, position: Position | None, time: Moment | None) -> readmodel.Snapshot:
+    try:
+        return reading.at_time(time) if time is not None else reading.at(position or 0)
+    except PositionError as error:
+        raise refused(str(error), "BAD_POSITION") from error
 
 
 def _snapshot(asked: Reading | None, info: Info) -> readmodel.Snapshot:
@@ -191,10 +240,3 @@ def _by_code(snapshot: readmodel.Snapshot, kind: type[S], code: str) -> S | None
 def _by_id(snapshot: readmodel.Snapshot, kind: type[S], stream: str) -> S | None:
     state = snapshot.subject(stream)
     return kind.of(state, snapshot) if state and state.kind == kind.KIND else None
-
-
-def _all(
-    snapshot: readmodel.Snapshot, kind: str, where: Any, first: First, after: After, last: Last, before: Before
-) -> Connection[Any]:
-    listing = Listing(kind, where.to_where(snapshot) if where else Where())
-    return list_of(snapshot, listing, None, first, after, last, before)

@@ -1,4 +1,4 @@
-"""What everything in the record has in common: its history, who set each value, what each source claims, on what evidence."""
+"""What everything in the record has in common: its history, who set each value, who claims what, on what evidence."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from ogpgraph.domain.subject import all_sources
 from ogpgraph.domain.text import Made
 from ogpgraph.domain.text import Wording as StoredWording
 from ogpgraph.domain.values import Interval as StoredInterval
-from ogpgraph.graphql.connection import After, Before, Connection, EntryKey, First, Last, connect, wanted_slice
+from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connect, wanted_slice
 from ogpgraph.graphql.scalars import EntryKind, FieldValue, Moment, PartialDate, Position
 from ogpgraph.graphql.wordings import in_words, wording, wordings
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import words_of_changes, words_of_evidence, words_of_reason
-from ogpgraph.readmodel.lists import Listing
+from ogpgraph.readmodel.lists import EntryListing
+from ogpgraph.readmodel.projection import code_of
 from ogpgraph.readmodel.snapshot import Snapshot
 
 S = TypeVar("S", bound="Subject")
 Language = Annotated[
     str | None,
     strawberry.argument(
-        description="A language as a lower-case code. Left out: the original language, else English, else the first by code."
+        description="A language as a lower-case code. Left out: the original, else English, else the first by code."
     ),
 ]
-HISTORY = Listing("entry", parent="stream")
+HISTORY = EntryListing(parent="stream")
 
 
 @strawberry.interface(description="Anything with an id.")
@@ -96,11 +97,11 @@ class Subject(Node):
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Entry]:
         """Return the subject's own entries."""
-        wanted = wanted_slice(first, after, last, before, EntryKey)
+        wanted = wanted_slice(first, after, last, before)
         return entries_of(
             self.snapshot,
             lambda: self.snapshot.history(self.state, HISTORY, wanted),
-            lambda: self.snapshot.number(HISTORY, self.state),
+            lambda: self.snapshot.number_of_entries(HISTORY, self.state),
         )
 
     @strawberry.field(description="Who set each current value: the entry that stated it, for a path and all below it.")
@@ -120,8 +121,8 @@ class Subject(Node):
         ]
 
     @strawberry.field(
-        description="What each source says of each field, side by side. Current is: what its own pages, the database and "
-        "people state over what other pages list; OGP's own language over translations; what was first said later over "
+        description="What each source says of each field, side by side. Current is: what its own pages, the database "
+        "and people state over what other pages list; OGP's own language over translations; what was first said later over "
         "what was said before. What the IRM's prose says of a rating is a claim and never the rating."
     )
     def claims(
@@ -146,15 +147,15 @@ class Subject(Node):
             if claim.value is not None
         ]
 
-    @strawberry.field(description="The pages, lists and files that say something of it.")
+    @strawberry.field(description="The pages, lists and files that say something of it, by type, code and language.")
     def sources(self) -> list[Source]:
         """Return the subject's sources."""
         found = self.snapshot.all_related(self.state, all_sources)
-        return [Source.of(source, self.snapshot) for source in found]
+        return [Source.of(source, self.snapshot) for source in sorted(found, key=code_of)]
 
     @strawberry.field(
-        description="When a page or file about it was last seen, changed or not; lists of its siblings count only where "
-        "there is nothing else."
+        description="When a page or file about it was last seen, changed or not; lists of its siblings count only "
+        "where there is nothing else."
     )
     def last_observed_at(self) -> Moment | None:
         """Return the time of the latest observation."""
@@ -177,7 +178,7 @@ class Subject(Node):
 
     @classmethod
     def of(cls, state: State, snapshot: Snapshot) -> Self:
-        """Return the GraphQL object of a state, of the type its kind has; raises LookupError where it is no such thing."""
+        """Return the GraphQL object of a state, of the type its kind has; raises LookupError where it is none."""
         kind = next((each for each in [cls, *_types_below(cls)] if state.kind == each.KIND), None)
         if kind is None:
             raise LookupError(f"{state.id} is no {cls.__name__}")
@@ -495,7 +496,7 @@ class Code(Subject):
 
 def entries_of(snapshot: Snapshot, page: Any, count: Any) -> Connection[Entry]:
     """Return the connection over a page of entries."""
-    return connect(page, lambda entry: (entry.position,), lambda entry: entry_node(entry, snapshot), count)
+    return connect(page, lambda entry: entry_node(entry, snapshot), count)
 
 
 def entry_node(entry: StoredEntry, snapshot: Snapshot) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import Enum, EnumMeta, StrEnum
+from enum import StrEnum
 from typing import Any, NewType
 
 import msgspec
@@ -11,7 +11,7 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import timestamp
-from ogpgraph.domain import event, text, values, vocabulary
+from ogpgraph.domain import account, event, text, values, vocabulary
 from ogpgraph.domain.nouns import NOUNS
 from ogpgraph.graphql.errors import refused
 
@@ -76,7 +76,7 @@ SCALARS: dict[Any, ScalarDefinition] = {
 
 EntryKind = StrEnum("EntryKind", [(kind.name, kind.name) for noun in NOUNS.values() for kind in noun.events])  # type: ignore[misc]  # made from the nouns, so that it cannot lack one
 
-ENUMS: dict[EnumMeta, tuple[str, str]] = {
+ENUMS: dict[Any, tuple[str, str]] = {
     vocabulary.Indicator: (
         "Indicator",
         "What the IRM rates of a commitment, in the order in which ratings are listed.",
@@ -84,8 +84,10 @@ ENUMS: dict[EnumMeta, tuple[str, str]] = {
     vocabulary.Stage: ("Stage", "The point of a plan's life that a rating or narrative is about."),
     vocabulary.RatingState: (
         "RatingState",
-        "Whether an indicator has a value, and why not where it has none. That nothing was said at all is none of "
-        "these: then there is no rating.",
+        (
+            "Whether an indicator has a value, and why not where it has none. That nothing was said at all is none of "
+            "these: then there is no rating."
+        ),
     ),
     vocabulary.RatingValue: ("RatingValue", "The values that indicators can have, in the IRM's words."),
     vocabulary.OgpValue: ("OgpValue", "The values of open government that a commitment may serve."),
@@ -93,6 +95,7 @@ ENUMS: dict[EnumMeta, tuple[str, str]] = {
     vocabulary.MilestoneStatus: ("MilestoneStatus", "How far a milestone has come."),
     vocabulary.MemberStatus: ("MemberStatus", "A member's standing in the partnership."),
     vocabulary.PlanStatus: ("ActionPlanStatus", "Whether an action plan is running or has come to its end."),
+    account.Role: ("Role", "As what an account may act. Everyone else is a reader of all that is recorded."),
     event.Cause: ("Cause", "Why a value differs from what was recorded before."),
     event.Origin: ("Origin", "Where a fact was stated."),
     text.Made: ("Made", "How a wording came about in its language."),
@@ -109,7 +112,5 @@ def moment_in(written: str | None) -> Moment | None:
     return Moment(datetime.fromisoformat(written)) if written else None
 
 
-def register_enums() -> None:
-    """Give the vocabularies their names and descriptions in the schema."""
-    for words, (name, description) in ENUMS.items():
-        strawberry.enum(words, name=name, description=description)
+for words, (name, description) in ENUMS.items():
+    strawberry.enum(words, name=name, description=description)

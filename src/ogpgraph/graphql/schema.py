@@ -5,26 +5,32 @@ from __future__ import annotations
 from hashlib import sha256
 
 import strawberry
+from graphql import build_schema as read_schema
+from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from ogpgraph.graphql import record, types
+from ogpgraph.graphql.account import Account
+from ogpgraph.graphql.mutation import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
-from ogpgraph.graphql.scalars import SCALARS, register_enums
+from ogpgraph.graphql.scalars import SCALARS
 
 
 def build_schema() -> strawberry.Schema:
     """Return the schema, validated."""
-    register_enums()
     return strawberry.Schema(
         query=Query,
-        types=[*types.types(), record.Code, record.Source, Snapshot],
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=True),
+        mutation=Mutation,
+        types=[*types.types(), record.Code, record.Source, Account, Snapshot],
+        # Not `sort_schema`: its copies of enums give resolvers bare values in place of members.
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
 
 
 def schema_text(schema: strawberry.Schema) -> str:
     """Return the schema in the schema definition language, sorted, as it is published."""
-    return schema.as_str().rstrip() + "\n"
+    # Sorted by way of its text: sorted copies of strawberry's own enums cannot print a default.
+    return print_schema(lexicographic_sort_schema(read_schema(schema.as_str()))).rstrip() + "\n"
 
 
 def schema_version(schema: strawberry.Schema) -> str:

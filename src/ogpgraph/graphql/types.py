@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import strawberry
 
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.subject import Subject as State
 from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MemberStatus, PlanStatus, Stage
-from ogpgraph.graphql.connection import After, Before, Connection, First, Last, SubjectKey, connect, wanted_slice
-from ogpgraph.graphql.inputs import ActionPlanFilter, CommitmentFilter, Filter
+from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connected, wanted_slice
+from ogpgraph.graphql.facets import Dimension, Every, Facet, Period, TimelinePoint, facets_of, timeline_of
+from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, Filter
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, order_of
 from ogpgraph.graphql.parts import (
     Milestone,
     Narrative,
@@ -23,23 +25,40 @@ from ogpgraph.graphql.parts import (
     word_of,
 )
 from ogpgraph.graphql.record import Language, Subject
-from ogpgraph.graphql.scalars import PartialDate
-from ogpgraph.readmodel.lists import Listing, Where
-from ogpgraph.readmodel.projection import code_of, is_starred
+from ogpgraph.graphql.scalars import Moment, PartialDate
+from ogpgraph.readmodel.lists import EVERYONE, Listing
+from ogpgraph.readmodel.paging import Slice
+from ogpgraph.readmodel.projection import is_starred
 from ogpgraph.readmodel.snapshot import Snapshot
 
+S = TypeVar("S", bound=Subject)
 _STAGES = list(Stage)
 
 
-def list_of(
-    snapshot: Snapshot, listing: Listing, parent: State | None, first: First, after: After, last: Last, before: Before
-) -> Connection[Any]:
+def listing_of(
+    kind: str, where: Filter | None, order_by: list[Any] | None, snapshot: Snapshot, parent: str | None = None
+) -> Listing:
+    """Return the list that the arguments of a connection ask for."""
+    return Listing(kind, where.condition(snapshot) if where else EVERYONE, order_of(order_by), parent)
+
+
+def list_of(node: type[S], snapshot: Snapshot, listing: Listing, parent: State | None, wanted: Slice) -> Connection[S]:
     """Return the connection over a list of subjects, or over a parent's part of it."""
-    wanted = wanted_slice(first, after, last, before, SubjectKey)
-    return connect(
+    return Connection(**_connected(node, snapshot, listing, parent, wanted))
+
+
+def commitments_of(snapshot: Snapshot, listing: Listing, parent: State | None, wanted: Slice) -> CommitmentConnection:
+    """Return the connection over a list of commitments, which can be counted too."""
+    connected = _connected(Commitment, snapshot, listing, parent, wanted)
+    return CommitmentConnection(**connected, snapshot=snapshot, listing=listing, parent=parent)
+
+
+def _connected(
+    node: type[Subject], snapshot: Snapshot, listing: Listing, parent: State | None, wanted: Slice
+) -> dict[str, Any]:
+    return connected(
         lambda: snapshot.page_of_parent(parent, listing, wanted) if parent else snapshot.page(listing, wanted),
-        lambda state: (code_of(state), state.id),
-        lambda state: Subject.of(state, snapshot),
+        lambda state: node.of(state, snapshot),
         lambda: snapshot.number(listing, parent),
     )
 
@@ -89,31 +108,35 @@ class Member(Subject):
     def action_plans(
         self,
         where: ActionPlanFilter | None = None,
+        order_by: list[ActionPlanOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[ActionPlan]:
         """Return the member's plans."""
-        listing = Listing("plan", _where(where, self.snapshot), parent="member")
-        return list_of(self.snapshot, listing, self.state, first, after, last, before)
+        listing = listing_of("plan", where, order_by, self.snapshot, parent="member")
+        wanted = wanted_slice(first, after, last, before, listing.order)
+        return list_of(ActionPlan, self.snapshot, listing, self.state, wanted)
 
     @strawberry.field(description="Its commitments, by code.")
     def commitments(
         self,
         where: CommitmentFilter | None = None,
+        order_by: list[CommitmentOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Commitment]:
+    ) -> CommitmentConnection:
         """Return the member's commitments."""
-        listing = Listing("commitment", _where(where, self.snapshot), parent="member")
-        return list_of(self.snapshot, listing, self.state, first, after, last, before)
+        listing = listing_of("commitment", where, order_by, self.snapshot, parent="member")
+        wanted = wanted_slice(first, after, last, before, listing.order)
+        return commitments_of(self.snapshot, listing, self.state, wanted)
 
 
 @strawberry.type(
-    description="What a member hands in each cycle: a plan of commitments. A stub without a title while only its cycle is known."
+    description="What a member hands in each cycle: a plan of commitments; without a title while only its cycle is known."
 )
 class ActionPlan(Subject):
     """An action plan."""
@@ -159,14 +182,16 @@ class ActionPlan(Subject):
     def commitments(
         self,
         where: CommitmentFilter | None = None,
+        order_by: list[CommitmentOrder] | None = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Commitment]:
+    ) -> CommitmentConnection:
         """Return the plan's commitments."""
-        listing = Listing("commitment", _where(where, self.snapshot), parent="actionPlan")
-        return list_of(self.snapshot, listing, self.state, first, after, last, before)
+        listing = listing_of("commitment", where, order_by, self.snapshot, parent="actionPlan")
+        wanted = wanted_slice(first, after, last, before, listing.order)
+        return commitments_of(self.snapshot, listing, self.state, wanted)
 
 
 @strawberry.type(description="What a government promised in an action plan, and what became of it.")
@@ -299,7 +324,7 @@ class Commitment(Subject):
         return max(ratings, key=lambda r: (_STAGES.index(r.stage), r.ogp_value is None), default=None)
 
     @strawberry.field(
-        description="Whether the IRM starred it: false also while that is pending; the indicator STARRED tells the two apart."
+        description="Whether the IRM starred it: false also while that is pending; the indicator STARRED tells which."
     )
     def starred(self) -> bool:
         """Tell whether the commitment has a star."""
@@ -326,8 +351,48 @@ class Commitment(Subject):
         return [Commitment.of(each, self.snapshot) for each in found]
 
 
-def _where(where: Filter | None, snapshot: Snapshot) -> Where:
-    return where.to_where(snapshot) if where else Where()
+@strawberry.type(description="A page of a list of commitments, and its counts.")
+class CommitmentConnection(Connection[Commitment]):
+    """A list of commitments that can be counted by dimensions, now and over time."""
+
+    snapshot: strawberry.Private[Snapshot]
+    listing: strawberry.Private[Listing]
+    parent: strawberry.Private[State | None]
+
+    @strawberry.field(description="How many commitments of the whole list have each value of some dimensions.")
+    def facets(
+        self,
+        dimensions: Annotated[list[Dimension], strawberry.argument(description="What to count by.")],
+        across: Annotated[
+            Dimension | None, strawberry.argument(description="Split each count by this dimension too.")
+        ] = None,
+        except_own: Annotated[
+            bool, strawberry.argument(description="Count each dimension as if the list were not filtered by it.")
+        ] = False,
+    ) -> list[Facet]:
+        """Return the counts of the list."""
+        owned = self.snapshot.selection(Listing("commitment", parent=self.listing.parent), self.parent)
+        return facets_of(self.snapshot, self.listing, owned, dimensions, across, except_own=except_own)
+
+    @strawberry.field(
+        description="The list as it was at the ends of past periods and is at the end, counted by a dimension. The "
+        "filter is asked anew at each moment, but titles are looked up at the position that is read."
+    )
+    def timeline(
+        self,
+        dimension: Annotated[Dimension, strawberry.argument(description="What to count by.")],
+        every: Annotated[Every, strawberry.argument(description="How far the moments lie apart.")] = Every.YEAR,
+        from_: Annotated[
+            Moment | None,
+            strawberry.argument(name="from", description="The first period; left out, that of the first entry."),
+        ] = None,
+        until: Annotated[
+            Moment | None,
+            strawberry.argument(description="The last moment; left out, that of the position that is read."),
+        ] = None,
+    ) -> list[TimelinePoint]:
+        """Return the counts at past moments."""
+        return timeline_of(self.snapshot, self.listing, self.parent, dimension, Period(from_, until, every))
 
 
 def _number(value: object) -> int | None:

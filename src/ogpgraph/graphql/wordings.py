@@ -11,7 +11,7 @@ from ogpgraph.readmodel.snapshot import Snapshot
 
 
 def chosen(state: Subject, prefix: str, language: str | None) -> tuple[str, Claim] | None:
-    """Return the wording under a prefix in a language; without one: the original, else English, else the first by code."""
+    """Return the wording under a prefix in a language; else the original, else English, else the first by code."""
     if language is not None:
         path = f"{prefix}/{language.lower()}"
         claim = state.current(path)
@@ -27,11 +27,12 @@ def _preference(path: str, claim: Claim) -> tuple[bool, bool, str]:
 def in_words(snapshot: Snapshot, subject: Subject, path: str, claim: Claim) -> Any:
     """Return a claimed value as JSON: wordings in words, a rating as an object of its fields."""
     fields = [(name[len(path) + 1 :], value) for name, value in fields_of(path, claim.value)]
-    said = {name: _spoken(snapshot, subject, path, value) for name, value in fields}
-    return said[""] if "" in said else said
+    said = {name: spoken(snapshot, subject, path, value) for name, value in fields}
+    return said.get("", said)
 
 
-def _spoken(snapshot: Snapshot, subject: Subject, path: str, value: Any) -> Any:
+def spoken(snapshot: Snapshot, subject: Subject, path: str, value: Any) -> Any:
+    """Return a stored field as JSON: references in words, everything else as it is."""
     if not isinstance(value, Words):
         return value
     if value.texts is not None:

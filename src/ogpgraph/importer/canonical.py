@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from ogpgraph.importer.fields import label_in
-from ogpgraph.importer.html import is_html, text_of_html
+from ogpgraph.importer.html import is_html, is_too_deep, text_of_html
 from ogpgraph.importer.labels import Labels, labels_of, languages
 from ogpgraph.importer.reading import UnreadableInput
 from ogpgraph.importer.siblings import list_in
 
-TITLE = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)$")
+TITLE = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)[\s*★✪]*$")
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n\t]")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -37,13 +37,19 @@ def canonical(data: bytes, *, limit_bytes: int) -> Canonical:
     if len(data) > limit_bytes:
         raise UnreadableInput(f"too large: {len(data)} bytes, the limit is {limit_bytes}")
     text = decoded(data)
-    lines = plain_lines(text_of_html(text) if is_html(text) else text)
+    lines = plain_lines(_seen(text) if is_html(text) else text)
     labels = labels_of(languages()[0])
     title = title_line(lines, labels)
     lines = _without_site(lines, title, labels)
     own, listed, outside = list_in(lines, labels)
     behind = tuple(line for line in outside if not labels.is_site(line))
     return Canonical(_joined(own), _joined(listed), behind)
+
+
+def _seen(markup: str) -> str:
+    if is_too_deep(markup):
+        raise UnreadableInput("markup that nests too deeply to be a page")
+    return text_of_html(markup)
 
 
 def decoded(data: bytes) -> str:

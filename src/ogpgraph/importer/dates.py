@@ -7,6 +7,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable
 from functools import cache
 
+from ogpgraph.domain.values import PARTIAL_DATE
 from ogpgraph.importer.folding import fold
 from ogpgraph.importer.labels import DateWords, files_by_language, labels_of
 from ogpgraph.importer.lines import Line
@@ -18,6 +19,8 @@ _LAST_WORDS = 10  # the longest date has fewer words: "from the second semester 
 
 def partial_date(text: str, language: str) -> str | None:
     """Return a date as `2018`, `2018-S2`, `2018-Q3`, `2019-03`, `2019-03-15` or `2019/..`; None where it is none."""
+    if re.fullmatch(PARTIAL_DATE, text):
+        return text
     plain = fold(text[: 2 * _LONGEST]).strip(" .")
     if len(plain) > _LONGEST:
         return None

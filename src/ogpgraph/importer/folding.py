@@ -77,7 +77,7 @@ def fold(text: str) -> str:
 
 
 _PLURAL = re.compile(r"\s*\(e?s\)")
-_GLOSS = re.compile(r"\s*\([^()]*\)$")
+_GLOSS = re.compile(r"\s*(?:\([^()]*\)|\[\d*\])$")
 
 
 @lru_cache(maxsize=16384)

@@ -26,7 +26,7 @@ HEADINGS = frozenset(
 )
 # In an IRM summary these name a value on their line; every other label there is a heading with text below it.
 SUMMARY_FIELDS = frozenset(
-    ("START_DATE", "END_DATE", "LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "MIDTERM", "END_OF_TERM")
+    ("START_DATE", "END_DATE", "START_AND_END", "LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "MIDTERM", "END_OF_TERM")
 )
 
 

@@ -23,6 +23,10 @@ _BLOCKS = re.compile(
 _MARK_OF_ITEM = re.compile(r"  (?:•|\d+\.) ")
 _TIGHT = frozenset(("li", "tr", "dt", "dd", "tbody", "thead", "tfoot"))
 _ENOUGH_TAGS = 4
+_CONTAINER = re.compile(
+    r"<(/?)(?:a|article|b|blockquote|div|em|font|i|ol|section|span|strong|table|ul)[\s>]", re.IGNORECASE
+)
+_DEEPEST = 1000  # the parser's time grows with the square of the depth
 
 
 def is_html(text: str) -> bool:
@@ -32,6 +36,16 @@ def is_html(text: str) -> bool:
         or bool(_MARK.search(text[:4096]))
         or len(_TAG.findall(text[:200_000])) >= _ENOUGH_TAGS
     )
+
+
+def is_too_deep(markup: str) -> bool:
+    """Tell markup that nests deeper than any page that people wrote."""
+    depth = 0
+    for tag in _CONTAINER.finditer(markup):
+        depth = max(0, depth + (-1 if tag[1] else 1))
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def text_of_html(markup: str) -> str:

@@ -58,6 +58,14 @@ class Claims(Struct, frozen=True, forbid_unknown_fields=True):
     found: tuple[Claim, ...]
 
 
+class Summaries(Struct, frozen=True, forbid_unknown_fields=True):
+    """The words by which a heading of an IRM summary is told in any wording."""
+
+    irm: tuple[str, ...]
+    words: tuple[str, ...]
+    stages: dict[Stage, tuple[str, ...]]
+
+
 class Reports(Struct, frozen=True, forbid_unknown_fields=True):
     """The words of which every name of an IRM report has one."""
 
@@ -80,6 +88,7 @@ class LabelFile(Struct, frozen=True, forbid_unknown_fields=True):
     trap: tuple[str, ...]
     header: dict[str, tuple[str, ...]]
     stages: dict[Stage, tuple[str, ...]]
+    summaries: Summaries
     sections: dict[str, tuple[str, ...]]
     statuses: dict[CommitmentStatus, tuple[str, ...]]
     states: dict[RatingState, tuple[str, ...]]
@@ -118,6 +127,14 @@ class Labels:
     def stages(self) -> dict[str, Stage]:
         """Heading of an IRM summary → the stage that it sums up."""
         return inverted((file.stages for file in self.files), label_key)
+
+    def stage_by_words(self, heading: str) -> Stage | None:
+        """Return the stage of an IRM summary's heading that no list has, by the words in it."""
+        plain = fold(heading)
+        for told in (file.summaries for file in self.files):
+            if has_word(plain, told.irm) and has_word(plain, told.words):
+                return next((stage for stage, words in told.stages.items() if has_word(plain, words)), None)
+        return None
 
     @cached_property
     def sections(self) -> dict[str, str]:
@@ -184,6 +201,11 @@ class Labels:
         return {
             kind: frozenset(label_key(word) for file in self.files for word in getattr(file, kind)) for kind in kinds
         }
+
+
+def has_word(plain: str, words: Iterable[str]) -> bool:
+    """Tell whether a folded text holds one of the words, whole."""
+    return any(f" {fold(word)} " in f" {plain} " for word in words)
 
 
 @cache

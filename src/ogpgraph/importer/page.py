@@ -26,8 +26,9 @@ from ogpgraph.importer.reading import (
     UnreadableInput,
 )
 from ogpgraph.importer.roadmap import roadmap_of
-from ogpgraph.importer.sections import NO_FINDINGS, Summary, stage_in
+from ogpgraph.importer.sections import NO_FINDINGS, Summary
 from ogpgraph.importer.siblings import read_siblings
+from ogpgraph.importer.summary_lines import number_in, stage_in
 
 __all__ = ["READER", "UnreadableInput", "read_page"]
 
@@ -123,7 +124,14 @@ class _Page:
         if span := trimmed(self.text, start, edges[0]):
             description = self.facts[Origin.DESCRIPTION]
             description[f"description/{self.labels.language}"] = Said(self.text[span.start : span.end], span)
+            self._number(lines_of(self.text, span.start, span.end)[0])
             description.update(roadmap_of(self.text, span.start, span.end, self._milestones(), self.labels))
+
+    def _number(self, first: Line) -> None:
+        """Read the number where the government's text begins with it: "Commitment 4: ..."."""
+        if at := number_in(first.text, self.labels, named=True):
+            number = first.part(*at)
+            self.facts[Origin.DESCRIPTION]["number"] = Said(number.text, number.span)
 
     def _pieces(self, start: int) -> Iterator[Line]:
         for line in lines_of(self.text, start):

@@ -10,7 +10,7 @@ from ogpgraph.importer.folding import fold
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line, lines_of
 from ogpgraph.importer.reading import Facts, Said
-from ogpgraph.importer.summary_lines import MILESTONE
+from ogpgraph.importer.summary_lines import LISTED, MILESTONE
 
 _ALIKE = 0.75  # a machine translates the same sentence twice and chooses other verb forms
 _LONGEST = 400
@@ -30,7 +30,8 @@ def roadmap_of(text: str, start: int, end: int, milestones: dict[str, Line], lab
 
 def _numbered(line: Line, facts: Facts, milestones: dict[str, Line], labels: Labels) -> bool:
     """Read "21.1. What is to be done 2019"; the title is said only where the IRM quotes no milestones."""
-    found = MILESTONE.match(line.text)
+    cells = _CELL.search(line.text)
+    found = MILESTONE.match(line.text) or (LISTED.match(line.text) if cells else None)
     if not found or (found["number"] not in milestones if milestones else not found["title"][0].isupper()):
         return False  # "2.5 million people" is no milestone
     title = line.part(found.start("title"))

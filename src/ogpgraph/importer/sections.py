@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
-from ogpgraph.importer.dates import partial_date
-from ogpgraph.importer.folding import label_key
+from ogpgraph.importer.dates import date_range, partial_date
 from ogpgraph.importer.glue import SUMMARY_FIELDS, pieces_of
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line, lines_of
 from ogpgraph.importer.reading import Facts, Remark, Said, Span
-from ogpgraph.importer.summary_lines import FOOTNOTE, MILESTONE, NUMBERED, fields_in, is_heading, key_of, label_of
-from ogpgraph.importer.values import institutions_of, ogp_values_of, rating_of
+from ogpgraph.importer.summary_lines import (
+    FOOTNOTE,
+    MILESTONE,
+    fields_in,
+    is_heading,
+    key_of,
+    label_of,
+    milestone_in,
+    number_in,
+)
+from ogpgraph.importer.values import institutions_of, opened_of, rating_of
 
 _LONGEST_TITLE = 250
+_TITLE_WITHIN = 3  # lines; a theme may stand above the title
 _DATES = {"START_DATE": "startsOn", "END_DATE": "endsOn"}
 _INSTITUTIONS = {"LEAD_INSTITUTION": "leadInstitutions", "SUPPORT_INSTITUTIONS": "supportingInstitutions"}
 _STATUSES = {"MIDTERM": Stage.MIDTERM, "END_OF_TERM": Stage.END_OF_TERM}
@@ -29,11 +40,6 @@ class Section:
 
     key: str
     lines: list[Line] = field(default_factory=list)
-
-
-def stage_in(line: Line, labels: Labels) -> Stage | None:
-    """Return the stage that a line is the summary's heading of."""
-    return labels.stages.get(label_key(line.text)) if len(line.text) <= _LONGEST_TITLE else None
 
 
 class Summary:
@@ -52,10 +58,9 @@ class Summary:
         self.milestone: tuple[str, Line] | None = None
 
     def read(self) -> Summary:
-        lines = self.lines
-        begin = 1 if lines and self._title(lines[0]) else 0
-        for place, line in enumerate(lines[begin:], begin + 1):
-            self._line(line, lines[place] if place < len(lines) else None)
+        begin = self._title()
+        for place, line in enumerate(self.lines[begin:], begin + 1):
+            self._line(line, self.lines[place] if place < len(self.lines) else None)
         for section in self.sections:
             self._close(section)
         return self
@@ -75,18 +80,24 @@ class Summary:
 
     # Lines
 
-    def _title(self, line: Line) -> bool:
-        """Read "14. Title" or "Commitment 5. Title", or a title without number when no section begins there."""
-        found = NUMBERED.match(line.text)
-        if found and (not found["word"] or self.labels.one_of(found["word"], "commitment")):
-            number = line.part(found.start("number"), found.end("number"))
-            self._say(self.plan, "number", Said(number.text, number.span))
-        elif label_of(line, self.labels) or line.text.endswith((".", ";")) or len(line.text) > _LONGEST_TITLE:
-            return False
-        else:
-            self._remark(line, "title-without-number")
+    def _title(self) -> int:
+        """Read the summary's own title, with the number if it has one; returns how many lines it takes."""
+        top = list(takewhile(lambda line: not label_of(line, self.labels), self.lines[:_TITLE_WITHIN]))
+        for place, line in enumerate(top):
+            if at := number_in(line.text, self.labels):
+                number = line.part(*at)
+                self._say(self.plan, "number", Said(number.text, number.span))
+                for other in top[:place]:
+                    self._remark(other, "unknown-line")
+                return self._say_title(line, place + 1)
+        if not top or top[0].text.endswith((".", ";")) or len(top[0].text) > _LONGEST_TITLE:
+            return 0
+        self._remark(top[0], "title-without-number")
+        return self._say_title(top[0], 1)
+
+    def _say_title(self, line: Line, taken: int) -> int:
         self._say(self.narrative, self._path("narratives", self.stage, "TITLE"), Said(line.text, line.span))
-        return True
+        return taken
 
     def _line(self, line: Line, following: Line | None) -> None:
         if FOOTNOTE.match(line.text) and not self._in("FOOTNOTES"):
@@ -153,6 +164,8 @@ class Summary:
             self.open = None
         if key in _DATES:
             self._date(_DATES[key], value)
+        elif key == "START_AND_END":
+            self._period(value)
         elif key in _INSTITUTIONS:
             self._institutions(_INSTITUTIONS[key], value, line)
         elif value.text and not self._completion(_STATUSES.get(key, self.stage), value, quiet=key == "STATUS"):
@@ -164,6 +177,13 @@ class Summary:
         if date := partial_date(value.text, self.labels.language):
             self._say(self.plan, path, Said(date, value.span))
         else:
+            self._remark(value, "odd-date")
+
+    def _period(self, value: Line) -> None:
+        if dates := date_range(value.text, self.labels.language):
+            self._say(self.plan, "startsOn", Said(dates[0], value.span))
+            self._say(self.plan, "endsOn", Said(dates[1], value.span))
+        elif value.text:
             self._remark(value, "odd-date")
 
     def _institutions(self, path: str, value: Line, line: Line) -> None:
@@ -184,30 +204,25 @@ class Summary:
         return True
 
     def _opened(self, line: Line) -> Facts:
-        """Read "Marginal", or "Access to information: Marginal", where the section asks whether government opened."""
-        if not self._in("DID_IT_OPEN_GOVERNMENT_NOTE"):
+        """Read the answer, overall or for one OGP value, where the section asks whether government opened."""
+        answer = opened_of(line, self.labels) if self._in("DID_IT_OPEN_GOVERNMENT_NOTE") else None
+        if answer is None:
             return {}
-        head, colon, _ = line.text.partition(":")
-        words = line.part(len(head) + 1) if colon else line
-        rating = rating_of(Indicator.DID_IT_OPEN_GOVERNMENT, words.text, self.labels)
-        values, rest = ogp_values_of(head, line.start, self.labels) if colon else ({}, "")
-        if rating.state is RatingState.UNRECOGNISED or rest or len(values) > 1:
-            return {}
-        return {"/".join(("ratings", Indicator.DID_IT_OPEN_GOVERNMENT, self.stage, *values)): Said(rating, words.span)}
+        value, said = answer
+        path = f"ratings/{Indicator.DID_IT_OPEN_GOVERNMENT}/{self.stage}"
+        return {f"{path}/{value}" if value else path: said}
 
     # Milestones
 
     def _in_milestones(self, line: Line) -> None:
-        if MILESTONE.match(line.text):
-            self._milestone(line)
+        if found := milestone_in(line.text, self.labels):
+            self._milestone(line, found)
         elif self.milestone and line.number == self.milestone[1].number + 1:
             self._continue(*self.milestone, line)
         else:
             self._remark(line, "milestone-without-number")
 
-    def _milestone(self, line: Line) -> None:
-        found = MILESTONE.match(line.text)
-        assert found is not None
+    def _milestone(self, line: Line, found: re.Match[str]) -> None:
         title = line.part(found.start("title"))
         self.milestone = (found["number"], title)
         self._say(self.plan, self._path("milestones", found["number"], "title"), Said(title.text, title.span))
@@ -223,7 +238,7 @@ class Summary:
         number = self.plan.get("number")
         found = MILESTONE.match(line.text)
         if found and number is not None and found["number"].partition(".")[0] == number.value:
-            self._milestone(line)
+            self._milestone(line, found)
 
     # Sections
 

@@ -73,54 +73,74 @@ def _end_of_own(lines: list[str], end: int, labels: Labels) -> int:
 
 def read_siblings(text: str, labels: Labels) -> tuple[SiblingReading, tuple[Remark, ...]]:
     """Read the canonical text of the list; the running number in it is not the commitment's number."""
-    entries: dict[str, Sibling] = {}
-    remarks: list[Remark] = []
-    title: list[Line] = []
-    for line in lines_of(text):
-        found = code_line(line.text)
-        if not found:
-            title.append(line)
-            continue
-        if found.start():
-            title.append(line.part(0, found.start()))
-        if found["code"] in entries:
-            remarks.append(Remark(line.number, "sibling-twice", line.text))
+    return _List(text, labels).read()
+
+
+class _List:
+    """One reading of a list: lines gather to a title until the line with the code comes."""
+
+    def __init__(self, text: str, labels: Labels) -> None:
+        self.text = text
+        self.labels = labels
+        self.remarks: list[Remark] = []
+
+    def read(self) -> tuple[SiblingReading, tuple[Remark, ...]]:
+        entries: dict[str, Sibling] = {}
+        above: list[Line] = []
+        for line in lines_of(self.text):
+            found = code_line(line.text)
+            if not found:
+                above.append(line)
+                continue
+            if found.start():
+                above.append(line.part(0, found.start()))
+            if found["code"] in entries:
+                self.remark(line, "sibling-twice")
+            else:
+                entries[found["code"]] = self.entry(above, line, found)
+            above = []
+        return SiblingReading(self.text, tuple(entries.values())), tuple(self.remarks)
+
+    def remark(self, line: Line, kind: str) -> None:
+        self.remarks.append(Remark(line.number, kind, line.text))
+
+    def entry(self, above: list[Line], line: Line, found: re.Match[str]) -> Sibling:
+        facts: Facts = {}
+        title = self.title(above)
+        if title is None:
+            self.remark(line, "sibling-without-title")
         else:
-            entries[found["code"]] = _sibling(text, title, line, found, labels, remarks)
-        title = []
-    return SiblingReading(text, tuple(entries.values())), tuple(remarks)
+            self.say_title(title, facts)
+        if found["area"]:
+            self.say_area(line.part(found.start("area")), facts)
+        return Sibling(found["code"], int(found["cycle"]), facts)
 
+    def title(self, above: list[Line]) -> Line | None:
+        """Return the title without its running number, from the last numbered line on; lines above are strays."""
+        begin = next((place for place in range(len(above) - 1, -1, -1) if _NUMBER.match(above[place].text)), 0)
+        for line in above[:begin]:
+            self.remark(line, "unknown-line")
+        lines = above[begin:]
+        if not lines:
+            return None
+        number = _NUMBER.match(lines[0].text)
+        first = lines[0].part(number.end()) if number else lines[0].without_bullet()
+        start = first.start if first.text else lines[min(1, len(lines) - 1)].start
+        return Line(self.text[start : lines[-1].end], start, first.number)
 
-def _sibling(
-    text: str, title: list[Line], line: Line, found: re.Match[str], labels: Labels, remarks: list[Remark]
-) -> Sibling:
-    facts: Facts = {}
-    if title:
-        _say_title(text, title, labels, facts)
-    else:
-        remarks.append(Remark(line.number, "sibling-without-title", line.text))
-    if found["area"]:
-        _say_area(line.part(found.start("area")), labels, facts, remarks)
-    return Sibling(found["code"], int(found["cycle"]), facts)
+    def say_title(self, title: Line, facts: Facts) -> None:
+        star = self.labels.begins_with(title.text, "starred")
+        if star and title.text[star:].strip():
+            stated = title.part(0, star)
+            said = RatingSaid(RatingState.RATED, RatingValue.YES, stated.text)
+            facts["ratings/STARRED/RESULTS"] = Said(said, stated.span)
+            title = title.part(star)
+        facts[f"title/{self.labels.language}"] = Said(title.text, title.span)
 
-
-def _say_title(text: str, title: list[Line], labels: Labels, facts: Facts) -> None:
-    number = _NUMBER.match(title[0].text)
-    first = title[0].part(number.end()) if number else title[0].without_bullet()
-    star = labels.begins_with(first.text, "starred")
-    if star and first.text[star:].strip():
-        stated = first.part(0, star)
-        said = RatingSaid(RatingState.RATED, RatingValue.YES, stated.text)
-        facts["ratings/STARRED/RESULTS"] = Said(said, stated.span)
-        first = first.part(star)
-    whole = Line(text[first.start : title[-1].end], first.start, first.number)
-    facts[f"title/{labels.language}"] = Said(whole.text, whole.span)
-
-
-def _say_area(area: Line, labels: Labels, facts: Facts, remarks: list[Remark]) -> None:
-    known = labels.policy_areas.meanings.get(area_key(area.text))
-    if known:
-        facts["policyAreas"] = Said((known,), area.span)
-        return
-    facts[f"policyAreasUnrecognised/{labels.language}"] = Said((area.text,), area.span)
-    remarks.append(Remark(area.number, "sibling-unknown-policy-area", area.text))
+    def say_area(self, area: Line, facts: Facts) -> None:
+        known = self.labels.policy_areas.meanings.get(area_key(area.text))
+        if known:
+            facts["policyAreas"] = Said((known,), area.span)
+            return
+        facts[f"policyAreasUnrecognised/{self.labels.language}"] = Said((area.text,), area.span)
+        self.remark(area, "sibling-unknown-policy-area")

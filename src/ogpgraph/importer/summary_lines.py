@@ -4,24 +4,53 @@ from __future__ import annotations
 
 import re
 
+from ogpgraph.domain.vocabulary import Stage
 from ogpgraph.importer.folding import fold, label_key
 from ogpgraph.importer.glue import SUMMARY_FIELDS
 from ogpgraph.importer.labels import Labels
 from ogpgraph.importer.lines import Line
 
 _LONGEST_LABEL = 120
+_LONGEST_STAGE = 90
 _LABEL_WORDS = 6
 _HEADING_WORDS = 9
 _NO_HEADING_ENDS_IN = (".", ",", ";", "!", "…", ")", "]")
 _NOT_IN_KEY = re.compile(r"[^A-Z0-9]+")
 _LONGEST_KEY = 60
 
-MILESTONE = re.compile(r"^(?P<number>\d{1,3}(?:\.\d{1,3}){1,3})(?:\s*[.:)–-]+\s*|\s+|(?=[^\W\d]))(?P<title>\S.*)$")
+_SEPARATOR = r"(?:\s*[.:)–-]+\s*|\s+|(?=[^\W\d]))"
+MILESTONE = re.compile(rf"^(?P<number>\d{{1,3}}(?:\.\d{{1,3}}){{1,3}}){_SEPARATOR}(?P<title>\S.*)$")
+LISTED = re.compile(r"^(?:(?P<word>[^\W\d]+)\s+)?(?P<number>\d{1,3}[a-z]?)\s*[.:)–-]+\s*(?P<title>[^\d\s].*)$")
 FOOTNOTE = re.compile(r"^\[\d*\]")
-NUMBERED = re.compile(
-    r"^(?:✪\s*)?(?:(?P<word>[^\W\d]+)\s+)?(?P<number>\d{1,3}[a-z]?)(?:\s*[.:)–-]+\s*|\s+)(?P<title>[^\W\d].*)$",
+_NUMBERED = re.compile(
+    r"^(?:✪\s*)?(?:(?P<word>[^\W\d]+)\s+)?(?P<number>\d{1,3}[a-z]?)(?:\s*[.:)–-]+\s*|\s+)(?P<title>[^\d\s].*)$",
     re.IGNORECASE,
 )
+
+
+def stage_in(line: Line, labels: Labels) -> Stage | None:
+    """Return the stage that a line is the summary's heading of."""
+    if len(line.text) > _LONGEST_STAGE:
+        return None
+    return labels.stages.get(label_key(line.text)) or labels.stage_by_words(line.text.rstrip(":"))
+
+
+def number_in(text: str, labels: Labels, *, named: bool = False) -> tuple[int, int] | None:
+    """Return where in "14. Title" or "Commitment 5. Title" the number stands; `named` asks for the word before it."""
+    found = _NUMBERED.match(text)
+    if not found or (found["word"] and not labels.one_of(found["word"], "commitment")) or (named and not found["word"]):
+        return None
+    return found.span("number")
+
+
+def milestone_in(text: str, labels: Labels) -> re.Match[str] | None:
+    """Return number and title of a line in a list of milestones: "14.1 Title", "1. Title", "Milestone 2: Title"."""
+    if found := MILESTONE.match(text):
+        return found
+    listed = LISTED.match(text)
+    if listed and listed["word"] and labels.sections.get(label_key(listed["word"])) != "MILESTONES":
+        return None
+    return listed
 
 
 def label_of(line: Line, labels: Labels) -> tuple[str, Line] | None:

@@ -39,6 +39,17 @@ def ogp_values_of(words: str, at: int, labels: Labels) -> tuple[dict[OgpValue, S
     return ratings, rest
 
 
+def opened_of(line: Line, labels: Labels) -> tuple[OgpValue | None, Said] | None:
+    """Return what "Marginal", or "Access to information: Marginal", says on whether government opened."""
+    head, colon, _ = line.text.partition(":")
+    words = line.part(len(head) + 1) if colon else line
+    rating = rating_of(Indicator.DID_IT_OPEN_GOVERNMENT, words.text, labels)
+    values, rest = ogp_values_of(head, line.start, labels) if colon else ({}, "")
+    if rating.state is RatingState.UNRECOGNISED or rest or len(values) > 1:
+        return None
+    return next(iter(values), None), Said(rating, words.span)
+
+
 def policy_areas_of(words: str, labels: Labels) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the policy areas in a list, in its order, and the words that name none that is known."""
     known: dict[str, None] = {}

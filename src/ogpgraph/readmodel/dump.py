@@ -13,7 +13,7 @@ _ROWS = {
     "entry": "select * from entry order by position",
     "version": "select * from version order by id, since",
     "tag": "select * from tag order by id, dimension, value, since",
-    "follower": "select * from follower order by name",
+    "follower": "select name, projection, log_position, position, frontier from follower order by name",
 }
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from ogpgraph.clock import Clock, timestamp
 from ogpgraph.domain.subject import Subject
+from ogpgraph.readmodel.index import Index
+from ogpgraph.readmodel.indexes import Indexes
 from ogpgraph.readmodel.projection import decode_document
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import Database, Row, Transaction, chunks
@@ -54,6 +56,7 @@ class ReadModel:
         self.clock = clock
         self.texts = Texts()
         self.documents = Documents()
+        self.indexes = Indexes()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -92,12 +95,19 @@ class Reading:
         """
         if moment > self.model.clock():
             raise PositionError(f"{timestamp(moment)} has not come yet")
-        position = self.transaction.value(
-            "select max(position) from entry where recorded_at <= :moment", moment=timestamp(moment)
-        )
-        if position is None:
+        snapshot = self.last_before(moment)
+        if snapshot is None:
             raise PositionError(f"{timestamp(moment)} is before the first entry")
-        return self.at(position)
+        return snapshot
+
+    def last_before(self, moment: datetime) -> Snapshot | None:
+        """Return the snapshot after the last entry not later than a moment, or None before the first entry."""
+        # Recorded time increases with position, so the last of an ordered index is the greatest.
+        position = self.transaction.value(
+            "select position from entry where recorded_at <= :moment order by recorded_at desc limit 1",
+            moment=timestamp(moment),
+        )
+        return None if position is None else self.at(position)
 
     def decoded(self, row: Row) -> Subject:
         """Return the subject in a row of `version`."""
@@ -106,6 +116,10 @@ class Reading:
     def wordings(self, references: Iterable[str]) -> dict[str, str]:
         """Return reference → wording, without those that were removed."""
         return self.model.texts.many(self.transaction, references)
+
+    def index(self, kind: str, position: int) -> Index:
+        """Return the index of a kind at a position."""
+        return self.model.indexes.at(self.transaction, kind, position)
 
     def fetch(self, wanted: Iterable[tuple[Snapshot, str]]) -> None:
         """Load subjects into the snapshots that want them, each as it stood at that snapshot's position."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Key = tuple[str, str] | tuple[int]
+U = TypeVar("U")
+Key = tuple[str, ...] | tuple[int]
 MOST_NODES = 100
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice of an ordered list: at most `limit` items after one key and before another, from the end if `backward`."""
+    """A slice of an ordered list: at most `limit` items after one key and before another.
+
+    It is taken from the end if `backward`.
+    """
 
     limit: int = MOST_NODES
     after: Key | None = None
@@ -22,14 +27,18 @@ class Slice:
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """The items of a slice in the list's order, and whether there are more on either side."""
+    """The items of a slice with their keys, in the list's order, and whether there are more on either side."""
 
-    items: tuple[T, ...] = ()
+    items: tuple[tuple[Key, T], ...] = ()
     has_next: bool = False
     has_previous: bool = False
 
+    def mapped(self, things: Mapping[T, U]) -> Page[U]:
+        """Return the page with each item replaced by what it stands for."""
+        return Page(tuple((key, things[item]) for key, item in self.items), self.has_next, self.has_previous)
 
-def page_of(found: list[T], wanted: Slice) -> Page[T]:
+
+def page_of(found: Sequence[tuple[Key, T]], wanted: Slice) -> Page[T]:
     """Return the page that at most `limit + 1` found items make; the one too many tells that there are more."""
     more = len(found) > wanted.limit
     items = found[: wanted.limit]

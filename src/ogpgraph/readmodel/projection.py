@@ -1,4 +1,4 @@
-"""What the follower writes for an event: the changes it made, the filters its subject answers to, its place in order."""
+"""What the follower writes for an event: the changes it made, what its subject is filtered and ordered by."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from ogpgraph.domain.event import Event
 from ogpgraph.domain.subject import Claim, Subject
 from ogpgraph.domain.text import Wording, Wordings
 from ogpgraph.domain.values import Observation, Rating, Value
+from ogpgraph.domain.vocabulary import Stage
 
-PROJECTION = 1
+PROJECTION = 2
 """Raised whenever the same events would make other rows; the read model is then made again."""
+_STAGES = list(Stage)
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
@@ -42,10 +44,10 @@ def changes_between(before: Subject, after: Subject, event: Event) -> list[Field
     for path in event.facts:
         old, new = before.value(path), after.value(path)
         if old != new:
-            changes += _field_changes(path, old, new)
+            changes += field_changes(path, old, new)
         else:
             said, says = _own_claim(before, path, event), _own_claim(after, path, event)
-            changes += _field_changes(f"claims/{path}", said, says)
+            changes += field_changes(f"claims/{path}", said, says)
     return changes
 
 
@@ -54,7 +56,8 @@ def _own_claim(subject: Subject, path: str, event: Event) -> Value | None:
     return next((claim.value for claim in subject.claims.get(path, ()) if claim.key == key), None)
 
 
-def _field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
+def field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
+    """Yield the fields in which two values at a path differ."""
     before, after = dict(fields_of(path, old)), dict(fields_of(path, new))
     for field in sorted(before.keys() | after.keys()):
         if before.get(field) != after.get(field):
@@ -110,9 +113,31 @@ def _commitment_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
     yield from (("language", language) for language in commitments.languages_of(commitment))
     yield "starred", _flag(is_starred(commitment))
     yield "listedOnly", _flag(commitments.is_listed_only(commitment))
+    yield from _plain(commitment, "startsOn", "endsOn")
+    yield from (
+        ("title", claim.value.text) for _, claim in commitment.under("title/") if isinstance(claim.value, Wording)
+    )
+    yield from (("milestone", _milestone_tag(commitment, each)) for each in commitments.milestone_numbers(commitment))
+    yield from _rating_tags(commitment)
+
+
+def _milestone_tag(commitment: Subject, number: str) -> str:
+    """Return a milestone's status and when it is due, together: a filter asks both of the same milestone."""
+    path = f"milestones/{number}"
+    return f"{commitment.text(path + '/status') or ''}|{commitment.text(path + '/endsOn') or ''}"
+
+
+def _rating_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
+    """Yield what each indicator says at each stage, and, without a stage, at the latest."""
+    latest: dict[str, tuple[int, str]] = {}
     for path, claim in commitment.under("ratings/"):
-        if isinstance(claim.value, Rating):
-            yield _dimension(path), claim.value.value or claim.value.state
+        if isinstance(rating := claim.value, Rating):
+            _, indicator, stage, *about = path.split("/")
+            said = rating.value or rating.state
+            yield ":".join(("rating", indicator, stage, *about)), said
+            if not about:
+                latest[indicator] = max(latest.get(indicator, (-1, "")), (_STAGES.index(Stage(stage)), said))
+    yield from ((f"rating:{indicator}", said) for indicator, (_, said) in latest.items())
 
 
 def _member_tags(member: Subject) -> Iterator[tuple[str, str]]:
@@ -131,11 +156,6 @@ def _plain(subject: Subject, *paths: str) -> Iterator[tuple[str, str]]:
 def _list(subject: Subject, path: str) -> tuple[str, ...]:
     value = subject.value(path)
     return value if isinstance(value, tuple) else ()
-
-
-def _dimension(path: str) -> str:
-    _, indicator, *rest = path.split("/")
-    return "rating:" + ":".join((indicator, *rest))
 
 
 def _flag(flag: bool) -> str:

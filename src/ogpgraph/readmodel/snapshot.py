@@ -19,8 +19,9 @@ from ogpgraph.domain.subject import Subject, kind_of, own_sources
 from ogpgraph.domain.values import references_of
 from ogpgraph.merkle import EMPTY_ROOT
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.lists import VALID, Listing, Statement, count, select
-from ogpgraph.readmodel.paging import Page, Slice, page_of
+from ogpgraph.readmodel.index import Index
+from ogpgraph.readmodel.lists import VALID, EntryListing, Listing, Statement, count_entries, select_entries
+from ogpgraph.readmodel.paging import Key, Page, Slice, page_of
 from ogpgraph.readmodel.projection import PROJECTION
 from ogpgraph.storage.database import Row, Transaction, chunks
 
@@ -44,6 +45,14 @@ class Opened(Protocol):
         """Return the subject in a row."""
         ...
 
+    def index(self, kind: str, position: int) -> Index:
+        """Return the index of a kind at a position."""
+        ...
+
+    def last_before(self, moment: datetime) -> Snapshot | None:
+        """Return the snapshot after the last entry not later than a moment."""
+        ...
+
     def wordings(self, references: Iterable[str]) -> dict[str, str]:
         """Return reference → wording."""
         ...
@@ -60,8 +69,11 @@ class Snapshot:
         self._since: dict[str, int] = {}
         self._absent: set[str] = set()
         self._wordings: dict[str, str | None] = {}
-        self._lists: dict[object, dict[str, Page[Subject] | Page[Entry]]] = {}
-        self._counts: dict[object, dict[str, int]] = {}
+        self._indexes: dict[str, Index] = {}
+        self._masks: dict[Listing, int] = {}
+        self._parts: dict[tuple[Listing, Slice], dict[str, Page[Subject]]] = {}
+        self._histories: dict[tuple[EntryListing, Slice], dict[str, Page[Entry]]] = {}
+        self._counts: dict[EntryListing, dict[str, int]] = {}
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
         self._flock: list[Snapshot] = [self]
@@ -104,8 +116,8 @@ class Snapshot:
     def by_code(self, kind: str, code: str) -> Subject | None:
         """Return the subject that a present or former code means, in any case, or None."""
         rows = self._transaction.rows(
-            f"{_SUBJECT} v.kind = :kind and {VALID.format('v')} and v.id in (select t.id from tag t where t.kind = :kind "
-            f"and t.dimension = 'code' and t.value = :code and {VALID.format('t')}) order by v.code <> :code, v.since",
+            f"{_SUBJECT} v.kind = :kind and {VALID.format('v')} and v.id in (select t.id from tag t "
+            f"where t.kind = :kind and t.dimension = 'code' and t.value = :code and {VALID.format('t')}) order by v.code <> :code, v.since",
             kind=kind,
             code=code.upper(),
             at=self.position,
@@ -113,7 +125,7 @@ class Snapshot:
         return next(iter(self.receive(rows).values()), None)
 
     def related(self, subject: Subject, path: str) -> Subject | None:
-        """Return the subject that a path of another refers to; asked of one, it is fetched for all that came with it."""
+        """Return the subject that a path of another refers to; fetched for all that came with that one."""
         return next(iter(self.all_related(subject, lambda each: filter(None, [each.text(path)]))), None)
 
     def all_related(self, subject: Subject, references: Callable[[Subject], Iterable[str]]) -> list[Subject]:
@@ -158,55 +170,83 @@ class Snapshot:
 
     def page(self, listing: Listing, wanted: Slice) -> Page[Subject]:
         """Return a slice of a list of subjects."""
-        rows = self._run(select(listing, self.position, wanted))
-        found = self.receive(rows)
-        return page_of(list(found.values()), wanted)
+        return self._pages(listing, wanted, {"": self._mask(listing)})[""]
 
     def page_of_parent(self, parent: Subject, listing: Listing, wanted: Slice) -> Page[Subject]:
-        """Return a slice of a parent's part of a list; asked of one, it is fetched for all parents that came with it."""
-        pages = self._lists.setdefault((listing, wanted), {})
+        """Return a slice of a parent's part of a list; asked of one, it is fetched for all that came with it."""
+        pages = self._parts.setdefault((listing, wanted), {})
         if parent.id not in pages:
-            parents = [each.id for each in self.company(parent) if each.id not in pages]
-            found: dict[str, list[Subject]] = defaultdict(list)
-            for chunk in chunks(parents):
-                for row in self._run(select(listing, self.position, wanted, chunk)):
-                    found[row["parent"]] += self.receive([row]).values()
-            pages |= {each: page_of(found[each], wanted) for each in parents}
-        return pages[parent.id]  # type: ignore[return-value]  # one cache serves subjects and entries, by listing
+            mask = self._mask(listing)
+            owners = [each.id for each in self.company(parent) if each.id not in pages]
+            pages |= self._pages(listing, wanted, {owner: mask & self._owned(listing, owner) for owner in owners})
+        return pages[parent.id]
 
     def number(self, listing: Listing, parent: Subject | None = None) -> int:
         """Return how many there are in a list, or in a parent's part of it."""
-        if parent is None:
-            return int(self._run(count(listing, self.position))[0]["number"])
-        counts = self._counts.setdefault(listing, {})
-        if parent.id not in counts:
-            parents = [each.id for each in self.company(parent)]
-            counts |= dict.fromkeys(parents, 0)
-            for chunk in chunks(parents):
-                rows = self._run(count(listing, self.position, chunk))
-                counts |= {row["parent"]: row["number"] for row in rows}
-        return counts[parent.id]
+        return self.selection(listing, parent).bit_count()
+
+    def selection(self, listing: Listing, parent: Subject | None = None) -> int:
+        """Return who is in a list, or in a parent's part of it, as a bitset of the kind's index."""
+        return self._mask(listing) & (self._owned(listing, parent.id) if parent else -1)
+
+    def index(self, kind: str) -> Index:
+        """Return the index of a kind at this position."""
+        if kind not in self._indexes:
+            self._indexes[kind] = self.reading.index(kind, self.position)
+        return self._indexes[kind]
+
+    def _pages(self, listing: Listing, wanted: Slice, masks: dict[str, int]) -> dict[str, Page[Subject]]:
+        index, bounds = self.index(listing.kind), (wanted.after, wanted.before)
+        limit, backward = wanted.limit + 1, wanted.backward
+        found = {each: index.page(m, listing.order, limit, bounds, backward=backward) for each, m in masks.items()}
+        subjects = self.subjects(stream for keyed in found.values() for _, stream in keyed[: wanted.limit])
+        pages = {each: page_of(keyed, wanted) for each, keyed in found.items()}
+        return {each: page.mapped(subjects) for each, page in pages.items()}
+
+    def _mask(self, listing: Listing) -> int:
+        if listing not in self._masks:
+            self._masks[listing] = listing.condition.mask(self.index(listing.kind), self.index)
+        return self._masks[listing]
+
+    def _owned(self, listing: Listing, owner: str) -> int:
+        return self.index(listing.kind).having(listing.parent or "", (owner,))
 
     def _run(self, statement: Statement) -> list[Row]:
         return self._transaction.rows(statement.sql, **statement.parameters)
 
     # Entries
 
-    def entries(self, listing: Listing, wanted: Slice) -> Page[Entry]:
+    def entries(self, listing: EntryListing, wanted: Slice) -> Page[Entry]:
         """Return a slice of the list of entries."""
-        return page_of(self._entered(self._run(select(listing, self.position, wanted))), wanted)
+        return page_of(self._keyed(select_entries(listing, self.position, wanted)), wanted)
 
-    def history(self, subject: Subject, listing: Listing, wanted: Slice) -> Page[Entry]:
+    def history(self, subject: Subject, listing: EntryListing, wanted: Slice) -> Page[Entry]:
         """Return a slice of a subject's own entries, fetched for all that came with it."""
-        pages = self._lists.setdefault((listing, wanted), {})
+        pages = self._histories.setdefault((listing, wanted), {})
         if subject.id not in pages:
             streams = [each.id for each in self.company(subject) if each.id not in pages]
-            found: dict[str, list[Entry]] = defaultdict(list)
+            found: dict[str, list[tuple[Key, Entry]]] = defaultdict(list)
             for chunk in chunks(streams):
-                for entry in self._entered(self._run(select(listing, self.position, wanted, chunk))):
-                    found[entry.stream].append(entry)
+                for key, entry in self._keyed(select_entries(listing, self.position, wanted, chunk)):
+                    found[entry.stream].append((key, entry))
             pages |= {stream: page_of(found[stream], wanted) for stream in streams}
-        return pages[subject.id]  # type: ignore[return-value]  # one cache serves subjects and entries, by listing
+        return pages[subject.id]
+
+    def number_of_entries(self, listing: EntryListing, subject: Subject | None = None) -> int:
+        """Return how many entries a list has, or a subject's part of it."""
+        if subject is None:
+            return int(self._run(count_entries(listing, self.position))[0]["number"])
+        counts = self._counts.setdefault(listing, {})
+        if subject.id not in counts:
+            streams = [each.id for each in self.company(subject)]
+            counts |= dict.fromkeys(streams, 0)
+            for chunk in chunks(streams):
+                rows = self._run(count_entries(listing, self.position, chunk))
+                counts |= {row["parent"]: row["number"] for row in rows}
+        return counts[subject.id]
+
+    def _keyed(self, statement: Statement) -> list[tuple[Key, Entry]]:
+        return [((entry.position,), entry) for entry in self._entered(self._run(statement))]
 
     def entry_at(self, position: int) -> Entry | None:
         """Return the entry of a position, None past this snapshot's."""
@@ -216,7 +256,7 @@ class Snapshot:
         return next(iter(self._entered(rows)), None)
 
     def entry_of(self, event_id: str) -> Entry | None:
-        """Return the entry of an event by its id, None past this snapshot's position; fetched with those others refer to."""
+        """Return the entry of an event, None past this position; fetched with those that entries read so far name."""
         if event_id not in self._by_event:
             ids = {event_id} | {
                 i for e in self._entries.values() for i in (e.envelope.causation, e.envelope.corrects) if i
@@ -229,7 +269,7 @@ class Snapshot:
         return self._by_event[event_id]
 
     def then(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Subject | None]:
-        """Return the snapshot at an entry's position with a subject the entry names; fetched for all entries read so far."""
+        """Return the snapshot at an entry's position and a subject it names; fetched for all entries read so far."""
         stream, then = stream_of(entry), self.reading.at(entry.position)
         if stream is None:
             return then, None
@@ -249,7 +289,7 @@ class Snapshot:
         return self.subject(stream)
 
     def entry_setting(self, subject: Subject, revision: int) -> Entry | None:
-        """Return the entry of a revision of a subject: what set a claim; fetched for all claims of those that came with it."""
+        """Return the entry that made a revision of a subject; fetched for all subjects that came with it."""
         if (subject.id, revision) not in self._entries:
             streams = [each.id for each in self.company(subject)]
             for chunk in chunks(streams):

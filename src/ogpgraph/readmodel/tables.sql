@@ -49,6 +49,7 @@ create index if not exists tag_value on tag (kind, dimension, value, since, unti
 create table if not exists follower (
   name text primary key,
   projection bigint not null,
+  build bigint not null,
   log_position bigint not null,
   position bigint not null,
   frontier text not null

@@ -6,6 +6,7 @@ after `in` (`id in :ids`). What differs between the engines is in `sqlite.py` an
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,6 +24,18 @@ class DatabaseError(Exception):
 
 class Taken(DatabaseError):
     """A row with that key is there already."""
+
+
+class Unacceptable(DatabaseError):
+    """The database refuses a value, a row or a statement; nothing of the transaction is kept."""
+
+
+class Lost(DatabaseError):
+    """The connection broke: what was asked for may have been done, or not."""
+
+
+class Busy(DatabaseError):
+    """Nobody made room within the time allowed: trying again later may help."""
 
 
 class NoTables(DatabaseError):
@@ -62,6 +75,14 @@ class Transaction(ABC):
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
         """Run one statement for each set of parameters."""
 
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add rows to a table, in the quickest way the engine has. Raises Taken where a key is taken."""
+
+    @abstractmethod
+    def seize(self, tables: Sequence[str]) -> None:
+        """Keep everybody else from using tables until the transaction ends; who reads already is waited for."""
+
 
 class Database(ABC):
     """A database: what storage, follower and readers open transactions on."""
@@ -71,16 +92,31 @@ class Database(ABC):
         """Open a reading transaction: one consistent view until it closes."""
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Open a writing transaction, committed at its end and rolled back on any error."""
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+        """Open a writing transaction, committed at its end and rolled back on any error.
+
+        What is not `durable` may be lost when the machine fails, whole and latest first: never on its own, and
+        never with something durable that was committed later.
+        """
 
     @abstractmethod
     def append(self) -> AbstractContextManager[Transaction]:
         """Open a writing transaction that is the only one to append to the log until it ends."""
 
     @abstractmethod
+    def changes(self, stop: threading.Event) -> Iterator[bool]:
+        """Yield, until told to stop, True when something may have been committed and False when time has passed.
+
+        The first is True: whoever listens from here on misses nothing. Raises what breaks the connection.
+        """
+
+    @abstractmethod
     def create(self, script: str) -> None:
         """Run the statements of a script of definitions, which may be run again at any time."""
+
+    @abstractmethod
+    def define(self, transaction: Transaction, script: str) -> None:
+        """Run the statements of a script of definitions in a transaction."""
 
     @abstractmethod
     def close(self) -> None:

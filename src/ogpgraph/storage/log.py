@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
@@ -92,7 +94,8 @@ class EventLog(ApplicationRecorder):
     ) -> list[int]:
         """Store events and the wordings they refer to, all or nothing; returns their positions in the recorder.
 
-        Raises the library's IntegrityError when a stream has one of the revisions already, or `command` came before.
+        Raises the library's IntegrityError when a stream has one of the revisions already, or `command` came before,
+        and Lost when the connection broke: the events may be stored then, which `of_command` tells.
         """
         with self._database.append() as transaction:
             moment, save = self._next_moment_and_save(transaction)
@@ -119,8 +122,11 @@ class EventLog(ApplicationRecorder):
         """Return all events of a stream, oldest first; raises CorruptEvent."""
         return self.select_events(stream)
 
-    def after(self, transaction: Transaction, position: int, limit: int) -> list[LoggedEvent]:
-        """Return about `limit` events after a position of the recorder, never part of a save; raises CorruptEvent."""
+    def saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
+        """Return the rows of about `limit` events after a position of the recorder, save by save, none in part.
+
+        What they hold is told by `opened`, which may find that one is corrupt.
+        """
         last = transaction.value(
             "select max(save) from (select save from event where position > :position order by position limit :limit) s",
             position=position,
@@ -129,7 +135,19 @@ class EventLog(ApplicationRecorder):
         if last is None:
             return []
         where = "where position > :position and save <= :last order by position"
-        return _checked(transaction.rows(_SELECT + where, position=position, last=last))
+        rows = transaction.rows(_SELECT + where, position=position, last=last)
+        return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
+
+    def number_after(self, transaction: Transaction, position: int) -> int:
+        """Return how many events there are after a position of the recorder."""
+        return int(transaction.value("select count(*) from event where position > :position", position=position))
+
+    def time_after(self, transaction: Transaction, position: int) -> str | None:
+        """Return when the first event after a position of the recorder was recorded, None where there is none."""
+        recorded_at: str | None = transaction.value(
+            "select recorded_at from event where position > :position order by position limit 1", position=position
+        )
+        return recorded_at
 
     def of_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, or none if no command of that name recorded anything."""
@@ -213,10 +231,11 @@ def _leaf(stream: str, revision: int, topic: str, recorded_at: str, payload: byt
 
 
 def _checked(rows: Sequence[Row]) -> list[LoggedEvent]:
-    return [_event(row) for row in rows]
+    return [opened(row) for row in rows]
 
 
-def _event(row: Row) -> LoggedEvent:
+def opened(row: Row) -> LoggedEvent:
+    """Return the event that a row of the log holds; raises CorruptEvent where it is not what was recorded."""
     stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
     recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
     if not _is_what_was_recorded(row):
@@ -232,4 +251,4 @@ def _is_what_was_recorded(row: Row) -> bool:
     return leaf == bytes(row["leaf"])
 
 
-__all__ = ["CorruptEvent", "EventLog", "IntegrityError", "LoggedEvent", "StoredEvent", "canonical_bytes"]
+__all__ = ["CorruptEvent", "EventLog", "IntegrityError", "LoggedEvent", "StoredEvent", "canonical_bytes", "opened"]

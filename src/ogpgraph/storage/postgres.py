@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -13,27 +14,47 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ogpgraph.storage.database import (
+    Busy,
     Database,
     DatabaseError,
+    Lost,
     NoTables,
     Parameters,
     Row,
     Taken,
     Transaction,
+    Unacceptable,
     statements_of,
 )
 
 POOL_SIZE = 4
 CONNECT_SECONDS = 2
 WAIT_SECONDS = 10
+HEARTBEAT_SECONDS = 0.5
 STREAM_ROWS = 2_000
+COPIED_FROM = 20
+"""From so many rows on COPY is quicker than inserts that are sent together."""
 MIGRATION_LOCK = 0x6F67706772617068
-_PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
-_READ_ONLY = (
-    "begin isolation level repeatable read, read only; "
-    # Taken before the view is: a rebuild that swaps the tables meanwhile is waited for, never half seen.
-    "lock table entry, version, tag in access share mode"
+CHANNEL = "ogpgraph_event"
+_UNACCEPTABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.ReadOnlySqlTransaction,
 )
+_PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
+_READ = (
+    "begin isolation level repeatable read, read only; "
+    # Taken before the view is: a rebuild that swaps the tables meanwhile is waited for, never half seen. The follower's
+    # table comes first for everyone who takes several, so that no two wait for each other.
+    "lock table follower, entry, version, tag in access share mode"
+)
+_WRITE = "begin"
+_WRITE_SOON = "begin; set local synchronous_commit = off"
+# Without the lock a reader could see a later position before an earlier one commits, and miss that for ever.
+_APPEND = f"begin; lock table event in exclusive mode; notify {CHANNEL}"
+# A peer that is gone without a word is noticed within seconds, not after the kernel's hours.
+_ALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
 class PostgresTransaction(Transaction):
@@ -45,13 +66,13 @@ class PostgresTransaction(Transaction):
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of a query."""
         self.statements += 1
-        with _translated_errors():
+        with _translated_errors(self._connection):
             return self._connection.execute(translated(sql), _adapted(parameters)).fetchall()
 
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query one by one, through a cursor of the server."""
         self.statements += 1
-        with self._connection.cursor(name="stream") as cursor:
+        with _translated_errors(self._connection), self._connection.cursor(name="stream") as cursor:
             cursor.itersize = STREAM_ROWS
             cursor.execute(translated(sql), _adapted(parameters))
             yield from cursor
@@ -59,20 +80,44 @@ class PostgresTransaction(Transaction):
     def execute(self, sql: str, **parameters: object) -> None:
         """Run one statement."""
         self.statements += 1
-        with _translated_errors():
+        with _translated_errors(self._connection):
             self._connection.execute(translated(sql), _adapted(parameters))
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
         """Run one statement for each set of parameters, sent together."""
+        if not (given := list(parameters)):
+            return
         self.statements += 1
-        with _translated_errors(), self._connection.cursor() as cursor:
-            cursor.executemany(translated(sql), list(parameters))
+        with _translated_errors(self._connection), self._connection.cursor() as cursor:
+            cursor.executemany(translated(sql), given)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add rows to a table: many by COPY, few as they are."""
+        if not rows:
+            return
+        self.statements += 1
+        names = ", ".join(columns)
+        with _translated_errors(self._connection), self._connection.cursor() as cursor:
+            if len(rows) < COPIED_FROM:
+                places = ", ".join(["%s"] * len(columns))
+                cursor.executemany(f"insert into {table} ({names}) values ({places})".encode(), rows)
+                return
+            with cursor.copy(f"copy {table} ({names}) from stdin".encode()) as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+    def seize(self, tables: Sequence[str]) -> None:
+        """Keep everybody else from using tables, one after the other in the order given."""
+        self.execute(f"lock table {', '.join(tables)} in access exclusive mode")
 
 
 class PostgresDatabase(Database):
     """A PostgreSQL database."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
+        self._opened = False
+        self._opening = threading.Lock()
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             url,
             kwargs={
@@ -80,6 +125,7 @@ class PostgresDatabase(Database):
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": "ogpgraph",
                 "autocommit": True,
+                **_ALIVE,
             },
             min_size=1,
             max_size=POOL_SIZE,
@@ -90,47 +136,91 @@ class PostgresDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a reading transaction."""
-        with self._connection() as connection:
+        with self._begun(_READ) as connection:
             try:
-                with _translated_errors():
-                    connection.execute(_READ_ONLY)
                 yield PostgresTransaction(connection)
             finally:
-                connection.rollback()
+                _roll_back(connection)
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a writing transaction."""
-        with self._connection() as connection, connection.transaction():
-            yield PostgresTransaction(connection)
+        with self._writing(_WRITE if durable else _WRITE_SOON) as transaction:
+            yield transaction
 
     @contextmanager
     def append(self) -> Iterator[Transaction]:
         """Open a writing transaction that is the only one to append to the log until it ends."""
-        with self.write() as transaction:
-            # Without it a reader could see a later position before an earlier one commits, and miss that for ever.
-            transaction.execute("lock table event in exclusive mode")
+        with self._writing(_APPEND) as transaction:
             yield transaction
+
+    def changes(self, stop: threading.Event) -> Iterator[bool]:
+        """Yield True when something was appended, as the server tells it, and False twice a second otherwise."""
+        with psycopg.connect(
+            self._url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="ogpgraph listening", **_ALIVE
+        ) as connection:
+            connection.execute(f"listen {CHANNEL}".encode())
+            yield True
+            while not stop.is_set():
+                heard = any(connection.notifies(timeout=HEARTBEAT_SECONDS, stop_after=1))
+                if not heard:
+                    connection.execute("select 1")
+                yield heard
 
     def create(self, script: str) -> None:
         """Run the statements of a script of definitions, one process at a time."""
-        with self._connection() as connection, connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
-            for statement in statements_of(script):
-                connection.execute(defined(statement).encode())
+        with self.write() as transaction:
+            transaction.execute("select pg_advisory_xact_lock(:lock)", lock=MIGRATION_LOCK)
+            self.define(transaction, script)
+
+    def define(self, transaction: Transaction, script: str) -> None:
+        """Run the statements of a script of definitions in a transaction."""
+        for statement in statements_of(script):
+            transaction.execute(defined(statement))
 
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Row]]:
-        self._pool.open()
-        try:
-            with self._pool.connection() as connection:
-                yield connection
-        except PoolTimeout as error:
-            raise DatabaseError("no connection to the database within the time allowed") from error
+    def _writing(self, begin: str) -> Iterator[Transaction]:
+        with self._begun(begin) as connection:
+            try:
+                yield PostgresTransaction(connection)
+                with _translated_errors(connection):
+                    connection.execute("commit")
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+    @contextmanager
+    def _begun(self, begin: str) -> Iterator[psycopg.Connection[Row]]:
+        """Yield a connection in a new transaction.
+
+        Connections are not asked whether they live before they are used: a dead one shows here, where nothing has been
+        done yet, and the next is taken.
+        """
+        self._open()
+        for spare in range(POOL_SIZE, -1, -1):
+            try:
+                with self._pool.connection() as connection:
+                    try:
+                        with _translated_errors(connection):
+                            connection.execute(begin.encode())
+                    except Lost:
+                        if not spare:
+                            raise
+                        continue
+                    yield connection
+                    return
+            except PoolTimeout as error:
+                raise Busy(f"no connection to the database within {WAIT_SECONDS} seconds") from error
+
+    def _open(self) -> None:
+        with self._opening:
+            if not self._opened:
+                self._pool.open()
+                self._opened = True
 
 
 @lru_cache(maxsize=2_000)
@@ -156,11 +246,22 @@ def defined(statement: str) -> str:
     return re.sub(r"\btext\b(?! \()", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
 
 
+def _roll_back(connection: psycopg.Connection[Row]) -> None:
+    if not connection.closed:
+        connection.rollback()
+
+
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translated_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.UniqueViolation as error:
         raise Taken(str(error)) from error
     except psycopg.errors.UndefinedTable as error:
         raise NoTables from error
+    except _UNACCEPTABLE as error:
+        raise Unacceptable(str(error)) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if connection.closed:
+            raise Lost(f"the connection to the database broke: {error}") from error
+        raise DatabaseError(str(error)) from error

@@ -1,7 +1,8 @@
 """SQLite: one writing connection per process, readers that cannot write, and no statement that waits in vain.
 
-The library's pool keeps the readers. Writers BEGIN IMMEDIATE, so that they wait for their turn
-instead of failing half-way; a commit is on the disk before it is acknowledged.
+The library's pool keeps the readers. Writers take turns by a lock on a file beside the database and
+BEGIN IMMEDIATE, so that they wait for their turn instead of failing half-way. A commit is on the
+disk before it is acknowledged; after a failure of the disk nothing more is.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from eventsourcing.persistence import ConnectionUnavailableError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from ogpgraph.storage.database import (
+    Busy,
     Database,
     DatabaseError,
     NoTables,
@@ -23,11 +26,17 @@ from ogpgraph.storage.database import (
     Row,
     Taken,
     Transaction,
+    Unacceptable,
     statements_of,
 )
+from ogpgraph.storage.turns import Turns
 
 LOCK_TIMEOUT_SECONDS = 30
 READERS = 8
+WAIT_SECONDS = 10
+POLL_SECONDS = 0.025
+IO_ERROR = 10
+"""SQLite's primary result code of a disk that failed to read, write or sync."""
 
 
 class SQLiteTransaction(Transaction):
@@ -54,6 +63,18 @@ class SQLiteTransaction(Transaction):
         with _translated_errors():
             self._connection.executemany(sql, parameters)
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add rows to a table."""
+        if not rows:
+            return
+        self.statements += 1
+        places = ", ".join("?" * len(columns))
+        with _translated_errors():
+            self._connection.executemany(f"insert into {table} ({', '.join(columns)}) values ({places})", rows)
+
+    def seize(self, tables: Sequence[str]) -> None:
+        """Do nothing: there is one writer at a time, and readers keep what they see."""
+
 
 class _Readers(SQLiteConnectionPool):
     """The library's pool, whose connections only read."""
@@ -70,15 +91,23 @@ class SQLiteDatabase(Database):
     def __init__(self, url: str) -> None:
         self.path = sqlite_path(url)
         self._readers = _Readers(
-            db_name=str(self.path), lock_timeout=LOCK_TIMEOUT_SECONDS, pool_size=READERS, max_overflow=READERS
+            db_name=str(self.path),
+            lock_timeout=LOCK_TIMEOUT_SECONDS,
+            pool_size=READERS,
+            max_overflow=READERS,
+            pool_timeout=WAIT_SECONDS,
         )
-        self._writing = threading.Lock()
+        self._turns = Turns(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
+        self._failed = False
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a reading transaction."""
-        pooled = self._readers.get_connection(is_writer=False)
+        try:
+            pooled = self._readers.get_connection(is_writer=False)
+        except ConnectionUnavailableError as error:
+            raise Busy(f"no connection to {self.path} within {WAIT_SECONDS} seconds: all are in use") from error
         connection = pooled._sqlite_conn  # noqa: SLF001 - the library's pool has no other way to its connection
         try:
             connection.execute("BEGIN")
@@ -88,25 +117,49 @@ class SQLiteDatabase(Database):
             self._readers.put_connection(pooled)
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a writing transaction, in its turn among threads and processes."""
-        with self._writing:
+        with self._turns.taken():
+            if self._failed:
+                raise DatabaseError(f"the disk under {self.path} failed before: nothing is written until a restart")
             writer = self._writer = self._writer or self._open_writer()
-            writer.execute("BEGIN IMMEDIATE")
+            # FULL syncs the log of a WAL database at every commit; NORMAL leaves it to the next commit that does.
+            writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            with _translated_errors():
+                writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteTransaction(writer)
                 writer.commit()
-            except BaseException:
+            except BaseException as error:
+                self._failed = isinstance(error, sqlite3.OperationalError) and _is_disk_failure(error)
                 writer.rollback()
                 raise
 
     append = write
 
+    def changes(self, stop: threading.Event) -> Iterator[bool]:
+        """Yield True when another connection has committed, by asking again and again; False in between."""
+        connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = 1")
+            seen = None
+            while not stop.is_set():
+                now = connection.execute("PRAGMA data_version").fetchone()[0]
+                yield now != seen
+                seen = now
+                stop.wait(POLL_SECONDS)
+        finally:
+            connection.close()
+
     def create(self, script: str) -> None:
         """Run the statements of a script of definitions."""
         with self.write() as transaction:
-            for statement in statements_of(script):
-                transaction.execute(statement)
+            self.define(transaction, script)
+
+    def define(self, transaction: Transaction, script: str) -> None:
+        """Run the statements of a script of definitions in a transaction."""
+        for statement in statements_of(script):
+            transaction.execute(statement)
 
     def close(self) -> None:
         """Close every connection."""
@@ -114,13 +167,12 @@ class SQLiteDatabase(Database):
         if self._writer:
             self._writer.close()
             self._writer = None
+        self._turns.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
         writer.row_factory = sqlite3.Row
         writer.execute("PRAGMA journal_mode = WAL")
-        # An acknowledgement follows the sync to disk: FULL syncs the log of a WAL database at every commit.
-        writer.execute("PRAGMA synchronous = FULL")
         return writer
 
 
@@ -129,12 +181,27 @@ def sqlite_path(url: str) -> Path:
     _, _, rest = url.partition("://")
     if not rest.startswith("/") or len(rest) < 2:
         raise DatabaseError("a database URL of the form sqlite:///file.db is needed")
+    if ":memory:" in rest or "mode=memory" in rest or rest.startswith("/file:"):
+        raise DatabaseError("a database in memory would be another one for every connection: name a file")
     path = Path(rest[1:])
     if not path.absolute().parent.is_dir():
         raise DatabaseError(f"{path}: there is no folder {path.absolute().parent}")
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder, not a database file")
     return path
+
+
+def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
+    """Tell whether several processes that write and checkpoint may corrupt a database of this SQLite.
+
+    Versions 3.7.0 to 3.51.2 may, except 3.50.7 and 3.44.6, which got the mending of 3.51.3.
+    """
+    mended = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0)
+    return (3, 7, 0) <= version <= (3, 51, 2) and not mended
+
+
+def _is_disk_failure(error: sqlite3.OperationalError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == IO_ERROR
 
 
 def _spread(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
@@ -156,7 +223,13 @@ def _translated_errors() -> Iterator[None]:
         yield
     except sqlite3.IntegrityError as error:
         raise Taken(str(error)) from error
+    except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
+        raise Unacceptable(str(error)) from error
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             raise NoTables from error
+        if "no such column" in str(error) or "readonly database" in str(error):
+            raise Unacceptable(str(error)) from error
+        if "database is locked" in str(error):
+            raise Busy(f"another program has held the database for {LOCK_TIMEOUT_SECONDS} seconds") from error
         raise

@@ -14,9 +14,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 
+from ogpgraph.web.authenticated import Authenticated, Identify
 from ogpgraph.web.body import BodyLimits
 from ogpgraph.web.console import Console, Example
 from ogpgraph.web.identified import HEADER, Identified
+from ogpgraph.web.logs import AccessLog
+from ogpgraph.web.positions import TOLD, Positioned
 from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.probes import Readiness, Ready, health
 from ogpgraph.web.shell import LastResort, StrictHeaders, http_error
@@ -47,12 +50,14 @@ def build_app(
     limits: WebLimits | None = None,
     startup: Hook | None = None,
     shutdown: Hook | None = None,
+    identify: Identify | None = None,
 ) -> Starlette:
     """The application, which serves `schema` with a context for each request.
 
     `context` and `ready` are called in worker threads and may block; `startup` and `shutdown` are called (and awaited,
     if they give something to await) on the event loop, when the server starts to serve and has served its last request.
-    `new_request_id` makes an id for a request that brings none.
+    `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
+    is known.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.
@@ -68,7 +73,7 @@ def build_app(
             Route("/health", health),
             Route("/ready", Ready(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
         ],
-        middleware=_around(new_request_id),
+        middleware=[*_around(new_request_id), *([Middleware(Authenticated, identify)] if identify else [])],
         exception_handlers={HTTPException: http_error},
         lifespan=_lifespan(startup, shutdown),
     )
@@ -83,13 +88,15 @@ def _around(new_request_id: Callable[[], str]) -> list[Middleware]:
     """
     return [
         Middleware(Identified, new_request_id),
+        Middleware(AccessLog),
+        Middleware(Positioned),
         Middleware(StrictHeaders),
         Middleware(
             CORSMiddleware,
             allow_origins=["*"],
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=[HEADER],
+            expose_headers=[HEADER, TOLD],
             max_age=_PREFLIGHT_SECONDS,
         ),
         Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # leaves event streams alone

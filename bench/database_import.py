@@ -1,0 +1,83 @@
+"""How long a file of 2,000 rows in the form of 2016 takes to come in, and to be recognised when it comes in again.
+
+    python bench/database_import.py [sqlite:///file.db | postgresql://…] [rows]
+
+The file is made up: members, plans and columns as OGP's, every word invented. Targets on two cores: a minute into
+SQLite, three into PostgreSQL, and a tenth of that at most for the same file again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+
+from ogpgraph.application import Act
+from ogpgraph.importer.database.codebook import codebook_of
+from ogpgraph.importer.database.run import bring_database
+from ogpgraph.importer.recording import InTheLog
+from ogpgraph.system import migrate, open_system
+
+ROWS = 2000
+MEMBERS = "Albania Brazil Bulgaria Canada Chile Croatia Estonia Georgia Ghana Greece Italy Kenya Latvia Mexico".split()
+CELLS = {
+    "Specificity": ("a. low", "b. medium", "c. high", "NR"),
+    "Potential impact": ("None", "Minor", "Moderate", "Transformative", "ND"),
+    "Completion (progress report)": ("a. Not started", "b. Limited", "c. Substantial", "d. Complete", "NR"),
+    "Start Date": ("2012", "01/07/2014", "Not Specified", "Unclear"),
+    "End Date": ("2014", "31/12/2016", "Continuous"),
+    "Report publication year (progress report)": ("2014", "2016", "NR"),
+}
+WORDS = "the ministry will publish open data on budgets procurement courts and schools with citizens every year".split()
+
+
+def made_file(rows: int) -> bytes:
+    """Return a file of the form of 2016 with so many rows."""
+    book, chance = codebook_of("2016"), random.Random(2016)
+    assert book is not None
+    out = io.StringIO()
+    writer = csv.writer(out)
+    header = list(book.required)
+    writer.writerow(header)
+    for row in range(rows):
+        text = " ".join(chance.choices(WORDS, k=160))
+        known = {
+            "Country": MEMBERS[row % len(MEMBERS)],
+            "Action Plan Number": str(1 + row % 2),
+            "Year of submission": str(2012 + 2 * (row % 2)),
+            "Comm No": str(row // (2 * len(MEMBERS)) + 1),
+            "Commitment Title": f"{row}. {text[:60]} {row}",
+            "Short Title": text[:60],
+            "Full Text": text,
+            "Lead Institution": "Ministry of Examples",
+            "Supporting Institution(s)": "None specified",
+            "Theme": "NA",
+        }
+        known |= {name: chance.choice(choice) for name, choice in CELLS.items()}
+        writer.writerow([known.get(name, chance.choice(("0", "0", "1"))) for name in header])
+    return out.getvalue().encode()
+
+
+def main() -> None:
+    url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{tempfile.mkdtemp()}/bench.db"
+    data = made_file(int(sys.argv[2]) if len(sys.argv) > 2 else ROWS)
+    migrate(url)
+    print(f"{len(data):,} bytes into {url.partition(':')[0]}")
+    with open_system(url) as system:
+        for name, day in (("first", 1), ("again", 2)):
+            act = Act(actor="bench", role="publisher", time=datetime(2016, 6, day, tzinfo=UTC))
+            began = time.perf_counter()
+            report = bring_database(InTheLog(system), "bench.csv", data, act)
+            seconds = time.perf_counter() - began
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            events = report.recorded.total()
+            print(f"{name}: {seconds:6.2f} s, {report.rows:,} rows, {events:,} events, {report.outcome}, {memory} MiB")
+
+
+if __name__ == "__main__":
+    main()

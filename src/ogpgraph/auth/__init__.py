@@ -1,0 +1,1 @@
+"""Who is it, and may they: tokens, the table of rights, and how often one may write."""

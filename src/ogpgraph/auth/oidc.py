@@ -1,0 +1,104 @@
+"""Tokens of an OpenID Connect issuer: good if signed by one of its present keys, meant for us, and not expired."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import jwt
+
+from ogpgraph.settings import SIGNATURES
+
+KEYS_ARE_KEPT_SECONDS = 300
+FETCH_SECONDS = 5
+COOLDOWN_SECONDS = 30
+"""An unknown key id makes the keys be fetched anew, though not more often than this."""
+NEEDED = ["exp", "iss", "aud", "sub"]
+
+
+class WrongToken(Exception):
+    """A token that this issuer did not give for us, or that is no longer good; the message is for the log only."""
+
+
+class KeysUnavailable(Exception):
+    """The issuer's keys cannot be had at the moment."""
+
+
+class Keys(Protocol):
+    """Where an issuer's keys are found."""
+
+    def get_signing_key(self, kid: str) -> jwt.PyJWK:
+        """Return the key of an id; raises jwt.PyJWKClientError where there is none, after looking again."""
+        ...
+
+
+class KeyFile:
+    """An issuer's keys in a file (a JSON Web Key Set), read again whenever the file has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int], jwt.PyJWKSet] | None = None
+        self._lock = threading.Lock()
+
+    def get_signing_key(self, kid: str) -> jwt.PyJWK:
+        """Return the key of an id; raises jwt.PyJWKClientError where there is none, KeysUnavailable without a file."""
+        for key in self._keys().keys:
+            if key.key_id == kid and key.public_key_use in ("sig", None):
+                return key
+        raise jwt.PyJWKClientError("no key of that id")
+
+    def _keys(self) -> jwt.PyJWKSet:
+        with self._lock:
+            try:
+                status = self._path.stat()
+                stamp = (status.st_mtime_ns, status.st_size)
+                if self._read is None or self._read[0] != stamp:
+                    self._read = stamp, jwt.PyJWKSet.from_json(self._path.read_text("utf-8"))
+            except (OSError, ValueError, jwt.PyJWTError) as error:
+                raise KeysUnavailable(f"{self._path}: {error}") from error
+            return self._read[1]
+
+
+class Issuer:
+    """An issuer whose tokens are good here, if they are meant for us."""
+
+    def __init__(self, name: str, *, audience: str, keys: Keys, algorithms: Sequence[str], skew_seconds: float) -> None:
+        if not algorithms or not set(algorithms) <= set(SIGNATURES):
+            raise ValueError(f"tokens may be signed with {', '.join(SIGNATURES)} only")
+        self.name = name
+        self._audience = audience
+        self._keys = keys
+        self._algorithms = list(algorithms)
+        self._skew_seconds = skew_seconds
+
+    def subject_of(self, token: str) -> str:
+        """Return who a token says it is (`sub`); raises WrongToken and KeysUnavailable."""
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in self._algorithms:
+                raise WrongToken("algorithm not allowed")
+            claims = jwt.decode(
+                token,
+                self._keys.get_signing_key(str(header.get("kid"))),
+                algorithms=self._algorithms,
+                audience=self._audience,
+                issuer=self.name,
+                leeway=self._skew_seconds,
+                options={"require": NEEDED},
+            )
+        except jwt.PyJWKClientConnectionError as error:
+            raise KeysUnavailable(str(error)) from error
+        except jwt.PyJWTError as error:
+            raise WrongToken(type(error).__name__) from error
+        return str(claims["sub"])
+
+
+def keys_at(place: str) -> Keys:
+    """Return the keys at an address (`https://…`), fetched and kept, or in a file."""
+    if place.startswith(("https://", "http://")):
+        return jwt.PyJWKClient(
+            place, lifespan=KEYS_ARE_KEPT_SECONDS, timeout=FETCH_SECONDS, cooldown_duration=COOLDOWN_SECONDS
+        )
+    return KeyFile(Path(place))

@@ -1,0 +1,127 @@
+"""The table of rights: which role may use which field of which mutation; whatever is read is public.
+
+Every mutation and every field of its input has a row, and a test holds the table against the schema. A reporter's
+rights reach as far as the members that it reports for. The five fields that all inputs share belong to whoever may use
+the mutation. What is corrected is looked up by the kind of thing and the beginning of the path (`commitment/ratings`).
+
+Reading knows no roles: present and past, history, blame, claims, entries and sources are the same for everyone. Names,
+e-mail addresses and tokens are not in the record at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ogpgraph.domain.account import Rights, Role
+from ogpgraph.domain.errors import Forbidden
+
+Roles = frozenset[Role]
+
+WRITERS: Roles = frozenset(Role)
+GOVERNMENT: Roles = frozenset({Role.REPORTER, Role.ADMINISTRATOR})
+IRM: Roles = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
+OFFICE: Roles = frozenset({Role.ADMINISTRATOR})
+NOBODY: Roles = frozenset()
+
+COMMON = frozenset({"expectedRevision", "idempotencyKey", "reason", "effectiveOn", "source"})
+
+
+def _may(roles: Roles, fields: str) -> dict[str, Roles]:
+    return dict.fromkeys(fields.split(), roles)
+
+
+RIGHTS: Mapping[str, Mapping[str, Roles]] = {
+    "registerMember": _may(OFFICE, "code name language prefix type region joinedOn"),
+    "changeMemberStatus": _may(OFFICE, "member status document"),
+    "renameMember": _may(OFFICE, "member name language"),
+    "registerActionPlan": _may(GOVERNMENT, "member cycle title language startsOn endsOn"),
+    "reviseActionPlan": _may(GOVERNMENT, "actionPlan title language startsOn endsOn"),
+    "concludeActionPlan": _may(GOVERNMENT, "actionPlan endsOn"),
+    "registerCommitment": _may(
+        GOVERNMENT,
+        "code actionPlan number title description language leadInstitutions supportingInstitutions policyAreas "
+        "startsOn endsOn",
+    ),
+    "reviseCommitment": _may(
+        GOVERNMENT,
+        "commitment number title description language leadInstitutions supportingInstitutions policyAreas "
+        "startsOn endsOn status",
+    ),
+    "translateCommitment": _may(
+        GOVERNMENT, "commitment language made title description leadInstitutions supportingInstitutions"
+    ),
+    "recodeCommitment": _may(OFFICE, "commitment code"),
+    "mergeCommitments": _may(OFFICE, "commitments into"),
+    "splitCommitment": _may(OFFICE, "commitment into language"),
+    "linkCommitments": _may(GOVERNMENT, "commitment predecessors successors"),
+    "withdrawCommitment": _may(GOVERNMENT, "commitment"),
+    "addMilestone": _may(GOVERNMENT, "commitment number title language startsOn endsOn"),
+    "reviseMilestone": _may(GOVERNMENT, "commitment number title language startsOn endsOn"),
+    "reportMilestone": _may(GOVERNMENT, "commitment number status report language"),
+    "completeMilestone": _may(GOVERNMENT, "commitment number report language"),
+    "withdrawMilestone": _may(GOVERNMENT, "commitment number"),
+    "recordRating": _may(IRM, "commitment indicator stage ogpValue state value statedAs irmReport"),
+    "withdrawRating": _may(IRM, "commitment indicator stage ogpValue"),
+    "recordNarrative": _may(IRM, "commitment stage section text language"),
+    "withdrawNarrative": _may(IRM, "commitment stage section language"),
+    "correct": {
+        **_may(WRITERS, "entry changes"),
+        **_may(OFFICE, "member/prefix member/type member/region member/name member/joinedOn"),
+        **_may(OFFICE, "member/status member/statusDocument"),
+        **_may(NOBODY, "member/code"),
+        **_may(GOVERNMENT, "plan/title plan/startsOn plan/endsOn plan/status"),
+        **_may(OFFICE, "plan/member plan/cycle"),
+        **_may(NOBODY, "plan/code"),
+        **_may(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
+        **_may(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),
+        **_may(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
+        **_may(OFFICE, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
+        **_may(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
+        # What a thing is known by, and what it is linked to on two sides, has commands of its own.
+        **_may(NOBODY, "commitment/code commitment/formerCodes commitment/member"),
+        **_may(NOBODY, "commitment/predecessors commitment/successors"),
+        **_may(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
+        **_may(OFFICE, "source/type source/code source/language source/url"),
+        # What was seen was seen; what a code means and what an account may do has commands of its own.
+        **_may(NOBODY, "source/observations source/seenAgain code/means account/roles account/reporterOf"),
+    },
+    "revertImport": _may(OFFICE, "correlationId"),
+    "grantRights": _may(OFFICE, "account role members"),
+    "revokeRights": _may(OFFICE, "account role members"),
+}
+
+
+def role_for(rights: Rights, mutation: str, fields: Iterable[str], members: Iterable[str | None]) -> Role:
+    """Return the first role of an account in which it may use these fields on things of these members.
+
+    Raises Forbidden, naming the field at fault; a field without a row is nobody's.
+    """
+    used, whose = [field for field in fields if field not in COMMON], list(members)
+    for role in rights.roles:
+        if all(role in roles_for(mutation, field) for field in used) and _reaches(role, rights, whose):
+            return role
+    raise _forbidden(rights, mutation, used, whose)
+
+
+def roles_for(mutation: str, field: str) -> Roles:
+    """Return the roles that may use a field of a mutation."""
+    return RIGHTS.get(mutation, {}).get(field, NOBODY)
+
+
+def _reaches(role: Role, rights: Rights, members: list[str | None]) -> bool:
+    return role is not Role.REPORTER or (bool(members) and all(member in rights.reporter_of for member in members))
+
+
+def _forbidden(rights: Rights, mutation: str, fields: list[str], members: list[str | None]) -> Forbidden:
+    have = " and ".join(role.lower() for role in rights.roles) or "reader"
+    for field in fields:
+        allowed = roles_for(mutation, field)
+        if not allowed & frozenset(rights.roles):
+            need = " or ".join(role.lower() for role in Role if role in allowed) or "another mutation"
+            return Forbidden(f"{mutation}: {field} needs {need}; this account is {have}", field)
+    foreign = sorted({member or "no known member" for member in members} - set(rights.reporter_of))
+    if Role.REPORTER in rights.roles and foreign:
+        return Forbidden(
+            f"{mutation}: this account reports for {', '.join(rights.reporter_of)}, not {', '.join(foreign)}"
+        )
+    return Forbidden(f"{mutation}: no role of this account may use all of {', '.join(fields)} at once")

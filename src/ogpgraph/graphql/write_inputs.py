@@ -1,0 +1,141 @@
+"""What all inputs of mutations share, and how what people send becomes what the record keeps, or is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any
+
+import msgspec
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from ogpgraph.application.speaking import checked_wording
+from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.vocabulary import POLICY_AREAS
+from ogpgraph.graphql.scalars import PartialDate
+
+LONGEST_WORDING = 100_000
+MOST_ITEMS = 200
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_FORMS = {
+    "language": (re.compile(r"[a-z]{2,3}"), "a language as a lower-case code, such as en or fr"),
+    "code": (re.compile(r"[A-Z]{2,4}[0-9]{4}"), "a commitment's code, such as FR0043"),
+    "member": (re.compile(r"[A-Z]{2,6}"), "OGP's code of a member, such as FRA"),
+    "number": (re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}"), "a number as published, such as 14.1"),
+    "section": (re.compile(r"[A-Z][A-Z0-9_]{0,79}"), "a section's name in capitals, such as NEXT_STEPS"),
+}
+_AREAS = {area.casefold(): area for area in POLICY_AREAS}
+
+
+@strawberry.input
+class WriteInput:
+    """The five fields that every mutation takes."""
+
+    expected_revision: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The revision that the thing had when it was last read; refused if it has changed since.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A key of the client's own, 1 to 200 plain characters. Sent again with the same content it returns "
+        "the first answer, for ever, and writes nothing. It is kept in the log, so it should name nobody.",
+    )
+    reason: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Why, in words that everyone can read in the history."
+    )
+    effective_on: PartialDate | None = strawberry.field(
+        default=strawberry.UNSET, description="The day on which what is said became true, where that is another day."
+    )
+    source: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What it rests on: the id of a source in the record, or the address of a document (`https://…`).",
+    )
+
+
+def given(value: Any) -> bool:
+    """Tell whether a field was sent; null counts as not sent."""
+    return value is not strawberry.UNSET and value is not None
+
+
+def used_fields(sent: object) -> list[str]:
+    """Return the names, as clients write them, of the fields that were sent."""
+    assert dataclasses.is_dataclass(sent)
+    return [to_camel_case(each.name) for each in dataclasses.fields(sent) if given(getattr(sent, each.name))]
+
+
+def canonical(mutation: str, sent: object) -> str:
+    """Return a mutation and its input as one text, the idempotency key left out: equal for equal requests only."""
+    content = _plain(sent)
+    content.pop("idempotency_key", None)
+    return msgspec.json.encode([mutation, content], order="sorted").decode()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        sent = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        return {name: _plain(each) for name, each in sent.items() if given(each)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def idempotency_key(sent: WriteInput) -> str | None:
+    """Return the key that was sent, if any; raises Invalid for one that is none."""
+    if not given(sent.idempotency_key):
+        return None
+    key = str(sent.idempotency_key)
+    if not _KEY.fullmatch(key):
+        raise Invalid("an idempotency key is 1 to 200 plain characters without spaces", "idempotencyKey")
+    return key
+
+
+def words(text: str, field: str) -> str:
+    """Return a wording as it is kept, in Unicode's composed form; raises Invalid where it cannot be kept."""
+    if not text.strip():
+        raise Invalid(f"{field} is empty", field)
+    if len(text) > LONGEST_WORDING:
+        raise Invalid(f"{field} has {len(text):,} characters; {LONGEST_WORDING:,} are the most", field)
+    try:
+        return unicodedata.normalize("NFC", checked_wording(text))
+    except Invalid as invalid:
+        raise Invalid(f"{field}: {invalid.message}", field) from invalid
+
+
+def formed(text: str, form: str, field: str | None = None) -> str:
+    """Return a short text that has the form its field asks for; raises Invalid, saying which form that is."""
+    pattern, example = _FORMS[form]
+    if not pattern.fullmatch(text):
+        raise Invalid(f"{text[:40]!r} is not {example}", field or form)
+    return text
+
+
+def code_of(text: str, field: str = "commitment") -> str:
+    """Return a commitment's code in capitals; raises Invalid."""
+    return formed(text.strip().upper(), "code", field)
+
+
+def language_of(text: str | None) -> str:
+    """Return a language in lower case, English where none is given; raises Invalid."""
+    return formed(text.strip().lower(), "language") if isinstance(text, str) else "en"
+
+
+def items(texts: Sequence[str], field: str) -> tuple[str, ...]:
+    """Return the wordings of a list; raises Invalid."""
+    if len(texts) > MOST_ITEMS:
+        raise Invalid(f"{field} has {len(texts)} items; {MOST_ITEMS} are the most", field)
+    return tuple(words(text, field) for text in texts)
+
+
+def policy_areas(areas: Sequence[str]) -> tuple[str, ...]:
+    """Return policy areas in the vocabulary's spelling; raises Invalid for an unknown one, with what may be meant."""
+    unknown = next((area for area in areas if area.casefold() not in _AREAS), None)
+    if unknown is not None:
+        near = get_close_matches(unknown, POLICY_AREAS, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise Invalid(f"OGP has no policy area {unknown[:80]!r}{meant}", "policyAreas")
+    return tuple(dict.fromkeys(_AREAS[area.casefold()] for area in areas))

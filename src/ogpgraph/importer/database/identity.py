@@ -1,0 +1,292 @@
+"""Whose rows are whose: keys of rows, duplicates among them, and which commitment of the record a row speaks of."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from hashlib import sha256
+
+from ogpgraph.domain.members import MemberCode, member_by, member_of
+from ogpgraph.importer.database.cells import RowReader, state_of
+from ogpgraph.importer.database.report import CellRemark, remark_on
+from ogpgraph.importer.database.respelled import spelling, title_spelling
+from ogpgraph.importer.database.sheet import Row
+
+_CODE = re.compile(r"[A-Z]{2,4}\d{4}")
+_MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
+TotalKey = tuple[str, str, str]
+_SAID = frozenset(("", "0"))
+_ALIKE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKey:
+    """A member as a row names it: OGP's code, the letters its commitments' codes begin with, and the name."""
+
+    code: str
+    prefix: str
+    local: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanKey:
+    """A plan as rows tell it from others: the member, and the number or else the cycle."""
+
+    member: str
+    number: int | None
+    cycle: int | None
+
+    @property
+    def name(self) -> str:
+        """Return OGP's form of id for it."""
+        return f"AP_{self.member}{self.number:02}" if self.number else f"{self.member}-{self.cycle}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a row from every other: code where the form has codes, else member, plan, number and title."""
+
+    row: int
+    code: str | None
+    member: MemberKey
+    plan: PlanKey
+    cycle: int | None
+    number: str | None
+    title: str
+    text: str
+    weight: int
+    digest: str
+    of_member: tuple[str, str]
+    of_plan: tuple[str, str, str]
+
+    @property
+    def natural(self) -> tuple[str, int | None, str]:
+        """Return what two rows of a form without codes have in common where they may be one commitment."""
+        return self.member.code, self.plan.number or self.plan.cycle, self.title
+
+    def key(self, *, with_text: bool) -> str:
+        """Return the record's own key of a commitment without a code."""
+        said = f"{self.title}\n{self.text}" if with_text else self.title
+        plan = f"{self.plan.number:02}" if self.plan.number else "XX"
+        if self.plan.number is None:
+            said = f"{self.plan.cycle}\n{said}"
+        return f"{self.member.code}-{plan}-{sha256(said.encode()).hexdigest()[:8].upper()}"
+
+
+@dataclass
+class Roll:
+    """Every row of a file that is to be recorded, by its number, with what was found on the way."""
+
+    identities: dict[int, Identity] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)
+    remarks: list[CellRemark] = field(default_factory=list)
+    seen: Counter[TotalKey] = field(default_factory=Counter)
+    kept: Counter[TotalKey] = field(default_factory=Counter)
+    rows: int = 0
+
+
+def identify(row: Row, reader: RowReader) -> Identity | CellRemark:
+    """Return what tells a row from others, or the remark why nothing can."""
+    code = reader.cell(row, "code").upper() or None
+    if code is not None and not _CODE.fullmatch(code):
+        return remark_on(row.number, "", "code-malformed", f"{code[:40]} is no code of a commitment; not recorded")
+    member = _member(row, reader, code)
+    if member is None:
+        named = reader.cell(row, "member")[:60]
+        return remark_on(row.number, "", "member-unknown", f"no member is called {named or '(nothing)'}; not recorded")
+    title = reader.cell(row, "title")
+    number, cycle = reader.plan_number(row), reader.year(row, "cycle")
+    if code is None and (not title or state_of(title) or not (number or cycle)):
+        return remark_on(row.number, "", "no-key", "neither code nor plan and title; not recorded")
+    cells = [cell.strip() for cell in row.cells.values()]
+    return Identity(
+        row.number,
+        code,
+        member,
+        PlanKey(member.code, number, None if number else cycle),
+        cycle,
+        reader.number(row),
+        title_spelling(title),
+        spelling(_full_text(row)),
+        sum(cell not in _SAID and state_of(cell) is None for cell in cells),
+        _digest(row),
+        (reader.cell(row, "region"), reader.cell(row, "category")),
+        (reader.cell(row, "plan id"), str(reader.year(row, "plan end") or ""), reader.cell(row, "plan duration")),
+    )
+
+
+def _digest(row: Row) -> str:
+    cells = sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items())
+    return sha256("\x1f".join(cells).encode(errors="replace")).hexdigest()
+
+
+def roll_of(rows: Iterable[Row], reader: RowReader) -> Roll:
+    """Return the rows that are to be recorded: one of each commitment, whatever the order of the file."""
+    roll = Roll()
+    groups: dict[object, list[Identity]] = defaultdict(list)
+    for row in rows:
+        roll.rows += 1
+        found = identify(row, reader)
+        if isinstance(found, CellRemark):
+            roll.remarks.append(found)
+            continue
+        roll.seen[total_key(found)] += 1
+        groups[found.code or found.natural].append(found)
+    for group in groups.values():
+        for identity in _apart(group, roll):
+            roll.identities[identity.row] = identity
+            roll.kept[total_key(identity)] += 1
+    roll.identities = dict(sorted(roll.identities.items()))
+    return roll
+
+
+def total_key(identity: Identity) -> TotalKey:
+    """Return what a row is counted under."""
+    return identity.member.code, identity.member.name, _cycle_of(identity)
+
+
+def _cycle_of(identity: Identity) -> str:
+    return str(identity.cycle) if identity.cycle else f"plan {identity.plan.number}"
+
+
+def _apart(group: list[Identity], roll: Roll) -> Iterator[Identity]:
+    """Yield one row for each commitment among rows of one key, and tell of the others."""
+    if len(group) == 1:
+        roll.keys[group[0].row] = group[0].key(with_text=False)
+        yield group[0]
+        return
+    rows = ", ".join(str(each.row) for each in group)
+    by_text: dict[str, list[Identity]] = defaultdict(list)
+    for each in group:
+        by_text[each.text if each.code is None else ""].append(each)
+    for same in by_text.values():
+        kept = max(same, key=lambda each: (each.weight, each.digest))
+        roll.keys[kept.row] = kept.key(with_text=len(by_text) > 1)
+        yield kept
+        for left in same:
+            if left.row != kept.row:
+                like = "the same" if left.digest == kept.digest else "other values"
+                text = f"rows {rows} have one key: row {kept.row} is recorded, this one, with {like}, is not"
+                roll.remarks.append(remark_on(left.row, "", "duplicate", text))
+    if len(by_text) > 1:
+        text = f"rows {rows} have one member, plan and title; they are told apart by their text"
+        roll.remarks.append(remark_on(group[0].row, "", "same-title", text))
+
+
+def _member(row: Row, reader: RowReader, code: str | None) -> MemberKey | None:
+    name, given = reader.cell(row, "member"), reader.cell(row, "member code").upper()
+    by_code = member_of(code) if code else None
+    found = member_by(given) if given else None
+    found = found or (by_code if not given else None) or _member_named(name)
+    if found is not None:
+        return MemberKey(found.code, found.prefix, found.kind == "LOCAL", name or found.name or found.code)
+    if code and _MEMBER_CODE.fullmatch(given):
+        letters = code.rstrip("0123456789")
+        return MemberKey(given, letters, len(given) > 3, name or given)
+    return None
+
+
+def _member_named(name: str) -> MemberCode | None:
+    plain = " ".join(name.replace("&", "and").split())
+    return member_by(plain) or member_by(re.sub(r"\s*\([^()]*\)$", "", plain)) if plain else None
+
+
+def _full_text(row: Row) -> str:
+    return row.cells.get("Full Text", "")
+
+
+# Commitments of the record
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A commitment of the record, as far as it takes to know it again in a row without a code."""
+
+    stream: str
+    code: str | None
+    member: str
+    plan_number: int | None
+    cycle: int | None
+    number: str | None
+    titles: frozenset[str]
+
+
+@dataclass
+class Matches:
+    """Which commitment of the record each row speaks of, and what could not be decided."""
+
+    streams: dict[int, str] = field(default_factory=dict)
+    remarks: list[CellRemark] = field(default_factory=list)
+
+
+def matched(roll: Roll, known: Iterable[Known]) -> Matches:
+    """Return row → stream where member and plan are the same and title, or number with a like title, is on both sides once.
+
+    Rows whose code the record knows need no match and get none.
+    """
+    by_member: dict[str, list[Known]] = defaultdict(list)
+    codes = set()
+    for each in known:
+        by_member[each.member].append(each)
+        codes.add(each.code)
+    found = Matches()
+    plans: dict[PlanKey, list[Identity]] = defaultdict(list)
+    for identity in roll.identities.values():
+        if identity.code is None or identity.code not in codes:
+            plans[identity.plan].append(identity)
+    for plan, rows in plans.items():
+        # A row with a code is another commitment than one that the record knows by another code.
+        coded = rows[0].code is not None
+        cycle = rows[0].cycle
+        there = [k for k in by_member[plan.member] if _of_plan(k, plan, cycle) and not (coded and k.code)]
+        if there:
+            _match(rows, there, found)
+    return found
+
+
+def _of_plan(known: Known, plan: PlanKey, cycle: int | None) -> bool:
+    if known.plan_number and plan.number:
+        return known.plan_number == plan.number
+    return known.cycle is not None and known.cycle == cycle
+
+
+def _match(rows: list[Identity], there: list[Known], found: Matches) -> None:
+    """Match by title where it is on both sides once, then by number where the titles are alike."""
+    titles = Counter(row.title for row in rows)
+    known_titles = Counter(title for known in there for title in known.titles)
+    taken: set[str] = set()
+    for row in rows:
+        same = [known for known in there if row.title in known.titles]
+        if len(same) == 1 and titles[row.title] == 1 and known_titles[row.title] == 1:
+            found.streams[row.row] = same[0].stream
+            taken.add(same[0].stream)
+    numbers = Counter(row.number for row in rows)
+    left = [known for known in there if known.stream not in taken]
+    known_numbers = Counter(known.number for known in left)
+    for row in rows:
+        if row.row in found.streams:
+            continue
+        same = [known for known in left if row.number and known.number == row.number]
+        if not same:
+            continue
+        alike = numbers[row.number] == 1 and known_numbers[row.number] == 1 and _alike(row, same[0])
+        if alike and same[0].stream not in taken:
+            found.streams[row.row] = same[0].stream
+            taken.add(same[0].stream)
+        elif any(_alike(row, known) for known in same):
+            text = f"number {row.number} of the plan is there more than once with a like title; recorded apart"
+            found.remarks.append(remark_on(row.row, "", "not-matched", text))
+
+
+def _alike(row: Identity, known: Known) -> bool:
+    return any(
+        row.title in title or title in row.title or SequenceMatcher(None, row.title, title).ratio() >= _ALIKE
+        for title in known.titles
+        if title and row.title
+    )
+
+

@@ -1,0 +1,96 @@
+"""A thread of a serving process that follows the log by itself, however an event came there, and tells that it lives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from ogpgraph.readmodel.follower import Follower
+from ogpgraph.storage.database import Database
+
+GRACE_SECONDS = 0.02
+"""Whoever appends follows at once; only where that does not happen somebody else does it for them."""
+LOOK_SECONDS = 1.0
+PAUSES_SECONDS = (0.1, 0.5, 2.0)
+SILENT_SECONDS = 10.0
+JOIN_SECONDS = 5.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Following:
+    """Follows in a thread of its own."""
+
+    def __init__(self, database: Database, follower: Follower, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._follower = follower
+        self._monotonic = monotonic
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._beat = monotonic()
+        self._looked = float("-inf")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Follow until the end."""
+        self._stop.clear()
+        self._beat = self._monotonic()
+        self._thread = threading.Thread(target=self._run, name="following", daemon=True)
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._thread.join(JOIN_SECONDS)
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the thread, None while it lives and works."""
+        if self._thread is None or not self._thread.is_alive():
+            return "the thread that follows the log is dead"
+        if self._monotonic() - self._beat > SILENT_SECONDS:
+            return f"the thread that follows the log has been silent for more than {SILENT_SECONDS:g} seconds"
+        return None
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                for changed in self._database.changes(self._stop):
+                    self._wake(changed=changed)
+                    failures = 0
+            except Exception:
+                pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+                failures += 1
+                log.exception("following broke off; it begins again", seconds=pause)
+                # The thread is well, what it follows is not: asking for the read model will tell.
+                self._beat = self._monotonic()
+                self._stop.wait(pause)
+
+    def _wake(self, *, changed: bool) -> None:
+        self._beat = self._monotonic()
+        if not changed and self._beat - self._looked < LOOK_SECONDS:
+            return
+        self._looked = self._beat
+        place, behind = self._look()
+        while behind and not self._stop.wait(GRACE_SECONDS):
+            later, behind = self._look()
+            if behind and later == place:
+                self._follower.catch_up(self._progress)
+                if self._follower.stop:
+                    return
+            place = later
+
+    def _look(self) -> tuple[int, bool]:
+        """Return how far the read model is, and whether that is behind; tells those who wait for it."""
+        with self._database.read() as transaction:
+            log_position, position = self._follower.place(transaction)
+            behind = self._follower.is_behind(transaction)
+        self._follower.wakeups.advanced(position)
+        return log_position, behind
+
+    def _progress(self, _log_position: int, _head: int) -> None:
+        self._beat = self._monotonic()

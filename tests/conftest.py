@@ -1,0 +1,115 @@
+"""What tests of several floors start from: a real database of their own, a clock and ids that they hold in their hands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ogpgraph.clock import Clock
+from ogpgraph.system import System, migrate, open_system
+from tests.support.postgres import running
+
+BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+
+
+class Ticking:
+    """A clock that goes on by one step whenever it is asked; a test may set it, back too."""
+
+    def __init__(self, step: timedelta = timedelta(seconds=1)) -> None:
+        self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        self.step = step
+
+    def __call__(self) -> datetime:
+        now, self.now = self.now, self.now + self.step
+        return now
+
+
+class NewDatabase(Protocol):
+    """Gives the URL of a database, the same for the same name; it is empty when first asked for."""
+
+    def __call__(self, name: str = "log") -> str: ...
+
+
+class MakeSystem(Protocol):
+    """Opens a migrated system, closed when the test ends; a second one of the same name is on the same database."""
+
+    def __call__(self, name: str = "log", *, clock: Clock | None = None) -> System: ...
+
+
+@pytest.fixture
+def engine() -> str:
+    """The engine of the test's databases; `BOTH_ENGINES` asks for each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def clock() -> Ticking:
+    return Ticking()
+
+
+@pytest.fixture
+def new_id() -> Callable[[], str]:
+    numbers = count(1)
+    return lambda: f"{next(numbers):06}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
+    if engine == "sqlite":
+        yield lambda name="log": f"sqlite:///{tmp_path / name}.db"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    made: dict[str, str] = {}
+
+    def create(name: str = "log") -> str:
+        if name not in made:
+            made[name] = _execute(server, "create database {}")
+        return made[name]
+
+    yield create
+    for url in made.values():
+        _execute(server, "drop database {} with (force)", url)
+
+
+_databases = count(1)
+
+
+def _execute(server: str, statement: str, url: str | None = None) -> str:
+    """Run a statement on one of the test's databases, by default on a new one; returns its URL."""
+    name = re.sub(r"^\w+://[^/?]*/([^?]*).*", r"\1", url) if url else f"ogpgraph_test_{next(_databases)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]  # a literal
+    return re.sub(r"^(\w+://[^/?]*)/[^?]*", rf"\1/{name}", server)
+
+
+@pytest.fixture
+def make_system(new_database: NewDatabase, clock: Ticking, new_id: Callable[[], str]) -> Iterator[MakeSystem]:
+    usual = clock
+    with ExitStack() as opened:
+
+        def make(name: str = "log", *, clock: Clock | None = None) -> System:
+            url = new_database(name)
+            migrate(url, clock=clock or usual, new_id=new_id)
+            return opened.enter_context(open_system(url, clock=clock or usual, new_id=new_id))
+
+        yield make
+
+
+@pytest.fixture
+def system(make_system: MakeSystem) -> System:
+    return make_system()

@@ -1,0 +1,44 @@
+"""Events and claims for the tests of the domain, by the shortest way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
+from ogpgraph.domain.subject import Subject, evolve
+from ogpgraph.domain.text import Made, Wording
+from ogpgraph.domain.values import Interval
+
+HEADER, NARRATIVE, PERSON = Origin.HEADER, Origin.NARRATIVE, Origin.PERSON
+SIBLING_LIST, REFERENCE, DATABASE = Origin.SIBLING_LIST, Origin.REFERENCE, Origin.DATABASE
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
+
+
+def wording(letter: str, made: Made = Made.ORIGINAL) -> Wording:
+    """A wording by a reference that is one letter over and over."""
+    return Wording(letter * 64, made)
+
+
+def envelope(on: int = 0, **given: Any) -> Envelope:
+    """An envelope of a statement made on a day; `seen=(a, b)` is an interval between the sights of two days."""
+    seen = given.pop("seen", None)
+    after = day(seen[0]) if seen and seen[0] is not None else None
+    between = {"changed_between": Interval(before=day(seen[1]), after=after)} if seen else {}
+    usual = {"id": "e", "actor": "a", "role": "r", "cause": Cause.REPORTED, "origin": PERSON, "correlation": "c"}
+    return Envelope(**{**usual, "time": day(on), **between, **given})
+
+
+def event(revision: int, facts: Facts, stream: str = "commitment-1", name: str = "CommitmentRevised", **given: Any) -> Event:
+    return Event(stream, revision, name, envelope(**given), facts)
+
+
+def told(*statements: tuple[Facts, dict[str, Any]], stream: str = "commitment-1") -> Subject:
+    """A subject after some statements, each of facts and what its envelope says."""
+    subject = Subject(stream)
+    for revision, (facts, given) in enumerate(statements, start=1):
+        subject = evolve(subject, event(revision, facts, stream, **given))
+    return subject

@@ -1,0 +1,79 @@
+"""As much of JSON Schema as `schema/events.json` uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+KNOWN = {
+    *("title", "description", "default", "$ref", "type", "enum", "anyOf", "required", "properties", "format"),
+    *("additionalProperties", "patternProperties", "items", "prefixItems", "minItems", "maxItems", "pattern"),
+    *("minLength", "maxLength", "minimum", "maximum"),
+}
+
+
+def problems(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> Iterator[str]:
+    """What is wrong with a value, in words."""
+    assert set(schema) <= KNOWN, f"a keyword that this module does not know: {set(schema) - KNOWN}"
+    if "$ref" in schema:
+        yield from problems(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root, at)
+    if "anyOf" in schema and all(any(problems(option, value, root, at)) for option in schema["anyOf"]):
+        yield f"{at}: {value!r} is none of what it may be"
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{at}: {value!r} is none of {schema['enum']}"
+    if "type" in schema and not _is(value, schema["type"]):
+        yield f"{at}: {value!r} is no {schema['type']}"
+    elif isinstance(value, dict):
+        yield from _in_object(schema, value, root, at)
+    elif isinstance(value, list):
+        yield from _in_array(schema, value, root, at)
+    elif isinstance(value, str):
+        yield from _in_string(schema, value, at)
+    elif isinstance(value, int) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        yield f"{at}: {value} is out of range"
+
+
+def _is(value: Any, name: str) -> bool:
+    return isinstance(value, TYPES[name]) and not (name == "integer" and isinstance(value, bool))
+
+
+def _in_object(schema: dict[str, Any], value: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
+    yield from (f"{at}: {name} is missing" for name in schema.get("required", ()) if name not in value)
+    for name, each in value.items():
+        said = [schema["properties"][name]] if name in schema.get("properties", {}) else []
+        said += [sub for regex, sub in schema.get("patternProperties", {}).items() if re.search(regex, name)]
+        more = schema.get("additionalProperties", True)
+        if not said and more is False:
+            yield f"{at}: {name} is not known"
+        for sub in said or ([more] if isinstance(more, dict) else []):
+            yield from problems(sub, each, root, f"{at}.{name}")
+
+
+def _in_array(schema: dict[str, Any], value: list[Any], root: dict[str, Any], at: str) -> Iterator[str]:
+    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+        yield f"{at}: {len(value)} items"
+    first = schema.get("prefixItems", [])
+    rest = schema.get("items")
+    for place, each in enumerate(value):
+        sub = first[place] if place < len(first) else rest
+        if isinstance(sub, dict):
+            yield from problems(sub, each, root, f"{at}[{place}]")
+
+
+def _in_string(schema: dict[str, Any], value: str, at: str) -> Iterator[str]:
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        yield f"{at}: {value!r} does not match {schema['pattern']}"
+    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        yield f"{at}: {len(value)} characters"
+    if schema.get("format") == "date-time" and datetime.fromisoformat(value).tzinfo is None:
+        yield f"{at}: {value} has no offset"

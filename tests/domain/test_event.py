@@ -1,0 +1,171 @@
+"""Events as they are stored: written, read back, brought up from old versions, and refused when they are a newer program's."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from msgspec import structs
+
+from ogpgraph.domain.errors import Invalid, StoredEventError
+from ogpgraph.domain.event import VERSION, Event, Evidence, Idempotency, checked, decode, encode, references_in
+from ogpgraph.domain.nouns import read
+from ogpgraph.domain.text import Wordings
+from ogpgraph.domain.values import Interval, Observation, Rating
+from ogpgraph.domain.vocabulary import RatingState
+from tests.domain.events import day, envelope, event, wording
+from tests.domain.values import events
+
+
+def read_back(said: Event) -> Event:
+    return read(said.stream, said.revision, said.name, VERSION, encode(said))
+
+
+@given(events)
+def test_an_event_is_read_as_it_was_written(said: Event) -> None:
+    again = read_back(said)
+    assert again == said
+    assert encode(again) == encode(said)
+    assert checked(said) is said
+
+
+def test_the_stored_form_is_this() -> None:
+    said = event(1, {"title/en": wording("a"), "status": None}, effective_on="2018-S2")
+    assert encode(said).decode() == (
+        '{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","actor":"a","role":"r","cause":"REPORTED",'
+        '"origin":"PERSON","correlation":"c","effectiveOn":"2018-S2"},'
+        f'"facts":{{"title/en":{{"type":"wording","text":"{"a" * 64}","made":"ORIGINAL"}},"status":null}}}}'
+    )
+
+
+def test_an_event_names_every_wording_it_speaks_of() -> None:
+    said = Event(
+        "commitment-1",
+        1,
+        "CommitmentRevised",
+        envelope(reason="a" * 64, evidence=(Evidence("source-1", "sha256:0", "b" * 64), Evidence("source-2", "x"))),
+        {
+            "title/en": wording("c"),
+            "leadInstitutions/en": Wordings(("d" * 64, "e" * 64)),
+            "ratings/COMPLETION/DESIGN": Rating(RatingState.PENDING, None, "f" * 64, "1" * 64),
+            "status": "ACTIVE",
+            "startsOn": None,
+        },
+    )
+    assert {reference[0] for reference in references_in(said)} == set("abcdef1")
+    seen = Observation("sha256:0", "a" * 64, "reader")
+    assert list(references_in(event(1, {"observations/x": seen}))) == ["a" * 64]
+
+
+# What another program wrote
+
+
+def stored(**changed: Any) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(encode(event(1, {"status": "ACTIVE"}, evidence=(Evidence("s", "sha256:0"),))))
+    return payload | changed
+
+
+def damage(change: Callable[[dict[str, Any]], object]) -> bytes:
+    payload = stored()
+    change(payload)
+    return json.dumps(payload).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        damage(lambda p: p.update(signature="s")),
+        damage(lambda p: p["envelope"].update(mood="glad")),
+        damage(lambda p: p["envelope"]["evidence"][0].update(page=3)),
+        damage(lambda p: p["envelope"].update(changedBetween={"before": "2026-01-01T00:00:00Z", "certainty": 1})),
+        damage(lambda p: p["envelope"].update(idempotency={"key": "k", "requestHash": "h", "until": "now"})),
+        damage(lambda p: p["facts"].update({"title/en": {"type": "wording", "text": "a", "made": "HUMAN", "by": "x"}})),
+        damage(lambda p: p["facts"].update({"x": {"type": "wordings", "texts": [], "made": "HUMAN", "by": "x"}})),
+        damage(lambda p: p["facts"].update({"x": {"type": "rating", "state": "PENDING", "confidence": 1}})),
+        damage(lambda p: p["facts"].update({"x": {"type": "budget", "amount": 1}})),
+        damage(lambda p: p["facts"].update({"x": 1.5})),
+        damage(lambda p: p["envelope"].pop("actor")),
+        damage(lambda p: p["envelope"].update(cause="BOREDOM")),
+        damage(lambda p: p["envelope"].update(time="2026-01-01T00:00:00")),
+        damage(lambda p: p.pop("facts")),
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+    ],
+)
+def test_a_payload_of_another_shape_is_refused_and_nothing_in_it_dropped(payload: bytes) -> None:
+    with pytest.raises(StoredEventError, match="commitment-1 revision 7, CommitmentRevised version 1"):
+        read("commitment-1", 7, "CommitmentRevised", VERSION, payload)
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"), [("commitment-1", "CommitmentPraised"), ("plan-1", "CommitmentRevised"), ("treaty-1", "X")]
+)
+def test_an_event_that_no_noun_has_is_a_newer_program_s_and_refused_by_name(stream: str, name: str) -> None:
+    with pytest.raises(StoredEventError, match=f"{stream} revision 1: {name}"):
+        read(stream, 1, name, VERSION, json.dumps(stored()).encode())
+
+
+# Old versions
+
+SAMPLE = b'{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","by":"a"},"facts":{"state":"ACTIVE"}}'
+
+
+def from_v0(raw: dict[str, Any]) -> dict[str, Any]:
+    """A made-up oldest form: an author named `by`, and a status called `state`."""
+    envelope_ = {**raw["envelope"], "actor": raw["envelope"]["by"], "role": "r", "cause": "REPORTED"}
+    del envelope_["by"]
+    return {
+        "envelope": {**envelope_, "origin": "PERSON", "correlation": "c"},
+        "facts": {"status": raw["facts"]["state"]},
+    }
+
+
+def test_an_old_event_is_brought_up_to_the_newest_version_while_it_is_read() -> None:
+    upcasters = {("CommitmentRevised", 0): from_v0}
+    found = decode("commitment-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters=upcasters)
+    assert found == event(1, {"status": "ACTIVE"})
+
+
+def test_what_an_upcaster_makes_is_checked_like_any_event() -> None:
+    with pytest.raises(StoredEventError, match="CommitmentRevised version 0"):
+        decode("c-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters={("CommitmentRevised", 0): lambda raw: raw})
+
+
+@pytest.mark.parametrize("version", [0, -1, VERSION + 1, 99])
+def test_a_version_without_a_way_to_the_newest_is_refused_by_name(version: int) -> None:
+    with pytest.raises(StoredEventError, match=f"CommitmentRevised: .* version {version} "):
+        decode("commitment-1", 1, "CommitmentRevised", version, SAMPLE)
+
+
+# What cannot be stored
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        event(1, {"status": "ACTIVE"}, effective_on="next year"),
+        event(1, {"status": "ACTIVE"}, effective_on="2018\n"),
+        event(1, {"status": "ACTIVE"}, reason="words themselves"),
+        event(1, {"status": "ACTIVE"}, actor="half \ud800"),
+        event(1, {"status": "ACTIVE"}, actor="nul \x00"),
+        event(1, {"status": "ACTIVE"}, correlation="two\nlines"),
+        event(1, {"status": "ACTIVE"}, time=datetime(2026, 1, 1)),  # noqa: DTZ001 - that is what is refused
+        event(1, {"status": "ACTIVE"}, changed_between=Interval(before=datetime(2026, 1, 1))),  # noqa: DTZ001
+        event(1, {"status": "ACTIVE"}, idempotency=Idempotency("k\x00", "h")),
+        event(1, {"region": "two\u0085lines"}),
+        event(1, {"status": 1.5}),  # type: ignore[dict-item]
+    ],
+)
+def test_an_event_that_could_not_be_read_back_is_never_stored(said: Event) -> None:
+    with pytest.raises(Invalid, match="CommitmentRevised cannot be stored"):
+        checked(said)
+
+
+def test_times_keep_their_instant_in_whatever_zone_they_were_told() -> None:
+    told_in_paris = structs.replace(envelope(), time=datetime.fromisoformat("2026-01-01T01:00:00+01:00"))
+    said = Event("commitment-1", 1, "CommitmentRevised", told_in_paris, {})
+    assert read_back(said).envelope.time == day(0)

@@ -1,0 +1,130 @@
+"""Hypothesis strategies of everything a noun can say: its paths, the values of their forms, and whole events."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import EnumMeta
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from hypothesis import strategies as st
+
+from ogpgraph.domain import vocabulary
+from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Idempotency, Origin
+from ogpgraph.domain.noun import SEGMENTS, Kind, Noun, Path
+from ogpgraph.domain.nouns import NOUNS
+from ogpgraph.domain.text import Made, Wording, Wordings
+from ogpgraph.domain.values import Interval, Observation, Rating
+
+ALL_KINDS: list[tuple[Noun, Kind]] = [(noun, kind) for noun in NOUNS.values() for kind in noun.events]
+
+plain = st.text(string.ascii_letters + string.digits + " äß/-'\"\\€𝔘", min_size=1, max_size=12)
+references = st.text("0123456789abcdef", min_size=64, max_size=64)
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - aware by `timezones`
+wordings = st.builds(Wording, references, st.sampled_from(Made))
+lists_of_wordings = st.builds(Wordings, st.lists(references, max_size=3).map(tuple), st.sampled_from(Made))
+
+
+def ratings_of(values: Sequence[vocabulary.RatingValue]) -> st.SearchStrategy[Rating]:
+    """Ratings on a scale: one that is RATED has a value, the others have none."""
+    states = [state for state in vocabulary.RatingState if state != "RATED"]
+    found = st.tuples(st.just(vocabulary.RatingState.RATED), st.sampled_from(values))
+    missing = st.tuples(st.sampled_from(states), st.none())
+    said = st.none() | references
+    return st.builds(lambda both, words, report: Rating(*both, words, report), found | missing, said, said)
+
+
+observations = st.builds(Observation, references.map(lambda digest: "sha256:" + digest), references, plain)
+BY_FORM: dict[object, st.SearchStrategy[Any]] = {
+    Wording: wordings,
+    Wordings: lists_of_wordings,
+    Rating: ratings_of(list(vocabulary.RatingValue)),
+    Observation: observations,
+    str: plain,
+    int: st.integers(0, 9999),
+}
+
+
+def values_of(form: Any) -> st.SearchStrategy[Any]:
+    """Values of a form: one of ours, a word of a vocabulary, a list, or what a pattern or range allows."""
+    if form in BY_FORM:
+        return BY_FORM[form]
+    if isinstance(form, EnumMeta):
+        return st.sampled_from(list(form))
+    if get_origin(form) is tuple:
+        return st.lists(values_of(get_args(form)[0]), max_size=3).map(tuple)
+    if get_origin(form) is Literal:
+        return st.sampled_from(get_args(form))
+    if get_origin(form) in (Union, UnionType):
+        return st.one_of(*map(values_of, get_args(form)))
+    base, meta = get_args(form)
+    if base is int:
+        return st.integers(meta.ge, meta.le)
+    return matching(meta.pattern) if meta.pattern else plain
+
+
+def matching(pattern: str) -> st.SearchStrategy[str]:
+    return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True).filter(str.isprintable)
+
+
+def values_at(path: str, declared: Path) -> st.SearchStrategy[Any]:
+    """Values that may stand at a path; a rating is on its indicator's scale."""
+    if path.startswith("ratings/"):
+        return ratings_of(vocabulary.VALUES_OF[vocabulary.Indicator(path.split("/")[1])])
+    return values_of(declared.form)
+
+
+def paths_of(path: Path) -> st.SearchStrategy[str]:
+    """Concrete paths that a declared one stands for."""
+    parts = [matching(SEGMENTS[part]) if part in SEGMENTS else st.just(part) for part in path.pattern.split("/")]
+    return st.tuples(*parts).map("/".join)
+
+
+@st.composite
+def facts_of(draw: st.DrawFn, noun: Noun, kind: Kind) -> dict[str, Any]:
+    """Facts that an event of a kind may tell."""
+    may = [path for path in noun.paths if path.pattern.startswith(kind.says)]
+    said = draw(st.lists(st.sampled_from(may), min_size=1, max_size=4))
+    paths = [(draw(paths_of(path)), path) for path in said]
+    return {path: draw(st.none() | values_at(path, declared)) for path, declared in paths}
+
+
+evidence = st.builds(
+    Evidence,
+    source=plain.map(lambda word: "source-" + word),
+    content_hash=references.map(lambda digest: "sha256:" + digest),
+    text=st.none() | references,
+    spans=st.dictionaries(plain, st.tuples(st.integers(0, 9), st.integers(10, 99)), max_size=2),
+)
+envelopes = st.builds(
+    Envelope,
+    id=plain,
+    time=moments,
+    actor=plain,
+    role=plain,
+    cause=st.sampled_from(Cause),
+    origin=st.sampled_from(Origin),
+    correlation=plain,
+    language=st.sampled_from([None, "en", "fr", "kab"]),
+    source=st.none() | plain,
+    reason=st.none() | references,
+    effective_on=st.sampled_from([None, "2018", "2018-S2", "2018-Q3", "2019-03", "2019-03-15", "2019/.."]),
+    changed_between=st.none() | st.builds(Interval, before=moments, after=st.none() | moments),
+    evidence=st.lists(evidence, max_size=2).map(tuple),
+    causation=st.none() | plain,
+    corrects=st.none() | plain,
+    idempotency=st.none() | st.builds(Idempotency, plain, references),
+    late=st.booleans(),
+)
+
+
+@st.composite
+def events_of(draw: st.DrawFn, noun: Noun, kind: Kind) -> Event:
+    """Events of a kind, with everything an envelope may hold."""
+    return Event(f"{noun.kind}-1", draw(st.integers(1, 9)), kind.name, draw(envelopes), draw(facts_of(noun, kind)))
+
+
+events = st.sampled_from(ALL_KINDS).flatmap(lambda both: events_of(*both))

@@ -1,0 +1,197 @@
+"""What both engines must do alike, and the ways in which each of them is known to go wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ogpgraph.storage import postgres, sqlite
+from ogpgraph.storage.database import (
+    Busy,
+    Database,
+    DatabaseError,
+    Lost,
+    NoTables,
+    Taken,
+    Unacceptable,
+    open_database,
+)
+from ogpgraph.storage.sqlite import has_wal_reset_bug
+from ogpgraph.system import migrate, open_system
+from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase, Ticking
+from tests.support.proxy import Proxy
+from tests.support.writing import act, register, retitle
+
+pytestmark = BOTH_ENGINES
+
+
+# ------------------------------------------------------------------------------------------------------- one behaviour
+
+
+def test_texts_are_ordered_by_their_bytes(database: Database) -> None:
+    words = ["é", "z", "Z", "a", "-a", "ß", "10", "9", "A b", "AB"]
+    with database.write() as transaction:
+        database.define(transaction, "create table word (word text primary key)")
+        transaction.insert("word", ["word"], [(word,) for word in words])
+    with database.read() as transaction:
+        found = [row["word"] for row in transaction.rows("select word from word order by word")]
+        after = transaction.value("select count(*) from word where word > :word", word="Z")
+    assert found == sorted(words, key=str.encode)
+    assert after == 4
+
+
+def test_many_rows_and_few_are_inserted_alike(database: Database) -> None:
+    with database.write() as transaction:
+        database.define(transaction, "create table pair (number bigint primary key, word text)")
+        transaction.insert("pair", ["number", "word"], [(1, None), (2, "a\tb\\n\n")])
+        transaction.insert("pair", ["number", "word"], [(number, "é\t") for number in range(3, 103)])
+        transaction.insert("pair", ["number", "word"], [])
+    with database.read() as transaction:
+        rows = [tuple(row[name] for name in ("number", "word")) for row in transaction.rows("select * from pair")]
+    assert sorted(rows) == [(1, None), (2, "a\tb\\n\n"), *((number, "é\t") for number in range(3, 103))]
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_key_that_is_taken_is_named_as_that(database: Database, rows: int) -> None:
+    with database.write() as transaction:
+        database.define(transaction, "create table pair (number bigint primary key, word text)")
+        transaction.insert("pair", ["number"], [(0,)])
+    with pytest.raises(Taken), database.write() as transaction:
+        transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
+    with database.read() as transaction:
+        assert transaction.value("select count(*) from pair") == 1
+
+
+def test_a_number_that_is_too_large_is_unacceptable(database: Database) -> None:
+    with pytest.raises(Unacceptable), database.write() as transaction:
+        transaction.execute("update follower set position = :huge", huge=2**70)
+
+
+def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Database) -> None:
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError), database.write() as transaction:
+            transaction.execute("update follower set position = 7")
+            raise ZeroDivisionError
+    with database.read() as transaction:
+        assert transaction.value("select position from follower") == 0
+
+
+def test_readers_cannot_write(database: Database) -> None:
+    with pytest.raises(Unacceptable), database.read() as transaction:
+        transaction.execute("update follower set position = 7")
+
+
+def test_a_reading_sees_one_moment(url: str, database: Database) -> None:
+    with open_system(url) as system, database.read() as transaction:
+        assert transaction.value("select count(*) from event") == 0
+        register(system, "FR0001")
+        assert transaction.value("select count(*) from event") == 0
+        assert transaction.rows("select * from entry") == []
+
+
+def test_what_was_never_migrated_says_so(new_database: NewDatabase) -> None:
+    database = open_database(new_database())
+    try:
+        with pytest.raises(NoTables, match="ogpgraph migrate"), database.read() as transaction:
+            transaction.value("select count(*) from event")
+    finally:
+        database.close()
+
+
+def test_only_the_log_waits_for_the_disk(database: Database, engine: str) -> None:
+    asked = {"sqlite": "PRAGMA synchronous", "postgres": "show synchronous_commit"}[engine]
+    with database.write() as transaction:
+        durable = transaction.value(asked)
+    with database.append() as transaction:
+        appended = transaction.value(asked)
+    with database.write(durable=False) as transaction:
+        soon = transaction.value(asked)
+    assert (durable, appended, soon) == {"sqlite": (2, 2, 1), "postgres": ("on", "on", "off")}[engine]
+
+
+# ------------------------------------------------------------------------------------------------------------- writers
+
+
+def test_eight_processes_may_migrate_at_once(new_database: NewDatabase) -> None:
+    url = new_database()
+    command = [sys.executable, "-c", f"from ogpgraph.system import migrate; migrate({url!r})"]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    problems = [process.communicate(timeout=60)[1] for process in processes]
+    assert problems == [""] * 8
+    with open_system(url) as system, system.database.read() as transaction:
+        assert transaction.value("select count(*) from log") == 1
+        assert transaction.value("select count(*) from follower") == 1
+
+
+def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: str) -> None:
+    """A deferred transaction would fail at once when somebody commits between its reading and its writing."""
+    first, second = open_database(url), open_database(url)
+
+    def add(database: Database) -> None:
+        for _ in range(50):
+            with database.append() as transaction:
+                found = transaction.value("select redaction_epoch from log")
+                transaction.execute("update log set redaction_epoch = :next", next=found + 1)
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(add, [first, second]))
+        with first.read() as transaction:
+            assert transaction.value("select redaction_epoch from log") == 100
+    finally:
+        first.close()
+        second.close()
+
+
+def test_when_all_connections_are_in_use_one_waits_and_is_told(
+    database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(database, sqlite.SQLiteDatabase):
+        database._readers.pool_timeout = 0.2
+        most = sqlite.READERS * 2
+    else:
+        assert isinstance(database, postgres.PostgresDatabase)
+        database._pool.timeout = 0.2
+        most = postgres.POOL_SIZE
+    enough, entered = threading.Event(), threading.Barrier(most + 1)
+
+    def hold() -> None:
+        with database.read():
+            entered.wait()
+            enough.wait()
+
+    with ThreadPoolExecutor(most) as pool:
+        held = [pool.submit(hold) for _ in range(most)]
+        entered.wait()
+        try:
+            with pytest.raises(Busy, match="no connection"), database.read():
+                pass
+        finally:
+            enough.set()
+        for each in held:
+            each.result()
+    with database.read() as transaction:
+        assert transaction.value("select count(*) from event") == 0
+
+
+def test_recorded_time_goes_on_when_the_clock_goes_back(make_system: MakeSystem, clock: Ticking) -> None:
+    system = make_system()
+    register(system, "FR0001")
+    clock.now = clock.now.replace(year=2001)
+    register(system, "FR0002")
+    with system.database.read() as transaction:
+        times = [row["recorded_at"] for row in transaction.rows("select recorded_at from entry order by position")]
+    assert times == sorted(set(times))
+    assert times[-1] > "2026"
+
+
+# --------------------------------------------------------------------------------------------------- lost connections

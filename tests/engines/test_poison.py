@@ -1,0 +1,201 @@
+"""An event that cannot be followed stops the follower right before its save, is named, and hides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from ogpgraph.readmodel import projector
+from ogpgraph.readmodel.stop import StopCode
+from ogpgraph.storage.log import _leaf
+from ogpgraph.system import System, open_system
+from tests.conftest import BOTH_ENGINES
+from tests.support.writing import act, register, retitle
+
+pytestmark = BOTH_ENGINES
+
+
+def save_two(system: System, first: str, second: str) -> None:
+    """One save of two commitments, appended without being followed."""
+
+    def commands(session: object) -> None:
+        for code in (first, second):
+            session.register_commitment(code, {"title/en": session.wording(f"Title of {code}")})  # type: ignore[attr-defined]
+
+    system.register.record(act(), commands)
+
+
+def alter(system: System, position: int, *, hashed: bool = True, **columns: object) -> dict[str, object]:
+    """Change a stored event behind the program's back, with its hash made to fit or not; returns what it was."""
+    with system.database.write() as transaction:
+        row = dict(transaction.row("select * from event where position = :position", position=position) or {})
+        new = row | columns
+        if hashed:
+            new["leaf"] = _leaf(*(new[name] for name in ("stream", "revision", "topic", "recorded_at")), bytes(new["payload"]))
+        transaction.execute(
+            "update event set topic = :topic, payload = :payload, leaf = :leaf where position = :position",
+            **{name: new[name] for name in ("topic", "payload", "leaf", "position")},
+        )
+    return row
+
+
+def codes(system: System) -> list[str]:
+    with system.database.read() as transaction:
+        sql = "select distinct code from version where kind = 'commitment' order by code"
+        return [row["code"] for row in transaction.rows(sql)]
+
+
+Poison = Callable[[System], dict[str, object]]
+
+
+def flipped(system: System) -> dict[str, object]:
+    with system.database.read() as transaction:
+        payload = bytearray(transaction.value("select payload from event where position = 8"))
+    payload[17] ^= 1
+    return alter(system, 8, hashed=False, payload=bytes(payload))
+
+
+def unknown(system: System) -> dict[str, object]:
+    return alter(system, 8, topic="CommitmentSang.1")
+
+
+def of_the_future(system: System) -> dict[str, object]:
+    return alter(system, 8, topic="CommitmentRegistered.9")
+
+
+def undecodable(system: System) -> dict[str, object]:
+    return alter(system, 8, payload=b'{"envelope": 3}')
+
+
+@pytest.mark.parametrize(
+    ("poison", "code"),
+    [
+        (flipped, StopCode.CORRUPT),
+        (unknown, StopCode.UNKNOWN_EVENT),
+        (of_the_future, StopCode.UNKNOWN_EVENT),
+        (undecodable, StopCode.UNDECODABLE),
+    ],
+)
+def test_the_follower_stops_before_the_save_of_a_poisonous_event(system: System, poison: Poison, code: StopCode) -> None:
+    register(system, "FR0001")
+    save_two(system, "FR0002", "FR0003")
+    save_two(system, "FR0004", "FR0005")
+    save_two(system, "FR0006", "FR0007")
+    was = poison(system)
+
+    with capture_logs() as logs:
+        system.follower.catch_up()
+    assert codes(system) == ["FR0001", "FR0002", "FR0003"]
+    stands = system.standpoint()
+    assert stands.stop
+    assert (stands.position, stands.behind, stands.stop.code) == (6, 8, code)
+    assert "event 8" in stands.stop.message
+    assert f"the follower stopped: {code}" in system.problems()
+    assert [(line["event"], line["code"]) for line in logs if "code" in line] == [("the follower stops", code)]
+
+    # The past is read, commands of other things are recorded, and nothing is skipped.
+    with system.reading() as reading:
+        assert reading.head == 6
+        assert reading.at(2).by_code("commitment", "FR0001")
+    retitle(system, "FR0002", "written meanwhile")
+    assert system.standpoint().position == 6
+
+    alter(system, 8, hashed=False, **{name: was[name] for name in ("topic", "payload", "leaf")})
+    system.follower._stopped = (stands.stop, 0.0)  # a second later
+    with capture_logs() as logs, system.reading() as reading:
+        assert reading.head == 15
+    assert [line["event"] for line in logs] == ["the follower goes on"]
+    assert codes(system) == [f"FR{number:04}" for number in range(1, 8)]
+    assert system.standpoint().stop is None
+    before = system.digest()
+    system.rebuild()
+    assert system.digest() == before
+
+
+def test_a_corrupt_event_is_never_served_to_a_command(system: System) -> None:
+    for number in range(1, 5):
+        register(system, f"FR{number:04}")
+    flipped(system)
+    with pytest.raises(Exception, match=r"event 8 .* is not what was recorded"):
+        retitle(system, "FR0004", "no")
+
+
+def test_a_projection_that_fails_is_classified_and_named(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags_of = projector.tags_of
+
+    def fail(subject: object) -> frozenset[tuple[str, str]]:
+        if getattr(subject, "id", "").endswith("FR0004"):
+            raise ValueError("a secret detail")
+        return tags_of(subject)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(projector, "tags_of", fail)
+    save_two(system, "FR0001", "FR0002")
+    save_two(system, "FR0003", "FR0004")
+    with capture_logs() as logs:
+        system.follower.catch_up()
+    stands = system.standpoint()
+    assert stands.stop
+    assert (stands.position, stands.stop.code) == (4, StopCode.PROJECTION_FAILED)
+    assert "ValueError" in stands.stop.message
+    assert "secret" not in stands.stop.message
+    assert any(line.get("exc_info") for line in logs)
+    monkeypatch.setattr(projector, "tags_of", tags_of)
+    system.follower._stopped = None
+    with system.reading() as reading:
+        assert reading.head == 8
+
+
+def test_rows_that_the_database_refuses_stop_the_follower_at_their_save(system: System) -> None:
+    """Two events of one id, among many: what comes before is projected."""
+    for number in range(40):
+        save_two(system, f"FR{number:04}", f"KE{number:04}")
+    with system.database.read() as transaction:
+        sql = "select payload from event where position = :position"
+        first, later = (bytes(transaction.value(sql, position=position)) for position in (2, 100))
+    event_id = first.split(b'"id":"')[1].split(b'"')[0]
+    alter(system, 100, payload=later.replace(later.split(b'"id":"')[1].split(b'"')[0], event_id))
+    with capture_logs():
+        system.follower.catch_up()
+    stands = system.standpoint()
+    assert stands.stop
+    assert (stands.position, stands.stop.code) == (96, StopCode.PROJECTION_FAILED)
+
+
+def test_what_it_stopped_before_is_not_tried_more_than_once_a_second(system: System) -> None:
+    for number in range(1, 5):
+        save_two(system, f"FR{number:04}", f"KE{number:04}")
+    flipped(system)
+    with capture_logs():
+        system.follower.catch_up()
+        statements = []
+        for _ in range(3):
+            with system.reading() as reading:
+                statements.append(reading.transaction.statements)
+    assert system.follower._projector._limit
+    assert max(statements) <= 3
+
+
+def test_a_rebuild_stops_there_too_and_keeps_what_was(system: System) -> None:
+    register(system, "FR0001")
+    save_two(system, "FR0002", "FR0003")
+    save_two(system, "FR0004", "FR0005")
+    system.follower.catch_up()
+    before = system.digest()
+    flipped(system)
+    with pytest.raises(Exception, match="event 8"), capture_logs():
+        system.rebuild()
+    assert system.digest() == before
+
+
+def test_a_program_of_another_projection_does_not_write(system: System, new_database: Callable[[], str]) -> None:
+    with system.database.write() as transaction:
+        transaction.execute("update follower set projection = 999")
+    with capture_logs():
+        register(system, "FR0001")
+    stands = system.standpoint()
+    assert stands.stop
+    assert (stands.position, stands.stop.code) == (0, StopCode.OTHER_PROJECTION)
+    with open_system(new_database()) as other:
+        assert other.follower.is_outdated()

@@ -1,0 +1,90 @@
+"""The ways in which PostgreSQL, and the network before it, are known to go wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ogpgraph.storage import postgres
+from ogpgraph.storage.database import DatabaseError, Lost, open_database
+from ogpgraph.system import migrate, open_system
+from tests.support.proxy import Proxy
+from tests.support.writing import register, retitle
+
+
+@pytest.fixture
+def engine() -> str:
+    return "postgres"
+
+
+def test_every_text_is_compared_by_its_bytes_whatever_the_locale(url: str) -> None:
+    """A server may have any locale: columns that do not say their own collation would sort by it."""
+    with open_system(url) as system:
+        system.rebuild()
+    with psycopg.connect(url) as connection:
+        columns = connection.execute(
+            "select c.relname || '.' || a.attname, l.collname from pg_attribute a join pg_class c on c.oid = a.attrelid "
+            "join pg_collation l on l.oid = a.attcollation where c.relnamespace = 'public'::regnamespace"
+        ).fetchall()
+    assert len(columns) > 50
+    assert [name for name, collation in columns if collation != "C"] == []
+
+
+def test_a_command_whose_commit_reply_was_lost_returns_its_first_result(url: str) -> None:
+    given = conninfo_to_dict(url)
+    proxy = Proxy(Path(str(given["host"])) / ".s.PGSQL.5432")
+    proxied = f"postgresql://{given['user']}@127.0.0.1:{proxy.port}/{given['dbname']}"
+    try:
+        with open_system(proxied) as system:
+            register(system, "FR0001")
+            for number, key in enumerate([None, "mine", None, "other"]):
+                proxy.lose_next_reply()
+                receipt = retitle(system, "FR0001", f"Title {number}", key)
+                assert (len(receipt.events), receipt.repeated) == (1, False)
+                assert receipt.answer
+                again = retitle(system, "FR0001", f"Title {number}", key) if key else None
+                assert again is None or (again.events, again.repeated) == (receipt.events, True)
+            with system.reading() as reading:
+                assert reading.head == 2 + 4
+        assert proxy.lost == 4
+    finally:
+        proxy.close()
+
+
+def test_dead_connections_are_replaced_without_anyone_noticing(url: str, postgres_server: str) -> None:
+    with open_system(url) as system:
+        register(system, "FR0001")
+        for _ in range(3):
+            with psycopg.connect(postgres_server, autocommit=True) as server:
+                server.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
+                )
+            with system.reading() as reading:
+                assert reading.head == 2
+
+
+def test_a_connection_lost_in_the_midst_of_reading_is_named(url: str, postgres_server: str) -> None:
+    database = open_database(url)
+    try:
+        with pytest.raises(Lost), database.read() as transaction:
+            with psycopg.connect(postgres_server, autocommit=True) as server:
+                server.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
+                )
+            transaction.value("select count(*) from event")
+    finally:
+        database.close()
+
+
+def test_a_server_that_is_not_there_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.5)
+    database = open_database("postgresql://nobody:secret@127.0.0.1:1/nothing")
+    try:
+        with pytest.raises(DatabaseError) as refused, database.read():
+            pass
+        assert "secret" not in str(refused.value)
+    finally:
+        database.close()

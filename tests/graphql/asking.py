@@ -1,0 +1,78 @@
+"""Asking a system questions in GraphQL, and its whole present state in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from graphql import GraphQLError
+
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.system import System
+
+SCHEMA = build_schema()
+
+
+class Asked:
+    """An answer: its data, its errors, and how many SQL statements it took."""
+
+    def __init__(self, system: System, query: str, variables: dict[str, Any]) -> None:
+        with system.reading() as reading:
+            before = reading.transaction.statements
+            result = SCHEMA.execute_sync(query, variable_values=variables, context_value=Context(reading, "1"))
+            self.statements = reading.transaction.statements - before
+        self.data: Any = msgspec.json.decode(msgspec.json.encode(result.data))  # as a client gets it
+        self.errors: list[GraphQLError] = result.errors or []
+
+
+def ask(system: System, query: str, **variables: Any) -> Any:
+    """Return the data of an answer that must have no errors."""
+    asked = Asked(system, query, variables)
+    if asked.errors:
+        raise asked.errors[0]
+    return asked.data
+
+
+def refused(system: System, query: str, **variables: Any) -> tuple[str, object]:
+    """Return the message and code of the one error that a question must meet with."""
+    (error,) = Asked(system, query, variables).errors
+    assert error.original_error is None or isinstance(error.original_error, GraphQLError), error.original_error
+    return error.message, (error.extensions or {}).get("code")
+
+
+STATE = """
+query State($at: Position!) {
+  at(position: $at) {
+    members { nodes { ...Words code } }
+    actionPlans { nodes { ...Words code } }
+    commitments { nodes { ...Words code listedOnly milestones { number startsOn endsOn title } } }
+  }
+}
+fragment Words on Subject {
+  id lastObservedAt
+  wordings { path language text made }
+  sources { type code language }
+  blame { path value }
+}
+"""
+
+
+def position_of(system: System) -> int:
+    """Return the head."""
+    return int(ask(system, "{ meta { position } }")["meta"]["position"])
+
+
+def state_in_words(system: System, position: int | None = None) -> dict[str, Any]:
+    """Return what is so of everything, by code, with codes in place of ids and no order of what came when."""
+    at = position_of(system) if position is None else position
+    lists = ask(system, STATE, at=at)["at"]
+    nodes = [node for each in lists.values() for node in each["nodes"]]
+    codes = {node["id"]: node["code"] for node in nodes}
+    state = {}
+    for node in nodes:
+        values = {each["path"]: each["value"] for each in node.pop("blame")}
+        named = {path: codes.get(value, value) if isinstance(value, str) else value for path, value in values.items()}
+        sources = sorted(f"{each['type']} {each['code']} {each['language']}" for each in node.pop("sources"))
+        state[node["code"]] = {k: v for k, v in node.items() if k != "id"} | {"values": named, "sources": sources}
+    return state

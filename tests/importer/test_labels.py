@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from ogpgraph.domain.vocabulary import POLICY_AREAS, VALUES_OF, Indicator, RatingState, RatingValue
+from ogpgraph.importer.fields import guess_in, label_in
+from ogpgraph.importer.folding import area_key, fold, folded, label_key
+from ogpgraph.importer.glue import HEADINGS, pieces_of
+from ogpgraph.importer.labels import Labels, labels_of, languages
+from ogpgraph.importer.lines import Line
+from ogpgraph.importer.values import policy_areas_of, rating_of, reports_of
+
+EN, ES, FR = (labels_of(language) for language in ("en", "es", "fr"))
+
+
+def field_of(text: str, language: str = "en") -> str | None:
+    match = label_in(text, labels_of(language))
+    return match.field if match else None
+
+
+def test_the_languages_are_the_files() -> None:
+    assert languages() == ("en", "es", "fr")
+
+
+@pytest.mark.parametrize("one", ["d'appui", "d’appui", "D`APPUI", "d´appui"])
+def test_words_compare_blind_to_case_accents_and_apostrophes(one: str) -> None:
+    assert fold(one) == "d'appui"
+    assert fold("  Mise\u00a0en  ŒUVRE ") == "mise en oeuvre"
+    assert fold("2014–2016") == fold("2014-2016")
+
+
+def test_damage_of_scanning_is_read_as_the_ligature_that_was_lost() -> None:
+    assert fold("modiᴀ밄có") == "modifico"
+    assert label_key("Veriᴀ밄able:") == "verifiable"
+
+
+def test_a_fold_knows_where_its_characters_stand() -> None:
+    text = "a\u00a0 Œuvre é́ modiᴀ밄có"
+    plain = folded(text)
+    start = plain.text.index("modifico")
+    assert text[slice(*plain.span(start, start + 8))] == "modiᴀ밄có"
+    start = plain.text.index("oeuvre")
+    assert text[slice(*plain.span(start, start + 6))] == "Œuvre"
+    assert text[slice(*plain.span(0, len(plain.text)))] == text
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "field"),
+    [
+        ("en", "Support Institution(s): NA", "SUPPORT_INSTITUTIONS"),
+        ("en", "ambition (see definition) : High", "AMBITION"),
+        ("en", "Status:", "STATUS"),
+        ("en", "STATUS", "STATUS"),
+        ("en", "Design i", "DESIGN"),
+        ("en", "Verifiable Yes", "VERIFIABLE"),
+        ("en", "Verifiable by everybody", None),
+        ("en", "Whatever: Yes", None),
+        ("es", "Ambición (consulta: definición): Bajo", "AMBITION"),
+        ("es", "Institución (es) de apoyo: NA", "SUPPORT_INSTITUTIONS"),
+        ("es", "Plan de ACCION: x", "ACTION_PLAN"),
+        ("fr", "Institution (s) de soutien : NA", "SUPPORT_INSTITUTIONS"),
+        ("fr", "D’UN COUP D'ŒIL", "AT_A_GLANCE"),
+        ("fr", "Starred: Pending", "STARRED"),
+    ],
+)
+def test_labels_are_found_in_all_their_spellings(language: str, line: str, field: str | None) -> None:
+    assert field_of(line, language) == field
+
+
+def test_a_slight_rewording_is_guessed_and_says_so() -> None:
+    match = guess_in("Relevant to the OGP Values: Yes", EN)
+    assert match
+    assert (match.field, match.guessed) == ("RELEVANCE", True)
+    assert guess_in("Relation of the values: Yes", EN) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "pieces"),
+    [
+        ("Public ParticipationIRM Review", ["Public Participation", "IRM Review"]),
+        ("OverviewAt-a-GlanceAction Plan: A", ["Overview", "At-a-Glance", "Action Plan: A"]),
+        ("Design iVerifiable: YesPotential Impact:", ["Design i", "Verifiable: Yes", "Potential Impact:"]),
+        ("DescriptionThe clerk writes.", ["Description", "The clerk writes."]),
+        ("Pending IRM Review", ["Pending IRM Review"]),
+        ("Ministry of Institutions", ["Ministry of Institutions"]),
+        ("Pre-Design Description of it", ["Pre-Design Description of it"]),
+    ],
+)
+def test_glued_headings_come_apart_and_prose_stays_whole(line: str, pieces: list[str]) -> None:
+    assert [piece.text for piece in pieces_of(Line(line, 0, 1), EN, "header")] == pieces
+
+
+@pytest.mark.parametrize("labels", [EN, ES, FR], ids=languages())
+def test_every_language_has_every_table_and_only_known_areas(labels: Labels) -> None:
+    assert labels.own.header.keys() >= HEADINGS
+    assert labels.own.header.keys() == EN.own.header.keys()
+    assert labels.own.sections.keys() == EN.own.sections.keys()
+    assert labels.own.policy_areas.keys() <= set(POLICY_AREAS)
+    assert len(labels.own.dates.months) == 12
+    needed = {value for values in VALUES_OF.values() for value in values}
+    assert needed <= labels.own.values.keys()
+
+
+def test_no_word_means_two_things_in_one_table() -> None:
+    for files in combinations([EN.own, ES.own, FR.own], 2):
+        for table in ("header", "sections", "stages"):
+            one, other = (
+                {label_key(word): name for name, group in getattr(file, table).items() for word in group}
+                for file in files
+            )
+            assert {key: one[key] for key in one.keys() & other.keys()} == {
+                key: other[key] for key in one.keys() & other.keys()
+            }
+    areas = {
+        (area_key(word), area)
+        for labels in (EN, ES, FR)
+        for area, words in labels.own.policy_areas.items()
+        for word in words
+    }
+    areas |= {(area_key(area), area) for area in POLICY_AREAS}
+    assert len(areas) == len({key for key, _ in areas})
+
+
+def test_each_policy_area_is_its_own_spelling() -> None:
+    assert len({area_key(area) for area in POLICY_AREAS}) == len(POLICY_AREAS)
+    for area in POLICY_AREAS:
+        for labels in (EN, ES, FR):
+            assert policy_areas_of(area, labels) == ((area,), ())
+
+
+@pytest.mark.parametrize(
+    ("words", "known", "unknown"),
+    [
+        ("Anti Corruption and Integrity, Anti-Corruption", ("Anti-Corruption and Integrity", "Anti-Corruption"), ()),
+        ("Environment & Climate, environment and climate", ("Environment and Climate",), ()),
+        ("Publication Of Budget / Fiscal Information", ("Publication of Budget/Fiscal Information",), ()),
+        ("Open Data Public Participation", ("Open Data", "Public Participation"), ()),
+        ("Legislation & Regulation", ("Legislation & Regulation",), ()),
+        ("Gobierno electrónico, Datos abiertos", ("E-Government", "Open Data"), ()),
+        ("Space Travel, Aid, , Space Travel", ("Aid",), ("Space Travel",)),
+    ],
+)
+def test_policy_areas_are_a_closed_list_of_many_spellings(
+    words: str, known: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    assert policy_areas_of(words, EN) == (known, unknown)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "words", "meaning"),
+    [
+        ("STARRED", "Yes Starred", RatingValue.YES),
+        ("STARRED", "Sí Con Estrella", RatingValue.YES),
+        ("EARLY_RESULTS", "marginal, marginales", RatingValue.MARGINAL),
+        ("EARLY_RESULTS", "Majeur Majeurs", RatingValue.MAJOR),
+        ("EARLY_RESULTS", "No early results to report yet", RatingValue.NO_EARLY_RESULTS_YET),
+        ("EARLY_RESULTS", "Moderate", RatingValue.MODERATE),
+        ("DID_IT_OPEN_GOVERNMENT", "None", RatingValue.DID_NOT_CHANGE),
+        ("POTENTIAL_IMPACT", "None", RatingValue.NONE),
+        ("POTENTIAL_IMPACT", "Moderate", RatingValue.MODERATE),
+        ("RELEVANCE", "Not Relevant", RatingValue.NO),
+        ("RELEVANCE", "non", RatingValue.NO),
+        ("COMPLETION", "Completed", RatingValue.COMPLETE),
+        ("COMPLETION", "Major", RatingState.UNRECOGNISED),
+        ("COMPLETION", "Limited Complete", RatingState.UNRECOGNISED),
+        ("COMPLETION", "nearly Complete", RatingState.UNRECOGNISED),
+        ("VERIFIABLE", "Revisión de IRM pendiente", RatingState.PENDING),
+        ("VERIFIABLE", "en attente de l’examen du MII", RatingState.PENDING),
+        ("EARLY_RESULTS", "pas de données IRM", RatingState.NO_DATA),
+        ("EARLY_RESULTS", "NR", RatingState.NOT_REVIEWED),
+        ("EARLY_RESULTS", "N/A", RatingState.NOT_APPLICABLE),
+    ],
+)
+def test_rating_words_mean_what_their_indicator_can_mean(
+    indicator: str, words: str, meaning: RatingState | RatingValue
+) -> None:
+    rating = rating_of(Indicator(indicator), words, ES)
+    assert (rating.value or rating.state) is meaning
+    assert rating.stated_as == words
+    assert (rating.value is not None) == (rating.state is RatingState.RATED)
+
+
+def test_names_of_reports_keep_their_commas() -> None:
+    assert reports_of("Kaduna State, Nigeria Design Report 2018-2020, X Action Plan Review 2021", EN) == (
+        "Kaduna State, Nigeria Design Report 2018-2020",
+        "X Action Plan Review 2021",
+    )
+    assert reports_of("Informe de diseño de Buenos Aires, Argentina 2018-2020", ES) == (
+        "Informe de diseño de Buenos Aires, Argentina 2018-2020",
+    )
+
+
+def test_the_data_lies_beside_the_code() -> None:
+    import ogpgraph.importer as importer
+
+    assert (Path(importer.__file__).parent / "labels" / "en.toml").exists()

@@ -1,0 +1,306 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ogpgraph.clock import timestamp
+from ogpgraph.storage.database import NoTables
+from ogpgraph.storage.log import CorruptEvent, EventLog, canonical_bytes
+from tests.conftest import BOTH_ENGINES, NewDatabase, Ticking
+from tests.storage.logs import append, event, log_on, opened, save, turn_over
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def everything(log: EventLog, limit: int = 1000) -> list[tuple[int, str, int]]:
+    return [(e.id, e.stream, e.originator_version) for e in log.select_notifications(None, limit)]
+
+
+# The bytes
+
+
+def test_the_bytes_that_a_leaf_covers_never_change() -> None:
+    payload = '{"envelope":{"id":"e1"},"facts":{"title/fr":"Données ouvertes"}}'.encode()
+    data = canonical_bytes("commitment-1", 2, "CommitmentRevised", 1, "2026-01-01T12:00:00.000001Z", payload)
+    assert data == (
+        b"ogpgraph event 1\ncommitment-1\n2\nCommitmentRevised\n1\n2026-01-01T12:00:00.000001Z\n"
+        b'{"envelope":{"id":"e1"},"facts":{"title/fr":"Donn\xc3\xa9es ouvertes"}}'
+    )
+    leaf = "0f0c7bd1a1f9f3a1b4c5a0"
+    assert sha256(b"\x00" + data).hexdigest() == leaf
+
+
+@BOTH_ENGINES
+def test_the_leaf_of_a_stored_event_covers_these_bytes(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        append(log, event("member-1", 1, b'{"a":1}', "MemberRegistered.1"))
+        (stored,) = log.stream("member-1")
+    covered = canonical_bytes("member-1", 1, "MemberRegistered", 1, "2026-01-01T12:00:00.000000Z", b'{"a":1}')
+    assert stored.leaf == sha256(b"\x00" + covered).digest()
+    assert (stored.name, stored.version) == ("MemberRegistered", 1)
+
+
+# Time and order
+
+
+@BOTH_ENGINES
+def test_recorded_time_strictly_increases_even_when_the_clock_goes_back_or_stands_still(
+    new_database: NewDatabase,
+) -> None:
+    seconds = iter([0, 10, 10, -3600, 5, 10, 11])
+    with opened(new_database()) as database:
+        log = log_on(database, lambda: NOON + timedelta(seconds=next(seconds)))
+        for n in range(7):
+            save(log, f"member-{n}", size=3)
+        times = [e.recorded_at for e in log.select_notifications(None, 100)]
+    assert len(times) == 21
+    assert all(before < after for before, after in zip(times, times[1:], strict=False))
+    assert times[0] == "2026-01-01T12:00:00.000000Z"
+    assert times[-3] == "2026-01-01T12:00:11.000000Z"
+
+
+@BOTH_ENGINES
+def test_positions_are_told_in_the_order_of_the_events(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        first = append(log, event("member-1", 1), event("plan-1", 1), event("member-1", 2))
+        second = append(log, event("plan-1", 2))
+        found = [(e.stream, e.originator_version, e.save) for e in log.select_notifications(None, 10)]
+        assert [e.id for e in log.select_notifications(None, 10)] == first + second
+    assert sorted(first + second) == first + second
+    assert found == [("member-1", 1, 1), ("plan-1", 1, 1), ("member-1", 2, 1), ("plan-1", 2, 2)]
+
+
+@BOTH_ENGINES
+def test_an_empty_log_has_no_head(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        with database.read() as transaction:
+            assert log.head(transaction) == 0
+            assert log.after(transaction, 0, 10) == []
+        assert log.max_notification_id() is None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8), limit=st.integers(1, 7), data=st.data())
+def test_reading_on_gives_whole_saves_and_each_once(
+    sizes: list[int], limit: int, data: st.DataObject, new_database: NewDatabase, clock: Ticking
+) -> None:
+    url = new_database(f"log-{data.draw(st.uuids())}")
+    with opened(url) as database:
+        log = log_on(database, clock)
+        for n, size in enumerate(sizes):
+            save(log, f"member-{n}", size)
+        chunks = []
+        with database.read() as transaction:
+            position = 0
+            while chunk := log.after(transaction, position, limit):
+                chunks.append(chunk)
+                position = chunk[-1].id
+            assert position == log.head(transaction)
+    assert [e.id for chunk in chunks for e in chunk] == list(range(1, sum(sizes) + 1))
+    for chunk in chunks:
+        assert len(chunk) >= min(limit, sum(sizes) - chunk[0].id + 1)
+        assert [e.save for e in chunk].count(chunk[-1].save) == sizes[chunk[-1].save - 1]
+
+
+@BOTH_ENGINES
+def test_reading_on_goes_over_gaps_between_positions(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        save(log, "member-1", 2)
+        with database.write() as transaction:
+            transaction.execute("delete from event where position = :position", position=1)
+        save(log, "member-2", 2)
+        with database.read() as transaction:
+            assert [e.id for e in log.after(transaction, 0, 1)] == [2]
+            assert [e.id for e in log.after(transaction, 2, 1)] == [3, 4]
+
+
+# All or nothing
+
+
+@BOTH_ENGINES
+def test_a_revision_that_is_taken_stores_neither_events_nor_wordings(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        append(log, event("member-1", 1))
+        with pytest.raises(IntegrityError):
+            log.append([event("plan-1", 1), event("member-1", 1)], texts={"a" * 64: (b"salt", "words")}, command="c")
+        assert [stream for _, stream, _ in everything(log)] == ["member-1"]
+        assert log.of_command("c") == []
+        with database.read() as transaction:
+            assert transaction.value("select count(*) from wording") == 0
+
+
+@BOTH_ENGINES
+def test_a_command_is_recorded_once(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        append(log, event("member-1", 1), event("member-1", 2), command="importer/key")
+        with pytest.raises(IntegrityError):
+            append(log, event("member-2", 1), command="importer/key")
+        append(log, event("member-3", 1), command="importer/other")
+        assert [(e.stream, e.originator_version) for e in log.of_command("importer/key")] == [
+            ("member-1", 1),
+            ("member-1", 2),
+        ]
+        assert log.of_command("importer/none") == []
+        assert log.stream("member-2") == []
+
+
+@BOTH_ENGINES
+def test_a_topic_without_a_version_is_not_stored(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        with pytest.raises(ValueError, match="int"):
+            append(log, StoredEvent("member-1", 1, "MemberRevised", b"{}"))
+        assert everything(log) == []
+
+
+# Many at once
+
+
+@BOTH_ENGINES
+def test_threads_and_connections_append_at_once_and_lose_nothing(new_database: NewDatabase, clock: Ticking) -> None:
+    url = new_database()
+    with opened(url) as one, opened(url) as other:
+        logs = [log_on(one, clock), EventLog(other, clock)]
+
+        def write(number: int) -> None:
+            for revision in range(1, 11):
+                append(logs[number % 2], event(f"member-{number}", revision), event(f"plan-{number}", revision))
+
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(write, range(6)))
+        found = logs[0].select_notifications(None, 1000)
+    assert len(found) == 120
+    assert len({(e.stream, e.originator_version) for e in found}) == 120
+    assert [e.recorded_at for e in found] == sorted({e.recorded_at for e in found})
+    for first, second in zip(found[::2], found[1::2], strict=True):
+        assert (first.save, first.originator_version) == (second.save, second.originator_version)
+
+
+@BOTH_ENGINES
+def test_of_two_that_claim_a_revision_one_is_refused(new_database: NewDatabase, clock: Ticking) -> None:
+    url = new_database()
+    with opened(url) as one, opened(url) as other:
+        logs = [log_on(one, clock), EventLog(other, clock)]
+
+        def claim(number: int) -> bool:
+            try:
+                append(logs[number % 2], event("member-1", 1, str(number).encode()))
+            except IntegrityError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as threads:
+            won = list(threads.map(claim, range(8)))
+        assert won.count(True) == 1
+        assert [e.state for e in logs[0].stream("member-1")] == [str(won.index(True)).encode()]
+
+
+# Corruption
+
+READS: dict[str, Callable[[EventLog], object]] = {
+    "stream": lambda log: log.stream("member-1"),
+    "everything": lambda log: log.select_notifications(None, 100),
+    "command": lambda log: log.of_command("c"),
+    "last": lambda log: append(log, event("member-9", 1)),
+}
+
+
+def read_on(log: EventLog) -> object:
+    with log._database.read() as transaction:
+        return log.after(transaction, 0, 100)
+
+
+@pytest.mark.parametrize("read", [*READS.values(), read_on], ids=[*READS, "after"])
+@pytest.mark.parametrize("bit", [0, 3, 7])
+@pytest.mark.parametrize(
+    ("column", "byte"),
+    [
+        ("payload", 0),
+        ("payload", -1),
+        ("topic", 0),
+        ("topic", -2),
+        ("topic", -1),
+        ("recorded_at", 0),
+        ("recorded_at", -1),
+        ("leaf", 5),
+    ],
+)
+def test_a_flipped_bit_is_found_whichever_way_the_event_is_read(
+    column: str, byte: int, bit: int, read: Callable[[EventLog], object], new_database: NewDatabase, clock: Ticking
+) -> None:
+    url = new_database()
+    with opened(url) as database:
+        log = log_on(database, clock)
+        append(log, event("plan-1", 1))
+        append(log, event("member-1", 1, b'{"name":"France"}'), command="c")
+        turn_over(url, 2, column, byte=byte, bit=bit)
+        with pytest.raises(CorruptEvent, match="event 2 .*member-1.* revision 1"):
+            read(log)
+
+
+@pytest.mark.parametrize("bit", [0, 7])
+def test_a_flipped_bit_in_the_name_of_the_stream_is_found(bit: int, new_database: NewDatabase, clock: Ticking) -> None:
+    url = new_database()
+    with opened(url) as database:
+        log = log_on(database, clock)
+        append(log, event("member-1", 1))
+        turn_over(url, 1, "stream", byte=-1, bit=bit)
+        with pytest.raises(CorruptEvent, match="event 1 "):
+            log.select_notifications(None, 10)
+
+
+@BOTH_ENGINES
+def test_a_changed_revision_or_payload_is_found_in_either_engine(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        append(log, event("member-1", 1), event("plan-1", 1))
+        with database.write() as transaction:
+            transaction.execute("update event set revision = 2 where stream = 'member-1'")
+            transaction.execute("update event set payload = :payload where stream = 'plan-1'", payload=b"[]")
+        for stream in ("member-1", "plan-1"):
+            with pytest.raises(CorruptEvent, match=stream):
+                log.stream(stream)
+
+
+@BOTH_ENGINES
+def test_an_event_that_is_missing_from_its_stream_is_found(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database:
+        log = log_on(database, clock)
+        save(log, "member-1", 3)
+        with database.write() as transaction:
+            transaction.execute("delete from event where revision = 2")
+        with pytest.raises(CorruptEvent, match="member-1 .*revision 2"):
+            log.stream("member-1")
+
+
+@BOTH_ENGINES
+def test_a_log_without_tables_says_what_to_do(new_database: NewDatabase, clock: Ticking) -> None:
+    with opened(new_database()) as database, pytest.raises(NoTables, match="ogpgraph migrate"):
+        EventLog(database, clock).stream("member-1")
+
+
+# Time as text
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), "2026-01-02T03:04:05.000006Z"),
+        (datetime(999, 12, 31, tzinfo=UTC), "0999-12-31T00:00:00.000000Z"),
+        (datetime.fromisoformat("2026-01-02T03:04:05+02:00"), "2026-01-02T01:04:05.000000Z"),
+    ],
+)
+def test_times_are_written_at_one_width_so_that_texts_sort_as_times_do(moment: datetime, text: str) -> None:
+    assert timestamp(moment) == text
+    assert datetime.fromisoformat(text) == moment
