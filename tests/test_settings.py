@@ -39,6 +39,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_DATABASE": "postgresql://u:p@h/d",
         "OGPGRAPH_HOST": "::1",
         "OGPGRAPH_PORT": "0",
+        "OGPGRAPH_WORKERS": "3",
         "OGPGRAPH_LOG_LEVEL": "DEBUG",
         "OGPGRAPH_LOG_FORMAT": "json",
         "OGPGRAPH_MAX_BODY_BYTES": "2",
@@ -51,7 +52,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
-    written = Settings("postgresql://u:p@h/d", "::1", 0, "debug", "json", 2, 3)
+    written = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 3)
     trusting = replace(
         written,
         writes_per_minute=4,

@@ -92,7 +92,11 @@ def migrate_command(database: Database = None) -> None:
 @app.command("import")
 def import_command(
     files: Annotated[
-        list[str], typer.Argument(metavar="PATH|URL...", help="Commitment pages: files of text or HTML, or addresses.")
+        list[str],
+        typer.Argument(
+            metavar="PATH|URL...",
+            help="Commitment pages (files of text or HTML, or addresses), and CSV files of OGP's commitment database.",
+        ),
     ],
     observed: Annotated[
         str | None, typer.Option(help="When the pages were seen: a day or time (ISO 8601); the present if left out.")

@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from ogpgraph.graphql import record, types
 from ogpgraph.graphql.account import Account
+from ogpgraph.graphql.finish import finish
 from ogpgraph.graphql.mutation import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS
@@ -18,13 +19,15 @@ from ogpgraph.graphql.scalars import SCALARS
 
 def build_schema() -> strawberry.Schema:
     """Return the schema, validated."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         types=[*types.types(), record.Code, record.Source, Account, Snapshot],
         # Not `sort_schema`: its copies of enums give resolvers bare values in place of members.
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    finish(schema._schema)  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
+    return schema
 
 
 def schema_text(schema: strawberry.Schema) -> str:

@@ -346,6 +346,21 @@ class Commitment(Subject):
         """Return the successors."""
         return self._linked("successors")
 
+    @strawberry.field(description="The commitment that it turned out to be, where two were merged.")
+    def merged_into(self) -> Commitment | None:
+        """Return the commitment that remained."""
+        return self._related(Commitment, "mergedInto")
+
+    @strawberry.field(description="The commitment that it was a part of, where one was split.")
+    def split_from(self) -> Commitment | None:
+        """Return the former whole."""
+        return self._related(Commitment, "splitFrom")
+
+    @strawberry.field(description="The commitments that it was split into.")
+    def split_into(self) -> list[Commitment]:
+        """Return the parts."""
+        return self._linked("splitInto")
+
     def _linked(self, path: str) -> list[Commitment]:
         found = self.snapshot.all_related(self.state, lambda each: _list(each.value(path)))
         return [Commitment.of(each, self.snapshot) for each in found]

@@ -51,13 +51,14 @@ def build_app(
     startup: Hook | None = None,
     shutdown: Hook | None = None,
     identify: Identify | None = None,
+    access_log: bool = False,
 ) -> Starlette:
     """The application, which serves `schema` with a context for each request.
 
     `context` and `ready` are called in worker threads and may block; `startup` and `shutdown` are called (and awaited,
     if they give something to await) on the event loop, when the server starts to serve and has served its last request.
     `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
-    is known.
+    is known. With `access_log` each request is logged when it has been answered.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.
@@ -73,7 +74,7 @@ def build_app(
             Route("/health", health),
             Route("/ready", Ready(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
         ],
-        middleware=[*_around(new_request_id), *([Middleware(Authenticated, identify)] if identify else [])],
+        middleware=[*_around(new_request_id, access_log=access_log), *([Middleware(Authenticated, identify)] if identify else [])],
         exception_handlers={HTTPException: http_error},
         lifespan=_lifespan(startup, shutdown),
     )
@@ -81,14 +82,14 @@ def build_app(
     return app
 
 
-def _around(new_request_id: Callable[[], str]) -> list[Middleware]:
+def _around(new_request_id: Callable[[], str], *, access_log: bool) -> list[Middleware]:
     """From the outside in.
 
     CORS lets every page ask and read, but takes no cookies: rights come by a header that a page must know.
     """
     return [
         Middleware(Identified, new_request_id),
-        Middleware(AccessLog),
+        *([Middleware(AccessLog)] if access_log else []),
         Middleware(Positioned),
         Middleware(StrictHeaders),
         Middleware(

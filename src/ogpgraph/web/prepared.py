@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, Final
 
@@ -25,26 +25,50 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from ogpgraph.graphql.limits import TOLD, Limits, Requested, TooMuch, require_short, weigh
+
+_KEPT_COSTS: Final = 50
+_UNSAID: Final = object()
+
 
 class RequestErrors(Exception):
-    """The document, the choice of its operation or the variables are wrong, and nothing was run: a request error."""
+    """The document, the choice of its operation or the variables are wrong, and nothing was run: a request error.
 
-    def __init__(self, errors: Sequence[GraphQLError], *, code: str) -> None:
+    `cost` is what the operation asked for, 0 where that was not understood.
+    """
+
+    def __init__(self, errors: Sequence[GraphQLError], *, code: str, cost: int = 0) -> None:
         super().__init__("; ".join(error.message for error in errors))
         self.errors = tuple(errors)
         self.code = code
+        self.cost = cost
 
 
 class DocumentLimits(msgspec.Struct, frozen=True):
-    """How large a document may be, how many of its errors are told, and how much of all documents' text is kept ready.
+    """What a document may ask for, how many of its errors are told, and how much of all documents' text is kept ready.
 
     A parsed document takes 100 to 400 bytes a character (measured), so the default keeps 100 MB at the very worst and a
     thousand ordinary documents in 30 MB.
     """
 
-    max_tokens: int = 4_000  # and as many comments, which the parser counts apart
+    asked: Limits = Limits()
     max_errors: int = 25
     kept_characters: int = 250_000
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A document fit to be run. What its operations cost is kept with it, by the sizes of pages that variables say."""
+
+    document: DocumentNode
+    costs: dict[tuple[object, ...], Requested] = {}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One operation of a prepared document, and what it asks for with its variables."""
+
+    prepared: Prepared
+    operation: OperationDefinitionNode
+    cost: int
 
 
 class Documents:
@@ -55,31 +79,87 @@ class Documents:
         self._limits = limits
         self._kept = _Kept(limits.kept_characters)
 
-    def prepare(self, text: str) -> DocumentNode:
-        """The document that the text says, fit to be run.
+    def known(self, text: str) -> Prepared | None:
+        """The document, if it is kept ready."""
+        return self._kept.get(text)
+
+    def prepare(
+        self,
+        text: str,
+        name: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        most_cost: int | None = None,
+    ) -> Asked:
+        """The operation of that name in the document that the text says, fit to be run.
 
         Raises:
-            RequestErrors: if it cannot be parsed or does not hold against the schema. Such documents are not kept.
+            RequestErrors: if it cannot be parsed, asks for too much, does not hold against the schema or has no such
+                operation. Documents that are wrong, or too large whatever the variables, are not kept.
         """
-        document = self._kept.get(text)
-        if document is None:
-            document = self._parse(text)
-            # A pass that bounds cost goes between: validation compares fields pairwise, 0.9 s for 990 times `a{b}`.
-            self._validate(document)
-            self._kept.put(text, document)
-        return document
+        most = self._limits.asked.cost if most_cost is None else most_cost
+        prepared = self._kept.get(text)
+        if prepared is not None:
+            operation = chosen_operation(prepared.document, name)
+            return Asked(prepared, operation, self._cost(prepared, operation, variables or {}, most))
+        prepared = Prepared(self._parse(text))
+        # Validation compares fields pairwise, 0.9 s for 990 times `a{b}`: so what is large is turned away before.
+        cost = self._cost(prepared, get_operation_ast(prepared.document, name), variables or {}, most)
+        self._validate(prepared.document, cost)
+        operation = chosen_operation(prepared.document, name)
+        self._kept.put(text, prepared)
+        return Asked(prepared, operation, cost)
 
     def _parse(self, text: str) -> DocumentNode:
-        most = self._limits.max_tokens
+        most = self._limits.asked.tokens
         try:
+            require_short(text, self._limits.asked)
             return parse(text, max_lexical_tokens=most, max_comments=most, allow_empty_selection_sets=False)
+        except TooMuch as error:
+            raise RequestErrors([GraphQLError(str(error))], code=error.code) from None
         except GraphQLError as error:
             raise RequestErrors([error.with_traceback(None)], code="GRAPHQL_PARSE_FAILED") from None
 
-    def _validate(self, document: DocumentNode) -> None:
+    def _cost(
+        self,
+        prepared: Prepared,
+        operation: OperationDefinitionNode | None,
+        variables: Mapping[str, Any],
+        most: int,
+    ) -> int:
+        cost = 0
+        try:
+            requested = self._requested(prepared, operation, variables)
+            cost = min(requested.cost, TOLD)
+            requested.require(self._limits.asked, most)
+        except TooMuch as error:
+            raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost) from None
+        return cost
+
+    def _requested(
+        self, prepared: Prepared, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
+    ) -> Requested:
+        named = operation.name.value if operation and operation.name else None
+        known = next((each for key, each in prepared.costs.items() if key[0] == named), None)
+        if known is not None and not known.page_variables:
+            return known
+        requested = known and prepared.costs.get(_key(named, known, variables))
+        if requested is None:
+            requested = weigh(self._schema, prepared.document, operation, variables)
+            if len(prepared.costs) < _KEPT_COSTS:
+                prepared.costs[_key(named, requested, variables)] = requested
+        return requested
+
+    def _validate(self, document: DocumentNode, cost: int) -> None:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
         if errors:
-            raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED")
+            raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED", cost=cost)
+
+
+def _key(named: str | None, requested: Requested, variables: Mapping[str, Any]) -> tuple[object, ...]:
+    """What the cost of an operation depends on: which variables say how large pages are does not depend on them."""
+    sizes = (variables.get(name, _UNSAID) for name in sorted(requested.page_variables))
+    return (named, *(size if isinstance(size, int) else repr(type(size)) for size in sizes))
 
 
 def chosen_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -132,17 +212,17 @@ class _Kept:
 
     def __init__(self, max_characters: int) -> None:
         self._room = max_characters
-        self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._documents: OrderedDict[str, Prepared] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, text: str) -> DocumentNode | None:
+    def get(self, text: str) -> Prepared | None:
         with self._lock:
             document = self._documents.get(text)
             if document is not None:
                 self._documents.move_to_end(text)
             return document
 
-    def put(self, text: str, document: DocumentNode) -> None:
+    def put(self, text: str, document: Prepared) -> None:
         with self._lock:
             if text in self._documents:
                 return

@@ -90,6 +90,7 @@ def application(serving: Serving, settings: Settings, examples: Sequence[Example
         limits=WebLimits(body=BodyLimits(max_bytes=settings.max_body_bytes)),
         startup=serving.start,
         shutdown=serving.stop,
+        access_log=True,
         identify=lambda authorization, address, request_id: admission.identify(
             serving.system, authorization, address, request_id
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, RatingState, RatingValue
+from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, RatingState, RatingValue
 from ogpgraph.importer.database.codebook import IDENTITY, Codebook, Column
 from ogpgraph.importer.database.reading import RowReading, RowText
 from ogpgraph.importer.database.repair import Order, Repaired, cleaned, date_of, number_of, numbers_of
@@ -186,6 +186,8 @@ class RowReader:
             meaning = self._labels.ratings[Indicator(about)].meanings.get(word)
             if isinstance(meaning, RatingValue):
                 return meaning
+            if RatingValue.YES not in VALUES_OF[Indicator(about)]:
+                return None
         return _YES_OR_NO.get(number_of(word).text or "")
 
     # Policy areas

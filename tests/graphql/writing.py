@@ -1,0 +1,146 @@
+"""Writing in GraphQL as some account: a small world to write in, and the payloads that come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+from graphql import GraphQLNonNull, GraphQLObjectType
+
+from ogpgraph.application import Act, Session
+from ogpgraph.auth.budget import Budget
+from ogpgraph.auth.identify import Caller
+from ogpgraph.auth.refusals import Refusals
+from ogpgraph.domain.account import Role
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.writing import Writing
+from ogpgraph.system import System
+from tests.graphql.asking import SCHEMA
+
+ERRORS = "errors { code message path currentRevision changes { path before after } }"
+ENTRIES = "entries { position kind actor role reason cause effectiveOn changes { path before after } }"
+COMMITMENT = (
+    "commitment { code formerCodes number title status policyAreas leadInstitutions startsOn endsOn languages revision "
+    "milestones { number title status endsOn updates { text } } starred "
+    "ratings { indicator stage ogpValue state value statedAs } narratives { section text } "
+    "predecessors { code } successors { code } mergedInto { code } splitFrom { code } splitInto { code } }"
+)
+OBJECTS = {
+    "MemberPayload": "member { code prefix type region name status joinedOn revision }",
+    "ActionPlanPayload": "actionPlan { code title cycle status startsOn endsOn revision }",
+    "CommitmentPayload": COMMITMENT,
+    "MilestonePayload": COMMITMENT + " milestone { number title status endsOn updates { text } }",
+    "SubjectPayload": "subject { id revision }",
+    "RevertPayload": "correlationId subjects { id }",
+    "AccountPayload": "account { id roles reporterOf revision }",
+}
+
+
+def mutation_types() -> dict[str, Any]:
+    """Every mutation of the schema with graphql-core's field."""
+    mutations = SCHEMA._schema.mutation_type
+    assert isinstance(mutations, GraphQLObjectType)
+    return dict(mutations.fields)
+
+
+def document(mutation: str, selection: str | None = None) -> str:
+    """A document that sends one mutation and asks for all there is to know of what came of it."""
+    field = mutation_types()[mutation]
+    payload = field.type.of_type.name if isinstance(field.type, GraphQLNonNull) else field.type.name
+    chosen = selection or f"{OBJECTS[payload]} {ENTRIES} {ERRORS}"
+    return f"mutation Send($input: {field.args['input'].type}) {{ {mutation}(input: $input) {{ {chosen} }} }}"
+
+
+class Writer:
+    """Somebody who writes; None is a reader whom nobody knows."""
+
+    def __init__(self, system: System, account: str | None, budget: Budget | None = None) -> None:
+        self.system = system
+        self.account = account
+        self.refusals = Refusals()
+        self._budget = budget or Budget(1_000_000, lambda: 0.0)
+
+    def execute(self, query: str, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        with ExitStack() as readings:
+            reading = readings.enter_context(self.system.reading())
+            caller = Caller(self.account, "192.0.2.1")
+            writing = Writing(self.system, caller, "request", self._budget, self.refusals, readings)
+            result = SCHEMA.execute_sync(query, variables, Context(reading, "1", writing))
+        if result.errors:
+            raise result.errors[0]
+        return msgspec.json.decode(msgspec.json.encode(result.data))
+
+    def send(self, mutation: str, selection: str | None = None, **sent: Any) -> Any:
+        """The payload of a mutation."""
+        return self.execute(document(mutation, selection), input=sent)[mutation]
+
+    def write(self, mutation: str, **sent: Any) -> Any:
+        """The payload of a mutation that must not be refused."""
+        payload = self.send(mutation, **sent)
+        assert payload["errors"] == []
+        return payload
+
+    def refused(self, mutation: str, **sent: Any) -> tuple[str, list[str]]:
+        """Code and path of the one refusal that a mutation must meet with; nothing must have been recorded."""
+        before = self.system.log.max_notification_id()
+        payload = self.send(mutation, **sent)
+        assert payload["entries"] == []
+        (error,) = payload["errors"]
+        assert self.system.log.max_notification_id() == before
+        return error["code"], error["path"]
+
+
+class World:
+    """France and the United Kingdom, a plan and two commitments of each, and an account for each role."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.admin = self.writer(Role.ADMINISTRATOR)
+        self.nobody = Writer(system, None)
+        for code, prefix, name in (("FRA", "FR", "France"), ("GBR", "UK", "United Kingdom")):
+            self.admin.write("registerMember", code=code, name=name)
+            self.admin.write("registerActionPlan", member=code, cycle=2021, title=f"Plan of {name}")
+            for number in (1, 2):
+                self.admin.write(
+                    "registerCommitment",
+                    code=f"{prefix}000{number}",
+                    actionPlan=f"{code}-2021",
+                    number=str(number),
+                    title=f"Commitment {number} of {name}",
+                )
+            self.admin.write("addMilestone", commitment=f"{prefix}0001", number="1.1", title="A portal")
+        self.reporter = self.writer(Role.REPORTER, "FRA")
+        self.reviewer = self.writer(Role.REVIEWER)
+        self.without_rights = self.writer()
+
+    def writer(self, role: Role | None = None, *members: str) -> Writer:
+        """A new account with a role, or without any."""
+
+        def commands(session: Session) -> str:
+            account = session.open_account().id
+            if role:
+                session.grant_rights(account, role, members)
+            return account
+
+        return Writer(self.system, record(self.system, commands))
+
+    def position(self) -> int:
+        """The head."""
+        with self.system.reading() as reading:
+            return reading.head
+
+
+def record(system: System, commands: Callable[[Session], str]) -> str:
+    """Run commands as the operator does."""
+    answer = system.record(Act(actor="operator", role="administrator", time=system.clock()), commands).answer
+    assert answer is not None
+    return answer
+
+
+def as_words(error_path: list[str]) -> str:
+    """A path of an input as one text."""
+    return re.sub(r"^input\.?", "", ".".join(error_path))

@@ -1,0 +1,89 @@
+"""A web server on this machine, which answers as a test tells it to and remembers what it was asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
+
+Answering = Callable[["Handler"], None]
+
+
+@dataclass
+class Site:
+    """The paths of a server with what each answers, and the requests that came: path and headers."""
+
+    port: int = 0
+    scheme: str = "http"
+    pages: dict[str, Answering] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.port}{path}"
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.asked]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request by the function of its path."""
+
+    site: Site
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
+        self.site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        self.site.pages.get(self.path, status(404))(self)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+    def answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+        """Send a whole answer; underscores in the names of headers are dashes."""
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if not any(name.lower() == "content_length" for name in headers):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def status(code: int, **headers: str) -> Answering:
+    return lambda handler: handler.answer(code, b"", **headers)
+
+
+def page(body: bytes, kind: str = "text/html; charset=utf-8", **headers: str) -> Answering:
+    return lambda handler: handler.answer(200, body, Content_Type=kind, **headers)
+
+
+@contextmanager
+def serving(tls: SSLContext | None = None) -> Iterator[Site]:
+    """Run a server for as long as it is needed."""
+    site = Site()
+    handler = type("SiteHandler", (Handler,), {"site": site})
+    server = Quiet(("127.0.0.1", 0), handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        site.scheme = "https"
+    site.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Quiet(ThreadingHTTPServer):
+    """A server that takes it calmly when a client goes away, which ours do on purpose."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""

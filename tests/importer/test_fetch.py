@@ -1,0 +1,463 @@
+from __future__ import annotations
+
+import gzip
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
+
+from ogpgraph import __version__, cli
+from ogpgraph.application import Act
+from ogpgraph.importer.connecting import NotFetched, is_public
+from ogpgraph.importer.fetch import Fetcher, Validators
+from ogpgraph.importer.report import Report
+from ogpgraph.importer.robots import allows
+from ogpgraph.importer.run import import_files
+from ogpgraph.system import System
+from tests.graphql.asking import ask
+from tests.importer.local_server import Handler, Site, page, serving, status
+from tests.importer.pages_import.making import Page, bring, day
+
+LIMIT = 200_000
+PATH = "/members/uruguay/commitments/UY0901/"
+FERRIES = Page()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as served:
+        yield served
+
+
+def fetcher(**given: object) -> Fetcher:
+    return Fetcher(**{"limit_bytes": LIMIT, "allow_private": True, "seconds": 5.0, **given})  # type: ignore[arg-type]
+
+
+def why_not(url: str, **given: object) -> str:
+    """Return the one line that says why a page is not fetched."""
+    with pytest.raises(NotFetched) as refusal:
+        fetcher(**given).fetch(url)
+    assert "\n" not in refusal.value.reason
+    return refusal.value.reason
+
+
+def fetched(system: System, url: str, on: int, *, dry_run: bool = False) -> Report:
+    act = Act(actor="importer", role="publisher", time=day(on))
+    (report,) = import_files(system, [url], act, limit_bytes=LIMIT, dry_run=dry_run, fetcher=fetcher())
+    return report
+
+
+class TestManners:
+    def test_one_page_is_fetched_and_its_robots_txt_and_no_link(self, site: Site) -> None:
+        site.pages[PATH] = page(b'<a href="/other">x</a><img src="/i.png"><link rel="next" href="/next">')
+        assert fetcher().fetch(site.url(PATH)).data
+        assert site.paths == ["/robots.txt", PATH]
+
+    def test_the_agent_says_who_it_is_and_in_which_version(self, site: Site) -> None:
+        site.pages[PATH] = page(b"x")
+        fetcher().fetch(site.url(PATH))
+        for _, headers in site.asked:
+            assert headers["user-agent"].startswith(f"ogpgraph/{__version__} (")
+
+    def test_what_robots_txt_forbids_is_not_asked_for(self, site: Site) -> None:
+        site.pages["/robots.txt"] = page(b"User-agent: *\nDisallow: /members/", "text/plain")
+        assert why_not(site.url(PATH)) == f"the robots.txt of 127.0.0.1 forbids {PATH}"
+        assert site.paths == ["/robots.txt"]
+
+    def test_a_robots_txt_that_cannot_be_read_forbids_everything(self, site: Site) -> None:
+        site.pages["/robots.txt"] = status(503)
+        assert "robots.txt of 127.0.0.1 cannot be read (503)" in why_not(site.url(PATH))
+        assert site.paths == ["/robots.txt"]
+
+    def test_robots_txt_is_asked_for_once_for_several_pages(self, site: Site) -> None:
+        site.pages[PATH] = page(b"x")
+        one = fetcher()
+        one.fetch(site.url(PATH))
+        one.fetch(site.url(PATH))
+        assert site.paths == ["/robots.txt", PATH, PATH]
+
+    def test_robots_txt_counts_for_where_a_redirect_leads_too(self, site: Site) -> None:
+        site.pages["/robots.txt"] = page(b"User-agent: ogpgraph\nDisallow: /secret", "text/plain")
+        site.pages[PATH] = status(301, Location="/secret")
+        assert "forbids /secret" in why_not(site.url(PATH))
+
+
+@pytest.mark.parametrize(
+    ("robots", "path", "allowed"),
+    [
+        ("", "/a", True),
+        ("User-agent: *\nDisallow:", "/a", True),
+        ("User-agent: *\nDisallow: /", "/a", False),
+        ("User-agent: other\nDisallow: /", "/a", True),
+        ("User-agent: *\nDisallow: /\n\nUser-agent: OGPgraph\nDisallow: /b", "/a", True),
+        ("User-agent: other\nUser-agent: ogpgraph\nDisallow: /a", "/a/b", False),
+        ("User-agent: *\nDisallow: /a\nAllow: /a/b", "/a/b/c", True),
+        ("User-agent: *\nAllow: /a\nDisallow: /a", "/a", True),
+        ("User-agent: *\nDisallow: /*.pdf$", "/x/y.pdf", False),
+        ("User-agent: *\nDisallow: /*.pdf$", "/x/y.pdf?z", True),
+        ("User-agent: *\nDisallow: /*?s=", "/?s=1", False),
+        ("User-agent: *\nDisallow: /a$", "/ab", True),
+        ("User-agent: *\nDisallow: /*a*b$", "/xaxb", False),
+        ("User-agent: *\nDisallow: /*a*ab$", "/ab", True),
+        ("User-agent: * # all\nDisallow: /caf%C3%A9 # no", "/café", False),
+        ("Disallow: /a", "/a", True),
+        ("User-agent: *\nCrawl-delay: 5\nSitemap: x\nDisallow: /a", "/a", False),
+    ],
+)
+def test_robots_txt_is_read_as_its_standard_says(robots: str, path: str, allowed: bool) -> None:
+    assert allows(robots, "ogpgraph", path) is allowed
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "017700000001",
+            "0.0.0.0",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[fe80::1]",
+            "[fec0::1]",
+            "[fd00::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::1]",
+        ],
+    )
+    def test_what_is_not_of_the_public_internet_is_refused_without_a_connection(self, site: Site, host: str) -> None:
+        reason = why_not(site.url(PATH, host), allow_private=False)
+        assert "not of the public internet" in reason or "there is no host" in reason
+        assert site.asked == []
+
+    @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+    def test_the_public_internet_is_not_refused(self, address: str) -> None:
+        assert is_public(ip_address(address))
+
+    def test_one_private_address_among_public_ones_is_enough_to_refuse(self) -> None:
+        resolve = {"resolve": lambda _host, _port: ["8.8.8.8", "10.0.0.1"], "allow_private": False}
+        assert "at 10.0.0.1" in why_not("http://two.example/", **resolve)
+
+    def test_a_host_is_looked_up_and_checked_anew_for_every_request(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site.pages[PATH] = status(302, Location="/next")
+        monkeypatch.setattr("ogpgraph.importer.fetch.is_public", lambda address: str(address) == "127.0.0.1")
+        answers = iter([["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"]])
+        reason = why_not(
+            site.url(PATH, "rebound.example"), resolve=lambda _host, _port: next(answers), allow_private=False
+        )
+        assert "rebound.example is at 127.0.0.2" in reason
+        assert site.paths == ["/robots.txt", PATH]
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://",
+            "http:///path",
+            "http://user:secret@127.0.0.1/",
+            "http://user@127.0.0.1/",
+            "http://127.0.0.1:port/",
+            "http://127.0.0.1:99999/",
+            "http://a b/",
+            "http://127.0.0.1/\r\nHost: x",
+            "file:///etc/passwd",
+            "ftp://127.0.0.1/",
+            "http://[::1/",
+        ],
+    )
+    def test_what_is_no_plain_address_of_the_web_is_refused(self, url: str) -> None:
+        assert "secret" not in why_not(url)
+
+    def test_a_host_that_does_not_exist_and_a_closed_port_are_told(self, site: Site) -> None:
+        assert why_not("http://nowhere.invalid/") == "there is no host nowhere.invalid"
+        port = site.port
+        assert "refused" in why_not(f"http://127.0.0.1:{_closed_port()}{PATH}").lower()
+        assert port == site.port
+
+
+def _closed_port() -> int:
+    with serving() as closed:
+        return closed.port
+
+
+class TestRedirects:
+    def test_within_the_same_host_they_are_followed(self, site: Site) -> None:
+        site.pages[PATH] = status(301, Location="/a")
+        site.pages["/a"] = status(308, Location="b?c=d")
+        site.pages["/b?c=d"] = page(b"here")
+        found = fetcher().fetch(site.url(PATH))
+        assert (found.data, found.url) == (b"here", site.url("/b?c=d"))
+
+    def test_more_than_three_are_not(self, site: Site) -> None:
+        site.pages[PATH] = status(302, Location=PATH)
+        assert why_not(site.url(PATH)) == "more than 3 redirects"
+        assert site.paths == ["/robots.txt", PATH, PATH, PATH, PATH]
+
+    @pytest.mark.parametrize(
+        "onward", ["http://10.0.0.1/", "http://localhost/", "//evil.example/x", "https://evil.example@127.0.0.1/"]
+    )
+    def test_to_another_host_they_are_not(self, site: Site, onward: str) -> None:
+        site.pages[PATH] = status(302, Location=onward)
+        reason = why_not(site.url(PATH))
+        assert "redirects to another host" in reason or "name or password" in reason
+
+    @pytest.mark.parametrize("onward", ["file:///etc/passwd", "gopher://127.0.0.1/", ""])
+    def test_to_what_is_not_the_web_they_are_not(self, site: Site, onward: str) -> None:
+        site.pages[PATH] = status(302, Location=onward)
+        assert "no address of the web" in why_not(site.url(PATH)) or site.paths.count(PATH) == 4
+
+
+class TestLimits:
+    def test_an_announced_size_over_the_limit_is_refused_unread(self, site: Site) -> None:
+        site.pages[PATH] = lambda handler: handler.answer(
+            200, b"", Content_Length=str(10**12), Content_Type="text/html"
+        )
+        assert why_not(site.url(PATH)) == "1,000,000,000,000 bytes are more than the limit of 200,000"
+
+    def test_a_page_without_end_is_cut_off_at_the_limit(self, site: Site) -> None:
+        def endless(handler: Handler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Type", "text/html")
+            handler.end_headers()
+            while True:
+                handler.wfile.write(b"x" * 10_000)
+
+        site.pages[PATH] = endless
+        assert why_not(site.url(PATH)) == "more than the limit of 200,000 bytes"
+
+    def test_a_bomb_of_gzip_is_refused_before_it_is_unpacked(self, site: Site) -> None:
+        bomb = gzip.compress(bytes(200_000_000), 9)
+        assert len(bomb) < LIMIT
+        site.pages[PATH] = page(bomb, Content_Encoding="gzip")
+        begin = time.process_time()
+        assert why_not(site.url(PATH)) == "more than the limit of 200,000 bytes"
+        assert time.process_time() - begin < 1
+
+    def test_a_slow_body_is_given_up_in_time(self, site: Site) -> None:
+        def dripping(handler: Handler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Type", "text/html")
+            handler.end_headers()
+            while True:
+                handler.wfile.write(b"x")
+                time.sleep(0.05)
+
+        site.pages[PATH] = dripping
+        self._assert_given_up(site)
+
+    def test_slow_headers_are_given_up_in_time(self, site: Site) -> None:
+        def dripping(handler: Handler) -> None:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while True:
+                handler.wfile.write(b"x")
+                time.sleep(0.05)
+
+        site.pages[PATH] = dripping
+        self._assert_given_up(site)
+
+    def _assert_given_up(self, site: Site) -> None:
+        begin = time.monotonic()
+        assert why_not(site.url(PATH), seconds=0.6) == "127.0.0.1 took longer than 0.6 seconds"
+        assert time.monotonic() - begin < 5
+
+    def test_headers_without_end_are_given_up(self, site: Site) -> None:
+        def endless(handler: Handler) -> None:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                handler.wfile.write(b"X-More: x\r\n")
+
+        site.pages[PATH] = endless
+        assert "does not answer as a web server does" in why_not(site.url(PATH))
+
+    def test_a_robots_txt_without_end_is_given_up(self, site: Site) -> None:
+        site.pages["/robots.txt"] = page(b"#" * 600_000, "text/plain")
+        assert "more than the limit" in why_not(site.url(PATH))
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 418, 500, 502])
+    def test_an_error_is_one_clear_line(self, site: Site, code: int) -> None:
+        site.pages[PATH] = status(code)
+        assert why_not(site.url(PATH)).startswith(f"127.0.0.1 answers {code} ")
+
+    def test_a_server_that_asks_to_come_back_later_is_quoted(self, site: Site) -> None:
+        site.pages[PATH] = status(429, Retry_After="120")
+        assert why_not(site.url(PATH)).endswith("asks to come back later (Retry-After: 120)")
+
+    @pytest.mark.parametrize("kind", ["application/pdf", "image/png", "application/json", "nonsense"])
+    def test_what_is_no_page_is_refused_by_its_type(self, site: Site, kind: str) -> None:
+        site.pages[PATH] = page(b"x", kind)
+        if kind == "nonsense":  # what cannot be read counts as plain text, as mail has it
+            assert fetcher().fetch(site.url(PATH)).data == b"x"
+        else:
+            assert why_not(site.url(PATH)) == f"this is {kind}, not a page of text or HTML"
+
+    def test_a_packed_page_is_unpacked(self, site: Site) -> None:
+        site.pages[PATH] = page(gzip.compress(FERRIES.data), Content_Encoding="gzip")
+        assert fetcher().fetch(site.url(PATH)).data == FERRIES.data
+
+    def test_what_was_cut_off_is_refused(self, site: Site) -> None:
+        site.pages["/a"] = page(gzip.compress(FERRIES.data)[:-20], Content_Encoding="gzip")
+        site.pages["/b"] = page(b"half", Content_Length="8")
+        for path in ("/a", "/b"):
+            assert why_not(site.url(path)) == "it was cut off before its end"
+
+    def test_broken_packing_and_one_not_asked_for_are_refused(self, site: Site) -> None:
+        site.pages["/a"] = page(b"no gzip at all", Content_Encoding="gzip")
+        site.pages["/b"] = page(b"x", Content_Encoding="br")
+        assert "does not answer as a web server does" in why_not(site.url("/a"))
+        assert why_not(site.url("/b")) == "it is packed by br, which was not asked for"
+
+    def test_what_is_not_http_is_refused(self, site: Site) -> None:
+        site.pages[PATH] = lambda handler: [handler.wfile.write(b"220 mail.example ESMTP\r\n"), None][1]
+        assert "does not answer as a web server does" in why_not(site.url(PATH))
+
+
+class TestImport:
+    @pytest.fixture
+    def served(self, site: Site) -> Site:
+        def conditional(handler: Handler) -> None:
+            current = {"ETag": '"one"', "Last_Modified": "Mon, 01 Mar 2021 00:00:00 GMT"}
+            if handler.headers.get("If-None-Match") == '"one"':
+                handler.answer(304, b"", **current)
+            else:
+                handler.answer(200, FERRIES.data, Content_Type="text/html; charset=utf-8", **current)
+
+        site.pages[PATH] = conditional
+        return site
+
+    def test_a_page_is_recorded_with_its_address(self, system: System, served: Site) -> None:
+        report = fetched(system, served.url(PATH), 1)
+        assert (report.problem, report.outcome, report.code) == ("", "recorded", "UY0901")
+        (source,) = ask(system, '{ commitment(code: "UY0901") { sources { type url } } }')["commitment"]["sources"]
+        assert source == {"type": "PAGE", "url": served.url(PATH)}
+
+    def test_an_unchanged_page_is_asked_for_by_its_validators_and_seen_again(
+        self, system: System, served: Site
+    ) -> None:
+        fetched(system, served.url(PATH), 1)
+        report = fetched(system, served.url(PATH), 2)
+        _, headers = served.asked[-1]
+        assert headers["if-none-match"] == '"one"'
+        assert headers["if-modified-since"] == "Mon, 01 Mar 2021 00:00:00 GMT"
+        assert (dict(report.events), report.outcome, report.code) == ({"SourceSeenAgain": 1}, "seen again", "UY0901")
+        seen = ask(system, '{ commitment(code: "UY0901") { lastObservedAt } }')["commitment"]["lastObservedAt"]
+        assert seen.startswith("2021-03-02")
+
+    def test_a_changed_page_is_one_field_and_its_new_validator(self, system: System, site: Site) -> None:
+        site.pages[PATH] = page(FERRIES.data, ETag='"one"')
+        fetched(system, site.url(PATH), 1)
+        site.pages[PATH] = page(FERRIES.but(status="Inactive").data, ETag='"two"')
+        report = fetched(system, site.url(PATH), 2)
+        assert dict(report.events) == {"SourceObserved": 1, "CommitmentRevised": 1, "SourceLocated": 1}
+        fetched(system, site.url(PATH), 3)
+        assert site.asked[-1][1]["if-none-match"] == '"two"'
+
+    def test_bytes_from_elsewhere_make_the_validators_void(self, system: System, served: Site) -> None:
+        fetched(system, served.url(PATH), 1)
+        bring(system, FERRIES.but(status="Inactive"), 2)
+        report = fetched(system, served.url(PATH), 3)
+        assert "if-none-match" not in served.asked[-1][1]
+        assert report.events["CommitmentRevised"] == 1
+
+    def test_a_dry_run_fetches_and_records_nothing(self, system: System, served: Site) -> None:
+        assert fetched(system, served.url(PATH), 1, dry_run=True).events["CommitmentRegistered"] == 1
+        assert ask(system, '{ commitment(code: "UY0901") { code } }')["commitment"] is None
+
+    def test_an_address_that_speaks_of_another_code_or_member_is_warned_of(self, system: System, served: Site) -> None:
+        served.pages["/members/denmark/commitments/uy0902"] = page(FERRIES.data)
+        report = fetched(system, served.url("/members/denmark/commitments/uy0902"), 1)
+        assert [(each.kind, each.text) for each in report.warnings] == [
+            ("address-differs", "the address says uy0902, the page UY0901"),
+            ("address-differs", "the address says 'denmark', UY0901 is of Uruguay"),
+        ]
+        member = ask(system, '{ commitment(code: "UY0901") { member { code } } }')["commitment"]["member"]
+        assert member == {"code": "URY"}
+
+    def test_what_cannot_be_fetched_is_told_and_the_next_is(self, system: System, served: Site) -> None:
+        act = Act(actor="importer", role="publisher", time=day(1))
+        urls = [served.url("/nothing"), served.url(PATH)]
+        first, second = import_files(system, urls, act, limit_bytes=LIMIT, fetcher=fetcher())
+        assert first.problem.startswith("127.0.0.1 answers 404")
+        assert second.outcome == "recorded"
+
+    def test_the_command_refuses_this_machine_unless_it_is_allowed(self, served: Site, tmp_path: Path) -> None:
+        arguments = ["import", served.url(PATH), "--database", f"sqlite:///{tmp_path}/log.db"]
+        refused = CliRunner().invoke(cli.app, arguments)
+        assert refused.exit_code == 1
+        assert served.asked == []
+        allowed = CliRunner().invoke(cli.app, [*arguments, "--allow-private"])
+        assert allowed.exit_code == 0
+        assert served.paths == ["/robots.txt", PATH]
+
+
+class TestTls:
+    """A certificate is checked, for the name that was asked for."""
+
+    @pytest.fixture
+    def secure(self, tmp_path: Path) -> Iterator[Site]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(_certificate(tmp_path / "one.pem", "pages.example"))
+        with serving(context) as served:
+            served.pages[PATH] = page(b"secured")
+            yield served
+
+    def test_an_unknown_issuer_is_refused(self, secure: Site) -> None:
+        assert "certificate verify failed" in why_not(secure.url(PATH, "pages.example"), resolve=_here).lower()
+
+    def test_a_trusted_certificate_counts_for_its_name_only(
+        self, secure: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "one.pem"))
+        found = fetcher(resolve=_here).fetch(secure.url(PATH, "pages.example"))
+        assert (found.data, found.validators) == (b"secured", Validators())
+        assert "certificate" in why_not(secure.url(PATH, "other.example"), resolve=_here).lower()
+
+
+def _here(_host: str, _port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+def _certificate(file: Path, name: str) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
