@@ -24,7 +24,22 @@ from ogpgraph.importer.recording import InTheLog
 from ogpgraph.system import migrate, open_system
 
 ROWS = 2000
-MEMBERS = "Albania Brazil Bulgaria Canada Chile Croatia Estonia Georgia Ghana Greece Italy Kenya Latvia Mexico".split()
+MEMBERS = [
+    "Albania",
+    "Brazil",
+    "Bulgaria",
+    "Canada",
+    "Chile",
+    "Croatia",
+    "Estonia",
+    "Georgia",
+    "Ghana",
+    "Greece",
+    "Italy",
+    "Kenya",
+    "Latvia",
+    "Mexico",
+]
 CELLS = {
     "Specificity": ("a. low", "b. medium", "c. high", "NR"),
     "Potential impact": ("None", "Minor", "Moderate", "Transformative", "ND"),
@@ -37,7 +52,24 @@ CELLS = {
     "End Date": ("2014", "31/12/2016", "Continuous"),
     "Report publication year (progress report)": ("2014", "2016", "NR"),
 }
-WORDS = "the ministry will publish open data on budgets procurement courts and schools with citizens every year".split()
+WORDS = [
+    "the",
+    "ministry",
+    "will",
+    "publish",
+    "open",
+    "data",
+    "on",
+    "budgets",
+    "procurement",
+    "courts",
+    "and",
+    "schools",
+    "with",
+    "citizens",
+    "every",
+    "year",
+]
 
 
 def made_file(rows: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def test_a_page_names_only_tests_that_there_are(page: Path) -> None:
     for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8")):
         assert (ROOT / file).exists(), file
         assert not name or f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
+
+
+def test_the_architecture_tells_of_every_floor() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    floors = [floor.strip() for layer in contract["layers"] for floor in layer.split("|")]
+    told = ARCHITECTURE.read_text("utf-8")
+    assert [floor for floor in floors if f"`{floor}`" not in told] == []
 
 
 def test_decisions_are_numbered_without_gaps_and_fit_a_screen() -> None:

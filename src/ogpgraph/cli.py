@@ -33,6 +33,8 @@ from ogpgraph.clock import system_clock
 from ogpgraph.demo.documents import documents, shown
 from ogpgraph.demo.loading import load_demo
 from ogpgraph.domain.errors import Refusal
+from ogpgraph.domain.growth import losses
+from ogpgraph.domain.nouns import events_schema
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, schema_text, schema_version
 from ogpgraph.importer.fetch import Fetcher
@@ -48,6 +50,7 @@ from ogpgraph.web import logs
 from ogpgraph.web.console import Example
 from ogpgraph.web.serve import AddressRefused, Serving, application, listen_on, url_of
 from ogpgraph.web.serve import serve as serve_system
+from ogpgraph.web.trusted import collected, written
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 app.add_typer(account_app, name="account")
@@ -219,6 +222,19 @@ def schema(
         return
     Path("schema").mkdir(exist_ok=True)
     Path("schema/ogpgraph.graphql").write_text(text)
+    Path("schema/documents.json").write_bytes(written(collected(Path("schema/documents"))))
+    _write_events_schema(Path("schema/events.json"))
+
+
+def _write_events_schema(file: Path) -> None:
+    """Write the schema of the stored events, unless it has lost something that is in somebody's log."""
+    now = events_schema()
+    lost = losses(json.loads(file.read_text()), now) if file.exists() else []
+    for each in lost:
+        err.print(f"{file}: {each}", soft_wrap=True)
+    if lost:
+        raise typer.Exit(1)
+    file.write_text(json.dumps(now, indent=2, ensure_ascii=False) + "\n")
 
 
 def _settings(database: str | None, **options: Any) -> Settings:

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
+Network = IPv4Network | IPv6Network
 
 _PREFIX = "OGPGRAPH_"
 _NOT_OURS = "OGPGRAPH_TEST_"  # speaks to the tests, which may start us with it set
@@ -79,6 +81,13 @@ def _several_of(*words: str) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+    except ValueError:
+        raise ValueError(f"must be addresses or networks, with commas between, not {text!r}") from None
+
+
 def _plain(text: str) -> str:
     if re.search(r"\s", text):
         raise ValueError(f"must be without spaces, not {text!r}")
@@ -139,6 +148,37 @@ class Settings:
         "120",
         _whole_number(1, 1_000_000),
         "How many mutations an account, and an address, may send to one process within a minute.",
+    )
+    max_cost: int = _setting(
+        "OGPGRAPH_MAX_COST",
+        "500000",
+        _whole_number(1, 10**12),
+        "The most that one operation may cost; `extensions.cost` of every answer says what it asked for.",
+    )
+    max_trusted_cost: int = _setting(
+        "OGPGRAPH_MAX_TRUSTED_COST",
+        "2000000",
+        _whole_number(1, 10**12),
+        "The most that an operation of a trusted document may cost, one that is named by its `documentId`.",
+    )
+    cost_per_minute: int = _setting(
+        "OGPGRAPH_COST_PER_MINUTE",
+        "20000000",
+        _whole_number(1, 10**12),
+        "What an account, and an address, may ask one process for within a minute, in units of cost; more is a 429.",
+    )
+    deadline_seconds: int = _setting(
+        "OGPGRAPH_DEADLINE_SECONDS",
+        "10",
+        _whole_number(1, 3600),
+        "How long a query may run before it is stopped.",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        "OGPGRAPH_TRUSTED_PROXIES",
+        "",
+        _networks,
+        "The addresses or networks of proxies whose `X-Forwarded-For` is believed, with commas between; none if empty.",
+        shown=lambda networks: ",".join(map(str, networks)),
     )
     oidc_issuer: str = _setting(
         "OGPGRAPH_OIDC_ISSUER",

@@ -188,7 +188,7 @@ def open_system(
             log,
             register,
             follower,
-            ReadModel(database, who, clock),
+            ReadModel(database, who, clock, follower),
             accounts.Accounts(database),
             Following(database, follower),
             clock,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from ogpgraph.auth.refusals import Refusals
 from ogpgraph.domain.account import Role
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.writing import Writing
-from ogpgraph.system import System
+from ogpgraph.system import System, migrate, open_system
 from tests.graphql.asking import SCHEMA
 
 ERRORS = "errors { code message path currentRevision changes { path before after } }"
@@ -132,6 +133,15 @@ class World:
         """The head."""
         with self.system.reading() as reading:
             return reading.head
+
+
+@contextmanager
+def world_in(folder: Path) -> Iterator[World]:
+    """A world of its own in a folder, for tests that write nothing to share."""
+    url = f"sqlite:///{folder / 'world.db'}"
+    migrate(url)
+    with open_system(url) as system:
+        yield World(system)
 
 
 def record(system: System, commands: Callable[[Session], str]) -> str:

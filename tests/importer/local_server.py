@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
 
     site: Site
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
+    def do_GET(self) -> None:
         self.site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         self.site.pages.get(self.path, status(404))(self)
 

@@ -332,7 +332,10 @@ class TestAnswers:
         assert why_not(site.url("/b")) == "it is packed by br, which was not asked for"
 
     def test_what_is_not_http_is_refused(self, site: Site) -> None:
-        site.pages[PATH] = lambda handler: [handler.wfile.write(b"220 mail.example ESMTP\r\n"), None][1]
+        def mailing(handler: Handler) -> None:
+            handler.wfile.write(b"220 mail.example ESMTP\r\n")
+
+        site.pages[PATH] = mailing
         assert "does not answer as a web server does" in why_not(site.url(PATH))
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+
+from msgspec import structs
 
 from ogpgraph.application import Act, Receipt, Session
-from ogpgraph.domain.event import Idempotency
+from ogpgraph.domain.errors import Conflict
+from ogpgraph.domain.event import Facts, Idempotency
+from ogpgraph.domain.source import content_hash
+from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = ROOT / "tests" / "importer" / "pages" / "budget_en.txt"
 
 
 def act(key: str | None = None) -> Act:
@@ -27,7 +36,7 @@ def register(system: System, code: str) -> str:
     return receipt.answer
 
 
-def titled(session: Session, titles: dict[str, str]) -> dict[str, object]:
+def titled(session: Session, titles: dict[str, str]) -> Facts:
     """The facts that give a thing titles."""
     return {path: session.wording(title) for path, title in titles.items()}
 
@@ -45,19 +54,120 @@ def retitle(system: System, code: str, title: str, key: str | None = None) -> Re
 
 
 def write_on(url: str, writer: str, codes: list[str], acknowledged: Path, limit: int | None = None) -> None:
-    """Retitle commitments in turn, writing the key of each acknowledged write to a file."""
+    """Retitle commitments in turn, as often as allowed, and note each acknowledged write in a file.
+
+    A line holds the command's key, how often it was refused for a conflict first, and the title that it replaced.
+    """
     with open_system(url) as system, acknowledged.open("a") as file:
-        for number in _numbers(limit):
-            key = f"{writer}-{number}"
-            retitle(system, codes[number % len(codes)], f"Title {key}", key)
-            file.write(key + "\n")
+        for number in range(limit) if limit is not None else count():
+            key, conflicts = f"{writer}-{number}", 0
+            while True:
+                try:
+                    receipt = retitle(system, codes[number % len(codes)], f"Title {key}", key)
+                    break
+                except Conflict:
+                    conflicts += 1
+            file.write(f"{key}\t{conflicts}\t{receipt.answer}\n")
             file.flush()
 
 
-def _numbers(limit: int | None) -> Iterator[int]:
-    return iter(range(limit)) if limit is not None else count()
+def run_together(url: str, writers: int, codes: list[str], folder: Path, limit: int | None, *, shared: bool) -> int:
+    """Write in as many processes, each on its own commitments or all on the same; returns how many of them failed.
+
+    The processes are forked before anything is opened: what is open cannot be shared with a child.
+    """
+    children = []
+    for number in range(writers):
+        if (child := os.fork()) == 0:
+            own = codes if shared else codes[number::writers]
+            write_on(url, f"{folder.name}-{number}", own, folder / str(number), limit)
+            os._exit(0)
+        children.append(child)
+    return sum(os.waitpid(child, 0)[1] != 0 for child in children)
+
+
+def acknowledged_in(folder: Path) -> dict[str, tuple[int, str]]:
+    """The acknowledged writes of processes that wrote together: key → (conflicts, the title that it replaced)."""
+    files = [file for file in sorted(folder.iterdir()) if file.name.isdigit()]
+    lines = [line.split("\t") for file in files for line in file.read_text().split("\n")[:-1]]
+    return {key: (int(conflicts), before) for key, conflicts, before in lines}
+
+
+def imported_in(folder: Path) -> list[str]:
+    """The hashes of the versions of a page whose import was acknowledged."""
+    file = folder / "imported"
+    return file.read_text().split("\n")[:-1] if file.exists() else []
+
+
+def serve_on(url: str) -> None:
+    """Do what a serving process does, without a network: follow, and read again and again."""
+    with open_system(url) as system, system.following.running():
+        while True:
+            with system.reading() as reading:
+                reading.now().by_code("commitment", "FR0000")
+
+
+def import_on(url: str, page: Path, acknowledged: Path) -> None:
+    """Import a page whose title changes every time, and note the hash of each version that was recorded."""
+    text = page.read_text()
+    with open_system(url) as system, acknowledged.open("a") as file:
+        for number in count():
+            data = text.replace("Open Budgets", f"Open Budgets {acknowledged} {number}").encode()
+            seen = structs.replace(act(), time=datetime.now(UTC))
+            import_page(system, "page", data, seen, limit_bytes=10_000_000)
+            file.write(content_hash(data) + "\n")
+            file.flush()
+
+
+class Launcher:
+    """Starts groups of processes from one that has imported everything already, so that a start takes milliseconds."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.support.writing"]
+        self._process = Popen(command, cwd=ROOT, text=True, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+
+    def launch(self, *given: str) -> int:
+        """Start a group; returns its id, which is that of its first process."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\t".join(given) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """Stop launching; groups that run go on."""
+        self._process.communicate()
+
+
+def start(url: str, folder: Path, writers: int, codes: list[str], limit: int | None, *, shared: bool) -> Popen[str]:
+    """Start a program of its own that writes together, in a process group of its own."""
+    folder.mkdir(exist_ok=True)
+    given = [url, str(folder), str(writers), ",".join(codes), str(limit or ""), "shared" if shared else "own"]
+    command = [sys.executable, "-m", "tests.support.writing", *given]
+    return Popen(command, cwd=ROOT, start_new_session=True, text=True, stderr=PIPE)
+
+
+def run(url: str, folder: str, writers: str, codes: str, limit: str, how: str) -> int:
+    """Write together as the words of a command line say; `crowd` adds a serving and an importing process."""
+    if how == "crowd":
+        if os.fork() == 0:
+            serve_on(url)
+        if os.fork() == 0:
+            import_on(url, PAGE, Path(folder) / "imported")
+    most = int(limit) if limit else None
+    return run_together(url, int(writers), codes.split(","), Path(folder), most, shared=how != "own")
 
 
 if __name__ == "__main__":
-    url, writer, codes, file, *most = sys.argv[1:]
-    write_on(url, writer, codes.split(","), Path(file), int(most[0]) if most else None)
+    if sys.argv[1:]:
+        sys.exit(run(*sys.argv[1:]))
+    for line in sys.stdin:
+        if (group := os.fork()) == 0:
+            os.setsid()
+            os._exit(run(*line.rstrip("\n").split("\t")))
+        print(group, flush=True)
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break

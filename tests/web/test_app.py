@@ -238,7 +238,7 @@ async def test_every_response_has_strict_headers(client: httpx.AsyncClient, path
 async def test_every_page_may_read_an_answer(client: httpx.AsyncClient) -> None:
     response = await client.get("/graphql", params={"query": "{ hello }"}, headers={"Origin": "https://a.example"})
     assert response.headers["access-control-allow-origin"] == "*"
-    assert response.headers["access-control-expose-headers"] == "X-Request-Id"
+    assert response.headers["access-control-expose-headers"] == "X-Request-Id, X-Position, ETag, Retry-After"
     assert "access-control-allow-credentials" not in response.headers
 
 

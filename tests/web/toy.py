@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from ogpgraph.web.app import WebLimits, build_app
+from ogpgraph.web.execution import Record
+from ogpgraph.web.forwarded import Network
 from ogpgraph.web.probes import Readiness
 
 REQUEST_ID = "00000000-aaaa-bbbb-cccc-000000000001"
@@ -117,7 +119,14 @@ class Subscription:
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 
 
-def toy_app(context: Callable[[Request], object] | None = None, limits: WebLimits | None = None) -> Starlette:
+def toy_app(
+    context: Callable[[Request], object] | None = None,
+    limits: WebLimits | None = None,
+    *,
+    record: Record | None = None,
+    trusted: Mapping[str, str] | None = None,
+    proxies: Sequence[Network] = (),
+) -> Starlette:
     """An application around the toy schema whose new request ids are all `REQUEST_ID`."""
     return build_app(
         SCHEMA,
@@ -125,6 +134,9 @@ def toy_app(context: Callable[[Request], object] | None = None, limits: WebLimit
         ready=lambda: Readiness(ready=True),
         new_request_id=lambda: REQUEST_ID,
         limits=limits,
+        record=record,
+        trusted=trusted,
+        proxies=proxies,
     )
 
 

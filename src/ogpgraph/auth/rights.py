@@ -67,23 +67,28 @@ RIGHTS: Mapping[str, Mapping[str, Roles]] = {
     "correct": {
         **_may(WRITERS, "entry changes"),
         **_may(OFFICE, "member/prefix member/type member/region member/name member/joinedOn"),
-        **_may(OFFICE, "member/status member/statusDocument"),
+        **_may(OFFICE, "member/status member/statusDocument member/category"),
         **_may(NOBODY, "member/code"),
         **_may(GOVERNMENT, "plan/title plan/startsOn plan/endsOn plan/status"),
-        **_may(OFFICE, "plan/member plan/cycle"),
+        **_may(OFFICE, "plan/member plan/cycle plan/number plan/publishedId plan/durationYears"),
         **_may(NOBODY, "plan/code"),
         **_may(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
         **_may(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),
         **_may(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
         **_may(OFFICE, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
+        **_may(OFFICE, "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasWithout"),
+        **_may(OFFICE, "commitment/database"),
+        **_may(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
         **_may(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
         # What a thing is known by, and what it is linked to on two sides, has commands of its own.
-        **_may(NOBODY, "commitment/code commitment/formerCodes commitment/member"),
+        **_may(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
         **_may(NOBODY, "commitment/predecessors commitment/successors"),
         **_may(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
-        **_may(OFFICE, "source/type source/code source/language source/url"),
+        **_may(OFFICE, "source/type source/code source/language source/url source/etag source/lastModified"),
         # What was seen was seen; what a code means and what an account may do has commands of its own.
-        **_may(NOBODY, "source/observations source/seenAgain code/means account/roles account/reporterOf"),
+        **_may(
+            NOBODY, "source/observations source/seenAgain source/readToEnd code/means account/roles account/reporterOf"
+        ),
     },
     "revertImport": _may(OFFICE, "correlationId"),
     "grantRights": _may(OFFICE, "account role members"),

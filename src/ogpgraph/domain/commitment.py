@@ -61,7 +61,7 @@ COMMITMENT = Noun(
         Path(
             "key",
             Key,
-            "The record's own key of a commitment that a file names without a code: member, plan number, and its title.",
+            "The record's own key of a commitment that a file names without a code: member, plan number, title.",
         ),
         Path("planNumber", PlanNumber, "Which of the member's action plans it belongs to, counted from the first."),
         Path("theme/{language}", Wording, "The heading of the plan under which it stands."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import cleandoc
 from typing import Any
 
@@ -14,11 +15,12 @@ from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.errors import StoredEventError
 from ogpgraph.domain.event import VERSION, Envelope, Event, decode
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.domain.noun import Kind, Noun
+from ogpgraph.domain.noun import Kind, Noun, Path
 from ogpgraph.domain.source import SOURCE
 from ogpgraph.domain.subject import kind_of
 
 NOUNS: dict[str, Noun] = {noun.kind: noun for noun in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)}
+Schema = dict[str, Any]
 _HERE = "#/$defs/{name}"
 _EVENTS = frozenset((noun.kind, kind.name) for noun in NOUNS.values() for kind in noun.events)
 
@@ -33,13 +35,14 @@ def read(stream: str, revision: int, name: str, version: int, payload: bytes) ->
     return decode(stream, revision, name, version, payload)
 
 
-def events_schema() -> dict[str, Any]:
+def events_schema() -> Schema:
     """Return the JSON Schema (2020-12) of every stored payload, keyed by event name and version under `events`."""
-    forms = [path.form for noun in NOUNS.values() for path in noun.paths]
-    schemas, definitions = msgspec.json.schema_components([Envelope, *forms], ref_template=_HERE)
-    form_of = dict(zip([path for noun in NOUNS.values() for path in noun.paths], schemas[1:], strict=True))
+    paths = [path for noun in NOUNS.values() for path in noun.paths]
+    schemas, definitions = msgspec.json.schema_components([Envelope, *(p.form for p in paths)], ref_template=_HERE)
+    forms = dict(zip(paths, schemas[1:], strict=True))
+    everything = {_facts_of(noun): _facts_schema(noun.paths, forms) for noun in NOUNS.values()}
     events = {
-        f"{kind.name}.{VERSION}": _event_schema(noun, kind, schemas[0], {p.regex: form_of[p] for p in noun.paths})
+        f"{kind.name}.{VERSION}": _event_schema(noun, kind, schemas[0], forms)
         for noun in NOUNS.values()
         for kind in noun.events
     }
@@ -47,17 +50,18 @@ def events_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stored events of ogpgraph",
         "events": dict(sorted(events.items())),
-        "$defs": {name: _tidied(definition) for name, definition in sorted(definitions.items())},
+        "$defs": {name: _tidied(definition) for name, definition in sorted((definitions | everything).items())},
     }
 
 
-def _tidied(definition: dict[str, Any]) -> dict[str, Any]:
+def _tidied(definition: Schema) -> Schema:
     about = definition.get("description")
     return {**definition, "description": cleandoc(about)} if about else definition
 
 
-def _event_schema(noun: Noun, kind: Kind, envelope: dict[str, Any], forms: dict[str, Any]) -> dict[str, Any]:
+def _event_schema(noun: Noun, kind: Kind, envelope: Schema, forms: dict[Path, Schema]) -> Schema:
     said = [path for path in noun.paths if path.pattern.startswith(kind.says)]
+    all_of_it = {"$ref": _HERE.format(name=_facts_of(noun))}
     return {
         "description": kind.meaning,
         "type": "object",
@@ -65,17 +69,22 @@ def _event_schema(noun: Noun, kind: Kind, envelope: dict[str, Any], forms: dict[
         "additionalProperties": False,
         "properties": {
             "envelope": envelope,
-            "facts": {
-                "type": "object",
-                "additionalProperties": False,
-                "patternProperties": {
-                    path.regex: {
-                        "title": path.pattern,
-                        "description": path.meaning,
-                        "anyOf": [forms[path.regex], {"type": "null"}],
-                    }
-                    for path in said
-                },
-            },
+            "facts": all_of_it if len(said) == len(noun.paths) else _facts_schema(said, forms),
         },
     }
+
+
+def _facts_of(noun: Noun) -> str:
+    return f"{noun.kind.capitalize()}Facts"
+
+
+def _facts_schema(paths: Iterable[Path], forms: dict[Path, Schema]) -> Schema:
+    said = {
+        path.regex: {
+            "title": path.pattern,
+            "description": path.meaning,
+            "anyOf": [forms[path], {"type": "null"}],
+        }
+        for path in paths
+    }
+    return {"type": "object", "additionalProperties": False, "patternProperties": said}

@@ -12,7 +12,7 @@ from ogpgraph.auth.rights import role_for
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.subject import Subject, kind_of
+from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.payloads import ErrorCode, Outcome, UserError
@@ -20,6 +20,7 @@ from ogpgraph.graphql.record import Change, entry_node
 from ogpgraph.graphql.write_inputs import (
     WriteInput,
     canonical,
+    field_names,
     given,
     idempotency_key,
     items,
@@ -29,8 +30,12 @@ from ogpgraph.graphql.write_inputs import (
 )
 from ogpgraph.graphql.writing import Writing
 from ogpgraph.readmodel.model import Reading
+from ogpgraph.readmodel.snapshot import Snapshot
 
 MOST_ENTRIES = 200
+Find = Callable[[Snapshot], Subject | None]
+"""Finds in a snapshot what a mutation changed."""
+_ALIASES = {"code": ("commitment", "into")}
 _TEXTS = frozenset({"title", "description", "name"})
 _LISTS = frozenset({"leadInstitutions", "supportingInstitutions"})
 
@@ -58,8 +63,15 @@ class Desk:
         if given(expected) and expected is not None and expected != subject.revision:
             raise StaleRevision(subject.id, expected, subject.revision)
 
-    def commitment(self, code: str, *others: str) -> Subject:
-        """Return the commitment of a code, once it may be written to, and others that are written to with it."""
+    def expect_nothing(self) -> None:
+        """Go on only if nothing was expected of what does not exist yet, or revision 0; raises StaleRevision."""
+        self.expect(Subject(""))
+
+    def open(self, code: str, *others: str) -> Subject:
+        """Return a commitment by its code, now that it, and others with it, may be written to.
+
+        Raises NotFound, Forbidden and StaleRevision.
+        """
         found = [self.session.require("commitment", each) for each in (code, *others)]
         self.permit(self.member_of(each) for each in found)
         self.expect(found[0])
@@ -104,8 +116,19 @@ def snake_case(name: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
 
 
-def carry_out(info: Info, sent: WriteInput, kind: str, commands: Callable[[Desk], str | None]) -> Outcome:
-    """Carry out a mutation whose commands return the id of the thing they change; refusals come back as data.
+def coded(kind: str, key: str) -> Find:
+    """Return the finder of what a code means, or an id where the key is one."""
+    code = key.strip()
+    return identified(code) if code.startswith(f"{kind}-") else lambda snapshot: snapshot.by_code(kind, code)
+
+
+def identified(stream: str) -> Find:
+    """Return the finder of a thing by its id."""
+    return lambda snapshot: snapshot.subject(stream) if stream else None
+
+
+def carry_out(info: Info, sent: WriteInput, find: Find, commands: Callable[[Desk], None]) -> Outcome:
+    """Carry out a mutation by its commands, and find what it changed; refusals come back as data.
 
     The thing and the entries are read at the position of what was recorded, so a repeat is answered as the first time.
     """
@@ -119,12 +142,10 @@ def carry_out(info: Info, sent: WriteInput, kind: str, commands: Callable[[Desk]
         info.context.reading = writing.reading()
         return Outcome([], [_user_error(refusal, sent, info.context.reading)])
     info.context.reading = writing.reading()
-    return _answer(info.context.reading, receipt, kind)
+    return _answer(info.context.reading, receipt, find)
 
 
-def _recorded(
-    writing: Writing, mutation: str, sent: WriteInput, commands: Callable[[Desk], str | None]
-) -> Receipt[str | None]:
+def _recorded(writing: Writing, mutation: str, sent: WriteInput, commands: Callable[[Desk], None]) -> Receipt[None]:
     account = writing.admit()
     key = idempotency_key(sent)
     act = Act(
@@ -135,18 +156,17 @@ def _recorded(
         idempotency=writing.idempotency(key, canonical(mutation, sent)) if key else None,
     )
 
-    def carried_out(session: Session) -> str | None:
-        changed = commands(Desk(session, mutation, sent, account))
+    def carried_out(session: Session) -> None:
+        commands(Desk(session, mutation, sent, account))
         session.drop_idle_source()
-        return changed
 
     return writing.record(act, carried_out)
 
 
-def _answer(reading: Reading, receipt: Receipt[str | None], kind: str) -> Outcome:
+def _answer(reading: Reading, receipt: Receipt[None], find: Find) -> Outcome:
     if not receipt.events:
         now = reading.now()
-        return Outcome([], [], now.subject(receipt.answer) if receipt.answer else None, now)
+        return Outcome([], [], find(now), now)
     first = reading.now().entry_of(receipt.events[0])
     if first is None:
         raise LookupError(f"event {receipt.events[0]} is not in the read model")
@@ -154,9 +174,7 @@ def _answer(reading: Reading, receipt: Receipt[str | None], kind: str) -> Outcom
     last = first.position + len(receipt.events) - 1
     then = reading.at(last)
     entries = [entry for position in range(first.position, last + 1) if (entry := then.entry_at(position))]
-    stream = next((entry.stream for entry in entries if kind_of(entry.stream) == kind), None)
-    state = then.subject(stream or entries[0].stream)
-    return Outcome([entry_node(entry, then) for entry in entries], [], state, then)
+    return Outcome([entry_node(entry, then) for entry in entries], [], find(then), then)
 
 
 def _user_error(refusal: Refusal, sent: WriteInput, reading: Reading) -> UserError:
@@ -169,11 +187,12 @@ def _user_error(refusal: Refusal, sent: WriteInput, reading: Reading) -> UserErr
 
 def _input_path(path: str, sent: WriteInput) -> list[str]:
     """Return the input's field that a refused path belongs to: `milestones/14.1/endsOn` is the field `endsOn`."""
-    known = set(used_fields(sent))
+    known = set(field_names(sent))
     if path in known or not path:
         return ["input", *filter(None, [path])]
-    field = next((step for step in reversed(path.split("/")) if step in known), None)
-    return ["input", *filter(None, [field or ("changes" if "changes" in known else None)])]
+    # The domain speaks of a commitment's code, of paths; the input has a field for the one and `changes` for the others.
+    steps = [*reversed(path.split("/")), *_ALIASES.get(path, ()), "changes"]
+    return ["input", *[step for step in steps if step in known][:1]]
 
 
 def _changes_since(reading: Reading, stream: str, revision: int) -> list[Change]:

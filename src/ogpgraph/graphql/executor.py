@@ -99,8 +99,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     def _reader(self, field: GraphQLField, asked: Any) -> Read | None:
         """Return what gets a field's value from its object; None where that takes graphql-core."""
         said = field.extensions.get(_DEFINITION)
-        if not isinstance(said, StrawberryField) or said.extensions or said.is_async:
+        if not isinstance(said, StrawberryField) or said.extensions:
             return None
+        if said.is_async:
+            raise TypeError(f"The resolver of {said.name} is asynchronous; all of them must be synchronous.")
         resolver = said.base_resolver
         if resolver is None:
             return attrgetter(said.python_name) if said.default_resolver is getattr else None

@@ -12,6 +12,7 @@ from ogpgraph.domain.values import period
 from ogpgraph.graphql.scalars import EntryKind, PartialDate
 from ogpgraph.readmodel.conditions import All, Between, Condition, Has, Known, Matching, Not
 from ogpgraph.readmodel.lists import EntryListing
+from ogpgraph.readmodel.snapshot import Snapshot
 
 W = TypeVar("W")
 NOTHING = ("",)
@@ -100,17 +101,50 @@ class EntryFilter:
         default=None, description="Of one of these imports or requests."
     )
 
-    def listing(self) -> EntryListing:
+    member: list[str] | None = strawberry.field(
+        default=None, description="About commitments and plans of one of these members, by code or prefix."
+    )
+    action_plan: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="About commitments of one of these plans, by id."
+    )
+    commitment: list[str] | None = strawberry.field(
+        default=None, description="About one of these commitments, by code."
+    )
+    policy_area: list[str] | None = strawberry.field(
+        default=None, description="About commitments that had one of these policy areas then."
+    )
+
+    def listing(self, snapshot: Snapshot) -> EntryListing:
         """Return the list of the entries that fulfil it."""
         asked = (
             ("name", self.kind),
             ("cause", self.cause),
             ("actor", self.actor.values() if self.actor else None),
             ("stream", self.subject),
+            ("stream", _by_code(snapshot, "commitment", self.commitment)),
             ("source", self.source),
             ("correlation", self.correlation_id),
         )
-        return EntryListing(tuple((column, tuple(map(word, v)) or NOTHING) for column, v in asked if v is not None))
+        tagged = (
+            ("member", _by_code(snapshot, "member", self.member)),
+            ("actionPlan", self.action_plan),
+            ("policyArea", self.policy_area),
+        )
+        return EntryListing(columns=_given(asked), tags=_given(tagged))
+
+
+Given = Iterable[tuple[str, Iterable[object] | None]]
+
+
+def _given(asked: Given) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((name, tuple(map(word, values)) or NOTHING) for name, values in asked if values is not None)
+
+
+def _by_code(snapshot: Snapshot, kind: str, codes: list[str] | None) -> list[str] | None:
+    if codes is None:
+        return None
+    found = (snapshot.by_code(kind, code) for code in codes)
+    return [subject.id for subject in found if subject]
 
 
 def flag(dimension: str, value: bool | None) -> Condition:

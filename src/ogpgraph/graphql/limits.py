@@ -306,12 +306,9 @@ class _Weighing:
         return known
 
     def _page_size(self, node: FieldNode) -> int:
-        for argument in node.arguments or ():
-            if argument.name.value in ("first", "last"):
-                size = self._whole_number(argument.value)
-                if size is not None:
-                    return min(max(size, 0), MOST_NODES)
-        return MOST_NODES
+        given = [a.value for a in node.arguments or () if a.name.value in ("first", "last")]
+        sizes = [size for size in map(self._whole_number, given) if size is not None]
+        return min(max(sizes[0], 0), MOST_NODES) if sizes else MOST_NODES
 
     def _whole_number(self, value: ValueNode | None) -> int | None:
         if isinstance(value, VariableNode):

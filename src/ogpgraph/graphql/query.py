@@ -11,6 +11,7 @@ from ogpgraph.graphql.connection import After, Before, Connection, First, Last, 
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
+from ogpgraph.graphql.follower import Follower, follower_of
 from ogpgraph.graphql.inputs import EntryFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.record import Entry, Node, Source, Subject, entries_of, entry_node
@@ -46,6 +47,11 @@ class Meta:
     root_hash: str = strawberry.field(description="The root of the log's tree (RFC 6962) at that position, in hex.")
     projection: int = strawberry.field(description="The version of the projection that made the rows that are read.")
     schema_version: str = strawberry.field(description="The version of this schema.")
+
+    @strawberry.field(description="How the read model is doing.")
+    def follower(self, info: Info) -> Follower:
+        """Return where the follower stands."""
+        return follower_of(info)
 
 
 @strawberry.interface(description="Everything that can be asked of the record as it stands at one position.")
@@ -127,7 +133,7 @@ class Reading:
     ) -> Connection[Entry]:
         """Return entries."""
         snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before)
-        listing = where.listing() if where else EntryListing()
+        listing = where.listing(snapshot) if where else EntryListing()
         return entries_of(
             snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number_of_entries(listing)
         )
@@ -222,6 +228,9 @@ class Query(Reading):
 
 
 def _at(reading: model.Reading, position: Position | None, time: Moment | None) -> readmodel.Snapshot:
+    if position == 0:
+        # An empty log stands at 0, but nothing is so there that could be asked for again later.
+        raise refused("position 0 is before the first entry, which is 1", "BAD_POSITION")
     try:
         return reading.at_time(time) if time is not None else reading.at(position or 0)
     except PositionError as error:

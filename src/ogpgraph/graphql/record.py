@@ -32,6 +32,7 @@ Language = Annotated[
         description="A language as a lower-case code. Left out: the original, else English, else the first by code."
     ),
 ]
+DIRECTION_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 HISTORY = EntryListing(parent="stream")
 
 
@@ -50,6 +51,13 @@ class Wording:
     language: str = strawberry.field(description="The language, as a lower-case code.")
     text: str | None = strawberry.field(description="The words; null where they were removed from the record.")
     made: Made = strawberry.field(description="How the wording came about in this language.")
+
+    @strawberry.field(
+        description="Whether it has characters that turn the direction of writing: a text may look other than it is."
+    )
+    def has_direction_controls(self) -> bool:
+        """Tell whether the words have characters that turn the direction of writing."""
+        return bool(self.text) and not DIRECTION_CONTROLS.isdisjoint(self.text or "")
 
 
 @strawberry.type(description="The time in which a change happened, as far as anybody looked.")
@@ -361,6 +369,19 @@ class Evidence:
     end: int = strawberry.field(description="The character after the last.")
     evidence: strawberry.Private[StoredEvidence]
     snapshot: strawberry.Private[Snapshot]
+
+    @strawberry.field(
+        description="Of a file of rows: the row, counted from 1 as a spreadsheet does; then `start` and `end` count "
+        "the characters of that row's text, `Column: cell` for each of its cells."
+    )
+    def row(self) -> int | None:
+        """Return the row."""
+        return self.evidence.row
+
+    @strawberry.field(description="Of a file of rows: the column, as the codebook writes it; several are parted by commas.")
+    def column(self) -> str | None:
+        """Return the column."""
+        return self.evidence.columns.get(self.path)
 
     @strawberry.field(description="The source.")
     def source(self) -> Source | None:

@@ -28,11 +28,11 @@ def _position(value: object) -> int:
 def _moment(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise refused(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise refused(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
 
 
 def _written(value: object) -> str:
@@ -90,6 +90,10 @@ ENUMS: dict[Any, tuple[str, str]] = {
         ),
     ),
     vocabulary.RatingValue: ("RatingValue", "The values that indicators can have, in the IRM's words."),
+    vocabulary.Finding: (
+        "FindingKind",
+        "What OGP's database states of a commitment besides the IRM's indicators, in the codebook's meaning.",
+    ),
     vocabulary.OgpValue: ("OgpValue", "The values of open government that a commitment may serve."),
     vocabulary.CommitmentStatus: ("CommitmentStatus", "Whether a commitment is being worked on."),
     vocabulary.MilestoneStatus: ("MilestoneStatus", "How far a milestone has come."),

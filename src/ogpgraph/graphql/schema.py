@@ -15,6 +15,7 @@ from ogpgraph.graphql.finish import finish
 from ogpgraph.graphql.mutation import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS
+from ogpgraph.graphql.subscription import Subscription
 
 
 def build_schema() -> strawberry.Schema:
@@ -22,6 +23,7 @@ def build_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[*types.types(), record.Code, record.Source, Account, Snapshot],
         # Not `sort_schema`: its copies of enums give resolvers bare values in place of members.
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -10,7 +10,18 @@ import strawberry
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.subject import Subject as State
 from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MemberStatus, PlanStatus, Stage
+from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connected, wanted_slice
+from ogpgraph.graphql.database import (
+    DatabaseColumn,
+    Finding,
+    PolicyAreasWithout,
+    ReportYear,
+    areas_without_of,
+    columns_of,
+    findings_of,
+    report_years_of,
+)
 from ogpgraph.graphql.facets import Dimension, Every, Facet, Period, TimelinePoint, facets_of, timeline_of
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, Filter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, order_of
@@ -84,6 +95,14 @@ class Member(Subject):
         """Return the sort of government."""
         return self._text("type")
 
+    @strawberry.field(
+        description="How OGP's database sorts it: National, Legacy Local (the pilots of 2016 to 2020) or Other, as "
+        "published."
+    )
+    def category(self) -> str | None:
+        """Return the category."""
+        return self._text("category")
+
     @strawberry.field(description="OGP's region: Europe, Americas, Asia and the Pacific, Africa and the Middle East.")
     def region(self) -> str | None:
         """Return the region."""
@@ -148,6 +167,21 @@ class ActionPlan(Subject):
         """Return the key."""
         return self._text("code")
 
+    @strawberry.field(description="Which of the member's plans it is, counted from the first.")
+    def number(self) -> int | None:
+        """Return the number."""
+        return _number(self.state.value("number"))
+
+    @strawberry.field(description="OGP's own id of the plan, such as AP_ALB01.")
+    def published_id(self) -> str | None:
+        """Return OGP's id."""
+        return self._text("publishedId")
+
+    @strawberry.field(description="Over how many years it runs, as OGP's database says.")
+    def duration_years(self) -> int | None:
+        """Return the duration."""
+        return _number(self.state.value("durationYears"))
+
     @strawberry.field(description="The plan's name as published; null while only the cycle is known.")
     def title(self, language: Language = None) -> str | None:
         """Return the title."""
@@ -200,10 +234,21 @@ class Commitment(Subject):
 
     KIND: ClassVar[str] = "commitment"
 
-    @strawberry.field(description="The commitment's present code, such as FR0043.")
+    @strawberry.field(
+        description="The commitment's present code, such as FR0043; where it has none, since it is known from files "
+        "without codes alone, its `key`. Either finds it."
+    )
     def code(self) -> str:
         """Return the code."""
-        return self._text("code") or ""
+        return self._text("code") or self._text("key") or ""
+
+    @strawberry.field(
+        description="The record's own key of a commitment that a file named without a code: the member's code, the "
+        "number of the plan, and eight digits made of its title. It keeps its key when its code becomes known."
+    )
+    def key(self) -> str | None:
+        """Return the key."""
+        return self._text("key")
 
     @strawberry.field(description="Codes it had before; they still find it.")
     def former_codes(self) -> list[str]:
@@ -288,6 +333,76 @@ class Commitment(Subject):
     def policy_areas(self) -> list[str]:
         """Return the policy areas."""
         return [*_list(self.state.value("policyAreas")), *self._wordings("policyAreasUnrecognised", None)]
+
+    @strawberry.field(
+        description="Policy areas of which OGP's database says neither that they are the commitment's nor that they "
+        "are not, by why not. An area that is in neither list is said not to be the commitment's, or not asked about."
+    )
+    def policy_areas_without(self) -> list[PolicyAreasWithout]:
+        """Return the policy areas of which nothing is said."""
+        return areas_without_of(self)
+
+    @strawberry.field(description="Which of its member's action plans it belongs to, counted from the first.")
+    def plan_number(self) -> int | None:
+        """Return the number of the plan."""
+        return _number(self.state.value("planNumber"))
+
+    @strawberry.field(description="The heading of the plan under which it stands.")
+    def theme(self, language: Language = None) -> str | None:
+        """Return the theme."""
+        return self._wording("theme", language)
+
+    @strawberry.field(description="Its title as OGP's database shortens it.")
+    def short_title(self, language: Language = None) -> str | None:
+        """Return the short title."""
+        return self._wording("shortTitle", language)
+
+    @strawberry.field(
+        description="With which commitments of its plan the IRM grouped it in its report, as published: numbers of "
+        "commitments, a letter, 0 for none; ND, NR and NA as they stand."
+    )
+    def cluster(self) -> str | None:
+        """Return the cluster."""
+        return self._text("cluster")
+
+    @strawberry.field(
+        description="The codes of the commitments that the IRM reviewed as one with it, its own among them; what it "
+        "found is then said of all of them (action plan reviews, plans since 2020)."
+    )
+    def cluster_commitments(self) -> list[str]:
+        """Return the codes of the cluster."""
+        return _list(self.state.value("clusterCommitments"))
+
+    @strawberry.field(description="When the IRM's reports on it came out, by stage.")
+    def report_years(self) -> list[ReportYear]:
+        """Return the years of the reports."""
+        return report_years_of(self)
+
+    @strawberry.field(
+        description="What OGP's database states of it besides the IRM's indicators. What was never stated is not here."
+    )
+    def findings(
+        self,
+        kind: Annotated[list[FindingKind] | None, strawberry.argument(description="Only these kinds.")] = None,
+    ) -> list[Finding]:
+        """Return the findings."""
+        return findings_of(self, kind)
+
+    @strawberry.field(
+        description="Whether the next action plan carries it forward, in the IRM's judgement at the end of its own; "
+        "the successor itself, where it is known, is in `successors`."
+    )
+    def carried_forward(self) -> Finding | None:
+        """Return whether it was carried forward."""
+        return next(iter(findings_of(self, [FindingKind.CARRIED_FORWARD])), None)
+
+    @strawberry.field(
+        description="Columns of OGP's database for which the record has no word of its own, as published; among them "
+        "START_DATE and END_DATE where the cell is no date, or one that can be read in two ways."
+    )
+    def database_columns(self) -> list[DatabaseColumn]:
+        """Return the columns as published."""
+        return columns_of(self)
 
     @strawberry.field(description="The IRM reports named for it.")
     def irm_reports(self, language: Language = None) -> list[str]:

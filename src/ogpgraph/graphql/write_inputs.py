@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import strawberry
@@ -62,10 +62,15 @@ def given(value: Any) -> bool:
     return value is not strawberry.UNSET and value is not None
 
 
-def used_fields(sent: object) -> list[str]:
+def field_names(sent: WriteInput) -> list[str]:
+    """Return the names, as clients write them, of all fields of an input."""
+    return [to_camel_case(each.name) for each in dataclasses.fields(cast(Any, sent))]
+
+
+def used_fields(sent: WriteInput) -> list[str]:
     """Return the names, as clients write them, of the fields that were sent."""
-    assert dataclasses.is_dataclass(sent)
-    return [to_camel_case(each.name) for each in dataclasses.fields(sent) if given(getattr(sent, each.name))]
+    fields = dataclasses.fields(cast(Any, sent))
+    return [to_camel_case(each.name) for each in fields if given(getattr(sent, each.name))]
 
 
 def canonical(mutation: str, sent: object) -> str:

@@ -14,6 +14,8 @@ from ogpgraph.importer.reading import Remark, Span
 _LONGEST = 400  # lines; a header is some thirty, more with long lists of institutions
 _LOOK_AHEAD = 3
 _LOOK_AHEAD_IN_SUMMARY = 15
+_LOOK_AHEAD_IN_BROKEN = 12
+_BROKEN = 60  # characters; a shorter line was not broken for want of room
 _SHORT = 5  # words; a longer line is no rating
 
 LISTS = frozenset(("INSTITUTIONS_INVOLVED", "OGP_VALUE", "PRIMARY_POLICY_AREA", "PRIMARY_SECTOR"))
@@ -129,7 +131,11 @@ class _Zone:
             return 2 * known >= len(words)
         if name == "IRM_REPORT":
             return bool(self.labels.report_noun.search(piece.text.casefold()))
-        return name in _INSTITUTIONS and self.label_ahead(place, _LOOK_AHEAD)
+        assert self.current is not None
+        last, label = self.current.values[-1], self.current.line
+        # A long list whose lines were broken goes on for longer.
+        broken = len(label.text if last.number == label.number else last.text) >= _BROKEN
+        return name in _INSTITUTIONS and self.label_ahead(place, _LOOK_AHEAD_IN_BROKEN if broken else _LOOK_AHEAD)
 
     def label_ahead(self, place: int, far: int) -> bool:
         ahead = (self.match(piece) for piece in self.pieces[place + 1 : place + 1 + far])

@@ -19,6 +19,7 @@ from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.domain.values import Observation, Rating, Value
 from ogpgraph.importer.labels import labels_of
+from ogpgraph.importer.layout import as_before
 from ogpgraph.importer.observing import News, Sight, observe, previous_text
 from ogpgraph.importer.page import READER, read_page
 from ogpgraph.importer.reading import PageReading, RatingSaid, Said, SiblingReading, UnreadableInput
@@ -146,6 +147,8 @@ class Reconciler:
         """Record what a page says of something that many pages speak of: what one of them leaves out stays said."""
         subject = self._session.subject(stream)
         own = subject.said_by(basis.origin, basis.source)
+        own_values = {path: claim.value for path, claim in own.items()}
+        facts = {p: as_before(v, [own_values.get(p), subject.value(p)], self._words) for p, v in facts.items()}
         if basis.late:
             earlier = {path: value for path, value in facts.items() if path in own}
             self._session.say(stream, f"{noun}SeenEarlier", _narrowing(subject, earlier, basis), basis)
@@ -212,6 +215,8 @@ class Reconciler:
             at_once = structs.replace(basis, late=False)
             stream = self._session.register_commitment(code, {"member": member.id, **first}, at_once).id
         commitment = self._session.subject(stream)
+        own = commitment.said_by(origin, news.sight.source)
+        facts = {path: as_before(v, [own[path].value], self._words) if path in own else v for path, v in facts.items()}
         if news.late:
             self._session.say(
                 stream, "CommitmentSeenEarlier", _seen_earlier(commitment, facts, basis, news.told), basis
@@ -234,6 +239,11 @@ class Reconciler:
         if COMMITMENT.holds_wording(path):
             return Wording(word(str(value)), self._made)
         return value
+
+    def _words(self, reference: str) -> str | None:
+        """Return the words of a reference, those of this session included."""
+        known = self._session.texts.get(reference)
+        return known[1] if known else self._stored_text(reference)
 
     # The list of siblings
 

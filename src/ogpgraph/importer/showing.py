@@ -96,7 +96,7 @@ def _remarks(report: Report, remarks: Sequence[Remark]) -> Iterator[str]:
     for kind, found in by_kind.items():
         yield from (_line(report, remark) for remark in found[:_EACH_REMARK])
         if len(found) > _EACH_REMARK:
-            yield f"{report.file}: {kind}: {len(found) - _EACH_REMARK:,} more, all of them in the report as JSON (--json)"
+            yield f"{report.file}: {kind}: {len(found) - _EACH_REMARK:,} more, all in the report as JSON (--json)"
 
 
 def _line(report: Report, remark: Remark) -> str:

@@ -179,7 +179,8 @@ def _with(index: Index, position: int, versions: list[Row], closed: Iterable[Row
         same_order &= codes.get(slot) == row["code"]
         codes[slot], since[slot] = row["code"], row["since"]
     postings = _posted(index.postings, slots, closed, opened)
-    everyone = (1 << len(ids)) - 1
+    # What was merged into another, or came in by an import that was undone, has no code: no list has it.
+    everyone = (1 << len(ids)) - 1 & ~bits_of([slot for slot, code in codes.items() if not code])
     by_code = {order: ranking for order, ranking in index.rankings.items() if same_order and order == BY_CODE}
     return Index(index.kind, position, tuple(ids), slots, codes, since, everyone, postings, by_code)
 

@@ -25,10 +25,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class EntryListing:
-    """A list of entries, each column being one of some values; `parent` is the column by which subjects own parts."""
+    """A list of entries, each column, and each tag of its subject then, being one of some values.
+
+    `parent` is the column by which subjects own parts of it.
+    """
 
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     parent: str | None = None
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,4 +80,10 @@ def _where(listing: EntryListing, at: int, parents: Sequence[str]) -> tuple[str,
     for place, (column, values) in enumerate(listing.columns):
         conditions.append(f"e.{column} in :values_{place}")
         parameters[f"values_{place}"] = values
+    for place, (dimension, values) in enumerate(listing.tags):
+        tagged = f"t.id = e.stream and t.dimension = :dimension_{place} and t.value in :tags_{place}"
+        conditions.append(
+            f"exists (select 1 from tag t where {tagged} and t.since <= e.position and e.position < t.until)"
+        )
+        parameters |= {f"dimension_{place}": dimension, f"tags_{place}": values}
     return " and ".join(conditions), parameters

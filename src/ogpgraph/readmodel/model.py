@@ -12,6 +12,7 @@ from ogpgraph.clock import Clock, timestamp
 from ogpgraph.domain.subject import Subject
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.indexes import Indexes
+from ogpgraph.readmodel.follower import Follower, Standpoint
 from ogpgraph.readmodel.projection import decode_document
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import Database, Row, Transaction, chunks
@@ -50,8 +51,9 @@ class Documents:
 class ReadModel:
     """Opens readings of the read model; keeps what can be kept between them."""
 
-    def __init__(self, database: Database, identity: Identity, clock: Clock) -> None:
+    def __init__(self, database: Database, identity: Identity, clock: Clock, follower: Follower) -> None:
         self._database = database
+        self.follower = follower
         self.identity = identity
         self.clock = clock
         self.texts = Texts()
@@ -73,6 +75,10 @@ class Reading:
         self.transaction = transaction
         self.head: int = transaction.value("select max(position) from entry") or 0
         self._snapshots: dict[int, Snapshot] = {}
+
+    def standpoint(self) -> Standpoint:
+        """Return where the follower stands, as of this reading."""
+        return self.model.follower.standpoint(self.transaction)
 
     def now(self) -> Snapshot:
         """Return the snapshot at the head."""

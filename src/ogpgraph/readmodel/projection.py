@@ -92,23 +92,25 @@ def _parts(rating: Rating) -> tuple[tuple[str, Any], ...]:
 
 
 def code_of(subject: Subject) -> str:
-    """Return the natural key that lists of its kind are ordered by."""
+    """Return the natural key that lists of its kind are ordered by; none for what was merged away or undone."""
     if subject.kind == "source":
         return "/".join(filter(None, (subject.text(path) for path in ("type", "code", "language"))))
     if subject.kind == "code":
         return subject.id.partition("-")[2]
-    return subject.text("code") or ""
+    return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
 
 
 def tags_of(subject: Subject) -> frozenset[tuple[str, str]]:
-    """Return (dimension, value) for everything a subject can be filtered or counted by."""
+    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it."""
+    if not code_of(subject):
+        return frozenset()
     make = {"commitment": _commitment_tags, "member": _member_tags, "plan": _plan_tags}.get(subject.kind)
     return frozenset(make(subject)) if make else frozenset()
 
 
 def _commitment_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
     yield from _plain(commitment, "code", "member", "actionPlan", "status", "cycle")
-    yield from (("code", code) for code in _list(commitment, "formerCodes"))
+    yield from (("code", code) for code in (*_list(commitment, "formerCodes"), commitment.text("key")) if code)
     yield from (("policyArea", area) for area in _list(commitment, "policyAreas"))
     yield from (("language", language) for language in commitments.languages_of(commitment))
     yield "starred", _flag(is_starred(commitment))

@@ -157,7 +157,7 @@ class Snapshot:
     def words(self, reference: str, group: Callable[[Entry], Iterable[str]]) -> str | None:
         """Return words that an entry refers to, fetched with those of all entries read so far; None where removed."""
         if reference not in self._wordings:
-            self._fetch(r for entry in self._entries.values() for r in group(entry))
+            self._fetch([reference, *(r for entry in self._entries.values() for r in group(entry))])
         return self._wordings.get(reference)
 
     def _fetch(self, references: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -36,6 +36,10 @@ class Lost(DatabaseError):
 
 class Busy(DatabaseError):
     """Nobody made room within the time allowed: trying again later may help."""
+
+
+class BrokenOff(DatabaseError):
+    """A statement was broken off, because the transaction is watched and was told to end."""
 
 
 class NoTables(DatabaseError):
@@ -78,6 +82,10 @@ class Transaction(ABC):
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Add rows to a table, in the quickest way the engine has. Raises Taken where a key is taken."""
+
+    @abstractmethod
+    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Break off statements, by BrokenOff, that run when something is over, or for longer than some seconds."""
 
     @abstractmethod
     def seize(self, tables: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ogpgraph.storage.database import (
+    BrokenOff,
     Busy,
     Database,
     DatabaseError,
@@ -105,6 +106,10 @@ class PostgresTransaction(Transaction):
             with cursor.copy(f"copy {table} ({names}) from stdin".encode()) as copy:
                 for row in rows:
                     copy.write_row(row)
+
+    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Have the server end what runs longer than some seconds; until then a statement that runs is not broken off."""
+        self.execute("select set_config('statement_timeout', :most, true)", most=f"{max(1, round(seconds * 1000))}ms")
 
     def seize(self, tables: Sequence[str]) -> None:
         """Keep everybody else from using tables, one after the other in the order given."""
@@ -261,6 +266,8 @@ def _translated_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
         raise NoTables from error
     except _UNACCEPTABLE as error:
         raise Unacceptable(str(error)) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise BrokenOff("the statement took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if connection.closed:
             raise Lost(f"the connection to the database broke: {error}") from error

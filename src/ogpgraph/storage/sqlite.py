@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from eventsourcing.persistence import ConnectionUnavailableError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from ogpgraph.storage.database import (
+    BrokenOff,
     Busy,
     Database,
     DatabaseError,
@@ -35,6 +36,7 @@ LOCK_TIMEOUT_SECONDS = 30
 READERS = 8
 WAIT_SECONDS = 10
 POLL_SECONDS = 0.025
+STEPS_BETWEEN_LOOKS = 20_000
 IO_ERROR = 10
 """SQLite's primary result code of a disk that failed to read, write or sync."""
 
@@ -71,6 +73,10 @@ class SQLiteTransaction(Transaction):
         places = ", ".join("?" * len(columns))
         with _translated_errors():
             self._connection.executemany(f"insert into {table} ({', '.join(columns)}) values ({places})", rows)
+
+    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Ask, every so many steps of SQLite's machine, whether to go on; the time is the caller's to measure."""
+        self._connection.set_progress_handler(is_over, STEPS_BETWEEN_LOOKS)
 
     def seize(self, tables: Sequence[str]) -> None:
         """Do nothing: there is one writer at a time, and readers keep what they see."""
@@ -113,6 +119,7 @@ class SQLiteDatabase(Database):
             connection.execute("BEGIN")
             yield SQLiteTransaction(connection)
         finally:
+            connection.set_progress_handler(None, 0)
             connection.rollback()
             self._readers.put_connection(pooled)
 
@@ -226,6 +233,8 @@ def _translated_errors() -> Iterator[None]:
     except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
         raise Unacceptable(str(error)) from error
     except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise BrokenOff("the statement took too long") from error
         if "no such table" in str(error):
             raise NoTables from error
         if "no such column" in str(error) or "readonly database" in str(error):

@@ -118,7 +118,8 @@ def unmasked_many(transaction: Transaction, references: Iterable[str]) -> dict[s
     """Return reference → wording as it came in, without those that are not kept: never for the public."""
     found: dict[str, str] = {}
     for chunk in chunks(sorted(set(references))):
-        rows = transaction.rows("select reference, wording from wording where reference in :references", references=chunk)
+        sql = "select reference, wording from wording where reference in :references"
+        rows = transaction.rows(sql, references=chunk)
         found |= {row["reference"]: row["wording"] for row in rows}
     return found
 

@@ -1,6 +1,6 @@
 """The web application: every route, and what stands around them, made from parts that are handed in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isawaitable
 
@@ -17,13 +17,16 @@ from starlette.routing import Route
 from ogpgraph.web.authenticated import Authenticated, Identify
 from ogpgraph.web.body import BodyLimits
 from ogpgraph.web.console import Console, Example
+from ogpgraph.web.execution import Record
+from ogpgraph.web.forwarded import Forwarded, Network
 from ogpgraph.web.identified import HEADER, Identified
+from ogpgraph.web.live.serving import Live
 from ogpgraph.web.logs import AccessLog
 from ogpgraph.web.positions import TOLD, Positioned
 from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.probes import Readiness, Ready, health
 from ogpgraph.web.shell import LastResort, StrictHeaders, http_error
-from ogpgraph.web.view import GraphQLView
+from ogpgraph.web.view import GraphQLView, RunLimits
 
 Hook = Callable[[], Awaitable[None] | None]
 
@@ -32,11 +35,11 @@ _PREFLIGHT_SECONDS = 86_400
 
 
 class WebLimits(msgspec.Struct, frozen=True):
-    """What one request may cost before it is understood, and how many run at once."""
+    """What one request may cost, before it is understood and when it runs."""
 
     body: BodyLimits = BodyLimits()
     document: DocumentLimits = DocumentLimits()
-    threads: int = 8
+    running: RunLimits = RunLimits()
     ready_deadline_seconds: float = 5.0
 
 
@@ -52,32 +55,48 @@ def build_app(
     shutdown: Hook | None = None,
     identify: Identify | None = None,
     access_log: bool = False,
+    record: Record | None = None,
+    trusted: Mapping[str, str] | None = None,
+    proxies: Sequence[Network] = (),
+    live: Live | None = None,
 ) -> Starlette:
     """The application, which serves `schema` with a context for each request.
 
     `context` and `ready` are called in worker threads and may block; `startup` and `shutdown` are called (and awaited,
     if they give something to await) on the event loop, when the server starts to serve and has served its last request.
     `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
-    is known. With `access_log` each request is logged when it has been answered.
+    is known. `record` tells of contexts what ETags are made of, `trusted` has documents by their ids, and what
+    `proxies` say of their clients' addresses is believed. With `access_log` each request is logged when it has been answered.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.
     """
     bounds = limits or WebLimits()
     view = GraphQLView(
-        schema, context, body_limits=bounds.body, document_limits=bounds.document, threads=bounds.threads
+        schema,
+        context,
+        body_limits=bounds.body,
+        document_limits=bounds.document,
+        running=bounds.running,
+        record=record,
+        trusted=trusted,
     )
     app = Starlette(
         routes=[
             Route("/", Console(examples).__call__),
-            Route("/graphql", view),
+            *(live.routes(view) if live else [Route("/graphql", view)]),
             Route("/health", health),
             Route("/ready", Ready(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
         ],
-        middleware=[*_around(new_request_id, access_log=access_log), *([Middleware(Authenticated, identify)] if identify else [])],
+        middleware=[
+            *_around(new_request_id, access_log=access_log),
+            *([Middleware(Authenticated, identify)] if identify else []),
+        ],
         exception_handlers={HTTPException: http_error},
         lifespan=_lifespan(startup, shutdown),
     )
+    if proxies:
+        app.add_middleware(Forwarded, proxies=proxies)  # the outermost: everything behind sees the client's address
     app.router.redirect_slashes = False  # a redirect would name the host that the client made up
     return app
 
@@ -97,7 +116,7 @@ def _around(new_request_id: Callable[[], str], *, access_log: bool) -> list[Midd
             allow_origins=["*"],
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=[HEADER, TOLD],
+            expose_headers=[HEADER, TOLD, "ETag", "Retry-After"],
             max_age=_PREFLIGHT_SECONDS,
         ),
         Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # leaves event streams alone

@@ -12,14 +12,15 @@ from ogpgraph.web.refused import Refused, malformed
 
 # Deeper nesting has no use here, and recursion over it would end in the interpreter's limit somewhere behind.
 DEEPEST: Final = 64
-_PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
+_PARAMETERS: Final = ("query", "documentId", "operationName", "variables", "extensions")
 _MOST_URL_FIELDS: Final = 32
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """One request: a document, which of its operations to run, and with what."""
+    """One request: a document or the id of one, which of its operations to run, and with what."""
 
     query: str
+    document_id: str | None = None
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
@@ -76,14 +77,18 @@ def _from_text(name: str, text: str) -> object:
 
 
 def _parameters(given: dict[str, Any]) -> Parameters:
-    query = given.get("query")
-    if not isinstance(query, str) or not query:
-        raise malformed("`query` is missing: it must be a string, a GraphQL document.")
+    query, document_id = given.get("query"), given.get("documentId")
+    if document_id is not None and not isinstance(document_id, str):
+        raise malformed("`documentId` must be a string.")
+    if document_id and query:
+        raise malformed("`query` and `documentId` are both given: send one of them.")
+    if not document_id and (not isinstance(query, str) or not query):
+        raise malformed("`query` is missing: it must be a string, a GraphQL document; or name one by `documentId`.")
     name = given.get("operationName")
     if name is not None and not isinstance(name, str):
         raise malformed("`operationName` must be a string.")
     variables, extensions = _object(given, "variables"), _object(given, "extensions")
-    return Parameters(query, name or None, variables, extensions)
+    return Parameters(query or "", document_id or None, name or None, variables, extensions)
 
 
 def _object(given: dict[str, Any], name: str) -> dict[str, Any] | None:

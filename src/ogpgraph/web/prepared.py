@@ -60,7 +60,12 @@ class Prepared(msgspec.Struct, frozen=True):
     """A document fit to be run. What its operations cost is kept with it, by the sizes of pages that variables say."""
 
     document: DocumentNode
+    page_variables: dict[str | None, tuple[str, ...]] = {}
     costs: dict[tuple[object, ...], Requested] = {}
+
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+        """The operation of that name, or the only one."""
+        return get_operation_ast(self.document, name)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -104,7 +109,7 @@ class Documents:
             return Asked(prepared, operation, self._cost(prepared, operation, variables or {}, most))
         prepared = Prepared(self._parse(text))
         # Validation compares fields pairwise, 0.9 s for 990 times `a{b}`: so what is large is turned away before.
-        cost = self._cost(prepared, get_operation_ast(prepared.document, name), variables or {}, most)
+        cost = self._cost(prepared, prepared.operation(name), variables or {}, most)
         self._validate(prepared.document, cost)
         operation = chosen_operation(prepared.document, name)
         self._kept.put(text, prepared)
@@ -140,14 +145,14 @@ class Documents:
         self, prepared: Prepared, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
     ) -> Requested:
         named = operation.name.value if operation and operation.name else None
-        known = next((each for key, each in prepared.costs.items() if key[0] == named), None)
-        if known is not None and not known.page_variables:
+        sizes = prepared.page_variables.get(named)
+        known = prepared.costs.get(_key(named, sizes, variables)) if sizes is not None else None
+        if known is not None:
             return known
-        requested = known and prepared.costs.get(_key(named, known, variables))
-        if requested is None:
-            requested = weigh(self._schema, prepared.document, operation, variables)
-            if len(prepared.costs) < _KEPT_COSTS:
-                prepared.costs[_key(named, requested, variables)] = requested
+        requested = weigh(self._schema, prepared.document, operation, variables)
+        sizes = prepared.page_variables[named] = tuple(sorted(requested.page_variables))
+        if len(prepared.costs) < _KEPT_COSTS:
+            prepared.costs[_key(named, sizes, variables)] = requested
         return requested
 
     def _validate(self, document: DocumentNode, cost: int) -> None:
@@ -156,10 +161,10 @@ class Documents:
             raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED", cost=cost)
 
 
-def _key(named: str | None, requested: Requested, variables: Mapping[str, Any]) -> tuple[object, ...]:
-    """What the cost of an operation depends on: which variables say how large pages are does not depend on them."""
-    sizes = (variables.get(name, _UNSAID) for name in sorted(requested.page_variables))
-    return (named, *(size if isinstance(size, int) else repr(type(size)) for size in sizes))
+def _key(named: str | None, sizes: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[object, ...]:
+    """What the cost of an operation depends on: the variables that say how large pages are."""
+    given = (variables.get(name, _UNSAID) for name in sizes)
+    return (named, *(size if isinstance(size, int) else type(size) for size in given))
 
 
 def chosen_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

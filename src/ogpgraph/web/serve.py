@@ -18,6 +18,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.limits import Limits
 from ogpgraph.graphql.schema import build_schema, schema_version
 from ogpgraph.settings import Settings
 from ogpgraph.storage.sqlite import has_wal_reset_bug
@@ -27,10 +28,18 @@ from ogpgraph.web.admission import Admission
 from ogpgraph.web.app import WebLimits, build_app
 from ogpgraph.web.body import BodyLimits
 from ogpgraph.web.console import Example
+from ogpgraph.web.heads import PromptProtocol
+from ogpgraph.web.live.serving import Live
 from ogpgraph.web.positions import WAIT_SECONDS, least_position, not_reached, tell_position
+from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.probes import Readiness
+from ogpgraph.web.record import OfRecord
+from ogpgraph.web.trusted import trusted_documents
+from ogpgraph.web.view import RunLimits
 
 STOP_SECONDS = 8
+START_SECONDS = 30
+"""A new worker answers nobody while it imports, which on a busy machine takes longer than uvicorn waits by default."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -81,18 +90,43 @@ def application(serving: Serving, settings: Settings, examples: Sequence[Example
         except NotReached as error:
             raise not_reached(str(error)) from error
 
+    limits = _limits(settings)
+    live = Live(schema, lambda: serving.system, lambda reading: Context(reading, version), limits.document, limits.body)
+
+    async def start() -> None:
+        serving.start()
+        await live.start()
+
+    async def stop() -> None:
+        await live.stop()
+        serving.stop()
+
     return build_app(
         schema,
         context,
         ready=lambda: readiness(serving.system),
         new_request_id=random_id,
         examples=examples,
-        limits=WebLimits(body=BodyLimits(max_bytes=settings.max_body_bytes)),
-        startup=serving.start,
-        shutdown=serving.stop,
+        limits=limits,
+        live=live,
+        record=OfRecord(),
+        trusted=trusted_documents(),
+        proxies=settings.trusted_proxies,
+        startup=start,
+        shutdown=stop,
         access_log=True,
         identify=lambda authorization, address, request_id: admission.identify(
             serving.system, authorization, address, request_id
+        ),
+    )
+
+
+def _limits(settings: Settings) -> WebLimits:
+    return WebLimits(
+        body=BodyLimits(max_bytes=settings.max_body_bytes),
+        document=DocumentLimits(asked=Limits(cost=settings.max_cost, trusted_cost=settings.max_trusted_cost)),
+        running=RunLimits(
+            deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute
         ),
     )
 
@@ -173,8 +207,11 @@ def serve(
         log_level=settings.log_level,
         access_log=False,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_worker_healthcheck=START_SECONDS,
         server_header=False,
         date_header=True,
+        http=PromptProtocol,
+        proxy_headers=False,  # `Forwarded` reads them, from the proxies that the settings name
     )
     with address or listen_on(settings) as listener:
         log.info("listening", address=url_of(listener), workers=settings.workers)

@@ -6,7 +6,7 @@ import strawberry
 
 from ogpgraph.domain.account import Role
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, carry_out, identified
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.payloads import AccountPayload
 from ogpgraph.graphql.write_inputs import MOST_ITEMS, WriteInput, given
@@ -48,14 +48,13 @@ class AccountMutations:
     def grant_rights(self, info: Info, input: GrantRightsInput) -> AccountPayload:
         """Grant rights."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             desk.permit()
             account = desk.session.find_account(input.account)
             desk.expect(account)
             desk.session.grant_rights(account.id, input.role, _members(input), desk.basis)
-            return account.id
 
-        return AccountPayload.of(carry_out(info, input, "account", commands))
+        return AccountPayload.of(carry_out(info, input, identified(input.account), commands))
 
     @strawberry.mutation(
         description=described(
@@ -67,15 +66,14 @@ class AccountMutations:
     def revoke_rights(self, info: Info, input: RevokeRightsInput) -> AccountPayload:
         """Revoke rights."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             desk.permit()
             account = desk.session.find_account(input.account)
             desk.expect(account)
             role = input.role if given(input.role) else None
             desk.session.revoke_rights(account.id, role, _members(input), desk.basis)
-            return account.id
 
-        return AccountPayload.of(carry_out(info, input, "account", commands))
+        return AccountPayload.of(carry_out(info, input, identified(input.account), commands))
 
 
 def _members(sent: GrantRightsInput | RevokeRightsInput) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import strawberry
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, carry_out, coded
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.mutations.members import LANGUAGE
@@ -68,15 +68,14 @@ class AssessmentMutations:
     def record_rating(self, info: Info, input: RecordRatingInput) -> CommitmentPayload:
         """Record a rating."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             code = code_of(input.commitment)
-            commitment = desk.commitment(code)
+            desk.open(code)
             desk.session.record_rating(
                 code, input.indicator, input.stage, _rating(desk, input), desk.basis, _ogp_value(input)
             )
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -88,13 +87,12 @@ class AssessmentMutations:
     def withdraw_rating(self, info: Info, input: WithdrawRatingInput) -> CommitmentPayload:
         """Withdraw a rating."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             code = code_of(input.commitment)
-            commitment = desk.commitment(code)
+            desk.open(code)
             desk.session.withdraw_rating(code, input.indicator, input.stage, _ogp_value(input), desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -107,15 +105,14 @@ class AssessmentMutations:
     def record_narrative(self, info: Info, input: RecordNarrativeInput) -> CommitmentPayload:
         """Record a narrative."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            desk.open(code_of(input.commitment))
             section, language = formed(input.section, "section"), language_of(input.language)
             text = desk.wording(input.text, "text")
             code = code_of(input.commitment)
             desk.session.record_narrative(code, input.stage, section, language, text, desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -127,13 +124,12 @@ class AssessmentMutations:
     def withdraw_narrative(self, info: Info, input: WithdrawNarrativeInput) -> CommitmentPayload:
         """Withdraw a narrative."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            desk.open(code_of(input.commitment))
             section, language = formed(input.section, "section"), language_of(input.language)
             desk.session.withdraw_narrative(code_of(input.commitment), input.stage, section, language, desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
 
 def _rating(desk: Desk, sent: RecordRatingInput) -> Rating:

@@ -12,7 +12,7 @@ from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made
 from ogpgraph.domain.vocabulary import CommitmentStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, carry_out, coded
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.mutations.members import LANGUAGE, PLAN
 from ogpgraph.graphql.payloads import CommitmentPayload
@@ -136,16 +136,15 @@ class CommitmentMutations:
     def register_commitment(self, info: Info, input: RegisterCommitmentInput) -> CommitmentPayload:
         """Register a commitment."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             plan = desk.session.find_action_plan(input.action_plan)
             desk.permit([desk.member_of(plan)])
+            desk.expect_nothing()
             code = code_of(input.code, "code")
             facts = _said(desk, input) | _of_plan(desk, plan, code) | {"status": CommitmentStatus.ACTIVE.value}
-            if given(input.expected_revision):
-                desk.expect(Subject("commitment-"))
-            return desk.session.register_commitment(code, facts, desk.basis).id
+            desk.session.register_commitment(code, facts, desk.basis)
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.code), commands))
 
     @strawberry.mutation(
         description=described(
@@ -157,14 +156,13 @@ class CommitmentMutations:
     def revise_commitment(self, info: Info, input: ReviseCommitmentInput) -> CommitmentPayload:
         """Revise a commitment."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            commitment = desk.open(code_of(input.commitment))
             facts = _said(desk, input) | desk.facts(input, "status")
             _require_something(facts)
             desk.session.revise_commitment(commitment.id, facts, desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -176,15 +174,14 @@ class CommitmentMutations:
     def translate_commitment(self, info: Info, input: TranslateCommitmentInput) -> CommitmentPayload:
         """Translate a commitment."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            commitment = desk.open(code_of(input.commitment))
             fields = ("title", "description", "leadInstitutions", "supportingInstitutions")
             facts = desk.facts(input, *fields, language=language_of(input.language), made=input.made)
             _require_something(facts)
             desk.session.translate_commitment(commitment.id, facts, desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -196,12 +193,11 @@ class CommitmentMutations:
     def recode_commitment(self, info: Info, input: RecodeCommitmentInput) -> CommitmentPayload:
         """Recode a commitment."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            desk.open(code_of(input.commitment))
             desk.session.recode_commitment(code_of(input.commitment), code_of(input.code, "code"), desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -213,13 +209,12 @@ class CommitmentMutations:
     def merge_commitments(self, info: Info, input: MergeCommitmentsInput) -> CommitmentPayload:
         """Merge commitments."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             codes = [code_of(code, "commitments") for code in _bounded(input.commitments, "commitments")]
-            remaining = desk.commitment(code_of(input.into, "into"), *codes)
+            desk.open(code_of(input.into, "into"), *codes)
             desk.session.merge_commitments(codes, code_of(input.into, "into"), desk.basis)
-            return remaining.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.into), commands))
 
     @strawberry.mutation(
         description=described(
@@ -232,8 +227,8 @@ class CommitmentMutations:
     def split_commitment(self, info: Info, input: SplitCommitmentInput) -> CommitmentPayload:
         """Split a commitment."""
 
-        def commands(desk: Desk) -> str:
-            whole = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            desk.open(code_of(input.commitment))
             language = language_of(input.language)
             parts = {
                 code_of(part.code, "into"): desk.facts(part, "title", "number", language=language)
@@ -242,9 +237,8 @@ class CommitmentMutations:
             if len(parts) < 2:
                 raise Invalid("a commitment is split into two parts or more, each with a code of its own", "into")
             desk.session.split_commitment(code_of(input.commitment), parts, desk.basis)
-            return whole.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -256,16 +250,15 @@ class CommitmentMutations:
     def link_commitments(self, info: Info, input: LinkCommitmentsInput) -> CommitmentPayload:
         """Link commitments."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             before = _codes(input.predecessors, "predecessors")
             after = _codes(input.successors, "successors")
+            desk.open(code_of(input.commitment), *before, *after)
             if not before and not after:
                 raise Invalid("name at least one predecessor or successor", "predecessors")
-            commitment = desk.commitment(code_of(input.commitment), *before, *after)
             desk.session.link_commitments(code_of(input.commitment), before, after, desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
     @strawberry.mutation(
         description=described(
@@ -275,12 +268,11 @@ class CommitmentMutations:
     def withdraw_commitment(self, info: Info, input: WithdrawCommitmentInput) -> CommitmentPayload:
         """Withdraw a commitment."""
 
-        def commands(desk: Desk) -> str:
-            commitment = desk.commitment(code_of(input.commitment))
+        def commands(desk: Desk) -> None:
+            desk.open(code_of(input.commitment))
             desk.session.withdraw_commitment(code_of(input.commitment), desk.basis)
-            return commitment.id
 
-        return CommitmentPayload.of(carry_out(info, input, "commitment", commands))
+        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
 
 
 def _said(desk: Desk, sent: CommitmentTextInput) -> Facts:

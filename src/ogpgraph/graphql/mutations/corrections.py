@@ -5,9 +5,8 @@ from __future__ import annotations
 import strawberry
 
 from ogpgraph.domain.errors import Invalid, NotFound
-from ogpgraph.domain.subject import kind_of
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, carry_out, identified
 from ogpgraph.graphql.mutations.corrected import CorrectedValues
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.payloads import RevertPayload, SubjectPayload
@@ -63,7 +62,7 @@ class CorrectionMutations:
         """Correct an entry."""
         entry = _entry(info, str(input.entry).strip())
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             if entry is None:
                 desk.permit()
                 raise NotFound(f"there is no entry {input.entry[:80]}", "entry")
@@ -75,9 +74,8 @@ class CorrectionMutations:
             if not 0 < len(input.changes) <= MOST_ITEMS:
                 raise Invalid(f"a correction changes 1 to {MOST_ITEMS} fields", "changes")
             desk.session.correct_event(subject.id, entry.event_id, values.facts(), desk.basis)
-            return subject.id
 
-        return SubjectPayload.of(carry_out(info, input, kind_of(entry.stream) if entry else "", commands))
+        return SubjectPayload.of(carry_out(info, input, identified(entry.stream if entry else ""), commands))
 
     @strawberry.mutation(
         description=described(
@@ -98,12 +96,13 @@ class CorrectionMutations:
                 raise Invalid(f"it has more than {MOST_REVERTED:,} entries", "correlationId")
             desk.session.revert(str(input.correlation_id), streams, desk.basis)
 
-        return RevertPayload.of(carry_out(info, input, "", commands), input.correlation_id)
+        return RevertPayload.of(carry_out(info, input, identified(""), commands), input.correlation_id)
 
 
 def _entry(info: Info, key: str) -> Entry | None:
     now = info.context.reading.now()
-    return now.entry_at(int(key)) if key.isascii() and key.isdigit() and len(key) < 16 else now.entry_of(key)
+    found = now.entry_of(key)
+    return found or (now.entry_at(int(key)) if key.isascii() and key.isdigit() and len(key) < 16 else None)
 
 
 def _streams_of(info: Info, correlation: str) -> list[str] | None:

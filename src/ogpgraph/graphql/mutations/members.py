@@ -7,13 +7,15 @@ import strawberry
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.members import member_by, region_of
+from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.vocabulary import MemberStatus, PlanStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, Find, carry_out, coded
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.payloads import ActionPlanPayload, MemberPayload
 from ogpgraph.graphql.scalars import PartialDate
 from ogpgraph.graphql.write_inputs import WriteInput, formed, language_of
+from ogpgraph.readmodel.snapshot import Snapshot
 
 MEMBER = "The member, by OGP's code (FRA) or the prefix of its commitments (FR)."
 PLAN = "The plan, by its code (FRA-2021) or its id."
@@ -91,15 +93,16 @@ class MemberMutations:
     def register_member(self, info: Info, input: RegisterMemberInput) -> MemberPayload:
         """Register a member."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             desk.permit()
+            desk.expect_nothing()
             code = formed(input.code.strip().upper(), "member", "code")
             facts = desk.facts(
                 input, "name", "prefix", "type", "region", "joinedOn", language=language_of(input.language)
             )
-            return desk.session.register_member(code, _from_table(code) | facts, desk.basis).id
+            desk.session.register_member(code, _from_table(code) | facts, desk.basis)
 
-        return MemberPayload.of(carry_out(info, input, "member", commands))
+        return MemberPayload.of(carry_out(info, input, coded("member", input.code), commands))
 
     @strawberry.mutation(
         description=described(
@@ -111,16 +114,15 @@ class MemberMutations:
     def change_member_status(self, info: Info, input: ChangeMemberStatusInput) -> MemberPayload:
         """Change a member's status."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             desk.permit()
             member = desk.session.find_member(input.member)
             desk.expect(member)
             facts = desk.facts(input, "status")
             facts |= {"statusDocument": desk.wording(input.document, "document")}
             desk.session.change_member_status(member.text("code") or "", facts, desk.basis)
-            return member.id
 
-        return MemberPayload.of(carry_out(info, input, "member", commands))
+        return MemberPayload.of(carry_out(info, input, coded("member", input.member), commands))
 
     @strawberry.mutation(
         description=described(
@@ -130,15 +132,14 @@ class MemberMutations:
     def rename_member(self, info: Info, input: RenameMemberInput) -> MemberPayload:
         """Rename a member."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             desk.permit()
             member = desk.session.find_member(input.member)
             desk.expect(member)
             facts = desk.facts(input, "name", language=language_of(input.language))
             desk.session.revise_member(member.id, facts, desk.basis)
-            return member.id
 
-        return MemberPayload.of(carry_out(info, input, "member", commands))
+        return MemberPayload.of(carry_out(info, input, coded("member", input.member), commands))
 
     @strawberry.mutation(
         description=described(
@@ -150,16 +151,17 @@ class MemberMutations:
     def register_action_plan(self, info: Info, input: RegisterActionPlanInput) -> ActionPlanPayload:
         """Register an action plan."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             member = desk.session.find_member(input.member)
             desk.permit([member.text("code")])
+            desk.expect_nothing()
             if not 2000 <= input.cycle <= 2100:
                 raise Invalid(f"{input.cycle} is no year of submission", "cycle")
             facts = desk.facts(input, "cycle", "title", "startsOn", "endsOn", language=language_of(input.language))
             facts |= {"member": member.id, "status": PlanStatus.ACTIVE.value}
-            return desk.session.register_action_plan(f"{member.text('code')}-{input.cycle}", facts, desk.basis).id
+            desk.session.register_action_plan(f"{member.text('code')}-{input.cycle}", facts, desk.basis)
 
-        return ActionPlanPayload.of(carry_out(info, input, "plan", commands))
+        return ActionPlanPayload.of(carry_out(info, input, _new_plan(input), commands))
 
     @strawberry.mutation(
         description=described(
@@ -171,7 +173,7 @@ class MemberMutations:
     def revise_action_plan(self, info: Info, input: ReviseActionPlanInput) -> ActionPlanPayload:
         """Revise an action plan."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             plan = desk.session.find_action_plan(input.action_plan)
             desk.permit([desk.member_of(plan)])
             desk.expect(plan)
@@ -179,9 +181,8 @@ class MemberMutations:
             if not facts:
                 raise Invalid("the input says nothing new of the plan: give a title or a period")
             desk.session.revise_action_plan(plan.id, facts, desk.basis)
-            return plan.id
 
-        return ActionPlanPayload.of(carry_out(info, input, "plan", commands))
+        return ActionPlanPayload.of(carry_out(info, input, coded("plan", input.action_plan), commands))
 
     @strawberry.mutation(
         description=described(
@@ -191,15 +192,14 @@ class MemberMutations:
     def conclude_action_plan(self, info: Info, input: ConcludeActionPlanInput) -> ActionPlanPayload:
         """Conclude an action plan."""
 
-        def commands(desk: Desk) -> str:
+        def commands(desk: Desk) -> None:
             plan = desk.session.find_action_plan(input.action_plan)
             desk.permit([desk.member_of(plan)])
             desk.expect(plan)
             facts = {"status": PlanStatus.CONCLUDED.value, **desk.facts(input, "endsOn")}
             desk.session.conclude_action_plan(plan.text("code") or "", facts, desk.basis)
-            return plan.id
 
-        return ActionPlanPayload.of(carry_out(info, input, "plan", commands))
+        return ActionPlanPayload.of(carry_out(info, input, coded("plan", input.action_plan), commands))
 
 
 def _from_table(code: str) -> Facts:
@@ -207,3 +207,13 @@ def _from_table(code: str) -> Facts:
     known, region = member_by(code), region_of(code)
     facts: Facts = {"type": known.kind, "prefix": known.prefix} if known and known.code == code else {}
     return facts | ({"region": region} if region else {})
+
+
+def _new_plan(sent: RegisterActionPlanInput) -> Find:
+    """Return the finder of a plan by its member, whose prefix will do, and its cycle."""
+
+    def find(snapshot: Snapshot) -> Subject | None:
+        member = snapshot.by_code("member", sent.member.strip())
+        return snapshot.by_code("plan", f"{member.text('code')}-{sent.cycle}") if member else None
+
+    return find

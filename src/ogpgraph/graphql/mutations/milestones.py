@@ -9,7 +9,7 @@ from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out
+from ogpgraph.graphql.desk import Desk, carry_out, coded
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
 from ogpgraph.graphql.mutations.describing import described
 from ogpgraph.graphql.mutations.members import LANGUAGE
@@ -75,13 +75,14 @@ class MilestoneMutations:
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
         """Add a milestone."""
 
-        def commands(desk: Desk) -> str:
-            code, number, stream = _milestone(desk, input)
+        def commands(desk: Desk) -> None:
+            code, number = _milestone(desk, input)
             facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
             desk.session.add_milestone(code, number, facts, desk.basis)
-            return stream
 
-        return MilestonePayload.of(carry_out(info, input, "commitment", commands), input.number)
+        return MilestonePayload.of(
+            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
+        )
 
     @strawberry.mutation(
         description=described(
@@ -93,15 +94,16 @@ class MilestoneMutations:
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
         """Revise a milestone."""
 
-        def commands(desk: Desk) -> str:
-            code, number, stream = _milestone(desk, input)
+        def commands(desk: Desk) -> None:
+            code, number = _milestone(desk, input)
             facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
             if not facts:
                 raise Invalid("the input says nothing of the milestone")
             desk.session.revise_milestone(code, number, facts, desk.basis)
-            return stream
 
-        return MilestonePayload.of(carry_out(info, input, "commitment", commands), input.number)
+        return MilestonePayload.of(
+            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
+        )
 
     @strawberry.mutation(
         description=described(
@@ -114,15 +116,16 @@ class MilestoneMutations:
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
         """Report progress on a milestone."""
 
-        def commands(desk: Desk) -> str:
-            code, number, stream = _milestone(desk, input)
+        def commands(desk: Desk) -> None:
+            code, number = _milestone(desk, input)
             facts = desk.facts(input, "status") | _report(desk, input)
             if not facts:
                 raise Invalid("a report says how far the milestone has come, or tells of it in words", "report")
             desk.session.report_milestone(code, number, facts, desk.basis)
-            return stream
 
-        return MilestonePayload.of(carry_out(info, input, "commitment", commands), input.number)
+        return MilestonePayload.of(
+            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
+        )
 
     @strawberry.mutation(
         description=described(
@@ -135,14 +138,15 @@ class MilestoneMutations:
     def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
         """Complete a milestone."""
 
-        def commands(desk: Desk) -> str:
-            code, number, stream = _milestone(desk, input)
+        def commands(desk: Desk) -> None:
+            code, number = _milestone(desk, input)
             desk.session.complete_milestone(code, number, desk.basis)
             if report := _report(desk, input):
                 desk.session.report_milestone(code, number, report, desk.basis)
-            return stream
 
-        return MilestonePayload.of(carry_out(info, input, "commitment", commands), input.number)
+        return MilestonePayload.of(
+            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
+        )
 
     @strawberry.mutation(
         description=described(
@@ -152,18 +156,20 @@ class MilestoneMutations:
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
         """Withdraw a milestone."""
 
-        def commands(desk: Desk) -> str:
-            code, number, stream = _milestone(desk, input)
+        def commands(desk: Desk) -> None:
+            code, number = _milestone(desk, input)
             desk.session.withdraw_milestone(code, number, desk.basis)
-            return stream
 
-        return MilestonePayload.of(carry_out(info, input, "commitment", commands), input.number)
+        return MilestonePayload.of(
+            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
+        )
 
 
-def _milestone(desk: Desk, sent: MilestoneInput) -> tuple[str, str, str]:
-    """Return the commitment's code, the milestone's number and the stream, once it may be written to."""
+def _milestone(desk: Desk, sent: MilestoneInput) -> tuple[str, str]:
+    """Return the commitment's code and the milestone's number, once it may be written to."""
     code = code_of(sent.commitment)
-    return code, formed(sent.number, "number"), desk.commitment(code).id
+    desk.open(code)
+    return code, formed(sent.number, "number")
 
 
 def _report(desk: Desk, sent: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:

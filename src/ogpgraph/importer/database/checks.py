@@ -31,7 +31,9 @@ def twins_that_disagree(book: Codebook, row: Row, reading: RowReading) -> Iterat
         agrees = re.fullmatch(expected, twin) or (state is not None and state is said) or (not twin and said is None)
         if not agrees and said is not RatingState.UNRECOGNISED:
             words = " ".join(row.cells.get(name, "").split())[:60]
-            yield remark_on(row.number, name, "twins-disagree", f"{words or 'empty'}, but {column.twin} says {twin or 'nothing'}")
+            yield remark_on(
+                row.number, name, "twins-disagree", f"{words or 'empty'}, but {column.twin} says {twin or 'nothing'}"
+            )
 
 
 def stars_that_differ(book: Codebook, row: Row, reading: RowReading) -> Iterator[CellRemark]:

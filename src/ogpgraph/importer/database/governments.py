@@ -67,7 +67,9 @@ class Governments:
 
     def plans(self, members: dict[str, str]) -> dict[PlanKey, str]:
         """Record what is new of the plans; returns plan → its stream."""
-        return {key: self._plan(key, rows, members[key.member]) for key, rows in sorted(self._plans.items(), key=_order)}
+        return {
+            key: self._plan(key, rows, members[key.member]) for key, rows in sorted(self._plans.items(), key=_order)
+        }
 
     def _plan(self, key: PlanKey, rows: list[Identity], member: str) -> str:
         cycle = _most(str(row.cycle or "") for row in rows)

@@ -224,9 +224,10 @@ class Matches:
 
 
 def matched(roll: Roll, known: Iterable[Known]) -> Matches:
-    """Return row → stream where member and plan are the same and title, or number with a like title, is on both sides once.
+    """Return row → stream where member and plan are the same and the title is on both sides once.
 
-    Rows whose code the record knows need no match and get none.
+    A number that is on both sides once does too, where the titles are alike. Rows whose code the record knows need no
+    match and get none.
     """
     by_member: dict[str, list[Known]] = defaultdict(list)
     codes = set()
@@ -288,5 +289,3 @@ def _alike(row: Identity, known: Known) -> bool:
         for title in known.titles
         if title and row.title
     )
-
-

@@ -1,4 +1,4 @@
-"""What the record knows before a file is read: the commitments its rows may speak of, and how far it was read before."""
+"""What the record knows before a file is read: the commitments its rows may speak of, and how far it was read."""
 
 from __future__ import annotations
 
@@ -46,13 +46,6 @@ def _known(subject: Subject, codes: dict[str, str], words: dict[str, str]) -> Kn
 
 
 # How far the file was read before
-
-
-def is_in_record(recording: Recording, sight: Sight) -> bool:
-    """Tell whether these very bytes were read to their end by this reader."""
-    source = recording.load(sight.source)
-    known = observations(source)
-    return any(_same(sight, seen.content_hash, seen.reader) and _is_whole(source, time) for time, seen in known)
 
 
 def opened(session: Session, sight: Sight) -> News | None:

@@ -1,4 +1,4 @@
-"""Bringing rows into the record: each states its facts, and only what differs from what the file said before is said."""
+"""Brings rows into the record: each states its facts, and only what differs from what the file said is recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Words = Callable[[Iterable[str]], dict[str, str]]
 
 @dataclass(frozen=True)
 class State:
-    """One state of the file: what it allows to be said, its form and the form of the state before, whose rows are whose."""
+    """One state of the file: what it allows to be said, its form and the former state's, whose rows are whose."""
 
     news: News
     book: Codebook
@@ -132,7 +132,7 @@ class Recorder:
         return structs.replace(news.basis(Origin.DATABASE, {}), evidence=(evidence,))
 
     def _say_first(self, stream: str, statement: _Statement, basis: Basis) -> None:
-        """Record all that the file says of a commitment of which it said nothing: one event, and one for its ratings."""
+        """Record all that the file says of a commitment of which it said nothing: one event, one for its ratings."""
         # The file never spoke of it, so nothing is newer than this, however old the file is.
         at_once = structs.replace(basis, late=False)
         self._reserve(stream, statement)
@@ -171,7 +171,7 @@ class Recorder:
         self._session.say(stream, "RatingRecorded", ratings, basis)
 
     def _news(self, statement: _Statement, words: dict[str, str]) -> Facts:
-        """Return what the row says otherwise than the file did, with None for what its form could say and it does not."""
+        """Return what the row says otherwise than the file did, None for what its form could say and it does not."""
         own = statement.own
         news: Facts = {
             path: value
@@ -195,8 +195,8 @@ class Recorder:
             before = _areas(statement.own[path].value if path in statement.own else None)
             after = _areas(rest.pop(path))
             between = (before & both) | (after - both)
-            for facts, areas, news in ((method, between, between != before), (rest, after, after != between)):
-                if news:
+            for facts, areas, is_new in ((method, between, between != before), (rest, after, after != between)):
+                if is_new:
                     facts[path] = tuple(sorted(areas)) if areas or path == "policyAreas" else None
         return [(Cause.METHODOLOGY, method), (cause, rest)]
 

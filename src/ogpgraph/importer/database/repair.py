@@ -23,7 +23,8 @@ _YEAR = re.compile(r"((?:19|20)\d\d)\.0+")
 _FLOAT = re.compile(r"\d+\.\d{9,}")
 _WHOLE = re.compile(r"(\d+)\.0+")
 _ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
-_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES, 1)}
 _DAY_ZERO = date(1899, 12, 30)  # the day that spreadsheets number 0
 _YEARS = range(2000, 2041)  # what a date of the partnership, founded in 2011, may lie in
 _MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]")
@@ -39,7 +40,7 @@ class Repaired:
 
 
 def cleaned(cell: str) -> Repaired:
-    """Return a cell's words with line ends as \\n and no blanks around them; letters torn apart are joined again."""
+    """Return a cell's words with plain line ends and no blanks around them; letters torn apart are joined again."""
     text = cell.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\x00", "")
     text = _BREAK.sub("\n", text.replace("_x000D_", "")).strip(" \t\n\u00a0\u200b")
     if _MOJIBAKE.search(text):
@@ -113,7 +114,7 @@ def _slashed(text: str, match: re.Match[str], order: Order | None) -> Repaired:
         return Repaired(None, doubt=f"{text} is no day")
     chosen = readings.get(order or "") or (next(iter(readings.values())) if len(set(readings.values())) == 1 else None)
     if chosen is None:
-        return Repaired(str(year), doubt=f"{text} can be read in two ways, and the column has both: {year} is certain")
+        return Repaired(str(year), doubt=f"{text} can be read in two ways; the year is certain")
     found = _checked(text, year, *chosen)
     return Repaired(found.text, done=f"{text} was {found.text}", doubt=found.doubt) if short and found.text else found
 
@@ -138,7 +139,7 @@ def _short(text: str, month: str, year: str, day: int | None) -> Repaired:
 
 
 def _is_day(year: int, month: int, day: int) -> bool:
-    return 1 <= month <= 12 and 1 <= year and 1 <= day <= monthrange(year, month)[1]
+    return 1 <= month <= 12 and year >= 1 and 1 <= day <= monthrange(year, month)[1]
 
 
 def _serial_year(year: int, month: int, day: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Imports a file of OGP's commitment database: many rows a save, restartable at any of them, once for the same bytes."""
+"""Imports a file of OGP's commitment database: many rows a save, restartable at any, once for the same bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 from ogpgraph.application import Act, Basis, Session
@@ -15,8 +16,8 @@ from ogpgraph.importer.database.cells import RowReader
 from ogpgraph.importer.database.checks import stars_that_differ, twins_that_disagree
 from ogpgraph.importer.database.codebook import codebook_of
 from ogpgraph.importer.database.governments import Governments, disagreements
-from ogpgraph.importer.database.identity import Identity, PlanKey, Roll, matched, roll_of, total_key
-from ogpgraph.importer.database.known import commitments_of, former_reader, is_in_record, opened, whole_path
+from ogpgraph.importer.database.identity import Identity, PlanKey, Roll, matched, roll_of
+from ogpgraph.importer.database.known import commitments_of, former_reader, opened, whole_path
 from ogpgraph.importer.database.reading import RowReading
 from ogpgraph.importer.database.recording import Recorder, State
 from ogpgraph.importer.database.repair import Order, orders_in
@@ -44,12 +45,20 @@ class _Import:
     act: Act
     sheet: Sheet
     sight: Sight
-    reader: RowReader
-    roll: Roll
     remarks: list[CellRemark] = field(default_factory=list)
     recorded: Counter[CAUSED] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
     facts: int = 0
+
+    @cached_property
+    def reader(self) -> RowReader:
+        """Return what reads the rows."""
+        return RowReader(self.sheet.codebook, _orders(self.sheet))
+
+    @cached_property
+    def roll(self) -> Roll:
+        """Return the rows that are to be recorded; a sight that shows nothing new never asks."""
+        return roll_of(self.sheet.rows(), self.reader)
 
     def save(self, commands: Callable[[Session], None]) -> None:
         """Run commands in one session, and count what it recorded."""
@@ -72,13 +81,11 @@ def bring_database(
     sheet = read_sheet(data)
     version = sheet.codebook.version
     sight = Sight(*SOURCE, act.time, content_hash(data), _manifest(sheet), f"{READER}/{version}")
-    known = is_in_record(recording, sight)
-    reader = RowReader(sheet.codebook, {} if known else _orders(sheet))
-    roll = Roll() if known else roll_of(sheet.rows(), reader)
-    going = _Import(recording, act, sheet, sight, reader, roll)
+    going = _Import(recording, act, sheet, sight)
     state = _begin(going)
     if state is not None:
         _record_all(going, state, progress)
+    roll = going.roll if state is not None else Roll()
     return DatabaseReport(
         name,
         code=SOURCE[1],
@@ -86,7 +93,7 @@ def bring_database(
         layout=version,
         facts=going.facts,
         recorded=going.recorded,
-        remarks=tuple(sorted(going.remarks, key=lambda each: (each.line, each.column, each.kind))),
+        remarks=tuple(sorted(going.remarks, key=lambda each: (each.line, each.kind, each.text))),
         personal=going.personal,
         rows=roll.rows,
         totals=tuple(Total(*key, rows, roll.kept[key]) for key, rows in sorted(roll.seen.items())),
@@ -94,7 +101,7 @@ def bring_database(
 
 
 def _begin(going: _Import) -> State | None:
-    """Record the sight, the members and the plans; returns what the rows need, None where the sight shows nothing new."""
+    """Record the sight, the members and the plans; returns what the rows need, None where the sight is nothing new."""
     begun: list[tuple[News, dict[str, str], dict[PlanKey, str], str]] = []
 
     def commands(session: Session) -> None:

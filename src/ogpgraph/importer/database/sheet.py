@@ -91,7 +91,9 @@ def read_sheet(data: bytes) -> Sheet:
     text, remarks = _decoded(data)
     best = max(_candidates(text), key=lambda each: each[0], default=None)
     if best is None or best[0] < _NEAR:
-        raise UnreadableInput("not a file of OGP's commitment database: no line of it names the columns of a known form")
+        raise UnreadableInput(
+            "not a file of OGP's commitment database: no line of it names the columns of a known form"
+        )
     _, delimiter, row, header, codebook = best
     names = codebook.names_of(header)
     missing = [name for name in codebook.required if name not in names.values()]

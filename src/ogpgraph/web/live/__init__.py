@@ -1,0 +1,1 @@
+"""Live feeds: the entries of the log as they come, over server-sent events and WebSockets."""

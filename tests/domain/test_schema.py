@@ -1,0 +1,138 @@
+"""`schema/events.json` says exactly what is stored, and only ever grows."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from ogpgraph.domain.event import VERSION, Event, encode
+from ogpgraph.domain.growth import losses
+from ogpgraph.domain.nouns import NOUNS, events_schema
+from tests.domain.events import event, wording
+from tests.domain.json_schema import problems
+from tests.domain.test_stored_events import LINES, Line
+from tests.domain.values import ALL_KINDS, events
+
+FILE = Path(__file__).parents[2] / "schema" / "events.json"
+NOW = events_schema()
+
+
+def problems_of(topic: str, payload: Any, schema: dict[str, Any] = NOW) -> list[str]:
+    return list(problems(schema["events"][topic], payload, schema))
+
+
+@given(events)
+def test_what_is_stored_is_as_the_schema_says(said: Event) -> None:
+    assert problems_of(f"{said.name}.{VERSION}", json.loads(encode(said))) == []
+
+
+@pytest.mark.parametrize("line", LINES, ids=[line["topic"] for line in LINES])
+def test_what_was_ever_stored_is_as_the_published_schema_says(line: Line) -> None:
+    assert problems_of(line["topic"], json.loads(line["payload"]), json.loads(FILE.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda p: p["facts"].update(budget=1), "budget is not known"),
+        (lambda p: p["facts"].update(code="fr1"), "'fr1' is none of what it may be"),
+        (lambda p: p["facts"].update(status="DONE"), "'DONE' is none of"),
+        (lambda p: p["facts"].update({"title/en": "words"}), "'words' is none of"),
+        (lambda p: p["envelope"].update(mood="glad"), "mood is not known"),
+        (lambda p: p["envelope"].pop("actor"), "actor is missing"),
+        (lambda p: p["envelope"].update(time="2026-01-01T00:00:00"), "has no offset"),
+        (lambda p: p.update(more=1), "more is not known"),
+    ],
+    ids=lambda given: "" if callable(given) else given,
+)
+def test_what_is_not_stored_is_not_as_the_schema_says(change: Callable[[Any], object], says: str) -> None:
+    payload = json.loads(encode(event(1, {"status": "ACTIVE", "title/en": wording("a")})))
+    assert problems_of("CommitmentRevised.1", payload) == []
+    change(payload)
+    assert says in " ".join(problems_of("CommitmentRevised.1", payload))
+
+
+def test_the_published_schema_has_lost_nothing() -> None:
+    assert losses(json.loads(FILE.read_text()), NOW) == [], "old logs hold such events: bring it back"
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    assert FILE.read_text() == json.dumps(NOW, indent=2, ensure_ascii=False) + "\n", "run `ogpgraph schema --write`"
+
+
+def test_every_event_and_path_is_documented() -> None:
+    assert set(NOW["events"]) == {f"{kind.name}.{VERSION}" for _, kind in ALL_KINDS}
+    assert all(each["description"].endswith(".") for each in NOW["events"].values())
+    for noun in NOUNS.values():
+        paths = NOW["$defs"][f"{noun.kind.capitalize()}Facts"]["patternProperties"].values()
+        assert [path["title"] for path in paths] == [path.pattern for path in noun.paths]
+        assert all(path["description"].endswith(".") for path in paths)
+
+
+# Growing
+
+
+def changed(change: Callable[[Any], object]) -> list[str]:
+    new = deepcopy(NOW)
+    change(new)
+    return losses(NOW, new)
+
+
+def path_in(schema: Any, topic: str, title: str) -> tuple[str, Any]:
+    paths = schema["events"][topic]["properties"]["facts"]["patternProperties"]
+    return next((regex, each) for regex, each in paths.items() if each["title"] == title)
+
+
+def without_path(schema: Any) -> None:
+    regex, _ = path_in(schema, "ActionPlanConcluded.1", "endsOn")
+    del schema["events"]["ActionPlanConcluded.1"]["properties"]["facts"]["patternProperties"][regex]
+
+
+def renamed(old: str, new: str) -> Callable[[Any], None]:
+    def change(schema: Any) -> None:
+        paths = schema["events"]["RatingRecorded.1"]["properties"]["facts"]["patternProperties"]
+        regex, each = path_in(schema, "RatingRecorded.1", "ratings/{indicator}/{stage}")
+        del paths[regex]
+        paths[regex.replace(old, new)] = each
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda s: s["events"].pop("MilestoneAdded.1"), ["MilestoneAdded.1 is gone"]),
+        (lambda s: s["$defs"].pop("Rating"), ["Rating is gone"]),
+        (without_path, ["ActionPlanConcluded.1 facts endsOn is gone"]),
+        (lambda s: s["$defs"]["Rating"]["properties"].pop("statedAs"), ["Rating statedAs is gone"]),
+        (lambda s: s["$defs"]["Rating"]["required"].append("value"), ["Rating asks for value now"]),
+        (lambda s: s["$defs"]["RatingState"]["enum"].remove("PENDING"), ["RatingState PENDING is gone"]),
+        (lambda s: s["$defs"]["Wording"]["properties"]["text"].update(pattern="^x$"), ["Wording text has pattern ^x$ now"]),
+        (lambda s: s["$defs"]["Wording"]["properties"]["text"].update(type="integer"), ["Wording text was string, and is integer"]),
+        (renamed("DESIGN", "PLANNING"), None),
+    ],
+    ids=lambda given: "-".join(given or ["a word in a path"]) if not callable(given) else "",
+)
+def test_what_a_schema_has_lost_is_named(change: Callable[[Any], object], says: list[str] | None) -> None:
+    found = changed(change)
+    assert found == says if says else "RatingRecorded.1 facts ratings/{indicator}/{stage} was" in found[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["events"].update({"CommitmentPraised.1": {}}),
+        lambda s: s["$defs"].update({"Praise": {}}),
+        lambda s: s["$defs"]["RatingState"]["enum"].append("DISPUTED"),
+        lambda s: s["$defs"]["Rating"]["properties"].update(confidence={"type": "integer"}),
+        lambda s: s["$defs"]["Rating"].update(description="Another way to say it."),
+        renamed("(DESIGN|", "(DESIGN|FIRST_YEAR|"),
+    ],
+    ids=["event", "form", "word", "optional field", "description", "word in a path"],
+)
+def test_what_a_schema_has_gained_is_no_loss(change: Callable[[Any], object]) -> None:
+    assert changed(change) == []

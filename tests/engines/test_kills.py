@@ -1,0 +1,50 @@
+"""`kill -9` of writers and server under load, again and again: what was acknowledged is there, once, and all of it fits.
+
+`bench/kills.py` does the same for longer, and counts.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from ogpgraph.system import open_system
+from tests.conftest import BOTH_ENGINES
+from tests.support import oracle
+from tests.support.writing import Launcher, acknowledged_in, imported_in, register
+
+pytestmark = BOTH_ENGINES
+KILLS, WRITERS, CODES = 20, 3, [f"FR{number:04}" for number in range(4)]
+
+
+def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp_path: Path) -> None:
+    """The processes also follow; each round kills all of them at once, at whatever they are doing."""
+    chance = random.Random(20)
+    acknowledged: dict[str, object] = {}
+    with open_system(url) as system:
+        for code in CODES:
+            register(system, code)
+    launcher = Launcher()
+    imported: list[str] = []
+    for number in range(KILLS):
+        folder = tmp_path / f"round-{number}"
+        folder.mkdir()
+        group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
+        deadline = time.monotonic() + 60
+        while not any(file.stat().st_size for file in folder.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 0.4))
+        os.killpg(group, signal.SIGKILL)
+        acknowledged |= acknowledged_in(folder)
+        imported += imported_in(folder)
+        with open_system(url) as system, system.reading() as reading:
+            assert reading.head >= len(acknowledged) + len(imported)
+    launcher.close()
+    assert len(acknowledged) > KILLS
+    assert len(imported) > 0
+    with open_system(url) as system:
+        oracle.check(system, acknowledged, CODES)
+        oracle.check_imports(system, imported)

@@ -1,0 +1,136 @@
+"""The server as an operator runs it: several processes, imports beside it, an end in good order, a log without secrets."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ogpgraph.system import open_system
+from tests.conftest import BOTH_ENGINES
+from tests.support.serving import OGPGRAPH, ask, serving
+from tests.support.writing import register, retitle
+
+pytestmark = BOTH_ENGINES
+PAGE = Path(__file__).parent.parent / "importer" / "pages" / "budget_en.txt"
+
+
+def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> None:
+    """Reads by all workers see each write at once, wait for a position that is asked for, and refuse one in time."""
+    with serving(url, tmp_path / "log", "--workers", "2") as server, open_system(url) as writer:
+        address = server.wait_until_ready(workers=2)
+        assert len(server.workers()) == 2
+        register(writer, "FR0001")
+        for number in range(10):
+            retitle(writer, "FR0001", f"Title {number}")
+            for _ in range(3):
+                answer = ask(address, "{ meta { position } commitment(code: \"FR0001\") { title } }")
+                assert "data" in answer.json(), answer.text
+                assert answer.json()["data"]["commitment"]["title"] == f"Title {number}"
+                assert answer.json()["data"]["meta"]["position"] == number + 3
+                assert answer.headers["X-Position"] == str(number + 3)
+
+        head = 12
+        later = threading.Timer(0.5, lambda: retitle(writer, "FR0001", "Title in time"))
+        later.start()
+        answer = ask(address, "{ meta { position } }", X_At_Least_Position=str(head + 1))
+        assert answer.json()["data"]["meta"]["position"] == head + 1
+        later.join()
+
+        refused = ask(address, "{ meta { position } }", X_At_Least_Position="1000", X_Request_Id="my-own-request-id")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.json()["errors"][0]["extensions"]["code"] == "POSITION_NOT_REACHED"
+        assert ask(address, "{ meta { position } }", X_At_Least_Position="soon").status_code == 400
+
+        assert httpx.get(f"{address}/ready").json() == {"ready": True, "details": {"position": head + 1, "behind": 0}}
+        # A worker that dies is replaced, and its successor follows too.
+        code, seconds = server.stop()
+        assert (code, seconds < 10) == (0, True)
+        [line] = [line for line in server.log if line.get("request_id") == "my-own-request-id"]
+        assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "POST", "/graphql", 503)
+        assert line["ms"] > 1000
+
+
+def test_pages_are_imported_while_it_serves(url: str, tmp_path: Path) -> None:
+    with serving(url, tmp_path / "log") as server:
+        address = server.wait_until_ready()
+        command = [OGPGRAPH, "import", str(PAGE), "--database", url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        answer = ask(address, "{ commitments { totalCount } meta { position } }").json()["data"]
+        assert answer["meta"]["position"] > 0
+        assert answer["commitments"]["totalCount"] >= 1
+        rebuilt = subprocess.run(
+            [OGPGRAPH, "rebuild", "--database", url],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert "(identical)" in rebuilt.stdout, rebuilt.stdout + rebuilt.stderr
+        assert ask(address, "{ commitments { totalCount } meta { position } }").json()["data"] == answer
+
+
+def test_a_stop_lets_the_request_that_runs_end(url: str, tmp_path: Path) -> None:
+    with serving(url, tmp_path / "log") as server:
+        address = server.wait_until_ready()
+        answers: list[httpx.Response] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(ask(address, "{ meta { position } }", X_At_Least_Position="1"))
+        )
+        waiting.start()
+        threading.Event().wait(0.5)
+        code, seconds = server.stop()
+        waiting.join()
+        assert (code, seconds < 10) == (0, True)
+        assert [answer.status_code for answer in answers] == [503]
+
+
+def test_a_poisonous_event_is_told_to_everyone_who_asks(url: str, tmp_path: Path) -> None:
+    with open_system(url) as writer:
+        register(writer, "FR0001")
+        register(writer, "FR0002")
+        with writer.database.write() as transaction:
+            transaction.execute("update event set topic = 'CommitmentSang.1' where position = 4")
+            transaction.execute("update follower set log_position = 0, position = 0, frontier = ''")
+            for table in ("entry", "version", "tag"):
+                transaction.execute(f"delete from {table}")
+    with serving(url, tmp_path / "log") as server:
+        address = server.address
+        query = "{ meta { position follower { state position behind error { code message } } } }"
+        meta = None
+        for _ in range(100):
+            try:
+                meta = ask(address, query).json()["data"]["meta"]
+                break
+            except httpx.TransportError:
+                threading.Event().wait(0.2)
+        assert meta
+        assert meta["position"] == 2
+        told = meta["follower"]
+        assert (told["state"], told["position"], told["behind"], told["error"]["code"]) == ("STOPPED", 2, 2, "CORRUPT")
+        assert "event 4" in told["error"]["message"]
+        ready = httpx.get(f"{address}/ready")
+        assert ready.status_code == 503
+        assert ready.json()["details"]["error"]["code"] == "CORRUPT"
+        assert httpx.get(f"{address}/health").status_code == 200
+        assert [line["code"] for line in server.log if line["event"] == "the follower stops"] == ["CORRUPT"]
+
+
+@pytest.fixture
+def unmigrated(new_database: object) -> str:
+    url: str = new_database()  # type: ignore[operator]
+    return url
+
+
+def test_a_server_database_is_migrated_by_its_own_step_only(unmigrated: str, engine: str, tmp_path: Path) -> None:
+    with serving(unmigrated, tmp_path / "log") as server:
+        if engine == "sqlite":
+            server.wait_until_ready()
+        else:
+            assert server.process.wait(60) == 1
+            assert "ogpgraph migrate" in (tmp_path / "log").read_text()

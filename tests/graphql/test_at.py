@@ -1,0 +1,229 @@
+"""Any past state can be named and asked everything, and what cannot be named is an error, never a guess."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ogpgraph.system import System
+from tests.conftest import MakeSystem
+from tests.graphql.asking import ask, position_of, refused, state_in_words
+from tests.importer.pages_import.making import Page, Sibling, bring
+
+AT = "query ($p: Position, $t: DateTime) { at(position: $p, time: $t) { %s } }"
+EVERYTHING = """
+  meta { position rootHash recordedAt }
+  members { totalCount nodes { id revision since name status } }
+  actionPlans { totalCount nodes { id revision since code title status member { name } } }
+  commitments { totalCount nodes { id revision since code formerCodes title status languages lastObservedAt
+    milestones { number status } ratings { indicator stage value entry { position } } sources { code }
+    actionPlan { title commitments(first: 3) { totalCount nodes { code } } }
+    history { totalCount nodes { position kind } } blame { path value entry { position } }
+    claims { path value isCurrent entry { position } changedBetween { after before } } } }
+  entries(last: 5) { totalCount nodes { position kind } }
+"""
+
+
+def at(system: System, fields: str, position: int | None = None, time: str | None = None) -> Any:
+    return ask(system, AT % fields, p=position, t=time)["at"]
+
+
+def refusal(system: System, **variables: Any) -> tuple[str, object]:
+    return refused(system, AT % "meta { position }", **variables)
+
+
+# ------------------------------------------------------------------------------------------------------ what was so then
+
+
+def test_every_position_shows_what_its_entries_up_to_it_say(told: System) -> None:
+    head = position_of(told)
+    entries = ask(told, "{ entries { nodes { position kind recordedAt subject { id revision } } } }")["entries"][
+        "nodes"
+    ]
+    for entry in entries:
+        found = at(told, EVERYTHING, entry["position"])
+        assert found["meta"]["position"] == entry["position"]
+        assert found["meta"]["recordedAt"] == entry["recordedAt"]
+        assert found["entries"]["totalCount"] == entry["position"]
+        assert found["entries"]["nodes"][-1]["position"] == entry["position"]
+        for subject in (node for kind in ("members", "actionPlans", "commitments") for node in found[kind]["nodes"]):
+            assert subject["since"] <= entry["position"]
+            assert_nothing_later(subject, entry["position"])
+    assert at(told, EVERYTHING, head) == ask(told, f"{{ {EVERYTHING} }}")
+
+
+def assert_nothing_later(value: Any, position: int) -> None:
+    """No position that a subject names is later than the one that is read."""
+    if isinstance(value, dict):
+        assert value.get("position", 0) <= position
+        for each in value.values():
+            assert_nothing_later(each, position)
+    elif isinstance(value, list):
+        for each in value:
+            assert_nothing_later(each, position)
+
+
+def test_nested_fields_are_those_of_the_position_that_is_read(told: System) -> None:
+    fields = """commitment(code: "UY0901") { status lastObservedAt predecessors { code } milestones { status }
+                  actionPlan { status } member { status joinedOn }
+                  history { totalCount } blame(path: "status") { value entry { changes { after } } }
+                  claims(path: "status") { value isCurrent } sources { language observations { observedAt } } }
+                old: commitment(code: "UY0802") { code formerCodes } new: commitment(code: "UY0812") { code }"""
+    completed = entry_of(told, "MilestoneCompleted")
+    then = at(told, fields, completed - 1)
+    now = ask(told, f"{{ {fields} }}")
+    assert then["commitment"]["status"] == "ACTIVE"
+    assert then["commitment"]["milestones"] == [{"status": None}, {"status": None}]
+    assert then["commitment"]["predecessors"] == []
+    assert then["commitment"]["actionPlan"] == {"status": None}
+    assert then["commitment"]["member"] == {"status": None, "joinedOn": None}
+    assert then["commitment"]["lastObservedAt"] == "2021-03-03T00:00:00.000000Z"
+    assert then["commitment"]["claims"] == [{"value": "ACTIVE", "isCurrent": True}]
+    assert then["commitment"]["blame"] == [{"value": "ACTIVE", "entry": {"changes": [{"after": "ACTIVE"}]}}] or (
+        then["commitment"]["blame"][0]["value"] == "ACTIVE"
+    )
+    assert (then["old"], then["new"]) == ({"code": "UY0802", "formerCodes": []}, None)
+    assert now["commitment"]["status"] == "INACTIVE"
+    assert now["commitment"]["milestones"] == [{"status": "COMPLETE"}, {"status": "LIMITED"}]
+    assert now["commitment"]["predecessors"] == [{"code": "UY0801"}]
+    assert now["commitment"]["history"]["totalCount"] > then["commitment"]["history"]["totalCount"]
+    assert (now["old"], now["new"]["code"]) == ({"code": "UY0812", "formerCodes": ["UY0802"]}, "UY0812")
+
+
+def entry_of(system: System, kind: str) -> int:
+    query = "query ($kind: [EntryKind!]!) { entries(where: {kind: $kind}, last: 1) { nodes { position } } }"
+    return int(ask(system, query, kind=[kind])["entries"]["nodes"][0]["position"])
+
+
+def test_an_entrys_subject_is_the_thing_as_it_stood_with_all_that_is_nested_in_it(told: System) -> None:
+    query = """{ entries { nodes { position kind subject { __typename id revision since
+        ... on Commitment { code title status member { revision name status } actionPlan { title status }
+          sources { lastObservedAt } milestones { number status } history(last: 1) { nodes { position } } } } } } }"""
+    entries = ask(told, query)["entries"]["nodes"]
+    for entry in entries:
+        subject = entry["subject"]
+        assert subject["since"] == entry["position"]
+        if subject["__typename"] != "Commitment":
+            continue
+        assert subject["history"]["nodes"] == [{"position": entry["position"]}]
+        code = subject["code"]
+        fields = f"""commitment(code: "{code}") {{ __typename id revision since code title status
+            member {{ revision name status }} actionPlan {{ title status }} sources {{ lastObservedAt }}
+            milestones {{ number status }} history(last: 1) {{ nodes {{ position }} }} }}"""
+        assert subject == at(told, fields, entry["position"])["commitment"]
+
+
+def test_an_entrys_source_is_as_it_stood(told: System) -> None:
+    query = """{ entries(where: {kind: [CommitmentRevised]}) { nodes { position source { id revision } } } }"""
+    for entry in ask(told, query)["entries"]["nodes"]:
+        if entry["source"]:
+            id_ = entry["source"]["id"]
+            then = at(told, f'source(id: "{id_}") {{ id revision }}', entry["position"])["source"]
+            assert then == entry["source"]
+
+
+# -------------------------------------------------------------------------------------------------------------- by time
+
+
+def test_a_time_means_the_last_entry_not_later_than_it(told: System) -> None:
+    entries = ask(told, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
+    for entry, after in zip(entries, entries[1:], strict=False):
+        moment = datetime.fromisoformat(entry["recordedAt"])
+        just_before = datetime.fromisoformat(after["recordedAt"]) - timedelta(microseconds=1)
+        for time in (moment, just_before):
+            assert at(told, "meta { position }", time=time.isoformat())["meta"]["position"] == entry["position"]
+    assert [each["recordedAt"] for each in entries] == sorted({each["recordedAt"] for each in entries})
+
+
+@pytest.mark.parametrize("written", ["2026-01-01T12:00:30Z", "2026-01-01T14:00:30+02:00", "2026-01-01T12:00:30.0Z"])
+def test_a_moment_is_the_same_in_any_zone(told: System, written: str) -> None:
+    expected = at(told, "meta { position }", time="2026-01-01T12:00:30.000000+00:00")
+    assert at(told, "meta { position }", time=written) == expected
+
+
+# --------------------------------------------------------------------------------------------------- errors, not guesses
+
+
+def test_what_names_no_state_is_an_error(told: System) -> None:
+    head = position_of(told)
+    both, neither = {"p": 1, "t": "2026-01-01T12:00:30Z"}, dict[str, Any]()
+    assert refusal(told, p=head + 1) == (f"position {head + 1} is past the head, which is {head}", "BAD_POSITION")
+    assert refusal(told, p=0) == ("position 0 is before the first entry, which is 1", "BAD_POSITION")
+    assert refusal(told, **both) == ("give either `position` or `time`", "BAD_POSITION")
+    assert refusal(told, **neither) == ("give either `position` or `time`", "BAD_POSITION")
+    assert refusal(told, p=None, t=None) == ("give either `position` or `time`", "BAD_POSITION")
+
+
+@pytest.mark.parametrize("time", ["2025-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "0999-01-01T00:00:00Z"])
+def test_a_time_before_the_first_entry_is_an_error(told: System, time: str) -> None:
+    message, code = refusal(told, t=time)
+    assert message.endswith("is before the first entry")
+    assert code == "BAD_POSITION"
+
+
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_a_time_that_has_not_come_yet_is_an_error(told: System, time: str) -> None:
+    message, code = refusal(told, t=time)
+    assert message.endswith("has not come yet")
+    assert code == "BAD_POSITION"
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-01T12:00:30",
+        "2026-01-01",
+        "yesterday",
+        "",
+        "1",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_a_time_without_its_offset_or_that_is_none_is_an_error(told: System, time: str) -> None:
+    message, _ = refusal(told, t=time)
+    assert "is not a time with its offset" in message
+
+
+@pytest.mark.parametrize("position", [-1, 1.5, True, "3", 2**53])
+def test_what_is_no_position_is_an_error(told: System, position: object) -> None:
+    message, _ = refusal(told, p=position)
+    assert "a Position is a whole number, 0 or greater" in message
+
+
+def test_an_empty_log_has_no_past(system: System) -> None:
+    assert refusal(system, p=0) == ("position 0 is before the first entry, which is 1", "BAD_POSITION")
+    assert refusal(system, p=1)[1] == "BAD_POSITION"
+    assert refusal(system, t="2025-06-01T00:00:00Z")[1] == "BAD_POSITION"
+
+
+# ------------------------------------------------------------------------------------------------------- the same for ever
+
+
+def test_the_past_is_the_same_after_later_writes_restart_and_rebuild(make_system: MakeSystem) -> None:
+    system = make_system()
+    ferry = Page(siblings=[Sibling("UY0902", "Map Lending")])
+    bring(system, ferry, 1)
+    positions = range(1, position_of(system) + 1)
+    before = [at(system, EVERYTHING, position) for position in positions]
+    words = state_in_words(system)
+    bring(system, ferry.but(status="Inactive", title="Ferries"), 5)
+    bring(system, ferry.but(lead="Harbour Office"), 3)
+    assert [at(system, EVERYTHING, position) for position in positions] == before
+    restarted = make_system()
+    assert [at(restarted, EVERYTHING, position) for position in positions] == before
+    assert restarted.rebuild() == position_of(restarted)
+    assert [at(restarted, EVERYTHING, position) for position in positions] == before
+    assert state_in_words(restarted, positions[-1]) == words
+
+
+def test_many_positions_in_one_question_are_each_exact(told: System) -> None:
+    head = position_of(told)
+    aliases = " ".join(f"p{p}: at(position: {p}) {{ ...C }}" for p in range(1, head + 1))
+    query = f"{{ {aliases} }} fragment C on Snapshot {{ commitments {{ nodes {{ code status title since }} }} }}"
+    together = ask(told, query)
+    for position in range(1, head + 1):
+        alone = at(told, "commitments { nodes { code status title since } }", position)
+        assert together[f"p{position}"] == alone

@@ -1,0 +1,211 @@
+"""Connections: pages by cursors, forwards and backwards, of every list alike."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+
+from ogpgraph.application import Session
+from ogpgraph.system import System
+from tests.conftest import MakeSystem
+from tests.graphql.asking import ask, refused
+from tests.graphql.story import act
+from tests.importer.pages_import.making import Page, Sibling, bring
+
+PAGE = "{ totalCount nodes { id } edges { cursor node { id } } pageInfo { %s } }" % (
+    "hasNextPage hasPreviousPage startCursor endCursor"
+)
+ARGUMENTS = "(first: $first, after: $after, last: $last, before: $before)"
+VARIABLES = "$first: Int, $after: String, $last: Int, $before: String"
+LISTS = {
+    "members": f"found: members{ARGUMENTS} {PAGE}",
+    "actionPlans": f"found: actionPlans{ARGUMENTS} {PAGE}",
+    "commitments": f"found: commitments{ARGUMENTS} {PAGE}",
+    "entries": f"found: entries{ARGUMENTS} {PAGE}",
+    "filtered": f"found: commitments(where: {{cycle: {{eq: 2018}}}}, {ARGUMENTS[1:]} {PAGE}",
+    "ofMember": f'found: member(code: "URY") {{ found: commitments{ARGUMENTS} {PAGE} }}',
+    "plansOfMember": f'found: member(code: "URY") {{ found: actionPlans{ARGUMENTS} {PAGE} }}',
+    "history": f'found: commitment(code: "UY0901") {{ found: history{ARGUMENTS} {PAGE} }}',
+    "then": f"found: at(position: 60) {{ found: commitments{ARGUMENTS} {PAGE} }}",
+    "entriesThen": f"found: at(position: 60) {{ found: entries{ARGUMENTS} {PAGE} }}",
+}
+EVERY_LIST = pytest.mark.parametrize("name", LISTS)
+
+
+def page(system: System, name: str, **variables: Any) -> Any:
+    found = ask(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)["found"]
+    return found.get("found", found)
+
+
+def refusal(system: System, name: str, **variables: Any) -> tuple[str, object]:
+    return refused(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)
+
+
+def ids(found: Any) -> list[str]:
+    return [each["id"] for each in found["nodes"]]
+
+
+@EVERY_LIST
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_forwards_and_backwards_make_the_whole_list(told: System, name: str, size: int) -> None:
+    whole = page(told, name)
+    assert whole["totalCount"] == len(ids(whole)) > 1
+    assert (whole["pageInfo"]["hasNextPage"], whole["pageInfo"]["hasPreviousPage"]) == (False, False)
+
+    forwards: list[str] = []
+    after = None
+    while True:
+        found = page(told, name, first=size, after=after)
+        forwards += ids(found)
+        assert found["totalCount"] == whole["totalCount"]
+        assert found["pageInfo"]["hasPreviousPage"] is (after is not None)
+        after = found["pageInfo"]["endCursor"]
+        assert found["pageInfo"]["hasNextPage"] is (len(forwards) < whole["totalCount"])
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+    assert forwards == ids(whole)
+
+    backwards: list[str] = []
+    before = None
+    while True:
+        found = page(told, name, last=size, before=before)
+        backwards = ids(found) + backwards
+        assert found["pageInfo"]["hasNextPage"] is (before is not None)
+        before = found["pageInfo"]["startCursor"]
+        if not found["pageInfo"]["hasPreviousPage"]:
+            break
+    assert backwards == ids(whole)
+
+
+@EVERY_LIST
+def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_theirs(told: System, name: str) -> None:
+    found = page(told, name)
+    assert [each["node"]["id"] for each in found["edges"]] == ids(found)
+    cursors = [each["cursor"] for each in found["edges"]]
+    assert len(set(cursors)) == len(cursors)
+    assert (found["pageInfo"]["startCursor"], found["pageInfo"]["endCursor"]) == (cursors[0], cursors[-1])
+
+
+@EVERY_LIST
+def test_a_slice_between_two_cursors_is_what_lies_between(told: System, name: str) -> None:
+    whole = page(told, name)
+    cursors = [each["cursor"] for each in whole["edges"]]
+    between = page(told, name, after=cursors[0], before=cursors[-1])
+    assert ids(between) == ids(whole)[1:-1]
+    if len(cursors) > 3:
+        assert ids(page(told, name, first=1, after=cursors[0], before=cursors[-1])) == ids(whole)[1:2]
+        assert ids(page(told, name, last=1, after=cursors[0], before=cursors[-1])) == ids(whole)[-2:-1]
+    assert ids(page(told, name, after=cursors[-1])) == []
+    assert ids(page(told, name, before=cursors[0])) == []
+
+
+@EVERY_LIST
+def test_no_nodes_may_be_asked_for(told: System, name: str) -> None:
+    found = page(told, name, first=0)
+    assert (ids(found), found["edges"], found["pageInfo"]["hasNextPage"]) == ([], [], True)
+    assert (found["pageInfo"]["startCursor"], found["pageInfo"]["endCursor"]) == (None, None)
+
+
+@EVERY_LIST
+@pytest.mark.parametrize(("argument", "number"), [("first", 101), ("last", 101), ("first", -1), ("last", -1)])
+def test_a_page_has_0_to_100_nodes(told: System, name: str, argument: str, number: int) -> None:
+    message = f"`{argument}` is {number}, and pages hold 0 to 100 nodes"
+    assert refusal(told, name, **{argument: number}) == (message, "BAD_PAGE")
+
+
+@EVERY_LIST
+def test_first_and_last_exclude_each_other(told: System, name: str) -> None:
+    assert refusal(told, name, first=1, last=1) == ("ask for `first` or for `last`, not for both", "BAD_PAGE")
+
+
+def cursor(value: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")
+
+
+NO_CURSORS = [
+    "",
+    "x",
+    "%",
+    "é",
+    "\ud7ff",
+    "A" * 5001,
+    "_-_-",
+    cursor(None),
+    cursor([]),
+    cursor([1, 2]),
+    cursor(["a"]),
+    cursor(["a", "b", "c", "d"]),
+    cursor([1.5]),
+    cursor([True]),
+    cursor({"position": 1}),
+    cursor([2**70]),
+    cursor([-(2**70)]),
+    base64.urlsafe_b64encode(b'["\\ud800","x"]').decode(),
+    base64.urlsafe_b64encode(b"[\xff]").decode(),
+]
+
+
+@pytest.mark.parametrize("name", ["commitments", "entries", "history", "ofMember", "then"])
+@pytest.mark.parametrize("wrong", NO_CURSORS)
+@pytest.mark.parametrize("argument", ["after", "before"])
+def test_what_is_no_cursor_of_the_list_is_refused(told: System, name: str, argument: str, wrong: str) -> None:
+    assert refusal(told, name, **{argument: wrong}) == (f"`{argument}` is not a cursor of this list", "BAD_CURSOR")
+
+
+def test_the_cursor_of_another_list_is_refused(told: System) -> None:
+    entry = page(told, "entries")["pageInfo"]["endCursor"]
+    commitment = page(told, "commitments")["pageInfo"]["endCursor"]
+    assert refusal(told, "commitments", after=entry)[1] == "BAD_CURSOR"
+    assert refusal(told, "entries", after=commitment)[1] == "BAD_CURSOR"
+
+
+def test_a_cursor_may_name_what_is_no_longer_there_or_not_yet(told: System) -> None:
+    everyone = ids(page(told, "commitments"))
+    assert ids(page(told, "commitments", after=cursor(["UY0802", "gone"]))) == everyone[1:]
+    assert ids(page(told, "commitments", before=cursor(["UY0802", ""]))) == everyone[:1]
+    assert ids(page(told, "entries", after=cursor([2**62]))) == []
+
+
+def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: MakeSystem) -> None:
+    system = make_system()
+    bring(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
+    query = "query ($after: String) { commitments(first: 2, after: $after) { nodes { code } pageInfo { endCursor } } }"
+    first = ask(system, query)["commitments"]
+    bring(system, Page("UY0903"))
+    bring(system, Page("UY0907"))
+    second = ask(system, query, after=first["pageInfo"]["endCursor"])["commitments"]
+    assert [each["code"] for each in first["nodes"] + second["nodes"]] == ["UY0901", "UY0905", "UY0907", "UY0909"]
+
+
+def test_a_page_that_names_its_position_is_the_same_whatever_is_written_later(make_system: MakeSystem) -> None:
+    system = make_system()
+    bring(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
+    query = """query ($at: Position!, $after: String) { at(position: $at) {
+                 commitments(first: 2, after: $after) { nodes { code title } pageInfo { endCursor } } } }"""
+    position = ask(system, "{ meta { position } }")["meta"]["position"]
+    first = ask(system, query, at=position)
+    bring(system, Page("UY0903"))
+    bring(system, Page("UY0901", "Another Title"))
+    assert ask(system, query, at=position) == first
+    after = first["at"]["commitments"]["pageInfo"]["endCursor"]
+    found = ask(system, query, at=position, after=after)["at"]["commitments"]["nodes"]
+    assert [each["code"] for each in found] == ["UY0909"]
+
+
+def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: MakeSystem) -> None:
+    system = make_system()
+
+    def register(session: Session) -> None:
+        for number in range(130):
+            session.register_commitment(f"UY{number:04}", {"title/en": session.wording(f"Number {number}")})
+
+    system.record(act(1), register)
+    found = ask(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")["commitments"]
+    assert (found["totalCount"], len(found["nodes"]), found["pageInfo"]["hasNextPage"]) == (130, 100, True)
+    query = "query ($after: String) { commitments(after: $after) { nodes { code } pageInfo { hasNextPage } } }"
+    rest = ask(system, query, after=found["pageInfo"]["endCursor"])["commitments"]
+    assert [each["code"] for each in found["nodes"] + rest["nodes"]] == [f"UY{number:04}" for number in range(130)]
+    assert rest["pageInfo"]["hasNextPage"] is False

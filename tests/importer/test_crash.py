@@ -1,0 +1,113 @@
+"""An import that is killed and run again, or run twice at once, ends as one that ran once and undisturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ogpgraph.application import Act
+from ogpgraph.importer.run import import_files
+from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase
+from tests.graphql.asking import state_in_words
+from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
+
+NUMBERS = range(1, 25)
+LIST = tuple(Sibling(f"UY08{number:02}", f"Ferry {number}") for number in NUMBERS)
+OBSERVED = "2021-03-01"
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number in NUMBERS:
+        page = Page(f"UY08{number:02}", f"Ferry {number}", description=f"Sail {number} times.", siblings=LIST)
+        (folder / f"{number:02}.txt").write_bytes(page.data)
+    return [*sorted(folder.iterdir()), LIGHTHOUSE, LIBRARIES]
+
+
+@pytest.fixture
+def undisturbed(make_system: MakeSystem, files: list[Path]) -> System:
+    system = make_system("undisturbed")
+    act = Act(actor="importer", role="publisher", time=day(1))
+    assert not [report for report in import_files(system, files, act, limit_bytes=LIMIT) if report.problem]
+    return system
+
+
+def importing(url: str, files: Sequence[Path]) -> subprocess.Popen[bytes]:
+    """Start an import in a process of its own."""
+    command = "from ogpgraph.cli import main; main()"
+    arguments = ["import", *map(str, files), "--observed", OBSERVED, "--database", url, "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
+    )
+
+
+def ends_well(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, errors.decode()
+
+
+def events_in(system: System) -> Counter[str]:
+    with system.database.read() as transaction:
+        return Counter(row["topic"] for row in transaction.rows("select topic from event"))
+
+
+def killed_at(system: System, url: str, files: Sequence[Path], events: int) -> bool:
+    """Kill an import without warning as soon as the log has so many events; tell whether it was still at work."""
+    process = importing(url, files)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while events_in(system).total() < events and process.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    at_work = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    return at_work
+
+
+def test_killed_again_and_again_and_run_once_more_it_ends_as_if_nothing_had_been(
+    make_system: MakeSystem, new_database: NewDatabase, files: list[Path], undisturbed: System
+) -> None:
+    system, url = make_system("killed"), new_database("killed")
+    whole = events_in(undisturbed)
+    for tenths in (1, 4, 6, 9):
+        assert killed_at(system, url, files, whole.total() * tenths // 10), "it was done before it could be killed"
+        assert events_in(system).total() < whole.total()
+    ends_well(importing(url, files))
+    assert events_in(system) == whole
+    assert state_in_words(system) == state_in_words(undisturbed)
+    digest = system.digest()
+    system.rebuild()
+    assert system.digest() == digest
+
+
+@BOTH_ENGINES
+def test_two_imports_of_the_same_files_at_once_double_nothing(
+    make_system: MakeSystem, new_database: NewDatabase, files: list[Path], undisturbed: System
+) -> None:
+    system, url = make_system("twice"), new_database("twice")
+    both = importing(url, files), importing(url, files[::-1])
+    for process in both:
+        ends_well(process)
+    for name in ("SourceRegistered.1", "CommitmentRegistered.1", "MemberRegistered.1", "CodeAssigned.1"):
+        assert events_in(system)[name] == events_in(undisturbed)[name]
+    assert state_in_words(system) == state_in_words(undisturbed)
+
+
+def test_an_import_that_is_over_can_be_run_again_and_records_nothing(
+    undisturbed: System, new_database: NewDatabase, files: list[Path]
+) -> None:
+    before = events_in(undisturbed)
+    ends_well(importing(new_database("undisturbed"), files))
+    assert events_in(undisturbed) == before

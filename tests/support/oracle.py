@@ -1,0 +1,64 @@
+"""What must hold of a database however its writers ended, checked against what they were told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from ogpgraph.application.register import read_event
+from ogpgraph.system import System
+
+
+def check(system: System, acknowledged: Mapping[str, object], codes: list[str]) -> None:
+    """Every acknowledged write is in the log once, the read model is the replay, positions and revisions are dense."""
+    with system.reading() as reading:
+        rows = reading.transaction.rows("select position, log_position, stream, revision from entry order by position")
+        commands = reading.transaction.rows("select command from event where command like 'tester/%'")
+        events = reading.transaction.value("select count(*) from event")
+    assert [row["position"] for row in rows] == list(range(1, events + 1)), "positions have gaps, or rows are missing"
+    assert sorted(row["log_position"] for row in rows) == [row["log_position"] for row in rows]
+    revisions: Counter[str] = Counter()
+    for row in rows:
+        revisions[row["stream"]] += 1
+        assert row["revision"] == revisions[row["stream"]], "a revision is missing or there twice"
+    stored = Counter(row["command"].partition("/")[2] for row in commands)
+    assert not [key for key, times in stored.items() if times > 1], "a command was recorded twice"
+    lost = set(acknowledged) - set(stored)
+    assert not lost, f"acknowledged and lost: {sorted(lost)[:5]}"
+    _check_titles(system, codes, len(stored))
+    before = system.digest()
+    system.rebuild()
+    assert system.digest() == before, "the read model is not the replay of the log"
+
+
+def _check_titles(system: System, codes: list[str], commands: int) -> None:
+    """Each write changed one title once: as many titles as commands, none of them twice."""
+    titles = []
+    for code in codes:
+        with system.reading() as reading:
+            commitment = reading.now().by_code("commitment", code)
+        assert commitment
+        events = [read_event(logged) for logged in system.log.stream(commitment.id)]
+        titles += [str(event.facts["title/en"]) for event in events[1:]]
+    assert len(titles) == len(set(titles)) == commands, "an update was lost, or done twice"
+
+
+def check_imports(system: System, hashes: list[str]) -> None:
+    """Every version of a page whose import was acknowledged was observed once."""
+    with system.database.read() as transaction:
+        rows = transaction.rows("select payload from event where stream like 'source-%'")
+    payloads = [bytes(row["payload"]).decode() for row in rows]
+    for each in hashes:
+        times = sum(f'"contentHash":"{each}","text":' in payload and f'"value":"{each}"' not in payload for payload in payloads)
+        assert times == 1, f"a page was observed {times} times"
+
+
+def check_no_lost_update(system: System, code: str, replaced: Mapping[str, str]) -> None:
+    """Each write of one commitment replaced the title that stood before it, as its writer was told."""
+    with system.reading() as reading:
+        commitment = reading.now().by_code("commitment", code)
+    assert commitment
+    events = [read_event(logged) for logged in system.log.stream(commitment.id)]
+    for before, event in zip(events, events[1:], strict=False):
+        assert event.envelope.idempotency
+        assert replaced[event.envelope.idempotency.key] == str(before.facts["title/en"])

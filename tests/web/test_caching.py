@@ -1,0 +1,242 @@
+"""ETags, 304 and what caches may keep; on a record that is written to, restarted and rebuilt meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogpgraph.application import Act
+from ogpgraph.demo.loading import load_demo
+from ogpgraph.settings import Settings
+from ogpgraph.system import System, migrate, open_system
+from ogpgraph.web.caching import Question, Standing, matches
+from ogpgraph.web.serve import Serving, application
+from tests.conftest import BOTH_ENGINES, NewDatabase
+
+pytestmark = pytest.mark.anyio
+
+NAMES = '{ member(code: "FR") { name actionPlans { nodes { title commitments { nodes { code title } } } } } }'
+PAST = 'query ($at: Position!) { at(position: $at) { member(code: "FR") { name revision } meta { position } } }'
+
+
+@pytest.fixture
+def url(new_database: NewDatabase) -> str:
+    url = new_database("served")
+    migrate(url)
+    load_demo(url)
+    return url
+
+
+class Server:
+    """A running system and a client of it."""
+
+    def __init__(self, system: System, client: httpx.AsyncClient) -> None:
+        self.system = system
+        self.client = client
+
+    async def get(self, query: str, *, had: str | None = None, **options: Any) -> httpx.Response:
+        headers = {"If-None-Match": had} if had else {}
+        return await self.client.get("/graphql", params={"query": query, **options}, headers=headers)
+
+    def write(self) -> None:
+        act = Act(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
+        self.system.record(act, lambda session: session.register_member("ZZ", {"type": "NATIONAL"}))
+
+
+@asynccontextmanager
+async def served(url: str) -> AsyncIterator[Server]:
+    serving = Serving(lambda: open_system(url))
+    app = application(serving, Settings(database=url))
+    serving.start()
+    try:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+            yield Server(serving.system, client)
+    finally:
+        serving.stop()
+
+
+@BOTH_ENGINES
+async def test_an_answer_has_the_same_bytes_and_etag_after_a_restart_and_a_rebuild(engine: str, url: str) -> None:
+    async with served(url) as server:
+        first = await server.get(NAMES)
+    async with served(url) as server:
+        second = await server.get(NAMES)
+        server.system.rebuild()
+        third = await server.get(NAMES)
+    assert first.status_code == 200
+    assert len({first.headers["etag"], second.headers["etag"], third.headers["etag"]}) == 1
+    assert first.content == second.content == third.content
+
+
+@BOTH_ENGINES
+async def test_who_has_the_answer_gets_304_until_something_is_recorded(engine: str, url: str) -> None:
+    async with served(url) as server:
+        first = await server.get(NAMES)
+        had = await server.get(NAMES, had=first.headers["etag"])
+        assert (had.status_code, had.content) == (304, b"")
+        for name in ("etag", "cache-control"):
+            assert had.headers[name] == first.headers[name]
+        assert "Authorization" in had.headers["vary"]
+        server.write()
+        changed = await server.get(NAMES, had=first.headers["etag"])
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
+async def test_304_is_said_before_anything_is_parsed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(url) as server:
+        etag = (await server.get(NAMES)).headers["etag"]
+    async with served(url) as server:
+        monkeypatch.setattr("ogpgraph.web.prepared.parse", _never)
+        assert (await server.get(NAMES, had=f'"other", {etag.removeprefix("W/")}')).status_code == 304
+
+
+def _never(*_args: object, **_options: object) -> None:
+    raise AssertionError("this was not to be called")
+
+
+async def test_an_answer_about_the_past_keeps_its_etag_and_may_be_kept_longer(url: str) -> None:
+    async with served(url) as server:
+        present, past = await server.get(NAMES), await server.get(PAST, variables='{"at": 100}')
+        server.write()
+        again = await server.get(PAST, variables='{"at": 100}')
+        assert past.headers["etag"] == again.headers["etag"]
+        assert past.content == again.content
+        had = await server.get(PAST, had=past.headers["etag"], variables='{"at": 100}')
+        other = await server.get(PAST, variables='{"at": 101}')
+    async with served(url) as server:  # where the document is not known yet
+        unknown = await server.get(PAST, had=past.headers["etag"], variables='{"at": 100}')
+    assert had.status_code == unknown.status_code == 304
+    assert other.headers["etag"] != past.headers["etag"]
+    assert present.headers["cache-control"] == "public, max-age=5"
+    assert past.headers["cache-control"] == "public, max-age=3600"
+
+
+@pytest.mark.parametrize(
+    ("query", "past"),
+    [
+        ("{ at(position: 5) { meta { position } } }", True),
+        ("{ a: at(position: 5) { meta { position } } b: at(position: 6) { meta { position } } }", True),
+        ("{ at(position: 5) { meta { position } } meta { position } }", False),
+        ('{ at(time: "2021-01-01T00:00:00Z") { meta { position } } }', False),
+        ("{ ...A } fragment A on Query { at(position: 5) { meta { position } } }", False),
+    ],
+)
+async def test_only_what_names_all_its_positions_speaks_of_the_past(url: str, query: str, past: bool) -> None:
+    async with served(url) as server:
+        response = await server.get(query)
+    assert "data" in response.json()
+    assert response.headers["cache-control"].endswith("3600") is past
+
+
+async def test_a_redaction_anywhere_makes_every_etag_another(url: str) -> None:
+    async with served(url) as server:
+        before = await server.get(PAST, variables='{"at": 100}')
+        with server.system.database.write() as transaction:
+            transaction.execute("update log set redaction_epoch = redaction_epoch + 1")
+        after = await server.get(PAST, had=before.headers["etag"], variables='{"at": 100}')
+    assert after.status_code == 200
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+async def test_what_may_not_be_kept_has_no_etag_and_says_so(url: str) -> None:
+    async with served(url) as server:
+        posted = await server.client.post("/graphql", json={"query": NAMES})
+        failed = await server.get("{ at(position: 1000000) { meta { position } } }")
+        wrong = await server.get("{ nope }")
+        malformed = await server.client.get("/graphql")
+    for response in (posted, failed, wrong, malformed):
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers
+
+
+async def test_what_a_known_account_asks_is_not_kept(url: str) -> None:
+    async with served(url) as server:
+        response = await server.client.get(
+            "/graphql", params={"query": NAMES}, headers={"Authorization": "Bearer ogp_wrong", "If-None-Match": "*"}
+        )
+    assert response.status_code == 401
+    assert "etag" not in response.headers
+    assert "public" not in response.headers.get("cache-control", "")
+
+
+async def test_caches_are_told_what_an_answer_varies_by(url: str) -> None:
+    async with served(url) as server:
+        vary = {name.strip().lower() for name in (await server.get(NAMES)).headers["vary"].split(",")}
+    assert {"accept", "authorization", "accept-encoding", "x-at-least-position"} <= vary
+
+
+async def test_cached_answers_cost_nothing(url: str) -> None:
+    async with served(url) as server:
+        first = await server.get(NAMES)
+        before = dict(_spending(server)._buckets)
+        for _ in range(3):
+            await server.get(NAMES, had=first.headers["etag"])
+        assert dict(_spending(server)._buckets) == before
+
+
+def _spending(server: Server) -> Any:
+    app = server.client._transport.app  # type: ignore[attr-defined]
+    (view,) = (route.app for route in app.routes if getattr(route, "path", "") == "/graphql")
+    return view._executor._spending
+
+
+# ------------------------------------------------------------------------------------------------------------ the ETag
+
+STANDING = Standing(("log", 1, 0, 1, "v"), 7)
+QUESTION = Question("{ a }", None, None, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("question", "standing"),
+    [
+        (Question("{ b }", None, None, "application/json"), STANDING),
+        (Question("{ a }", "A", None, "application/json"), STANDING),
+        (Question("{ a }", None, {"n": 1}, "application/json"), STANDING),
+        (Question("{ a }", None, None, "application/graphql-response+json"), STANDING),
+        (QUESTION, Standing(("log", 1, 0, 1, "v"), 8)),
+        (QUESTION, Standing(("other", 1, 0, 1, "v"), 7)),
+        (QUESTION, Standing(("log", 2, 0, 1, "v"), 7)),
+        (QUESTION, Standing(("log", 1, 1, 1, "v"), 7)),
+        (QUESTION, Standing(("log", 1, 0, 1, "w"), 7)),
+    ],
+)
+def test_an_etag_differs_with_everything_that_an_answer_depends_on(question: Question, standing: Standing) -> None:
+    assert question.etag(standing, None) != QUESTION.etag(STANDING, None)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers() | st.none() | st.booleans(), max_size=5))
+def test_an_etag_does_not_depend_on_the_order_of_variables(variables: dict[str, Any]) -> None:
+    turned = dict(reversed(variables.items()))
+    media = "application/json"
+    assert Question("q", None, variables, media).etag(STANDING, None) == Question("q", None, turned, media).etag(
+        STANDING, None
+    )
+
+
+def test_no_variables_are_the_same_as_none() -> None:
+    assert Question("{ a }", None, {}, "application/json").etag(STANDING, None) == QUESTION.etag(STANDING, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "matching"),
+    [
+        (None, False),
+        ("*", True),
+        ('W/"a"', True),
+        ('"a"', True),
+        ('"b", W/"a"', True),
+        ('"b"', False),
+        ("a", False),
+        ("", False),
+    ],
+)
+def test_if_none_match_is_compared_weakly(header: str | None, matching: bool) -> None:
+    assert matches(header, 'W/"a"') is matching
