@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from graphql import GraphQLError
+from graphql import DocumentNode, ExecutionResult, GraphQLError, parse, validate
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.executor import Executor
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System
 
 SCHEMA = build_schema()
+_core = SCHEMA._schema
+_documents: dict[str, DocumentNode] = {}
+
+
+def document(query: str) -> DocumentNode:
+    """Return a valid document, kept ready as the server does."""
+    if query not in _documents:
+        parsed = parse(query)
+        if wrong := validate(_core, parsed):
+            raise wrong[0]
+        _documents[query] = parsed
+    return _documents[query]
 
 
 class Asked:
@@ -20,10 +33,22 @@ class Asked:
     def __init__(self, system: System, query: str, variables: dict[str, Any]) -> None:
         with system.reading() as reading:
             before = reading.transaction.statements
-            result = SCHEMA.execute_sync(query, variable_values=variables, context_value=Context(reading, "1"))
+            result = executed(query, variables, Context(reading, "1"))
             self.statements = reading.transaction.statements - before
         self.data: Any = msgspec.json.decode(msgspec.json.encode(result.data))  # as a client gets it
         self.errors: list[GraphQLError] = result.errors or []
+
+
+def executed(query: str, variables: dict[str, Any], context: Context) -> ExecutionResult:
+    """Run an operation with the server's own executor."""
+    executor = Executor.build(
+        _core, document(query), context_value=context, raw_variable_values=variables, watch=lambda: None
+    )
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    result = executor.execute_operation()
+    assert isinstance(result, ExecutionResult)
+    return result
 
 
 def ask(system: System, query: str, **variables: Any) -> Any:

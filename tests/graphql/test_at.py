@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,15 +35,13 @@ def refusal(system: System, **variables: Any) -> tuple[str, object]:
     return refused(system, AT % "meta { position }", **variables)
 
 
-# ------------------------------------------------------------------------------------------------------ what was so then
+# ----------------------------------------------------------------------------------------------------- what was so then
 
 
 def test_every_position_shows_what_its_entries_up_to_it_say(told: System) -> None:
     head = position_of(told)
-    entries = ask(told, "{ entries { nodes { position kind recordedAt subject { id revision } } } }")["entries"][
-        "nodes"
-    ]
-    for entry in entries:
+    entries = ask(told, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
+    for entry in entries[::2]:
         found = at(told, EVERYTHING, entry["position"])
         assert found["meta"]["position"] == entry["position"]
         assert found["meta"]["recordedAt"] == entry["recordedAt"]
@@ -81,9 +80,7 @@ def test_nested_fields_are_those_of_the_position_that_is_read(told: System) -> N
     assert then["commitment"]["member"] == {"status": None, "joinedOn": None}
     assert then["commitment"]["lastObservedAt"] == "2021-03-03T00:00:00.000000Z"
     assert then["commitment"]["claims"] == [{"value": "ACTIVE", "isCurrent": True}]
-    assert then["commitment"]["blame"] == [{"value": "ACTIVE", "entry": {"changes": [{"after": "ACTIVE"}]}}] or (
-        then["commitment"]["blame"][0]["value"] == "ACTIVE"
-    )
+    assert [each["value"] for each in then["commitment"]["blame"]] == ["ACTIVE"]
     assert (then["old"], then["new"]) == ({"code": "UY0802", "formerCodes": []}, None)
     assert now["commitment"]["status"] == "INACTIVE"
     assert now["commitment"]["milestones"] == [{"status": "COMPLETE"}, {"status": "LIMITED"}]
@@ -98,7 +95,7 @@ def entry_of(system: System, kind: str) -> int:
 
 
 def test_an_entrys_subject_is_the_thing_as_it_stood_with_all_that_is_nested_in_it(told: System) -> None:
-    query = """{ entries { nodes { position kind subject { __typename id revision since
+    query = """{ entries(last: 60) { nodes { position kind subject { __typename id revision since
         ... on Commitment { code title status member { revision name status } actionPlan { title status }
           sources { lastObservedAt } milestones { number status } history(last: 1) { nodes { position } } } } } } }"""
     entries = ask(told, query)["entries"]["nodes"]
@@ -129,7 +126,7 @@ def test_an_entrys_source_is_as_it_stood(told: System) -> None:
 
 def test_a_time_means_the_last_entry_not_later_than_it(told: System) -> None:
     entries = ask(told, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
-    for entry, after in zip(entries, entries[1:], strict=False):
+    for entry, after in pairwise(entries):
         moment = datetime.fromisoformat(entry["recordedAt"])
         just_before = datetime.fromisoformat(after["recordedAt"]) - timedelta(microseconds=1)
         for time in (moment, just_before):
@@ -143,7 +140,7 @@ def test_a_moment_is_the_same_in_any_zone(told: System, written: str) -> None:
     assert at(told, "meta { position }", time=written) == expected
 
 
-# --------------------------------------------------------------------------------------------------- errors, not guesses
+# -------------------------------------------------------------------------------------------------- errors, not guesses
 
 
 def test_what_names_no_state_is_an_error(told: System) -> None:
@@ -199,7 +196,7 @@ def test_an_empty_log_has_no_past(system: System) -> None:
     assert refusal(system, t="2025-06-01T00:00:00Z")[1] == "BAD_POSITION"
 
 
-# ------------------------------------------------------------------------------------------------------- the same for ever
+# ---------------------------------------------------------------------------------------------------- the same for ever
 
 
 def test_the_past_is_the_same_after_later_writes_restart_and_rebuild(make_system: MakeSystem) -> None:

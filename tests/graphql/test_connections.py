@@ -15,9 +15,8 @@ from tests.graphql.asking import ask, refused
 from tests.graphql.story import act
 from tests.importer.pages_import.making import Page, Sibling, bring
 
-PAGE = "{ totalCount nodes { id } edges { cursor node { id } } pageInfo { %s } }" % (
-    "hasNextPage hasPreviousPage startCursor endCursor"
-)
+INFO = "hasNextPage hasPreviousPage startCursor endCursor"
+PAGE = f"{{ totalCount nodes {{ id }} edges {{ cursor node {{ id }} }} pageInfo {{ {INFO} }} }}"
 ARGUMENTS = "(first: $first, after: $after, last: $last, before: $before)"
 VARIABLES = "$first: Int, $after: String, $last: Int, $before: String"
 LISTS = {
@@ -52,7 +51,7 @@ def ids(found: Any) -> list[str]:
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_pages_forwards_and_backwards_make_the_whole_list(told: System, name: str, size: int) -> None:
     whole = page(told, name)
-    assert whole["totalCount"] == len(ids(whole)) > 1
+    assert whole["totalCount"] == len(ids(whole)) >= 1
     assert (whole["pageInfo"]["hasNextPage"], whole["pageInfo"]["hasPreviousPage"]) == (False, False)
 
     forwards: list[str] = []
@@ -149,10 +148,11 @@ NO_CURSORS = [
 
 
 @pytest.mark.parametrize("name", ["commitments", "entries", "history", "ofMember", "then"])
-@pytest.mark.parametrize("wrong", NO_CURSORS)
 @pytest.mark.parametrize("argument", ["after", "before"])
-def test_what_is_no_cursor_of_the_list_is_refused(told: System, name: str, argument: str, wrong: str) -> None:
-    assert refusal(told, name, **{argument: wrong}) == (f"`{argument}` is not a cursor of this list", "BAD_CURSOR")
+def test_what_is_no_cursor_of_the_list_is_refused(told: System, name: str, argument: str) -> None:
+    for wrong in NO_CURSORS:
+        expected = (f"`{argument}` is not a cursor of this list", "BAD_CURSOR")
+        assert refusal(told, name, **{argument: wrong}) == expected, wrong
 
 
 def test_the_cursor_of_another_list_is_refused(told: System) -> None:
@@ -162,11 +162,14 @@ def test_the_cursor_of_another_list_is_refused(told: System) -> None:
     assert refusal(told, "entries", after=commitment)[1] == "BAD_CURSOR"
 
 
-def test_a_cursor_may_name_what_is_no_longer_there_or_not_yet(told: System) -> None:
-    everyone = ids(page(told, "commitments"))
-    assert ids(page(told, "commitments", after=cursor(["UY0802", "gone"]))) == everyone[1:]
-    assert ids(page(told, "commitments", before=cursor(["UY0802", ""]))) == everyone[:1]
-    assert ids(page(told, "entries", after=cursor([2**62]))) == []
+def test_a_cursor_may_name_what_is_not_in_the_list_any_more_or_not_yet(told: System) -> None:
+    everyone = page(told, "commitments")
+    first, second = (edge["cursor"] for edge in everyone["edges"][:2])
+    filtered = page(told, "filtered")
+    assert ids(page(told, "filtered", after=first)) == ids(filtered), "the cursor's own node is of another cycle"
+    assert ids(page(told, "filtered", before=second)) == []
+    assert ids(page(told, "entriesThen", after=page(told, "entries")["pageInfo"]["endCursor"])) == []
+    assert ids(page(told, "entries", after=cursor([2**53 - 1]))) == []
 
 
 def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: MakeSystem) -> None:
@@ -203,7 +206,9 @@ def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: MakeSystem) 
             session.register_commitment(f"UY{number:04}", {"title/en": session.wording(f"Number {number}")})
 
     system.record(act(1), register)
-    found = ask(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")["commitments"]
+    found = ask(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")[
+        "commitments"
+    ]
     assert (found["totalCount"], len(found["nodes"]), found["pageInfo"]["hasNextPage"]) == (130, 100, True)
     query = "query ($after: String) { commitments(after: $after) { nodes { code } pageInfo { hasNextPage } } }"
     rest = ask(system, query, after=found["pageInfo"]["endCursor"])["commitments"]

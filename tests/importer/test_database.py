@@ -391,6 +391,17 @@ def test_a_like_title_under_the_same_number_is_the_same_commitment_and_another_t
 # ------------------------------------------------------------------------------------------------- beside other sources
 
 
+def test_of_two_rows_that_turned_out_to_be_one_commitment_the_present_code_speaks(system: System) -> None:
+    bring(system, table("2024", [row_2024(), row_2024("UY0902")]), 2024)
+    by_hand = Act(actor="ann", role="administrator", time=day(1))
+    system.record(by_hand, lambda session: session.merge_commitments(["UY0901"], "UY0902"))
+    after = [row_2024(Specificity="Low"), row_2024("UY0902", Specificity="High")]
+    report = bring(system, table("2024", after), 2024, 2)
+    assert [(remark.line, remark.kind) for remark in report.warnings] == [(2, "former-code")]
+    found = commitment(system, "UY0901", "code rating(indicator: SPECIFICITY) { value }")
+    assert found == {"code": "UY0902", "rating": {"value": "HIGH"}}
+
+
 def test_page_and_database_are_claims_side_by_side_and_the_later_is_current(system: System, tmp_path: Path) -> None:
     bring(system, table("2024", [row_2024(Completion_End_Of_Term="Limited", Verifiable="No")]), 2020)
     (file := tmp_path / "page.txt").write_bytes(Page("UY0901").data)

@@ -12,9 +12,11 @@ import msgspec
 import strawberry
 
 from ogpgraph.graphql.errors import refused
+from ogpgraph.graphql.scalars import MOST_POSITION
 from ogpgraph.readmodel.index import Order
 from ogpgraph.readmodel.paging import MOST_NODES, Key, Page, Slice
 
+_Place = Annotated[int, msgspec.Meta(ge=0, le=MOST_POSITION)]
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
 
@@ -121,7 +123,7 @@ def encode_cursor(key: Key) -> str:
 def _decoded(name: str, cursor: str | None, order: Order | None) -> Key | None:
     if cursor is None:
         return None
-    form: Any = tuple[int] if order is None else tuple.__class_getitem__((str,) * (len(order) + 2))
+    form: Any = tuple[_Place] if order is None else tuple.__class_getitem__((str,) * (len(order) + 2))
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key: Key = msgspec.json.decode(data, type=form)

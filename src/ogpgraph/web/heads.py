@@ -38,11 +38,11 @@ class PromptProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Begin to stop; streams without end are told that nobody listens, or the stop would wait for them in vain."""
+        """Begin to stop; a stream without end is closed, or the stop would wait for it in vain."""
         super().shutdown()
-        if self.cycle is not None and not self.cycle.response_complete and ENDLESS in self.scope.get("state", {}):
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        # There is no scope before the first request, whatever uvicorn's annotation says.
+        if ENDLESS in (getattr(self, "scope", None) or {}).get("state", {}):
+            self.transport.close()
 
     def _awaits_head(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

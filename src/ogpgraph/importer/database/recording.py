@@ -36,6 +36,7 @@ class State:
     plans: dict[PlanKey, str]
     streams: dict[int, str]
     keys: dict[int, str]
+    codes: frozenset[str]
 
     @property
     def source(self) -> str:
@@ -64,7 +65,8 @@ class Recorder:
 
     def record(self, rows: Iterable[tuple[Identity, RowReading]]) -> None:
         """Record what is new in some rows."""
-        statements = [self._statement(identity, reading) for identity, reading in rows]
+        found = [self._statement(identity, reading) for identity, reading in rows]
+        statements = [each for each in found if not self._is_spoken_of_elsewhere(each)]
         words = self._words_of(statements)
         for statement in statements:
             self._say(statement, words)
@@ -83,6 +85,17 @@ class Recorder:
             before = own[path].value
             facts[path] = before if str(before).startswith(str(facts[path])) else facts[path]
         return _Statement(stream, identity, reading, facts, own)
+
+    def _is_spoken_of_elsewhere(self, statement: _Statement) -> bool:
+        """Tell whether the row has a former code of a commitment that has another row, under its present code."""
+        code = self._session.subject(statement.stream).text("code") if statement.stream else None
+        if code in (None, statement.identity.code) or code not in self._state.codes:
+            return False
+        if statement.identity.code is None:
+            return False
+        text = f"{statement.identity.code} is a former code of {code}, which has a row too; not recorded"
+        statement.reading.remark("", "former-code", text)
+        return True
 
     def _stream(self, identity: Identity) -> str | None:
         code = identity.code or self._state.keys[identity.row]

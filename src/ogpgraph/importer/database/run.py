@@ -120,7 +120,8 @@ def _begin(going: _Import) -> State | None:
     matches = matched(going.roll, commitments_of(going.recording, members))
     going.remarks += matches.remarks
     before = codebook_of(former.rpartition("/")[2])
-    return State(news, going.sheet.codebook, before, members, plans, matches.streams, going.roll.keys)
+    codes = frozenset(each.code for each in going.roll.identities.values() if each.code)
+    return State(news, going.sheet.codebook, before, members, plans, matches.streams, going.roll.keys, codes)
 
 
 def _record_all(going: _Import, state: State, progress: Progress | None) -> None:
@@ -140,6 +141,7 @@ def _record_all(going: _Import, state: State, progress: Progress | None) -> None
 def _record_batch(going: _Import, state: State, batch: Rows) -> None:
     going.save(lambda session: Recorder(session, state, going.recording.stored_texts).record(batch))
     going.facts += sum(len(reading.facts) for _, reading in batch)
+    going.remarks += [remark for _, reading in batch for remark in dict.fromkeys(reading.remarks)]
 
 
 def _say_whole(session: Session, source: str, said: dict[str, int]) -> None:
@@ -151,7 +153,8 @@ def _rows(going: _Import) -> Iterator[tuple[Identity, RowReading]]:
     book = going.sheet.codebook
     for row in going.sheet.rows():
         reading = going.reader.read(row)
-        going.remarks += reading.remarks
+        if row.number not in going.roll.identities:
+            going.remarks += reading.remarks
         going.remarks += twins_that_disagree(book, row, reading)
         going.remarks += stars_that_differ(book, row, reading)
         if _MAYBE_PERSONAL.search(reading.text):

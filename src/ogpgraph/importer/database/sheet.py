@@ -110,7 +110,10 @@ def read_sheet(data: bytes) -> Sheet:
 def is_sheet(data: bytes) -> bool:
     """Tell whether the first lines of some bytes name columns of a form of the database."""
     text, _ = _decoded(data[:65536], cut=True)
-    return max((share for share, *_ in _candidates(text)), default=0) >= _ENOUGH
+    try:
+        return max((share for share, *_ in _candidates(text)), default=0) >= _ENOUGH
+    except UnreadableInput:
+        return False
 
 
 Candidate = tuple[float, str, int, list[str], Codebook]

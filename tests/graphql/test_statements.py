@@ -1,0 +1,103 @@
+"""How many SQL statements a question takes depends on its shape, never on how much it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ogpgraph.domain.members import _by_code
+from ogpgraph.system import System, migrate, open_system
+from tests.conftest import Ticking
+from tests.graphql.asking import Asked
+from tests.graphql.story import act, new_ids
+from tests.importer.pages_import.making import Page, Sibling, bring
+
+FEW, MANY = 3, 40
+SUBJECT = """subject { id revision since lastObservedAt sources { code lastObservedAt } wordings { text }
+  blame { path value entry { position kind } evidence { quote } changedBetween { before } }
+  claims { path value source { code } entry { position } }
+  history(first: 2) { totalCount nodes { position changes { after } } }
+  ... on Commitment { title code number milestones { title updates { text } } leadInstitutions narratives { text }
+    ratings { statedAs irmReport entry { position } } predecessors { title } successors { title }
+    member { name commitments(first: 2) { totalCount nodes { title } } }
+    actionPlan { title member { name } commitments(last: 1) { nodes { title } } } }
+  ... on ActionPlan { title member { name } commitments(first: 1) { totalCount nodes { title } } }
+  ... on Member { name actionPlans { nodes { title } } commitments(first: 1) { nodes { title } } }
+  ... on Source { code observations { observedAt } }
+  ... on Code { code means { id revision } } }"""
+COMMITMENT = """code title description milestones { number title updates { text } } narratives { text }
+  leadInstitutions supportingInstitutions policyAreas irmReports lastObservedAt wordings { text }
+  member { name actionPlans { totalCount nodes { title commitments(first: 1) { nodes { title } } } } }
+  actionPlan { title member { name } } sources { code lastObservedAt observations { contentHash } }
+  ratings { indicator statedAs irmReport entry { position reason } } rating(indicator: VERIFIABLE) { statedAs }
+  blame { path value entry { position source { code } evidence { quote source { code } } } evidence { quote } }
+  claims { path value isCurrent source { code } entry { position } changedBetween { after before } }
+  history(first: 3) { totalCount nodes { position kind reason changes { path before after } } }
+  predecessors { title member { name } } successors { title }"""
+QUESTIONS = {
+    "commitments": f"commitments {{ totalCount nodes {{ {COMMITMENT} }} }}",
+    "filtered": f"commitments(where: {{cycle: {{eq: 2018}}}}) {{ totalCount nodes {{ {COMMITMENT} }} }}",
+    "plans": f"actionPlans {{ nodes {{ title member {{ name }} commitments(first: 2) {{ nodes {{ {COMMITMENT} }} }} }} }}",
+    "members": f"members {{ nodes {{ name blame {{ path value entry {{ kind }} }} history(last: 2) {{ totalCount }} "
+    f"commitments(last: 2) {{ totalCount nodes {{ {COMMITMENT} }} }} }} }}",
+    "entries": "entries(last: %(entries)s) { totalCount nodes { position kind reason changes { path before after } "
+    "source { code lastObservedAt } evidence { quote source { code } } causation { id } corrects { id kind } } }",
+    "subjects": f"entries(last: %(entries)s) {{ nodes {{ position {SUBJECT} }} }}",
+    "registered": f"entries(where: {{kind: [CommitmentRegistered]}}) {{ nodes {{ {SUBJECT} }} }}",
+    "subjects of subjects": "entries(last: %(entries)s) { nodes { subject { history(last: 2) { nodes { "
+    "subject { revision ... on Commitment { title member { name } } } source { code } } } } } }",
+    "entries of blame": 'commitments { nodes { blame(path: "title") { entry { subject { ... on Commitment { title '
+    "member { name } } } source { code observations { observedAt } } evidence { quote } changes { after } } } } }",
+}
+
+
+@pytest.fixture(scope="module")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, System]]:
+    folder = tmp_path_factory.mktemp("statements")
+    urls = [f"sqlite:///{folder}/{number}.db" for number in (FEW, MANY)]
+    for url in urls:
+        migrate(url)
+    with open_system(urls[0], new_id=new_ids()) as few, open_system(urls[1], new_id=new_ids(), clock=Ticking()) as many:
+        grow(few, FEW)
+        grow(many, MANY)
+        yield few, many
+
+
+def grow(system: System, number: int) -> None:
+    """Let as many members each have a page of a commitment, a listed one, an older sight, and a link between the two."""
+    prefixes = [member.prefix for member in _by_code().values() if len(member.prefix) == 2][:number]
+    for prefix in prefixes:
+        one, other = f"{prefix}0001", f"{prefix}0002"
+        page = Page(
+            one, f"Ferries of {prefix}", country=prefix, plan=f"{prefix} Action Plan 2018-2020", prose="[1] So."
+        )
+        page = page.but(
+            siblings=[Sibling(one, "Ferries"), Sibling(other, f"Maps of {prefix}"), Sibling(one, "F", 2016)]
+        )
+        bring(system, page.but(lead="Harbours"), 1, f"For {prefix}")
+        bring(system, page, 3)
+        bring(system, page.but(status="Inactive"), 2)
+
+        def link(session: object, one: str = one, other: str = other) -> None:
+            session.link_commitments(one, [other], [])  # type: ignore[attr-defined]  # it is a session
+
+        system.record(act(4, f"Linked for {prefix}"), link)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("then", [False, True], ids=["now", "then"])
+def test_as_many_statements_for_few_as_for_many(systems: tuple[System, System], name: str, then: bool) -> None:
+    counts = []
+    for system, number in zip(systems, (FEW, MANY), strict=True):
+        entries = 30 if number == FEW else 100
+        fields = QUESTIONS[name] % {"entries": entries}
+        head = Asked(system, "{ meta { position } }", {}).data["meta"]["position"]
+        query = f"{{ at(position: {head - 1}) {{ {fields} }} }}" if then else f"{{ {fields} }}"
+        Asked(system, query, {})  # what a process keeps between requests is there now
+        asked = Asked(system, query, {})
+        assert asked.errors == []
+        counts.append(asked.statements)
+    few, many = counts
+    assert few == many
+    assert many < 60
