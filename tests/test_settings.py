@@ -153,7 +153,8 @@ def test_the_table_has_a_row_of_three_cells_for_every_setting() -> None:
     assert len(rows) == len(fields(Settings))
     for row, declared in zip(rows, declarations().values(), strict=True):
         assert row.count("|") == 4
-        assert row.startswith(f"| `{declared.variable}` | `{declared.default}` | ")
+        default = f"`{declared.default}`" if declared.default else ""
+        assert row.startswith(f"| `{declared.variable}` | {default} | ")
 
 
 def test_no_other_module_reads_the_environment() -> None:

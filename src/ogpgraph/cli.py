@@ -29,6 +29,7 @@ from rich.text import Text
 
 from ogpgraph.application import Act
 from ogpgraph.cli_accounts import account_app
+from ogpgraph.cli_follow import follow_command
 from ogpgraph.clock import system_clock
 from ogpgraph.demo.documents import documents, shown
 from ogpgraph.demo.loading import load_demo
@@ -54,6 +55,7 @@ from ogpgraph.web.trusted import collected, written
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 app.add_typer(account_app, name="account")
+app.command("follow")(follow_command)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 DEMO = "sqlite:///ogpgraph-demo.db"

@@ -242,7 +242,8 @@ def declarations() -> dict[str, Declaration[Any]]:
 
 def settings_table() -> str:
     """The README's table of settings, in Markdown."""
-    rows = (f"| `{d.variable}` | `{d.default}` | {d.meaning} |" for d in declarations().values())
+    defaults = {d.variable: f"`{d.default}`" if d.default else "" for d in declarations().values()}
+    rows = (f"| `{d.variable}` | {defaults[d.variable]} | {d.meaning} |" for d in declarations().values())
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 

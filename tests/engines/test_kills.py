@@ -36,7 +36,7 @@ def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp
         deadline = time.monotonic() + 60
         while not any(file.stat().st_size for file in folder.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 0.4))
+        time.sleep(chance.uniform(0.0, 0.6))
         os.killpg(group, signal.SIGKILL)
         acknowledged |= acknowledged_in(folder)
         imported += imported_in(folder)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
+from tests.conftest import BOTH_ENGINES, MakeSystem
 from tests.graphql.asking import ask, position_of, refused, state_in_words
 from tests.importer.pages_import.making import Page, Sibling, bring
 
@@ -23,7 +23,8 @@ EVERYTHING = """
     actionPlan { title commitments(first: 3) { totalCount nodes { code } } }
     history { totalCount nodes { position kind } } blame { path value entry { position } }
     claims { path value isCurrent entry { position } changedBetween { after before } } } }
-  entries(last: 5) { totalCount nodes { position kind } }
+  entries(last: 5) { totalCount nodes { position kind subject { revision history(last: 1) {
+    totalCount nodes { position subject { since } } } } } }
 """
 
 
@@ -199,6 +200,7 @@ def test_an_empty_log_has_no_past(system: System) -> None:
 # ---------------------------------------------------------------------------------------------------- the same for ever
 
 
+@BOTH_ENGINES
 def test_the_past_is_the_same_after_later_writes_restart_and_rebuild(make_system: MakeSystem) -> None:
     system = make_system()
     ferry = Page(siblings=[Sibling("UY0902", "Map Lending")])

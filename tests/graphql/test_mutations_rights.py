@@ -179,7 +179,9 @@ def test_an_account_with_two_roles_acts_in_the_one_that_may(world: World) -> Non
 
 def test_a_refusal_names_the_field_and_who_may(world: World) -> None:
     (error,) = world.reviewer.send("reviseCommitment", commitment="FR0001", title="x")["errors"]
-    assert error["message"] == "reviseCommitment: title needs reporter or administrator; this account is reviewer"
+    assert error["message"] == (
+        "`title` of reviseCommitment is for reporters and administrators; this account is a reviewer"
+    )
 
 
 EVERYTHING = """{

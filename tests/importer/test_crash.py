@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,9 @@ from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase
 from tests.graphql.asking import state_in_words
 from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
 
-NUMBERS = range(1, 25)
-LIST = tuple(Sibling(f"UY08{number:02}", f"Ferry {number}") for number in NUMBERS)
+NUMBERS = range(1, 13)
+LIST = tuple(Sibling(f"PE08{number:02}", f"Ferry {number}") for number in NUMBERS)
+FERRIES = Page(country="Peru", plan="Peru Action Plan 2018-2020", siblings=LIST)
 OBSERVED = "2021-03-01"
 PATIENCE_SECONDS = 120
 
@@ -31,7 +33,7 @@ def files(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "pages"
     folder.mkdir()
     for number in NUMBERS:
-        page = Page(f"UY08{number:02}", f"Ferry {number}", description=f"Sail {number} times.", siblings=LIST)
+        page = FERRIES.but(code=f"PE08{number:02}", title=f"Ferry {number}", description=f"Sail {number} times.")
         (folder / f"{number:02}.txt").write_bytes(page.data)
     return [*sorted(folder.iterdir()), LIGHTHOUSE, LIBRARIES]
 
@@ -81,9 +83,9 @@ def test_killed_again_and_again_and_run_once_more_it_ends_as_if_nothing_had_been
 ) -> None:
     system, url = make_system("killed"), new_database("killed")
     whole = events_in(undisturbed)
-    for tenths in (1, 4, 6, 9):
+    for tenths in (1, 4, 7):
         assert killed_at(system, url, files, whole.total() * tenths // 10), "it was done before it could be killed"
-        assert events_in(system).total() < whole.total()
+    assert events_in(system).total() < whole.total()
     ends_well(importing(url, files))
     assert events_in(system) == whole
     assert state_in_words(system) == state_in_words(undisturbed)
@@ -102,7 +104,16 @@ def test_two_imports_of_the_same_files_at_once_double_nothing(
         ends_well(process)
     for name in ("SourceRegistered.1", "CommitmentRegistered.1", "MemberRegistered.1", "CodeAssigned.1"):
         assert events_in(system)[name] == events_in(undisturbed)[name]
-    assert state_in_words(system) == state_in_words(undisturbed)
+    assert _without_first_speakers(system) == _without_first_speakers(undisturbed)
+
+
+def _without_first_speakers(system: System) -> dict[str, Any]:
+    """Return the present but for which of its pages was the first to tell of a member or a plan."""
+    state = state_in_words(system)
+    for each in state.values():
+        if "milestones" not in each:
+            del each["sources"]
+    return state
 
 
 def test_an_import_that_is_over_can_be_run_again_and_records_nothing(

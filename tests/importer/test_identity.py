@@ -145,6 +145,25 @@ class TestPlans:
         plans = ask(system, "{ actionPlans { nodes { title } } }")["actionPlans"]["nodes"]
         assert plans == [{"title": "Kaduna State Action Plan 2018-2020"}]
 
+    def test_two_plans_of_one_year_are_told_by_their_delivery_windows(self, system: System) -> None:
+        june = FERRIES.but(plan="Uruguay Action Plan 2018-2020 (June)")
+        december = FERRIES.but(code="UY0902", title="Trams", plan="Uruguay Action Plan 2018-2020 (December)")
+        for on, page in enumerate((june, december, june.but(status="Inactive"), december.but(status="Inactive")), 1):
+            bring(system, page, on)
+        plans = ask(system, "{ actionPlans { nodes { title cycle commitments { nodes { code } } } } }")["actionPlans"]
+        assert plans["nodes"] == [
+            {"title": june.plan, "cycle": 2018, "commitments": {"nodes": [{"code": "UY0901"}]}},
+            {"title": december.plan, "cycle": 2018, "commitments": {"nodes": [{"code": "UY0902"}]}},
+        ]
+        translated = _in_spanish(december.but(title="Tranvías", plan="Uruguay Plan de Acción 2018-2020 (diciembre)"))
+        bring(system, translated, 5)
+        assert len(ask(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 2
+
+    def test_a_window_alone_makes_no_second_plan(self, system: System) -> None:
+        bring(system, FERRIES, 1)
+        bring(system, FERRIES.but(plan="Uruguay Action Plan 2018-2020 (December)"), 2)
+        assert len(ask(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 1
+
     def test_not_attached_is_no_name(self, system: System) -> None:
         bring(system, FERRIES.but(plan="Not Attached"))
         assert commitment(system, "UY0901", "actionPlan { title cycle }")["actionPlan"] == {

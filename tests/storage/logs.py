@@ -9,32 +9,22 @@ from itertools import count
 
 from eventsourcing.persistence import StoredEvent
 
-from ogpgraph.clock import Clock
-from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database, open_database
 from ogpgraph.storage.log import EventLog
+from ogpgraph.system import migrate
 
 _commands = count(1)
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
+    """A database with its tables."""
+    migrate(url)
     database = open_database(url)
     try:
         yield database
     finally:
         database.close()
-
-
-def log_on(database: Database, clock: Clock) -> EventLog:
-    """A log with its tables, and nothing else of the program."""
-    log = EventLog(database, clock)
-    log.create_table()
-    database.create(texts.CREATE_TABLE)
-    # On PostgreSQL a reading transaction waits for these where a rebuild is going on.
-    for table in ("entry", "version", "tag"):
-        database.create(f"create table if not exists {table} (one integer)")
-    return log
 
 
 def event(stream: str, revision: int, payload: bytes = b"{}", topic: str = "MemberRevised.1") -> StoredEvent:
@@ -56,7 +46,7 @@ def save(log: EventLog, stream: str, size: int = 1) -> Sequence[StoredEvent]:
 def turn_over(url: str, position: int, column: str, *, byte: int, bit: int = 0) -> None:
     """Flip one bit of one stored value, as a failing disk would: SQLite's own checks see nothing."""
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        (kind, value), = connection.execute(
+        ((kind, value),) = connection.execute(
             f"select typeof({column}), cast({column} as blob) from event where position = ?", (position,)
         ).fetchall()
         data = bytearray(value)

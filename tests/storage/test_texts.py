@@ -3,8 +3,8 @@ import pytest
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database
 from ogpgraph.storage.texts import TextKeeper, Texts, insert_texts
-from tests.conftest import BOTH_ENGINES, Ticking, NewDatabase
-from tests.storage.logs import log_on, opened
+from tests.conftest import BOTH_ENGINES, NewDatabase
+from tests.storage.logs import opened
 
 KEEPER = TextKeeper(b"k" * 32)
 
@@ -34,10 +34,9 @@ def test_with_another_key_the_same_wording_has_another_reference() -> None:
 
 
 @BOTH_ENGINES
-def test_wordings_are_read_as_they_were_written(new_database: NewDatabase, clock: Ticking) -> None:
+def test_wordings_are_read_as_they_were_written(new_database: NewDatabase) -> None:
     wordings = ["", "Données ouvertes", "a\nb\r\n\tc", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 e\u0301", "'; drop table wording; --", "%s :name %(x)s"]
     with opened(new_database()) as database:
-        log_on(database, clock)
         references = keep(database, *wordings)
         with database.read() as transaction:
             found = Texts().many(transaction, references)
@@ -45,18 +44,16 @@ def test_wordings_are_read_as_they_were_written(new_database: NewDatabase, clock
 
 
 @BOTH_ENGINES
-def test_a_wording_said_again_is_kept_once(new_database: NewDatabase, clock: Ticking) -> None:
+def test_a_wording_said_again_is_kept_once(new_database: NewDatabase) -> None:
     with opened(new_database()) as database:
-        log_on(database, clock)
         assert keep(database, "once") == keep(database, "once")
         with database.read() as transaction:
             assert transaction.value("select count(*) from wording") == 1
 
 
 @BOTH_ENGINES
-def test_more_references_than_one_statement_takes_are_read_in_a_few(new_database: NewDatabase, clock: Ticking) -> None:
+def test_more_references_than_one_statement_takes_are_read_in_a_few(new_database: NewDatabase) -> None:
     with opened(new_database()) as database:
-        log_on(database, clock)
         references = keep(database, *(f"wording {n}" for n in range(1201)))
         reader = Texts()
         with database.read() as transaction:
@@ -68,20 +65,18 @@ def test_more_references_than_one_statement_takes_are_read_in_a_few(new_database
 
 
 @BOTH_ENGINES
-def test_what_is_not_kept_is_left_out(new_database: NewDatabase, clock: Ticking) -> None:
+def test_what_is_not_kept_is_left_out(new_database: NewDatabase) -> None:
     with opened(new_database()) as database:
-        log_on(database, clock)
         with database.read() as transaction:
             assert Texts().many(transaction, []) == {}
             assert Texts().many(transaction, ["0" * 64]) == {}
 
 
 def test_the_cache_is_bounded_and_long_wordings_are_not_in_it(
-    new_database: NewDatabase, clock: Ticking, monkeypatch: pytest.MonkeyPatch
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(texts, "CACHED_WORDINGS", 10)
     with opened(new_database()) as database:
-        log_on(database, clock)
         references = keep(database, *(f"wording {n}" for n in range(30)), "l" * (texts.LONGEST_CACHED + 1))
         reader = Texts()
         with database.read() as transaction:
@@ -92,9 +87,8 @@ def test_the_cache_is_bounded_and_long_wordings_are_not_in_it(
             assert reader.many(transaction, references) == found
 
 
-def test_what_is_forgotten_is_read_anew(new_database: NewDatabase, clock: Ticking) -> None:
+def test_what_is_forgotten_is_read_anew(new_database: NewDatabase) -> None:
     with opened(new_database()) as database:
-        log_on(database, clock)
         (reference,) = keep(database, "a name")
         reader = Texts()
         with database.read() as transaction:

@@ -15,6 +15,7 @@ from ogpgraph.application import Act, Receipt, Session
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, Idempotency
 from ogpgraph.domain.source import content_hash
+from ogpgraph.importer.page import read_page
 from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system
 
@@ -161,6 +162,7 @@ def run(url: str, folder: str, writers: str, codes: str, limit: str, how: str) -
 if __name__ == "__main__":
     if sys.argv[1:]:
         sys.exit(run(*sys.argv[1:]))
+    read_page(PAGE.read_bytes(), limit_bytes=PAGE.stat().st_size)  # what a reader learns first is learnt once
     for line in sys.stdin:
         if (group := os.fork()) == 0:
             os.setsid()

@@ -8,9 +8,11 @@ import pytest
 
 from ogpgraph.graphql.limits import Limits
 from ogpgraph.web.app import WebLimits
+from ogpgraph.web.caching import Standing
 from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.refused import Refused
 from ogpgraph.web.spending import MOST_KEYS, Spending
+from ogpgraph.web.stopping import Watch
 from ogpgraph.web.trusted import document_id
 from ogpgraph.web.view import RunLimits
 from tests.web.toy import GRAPHQL, Contexts, client_of, post, toy_app
@@ -158,6 +160,30 @@ async def test_pages_that_were_not_full_are_not_paid_for() -> None:
         for _ in range(20):
             response = await post(client, {"query": "{ items { number } }"})  # asks for 100, there are 3
             assert response.status_code == 200
+
+
+class Still:
+    """A record at which nothing happens."""
+
+    def standing(self, _context: object) -> Standing:
+        return Standing(("log",), 1)
+
+    def watch(self, _context: object, _watch: Watch) -> None:
+        pass
+
+
+async def test_what_the_client_has_already_costs_nothing() -> None:
+    limits = WebLimits(running=RunLimits(cost_per_minute=15))
+    params = {"query": "{ items(first: 12) { number } }"}
+    async with client_of(toy_app(limits=limits, record=Still())) as client:
+        first = await client.get("/graphql", params=params)
+        had = [
+            await client.get("/graphql", params=params, headers={"If-None-Match": first.headers["etag"]})
+            for _ in range(9)
+        ]
+        again = await client.get("/graphql", params=params)
+    assert [response.status_code for response in had] == [304] * 9
+    assert again.status_code == 429
 
 
 # --------------------------------------------------------------------------------------------------- trusted documents

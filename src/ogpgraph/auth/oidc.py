@@ -81,24 +81,29 @@ class Issuer:
                 raise WrongToken("algorithm not allowed")
             claims = jwt.decode(
                 token,
-                self._keys.get_signing_key(str(header.get("kid"))),
+                self._key(str(header.get("kid"))),
                 algorithms=self._algorithms,
                 audience=self._audience,
                 issuer=self.name,
                 leeway=self._skew_seconds,
                 options={"require": NEEDED},
             )
-        except jwt.PyJWKClientConnectionError as error:
-            raise KeysUnavailable(str(error)) from error
         except jwt.PyJWTError as error:
             raise WrongToken(type(error).__name__) from error
         return str(claims["sub"])
 
+    def _key(self, kid: str) -> jwt.PyJWK:
+        try:
+            return self._keys.get_signing_key(kid)
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
+            # Not there, or what is there are no keys (an error page, say): not the fault of who shows a token.
+            raise KeysUnavailable(str(error)) from error
 
-def keys_at(place: str) -> Keys:
+
+def keys_at(place: str, *, cooldown_seconds: float = COOLDOWN_SECONDS) -> Keys:
     """Return the keys at an address (`https://…`), fetched and kept, or in a file."""
     if place.startswith(("https://", "http://")):
         return jwt.PyJWKClient(
-            place, lifespan=KEYS_ARE_KEPT_SECONDS, timeout=FETCH_SECONDS, cooldown_duration=COOLDOWN_SECONDS
+            place, lifespan=KEYS_ARE_KEPT_SECONDS, timeout=FETCH_SECONDS, cooldown_duration=cooldown_seconds
         )
     return KeyFile(Path(place))

@@ -118,15 +118,15 @@ def _reaches(role: Role, rights: Rights, members: list[str | None]) -> bool:
 
 
 def _forbidden(rights: Rights, mutation: str, fields: list[str], members: list[str | None]) -> Forbidden:
-    have = " and ".join(role.lower() for role in rights.roles) or "reader"
+    have = " and ".join(f"a {role.lower()}" for role in rights.roles or ["reader"])
     for field in fields:
         allowed = roles_for(mutation, field)
         if not allowed & frozenset(rights.roles):
-            need = " or ".join(role.lower() for role in Role if role in allowed) or "another mutation"
-            return Forbidden(f"{mutation}: {field} needs {need}; this account is {have}", field)
+            need = " and ".join(f"{role.lower()}s" for role in Role if role in allowed)
+            told = f"is for {need}; this account is {have}" if need else "is nobody's: other mutations write it"
+            return Forbidden(f"`{field}` of {mutation} {told}", field)
     foreign = sorted({member or "no known member" for member in members} - set(rights.reporter_of))
     if Role.REPORTER in rights.roles and foreign:
-        return Forbidden(
-            f"{mutation}: this account reports for {', '.join(rights.reporter_of)}, not {', '.join(foreign)}"
-        )
+        own = ", ".join(rights.reporter_of)
+        return Forbidden(f"{mutation}: this account reports for {own}, not for {', '.join(foreign)}")
     return Forbidden(f"{mutation}: no role of this account may use all of {', '.join(fields)} at once")

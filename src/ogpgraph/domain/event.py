@@ -128,6 +128,7 @@ UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Payload)
+_MAYBE_CONTROL = re.compile(rb"\\|\x7f|\xc2[\x80-\x9f]")  # JSON writes the others with a backslash
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -146,6 +147,8 @@ def checked(event: Event) -> Event:
         decode(event.stream, event.revision, event.name, VERSION, payload)
     except (UnicodeEncodeError, StoredEventError) as error:
         raise Invalid(f"{event.name} cannot be stored: {error}") from error
+    if not _MAYBE_CONTROL.search(payload):
+        return event
     for word in _strings(msgspec.json.decode(payload)):
         if _CONTROL.search(word):
             raise Invalid(f"{event.name} cannot be stored: {word!r} holds a control character")

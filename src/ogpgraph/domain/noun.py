@@ -37,6 +37,8 @@ SEGMENTS = {
 
 _NO_WORD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_REMEMBERED = 4096  # so many concrete paths of a noun are looked for only once
+
 
 class Path(Struct, frozen=True):
     """A path of a noun: its pattern (`milestones/{number}/title/{language}`), the form of its value, its meaning.
@@ -75,10 +77,18 @@ class Noun(Struct, frozen=True, dict=True):
     def _forms(self) -> list[tuple[re.Pattern[str], Path]]:
         return [(re.compile(path.regex), path) for path in self.paths]
 
+    @cached_property
+    def _found(self) -> dict[str, Path]:
+        return {}
+
     def path_of(self, path: str) -> Path:
         """Return the declared path that a concrete path is an instance of; raises Invalid when there is none."""
+        if (known := self._found.get(path)) is not None:
+            return known
         for regex, declared in self._forms:
             if regex.fullmatch(path):
+                if len(self._found) < _REMEMBERED:
+                    self._found[path] = declared
                 return declared
         raise Invalid(f"a {self.kind} has no {path!r}", path)
 

@@ -67,6 +67,13 @@ def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
     )
 
 
+def strongest(path: str, claims: tuple[Claim, ...]) -> Claim | None:
+    """Return which of the claims at a path is current, None where none may be."""
+    if len(claims) == 1:
+        return claims[0] if may_be_current(path, claims[0]) else None
+    return max((claim for claim in claims if may_be_current(path, claim)), key=rank, default=None)
+
+
 class Subject(Struct, frozen=True, dict=True):
     """A member, action plan, commitment, source or code as it stands after `revision` events of its stream."""
 
@@ -82,11 +89,18 @@ class Subject(Struct, frozen=True, dict=True):
     @cached_property
     def present(self) -> dict[str, Claim]:
         """Return path → the current claim, in the order of the paths."""
-        return {path: claim for path in sorted(self.claims) if (claim := self.current(path)) is not None}
+        return {path: claim for path in sorted(self.claims) if (claim := strongest(path, self.claims[path])) is not None}
+
+    @cached_property
+    def _grouped(self) -> dict[str, dict[str, Claim]]:
+        groups: dict[str, dict[str, Claim]] = {}
+        for path, claim in self.present.items():
+            groups.setdefault(path.partition("/")[0], {})[path] = claim
+        return groups
 
     def current(self, path: str) -> Claim | None:
         """Return the current claim at a path, or None where nothing is said."""
-        return max((c for c in self.claims.get(path, ()) if may_be_current(path, c)), key=rank, default=None)
+        return self.present.get(path)
 
     def value(self, path: str) -> Value | None:
         """Return the current value at a path, or None where nothing is said."""
@@ -100,7 +114,8 @@ class Subject(Struct, frozen=True, dict=True):
 
     def under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
         """Yield the current claims whose path begins with a prefix, in the order of the paths."""
-        return ((path, claim) for path, claim in self.present.items() if path.startswith(prefix))
+        group = self._grouped.get(prefix.partition("/")[0], {}) if "/" in prefix else self.present
+        return ((path, claim) for path, claim in group.items() if path.startswith(prefix))
 
     def said(self, path: str, origin: Origin, source: str | None) -> Value | None:
         """Return what one source says at a path, or None where it says nothing."""
@@ -123,7 +138,21 @@ def evolve(subject: Subject, event: Event) -> Subject:
     claims = dict(subject.claims)
     for path in event.facts:
         claims[path] = _restated(claims.get(path, ()), _claim(event, path))
-    return Subject(subject.id, event.revision, claims)
+    after = Subject(subject.id, event.revision, claims)
+    if "present" in subject.__dict__:
+        after.__dict__["present"] = _present_after(subject.present, claims, event)
+    return after
+
+
+def _present_after(before: dict[str, Claim], claims: dict[str, tuple[Claim, ...]], event: Event) -> dict[str, Claim]:
+    """Return what `present` comes to after an event, from what it was: few of many paths change."""
+    present = dict(before)
+    for path in event.facts:
+        if (claim := strongest(path, claims[path])) is not None:
+            present[path] = claim
+        else:
+            present.pop(path, None)
+    return present if present.keys() == before.keys() else dict(sorted(present.items()))
 
 
 def news_in(subject: Subject, event: Event) -> Facts:

@@ -190,7 +190,7 @@ def _input_path(path: str, sent: WriteInput) -> list[str]:
     known = set(field_names(sent))
     if path in known or not path:
         return ["input", *filter(None, [path])]
-    # The domain speaks of a commitment's code, of paths; the input has a field for the one and `changes` for the others.
+    # The domain speaks of a code and of paths; the input has `commitment` for the one and `changes` for the others.
     steps = [*reversed(path.split("/")), *_ALIASES.get(path, ()), "changes"]
     return ["input", *[step for step in steps if step in known][:1]]
 

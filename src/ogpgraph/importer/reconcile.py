@@ -24,6 +24,7 @@ from ogpgraph.importer.observing import News, Sight, observe, previous_text
 from ogpgraph.importer.page import READER, read_page
 from ogpgraph.importer.reading import PageReading, RatingSaid, Said, SiblingReading, UnreadableInput
 from ogpgraph.importer.siblings import read_siblings
+from ogpgraph.importer.windows import window_in
 
 _YEARS = re.compile(r"\b(20\d\d)\s*[-\u2013\u2014]\s*((?:20)?\d\d)\b")
 _CODE = re.compile(r"\b[A-Z]{2,4}\d{4}\b")
@@ -174,16 +175,27 @@ class Reconciler:
         spans |= self._identity_spans()
         if cycle:
             facts["cycle"], spans["cycle"] = int(str(year)), _span(cycle)
-        return self._plan_of(member, str(year), facts, news.basis(Origin.HEADER, spans))
+        window = window_in(str(title.value), self._page.language) if title else None
+        return self._plan_of(member, str(year), facts, news.basis(Origin.HEADER, spans), window)
 
-    def _plan_of(self, member: Subject, year: str, facts: Facts, basis: Basis) -> str:
+    def _plan_of(self, member: Subject, year: str, facts: Facts, basis: Basis, window: int | None = None) -> str:
         code = f"{member.text('code')}-{year}"
         stream = self._session.meaning_of("plan", code)
+        if stream and window and self._window_of(stream) not in (window, None):
+            code = f"{code}-{window:02}"  # the second plan of a year
+            stream = self._session.meaning_of("plan", code)
         if stream is None:
             at_once = structs.replace(basis, late=False)
             return self._session.register_action_plan(code, {"member": member.id, **facts}, at_once).id
         self._add(stream, "ActionPlan", self._session.revise_action_plan, facts, basis)
         return stream
+
+    def _window_of(self, plan: str) -> int | None:
+        """Return the month that a plan's name ends in, in whatever language it is known."""
+        titles = self._session.subject(plan).under("title/")
+        named = [(path, self._words(claim.value.text)) for path, claim in titles if isinstance(claim.value, Wording)]
+        windows = (window_in(words or "", path.rpartition("/")[2]) for path, words in named)
+        return next(filter(None, windows), None)
 
     # The commitment
 

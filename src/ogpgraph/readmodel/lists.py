@@ -43,40 +43,72 @@ class Statement:
     parameters: dict[str, object]
 
 
-def select_entries(listing: EntryListing, at: int, wanted: Slice, parents: Sequence[str] = ()) -> Statement:
-    """Return the statement for one slice of a list of entries, or for that slice of every parent's part of it."""
-    where, parameters = _where(listing, at, parents)
+Part = tuple[int, str]
+"""A parent's part of a list: the position that it is read at, and the parent's id."""
+
+
+def select_entries(listing: EntryListing, at: int, wanted: Slice) -> Statement:
+    """Return the statement for one slice of a list of entries."""
+    parameters: dict[str, object] = {"at": at}
+    where = _where(listing, ":at", parameters) + _bounds(wanted, parameters)
+    sql = f"select e.* from entry e where {where} order by {_order(wanted)} limit :limit"
+    return Statement(sql, parameters)
+
+
+def select_parts(listing: EntryListing, wanted: Slice, parts: Sequence[Part]) -> Statement:
+    """Return the statement for the same slice of many parts (rows of entries, with `at` and `parent`)."""
+    asked, parameters = _asked(parts)
+    where = _where(listing, "asked.at", parameters) + _bounds(wanted, parameters)
+    ranked = (
+        f"select e.*, asked.at, asked.parent, row_number() over (partition by asked.at, asked.parent "
+        f"order by {_order(wanted)}) as place "
+        f"from asked join entry e on e.{listing.parent} = asked.parent where {where}"
+    )
+    sql = f"{asked} select * from ({ranked}) ranked where place <= :limit order by at, parent, place"
+    return Statement(sql, parameters)
+
+
+def count_entries(listing: EntryListing, at: int) -> Statement:
+    """Return the statement that counts a list of entries."""
+    parameters: dict[str, object] = {"at": at}
+    return Statement(f"select count(*) as number from entry e where {_where(listing, ':at', parameters)}", parameters)
+
+
+def count_parts(listing: EntryListing, parts: Sequence[Part]) -> Statement:
+    """Return the statement that counts many parts (rows of at, parent and number, none for an empty part)."""
+    asked, parameters = _asked(parts)
+    where = _where(listing, "asked.at", parameters)
+    sql = (
+        f"{asked} select asked.at, asked.parent, count(*) as number from asked "
+        f"join entry e on e.{listing.parent} = asked.parent where {where} group by asked.at, asked.parent"
+    )
+    return Statement(sql, parameters)
+
+
+def _asked(parts: Sequence[Part]) -> tuple[str, dict[str, object]]:
+    values = ", ".join(f"(:at_{n}, :parent_{n})" for n in range(len(parts)))
+    parameters: dict[str, object] = {}
+    for n, (at, parent) in enumerate(parts):
+        parameters |= {f"at_{n}": at, f"parent_{n}": parent}
+    return f"with asked (at, parent) as (values {values})", parameters
+
+
+def _order(wanted: Slice) -> str:
+    return "e.position desc" if wanted.backward else "e.position"
+
+
+def _bounds(wanted: Slice, parameters: dict[str, object]) -> str:
     parameters["limit"] = wanted.limit + 1
+    where = ""
     for name, key, sign in (("after", wanted.after, ">"), ("before", wanted.before, "<")):
         if key is not None:
             where += f" and e.position {sign} :{name}"
             parameters[name] = key[0]
-    order = "e.position desc" if wanted.backward else "e.position"
-    if listing.parent is None:
-        return Statement(f"select e.* from entry e where {where} order by {order} limit :limit", parameters)
-    owner = f"e.{listing.parent}"
-    ranked = (
-        f"select e.*, row_number() over (partition by {owner} order by {order}) as place from entry e where {where}"
-    )
-    return Statement(f"select * from ({ranked}) e where place <= :limit order by {owner}, place", parameters)
+    return where
 
 
-def count_entries(listing: EntryListing, at: int, parents: Sequence[str] = ()) -> Statement:
-    """Return the statement that counts a list, or every parent's part of it (rows of parent and number)."""
-    where, parameters = _where(listing, at, parents)
-    if listing.parent is None:
-        return Statement(f"select count(*) as number from entry e where {where}", parameters)
-    owner = f"e.{listing.parent}"
-    return Statement(
-        f"select {owner} as parent, count(*) as number from entry e where {where} group by {owner}", parameters
-    )
-
-
-def _where(listing: EntryListing, at: int, parents: Sequence[str]) -> tuple[str, dict[str, object]]:
-    conditions, parameters = ["e.position <= :at"], dict[str, object](at=at)
-    if listing.parent is not None:
-        conditions.append(f"e.{listing.parent} in :parents")
-        parameters["parents"] = tuple(parents)
+def _where(listing: EntryListing, at: str, parameters: dict[str, object]) -> str:
+    conditions = [f"e.position <= {at}"]
     for place, (column, values) in enumerate(listing.columns):
         conditions.append(f"e.{column} in :values_{place}")
         parameters[f"values_{place}"] = values
@@ -86,4 +118,4 @@ def _where(listing: EntryListing, at: int, parents: Sequence[str]) -> tuple[str,
             f"exists (select 1 from tag t where {tagged} and t.since <= e.position and e.position < t.until)"
         )
         parameters |= {f"dimension_{place}": dimension, f"tags_{place}": values}
-    return " and ".join(conditions), parameters
+    return " and ".join(conditions)

@@ -10,9 +10,10 @@ from datetime import datetime
 
 from ogpgraph.clock import Clock, timestamp
 from ogpgraph.domain.subject import Subject
+from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.follower import Follower, Standpoint
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.indexes import Indexes
-from ogpgraph.readmodel.follower import Follower, Standpoint
 from ogpgraph.readmodel.projection import decode_document
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import Database, Row, Transaction, chunks
@@ -75,6 +76,7 @@ class Reading:
         self.transaction = transaction
         self.head: int = transaction.value("select max(position) from entry") or 0
         self._snapshots: dict[int, Snapshot] = {}
+        self._entries: dict[int, Entry] = {}
 
     def standpoint(self) -> Standpoint:
         """Return where the follower stands, as of this reading."""
@@ -118,6 +120,13 @@ class Reading:
     def decoded(self, row: Row) -> Subject:
         """Return the subject in a row of `version`."""
         return self.model.documents.decoded(row)
+
+    def entered(self, row: Row) -> Entry:
+        """Return the entry in a row, one object for all that read it."""
+        position = row["position"]
+        if position not in self._entries:
+            self._entries[position] = Entry.of(row)
+        return self._entries[position]
 
     def wordings(self, references: Iterable[str]) -> dict[str, str]:
         """Return reference → wording, without those that were removed."""

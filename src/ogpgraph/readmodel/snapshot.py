@@ -20,7 +20,17 @@ from ogpgraph.domain.values import references_of
 from ogpgraph.merkle import EMPTY_ROOT
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.index import Index
-from ogpgraph.readmodel.lists import VALID, EntryListing, Listing, Statement, count_entries, select_entries
+from ogpgraph.readmodel.lists import (
+    VALID,
+    EntryListing,
+    Listing,
+    Part,
+    Statement,
+    count_entries,
+    count_parts,
+    select_entries,
+    select_parts,
+)
 from ogpgraph.readmodel.paging import Key, Page, Slice, page_of
 from ogpgraph.readmodel.projection import PROJECTION
 from ogpgraph.storage.database import Row, Transaction, chunks
@@ -43,6 +53,10 @@ class Opened(Protocol):
 
     def decoded(self, row: Row) -> Subject:
         """Return the subject in a row."""
+        ...
+
+    def entered(self, row: Row) -> Entry:
+        """Return the entry in a row."""
         ...
 
     def index(self, kind: str, position: int) -> Index:
@@ -72,8 +86,8 @@ class Snapshot:
         self._indexes: dict[str, Index] = {}
         self._masks: dict[Listing, int] = {}
         self._parts: dict[tuple[Listing, Slice], dict[str, Page[Subject]]] = {}
-        self._histories: dict[tuple[EntryListing, Slice], dict[str, Page[Entry]]] = {}
-        self._counts: dict[EntryListing, dict[str, int]] = {}
+        self._histories: dict[tuple[EntryListing, Slice], dict[str, Page[Entry]]] = defaultdict(dict)
+        self._counts: dict[EntryListing, dict[str, int]] = defaultdict(dict)
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
         self._flock: list[Snapshot] = [self]
@@ -132,14 +146,18 @@ class Snapshot:
         """Return the subjects whose ids a function finds in a subject, fetched for all that came with it."""
         targets = list(references(subject))
         if any(self.lacks(target) for target in targets):
-            flock = self._flock
-            self.reading.fetch((s, t) for s in flock for each in s.company(subject) for t in references(each))
+            self.reading.fetch((s, t) for s, each in self._alike(subject) for t in references(each))
         found = self.subjects(targets)
         return [found[target] for target in targets if target in found]
 
     def company(self, subject: Subject) -> list[Subject]:
         """Return the subjects of the same kind that came in with one, itself included where it is of this snapshot."""
         return list(self._loaded[subject.kind].values()) or [subject]
+
+    def _alike(self, subject: Subject) -> list[tuple[Snapshot, Subject]]:
+        """Return the subjects that came in with one, those of the snapshots that came in with this one included."""
+        alike = [(s, each) for s in self._flock for each in s._loaded[subject.kind].values()]  # noqa: SLF001 - its own kind
+        return alike or [(self, subject)]
 
     # Wordings
 
@@ -150,14 +168,13 @@ class Snapshot:
         """
         if reference not in self._wordings:
             group = path.partition("/")[0]
-            flock = self._flock
-            self._fetch(r for s in flock for each in s.company(subject) for r in _references(each, group))
+            self._fetch(r for _, each in self._alike(subject) for r in _references(each, group))
         return self._wordings.get(reference)
 
     def words(self, reference: str, group: Callable[[Entry], Iterable[str]]) -> str | None:
         """Return words that an entry refers to, fetched with those of all entries read so far; None where removed."""
         if reference not in self._wordings:
-            self._fetch([reference, *(r for entry in self._entries.values() for r in group(entry))])
+            self._fetch([reference, *(r for entry in self._read_entries() for r in group(entry))])
         return self._wordings.get(reference)
 
     def _fetch(self, references: Iterable[str]) -> None:
@@ -218,35 +235,36 @@ class Snapshot:
 
     def entries(self, listing: EntryListing, wanted: Slice) -> Page[Entry]:
         """Return a slice of the list of entries."""
-        return page_of(self._keyed(select_entries(listing, self.position, wanted)), wanted)
+        return page_of(self._keyed(self._entered(self._run(select_entries(listing, self.position, wanted)))), wanted)
 
     def history(self, subject: Subject, listing: EntryListing, wanted: Slice) -> Page[Entry]:
         """Return a slice of a subject's own entries, fetched for all that came with it."""
-        pages = self._histories.setdefault((listing, wanted), {})
+        pages = self._histories[listing, wanted]
         if subject.id not in pages:
-            streams = [each.id for each in self.company(subject) if each.id not in pages]
-            found: dict[str, list[tuple[Key, Entry]]] = defaultdict(list)
-            for chunk in chunks(streams):
-                for key, entry in self._keyed(select_entries(listing, self.position, wanted, chunk)):
-                    found[entry.stream].append((key, entry))
-            pages |= {stream: page_of(found[stream], wanted) for stream in streams}
+            parts = {(s.position, each.id): s for s, each in self._alike(subject)}
+            found: dict[Part, list[tuple[Key, Entry]]] = {part: [] for part in parts}
+            for chunk in chunks(list(parts)):
+                for row in self._run(select_parts(listing, wanted, chunk)):
+                    part = row["at"], row["parent"]
+                    found[part] += self._keyed(parts[part]._entered([row]))  # noqa: SLF001 - its own kind
+            for part, s in parts.items():
+                s._histories[listing, wanted][part[1]] = page_of(found[part], wanted)  # noqa: SLF001 - its own kind
         return pages[subject.id]
 
     def number_of_entries(self, listing: EntryListing, subject: Subject | None = None) -> int:
         """Return how many entries a list has, or a subject's part of it."""
         if subject is None:
             return int(self._run(count_entries(listing, self.position))[0]["number"])
-        counts = self._counts.setdefault(listing, {})
-        if subject.id not in counts:
-            streams = [each.id for each in self.company(subject)]
-            counts |= dict.fromkeys(streams, 0)
-            for chunk in chunks(streams):
-                rows = self._run(count_entries(listing, self.position, chunk))
-                counts |= {row["parent"]: row["number"] for row in rows}
-        return counts[subject.id]
+        if subject.id not in self._counts[listing]:
+            parts = {(s.position, each.id): s for s, each in self._alike(subject)}
+            for chunk in chunks(list(parts)):
+                numbers = {(row["at"], row["parent"]): row["number"] for row in self._run(count_parts(listing, chunk))}
+                for part in chunk:
+                    parts[part]._counts[listing][part[1]] = numbers.get(part, 0)  # noqa: SLF001 - its own kind
+        return self._counts[listing][subject.id]
 
-    def _keyed(self, statement: Statement) -> list[tuple[Key, Entry]]:
-        return [((entry.position,), entry) for entry in self._entered(self._run(statement))]
+    def _keyed(self, entries: Iterable[Entry]) -> list[tuple[Key, Entry]]:
+        return [((entry.position,), entry) for entry in entries]
 
     def entry_at(self, position: int) -> Entry | None:
         """Return the entry of a position, None past this snapshot's."""
@@ -258,14 +276,13 @@ class Snapshot:
     def entry_of(self, event_id: str) -> Entry | None:
         """Return the entry of an event, None past this position; fetched with those that entries read so far name."""
         if event_id not in self._by_event:
-            ids = {event_id} | {
-                i for e in self._entries.values() for i in (e.envelope.causation, e.envelope.corrects) if i
-            }
-            self._by_event |= dict.fromkeys(ids)
-            for chunk in chunks(sorted(ids)):
-                sql = "select e.* from entry e where e.event_id in :ids and e.position <= :at"
-                entries = self._entered(self._transaction.rows(sql, ids=chunk, at=self.position))
-                self._by_event |= {entry.event_id: entry for entry in entries}
+            named = (i for e in self._read_entries() for i in (e.envelope.causation, e.envelope.corrects) if i)
+            ids = sorted({event_id, *named})
+            sql = "select e.* from entry e where e.event_id in :ids"
+            rows = [row for chunk in chunks(ids) for row in self._transaction.rows(sql, ids=chunk)]
+            for s in self._flock:
+                entries = s._entered(row for row in rows if row["position"] <= s.position)  # noqa: SLF001 - its own kind
+                s._by_event |= dict.fromkeys(ids) | {entry.event_id: entry for entry in entries}  # noqa: SLF001
         return self._by_event[event_id]
 
     def then(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Subject | None]:
@@ -274,7 +291,7 @@ class Snapshot:
         if stream is None:
             return then, None
         if then.lacks(stream):
-            entries = list(self._entries.values())
+            entries = list(self._read_entries())
             flock = [self.reading.at(each.position) for each in entries]
             for snapshot in flock:
                 snapshot._flock = flock  # noqa: SLF001 - its own kind
@@ -284,23 +301,33 @@ class Snapshot:
     def source(self, stream: str) -> Subject | None:
         """Return a source, fetched with all that the entries read so far name."""
         if self.lacks(stream):
-            named = (item.source for entry in self._entries.values() for item in entry.envelope.evidence)
-            self.subjects([stream, *named])
+            entries = ((s, entry) for s in self._flock for entry in s._entries.values())  # noqa: SLF001 - its own kind
+            named = ((s, item.source) for s, entry in entries for item in entry.envelope.evidence)
+            self.reading.fetch([(self, stream), *named])
         return self.subject(stream)
 
     def entry_setting(self, subject: Subject, revision: int) -> Entry | None:
         """Return the entry that made a revision of a subject; fetched for all subjects that came with it."""
         if (subject.id, revision) not in self._entries:
-            streams = [each.id for each in self.company(subject)]
+            alike = self._alike(subject)
+            streams, last = sorted({each.id for _, each in alike}), max(s.position for s, _ in alike)
+            sql = "select e.* from entry e where e.stream in :streams and e.position <= :at order by e.position"
+            rows: dict[str, list[Row]] = defaultdict(list)
             for chunk in chunks(streams):
-                sql = "select e.* from entry e where e.stream in :streams and e.position <= :at"
-                self._entered(self._transaction.rows(sql, streams=chunk, at=self.position))
+                for row in self._transaction.rows(sql, streams=chunk, at=last):
+                    rows[row["stream"]].append(row)
+            for s, each in alike:
+                s._entered(row for row in rows[each.id] if row["position"] <= s.position)  # noqa: SLF001 - its own kind
         return self._entries.get((subject.id, revision))
 
     def _entered(self, rows: Iterable[Row]) -> list[Entry]:
-        entries = [Entry.of(row) for row in rows]
+        entries = [self.reading.entered(row) for row in rows]
         self._entries |= {(entry.stream, entry.revision): entry for entry in entries}
         return entries
+
+    def _read_entries(self) -> Iterator[Entry]:
+        """Yield the entries read so far, here and in the snapshots that came in with this one."""
+        return (entry for s in self._flock for entry in s._entries.values())  # noqa: SLF001 - its own kind
 
     # The whole
 

@@ -41,7 +41,11 @@ _SELECT = "select position, stream, revision, topic, payload, recorded_at, leaf,
 _INSERT = """
 insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
 values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
-_LAST = "select recorded_at, save from event order by position desc limit 1"
+_LAST = _SELECT + "order by position desc limit 1"
+# The end of the last save that the next so many events touch.
+_END = """
+select max(position) from event where save =
+(select max(save) from (select save from event where position > :position order by position limit :limit) s)"""
 MOST = 2**62
 
 
@@ -116,26 +120,27 @@ class EventLog(ApplicationRecorder):
         now = self._clock()
         if last is None:
             return now, 1
-        return max(now, datetime.fromisoformat(last["recorded_at"]) + timedelta(microseconds=1)), last["save"] + 1
+        before = opened(last)
+        return max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1)), before.save + 1
 
     def stream(self, stream: str) -> list[LoggedEvent]:
-        """Return all events of a stream, oldest first; raises CorruptEvent."""
-        return self.select_events(stream)
+        """Return all events of a stream, oldest first; raises CorruptEvent, for one that is missing too."""
+        events = self.select_events(stream)
+        for revision, event in enumerate(events, start=1):
+            if event.originator_version != revision:
+                raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
+        return events
 
     def saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
         """Return the rows of about `limit` events after a position of the recorder, save by save, none in part.
 
         What they hold is told by `opened`, which may find that one is corrupt.
         """
-        last = transaction.value(
-            "select max(save) from (select save from event where position > :position order by position limit :limit) s",
-            position=position,
-            limit=limit,
-        )
-        if last is None:
+        end = transaction.value(_END, position=position, limit=limit)
+        if end is None:
             return []
-        where = "where position > :position and save <= :last order by position"
-        rows = transaction.rows(_SELECT + where, position=position, last=last)
+        where = "where position > :position and position <= :end order by position"
+        rows = transaction.rows(_SELECT + where, position=position, end=end)
         return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
 
     def number_after(self, transaction: Transaction, position: int) -> int:
@@ -239,7 +244,7 @@ def opened(row: Row) -> LoggedEvent:
     stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
     recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
     if not _is_what_was_recorded(row):
-        raise CorruptEvent(f"event {row['position']} ({stream} revision {revision}) is not what was recorded")
+        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) is not what was recorded")
     return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
 
 

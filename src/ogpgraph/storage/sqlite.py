@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eventsourcing.persistence import ConnectionUnavailableError
@@ -36,6 +37,9 @@ LOCK_TIMEOUT_SECONDS = 30
 READERS = 8
 WAIT_SECONDS = 10
 POLL_SECONDS = 0.025
+CACHE_KIBIBYTES = 65_536
+CHECKPOINT_PAGES = 4_000
+"""A page that is written again before the checkpoint is copied back once: 16 MiB of log instead of 4."""
 STEPS_BETWEEN_LOOKS = 20_000
 IO_ERROR = 10
 """SQLite's primary result code of a disk that failed to read, write or sync."""
@@ -87,8 +91,14 @@ class _Readers(SQLiteConnectionPool):
 
     def _create_connection(self) -> SQLiteConnection:
         connection: SQLiteConnection = super()._create_connection()
+        connection._sqlite_conn.text_factory = _text  # noqa: SLF001 - the library's pool has no other way
         connection.cursor().execute("PRAGMA query_only = 1")
         return connection
+
+
+def _text(data: bytes) -> str:
+    """Return a text as stored; damaged bytes become what no text can be, so that whoever checks it can name it."""
+    return data.decode(errors="surrogateescape")
 
 
 class SQLiteDatabase(Database):
@@ -106,6 +116,7 @@ class SQLiteDatabase(Database):
         self._turns = Turns(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._failed = False
+        self._closing = False
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -116,6 +127,8 @@ class SQLiteDatabase(Database):
             raise Busy(f"no connection to {self.path} within {WAIT_SECONDS} seconds: all are in use") from error
         connection = pooled._sqlite_conn  # noqa: SLF001 - the library's pool has no other way to its connection
         try:
+            if self._closing:
+                raise DatabaseError(f"{self.path} is being closed")
             connection.execute("BEGIN")
             yield SQLiteTransaction(connection)
         finally:
@@ -169,17 +182,32 @@ class SQLiteDatabase(Database):
             transaction.execute(statement)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._readers.close()
+        """Close every connection; whoever still reads or writes is waited for.
+
+        A connection closed under a thread that uses it would end the process. What does not end in time stays open.
+        """
+        self._closing = True
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self._readers.num_in_use and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        if not self._readers.num_in_use:
+            self._readers.close()
         if self._writer:
-            self._writer.close()
-            self._writer = None
+            with suppress(Busy), self._turns.taken():
+                self._writer.close()
+                self._writer = None
         self._turns.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
-        writer.row_factory = sqlite3.Row
-        writer.execute("PRAGMA journal_mode = WAL")
+        writer.row_factory, writer.text_factory = sqlite3.Row, _text
+        try:
+            writer.execute("PRAGMA journal_mode = WAL")
+            writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        except sqlite3.DatabaseError as error:
+            writer.close()
+            raise DatabaseError(f"{self.path} cannot be used: {error}") from error
         return writer
 
 

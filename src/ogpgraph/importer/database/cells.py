@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, RatingState, RatingValue
 from ogpgraph.importer.database.codebook import IDENTITY, Codebook, Column
 from ogpgraph.importer.database.reading import RowReading, RowText
-from ogpgraph.importer.database.repair import Order, Repaired, cleaned, date_of, number_of, numbers_of
+from ogpgraph.importer.database.repair import Order, Repaired, cleaned, date_of, number_of, numbers_of, short_cleaned
 from ogpgraph.importer.database.sheet import Row
 from ogpgraph.importer.folding import fold
 from ogpgraph.importer.labels import Labels, labels_of
@@ -25,6 +25,7 @@ _NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}")
 _LONGEST_TEXT = 300
 _LONGEST_WORD = 60
 _SHOWN = 80
+_SHORT = 30
 _PLAIN = Column("text")
 _IN_WORDS = frozenset(("ratings/VERIFIABLE/DESIGN",))  # columns that say Yes and No, not 1 and 0
 _YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO}
@@ -198,7 +199,7 @@ class RowReader:
         columns: dict[str, list[str]] = {}
         for name, area in self._book.areas.items():
             cell = _clean(reading, name, row.cells.get(name, ""))
-            said = _YES_OR_NO.get(number_of(cell).text or "")
+            said = _YES_OR_NO.get(cell) or _YES_OR_NO.get(number_of(cell).text or "")
             state = state_of(cell) if said is None else None
             if said is RatingValue.YES:
                 chosen.append(area)
@@ -224,7 +225,10 @@ class RowReader:
 def _clean(reading: RowReading, name: str, cell: str) -> str:
     if not cell:
         return ""
-    return Cell(reading, name, _PLAIN, cell).tell(cleaned(cell)) or ""
+    found = short_cleaned(cell) if len(cell) <= _SHORT else cleaned(cell)
+    if found.done or found.doubt:
+        return Cell(reading, name, _PLAIN, cell).tell(found) or ""
+    return found.text or ""
 
 
 def _simple(cell: Cell) -> Meaning:

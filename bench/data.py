@@ -1,0 +1,155 @@
+"""A record of the size of OGP's own, in words that nobody wrote: made once through the log, then kept in a file."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from ogpgraph.application import Act, Session
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.values import Rating
+from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, Stage
+from ogpgraph.system import System, migrate, open_system
+
+FOLDER = Path(__file__).parent / ".data"
+MEMBERS, PLANS_OF_EACH, COMMITMENTS = 110, 7, 6_000
+REGIONS = ("Africa and the Middle East", "Americas", "Asia and the Pacific", "Europe")
+AREAS = ("Anti-Corruption", "Budgets", "Education", "Health", "Justice", "Land", "Open Data", "Public Procurement")
+_WORDS = """
+agency annual archive audit basin bridge budget bureau canal census charter citizen council data district draft
+forum gauge guide harbour hearing index land ledger library map meeting ministry mountain network notice office
+open panel park people plan portal public record region register report review river road rule school service
+survey table team town training valley village vote water window work yearly
+"""
+WORDS = _WORDS.split()
+BODY_CHARACTERS = 5_000
+
+
+def database(members: int = MEMBERS, commitments: int = COMMITMENTS) -> str:
+    """Return the URL of the database, made if it is not there."""
+    file = FOLDER / f"record-{members}-{commitments}.db"
+    url = f"sqlite:///{file}"
+    if not file.exists():
+        FOLDER.mkdir(exist_ok=True)
+        partial = file.with_suffix(".part")
+        for left in FOLDER.glob(partial.name + "*"):
+            left.unlink()
+        _make(f"sqlite:///{partial}", members, commitments)
+        partial.rename(file)
+    return url
+
+
+def _make(url: str, members: int, commitments: int) -> None:
+    clock, new_id = _Clock(), _ids()
+    migrate(url, clock=clock, new_id=new_id)
+    began = time.perf_counter()
+    with open_system(url, clock=clock, new_id=new_id) as system:
+        plans = [(member, cycle) for member in range(members) for cycle in range(2011, 2011 + 2 * PLANS_OF_EACH, 2)]
+        plans = plans[: max(1, members * 70 // 11)]
+        for done, (member, cycle) in enumerate(plans):
+            numbers = range(done, commitments, len(plans))
+            _record(system, clock, _plan(member, cycle, list(numbers)))
+            if done % 50 == 0:
+                print(f"\rmaking the record: {done}/{len(plans)} plans", end="", file=sys.stderr)
+        made = time.perf_counter()
+        system.follower.catch_up()
+        with system.reading() as reading:
+            head = reading.head
+            reading.transaction.rows("select 1 as one")
+    print(
+        f"\rmade {head} entries: {made - began:.0f} s to record, {time.perf_counter() - made:.0f} s to follow",
+        file=sys.stderr,
+    )
+
+
+def _record(system: System, clock: _Clock, commands: Callable[[Session], None]) -> None:
+    act = Act(actor="bench", role="publisher", time=clock(), reason="A measurement.", correlation="bench")
+    system.register.record(act, commands)
+
+
+def _plan(member: int, cycle: int, numbers: list[int]) -> Callable[[Session], None]:
+    """Commands that record a plan with its commitments, and its member with the first."""
+
+    def commands(session: Session) -> None:
+        chance = random.Random(f"{member}/{cycle}")
+        code, prefix = _code(member)
+        stream = session.meaning_of("member", code)
+        if stream is None:
+            facts: Facts = {"prefix": prefix, "region": REGIONS[member % 4], "type": "NATIONAL", "status": "ACTIVE"}
+            named = {"name/en": session.wording(f"Land of {code.title()}")}
+            stream = session.register_member(code, {**facts, **named}).id
+        title = session.wording(f"{code.title()} Action Plan {cycle}-{cycle + 2}")
+        plan = session.register_action_plan(
+            f"{code}/{cycle}",
+            {"member": stream, "cycle": cycle, "title/en": title, "status": "CONCLUDED" if cycle < 2021 else "ACTIVE"},
+        )
+        for number in numbers:
+            facts = {"member": stream, "actionPlan": plan.id, "cycle": cycle, **_commitment(session, chance, number)}
+            session.register_commitment(f"{prefix}{number:04}", facts)
+
+    return commands
+
+
+def _commitment(session: Session, chance: random.Random, number: int) -> Facts:
+    facts: Facts = {
+        "number": str(number % 20 + 1),
+        "status": "ACTIVE",
+        "title/en": session.wording(_text(chance, 60)),
+        "description/en": session.wording(_text(chance, BODY_CHARACTERS * 3 // 5)),
+        "commitmentText/en": session.wording(_text(chance, BODY_CHARACTERS * 2 // 5)),
+        "policyAreas": tuple(sorted(chance.sample(AREAS, chance.randint(1, 3)))),
+    }
+    for place in range(1, chance.randint(3, 9) + 1):
+        milestone = f"milestones/{number % 20 + 1}.{place}"
+        facts |= {
+            f"{milestone}/title/en": session.wording(_text(chance, 80)),
+            f"{milestone}/status": chance.choice(("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")),
+            f"{milestone}/endsOn": f"{chance.randint(2012, 2025)}-{chance.randint(1, 12):02}",
+        }
+    for indicator, stage in _RATED:
+        if chance.random() < 0.8:
+            value = chance.choice(sorted(VALUES_OF[indicator]))
+            rating = Rating(RatingState.RATED, value, session.word(value.title()), None)
+            facts[f"ratings/{indicator}/{stage}"] = rating
+    return facts
+
+
+_RATED = [
+    (Indicator.VERIFIABLE, Stage.DESIGN),
+    (Indicator.RELEVANCE, Stage.DESIGN),
+    (Indicator.SPECIFICITY, Stage.DESIGN),
+    (Indicator.POTENTIAL_IMPACT, Stage.DESIGN),
+    (Indicator.COMPLETION, Stage.MIDTERM),
+    (Indicator.COMPLETION, Stage.END_OF_TERM),
+    (Indicator.DID_IT_OPEN_GOVERNMENT, Stage.END_OF_TERM),
+    (Indicator.STARRED, Stage.DESIGN),
+]
+
+
+def _text(chance: random.Random, characters: int) -> str:
+    words = chance.choices(WORDS, k=max(2, characters // 6))
+    return " ".join(words)[:characters].strip().capitalize()
+
+
+def _code(member: int) -> tuple[str, str]:
+    letters = chr(ord("A") + member // 26) + chr(ord("A") + member % 26)
+    return letters + "X", letters
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._now = datetime(2025, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+
+def _ids() -> Callable[[], str]:
+    numbers: Iterator[int] = count(1)
+    return lambda: f"{next(numbers):08x}"

@@ -1,0 +1,79 @@
+"""The page on writing tells a story that is so: each step is sent as who it says, and answered as it says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ogpgraph.application import Session
+from ogpgraph.auth.rights import RIGHTS
+from ogpgraph.demo.documents import shown
+from ogpgraph.domain.account import Role
+from ogpgraph.graphql.payloads import ErrorCode
+from ogpgraph.graphql.write_inputs import LONGEST_WORDING
+from ogpgraph.system import System
+from tests.graphql.writing import Writer, record
+
+PAGE = Path(__file__).parents[2] / "docs" / "writing.md"
+TEXT = PAGE.read_text("utf-8")
+STEPS = re.findall(r"As (?:the|a) (\w+):\n\n```graphql\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
+
+
+def account(system: System, role: Role, *members: str) -> Writer:
+    """Somebody with a role, as `ogpgraph account create` makes them."""
+
+    def commands(session: Session) -> str:
+        opened = session.open_account().id
+        session.grant_rights(opened, role, members)
+        return opened
+
+    return Writer(system, record(system, commands))
+
+
+@pytest.fixture
+def answers(system: System) -> list[object]:
+    """What each step of the story is answered with, in order."""
+    told = {
+        "administrator": account(system, Role.ADMINISTRATOR),
+        "reviewer": account(system, Role.REVIEWER),
+        "reader": Writer(system, None),
+    }
+    (first, register, _), *steps = STEPS
+    given = [told[first].execute(register)]
+    told["reporter"] = account(system, Role.REPORTER, "FRA")  # of a member that there is now
+    return given + [told[who].execute(query) for who, query, _ in steps]
+
+
+def test_each_step_of_the_story_is_answered_as_the_page_says(answers: list[object]) -> None:
+    assert [who for who, _, _ in STEPS] == [
+        "administrator",
+        "reporter",
+        "reporter",
+        "reviewer",
+        "reviewer",
+        "reviewer",
+        "reader",
+    ]
+    for (_, query, said), given in zip(STEPS, answers, strict=True):
+        assert json.loads(said) == given, f"{query}is answered now\n{shown(given, 100)}"
+
+
+def test_every_query_of_the_page_is_a_step_of_the_story() -> None:
+    assert TEXT.count("```graphql") == TEXT.count("```json") == len(STEPS)
+
+
+def test_the_page_names_every_code_of_a_refusal_and_every_role() -> None:
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", TEXT, re.MULTILINE)) == {code.value for code in ErrorCode}
+    assert set(re.findall(r"^\| ([a-z]+) \|", TEXT, re.MULTILINE)) == {"reader", *(role.lower() for role in Role)}
+
+
+def test_the_page_names_only_mutations_and_limits_that_there_are() -> None:
+    assert f"up to {LONGEST_WORDING:,} characters" in TEXT
+    assert set(re.findall(r"`([a-z]+[A-Z]\w+)`", TEXT)) - set(RIGHTS) <= {
+        "expectedRevision",
+        "idempotencyKey",
+        "effectiveOn",
+        "currentRevision",
+        "correlationId",
+    }

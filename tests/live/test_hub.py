@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+
+import msgspec
+import pytest
+
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.system import System
+from ogpgraph.web.live import hub as hubs
+from ogpgraph.web.live.hub import Hub, Item, NoSuchPosition, TooSlow
+from ogpgraph.web.live.topics import Topics
+from ogpgraph.web.parameters import Parameters
+from ogpgraph.web.prepared import DocumentLimits, Documents
+from tests.conftest import BOTH_ENGINES
+from tests.support.writing import register, retitle
+
+POSITIONS = (
+    "subscription ($after: Position, $where: EntryFilter) { entries(after: $after, where: $where) { position } }"
+)
+SCHEMA = build_schema()
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def running(system: System) -> AsyncIterator[Hub]:
+    documents = Documents(SCHEMA._schema, DocumentLimits())
+    hub = Hub(lambda: system, Topics(SCHEMA, documents, lambda reading: Context(reading, "test")))
+    async with hub.running():
+        yield hub
+
+
+def filled(system: System, entries: int) -> None:
+    """Let a log have so many entries: two for a commitment, then one for each new title."""
+    register(system, "FR0001")
+    for number in range(entries - 2):
+        retitle(system, "FR0001", f"Title {number}")
+
+
+async def taken(hub: Hub, count: int, after: int | None, **variables: object) -> list[int]:
+    """The positions of the next entries, as their payloads tell them."""
+    topic = await hub.topics.topic(Parameters(POSITIONS, variables={"after": after, **variables}))
+    found: list[int] = []
+    async with asyncio.timeout(30), aclosing(hub.follow(topic, topic.after)) as items:
+        async for item in items:
+            found += positions_in(item)
+            if len(found) >= count:
+                break
+    return found
+
+
+def positions_in(item: Item) -> Iterator[int]:
+    if item.payload is not None:
+        position = msgspec.json.decode(item.payload)["data"]["entries"]["position"]
+        assert position == item.position
+        yield position
+
+
+@BOTH_ENGINES
+async def test_following_from_every_position_gives_exactly_the_tail(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "BATCH", 7)
+    filled(system, 40)
+    async with running(system) as hub:
+        for after in range(40):
+            assert await taken(hub, 40 - after, after) == list(range(after + 1, 41))
+
+
+@BOTH_ENGINES
+async def test_entries_written_while_many_join_come_once_and_in_order(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "BATCH", 5)
+    filled(system, 10)
+    async with running(system) as hub:
+        followers = [asyncio.create_task(taken(hub, 40 - after, after)) for after in (0, 3, 9, 10) for _ in range(3)]
+        for number in range(30):
+            await asyncio.to_thread(retitle, system, "FR0001", f"Later {number}")
+            if number % 10 == 0:
+                followers.append(asyncio.create_task(taken(hub, 30, 10)))
+        for follower in followers:
+            found = await follower
+            assert found == list(range(found[0], 41))
+
+
+async def test_what_another_process_writes_arrives_too(system: System, make_system: object) -> None:
+    other: System = make_system()  # type: ignore[operator]  # the fixture's protocol is in conftest
+    filled(system, 5)
+    async with running(system) as hub:
+        with system.following.running():
+            follower = asyncio.create_task(taken(hub, 2, None))
+            await asyncio.sleep(0.2)
+            for number in range(2):
+                await asyncio.to_thread(retitle, other, "FR0001", f"Elsewhere {number}")
+            assert await follower == [6, 7]
+
+
+async def test_those_who_ask_the_same_share_one_execution(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(system, 3)
+    async with running(system) as hub:
+        executed: list[int] = []
+        payload = hub.topics.payload
+
+        def counted(topic: object, reading: object, entry: object) -> bytes:
+            executed.append(entry.position)  # type: ignore[attr-defined]  # an entry
+            return payload(topic, reading, entry)  # type: ignore[arg-type]  # handed on
+
+        monkeypatch.setattr(hub.topics, "payload", counted)
+        followers = [asyncio.create_task(taken(hub, 1, None)) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(retitle, system, "FR0001", "One for all")
+        assert [await follower for follower in followers] == [[4]] * 20
+        assert executed == [4]
+
+
+async def test_only_entries_of_the_filter_come_and_heartbeats_tell_how_far_all_is_told(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "HEARTBEAT_SECONDS", 0.2)
+    filled(system, 6)
+    register(system, "FR0002")
+    async with running(system) as hub:
+        where = {"commitment": ["fr0002"], "kind": ["CommitmentRegistered"]}
+        assert await taken(hub, 1, 0, where=where) == [8]
+        topic = await hub.topics.topic(Parameters(POSITIONS, variables={"after": 8, "where": where}))
+        async with aclosing(hub.follow(topic, 8)) as items:
+            await asyncio.to_thread(retitle, system, "FR0001", "Of no interest")
+            async for item in items:
+                assert item.payload is None
+                if item.position == 9:
+                    break
+
+
+async def test_a_slow_reader_is_told_its_last_position_and_the_others_go_on(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "WAITING", 5)
+    filled(system, 2)
+    async with running(system) as hub:
+        topic = await hub.topics.topic(Parameters(POSITIONS))
+        async with aclosing(hub.follow(topic, None)) as slow:
+            first = asyncio.create_task(anext(slow))
+            quick = asyncio.create_task(taken(hub, 10, None))
+            await asyncio.sleep(0.2)
+            for number in range(10):
+                await asyncio.to_thread(retitle, system, "FR0001", f"Title {number}")
+            assert await quick == list(range(3, 13))
+            last = (await first).position
+            told: TooSlow | None = None
+            while told is None:
+                try:
+                    last = (await anext(slow)).position
+                except TooSlow as slow_reader:
+                    told = slow_reader
+            assert told.position == last
+
+
+async def test_a_position_past_the_head_is_refused(system: System) -> None:
+    filled(system, 3)
+    async with running(system) as hub:
+        with pytest.raises(NoSuchPosition, match="position 4 is past the head"):
+            await taken(hub, 1, 4)
+
+
+async def test_nothing_is_left_of_followers_that_went(system: System) -> None:
+    filled(system, 3)
+    async with running(system) as hub:
+        for _ in range(50):
+            assert await taken(hub, 3, 0) == [1, 2, 3]
+        waiting = [asyncio.create_task(taken(hub, 1, None)) for _ in range(50)]
+        await asyncio.sleep(0.2)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert hub._channels == {}
+        assert len(asyncio.all_tasks()) <= 3
+
+
+async def test_streams_end_when_the_hub_does(system: System) -> None:
+    filled(system, 3)
+    async with running(system) as hub:
+        topic = await hub.topics.topic(Parameters(POSITIONS))
+        follower = asyncio.create_task(_all(hub.follow(topic, 0)))
+        await asyncio.sleep(0.2)
+    assert [item.position for item in await follower if item.payload] == [1, 2, 3]
+
+
+async def _all(items: AsyncIterator[Item]) -> list[Item]:
+    return [item async for item in items]

@@ -1,0 +1,79 @@
+"""Personal data in wordings: marked as they are stored, masked as they are read, on tables of any age."""
+
+from __future__ import annotations
+
+import json
+
+from ogpgraph.storage import texts
+from ogpgraph.storage.database import Database, open_database
+from ogpgraph.storage.texts import TextKeeper, Texts, insert_texts, unmasked
+from tests.conftest import BOTH_ENGINES, NewDatabase
+
+KEEPER = TextKeeper(b"k" * 32)
+SECRET = "Contact: Jane Doe, jane@gov.example"
+MASKED = "Contact: ████████, ████████████████"
+OLD_TABLE = "create table wording (reference text primary key, salt blob not null, wording text not null)"
+
+
+def keep(database: Database, wording: str) -> str:
+    reference, salt = KEEPER.salted(wording)
+    with database.write() as transaction:
+        insert_texts(transaction, {reference: (salt, wording)})
+    return reference
+
+
+def read(database: Database, reference: str) -> str | None:
+    with database.read() as transaction:
+        return Texts().many(transaction, [reference]).get(reference)
+
+
+@BOTH_ENGINES
+def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database: NewDatabase) -> None:
+    database = open_database(new_database())
+    try:
+        texts.create_table(database)
+        reference = keep(database, SECRET)
+        assert read(database, reference) == MASKED
+        with database.read() as transaction:
+            assert unmasked(transaction, reference) == SECRET
+            assert unmasked(transaction, "0" * 64) is None
+            marks = json.loads(transaction.value("select personal from wording"))
+        assert marks == [[9, 17, "NAME"], [19, 35, "EMAIL"]]
+        assert read(database, keep(database, "Open the budget of 2018-2020")) == "Open the budget of 2018-2020"
+    finally:
+        database.close()
+
+
+@BOTH_ENGINES
+def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_masked(new_database: NewDatabase) -> None:
+    database = open_database(new_database())
+    try:
+        database.create(OLD_TABLE)
+        reference, salt = KEEPER.salted(SECRET)
+        with database.write() as transaction:
+            transaction.execute(
+                "insert into wording (reference, salt, wording) values (:reference, :salt, :wording)",
+                reference=reference,
+                salt=salt,
+                wording=SECRET,
+            )
+        texts.create_table(database)
+        texts.create_table(database)
+        assert read(database, reference) == MASKED
+        assert read(database, keep(database, SECRET + "!")) == MASKED + "!"
+    finally:
+        database.close()
+
+
+@BOTH_ENGINES
+def test_marks_are_decided_when_a_wording_first_comes_in(new_database: NewDatabase) -> None:
+    database = open_database(new_database())
+    try:
+        texts.create_table(database)
+        reference = keep(database, SECRET)
+        with database.write() as transaction:
+            transaction.execute("update wording set personal = :none", none="[]")
+        assert keep(database, SECRET) == reference
+        assert read(database, reference) == SECRET
+    finally:
+        database.close()

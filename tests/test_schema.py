@@ -1,0 +1,291 @@
+"""The published schema is the contract: equal to the code, fully described, and no promise in it is broken unseen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    build_schema,
+    get_named_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_required_argument,
+    is_required_input_field,
+    validate_schema,
+)
+from graphql.utilities import BreakingChange, find_schema_changes
+
+from ogpgraph.graphql import schema as code
+from ogpgraph.graphql.context import Context
+from ogpgraph.system import System
+from tests.conftest import MakeSystem
+from tests.graphql.asking import ask, executed
+from tests.graphql.story import tell
+
+PUBLISHED = Path(__file__).parents[1] / "schema" / "ogpgraph.graphql"
+TEXT = code.schema_text(code.build_schema())
+SCHEMA = build_schema(TEXT)
+
+
+# ---------------------------------------------------------------------------------------------------------- published
+
+
+def test_nothing_that_was_published_is_broken() -> None:
+    changes = find_schema_changes(build_schema(PUBLISHED.read_text()), SCHEMA)
+    broken = [change.description for change in changes if isinstance(change, BreakingChange)]
+    assert not broken, "clients rely on what the published schema says:\n" + "\n".join(broken)
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    assert PUBLISHED.read_text() == TEXT, "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("published", "now", "named"),
+    [
+        ("type Query { a: Int b: Int }", "type Query { a: Int }", ["Field Query.b was removed."]),
+        ("type Query { a: Int }", "type Query { a: Int b: Int }", []),
+        ("type Query { a: Int! }", "type Query { a: Int }", ["Field Query.a changed type from Int! to Int."]),
+        ("type Query { a(x: Int): Int }", "type Query { a(x: Int!): Int }", ["Argument Query.a(x:) has changed type from Int to Int!."]),
+        ("type Query { a: E } enum E { X Y }", "type Query { a: E } enum E { X }", ["Enum value E.Y was removed."]),
+        ("type Query { a: E } enum E { X }", "type Query { a: E } enum E { X Y }", []),
+    ],
+)
+def test_a_broken_promise_is_named_and_an_addition_is_none(published: str, now: str, named: list[str]) -> None:
+    changes = find_schema_changes(build_schema(published), build_schema(now))
+    broken = [change.description for change in changes if isinstance(change, BreakingChange)]
+    assert broken == named
+
+
+def test_the_schema_is_valid_sorted_and_its_version_changes_with_it() -> None:
+    assert validate_schema(SCHEMA) == []
+    names = [
+        line.split()[1] for line in TEXT.splitlines() if line.startswith(("type ", "enum ", "input ", "interface "))
+    ]
+    assert names == sorted(names)
+    built = code.build_schema()
+    assert code.schema_text(built) == TEXT
+    assert len(code.schema_version(built)) == 12
+
+
+# ---------------------------------------------------------------------------------------------------------- described
+
+
+def own_types(schema: GraphQLSchema = SCHEMA) -> Iterator[GraphQLNamedType]:
+    built_in = {"Boolean", "Float", "ID", "Int", "String"}
+    return (kind for name, kind in schema.type_map.items() if not name.startswith("__") and name not in built_in)
+
+
+def described(schema: GraphQLSchema = SCHEMA) -> Iterator[tuple[str, str | None]]:
+    """Everything that can be described, by its coordinate, with its description."""
+    for kind in own_types(schema):
+        yield kind.name, kind.description
+        if isinstance(kind, GraphQLEnumType):
+            yield from ((f"{kind.name}.{name}", value.description) for name, value in kind.values.items())
+        elif isinstance(kind, GraphQLInputObjectType):
+            yield from ((f"{kind.name}.{name}", each.description) for name, each in kind.fields.items())
+        elif isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType)):
+            for name, field in kind.fields.items():
+                yield f"{kind.name}.{name}", field.description
+                yield from ((f"{kind.name}.{name}({a}:)", each.description) for a, each in field.args.items())
+
+
+def test_everything_is_described_in_a_sentence() -> None:
+    found = list(described())
+    assert len(found) > 500
+    assert [where for where, text in found if not text] == []
+    assert [(where, text) for where, text in found if text and text[-1] not in ".`:"] == []
+    assert [(where, text) for where, text in found if text and text != text.strip()] == []
+
+
+def test_what_may_be_left_out_has_no_default_that_says_nothing() -> None:
+    assert "= null" not in TEXT
+
+
+def test_every_scalar_says_what_it_holds() -> None:
+    scalars = {kind.name for kind in own_types() if isinstance(kind, GraphQLScalarType)}
+    assert scalars >= {"DateTime", "FieldValue", "PartialDate", "Position"}
+
+
+# ----------------------------------------------------------------------------------------------------------- contract
+
+CONTRACT = {
+    "Query": "at member members actionPlan actionPlans commitment commitments entries source node meta",
+    "Snapshot": "member members actionPlan actionPlans commitment commitments entries source node meta",
+    "Commitment": "code formerCodes number title description languages status actionPlan member leadInstitutions "
+    "supportingInstitutions policyAreas milestones ratings rating starred narratives sources predecessors successors "
+    "revision since history blame lastObservedAt",
+    "Milestone": "number title status startsOn endsOn updates",
+    "Rating": "indicator stage ogpValue state value statedAs statedIn irmReport entry",
+    "Entry": "position id kind recordedAt effectiveOn changedBetween actor reason cause subject revision changes source "
+    "evidence correlationId",
+    "Change": "path before after",
+    "Evidence": "source contentHash start end quote",
+    "Meta": "logId epoch position recordedAt rootHash projection schemaVersion",
+    "CommitmentConnection": "totalCount nodes edges pageInfo",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+}
+TYPES = {
+    "Commitment.starred": "Boolean!",
+    "Commitment.number": "String",
+    "Commitment.cycle": "Int",
+    "Commitment.since": "Position!",
+    "Commitment.languages": "[String!]!",
+    "Commitment.policyAreas": "[String!]!",
+    "Commitment.leadInstitutions": "[String!]!",
+    "Commitment.history": "EntryConnection!",
+    "Commitment.blame": "[Blame!]!",
+    "Query.at": "Snapshot!",
+    "Query.member": "Member",
+    "Query.members": "MemberConnection!",
+    "Query.actionPlan": "ActionPlan",
+    "Query.actionPlans": "ActionPlanConnection!",
+    "Query.commitment": "Commitment",
+    "Query.commitments": "CommitmentConnection!",
+    "Query.entries": "EntryConnection!",
+    "Query.source": "Source",
+    "Query.node": "Node",
+    "Query.meta": "Meta!",
+}
+
+
+def fields_of(name: str) -> dict[str, GraphQLField]:
+    kind = SCHEMA.type_map[name]
+    assert isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType))
+    return dict(kind.fields)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_schema_has_the_fields_that_outside_checks_rely_on(name: str) -> None:
+    assert not set(CONTRACT[name].split()) - fields_of(name).keys()
+
+
+def test_fields_have_the_types_that_outside_checks_rely_on() -> None:
+    found = {where: str(fields_of(where.split(".")[0])[where.split(".")[1]].type) for where in TYPES}
+    assert found == TYPES
+
+
+def test_now_and_then_answer_the_same_questions() -> None:
+    reading = fields_of("Reading")
+    for name in ("Query", "Snapshot"):
+        kind = SCHEMA.type_map[name]
+        assert isinstance(kind, GraphQLObjectType)
+        assert [each.name for each in kind.interfaces] == ["Reading"]
+        assert {field: str(each.type) for field, each in kind.fields.items() if field in reading} == {
+            field: str(each.type) for field, each in reading.items()
+        }
+
+
+def test_indicators_are_named_as_published() -> None:
+    indicator = SCHEMA.type_map["Indicator"]
+    assert isinstance(indicator, GraphQLEnumType)
+    names = "VERIFIABLE SPECIFICITY RELEVANCE POTENTIAL_IMPACT AMBITION POTENTIAL_FOR_RESULTS COMPLETION EARLY_RESULTS"
+    assert set(indicator.values) == {*names.split(), "DID_IT_OPEN_GOVERNMENT", "STARRED"}
+
+
+# ---------------------------------------------------------------------------------------------------- any question
+
+WORDS = ["", "UY0901", "uy0802", "URY", "en", "es", "x", "%", "ä", "null", "title", "ratings/COMPLETION", "a" * 300]
+NUMBERS = [0, 1, 2, 3, 7, 60, 100, 101, -1, 2**31 - 1, -(2**31), 2018]
+CUSTOM = {
+    "Position": [0, 1, 2, 60, 61, 5_000, 2**53 - 1],
+    "DateTime": ["2026-01-01T12:01:00Z", "1999-12-31T00:00:00+02:00", "2199-01-01T00:00:00Z"],
+    "PartialDate": ["2018", "2018-S2", "2019-03", "2019/..", "2020-02-29"],
+}
+
+
+class Questions:
+    """Questions made at random over the whole schema: valid ones, with arguments that make sense and that do not."""
+
+    def __init__(self, seed: int, ids: list[str]) -> None:
+        self.random = random.Random(seed)
+        self.ids = ids
+        self.numbers = count()
+
+    def question(self) -> str:
+        return self._selection(SCHEMA.type_map["Query"], 0, self.random.randint(2, 6))
+
+    def _selection(self, kind: Any, depth: int, deepest: int) -> str:
+        names = [name for name, field in kind.fields.items() if depth < deepest or self._is_leaf(field)]
+        chosen = self.random.sample(names, min(len(names), self.random.randint(1, 4 if depth else 2)))
+        fields = [self._field(name, kind.fields[name], depth, deepest) for name in chosen]
+        if isinstance(kind, GraphQLInterfaceType) and depth < deepest:
+            one = self.random.choice(sorted(SCHEMA.get_possible_types(kind), key=lambda each: each.name))
+            fields.append(f"... on {one.name} {self._selection(one, depth, deepest)}")
+        return "{ __typename " + " ".join(fields) + " }"
+
+    def _is_leaf(self, field: GraphQLField) -> bool:
+        return is_leaf_type(get_named_type(field.type))
+
+    def _field(self, name: str, field: GraphQLField, depth: int, deepest: int) -> str:
+        arguments = [
+            f"{argument}: {self._value(each.type)}"
+            for argument, each in field.args.items()
+            if is_required_argument(each) or self.random.random() < 0.3
+        ]
+        told = f"({', '.join(arguments)})" if arguments else ""
+        kind = get_named_type(field.type)
+        below = "" if is_leaf_type(kind) else " " + self._selection(kind, depth + 1, deepest)
+        return f"a{next(self.numbers)}: {name}{told}{below}"
+
+    def _value(self, kind: Any, depth: int = 0) -> str:
+        if is_non_null_type(kind):
+            return self._value(kind.of_type, depth)
+        if is_list_type(kind):
+            items = [self._value(kind.of_type, depth + 1) for _ in range(self.random.randint(0, 2))]
+            return f"[{', '.join(items)}]"
+        if isinstance(kind, GraphQLEnumType):
+            return self.random.choice(list(kind.values))
+        if isinstance(kind, GraphQLInputObjectType):
+            fields = [
+                f"{name}: {self._value(each.type, depth + 1)}"
+                for name, each in kind.fields.items()
+                if is_required_input_field(each) or (depth < 3 and self.random.random() < 0.25)
+            ]
+            return f"{{{', '.join(fields)}}}"
+        return self._scalar(kind.name)
+
+    def _scalar(self, name: str) -> str:
+        if name == "Boolean":
+            return self.random.choice(["true", "false"])
+        if name == "Int":
+            return str(self.random.choice(NUMBERS))
+        value = self.random.choice(CUSTOM.get(name) or [*WORDS, *(self.ids if name == "ID" else [])])
+        return str(value) if isinstance(value, int) else '"' + value + '"'
+
+
+@pytest.fixture
+def told_here(make_system: MakeSystem) -> System:
+    system = make_system()
+    tell(system)
+    return system
+
+
+def test_no_question_finds_a_fault_in_us(told_here: System) -> None:
+    found = ask(told_here, "{ entries(last: 20) { nodes { id subject { id } } } commitments { nodes { id } } }")
+    ids = [each["id"] for each in found["entries"]["nodes"] + found["commitments"]["nodes"]]
+    ids += [each["subject"]["id"] for each in found["entries"]["nodes"]]
+    answered = 0
+    for seed in range(150):
+        question = Questions(seed, ids).question()
+        with told_here.reading() as reading:
+            result = executed(question, {}, Context(reading, "1"))
+        for error in result.errors or []:
+            inner = error.original_error
+            assert inner is None or (error.extensions or {}).get("code"), f"{question}\n{inner!r}"
+        answered += not result.errors
+    assert answered > 50, "most questions make sense"

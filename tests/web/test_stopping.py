@@ -1,0 +1,221 @@
+"""Operations that take too long, or that nobody waits for any more, end; and what they held is given back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import strawberry
+from starlette.requests import Request
+
+from ogpgraph.storage.database import BrokenOff, Database, open_database
+from ogpgraph.system import migrate
+from ogpgraph.web.app import WebLimits, build_app
+from ogpgraph.web.caching import Standing
+from ogpgraph.web.probes import Readiness
+from ogpgraph.web.stopping import Stopped, Watch
+from ogpgraph.web.view import GraphQLView, RunLimits
+from tests.conftest import BOTH_ENGINES, NewDatabase
+from tests.web.toy import REQUEST_ID, client_of, post
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE = 0.3
+ENDLESS = {
+    "sqlite": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n",
+    "postgres": "select count(*) as n from generate_series(1, 1000000000) as one(i)",
+}
+
+
+class Context:
+    """What the toy's resolvers see."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.left = threading.Event()
+        self.made = 0
+
+
+@strawberry.type
+class Slow:
+    number: int
+
+    @strawberry.field
+    def next(self) -> Slow:
+        time.sleep(0.002)
+        return Slow(number=self.number + 1)
+
+    @strawberry.field
+    def many(self) -> list[Slow]:
+        return [Slow(number=number) for number in range(50)]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def slow(self, info: strawberry.Info[Context, None]) -> Slow:
+        info.context.entered.set()
+        return Slow(number=0)
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def patient(self) -> Slow:
+        time.sleep(DEADLINE * 1.5)
+        return Slow(number=1)
+
+
+NESTED = "{ slow { many { next { many { next { many { number } } } } } } }"
+
+
+@contextmanager
+def entered(context: Context) -> Iterator[Context]:
+    context.left.clear()
+    try:
+        yield context
+    finally:
+        context.left.set()
+
+
+def slow_app(context: Context) -> Any:
+    return build_app(
+        strawberry.Schema(Query, Mutation),
+        lambda _request: entered(context),
+        ready=lambda: Readiness(ready=True),
+        new_request_id=lambda: REQUEST_ID,
+        limits=WebLimits(running=RunLimits(deadline_seconds=DEADLINE, threads=1)),
+    )
+
+
+async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_and_thread() -> None:
+    context = Context()
+    async with client_of(slow_app(context)) as client:
+        began = time.monotonic()
+        response = await post(client, {"query": NESTED})
+        assert time.monotonic() - began < DEADLINE + 1
+        assert response.status_code == 504
+        assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
+        assert "data" not in response.json()
+        assert context.left.is_set()
+        # The only thread there is serves the next one.
+        assert (await post(client, {"query": "{ slow { number } }"})).json()["data"] == {"slow": {"number": 0}}
+
+
+async def test_what_a_mutation_recorded_is_answered_however_long_it_took() -> None:
+    async with client_of(slow_app(Context())) as client:
+        response = await post(client, {"query": "mutation { patient { number } }"})
+    assert response.json()["data"] == {"patient": {"number": 1}}
+
+
+async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
+    context = Context()
+    limits = RunLimits(deadline_seconds=60, threads=1)
+    view = GraphQLView(strawberry.Schema(Query), lambda _request: entered(context), running=limits)
+    messages = [{"type": "http.request", "body": b'{"query": "%s"}' % NESTED.encode()}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await anyio.to_thread.run_sync(context.entered.wait)
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None: ...
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "state": {"request_id": REQUEST_ID}}
+    began = time.monotonic()
+    with anyio.fail_after(10):
+        await view(scope, receive, send)  # type: ignore[arg-type]  # a shortened receive
+    assert context.left.is_set()
+    assert time.monotonic() - began < 5
+
+
+def test_a_watch_stops_by_time_or_departure_and_never_when_patient() -> None:
+    now = [0.0]
+    watch = Watch(10, lambda: now[0])
+    watch()
+    now[0] = 10.5
+    with pytest.raises(Stopped):
+        watch()
+    watch.patient = True
+    watch()
+    other = Watch(10, lambda: now[0])
+    other.gone = True
+    assert other.is_over()
+    assert watch.objects == 3
+
+
+def test_looking_at_the_watch_for_each_object_costs_next_to_nothing() -> None:
+    watch = Watch(10, time.monotonic)
+    began = time.thread_time()
+    for _ in range(10_000):
+        watch()
+    assert time.thread_time() - began < 0.03  # 3 µs each, where an object of some fields takes 10 or more
+
+
+# ------------------------------------------------------------------------------------------------------- the database
+
+
+@pytest.fixture
+def database(new_database: NewDatabase) -> Iterator[Database]:
+    url = new_database("watched")
+    migrate(url)
+    database = open_database(url)
+    yield database
+    database.close()
+
+
+@BOTH_ENGINES
+def test_a_statement_is_broken_off_and_the_connection_serves_on(engine: str, database: Database) -> None:
+    for _ in range(2):
+        watch = Watch(DEADLINE, time.monotonic)
+        began = time.monotonic()
+        with database.read() as transaction:
+            transaction.watch(watch.is_over, watch.seconds)
+            with pytest.raises(BrokenOff):
+                transaction.rows(ENDLESS[engine])
+        assert time.monotonic() - began < DEADLINE + 3
+    for _ in range(20):
+        with database.read() as transaction:  # and is not watched any more
+            assert transaction.value("select 1 as one") == 1
+    assert watch.is_over()
+
+
+@BOTH_ENGINES
+async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: str, database: Database) -> None:
+    @strawberry.type
+    class Asking:
+        @strawberry.field
+        def count(self, info: strawberry.Info[Any, None]) -> int | None:
+            return int(info.context.value(ENDLESS[engine]))
+
+    class Watched:
+        def standing(self, _context: Any) -> Standing:
+            return Standing(("log",), 1)
+
+        def watch(self, context: Any, watch: Watch) -> None:
+            context.watch(watch.is_over, watch.seconds)
+
+    @contextmanager
+    def context(_request: Request) -> Iterator[Any]:
+        with database.read() as transaction:
+            yield transaction
+
+    app = build_app(
+        strawberry.Schema(Asking),
+        context,
+        ready=lambda: Readiness(ready=True),
+        new_request_id=lambda: REQUEST_ID,
+        limits=WebLimits(running=RunLimits(deadline_seconds=DEADLINE)),
+        record=Watched(),
+    )
+    async with client_of(app) as client:
+        response: httpx.Response = await post(client, {"query": "{ count }"})
+    assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
