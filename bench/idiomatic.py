@@ -19,7 +19,7 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
-NOW = 2**62
+NOW = 2**63 - 1
 Rows = list[sqlite3.Row]
 
 
@@ -252,7 +252,7 @@ class Commitment(Subject):
     def ratings(self) -> list[Rating]:
         rated = [(path.split("/"), self._value(path)) for path in sorted(self.document) if path.startswith("ratings/")]
         return [
-            Rating(indicator=steps[1], stage=steps[2], value=value.get("value"), reference=value.get("stated_as"))
+            Rating(indicator=steps[1], stage=steps[2], value=value.get("value"), reference=value.get("statedAs"))
             for steps, value in rated
         ]
 

@@ -1,11 +1,15 @@
 """Tokens: what opens an account does so until it expires or is revoked, and everything else is a 401 everywhere."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from ogpgraph.auth.identify import Caller, Identifier, NotIdentified
 from ogpgraph.auth.refusals import Refusals
@@ -155,6 +159,16 @@ def test_a_wrong_token_is_a_401_on_every_request_and_tells_nothing(world: World,
     assert '"code":"UNAUTHENTICATED"' in answer
     twice = client.post("/graphql", json=QUERY, headers=[("Authorization", f"Bearer {token}")] * 2)
     assert twice.status_code == 401
+
+
+def test_a_socket_with_a_wrong_token_is_a_401_and_one_without_is_a_readers(client: httpx.Client) -> None:
+    url = str(client.base_url).replace("http", "ws") + "/graphql"
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, additional_headers=bearer("nonsense"), subprotocols=[Subprotocol("graphql-transport-ws")])
+    assert refused.value.response.status_code == 401
+    with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        socket.send('{"type": "connection_init"}')
+        assert json.loads(socket.recv())["type"] == "connection_ack"
 
 
 def test_readers_need_no_token_and_writers_do(world: World, client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from ogpgraph.application import Act
 from ogpgraph.importer.database import run
 from ogpgraph.importer.reading import UnreadableInput
-from ogpgraph.importer.recording import Rehearsal
+from ogpgraph.importer.recording import InTheLog, Rehearsal
+from ogpgraph.importer.reverting import revert_import
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, MakeSystem
@@ -454,6 +456,36 @@ def test_an_import_stopped_half_way_and_run_again_ends_as_one_that_was_not(
     assert report.outcome == "recorded"
     assert everything(broken) == everything(whole)
     assert bring(broken, data, 2025, 2).outcome == "seen again"
+
+
+@BOTH_ENGINES
+def test_two_imports_of_a_file_at_once_record_each_row_once(
+    make_system: MakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "ROWS_A_SAVE", 2)
+    data = table("2016", [row_2016(f"{n}. Pier of the north") for n in range(1, 9)])
+    systems = [make_system(), make_system()]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda system: bring(system, data, 2016), systems))
+    found = ask(systems[0], "{ commitments { nodes { number history { totalCount } } } entries { totalCount } }")
+    assert sorted(each["number"] for each in found["commitments"]["nodes"]) == [str(n) for n in range(1, 9)]
+    alone = make_system("alone")
+    bring(alone, data, 2016)
+    histories = [each["history"]["totalCount"] for each in found["commitments"]["nodes"]]
+    assert histories == [2] * 8
+    assert everything(systems[1]) == everything(alone)
+
+
+def test_a_file_whose_import_was_reverted_comes_in_again_as_if_for_the_first_time(system: System) -> None:
+    data = table("2016", [row_2016(Specificity="a. low")])
+    act = Act(actor="importer", role="publisher", time=day(1), correlation="wrong-one")
+    run.bring_database(InTheLog(system), "file.csv", data, act)
+    before = everything(system)
+    revert_import(system, "wrong-one", Act(actor="importer", role="publisher", time=day(2)))
+    assert everything(system)["commitments"]["nodes"] == []
+    assert bring(system, data, 2016).outcome == "recorded"
+    (again,), (first,) = everything(system)["commitments"]["nodes"], before["commitments"]["nodes"]
+    assert (again["code"], again["ratings"]) == (first["code"], first["ratings"])
 
 
 def test_progress_tells_rows_done_and_rows_in_all(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

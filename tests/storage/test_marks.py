@@ -7,6 +7,7 @@ import json
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database, open_database
 from ogpgraph.storage.texts import TextKeeper, Texts, insert_texts, unmasked
+from ogpgraph.system import migrate
 from tests.conftest import BOTH_ENGINES, NewDatabase
 
 KEEPER = TextKeeper(b"k" * 32)
@@ -29,9 +30,9 @@ def read(database: Database, reference: str) -> str | None:
 
 @BOTH_ENGINES
 def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database: NewDatabase) -> None:
+    migrate(new_database())
     database = open_database(new_database())
     try:
-        texts.create_table(database)
         reference = keep(database, SECRET)
         assert read(database, reference) == MASKED
         with database.read() as transaction:
@@ -46,9 +47,10 @@ def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database:
 
 @BOTH_ENGINES
 def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_masked(new_database: NewDatabase) -> None:
+    migrate(new_database())
     database = open_database(new_database())
     try:
-        database.create(OLD_TABLE)
+        database.create(f"drop table wording; {OLD_TABLE}")
         reference, salt = KEEPER.salted(SECRET)
         with database.write() as transaction:
             transaction.execute(
@@ -67,9 +69,9 @@ def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_mask
 
 @BOTH_ENGINES
 def test_marks_are_decided_when_a_wording_first_comes_in(new_database: NewDatabase) -> None:
+    migrate(new_database())
     database = open_database(new_database())
     try:
-        texts.create_table(database)
         reference = keep(database, SECRET)
         with database.write() as transaction:
             transaction.execute("update wording set personal = :none", none="[]")

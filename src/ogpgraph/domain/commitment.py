@@ -196,8 +196,10 @@ def is_listed_only(commitment: Subject) -> bool:
 
 def milestone_numbers(commitment: Subject) -> list[str]:
     """Return the numbers of its milestones, in the order people count (14.2 before 14.10)."""
-    numbers = {path.split("/")[1] for path, _ in commitment.under("milestones/")}
-    return sorted(numbers, key=counting_order)
+    if "milestones" not in commitment.derived:
+        numbers = {path.split("/")[1] for path, _ in commitment.under("milestones/")}
+        commitment.derived["milestones"] = sorted(numbers, key=counting_order)
+    return list(commitment.derived["milestones"])
 
 
 def counting_order(number: str) -> tuple[tuple[int, str], ...]:

@@ -6,9 +6,11 @@ write side (to decide) and the follower (to project), so both always agree.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -92,11 +94,13 @@ class Subject(Struct, frozen=True, dict=True):
         return {path: claim for path in sorted(self.claims) if (claim := strongest(path, self.claims[path])) is not None}
 
     @cached_property
-    def _grouped(self) -> dict[str, dict[str, Claim]]:
-        groups: dict[str, dict[str, Claim]] = {}
-        for path, claim in self.present.items():
-            groups.setdefault(path.partition("/")[0], {})[path] = claim
-        return groups
+    def _paths(self) -> list[str]:
+        return list(self.present)
+
+    @cached_property
+    def derived(self) -> dict[object, Any]:
+        """Return what readers have worked out of it, by keys of theirs: it never changes, so they need not do it again."""
+        return {}
 
     def current(self, path: str) -> Claim | None:
         """Return the current claim at a path, or None where nothing is said."""
@@ -114,8 +118,11 @@ class Subject(Struct, frozen=True, dict=True):
 
     def under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
         """Yield the current claims whose path begins with a prefix, in the order of the paths."""
-        group = self._grouped.get(prefix.partition("/")[0], {}) if "/" in prefix else self.present
-        return ((path, claim) for path, claim in group.items() if path.startswith(prefix))
+        paths = self._paths
+        for place in range(bisect_left(paths, prefix), len(paths)):
+            if not paths[place].startswith(prefix):
+                return
+            yield paths[place], self.present[paths[place]]
 
     def said(self, path: str, origin: Origin, source: str | None) -> Value | None:
         """Return what one source says at a path, or None where it says nothing."""

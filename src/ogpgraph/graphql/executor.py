@@ -9,11 +9,13 @@ types) goes to graphql-core's own method; errors always do, so nulls, paths and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from graphql import (
     GraphQLError,
+    GraphQLEnumType,
     GraphQLField,
     GraphQLID,
     GraphQLList,
@@ -184,6 +186,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def _completer_of_leaf(self, type_: Any) -> Complete:
         is_text, complete_leaf = type_ in _TEXTS, self.complete_leaf_value
+        if isinstance(type_, GraphQLEnumType):
+            return _completer_of_enum(type_, _names_of(type_), complete_leaf)
 
         def complete(value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
             if value is None or (is_text and type(value) is str):
@@ -207,6 +211,25 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return self.execute_fields(type_, value, here, grouped, None)
 
         return complete
+
+
+@lru_cache(maxsize=200)  # there are fewer enums
+def _names_of(type_: GraphQLEnumType) -> dict[Any, str]:
+    """Return the members of an enum with their names in the schema."""
+    words = getattr(type_, "wrapped_cls", ())
+    return {word: str(type_.coerce_output_value(word)) for word in words}
+
+
+def _completer_of_enum(type_: GraphQLEnumType, names: Mapping[Any, str], complete_leaf: Callable[..., Any]) -> Complete:
+    words = getattr(type_, "wrapped_cls", None)
+
+    def complete(value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
+        if value is None or type(value) is words:
+            return value if value is None else names[value]
+        _require_plain(value)
+        return complete_leaf(type_, value)
+
+    return complete
 
 
 def _unplanned(_value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:

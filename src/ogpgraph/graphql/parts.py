@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TypeVar
 
 import strawberry
@@ -18,9 +19,9 @@ from ogpgraph.graphql.scalars import Moment, PartialDate
 from ogpgraph.graphql.wordings import chosen, wording
 
 E = TypeVar("E", bound=Enum)
-_INDICATORS = list(vocabulary.Indicator)
-_STAGES = list(vocabulary.Stage)
-_OGP_VALUES = list(vocabulary.OgpValue)
+_INDICATORS = {word: place for place, word in enumerate(vocabulary.Indicator)}
+_STAGES = {word: place for place, word in enumerate(vocabulary.Stage)}
+_OGP_VALUES = {word: place for place, word in enumerate(vocabulary.OgpValue)}
 
 
 @strawberry.type(description="A step of a commitment that can be seen to be done.")
@@ -134,14 +135,14 @@ class Narrative:
 
 def rating_node(owner: Subject, path: str, claim: Claim) -> Rating:
     """Return the rating at a path; raises TypeError where there is none."""
-    _, indicator, stage, *about = path.split("/")
     stored = claim.value
     if not isinstance(stored, StoredRating):
         raise TypeError(f"{path} holds no rating")
+    indicator, stage, about = _rated(path)
     return Rating(
-        indicator=vocabulary.Indicator(indicator),
-        stage=vocabulary.Stage(stage),
-        ogp_value=vocabulary.OgpValue(about[0]) if about else None,
+        indicator=indicator,
+        stage=stage,
+        ogp_value=about,
         state=stored.state,
         value=stored.value,
         stated_in=claim.origin,
@@ -151,10 +152,17 @@ def rating_node(owner: Subject, path: str, claim: Claim) -> Rating:
     )
 
 
+@lru_cache(maxsize=1_000)  # more than there are indicators, stages and OGP values
+def _rated(path: str) -> tuple[vocabulary.Indicator, vocabulary.Stage, vocabulary.OgpValue | None]:
+    _, indicator, stage, *about = path.split("/")
+    ogp_value = vocabulary.OgpValue(about[0]) if about else None
+    return vocabulary.Indicator(indicator), vocabulary.Stage(stage), ogp_value
+
+
 def rating_order(rating: Rating) -> tuple[int, int, int]:
     """Return the place of a rating: by indicator, stage and OGP value, each in its declared order."""
-    about = _OGP_VALUES.index(rating.ogp_value) if rating.ogp_value else -1
-    return _INDICATORS.index(rating.indicator), _STAGES.index(rating.stage), about
+    about = _OGP_VALUES[rating.ogp_value] if rating.ogp_value else -1
+    return _INDICATORS[rating.indicator], _STAGES[rating.stage], about
 
 
 def narrative_node(owner: Subject, section: str, language: str | None) -> Narrative | None:

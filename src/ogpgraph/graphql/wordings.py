@@ -16,7 +16,11 @@ def chosen(state: Subject, prefix: str, language: str | None) -> tuple[str, Clai
         path = f"{prefix}/{language.lower()}"
         claim = state.current(path)
         return (path, claim) if claim else None
-    return min(state.under(prefix + "/"), key=lambda item: _preference(*item), default=None)
+    key = ("wording", prefix)
+    if key not in state.derived:
+        state.derived[key] = min(state.under(prefix + "/"), key=lambda item: _preference(*item), default=None)
+    found: tuple[str, Claim] | None = state.derived[key]
+    return found
 
 
 def _preference(path: str, claim: Claim) -> tuple[bool, bool, str]:

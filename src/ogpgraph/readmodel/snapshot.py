@@ -130,8 +130,10 @@ class Snapshot:
     def by_code(self, kind: str, code: str) -> Subject | None:
         """Return the subject that a present or former code means, in any case, or None."""
         rows = self._transaction.rows(
-            f"{_SUBJECT} v.kind = :kind and {VALID.format('v')} and v.id in (select t.id from tag t "
-            f"where t.kind = :kind and t.dimension = 'code' and t.value = :code and {VALID.format('t')}) order by v.code <> :code, v.since",
+            # The tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
+            "select v.id, v.since, v.revision, v.document from tag t cross join version v where t.kind = :kind and "
+            f"t.dimension = 'code' and t.value = :code and {VALID.format('t')} and v.id = t.id and {VALID.format('v')} "
+            "order by v.code <> :code, v.since",
             kind=kind,
             code=code.upper(),
             at=self.position,
@@ -354,7 +356,12 @@ class Snapshot:
         return PROJECTION
 
 
-def _references(subject: Subject, group: str) -> Iterator[str]:
-    for path, claims in subject.claims.items():
-        if path.partition("/")[0] == group:
-            yield from (reference for claim in claims for reference in references_of(claim.value))
+def _references(subject: Subject, group: str) -> tuple[str, ...]:
+    """Return the references to wordings in all fields of one name."""
+    if "references" not in subject.derived:
+        found: dict[str, list[str]] = defaultdict(list)
+        for path, claims in subject.claims.items():
+            found[path.partition("/")[0]] += (r for claim in claims for r in references_of(claim.value))
+        subject.derived["references"] = {name: tuple(references) for name, references in found.items()}
+    references: tuple[str, ...] = subject.derived["references"].get(group, ())
+    return references

@@ -31,7 +31,9 @@ CREATE_TABLE = (
 _ADD_PERSONAL = "alter table wording add column personal text"
 # Where the table has no such column, the name means the outer one: so either engine can tell, and neither complains.
 _KEEPS_MARKS = """
-select coalesce((select personal from (select 1 as one) o left join wording w on w.reference = '' limit 1), 'kept')
+select coalesce(
+  (select personal from (select 1 as one) o left join wording w on w.reference = '' where w.reference is null), 'kept'
+)
 from (select 'absent' as personal) d"""
 _INSERT = (
     "insert into wording (reference, salt, wording, personal) values (:reference, :salt, :wording, :personal) "

@@ -9,11 +9,12 @@ import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from ogpgraph.auth.identify import Caller, NotIdentified
 from ogpgraph.auth.oidc import KeysUnavailable
-from ogpgraph.web.identified import request_id_of
 from ogpgraph.web.refused import error_payload
 from ogpgraph.web.shell import json_response
 
@@ -34,28 +35,37 @@ class Authenticated:
         self._limiter = anyio.CapacityLimiter(_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        address, headers = address_of(scope), Headers(scope=scope).getlist("authorization")
-        caller = Caller(address=address)
         try:
-            if headers:
-                # Several headers are joined, as servers do: that is no token.
-                given, request_id = ", ".join(headers), request_id_of(scope)
-                caller = await anyio.to_thread.run_sync(
-                    self._identify, given, address, request_id, limiter=self._limiter
-                )
+            caller = await self._caller(scope)
         except NotIdentified:
-            refused = error_payload(_REFUSED, code="UNAUTHENTICATED")
-            await json_response(401, refused, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
-            return
+            refusal = json_response(
+                401, error_payload(_REFUSED, code="UNAUTHENTICATED"), {"WWW-Authenticate": "Bearer"}
+            )
         except KeysUnavailable:
-            refused = error_payload(_UNAVAILABLE, code="SIGN_IN_UNAVAILABLE")
-            await json_response(503, refused, {"Retry-After": "5"})(scope, receive, send)
+            refusal = json_response(503, error_payload(_UNAVAILABLE, code="SIGN_IN_UNAVAILABLE"), {"Retry-After": "5"})
+        else:
+            scope.setdefault("state", {})["caller"] = caller
+            await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        await _refuse(refusal, scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        address, headers = address_of(scope), Headers(scope=scope).getlist("authorization")
+        if not headers:
+            return Caller(address=address)
+        # Several headers are joined, as servers do: that is no token.
+        given, request_id = ", ".join(headers), scope.get("state", {}).get("request_id", "")
+        return await anyio.to_thread.run_sync(self._identify, given, address, request_id, limiter=self._limiter)
+
+
+async def _refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(refusal)
+        return
+    await refusal(scope, receive, send)
 
 
 def address_of(scope: Scope) -> str:

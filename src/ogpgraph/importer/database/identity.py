@@ -20,6 +20,7 @@ _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
 TotalKey = tuple[str, str, str]
 _SAID = frozenset(("", "0"))
 _ALIKE = 0.6
+_QUALIFIED = re.compile(r"^FYR |\s*\([^()]*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,11 @@ def _member(row: Row, reader: RowReader, code: str | None) -> MemberKey | None:
 
 
 def _member_named(name: str) -> MemberCode | None:
-    plain = " ".join(name.replace("&", "and").split())
-    return member_by(plain) or member_by(re.sub(r"\s*\([^()]*\)$", "", plain)) if plain else None
+    """Return the member of a name as files write them: `Korea, South`, `Macedonia (FYR)`, `Bosnia & Herzegovina`."""
+    plain = " ".join(name.replace("&", "and").replace(".", "").split())
+    last, _, first = plain.partition(", ")
+    spellings = (plain, _QUALIFIED.sub("", plain), f"{first} {last}")
+    return next(filter(None, map(member_by, filter(None, spellings))), None)
 
 
 def _full_text(row: Row) -> str:

@@ -86,4 +86,4 @@ def _same(sight: Sight, content_hash: str, reader: str) -> bool:
 
 
 def _is_whole(source: Subject, time: datetime) -> bool:
-    return f"readToEnd/{timestamp(time)}" in source.claims
+    return source.value(f"readToEnd/{timestamp(time)}") is not None

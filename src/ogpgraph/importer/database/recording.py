@@ -124,7 +124,7 @@ class Recorder:
     def _say(self, statement: _Statement, words: dict[str, str]) -> None:
         basis = self._basis(statement.reading)
         stream = statement.stream or self._session.new_stream("commitment")
-        if not statement.own:
+        if all(claim.value is None for claim in statement.own.values()):
             self._say_first(stream, statement, basis)
         elif basis.late:
             self._say_earlier(stream, statement, basis, words)

@@ -1,0 +1,57 @@
+"""`kill -9` of three writers, a serving and an importing process, again and again, with counts.
+
+    python -m bench.kills sqlite | postgresql://… [KILLS]     (an empty database of its own)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ogpgraph.system import migrate, open_system
+from tests.support import oracle
+from tests.support.writing import Launcher, acknowledged_in, imported_in, register
+
+CODES = [f"FR{number:04}" for number in range(4)]
+WRITERS = 3
+
+
+def main() -> None:
+    engine, kills = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 200
+    seed = int(time.time())
+    print(f"seed {seed}")
+    chance, acknowledged, imported = random.Random(seed), dict[str, object](), list[str]()
+    with tempfile.TemporaryDirectory() as name:
+        url = f"sqlite:///{name}/bench.db" if engine == "sqlite" else engine
+        migrate(url)
+        with open_system(url) as system:
+            for code in CODES:
+                register(system, code)
+        launcher = Launcher()
+        for number in range(kills):
+            folder = Path(name) / f"round-{number}"
+            folder.mkdir()
+            group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
+            time.sleep(chance.uniform(0.05, 1.0))
+            os.killpg(group, signal.SIGKILL)
+            acknowledged |= acknowledged_in(folder)
+            imported += imported_in(folder)
+        launcher.close()
+        with open_system(url) as system:
+            oracle.check(system, acknowledged, CODES)
+            oracle.check_imports(system, imported)
+            with system.database.read() as transaction:
+                stored = transaction.value("select count(*) from event where command like 'tester/%'")
+    print(
+        f"{kills} kills: {len(acknowledged)} commands and {len(imported)} imports acknowledged, all there once; "
+        f"{stored - len(acknowledged)} commands stored that nobody was told of"
+    )
+
+
+if __name__ == "__main__":
+    main()
