@@ -1,8 +1,9 @@
-"""A log to measure with: commitments as the pages tell them, each changed a few times, appended without being followed."""
+"""A log to measure with: commitments as pages tell them, each changed a few times, appended but not followed."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from ogpgraph.application import Act, Session
 from ogpgraph.domain.event import Facts
@@ -47,16 +48,16 @@ def fill(system: System, events: int) -> int:
     commitments = max(PER_SAVE, events // EVENTS_EACH)
     for start in range(0, commitments, PER_SAVE):
         numbers = range(start, start + PER_SAVE)
-        ids = system.register.record(
-            act(start), lambda session, numbers=numbers: [register(session, n) for n in numbers]
-        ).answer
+        ids = system.register.record(act(start), partial(_register_all, numbers=numbers)).answer
         assert ids
         for change in range(EVENTS_EACH - 5):
-            system.register.record(
-                act(start + change), lambda session, ids=ids, change=change: _change(session, ids, change)
-            )
+            system.register.record(act(start + change), partial(_change, ids=ids, change=change))
     with system.database.read() as transaction:
         return int(transaction.value("select count(*) from event"))
+
+
+def _register_all(session: Session, numbers: range) -> list[str]:
+    return [register(session, number) for number in numbers]
 
 
 def _change(session: Session, ids: list[str], change: int) -> None:

@@ -367,7 +367,7 @@ class Query:
         return CommitmentConnection(nodes=[_subject(Commitment, row) for row in rows], region=None)
 
     @strawberry.field
-    def members(self, info: LoadedInfo, first: int = 100, after: str | None = None) -> MemberConnection:
+    def members(self, info: LoadedInfo, first: int = 100) -> MemberConnection:
         sql = f"select * from version where kind = 'member' and until = {NOW} order by code limit ?"
         return MemberConnection(nodes=[_subject(Member, row) for row in info.context.rows(sql, [first])])
 
@@ -382,7 +382,7 @@ class App(GraphQL[Loaders, None]):
         self._connection = sqlite3.connect(file, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
 
-    async def get_context(self, request: Any, response: Any) -> Loaders:
+    async def get_context(self, request: Any, response: Any) -> Loaders:  # noqa: ARG002 - the library's hook
         return Loaders(self._connection)
 
 

@@ -1,6 +1,6 @@
 """`kill -9` of three writers, a serving and an importing process, again and again, with counts.
 
-    python -m bench.kills sqlite | postgresql://… [KILLS]     (an empty database of its own)
+python -m bench.kills sqlite | postgresql://… [KILLS]     (an empty database of its own)
 """
 
 from __future__ import annotations

@@ -19,35 +19,45 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+from graphql import ExecutionResult
+
 from bench.data import COMMITMENTS, MEMBERS, database
+from bench.index import filter_and_facets
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.system import open_system
+from ogpgraph.web.prepared import DocumentLimits, Documents
 
 OPERATIONS: dict[str, tuple[str, float]] = {
     "Q1 a commitment with all that is below it": (
-        '{ commitment(code: "%s") { code title description milestones { number title status } '
-        "ratings { indicator stage value statedAs } history(first: 20) { nodes { position kind recordedAt actor } } } }",
+        """{ commitment(code: "%s") { code title description milestones { number title status }
+        ratings { indicator stage value statedAs }
+        history(first: 20) { nodes { position kind recordedAt actor } } } }""",
         1.5,
     ),
     "Q2 100 commitments with plans, milestones, ratings": (
-        "{ commitments(first: 100, where: {cycle: {eq: 2015}}) { nodes { code title "
-        "actionPlan { title member { name } } milestones { number title status } "
-        "ratings { indicator stage value statedAs } } } }",
+        """{ commitments(first: 100, where: {cycle: {eq: 2015}}) { nodes { code title
+        actionPlan { title member { name } } milestones { number title status }
+        ratings { indicator stage value statedAs } } } }""",
         3.0,
     ),
     "Q3 facets of a region": (
-        '{ commitments(where: {member: {region: {eq: "Europe"}}}) '
-        "{ facets(dimensions: [COMPLETION, POLICY_AREA], across: CYCLE) "
-        "{ dimension values { value count across { value count } } } } }",
+        """{ commitments(where: {member: {region: {eq: "Europe"}}}) { facets(dimensions: [COMPLETION, POLICY_AREA],
+        across: CYCLE) { dimension values { value count across { value count } } } } }""",
         1.5,
     ),
     "Q4 3 members, their plans, commitments, milestones": (
-        "{ members(first: 3) { nodes { name actionPlans { nodes { title commitments { nodes { code title "
-        "milestones { number title } } } } } } } }",
+        """{ members(first: 3) { nodes { name actionPlans { nodes { title commitments { nodes { code title
+        milestones { number title } } } } } } } }""",
         3.0,
     ),
     "Q5 100 entries of the log": (
@@ -126,10 +136,11 @@ def _wait_for(port: int) -> None:
     raise SystemExit(f"nothing listens on port {port}")
 
 
-def medians(calls: dict[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, float]:
+def medians(calls: Mapping[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, float]:
     """The median time of each call in milliseconds, one call of each after the other."""
     for call in calls.values():
-        call(), call()
+        call()
+        call()
     taken: dict[str, list[float]] = {name: [] for name in calls}
     until = time.monotonic() + seconds * rounds
     while time.monotonic() < until or len(next(iter(taken.values()))) < rounds:
@@ -148,7 +159,8 @@ def compare(ours: Client, theirs: Client, code: str, rounds: int, seconds: float
         text = query.replace("%s", code)
         answer, same = ours.post(text), theirs.post(text)
         _require_same(name, json.loads(answer)["data"], json.loads(same)["data"])
-        times = medians({"ours": lambda: ours.post(text), "theirs": lambda: theirs.post(text)}, rounds, seconds)
+        calls = {"ours": partial(ours.post, text), "theirs": partial(theirs.post, text)}
+        times = medians(calls, rounds, seconds)
         ratio = times["theirs"] / times["ours"]
         met &= ratio >= target
         print(
@@ -174,8 +186,8 @@ def compare_past(ours: Client, head: int, rounds: int, seconds: float) -> bool:
     """Print what a past position takes (warm), beside the present."""
     met = True
     for name, (query, _) in list(OPERATIONS.items())[1:4]:
-        past = "{ at(position: %d) %s }" % (head - 7, query)
-        times = medians({"now": lambda q=query: ours.post(q), "past": lambda q=past: ours.post(q)}, rounds, seconds)  # type: ignore[misc]  # bound now
+        past = f"{{ at(position: {head - 7}) {query} }}"
+        times = medians({"now": partial(ours.post, query), "past": partial(ours.post, past)}, rounds, seconds)
         ratio = times["past"] / times["now"]
         met &= ratio <= 2
         print(f"{name[:2]} at a past position (warm) {times['past']:35.2f}ms {ratio:15.2f}x  <= 2.0x")
@@ -191,7 +203,7 @@ def compare_cached(ours: Client, rounds: int, seconds: float) -> bool:
     ):
         query = OPERATIONS[name][0]
         etag = ours.etag(query)
-        calls: dict[str, Callable[[], object]] = {"200": lambda: ours.get(query), "304": lambda: ours.get(query, etag)}  # noqa: B023 - called in this turn
+        calls = {"200": partial(ours.get, query), "304": partial(ours.get, query, etag)}
         times = medians(calls, rounds, seconds)
         ratio = times["200"] / times["304"]
         met &= ratio >= 10
@@ -201,14 +213,6 @@ def compare_cached(ours: Client, rounds: int, seconds: float) -> bool:
 
 def profile(url: str, code: str) -> None:
     """Print where the time of each operation goes, in this process, by what the functions belong to."""
-    import msgspec
-
-    from ogpgraph.graphql.context import Context
-    from ogpgraph.graphql.executor import Executor
-    from ogpgraph.graphql.schema import build_schema
-    from ogpgraph.system import open_system
-    from ogpgraph.web.prepared import DocumentLimits, Documents
-
     schema = build_schema()
     documents = Documents(schema._schema, DocumentLimits())  # noqa: SLF001 - as the server does
     print("\nwhere the time goes (share of each operation; under a profiler, which makes small functions look larger)")
@@ -226,10 +230,13 @@ def profile(url: str, code: str) -> None:
                         context_value=Context(reading, "1"),
                         watch=lambda: None,
                     )
+                    assert isinstance(executor, Executor)
                     result = executor.execute_operation()
+                assert isinstance(result, ExecutionResult)
                 msgspec.json.encode(result.data)
 
-            run(), run()
+            run()
+            run()
             profiler = cProfile.Profile()
             for _ in range(5):
                 profiler.runcall(run)
@@ -282,6 +289,7 @@ def main() -> None:
             met &= compare(ours, theirs, code, given.rounds, given.seconds)
             met &= compare_past(ours, head, given.rounds, given.seconds)
             met &= compare_cached(ours, given.rounds, given.seconds)
+    met &= filter_and_facets()
     profile(url, code)
     if not met:
         raise SystemExit("a target was missed")

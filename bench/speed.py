@@ -33,7 +33,7 @@ ROUNDS, PER_ROUND = 8, 40
 def library(url: str, folder: Path) -> ApplicationRecorder:
     """The library's own recorder, as it comes, on the same engine."""
     if url.startswith("sqlite:"):
-        recorder = SQLiteApplicationRecorder(SQLiteDatastore(str(folder / "library.db")))
+        recorder: SQLiteApplicationRecorder | PostgresApplicationRecorder = SQLiteApplicationRecorder(SQLiteDatastore(str(folder / "library.db")))
     else:
         given = conninfo_to_dict(url)
         recorder = PostgresApplicationRecorder(
@@ -61,21 +61,22 @@ def rate(work: Callable[[int], object], start: int) -> float:
 
 def commands(system: System, recorder: ApplicationRecorder) -> tuple[float, float, float]:
     """Commands a second end to end, appends a second of the bare library, and the median of the rounds' ratios."""
-    commitments = [f"FR{number:04}" for number in range(PER_ROUND)]
+    commitments = [f"ZA{number:04}" for number in range(PER_ROUND)]
     for code in commitments:
         register(system, code)
     with system.database.read() as transaction:
         payload = bytes(transaction.value("select payload from event order by position desc limit 1"))
 
     def append(number: int) -> object:
-        return recorder.insert_events([StoredEvent(f"stream-{number}", 1, "CommitmentRevised.1", payload)])  # type: ignore[arg-type]
+        return recorder.insert_events([StoredEvent(f"stream-{number}", 1, "CommitmentRevised.1", payload)])
+
+    def command(number: int) -> object:
+        return retitle(system, commitments[number % PER_ROUND], f"Title {number}")
 
     ours, theirs = [], []
     for turn in range(ROUNDS):
         theirs.append(rate(append, turn * PER_ROUND))
-        ours.append(
-            rate(lambda n, turn=turn: retitle(system, commitments[n % PER_ROUND], f"Title {turn} {n}"), turn * PER_ROUND)  # type: ignore[misc]
-        )
+        ours.append(rate(command, turn * PER_ROUND))
     return median(ours), median(theirs), median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
@@ -112,7 +113,11 @@ def main() -> None:
             system.follower.catch_up()
             took, work = time.perf_counter() - began, time.process_time() - worked
         number = after - before
-        table.add_row(f"catch-up over {number:,} events", f"{number / took:,.0f} /s", "≥ 8,000" if engine == "sqlite" else "≥ 3,000")
+        table.add_row(
+            f"catch-up over {number:,} events",
+            f"{number / took:,.0f} /s",
+            "≥ 8,000" if engine == "sqlite" else "≥ 3,000",
+        )
         table.add_row("… of this process's own time", f"{number / work:,.0f} /s", "")
         table.add_row(f"start with {before:,} events", f"{first * 1000:.0f} ms", "")
         table.add_row(f"start with {after:,} events", f"{seconds_to_start(url) * 1000:.0f} ms", "the same")

@@ -1,6 +1,6 @@
 """Eight processes of five hundred commands each, on one commitment and on their own: what is lost, doubled or refused.
 
-    python -m bench.writers sqlite | postgresql://… [COMMANDS]     (an empty database of its own)
+python -m bench.writers sqlite | postgresql://… [COMMANDS]     (an empty database of its own)
 """
 
 from __future__ import annotations

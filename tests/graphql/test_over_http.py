@@ -1,4 +1,4 @@
-"""The same questions over HTTP: an answer is the same bytes after a restart and a rebuild, and no slip shows its inside."""
+"""The same questions over HTTP: an answer is the same bytes after restart and rebuild, and no slip shows its inside."""
 
 from __future__ import annotations
 

@@ -162,7 +162,8 @@ def test_narratives_come_in_one_language_section_by_section(told: System) -> Non
 def test_a_member_leads_to_plans_and_commitments_and_back(told: System) -> None:
     query = """{ member(code: "URY") {
       actionPlans { totalCount nodes { code title member { code } commitments(first: 2) {
-        totalCount nodes { code actionPlan { cycle member { name commitments(last: 1) { nodes { code } } } } } } } } } }"""
+        totalCount nodes { code actionPlan { cycle member { name commitments(last: 1) {
+          nodes { code } } } } } } } } } }"""
     old, new = ask(told, query)["member"]["actionPlans"]["nodes"]
     assert (old["code"], old["title"], old["commitments"]["totalCount"]) == ("URY-2016", None, 2)
     assert [each["code"] for each in old["commitments"]["nodes"]] == ["UY0801", "UY0812"]
@@ -405,6 +406,20 @@ def test_claims_stand_side_by_side_with_where_and_by_whom_they_were_stated(told:
         ("SIBLING_LIST", "en", ["Open Data"], False, [{"quote": "Open Data"}]),
         ("SIBLING_LIST", "es", ["Open Data"], False, [{"quote": "Datos abiertos"}]),
     ]
+
+
+def test_what_header_and_narrative_say_of_a_rating_are_both_readable(told: System) -> None:
+    fields = """claims(path: "ratings/RELEVANCE") { statedIn isCurrent value evidence { quote } }
+                rating(indicator: RELEVANCE) { state statedIn }"""
+    found = one(told, "UY0901", fields)
+    assert found["rating"] == {"state": "PENDING", "statedIn": "HEADER"}
+    said = {
+        (c["statedIn"], c["isCurrent"], c["value"].get("value"), c["evidence"][0]["quote"]) for c in found["claims"]
+    }
+    assert said == {
+        ("HEADER", True, None, "Pending IRM Review"),
+        ("NARRATIVE", False, "NO", "not relevant to OGP values"),
+    }
 
 
 def test_the_words_of_the_evidence_are_where_start_and_end_say(told: System) -> None:

@@ -35,7 +35,8 @@ COMMITMENT = """code title description milestones { number title updates { text 
 QUESTIONS = {
     "commitments": f"commitments {{ totalCount nodes {{ {COMMITMENT} }} }}",
     "filtered": f"commitments(where: {{cycle: {{eq: 2018}}}}) {{ totalCount nodes {{ {COMMITMENT} }} }}",
-    "plans": f"actionPlans {{ nodes {{ title member {{ name }} commitments(first: 2) {{ nodes {{ {COMMITMENT} }} }} }} }}",
+    "plans": "actionPlans { nodes { title member { name } "
+    f"commitments(first: 2) {{ nodes {{ {COMMITMENT} }} }} }} }}",
     "members": f"members {{ nodes {{ name blame {{ path value entry {{ kind }} }} history(last: 2) {{ totalCount }} "
     f"commitments(last: 2) {{ totalCount nodes {{ {COMMITMENT} }} }} }} }}",
     "entries": "entries(last: %(entries)s) { totalCount nodes { position kind reason changes { path before after } "
@@ -62,7 +63,7 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, 
 
 
 def grow(system: System, number: int) -> None:
-    """Let as many members each have a page of a commitment, a listed one, an older sight, and a link between the two."""
+    """Let as many members each have a page of a commitment, a listed one, an older sight, and a link of the two."""
     prefixes = [member.prefix for member in _by_code().values() if len(member.prefix) == 2][:number]
     for prefix in prefixes:
         one, other = f"{prefix}0001", f"{prefix}0002"

@@ -120,6 +120,22 @@ def test_a_local_government_is_known_by_its_code(system: System) -> None:
     ]
 
 
+def test_how_the_public_took_part_is_said_of_the_plan_once(system: System) -> None:
+    names = [*header_of("2024"), "IAP2 level during development", "Regular forum"]
+    more = {"IAP2 level during development": "Collaborate", "Regular forum": "NR"}
+    odd = {"IAP2 level during development": "Chat"}
+    rows = [row_2024() | more, row_2024("UY0902") | more, row_2024("UY0903") | odd]
+    report = bring(system, table("2024", rows, header=names), 2024)
+    assert [(remark.line, remark.text) for remark in report.not_known] == [(4, "Chat")]
+    asked = 'coCreation { kind value } blame(path: "coCreation") { evidence { column quote } }'
+    (plan,) = ask(system, f"{{ actionPlans {{ nodes {{ {asked} }} }} }}")["actionPlans"]["nodes"]
+    assert plan["coCreation"] == [
+        {"kind": "INFLUENCE_DURING_DEVELOPMENT", "value": "COLLABORATE"},
+        {"kind": "REGULAR_FORUM", "value": "NOT_REVIEWED"},
+    ]
+    assert plan["blame"][0]["evidence"] == [{"column": "IAP2 level during development", "quote": "Collaborate"}]
+
+
 def test_every_fact_leads_to_its_cell(system: System) -> None:
     bring(system, table("2024", [row_2024("UY0902"), row_2024(Verifiable="Yes", Open_Data="1", Tax="1")]), 2024)
     found = commitment(
@@ -292,6 +308,10 @@ def test_a_members_new_name_is_one_event(system: System) -> None:
     bring(system, table("2024", rows), 2016)
     renamed = [row | {"Country/Locality": "North Macedonia"} for row in rows]
     assert recorded(bring(system, table("2024", renamed), 2024)) == {("MemberRenamed", "SOURCE_CHANGED"): 1}
+    asked = 'member(code: "MKD") { blame(path: "name") { evidence { row column quote } } }'
+    assert ask(system, f"{{ {asked} }}")["member"]["blame"] == [
+        {"evidence": [{"row": 2, "column": "Country/Locality", "quote": "North Macedonia"}]}
+    ]
 
 
 def test_a_row_that_is_gone_stays_in_the_record(system: System) -> None:

@@ -229,7 +229,12 @@ def prose_rewrapped(text: str) -> str:
     )
 
 
-LAYOUTS = [compact, spread, of_windows, unbroken_blanks, wide, as_html, prose_rewrapped]
+def marks_apart(text: str) -> str:
+    """Put each mark of a footnote on a line of its own, as some converters do."""
+    return re.sub(r"(?<=\S) (\[\d+\])$", r"\n\1", text, flags=re.MULTILINE)
+
+
+LAYOUTS = [compact, spread, of_windows, unbroken_blanks, wide, as_html, prose_rewrapped, marks_apart]
 PAGES = [pytest.param(path, id=path.stem) for path in (LIGHTHOUSE, LIBRARIES, SEED_EN, SEED_ES) if path.exists()]
 
 

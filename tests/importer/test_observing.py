@@ -307,7 +307,7 @@ _pages = st.builds(
     siblings=_lists.map(lambda others: [_FIRST, *others, _LAST]),
 )
 MANY_SYSTEMS = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -11,7 +11,9 @@ from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System
 from ogpgraph.web.live import hub as hubs
-from ogpgraph.web.live.hub import Hub, Item, NoSuchPosition, TooSlow
+from ogpgraph.web.live import readers
+from ogpgraph.web.live.hub import Hub, NoSuchPosition
+from ogpgraph.web.live.readers import Item, TooSlow
 from ogpgraph.web.live.topics import Topics
 from ogpgraph.web.parameters import Parameters
 from ogpgraph.web.prepared import DocumentLimits, Documents
@@ -143,7 +145,7 @@ async def test_only_entries_of_the_filter_come_and_heartbeats_tell_how_far_all_i
 async def test_a_slow_reader_is_told_its_last_position_and_the_others_go_on(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "WAITING", 5)
+    monkeypatch.setattr(readers, "WAITING", 5)
     filled(system, 2)
     async with running(system) as hub:
         topic = await hub.topics.topic(Parameters(POSITIONS))

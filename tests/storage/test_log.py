@@ -308,8 +308,14 @@ def test_a_log_without_tables_says_what_to_do(new_database: NewDatabase, clock: 
         (datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), "2026-01-02T03:04:05.000006Z"),
         (datetime(999, 12, 31, tzinfo=UTC), "0999-12-31T00:00:00.000000Z"),
         (datetime.fromisoformat("2026-01-02T03:04:05+02:00"), "2026-01-02T01:04:05.000000Z"),
+        (datetime.fromisoformat("0001-01-01T00:00:00Z"), "0001-01-01T00:00:00.000000Z"),
     ],
 )
 def test_times_are_written_at_one_width_so_that_texts_sort_as_times_do(moment: datetime, text: str) -> None:
     assert timestamp(moment) == text
     assert datetime.fromisoformat(text) == moment
+
+
+def test_times_beyond_the_calendar_are_its_ends() -> None:
+    assert timestamp(datetime.fromisoformat("0001-01-01T00:00:00+14:00")) == "0001-01-01T00:00:00.000000Z"
+    assert timestamp(datetime.fromisoformat("9999-12-31T23:59:59-12:00")) == "9999-12-31T23:59:59.999999Z"

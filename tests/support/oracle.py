@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 
 from ogpgraph.application.register import read_event
 from ogpgraph.system import System
@@ -49,7 +50,9 @@ def check_imports(system: System, hashes: list[str]) -> None:
         rows = transaction.rows("select payload from event where stream like 'source-%'")
     payloads = [bytes(row["payload"]).decode() for row in rows]
     for each in hashes:
-        times = sum(f'"contentHash":"{each}","text":' in payload and f'"value":"{each}"' not in payload for payload in payloads)
+        times = sum(
+            f'"contentHash":"{each}","text":' in payload and f'"value":"{each}"' not in payload for payload in payloads
+        )
         assert times == 1, f"a page was observed {times} times"
 
 
@@ -59,6 +62,6 @@ def check_no_lost_update(system: System, code: str, replaced: Mapping[str, str])
         commitment = reading.now().by_code("commitment", code)
     assert commitment
     events = [read_event(logged) for logged in system.log.stream(commitment.id)]
-    for before, event in zip(events, events[1:], strict=False):
+    for before, event in pairwise(events):
         assert event.envelope.idempotency
         assert replaced[event.envelope.idempotency.key] == str(before.facts["title/en"])

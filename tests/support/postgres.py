@@ -33,7 +33,10 @@ def as_user() -> list[str]:
     if os.geteuid() != 0:
         return []
     for prefix in (["unshare", "-U"], ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]):
-        if shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+        if (
+            shutil.which(prefix[0])
+            and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+        ):
             return prefix
     raise RuntimeError(f"PostgreSQL does not run as root here: set {VARIABLE} to the URL of a server")
 
@@ -57,7 +60,9 @@ class Server:
         self._folder.chmod(0o777)
         if not self._data.exists():
             self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        self._run("pg_ctl", "-D", self._data, "-l", self._folder / "log", "-w", "-o", f"-k {self._folder} {SETTINGS}", "start")
+        self._run(
+            "pg_ctl", "-D", self._data, "-l", self._folder / "log", "-w", "-o", f"-k {self._folder} {SETTINGS}", "start"
+        )
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast`, or `immediate` as in a crash."""
@@ -91,4 +96,4 @@ if __name__ == "__main__":
     here.mkdir(parents=True, exist_ok=True)
     own = Server(here)
     own.start()
-    print(own.url)
+    print(own.url)  # noqa: T201 - it is what was asked for

@@ -52,7 +52,9 @@ class Proxy:
     def _forward(self, source: socket.socket, target: socket.socket, cut: threading.Event, is_client: bool) -> None:
         with suppress(OSError):
             while data := source.recv(BYTES):
-                if is_client and self._lose.is_set() and b"commit\x00" in data:  # the statement, not a word that begins so
+                if (
+                    is_client and self._lose.is_set() and b"commit\x00" in data
+                ):  # the statement, not a word that begins so
                     self._lose.clear()
                     cut.set()
                 if not is_client and cut.is_set():

@@ -28,7 +28,11 @@ class Server:
         self._log = log
         with log.open("w") as file:
             self.process = subprocess.Popen(
-                command, stderr=file, stdout=file, start_new_session=True, env=os.environ | {"OGPGRAPH_LOG_FORMAT": "json"}
+                command,
+                stderr=file,
+                stdout=file,
+                start_new_session=True,
+                env=os.environ | {"OGPGRAPH_LOG_FORMAT": "json"},
             )
 
     @property

@@ -61,15 +61,19 @@ def write_on(url: str, writer: str, codes: list[str], acknowledged: Path, limit:
     """
     with open_system(url) as system, acknowledged.open("a") as file:
         for number in range(limit) if limit is not None else count():
-            key, conflicts = f"{writer}-{number}", 0
-            while True:
-                try:
-                    receipt = retitle(system, codes[number % len(codes)], f"Title {key}", key)
-                    break
-                except Conflict:
-                    conflicts += 1
+            key, code, conflicts = f"{writer}-{number}", codes[number % len(codes)], 0
+            while (receipt := unless_in_conflict(system, code, key)) is None:
+                conflicts += 1
             file.write(f"{key}\t{conflicts}\t{receipt.answer}\n")
             file.flush()
+
+
+def unless_in_conflict(system: System, code: str, key: str) -> Receipt[str] | None:
+    """Retitle a commitment; None where it is refused because others kept writing."""
+    try:
+        return retitle(system, code, f"Title {key}", key)
+    except Conflict:
+        return None
 
 
 def run_together(url: str, writers: int, codes: list[str], folder: Path, limit: int | None, *, shared: bool) -> int:
@@ -167,7 +171,7 @@ if __name__ == "__main__":
         if (group := os.fork()) == 0:
             os.setsid()
             os._exit(run(*line.rstrip("\n").split("\t")))
-        print(group, flush=True)
+        print(group, flush=True)  # noqa: T201 - it is told to who asked for it
     while True:
         try:
             os.wait()

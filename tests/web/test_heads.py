@@ -12,6 +12,7 @@ import uvicorn
 
 from ogpgraph.settings import Settings
 from ogpgraph.web.heads import HEAD_SECONDS, PromptProtocol
+from ogpgraph.web.serve import serve
 from tests.web.toy import toy_app
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -101,3 +102,15 @@ def test_the_body_has_a_time_of_its_own(line: socket.socket) -> None:
 def test_the_time_is_within_what_is_promised() -> None:
     assert HEAD_SECONDS <= 15
     assert Settings().deadline_seconds == 10
+
+
+def test_the_server_cuts_off_slow_heads_and_believes_no_proxy_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn by default believes what anybody on this machine says of a client's address, and waits for ever."""
+    configured: list[uvicorn.Config] = []
+    monkeypatch.setattr("ogpgraph.web.serve.logs.configure", lambda *_: None)
+    monkeypatch.setattr("ogpgraph.web.serve._run_one", lambda config, *_others: configured.append(config))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serve(Settings(), address=listening)
+    (config,) = configured
+    assert config.http is PromptProtocol
+    assert config.proxy_headers is False

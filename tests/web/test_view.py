@@ -587,3 +587,18 @@ def test_a_roomy_frame_is_larger_than_a_chunk_of_the_interpreter() -> None:
 
 def raises(error: Exception) -> Response:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("accept", "follows"),
+    [
+        ("text/event-stream", True),
+        ("text/event-stream, multipart/mixed", True),
+        ("application/json;q=0.5, text/event-stream", True),
+        ("application/graphql-response+json, application/json, text/event-stream, multipart/mixed", False),
+        ("*/*", False),
+        (None, False),
+    ],
+)
+def test_an_event_stream_is_for_who_wants_it_rather_than_an_answer(accept: str | None, follows: bool) -> None:
+    assert media.rather_than_an_answer("text/event-stream", accept) is follows

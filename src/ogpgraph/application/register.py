@@ -15,8 +15,9 @@ from msgspec import structs
 
 from ogpgraph.application.acts import Act, Receipt
 from ogpgraph.application.session import Session
-from ogpgraph.domain.errors import Conflict, KeyReused
-from ogpgraph.domain.event import VERSION, Event, decode, encode
+from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
+from ogpgraph.domain.event import VERSION, Event, Idempotency, encode
+from ogpgraph.domain.nouns import read
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.storage.database import Lost
 from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
@@ -69,7 +70,7 @@ class Register:
         database stayed away: then nobody knows yet, and the same key will tell.
         """
         correlated = structs.replace(act, correlation=act.correlation or self.new_id())
-        command = f"{act.actor}/{act.idempotency.key}" if act.idempotency else self.new_id()
+        command = _command_of(act.actor, act.idempotency) if act.idempotency else self.new_id()
         tried: Receipt[T] = Receipt(None)
         for attempt in range(ATTEMPTS):
             # Asked again after a failed save too: its reply may have been lost after the commit.
@@ -77,12 +78,26 @@ class Register:
             if first is not None:
                 return first if first.events != tried.events else structs.replace(tried, positions=first.positions)
             session = Session(self, correlated)
-            answer = commands(session)
+            try:
+                answer = commands(session)
+            except Refusal:
+                if (first := self._meanwhile(command, act)) is not None:
+                    return first
+                raise
+            if not session.pending and (first := self._meanwhile(command, act)) is not None:
+                return first
             tried = Receipt(answer, tuple(event.envelope.id for event in session.pending))
             if (positions := self._save(session, command, is_last=attempt == ATTEMPTS - 1)) is not None:
                 return structs.replace(tried, positions=tuple(positions))
             self._pause(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise Conflict("others kept changing the same things at the same moment: please try again")
+
+    def _meanwhile(self, command: str, act: Act) -> Receipt[T] | None:
+        """Return the first receipt of a request that got in between our look and our commands, sent at the same moment.
+
+        Its commands then found done what was still to do: they refuse, or say nothing, and their answer is the first.
+        """
+        return self._first_receipt(command, act) if act.idempotency else None
 
     def _save(self, session: Session, command: str, *, is_last: bool) -> list[int] | None:
         """Return the positions of what was stored, or None where it was not, or nobody knows."""
@@ -108,6 +123,14 @@ class Register:
         return Receipt(None, tuple(e.envelope.id for e in events), tuple(e.id for e in recorded), repeated=True)
 
 
+def _command_of(actor: str, idempotency: Idempotency) -> str:
+    """Return by what name the log knows a command: keys are an actor's own. Raises Invalid."""
+    if not idempotency.key.isprintable():
+        raise Invalid("an idempotency key cannot hold what is not printable", "idempotencyKey")
+    # An actor's slashes are written otherwise, so that the first one is where the key begins.
+    return f"{actor.replace('%', '%25').replace('/', '%2F')}/{idempotency.key}"
+
+
 def read_event(logged: LoggedEvent) -> Event:
     """Return the event that a row of the log holds; raises StoredEventError."""
-    return decode(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)
+    return read(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)

@@ -9,7 +9,7 @@ from msgspec import Meta
 from ogpgraph.domain.noun import Kind, Noun, Path
 from ogpgraph.domain.text import Wording
 from ogpgraph.domain.values import PartialDate
-from ogpgraph.domain.vocabulary import PlanStatus
+from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
 Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
 Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another subject.")]
@@ -29,6 +29,11 @@ PLAN = Noun(
         ),
         Path("publishedId", str, "OGP's own id of the plan, such as AP_ALB01."),
         Path("durationYears", Annotated[int, Meta(ge=1, le=10)], "Over how many years it runs."),
+        Path(
+            "coCreation/{coCreation}",
+            CoCreationValue,
+            "How the public took part in making the plan and in carrying it out, in the IRM's judgement.",
+        ),
         Path("status", PlanStatus, "Whether the plan is running or concluded."),
     ),
     events=(
@@ -36,7 +41,18 @@ PLAN = Noun(
         Kind(
             "ActionPlanRevised",
             "Something said of the plan changed, or became known.",
-            ("title/", "startsOn", "endsOn", "status", "cycle", "code", "number", "publishedId", "durationYears"),
+            (
+                "title/",
+                "startsOn",
+                "endsOn",
+                "status",
+                "cycle",
+                "code",
+                "number",
+                "publishedId",
+                "durationYears",
+                "coCreation/",
+            ),
         ),
         Kind("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         Kind("ActionPlanConcluded", "The plan came to its end.", ("status", "endsOn")),

@@ -13,10 +13,10 @@ from msgspec import Struct
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.text import Wording, Wordings
-from ogpgraph.domain.vocabulary import Finding, Indicator, OgpValue, RatingState, Stage
+from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
 
 
-def _one_of(words: type[Indicator | Stage | OgpValue | Finding | RatingState]) -> str:
+def _one_of(words: type[Indicator | Stage | OgpValue | Finding | RatingState | CoCreation]) -> str:
     return "(" + "|".join(words) + ")"
 
 
@@ -28,6 +28,7 @@ SEGMENTS = {
     "{ogpValue}": _one_of(OgpValue),
     "{finding}": _one_of(Finding),
     "{state}": _one_of(RatingState),
+    "{coCreation}": _one_of(CoCreation),
     "{column}": "[A-Z][A-Z0-9_]{0,79}",
     "{section}": "[A-Z][A-Z0-9_]{0,79}",
     "{time}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z",

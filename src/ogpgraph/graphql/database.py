@@ -68,6 +68,20 @@ class DatabaseColumn:
     value: str = strawberry.field(description="The cell as published.")
 
 
+@strawberry.type(description="One thing that is known of how the public took part in an action plan.")
+class CoCreationFact:
+    """A fact of co-creation."""
+
+    kind: vocabulary.CoCreation = strawberry.field(description="What is stated.")
+    value: vocabulary.CoCreationValue = strawberry.field(description="What it is, or why nothing is said.")
+
+
+def co_creation_of(owner: Subject) -> list[CoCreationFact]:
+    """Return the facts of co-creation in the declared order."""
+    said = ((kind, owner.state.text(f"coCreation/{kind}")) for kind in vocabulary.CoCreation)
+    return [CoCreationFact(kind=kind, value=vocabulary.CoCreationValue(word)) for kind, word in said if word]
+
+
 def findings_of(owner: Subject, kinds: list[vocabulary.Finding] | None) -> list[Finding]:
     """Return the findings in the declared order, all of them unless some kinds are asked for."""
     found = (_finding(owner, kind) for kind in vocabulary.Finding if not kinds or kind in kinds)

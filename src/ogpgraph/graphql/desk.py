@@ -49,13 +49,21 @@ class Desk:
         self._mutation = mutation
         self._sent = sent
         self._account = account
+        self._is_permitted = False
 
     def permit(self, members: Iterable[str | None] = (), fields: Iterable[str] | None = None) -> None:
         """Go on only if the account may use the fields that were sent on things of these members; raises Forbidden."""
         rights = rights_of(self.session.subject(self._account))
         used = used_fields(self._sent) if fields is None else fields
         self.session.acting_as(role_for(rights, self._mutation, used, members).lower())
+        self._is_permitted = True
         self._rest_on_source()
+
+    def close(self) -> None:
+        """End the attempt; raises RuntimeError where something was said that nobody permitted: a mistake of ours."""
+        self.session.drop_idle_source()
+        if self.session.pending and not self._is_permitted:
+            raise RuntimeError(f"{self._mutation} wrote without asking whether it may")
 
     def expect(self, subject: Subject) -> None:
         """Go on only if the thing has the revision that was expected, if one was; raises StaleRevision."""
@@ -157,8 +165,9 @@ def _recorded(writing: Writing, mutation: str, sent: WriteInput, commands: Calla
     )
 
     def carried_out(session: Session) -> None:
-        commands(Desk(session, mutation, sent, account))
-        session.drop_idle_source()
+        desk = Desk(session, mutation, sent, account)
+        commands(desk)
+        desk.close()
 
     return writing.record(act, carried_out)
 

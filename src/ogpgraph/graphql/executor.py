@@ -14,8 +14,8 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from graphql import (
-    GraphQLError,
     GraphQLEnumType,
+    GraphQLError,
     GraphQLField,
     GraphQLID,
     GraphQLList,

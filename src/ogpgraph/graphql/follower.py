@@ -66,6 +66,10 @@ class Follower:
 def follower_of(info: Info) -> Follower:
     """Return how the read model is doing."""
     stands = info.context.reading.standpoint()
-    error = FollowerError(code=FollowerErrorCode(stands.stop.code.value), message=stands.stop.message) if stands.stop else None
+    error = (
+        FollowerError(code=FollowerErrorCode(stands.stop.code.value), message=stands.stop.message)
+        if stands.stop
+        else None
+    )
     state = FollowerState.STOPPED if error else FollowerState.BEHIND if stands.behind else FollowerState.FOLLOWING
     return Follower(state=state, position=Position(stands.position), behind=stands.behind, error=error)

@@ -8,6 +8,7 @@ from ogpgraph.graphql.mutations.accounts import AccountMutations
 from ogpgraph.graphql.mutations.assessments import AssessmentMutations
 from ogpgraph.graphql.mutations.commitments import CommitmentMutations
 from ogpgraph.graphql.mutations.corrections import CorrectionMutations
+from ogpgraph.graphql.mutations.lineage import LineageMutations
 from ogpgraph.graphql.mutations.members import MemberMutations
 from ogpgraph.graphql.mutations.milestones import MilestoneMutations
 
@@ -18,6 +19,7 @@ from ogpgraph.graphql.mutations.milestones import MilestoneMutations
 class Mutation(
     MemberMutations,
     CommitmentMutations,
+    LineageMutations,
     MilestoneMutations,
     AssessmentMutations,
     CorrectionMutations,

@@ -378,7 +378,7 @@ class Evidence:
         """Return the row."""
         return self.evidence.row
 
-    @strawberry.field(description="Of a file of rows: the column, as the codebook writes it; several are parted by commas.")
+    @strawberry.field(description="Of a file of rows: the column, as the codebook has it; several are parted by commas.")
     def column(self) -> str | None:
         """Return the column."""
         return self.evidence.columns.get(self.path)

@@ -94,6 +94,11 @@ ENUMS: dict[Any, tuple[str, str]] = {
         "FindingKind",
         "What OGP's database states of a commitment besides the IRM's indicators, in the codebook's meaning.",
     ),
+    vocabulary.CoCreation: (
+        "CoCreationKind",
+        "What is known of how a plan was made and carried out together with the public.",
+    ),
+    vocabulary.CoCreationValue: ("CoCreationValue", "What can be said of co-creation, and why nothing is."),
     vocabulary.OgpValue: ("OgpValue", "The values of open government that a commitment may serve."),
     vocabulary.CommitmentStatus: ("CommitmentStatus", "Whether a commitment is being worked on."),
     vocabulary.MilestoneStatus: ("MilestoneStatus", "How far a milestone has come."),

@@ -13,11 +13,13 @@ from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MemberStatus
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.connection import After, Before, Connection, First, Last, connected, wanted_slice
 from ogpgraph.graphql.database import (
+    CoCreationFact,
     DatabaseColumn,
     Finding,
     PolicyAreasWithout,
     ReportYear,
     areas_without_of,
+    co_creation_of,
     columns_of,
     findings_of,
     report_years_of,
@@ -201,6 +203,14 @@ class ActionPlan(Subject):
     def ends_on(self) -> PartialDate | None:
         """Return the end."""
         return date_of(self._text("endsOn"))
+
+    @strawberry.field(
+        description="How the public took part in making the plan and in carrying it out, in the IRM's judgement. What "
+        "was never stated is not here."
+    )
+    def co_creation(self) -> list[CoCreationFact]:
+        """Return the facts of co-creation."""
+        return co_creation_of(self)
 
     @strawberry.field(description="Whether it is running or concluded, where that is recorded.")
     def status(self) -> PlanStatus | None:

@@ -126,9 +126,9 @@ class _Zone:
 
     def is_more(self, name: str, piece: Line, place: int) -> bool:
         if name == "POLICY_AREAS":
-            words = [area_key(part) for part in piece.text.split(",")]
-            known = sum(word in self.labels.policy_areas.meanings for word in words)
-            return 2 * known >= len(words)
+            assert self.current is not None
+            last_area = self.current.values[-1].text.rpartition(",")[2]
+            return self.are_areas(piece.text) or self.are_areas(f"{last_area} {piece.text}")
         if name == "IRM_REPORT":
             return bool(self.labels.report_noun.search(piece.text.casefold()))
         assert self.current is not None
@@ -136,6 +136,11 @@ class _Zone:
         # A long list whose lines were broken goes on for longer.
         broken = len(label.text if last.number == label.number else last.text) >= _BROKEN
         return name in _INSTITUTIONS and self.label_ahead(place, _LOOK_AHEAD_IN_BROKEN if broken else _LOOK_AHEAD)
+
+    def are_areas(self, text: str) -> bool:
+        words = [area_key(part) for part in text.split(",")]
+        known = sum(word in self.labels.policy_areas.meanings for word in words)
+        return 2 * known >= len(words)
 
     def label_ahead(self, place: int, far: int) -> bool:
         ahead = (self.match(piece) for piece in self.pieces[place + 1 : place + 1 + far])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from ogpgraph.importer.dates import partial_date, trailing_dates
 from ogpgraph.importer.folding import fold
@@ -15,6 +17,7 @@ from ogpgraph.importer.summary_lines import LISTED, MILESTONE
 _ALIKE = 0.75  # a machine translates the same sentence twice and chooses other verb forms
 _LONGEST = 400
 _MOST = 200
+_BROKEN = 50  # characters; a shorter line was not broken for want of room
 _CELL = re.compile(r"\s*[|\t]\s*")
 
 
@@ -24,8 +27,16 @@ def roadmap_of(text: str, start: int, end: int, milestones: dict[str, Line], lab
     lines = [line for line in lines_of(text, start, end) if len(line.text) <= _LONGEST]
     rest = [line for line in lines if not _numbered(line, facts, milestones, labels)]
     undated = {n: title for n, title in milestones.items() if f"milestones/{n}/startsOn" not in facts}
-    _matched(rest, undated, facts, labels)
+    _matched([*rest, *_put_together(text, rest, labels)], undated, facts, labels)
     return facts
+
+
+def _put_together(text: str, lines: list[Line], labels: Labels) -> Iterator[Line]:
+    """Yield what a date at a line's end may belong to where lines were broken: the line with the long one before it."""
+    for before, line in pairwise(lines):
+        follows = line.number == before.number + 1 and len(before.text) >= _BROKEN
+        if follows and not trailing_dates(before, labels.language):
+            yield Line(text[before.start : line.end], before.start, before.number)
 
 
 def _numbered(line: Line, facts: Facts, milestones: dict[str, Line], labels: Labels) -> bool:

@@ -100,7 +100,7 @@ class Summary:
         return taken
 
     def _line(self, line: Line, following: Line | None) -> None:
-        if FOOTNOTE.match(line.text) and not self._in("FOOTNOTES"):
+        if not self._in("FOOTNOTES") and self._is_footnote(line):
             self._begin("FOOTNOTES")
         if self._in("FOOTNOTES"):
             self._add(line)
@@ -113,6 +113,13 @@ class Summary:
             self._remark(line, "unknown-section")
         else:
             self._text(line)
+
+    def _is_footnote(self, line: Line) -> bool:
+        """Tell a footnote from a mark in the text that a line was broken before: headings may still follow that."""
+        found = FOOTNOTE.match(line.text)
+        if not found or found.end() < len(line.text):
+            return bool(found)
+        return not any(label_of(each, self.labels) for each in self.lines if each.start > line.start)
 
     def _in(self, key: str) -> bool:
         return self.open is not None and self.open.key == key

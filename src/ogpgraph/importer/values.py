@@ -13,7 +13,7 @@ from ogpgraph.importer.reading import RatingSaid, Said, Span
 
 _LONGEST_INSTITUTION = 150
 _SENTENCE_END = re.compile(r"[a-z)]{3}[.!?] +[A-ZÀ-Ý]")
-_AREA_SEPARATOR = re.compile(r"[,;|\n•·]")
+_AREA_SEPARATOR = re.compile(r"[,;|•·]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -54,12 +54,18 @@ def policy_areas_of(words: str, labels: Labels) -> tuple[tuple[str, ...], tuple[
     """Return the policy areas in a list, in its order, and the words that name none that is known."""
     known: dict[str, None] = {}
     unknown: dict[str, None] = {}
-    for part in filter(None, (part.strip() for part in _AREA_SEPARATOR.split(words))):
+    for part in filter(None, (part.strip() for part in _parts(words, labels))):
         areas = _areas_in(part, labels)
         known.update(dict.fromkeys(areas))
         if not areas:
             unknown[part] = None
     return tuple(known), tuple(unknown)
+
+
+def _parts(words: str, labels: Labels) -> Iterator[str]:
+    """Yield the parts of a list; lines part it, too, unless one area was broken over two."""
+    for part in _AREA_SEPARATOR.split(words):
+        yield from [part] if area_key(part) in labels.policy_areas.meanings else part.split("\n")
 
 
 def _areas_in(part: str, labels: Labels) -> list[str]:

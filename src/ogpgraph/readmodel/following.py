@@ -1,4 +1,4 @@
-"""A thread of a serving process that follows the log by itself, however an event came there, and tells that it lives."""
+"""A thread of a serving process that follows the log by itself, however events came there, and tells that it lives."""
 
 from __future__ import annotations
 

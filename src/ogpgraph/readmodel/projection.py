@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 import msgspec
@@ -18,6 +18,9 @@ from ogpgraph.domain.vocabulary import Stage
 PROJECTION = 2
 """Raised whenever the same events would make other rows; the read model is then made again."""
 _STAGES = list(Stage)
+
+Tag = tuple[str, str]
+ANY = "*"
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
@@ -100,27 +103,46 @@ def code_of(subject: Subject) -> str:
     return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
 
 
-def tags_of(subject: Subject) -> frozenset[tuple[str, str]]:
-    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it."""
+def tags_of(subject: Subject, touched: Set[str] | None = None) -> frozenset[Tag]:
+    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it.
+
+    With `touched`, first segments of paths, it returns only what may depend on a path that begins so.
+    """
     if not code_of(subject):
         return frozenset()
-    make = {"commitment": _commitment_tags, "member": _member_tags, "plan": _plan_tags}.get(subject.kind)
-    return frozenset(make(subject)) if make else frozenset()
+    aspects = (
+        tags for heads, tags in _ASPECTS.get(subject.kind, ()) if touched is None or not heads.isdisjoint(touched)
+    )
+    return frozenset(tag for tags in aspects for tag in tags(subject))
 
 
-def _commitment_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
-    yield from _plain(commitment, "code", "member", "actionPlan", "status", "cycle")
+def tag_changes(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
+    """Return the tags that end and those that begin between two states that differ at most at some paths."""
+    listed = code_of(before) and code_of(after)
+    touched = {path.partition("/")[0] for path in facts} | {ANY} if listed else None
+    old, new = tags_of(before, touched), tags_of(after, touched)
+    return old - new, new - old
+
+
+def _plain_tags(commitment: Subject) -> Iterator[Tag]:
+    yield from _plain(commitment, "code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn")
     yield from (("code", code) for code in (*_list(commitment, "formerCodes"), commitment.text("key")) if code)
     yield from (("policyArea", area) for area in _list(commitment, "policyAreas"))
+
+
+def _wording_tags(commitment: Subject) -> Iterator[Tag]:
     yield from (("language", language) for language in commitments.languages_of(commitment))
-    yield "starred", _flag(is_starred(commitment))
-    yield "listedOnly", _flag(commitments.is_listed_only(commitment))
-    yield from _plain(commitment, "startsOn", "endsOn")
     yield from (
         ("title", claim.value.text) for _, claim in commitment.under("title/") if isinstance(claim.value, Wording)
     )
+
+
+def _listed_tags(commitment: Subject) -> Iterator[Tag]:
+    yield "listedOnly", _flag(commitments.is_listed_only(commitment))
+
+
+def _milestone_tags(commitment: Subject) -> Iterator[Tag]:
     yield from (("milestone", _milestone_tag(commitment, each)) for each in commitments.milestone_numbers(commitment))
-    yield from _rating_tags(commitment)
 
 
 def _milestone_tag(commitment: Subject, number: str) -> str:
@@ -129,8 +151,9 @@ def _milestone_tag(commitment: Subject, number: str) -> str:
     return f"{commitment.text(path + '/status') or ''}|{commitment.text(path + '/endsOn') or ''}"
 
 
-def _rating_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
+def _rating_tags(commitment: Subject) -> Iterator[Tag]:
     """Yield what each indicator says at each stage, and, without a stage, at the latest."""
+    yield "starred", _flag(is_starred(commitment))
     latest: dict[str, tuple[int, str]] = {}
     for path, claim in commitment.under("ratings/"):
         if isinstance(rating := claim.value, Rating):
@@ -142,16 +165,16 @@ def _rating_tags(commitment: Subject) -> Iterator[tuple[str, str]]:
     yield from ((f"rating:{indicator}", said) for indicator, (_, said) in latest.items())
 
 
-def _member_tags(member: Subject) -> Iterator[tuple[str, str]]:
+def _member_tags(member: Subject) -> Iterator[Tag]:
     yield from _plain(member, "code", "region", "type", "status")
     yield from (("code", prefix) for prefix in filter(None, [member.text("prefix")]))
 
 
-def _plan_tags(plan: Subject) -> Iterator[tuple[str, str]]:
+def _plan_tags(plan: Subject) -> Iterator[Tag]:
     yield from _plain(plan, "code", "member", "cycle", "status")
 
 
-def _plain(subject: Subject, *paths: str) -> Iterator[tuple[str, str]]:
+def _plain(subject: Subject, *paths: str) -> Iterator[Tag]:
     return ((path, str(value)) for path in paths if (value := subject.value(path)) is not None)
 
 
@@ -169,6 +192,22 @@ def is_starred(commitment: Subject) -> bool:
     ratings = (claim.value for _, claim in commitment.under("ratings/STARRED/"))
     return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
 
+
+_ASPECTS: dict[str, tuple[tuple[frozenset[str], Callable[[Subject], Iterator[Tag]]], ...]] = {
+    "commitment": (
+        (
+            frozenset(["code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn", "formerCodes", "key", "policyAreas"]),
+            _plain_tags,
+        ),
+        (frozenset({"title", "description"}), _wording_tags),
+        (frozenset({ANY}), _listed_tags),
+        (frozenset({"milestones"}), _milestone_tags),
+        (frozenset({"ratings"}), _rating_tags),
+    ),
+    "member": ((frozenset({ANY}), _member_tags),),
+    "plan": ((frozenset({ANY}), _plan_tags),),
+}
+"""The tags of each kind, with the first segments of the paths that they depend on (ANY: of all)."""
 
 _document_encoder = msgspec.json.Encoder()
 _document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.merkle import Frontier
-from ogpgraph.readmodel.projection import PROJECTION, changes_between, tags_of
+from ogpgraph.readmodel.projection import PROJECTION, changes_between, tag_changes
 from ogpgraph.readmodel.rows import Batch, Standing, Standings
 from ogpgraph.readmodel.stop import Poisonous, Stop, StopCode, failed, followed, refused
 from ogpgraph.readmodel.tables import NAME
@@ -111,8 +111,10 @@ class Projector:
         return Place(row["projection"], row["build"], row["log_position"], frontier)
 
     def advance(self, transaction: Transaction, place: Place, saves: Sequence[list[Row]]) -> Step:
-        """Project saves in a transaction that took the place; in `head`, how far the log reached when it was looked at."""
-        head = self._log.head(transaction) if saves else place.log_position
+        """Project saves in a transaction that took the place; the step's `head` is how far the log reached."""
+        head = saves[-1][-1]["position"] if saves else place.log_position
+        if sum(map(len, saves)) >= self._limit:
+            head = self._log.head(transaction)
         if place.projection != PROJECTION:
             told = f"the read model is of projection {place.projection}, and this program makes {PROJECTION}"
             return Step(place, head, 0, Stop(StopCode.OTHER_PROJECTION, told, place.log_position))
@@ -185,15 +187,15 @@ class _Run:
         self.batch.entries.append(_entry(logged, event, before, after, self.frontier))
         self.batch.close_version(after.id, standing.since, position)
         self.batch.open_version(after, position)
-        _retag(self.batch, standing, after, position)
+        _retag(self.batch, standing, after, event.facts, position)
         standing.subject, standing.since = after, position
 
 
-def _retag(batch: Batch, standing: Standing, after: Subject, position: int) -> None:
-    tags = tags_of(after)
-    for tag in standing.tags.keys() - tags:
+def _retag(batch: Batch, standing: Standing, after: Subject, facts: Iterable[str], position: int) -> None:
+    ended, begun = tag_changes(standing.subject, after, facts)
+    for tag in ended:
         batch.close_tag(after.id, tag, standing.tags.pop(tag), position)
-    for tag in tags - standing.tags.keys():
+    for tag in begun:
         batch.open_tag(after.id, tag, position)
         standing.tags[tag] = position
 

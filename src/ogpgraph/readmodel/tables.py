@@ -44,7 +44,7 @@ def drop(transaction: Transaction, prefix: str) -> None:
 def begin(transaction: Transaction, prefix: str, projection: int, build: int) -> None:
     """Give a set its follower's row, unless it has one."""
     transaction.execute(
-        f"insert into {prefix}follower (name, projection, build, log_position, position, frontier) "  # noqa: S608 - ours
+        f"insert into {prefix}follower (name, projection, build, log_position, position, frontier) "
         "values (:name, :projection, :build, 0, 0, '') on conflict do nothing",
         name=NAME,
         projection=projection,

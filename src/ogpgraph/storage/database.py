@@ -99,6 +99,11 @@ class Database(ABC):
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a reading transaction: one consistent view until it closes."""
 
+    def query(self, sql: str, **parameters: object) -> list[Row]:
+        """Return all rows of one query that needs no other beside it."""
+        with self.read() as transaction:
+            return transaction.rows(sql, **parameters)
+
     @abstractmethod
     def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
         """Open a writing transaction, committed at its end and rolled back on any error.

@@ -19,7 +19,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notif
 from ogpgraph.clock import Clock, timestamp
 from ogpgraph.merkle import leaf_hash
 from ogpgraph.storage.database import Database, Row, Taken, Transaction
-from ogpgraph.storage.texts import insert_texts
+from ogpgraph.storage.texts import insert_rows, marked
 
 FORMAT = "ogpgraph event 1"
 CREATE_TABLE = """
@@ -101,12 +101,13 @@ class EventLog(ApplicationRecorder):
         Raises the library's IntegrityError when a stream has one of the revisions already, or `command` came before,
         and Lost when the connection broke: the events may be stored then, which `of_command` tells.
         """
+        wordings = marked(texts)  # before the lock is taken: to look for personal data takes its time
         with self._database.append() as transaction:
             moment, save = self._next_moment_and_save(transaction)
             rows = [_row(event, moment + timedelta(microseconds=place), save) for place, event in enumerate(events)]
             if rows:
                 rows[-1]["command"] = command
-            insert_texts(transaction, texts)
+            insert_rows(transaction, wordings)
             try:
                 transaction.execute_many(_INSERT, rows)
             except Taken as taken:
@@ -157,8 +158,7 @@ class EventLog(ApplicationRecorder):
     def of_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, or none if no command of that name recorded anything."""
         where = "where save = (select save from event where command = :command) order by position"
-        with self._database.read() as transaction:
-            return _checked(transaction.rows(_SELECT + where, command=command))
+        return _checked(self._database.query(_SELECT + where, command=command))
 
     def head(self, transaction: Transaction) -> int:
         """Return the recorder's newest position, 0 for an empty log."""
@@ -183,8 +183,7 @@ class EventLog(ApplicationRecorder):
         where = "where stream = :stream and revision > :gt and revision <= :lte "
         order = f"order by revision {'desc' if desc else 'asc'} limit :limit"
         bounds = {"gt": gt or 0, "lte": MOST if lte is None else lte, "limit": MOST if limit is None else limit}
-        with self._database.read() as transaction:
-            return _checked(transaction.rows(_SELECT + where + order, stream=str(originator_id), **bounds))
+        return _checked(self._database.query(_SELECT + where + order, stream=str(originator_id), **bounds))
 
     def select_notifications(
         self,

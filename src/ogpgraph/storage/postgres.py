@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -55,7 +56,12 @@ _WRITE_SOON = "begin; set local synchronous_commit = off"
 # Without the lock a reader could see a later position before an earlier one commits, and miss that for ever.
 _APPEND = f"begin; lock table event in exclusive mode; notify {CHANNEL}"
 # A peer that is gone without a word is noticed within seconds, not after the kernel's hours.
-_ALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+_ALIVE: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class PostgresTransaction(Transaction):
@@ -88,6 +94,9 @@ class PostgresTransaction(Transaction):
         """Run one statement for each set of parameters, sent together."""
         if not (given := list(parameters)):
             return
+        if len(given) == 1:
+            self.execute(sql, **given[0])
+            return
         self.statements += 1
         with _translated_errors(self._connection), self._connection.cursor() as cursor:
             cursor.executemany(translated(sql), given)
@@ -100,8 +109,9 @@ class PostgresTransaction(Transaction):
         names = ", ".join(columns)
         with _translated_errors(self._connection), self._connection.cursor() as cursor:
             if len(rows) < COPIED_FROM:
-                places = ", ".join(["%s"] * len(columns))
-                cursor.executemany(f"insert into {table} ({names}) values ({places})".encode(), rows)
+                places = ", ".join(["(" + ", ".join(["%s"] * len(columns)) + ")"] * len(rows))
+                statement = f"insert into {table} ({names}) values {places}"  # noqa: S608 - our own tables' names
+                cursor.execute(statement.encode(), list(chain(*rows)))
                 return
             with cursor.copy(f"copy {table} ({names}) from stdin".encode()) as copy:
                 for row in rows:
@@ -146,6 +156,14 @@ class PostgresDatabase(Database):
                 yield PostgresTransaction(connection)
             finally:
                 _roll_back(connection)
+
+    def query(self, sql: str, **parameters: object) -> list[Row]:
+        """Return all rows of one query that needs no transaction around it: one message there and one back."""
+        for _spare in range(POOL_SIZE):
+            with suppress(Lost), self._connection() as connection:
+                return PostgresTransaction(connection).rows(sql, **parameters)
+        with self._connection() as connection:
+            return PostgresTransaction(connection).rows(sql, **parameters)
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
@@ -205,21 +223,26 @@ class PostgresDatabase(Database):
         Connections are not asked whether they live before they are used: a dead one shows here, where nothing has been
         done yet, and the next is taken.
         """
-        self._open()
         for spare in range(POOL_SIZE, -1, -1):
-            try:
-                with self._pool.connection() as connection:
-                    try:
-                        with _translated_errors(connection):
-                            connection.execute(begin.encode())
-                    except Lost:
-                        if not spare:
-                            raise
-                        continue
-                    yield connection
-                    return
-            except PoolTimeout as error:
-                raise Busy(f"no connection to the database within {WAIT_SECONDS} seconds") from error
+            with self._connection() as connection:
+                try:
+                    with _translated_errors(connection):
+                        connection.execute(begin.encode())
+                except Lost:
+                    if not spare:
+                        raise
+                    continue
+                yield connection
+                return
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Row]]:
+        self._open()
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise Busy(f"no connection to the database within {WAIT_SECONDS} seconds") from error
 
     def _open(self) -> None:
         with self._opening:

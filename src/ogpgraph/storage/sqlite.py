@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eventsourcing.persistence import ConnectionUnavailableError
+from eventsourcing.persistence import ConnectionPoolClosedError, ConnectionUnavailableError
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from ogpgraph.storage.database import (
@@ -75,8 +75,9 @@ class SQLiteTransaction(Transaction):
             return
         self.statements += 1
         places = ", ".join("?" * len(columns))
+        statement = f"insert into {table} ({', '.join(columns)}) values ({places})"  # noqa: S608 - our own tables' names
         with _translated_errors():
-            self._connection.executemany(f"insert into {table} ({', '.join(columns)}) values ({places})", rows)
+            self._connection.executemany(statement, rows)
 
     def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
         """Ask, every so many steps of SQLite's machine, whether to go on; the time is the caller's to measure."""
@@ -123,6 +124,8 @@ class SQLiteDatabase(Database):
         """Open a reading transaction."""
         try:
             pooled = self._readers.get_connection(is_writer=False)
+        except ConnectionPoolClosedError as error:
+            raise DatabaseError(f"{self.path} is closed") from error
         except ConnectionUnavailableError as error:
             raise Busy(f"no connection to {self.path} within {WAIT_SECONDS} seconds: all are in use") from error
         connection = pooled._sqlite_conn  # noqa: SLF001 - the library's pool has no other way to its connection

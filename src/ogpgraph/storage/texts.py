@@ -13,13 +13,13 @@ from __future__ import annotations
 import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
 
 from ogpgraph.personal import Mark, marks_in, masked
-from ogpgraph.storage.database import Database, Row, Transaction, chunks
+from ogpgraph.storage.database import Database, Parameters, Row, Transaction, chunks
 
 SALT_BYTES = 16
 CACHED_WORDINGS = 50_000
@@ -133,9 +133,9 @@ def _for_the_public(row: Row) -> str:
     return masked(row["wording"], _marks_decoder.decode(row["personal"]))
 
 
-def insert_texts(transaction: Transaction, texts: Mapping[str, tuple[bytes, str]]) -> None:
-    """Store wordings (reference → salt, wording) in the transaction of the events that speak of them."""
-    rows = [
+def marked(texts: Mapping[str, tuple[bytes, str]]) -> list[Parameters]:
+    """Return the rows of wordings (reference → salt, wording), their personal data marked."""
+    return [
         {
             "reference": reference,
             "salt": salt,
@@ -144,5 +144,14 @@ def insert_texts(transaction: Transaction, texts: Mapping[str, tuple[bytes, str]
         }
         for reference, (salt, text) in texts.items()
     ]
+
+
+def insert_rows(transaction: Transaction, rows: Sequence[Parameters]) -> None:
+    """Store wordings in the transaction of the events that speak of them; one that is kept already stays as it is."""
     if rows:
         transaction.execute_many(_INSERT, rows)
+
+
+def insert_texts(transaction: Transaction, texts: Mapping[str, tuple[bytes, str]]) -> None:
+    """Mark and store wordings."""
+    insert_rows(transaction, marked(texts))

@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -74,7 +74,7 @@ def address_of(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: HTTPConnection) -> Caller:
     """Return who asks; a reader whom nobody knows where nobody was identified."""
     found: Caller | None = request.scope.get("state", {}).get("caller")
     return found or Caller(address=address_of(request.scope))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ogpgraph.web.unread import Unread
 
 HEAD_SECONDS: Final = 15.0
 ENDLESS: Final = "endless"
 """What a response that never ends by itself notes in the state of its request."""
 
 
-class PromptProtocol(HttpToolsProtocol):
+class PromptProtocol(Unread, HttpToolsProtocol):
     """HTTP as uvicorn speaks it, for clients that send the whole head of a request within `HEAD_SECONDS`.
 
     The time runs from the connection on, and again from the first byte after an answer; between answers uvicorn's own
@@ -45,7 +47,8 @@ class PromptProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _awaits_head(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        cycle: Any = self.cycle  # which is None until the first head has come, whatever its type says
+        return cycle is None or cycle.response_complete is True
 
     def _start(self) -> None:
         if self._cut_off is None:

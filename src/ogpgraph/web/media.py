@@ -38,6 +38,12 @@ def rather_than_json(special: str, accept: str | None) -> str | None:
     return JSON if json_quality > 0 else None
 
 
+def rather_than_an_answer(special: str, accept: str | None) -> bool:
+    """Whether the header rates `special` above both types that answers come as: some clients name all they can read."""
+    ranges = list(_ranges(accept or ""))
+    return _rating(special, ranges)[0] > max(_rating(GRAPHQL, ranges)[0], _rating(JSON, ranges)[0])
+
+
 def _rating(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
     """The quality that the most specific range matching the offer gives it, and how specific that range is."""
     patterns = ("*/*", offer.partition("/")[0] + "/*", offer)

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ogpgraph.auth.identify import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.limits import Limits
 from ogpgraph.graphql.schema import build_schema, schema_version
@@ -29,7 +30,8 @@ from ogpgraph.web.app import WebLimits, build_app
 from ogpgraph.web.body import BodyLimits
 from ogpgraph.web.console import Example
 from ogpgraph.web.heads import PromptProtocol
-from ogpgraph.web.live.serving import Live
+from ogpgraph.web.live.serving import Live, LiveLimits
+from ogpgraph.web.live.wire import Wire
 from ogpgraph.web.positions import WAIT_SECONDS, least_position, not_reached, tell_position
 from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.probes import Readiness
@@ -38,6 +40,8 @@ from ogpgraph.web.trusted import trusted_documents
 from ogpgraph.web.view import RunLimits
 
 STOP_SECONDS = 8
+LARGEST_MESSAGE = 65_536
+"""How many bytes a client may send over a WebSocket at once."""
 START_SECONDS = 30
 """A new worker answers nobody while it imports, which on a busy machine takes longer than uvicorn waits by default."""
 
@@ -45,7 +49,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Serving:
-    """The system that a process serves, open while it serves: opened when the server starts, after any fork or spawn."""
+    """The system that a process serves: opened when the server starts, after any fork or spawn, closed at its stop."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[System]]) -> None:
         self._opened = opened
@@ -90,8 +94,13 @@ def application(serving: Serving, settings: Settings, examples: Sequence[Example
         except NotReached as error:
             raise not_reached(str(error)) from error
 
+    def identify(authorization: str, address: str, request_id: str) -> Caller:
+        return admission.identify(serving.system, authorization, address, request_id)
+
     limits = _limits(settings)
-    live = Live(schema, lambda: serving.system, lambda reading: Context(reading, version), limits.document, limits.body)
+    live = Live(
+        schema, lambda: serving.system, lambda reading: Context(reading, version), _live_limits(settings), identify
+    )
 
     async def start() -> None:
         serving.start()
@@ -115,9 +124,7 @@ def application(serving: Serving, settings: Settings, examples: Sequence[Example
         startup=start,
         shutdown=stop,
         access_log=True,
-        identify=lambda authorization, address, request_id: admission.identify(
-            serving.system, authorization, address, request_id
-        ),
+        identify=identify,
     )
 
 
@@ -125,9 +132,16 @@ def _limits(settings: Settings) -> WebLimits:
     return WebLimits(
         body=BodyLimits(max_bytes=settings.max_body_bytes),
         document=DocumentLimits(asked=Limits(cost=settings.max_cost, trusted_cost=settings.max_trusted_cost)),
-        running=RunLimits(
-            deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute
-        ),
+        running=RunLimits(deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute),
+    )
+
+
+def _live_limits(settings: Settings) -> LiveLimits:
+    return LiveLimits(
+        document=DocumentLimits(asked=Limits(cost=settings.max_live_cost)),
+        body=BodyLimits(max_bytes=settings.max_body_bytes),
+        most=settings.max_live,
+        most_each=settings.max_live_each,
     )
 
 
@@ -219,6 +233,9 @@ def serve(
         server_header=False,
         date_header=True,
         http=PromptProtocol,
+        ws=Wire,
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # it costs each connection memory, and each message the CPU time of many
         proxy_headers=False,  # `Forwarded` reads them, from the proxies that the settings name
     )
     with address or listen_on(settings) as listener:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, RatingState, RatingValue
+from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentStatus, Indicator, RatingState, RatingValue
 from ogpgraph.importer.database.codebook import IDENTITY, Codebook, Column
 from ogpgraph.importer.database.reading import RowReading, RowText
 from ogpgraph.importer.database.repair import Order, Repaired, cleaned, date_of, number_of, numbers_of, short_cleaned
@@ -29,8 +29,6 @@ _SHORT = 30
 _PLAIN = Column("text")
 _IN_WORDS = frozenset(("ratings/VERIFIABLE/DESIGN",))  # columns that say Yes and No, not 1 and 0
 _YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO}
-Meaning = Value | None
-_STATUSES = {"1": CommitmentStatus.ACTIVE, "0": CommitmentStatus.INACTIVE}
 STATES = {
     "nd": RatingState.NO_DATA,
     "no data": RatingState.NO_DATA,
@@ -43,6 +41,18 @@ STATES = {
     "pending": RatingState.PENDING,
     "pending irm review": RatingState.PENDING,
 }
+_CO_CREATION = {
+    **{value.value.lower().replace("_", " "): value.value for value in CoCreationValue},
+    **{short: state.value for short, state in STATES.items()},
+    "invitation-only": CoCreationValue.INVITATION_ONLY.value,
+}
+Meaning = Value | None
+_STATUSES = {"1": CommitmentStatus.ACTIVE, "0": CommitmentStatus.INACTIVE}
+
+
+def co_creation_value(cell: str) -> str | None:
+    """Return what a cell says of how the public took part in a plan, None where no vocabulary knows it."""
+    return _CO_CREATION.get(fold(cell)) if len(cell) <= _LONGEST_WORD else None
 
 
 def state_of(cell: str) -> RatingState | None:
@@ -101,6 +111,10 @@ class RowReader:
                 reading.place(path, name, span)
             if column.path or column.reads == "title":
                 self._read(Cell(reading, name, column, cell), span)
+        for name in self._book.optional:
+            cell = _clean(reading, name, row.cells.get(name, ""))
+            if cell and co_creation_value(cell) is None:
+                Cell(reading, name, _PLAIN, cell).unrecognised()
         self._areas(reading, row, text)
         reading.text = text.whole()
         return reading
@@ -109,6 +123,11 @@ class RowReader:
         """Return the cell of the column that is read in a way that only one is, empty where the form has none."""
         name = self._book.by_reading.get(reads)
         return cleaned(row.cells.get(name, "")).text or "" if name else ""
+
+    def co_creation(self, row: Row) -> tuple[tuple[str, str], ...]:
+        """Return column and cell for what a row says, in known words, of how the public took part in its plan."""
+        said = ((name, cleaned(row.cells.get(name, "")).text or "") for name in self._book.optional)
+        return tuple((name, cell) for name, cell in said if co_creation_value(cell))
 
     def number(self, row: Row) -> str | None:
         """Return a commitment's number as it was typed, None where there is none."""

@@ -36,6 +36,7 @@ Reads = Literal[
     "codes",
     "numbers",
     "text",
+    "co-creation",
 ]
 _TAG = re.compile(r"<[^<>]*>")
 IDENTITY = {
@@ -79,12 +80,14 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     areas: dict[str, str]
     ignored: dict[str, str]
     stars: tuple[StarRule, ...]
+    optional: dict[str, Column] = {}  # columns of the plan that only some files of the form have
 
     @cached_property
     def spellings(self) -> dict[str, str]:
         """Return the key of every spelling of every column that is known → the column's name here."""
-        names = {name: name for name in (*self.columns, *self.areas, *self.ignored, *self.twins)}
-        names |= {also: name for name, column in self.columns.items() for also in column.also}
+        names = {name: name for name in (*self.columns, *self.optional, *self.areas, *self.ignored, *self.twins)}
+        known = {**self.columns, **self.optional}
+        names |= {also: name for name, column in known.items() for also in column.also}
         return {column_key(spelling): name for spelling, name in names.items()}
 
     @cached_property

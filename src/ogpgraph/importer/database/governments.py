@@ -8,24 +8,38 @@ from collections.abc import Iterable, Iterator
 from msgspec import structs
 
 from ogpgraph.application import Basis, Session
-from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.members import region_of
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording
+from ogpgraph.importer.database.cells import co_creation_value
+from ogpgraph.importer.database.codebook import Codebook, Reads
 from ogpgraph.importer.database.identity import Identity, PlanKey
+from ogpgraph.importer.database.reading import RowText
 from ogpgraph.importer.database.report import CellRemark, remark_on
 from ogpgraph.importer.database.respelled import same, spelling
 from ogpgraph.importer.observing import News
 
+_READ: dict[str, Reads] = {
+    "name/en": "member",
+    "region": "region",
+    "category": "category",
+    "number": "plan number",
+    "cycle": "cycle",
+    "publishedId": "plan id",
+    "endsOn": "plan end",
+    "durationYears": "plan duration",
+}
 _FROM_TABLE = Basis(origin=Origin.REFERENCE)
 
 
 class Governments:
     """Brings the members and plans of one state of the file into the record, in one session."""
 
-    def __init__(self, session: Session, news: News, identities: Iterable[Identity]) -> None:
+    def __init__(self, session: Session, news: News, book: Codebook, identities: Iterable[Identity]) -> None:
         self._session = session
         self._news = news
+        self._book = book
         self._rows: dict[str, list[Identity]] = defaultdict(list)
         self._plans: dict[PlanKey, list[Identity]] = defaultdict(list)
         for identity in identities:
@@ -44,7 +58,9 @@ class Governments:
         for path, place in (("region", 0), ("category", 1)):
             if said := _most(row.of_member[place] for row in rows):
                 facts[path] = said
-        basis = self._news.basis(Origin.DATABASE, {})
+        told = next(row for row in rows if row.member.name == name)
+        words = {path: str(said) for path, said in facts.items()} | {"name/en": name}
+        basis = self._basis(told, words)
         stream = self._session.meaning_of("member", code)
         if stream is None:
             stream = self._session.register_member(code, facts, structs.replace(basis, late=False)).id
@@ -63,6 +79,22 @@ class Governments:
         self._session.say(stream, "MemberRenamed", named, basis)
         self._session.say(stream, "MemberRevised", {p: v for p, v in said.items() if p not in named}, basis)
 
+    def _basis(self, row: Identity, words: dict[str, str]) -> Basis:
+        """Return the basis of what stands in every row of a member or plan, by the first row that has it."""
+        optional = {column.path: name for name, column in self._book.optional.items()}
+        names = self._book.by_reading
+        text, columns = RowText(), {path: optional.get(path) or names[_READ[path]] for path in words}
+        spans = {path: text.add(columns[path], said) for path, said in words.items()}
+        evidence = Evidence(
+            self._news.sight.source,
+            self._news.sight.content_hash,
+            self._session.word(text.whole()),
+            {path: (span.start, span.end) for path, span in spans.items()},
+            row.row,
+            columns,
+        )
+        return structs.replace(self._news.basis(Origin.DATABASE, {}), evidence=(evidence,))
+
     # Plans
 
     def plans(self, members: dict[str, str]) -> dict[PlanKey, str]:
@@ -74,6 +106,7 @@ class Governments:
     def _plan(self, key: PlanKey, rows: list[Identity], member: str) -> str:
         cycle = _most(str(row.cycle or "") for row in rows)
         facts: Facts = {"member": member}
+        cells: dict[str, str] = {}
         if key.number:
             facts["number"] = key.number
         if cycle:
@@ -82,10 +115,16 @@ class Governments:
         facts |= {path: said for path, said in (("publishedId", published), ("endsOn", end)) if said}
         if duration.isdigit() and 1 <= int(duration) <= 10:
             facts["durationYears"] = int(duration)
-        return self._state_plan(key, f"{key.member}-{cycle}" if cycle else None, facts)
+        for name, column in self._book.optional.items():
+            if cell := _most(dict(row.co_creation).get(name, "") for row in rows):
+                facts[column.path] = co_creation_value(cell)
+                cells[column.path] = cell
+        told = next((row for row in rows if row.of_plan == (published, end, duration)), rows[0])
+        words = {path: str(value) for path, value in facts.items() if path != "member"}
+        basis = self._basis(told, words | cells)
+        return self._state_plan(key, f"{key.member}-{cycle}" if cycle else None, facts, basis)
 
-    def _state_plan(self, key: PlanKey, by_cycle: str | None, facts: Facts) -> str:
-        basis = self._news.basis(Origin.DATABASE, {})
+    def _state_plan(self, key: PlanKey, by_cycle: str | None, facts: Facts, basis: Basis) -> str:
         at_once = structs.replace(basis, late=False)
         stream = self._known_plan(key, by_cycle)
         if stream is None:

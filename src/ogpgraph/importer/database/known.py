@@ -12,7 +12,7 @@ from ogpgraph.domain.source import observations
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Wording
 from ogpgraph.domain.values import Interval
-from ogpgraph.importer.database.identity import Known
+from ogpgraph.importer.database.matching import Known
 from ogpgraph.importer.database.respelled import title_spelling
 from ogpgraph.importer.observing import News, Observed, Sight, observe
 from ogpgraph.importer.recording import Recording

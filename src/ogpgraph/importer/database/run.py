@@ -16,8 +16,9 @@ from ogpgraph.importer.database.cells import RowReader
 from ogpgraph.importer.database.checks import stars_that_differ, twins_that_disagree
 from ogpgraph.importer.database.codebook import codebook_of
 from ogpgraph.importer.database.governments import Governments, disagreements
-from ogpgraph.importer.database.identity import Identity, PlanKey, Roll, matched, roll_of
+from ogpgraph.importer.database.identity import Identity, PlanKey, Roll, roll_of
 from ogpgraph.importer.database.known import commitments_of, former_reader, opened, whole_path
+from ogpgraph.importer.database.matching import matched
 from ogpgraph.importer.database.reading import RowReading
 from ogpgraph.importer.database.recording import Recorder, State
 from ogpgraph.importer.database.repair import Order, orders_in
@@ -108,7 +109,7 @@ def _begin(going: _Import) -> State | None:
         begun.clear()
         if (news := opened(session, going.sight)) is None:
             return
-        governments = Governments(session, news, going.roll.identities.values())
+        governments = Governments(session, news, going.sheet.codebook, going.roll.identities.values())
         members = governments.members()
         former = former_reader(session.subject(news.sight.source), news)
         begun.append((news, members, governments.plans(members), former))

@@ -7,7 +7,7 @@ nothing. A heartbeat carries the position too: a quiet, filtered feed still move
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from datetime import datetime
 from typing import Final
 
@@ -15,12 +15,17 @@ import anyio
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ogpgraph.storage.identity import Identity
 from ogpgraph.system import System
+from ogpgraph.web.authenticated import address_of, caller_of
 from ogpgraph.web.heads import ENDLESS
-from ogpgraph.web.live.hub import Hub, Item, NoSuchPosition, TooSlow
+from ogpgraph.web.live.cursors import about, require_this_log
+from ogpgraph.web.live.hub import Hub, NoSuchPosition
+from ogpgraph.web.live.places import Places
+from ogpgraph.web.live.readers import Ending, Item, TooSlow
+from ogpgraph.web.live.tokens import Tokens
 from ogpgraph.web.live.topics import Topic
 from ogpgraph.web.parameters import Parameters
 from ogpgraph.web.prepared import RequestErrors
@@ -30,7 +35,9 @@ from ogpgraph.web.shell import json_response
 EVENT_STREAM: Final = "text/event-stream"
 WRITE_SECONDS: Final = 30.0
 _HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+_POSITION_DIGITS: Final = 15
 _RETRY: Final = b"retry: 2000\n\n"
+_ENDED: Final = "The token that this stream was opened with opens nothing any more."
 FEED = """subscription Feed($after: Position, $where: EntryFilter) {
   entries(after: $after, where: $where) {
     position id kind recordedAt statedAt effectiveOn actor role cause statedIn reason revision correlationId isLate
@@ -46,9 +53,10 @@ FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policy
 class Feed:
     """The endpoint `/feed`."""
 
-    def __init__(self, hub: Callable[[], Hub], system: Callable[[], System]) -> None:
+    def __init__(self, hub: Callable[[], Hub], system: Callable[[], System], streams: Streams) -> None:
         self._hub = hub
         self._system = system
+        self._streams = streams
 
     async def __call__(self, request: Request) -> Response:
         hub, identity = self._hub(), self._system().model.identity
@@ -57,22 +65,20 @@ class Feed:
             topic = await hub.topics.topic(Parameters(query=FEED, variables=_variables(request)))
             await hub.require(after)
         except Refused as refused:
-            return json_response(refused.status, error_payload(refused.message, code=refused.code))
+            return json_response(refused.status, error_payload(refused.message, code=refused.code), refused.headers)
         except RequestErrors as wrong:
             return json_response(400, error_payload(str(wrong.errors[0].message), code=wrong.code))
         except NoSuchPosition as wrong:
             return json_response(400, error_payload(str(wrong), code="BAD_POSITION"))
-        return Stream(_feed(hub, topic, after, identity))
+        return self._streams.of(lambda ending: _feed(hub, topic, after, identity, ending))
 
     async def _beginning(self, request: Request, identity: Identity) -> int | None:
-        given = request.headers.get("last-event-id") or request.query_params.get("after")
-        since, log = request.query_params.get("since"), request.query_params.get("log")
-        if log not in (None, identity.id):
-            raise Refused(400, "This cursor is of another log: begin anew, without one.", code="OTHER_LOG")
+        given = request.headers.get("last-event-id") or request.query_params.get("after")  # a browser's own comes first
+        asked = request.query_params
+        since = asked.get("since")
+        require_this_log(identity, {"logId": asked.get("log"), "epoch": asked.get("epoch")})
         if given is not None:
-            if not given.isascii() or not given.isdigit():
-                raise Refused(400, "A position is a whole number, 0 or greater.", code="BAD_POSITION")
-            return int(given)
+            return _position(given)
         return await anyio.to_thread.run_sync(self._position_at, since) if since else None
 
     def _position_at(self, since: str) -> int:
@@ -87,18 +93,50 @@ class Feed:
             return snapshot.position if snapshot else 0
 
 
-class Stream(StreamingResponse):
-    """An event stream, given up when nobody reads it."""
+class Streams:
+    """Makes streams of those who have a place, for as long as their token is good."""
 
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, places: Places, tokens: Tokens) -> None:
+        self._places = places
+        self._tokens = tokens
+
+    def of(self, content: Callable[[Ending], AsyncIterator[bytes]]) -> Stream:
+        """Return the response that streams what `content` yields until it is ended."""
+        ending = Ending()
+        return Stream(content(ending), ending, self._places, self._tokens)
+
+
+class Stream(StreamingResponse):
+    """An event stream, given up when nobody reads it. It has its place from its first byte to its last."""
+
+    def __init__(self, content: AsyncIterator[bytes], ending: Ending, places: Places, tokens: Tokens) -> None:
         super().__init__(content, headers=_HEADERS, media_type=EVENT_STREAM)
+        self._ending = ending
+        self._places = places
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        caller = caller_of(request)
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._places.taken(caller.address, caller.account))
+            except Refused as refused:
+                refusal = json_response(
+                    refused.status, error_payload(refused.message, code=refused.code), refused.headers
+                )
+                await refusal(scope, receive, send)
+                return
+            token, address = request.headers.get("authorization"), address_of(scope)
+            held.enter_context(self._tokens.watched(token, address, lambda: self._ending.end("UNAUTHENTICATED")))
+            await self._stream(scope, receive, send)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})[ENDLESS] = True
 
-        async def send_in_time(message: object) -> None:
+        async def send_in_time(message: Message) -> None:
             with anyio.fail_after(WRITE_SECONDS):
-                await send(message)  # type: ignore[arg-type]  # passed through as it came
+                await send(message)
 
         try:
             await super().__call__(scope, receive, send_in_time)
@@ -106,31 +144,49 @@ class Stream(StreamingResponse):
             return  # whoever reads this has stopped reading
 
 
-async def _feed(hub: Hub, topic: Topic, after: int | None, identity: Identity) -> AsyncIterator[bytes]:
-    head = await hub.head()
-    about = msgspec.json.encode(
-        {"logId": identity.id, "epoch": identity.epoch, "position": head if after is None else after}
-    )
-    yield _RETRY + b"event: log\ndata: " + about + b"\n\n"
-    async with aclosing(hub.follow(topic, after)) as items:
+async def _feed(hub: Hub, topic: Topic, after: int | None, identity: Identity, ending: Ending) -> AsyncIterator[bytes]:
+    begins = await hub.head() if after is None else after
+    yield _RETRY + b"event: log\ndata: " + msgspec.json.encode(about(identity, begins)) + b"\n\n"
+    async with aclosing(hub.follow(topic, begins, ending)) as items:
         try:
             async for item in items:
                 yield _event(b"entry", item)
         except TooSlow as slow:
             told = error_payload(str(slow), code="TOO_SLOW") | {"position": slow.position}
             yield b"event: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
+    if ending.code:
+        yield b"event: error\ndata: " + msgspec.json.encode(error_payload(_ENDED, code=ending.code)) + b"\n\n"
 
 
-async def graphql_events(hub: Hub, topic: Topic) -> AsyncIterator[bytes]:
+async def graphql_events(hub: Hub, topic: Topic, ending: Ending) -> AsyncIterator[bytes]:
     """Yield a subscription as GraphQL over SSE has it (distinct connections mode), each result with its position."""
-    async with aclosing(hub.follow(topic, topic.after)) as items:
+    yield b":\n\n"  # so that the client knows at once that it is connected
+    async with aclosing(hub.follow(topic, topic.after, ending)) as items:
         try:
             async for item in items:
                 yield b":\n\n" if item.payload is None else _event(b"next", item)
         except (TooSlow, NoSuchPosition) as ended:
             code = "TOO_SLOW" if isinstance(ended, TooSlow) else "BAD_POSITION"
-            yield b"event: next\ndata: " + msgspec.json.encode(error_payload(str(ended), code=code)) + b"\n\n"
+            yield _failed(error_payload(str(ended), code=code))
+    if ending.code:
+        yield _failed(error_payload(_ENDED, code=ending.code))
     yield b"event: complete\ndata:\n\n"
+
+
+def _failed(told: dict[str, object]) -> bytes:
+    return b"event: next\ndata: " + msgspec.json.encode(told) + b"\n\n"
+
+
+def last_event_id(request: Request, after: int | None) -> int | None:
+    """Return where a client goes on that comes back by itself: it says the last id it had; raises Refused."""
+    given = request.headers.get("last-event-id")
+    return _position(given) if given else after
+
+
+def _position(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or len(given) > _POSITION_DIGITS:
+        raise Refused(400, "A position is a whole number, 0 or greater.", code="BAD_POSITION")
+    return int(given)
 
 
 def _event(name: bytes, item: Item) -> bytes:

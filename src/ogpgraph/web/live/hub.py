@@ -7,11 +7,9 @@ at exactly that point, within one step of the event loop: so nothing is missed a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,64 +17,22 @@ import structlog
 
 from ogpgraph.readmodel.paging import Slice
 from ogpgraph.system import System
+from ogpgraph.web.live.readers import Channel, Ending, Item, Reader
 from ogpgraph.web.live.topics import Topic, Topics
 
 BATCH = 100
-WAITING = 1_000
-"""How many entries may wait for one reader before it counts as too slow."""
 HEARTBEAT_SECONDS = 15.0
 PAUSE_SECONDS = 0.5
+AT_ONCE: Final = 250
+"""How many readers are given something before others have their turn on the event loop."""
 
 T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Item:
-    """Something to send: an entry's payload with its position; without a payload, only how far all is told."""
-
-    position: int
-    payload: bytes | None = None
-
-
-class TooSlow(Exception):
-    """A reader did not keep up; `position` is the last it was given."""
-
-    def __init__(self, position: int) -> None:
-        super().__init__(f"you read too slowly: the last position you were sent is {position}")
-        self.position = position
-
-
 class NoSuchPosition(Exception):
     """A cursor lies past the head: it is of another log, or of one that was restored."""
-
-
-@dataclass(eq=False)
-class Reader:
-    """One who follows: what waits for it, and whether it fell behind."""
-
-    waiting: deque[Item] = field(default_factory=deque)
-    something: asyncio.Event = field(default_factory=asyncio.Event)
-    overflowed: bool = False
-
-    def give(self, items: list[Item]) -> None:
-        """Let items wait for the reader, unless too many do."""
-        if len(self.waiting) + len(items) > WAITING:
-            self.overflowed = True
-        else:
-            self.waiting.extend(items)
-        self.something.set()
-
-
-@dataclass(eq=False)
-class Channel:
-    """All who follow the same topic; told up to `cursor`."""
-
-    topic: Topic
-    cursor: int
-    readers: set[Reader] = field(default_factory=set)
-    users: int = 0
 
 
 class Hub:
@@ -87,21 +43,17 @@ class Hub:
         self.topics = topics
         self._channels: dict[str, Channel] = {}
         self._woken = asyncio.Event()
-        self._closing = asyncio.Event()
+        self._head_known = 0
         self._told = 0
         self._limiter = anyio.CapacityLimiter(4)
+        self.is_closing = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow until the end; then every stream ends."""
         loop = asyncio.get_running_loop()
-        wakeups = self._system().follower.wakeups
-        self._told = await self._thread(self._head)
-
-        def wake(_position: int) -> None:
-            loop.call_soon_threadsafe(self._woken.set)
-
-        unsubscribe = wakeups.subscribe(wake)
+        self._told = self._head_known = await self.head()
+        unsubscribe = self._system().follower.wakeups.subscribe(lambda position: _soon(loop, self._wake, position))
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -114,83 +66,98 @@ class Hub:
 
     def close(self) -> None:
         """Let every stream end."""
-        self._closing.set()
-        for channel in self._channels.values():
-            for reader in channel.readers:
-                reader.something.set()
+        self.is_closing = True
+        for channel in list(self._channels.values()):
+            for reader in list(channel.readers):
+                reader.wake()
 
     async def require(self, after: int | None) -> None:
         """Raise NoSuchPosition for a position past the head."""
-        head = await self.head()
-        if after is not None and after > head:
+        if after is not None and after > self._told and after > (head := await self.head()):
             raise NoSuchPosition(f"position {after} is past the head of this log, which is {head}")
 
     async def head(self) -> int:
         """Return the newest position."""
         return await self._thread(self._head)
 
-    async def follow(self, topic: Topic, after: int | None) -> AsyncGenerator[Item, None]:
-        """Yield the entries of a topic after a position, or after the head, for as long as one listens.
+    def enter(self, topic: Topic) -> Reader:
+        """Return a reader of a topic, which has to be replayed before it is given anything, and must leave at last."""
+        channel = self._channels.setdefault(topic.key, Channel(topic, self._told))
+        channel.users += 1
+        self._woken.set()  # what the hub told while the channel was not there is caught up
+        return Reader(channel)
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a reader. Nothing is awaited: a disconnect cuts off whatever would be."""
+        if reader.has_left:
+            return
+        reader.has_left = True
+        channel = reader.channel
+        channel.readers.discard(reader)
+        channel.users -= 1
+        if not channel.users:
+            self._channels.pop(channel.topic.key, None)
+
+    async def replay(self, reader: Reader, after: int | None) -> AsyncGenerator[Item, None]:
+        """Yield the entries after a position, or after the head, up to where the reader joins those who are told live.
+
+        Raises NoSuchPosition for a position past the head.
+        """
+        await self.require(after)
+        channel = reader.channel
+        reader.cursor = await self.head() if after is None else after
+        while reader.cursor < (until := channel.cursor) and not self.is_closing:
+            items = await self._thread(self._read, channel.topic, reader.cursor, until)
+            for item in items:
+                reader.cursor = item.position
+                yield item
+            reader.cursor = items[-1].position if len(items) == BATCH else until
+        # Nothing is awaited between the last look at the channel's cursor and joining it: no entry can slip through.
+        reader.until = reader.cursor
+        channel.readers.add(reader)
+
+    async def follow(self, topic: Topic, after: int | None, ending: Ending | None = None) -> AsyncGenerator[Item, None]:
+        """Yield the entries of a topic after a position, or after the head, until one stops listening or is ended.
 
         When there is nothing for a while, an item without payload tells how far all is told.
         Raises NoSuchPosition for a position past the head, and TooSlow.
         """
-        await self.require(after)
-        with self._used(topic) as channel:
-            cursor = await self.head() if after is None else after
-            while cursor < (until := channel.cursor):
-                items = await self._thread(self._read, topic, cursor, until)
-                for item in items:
+        reader, ending = self.enter(topic), ending or Ending()
+        try:
+            async with aclosing(self.replay(reader, after)) as items:
+                async for item in items:
+                    if ending.code:
+                        return
                     yield item
-                cursor = items[-1].position if len(items) == BATCH else until
-            # Nothing is awaited between the last look at the channel's cursor and joining it: no entry can slip through.
-            with self._joined(channel) as reader:
-                async for item in self._live(channel, reader, cursor):
-                    yield item
+            async for item in self._live(reader, ending):
+                yield item
+        finally:
+            self.leave(reader)
 
-    async def _live(self, channel: Channel, reader: Reader, cursor: int) -> AsyncIterator[Item]:
-        while not self._closing.is_set():
-            while reader.waiting:
-                item = reader.waiting.popleft()
-                if item.position > cursor:
-                    cursor = item.position
-                    yield item
-            if reader.overflowed:
-                raise TooSlow(cursor)
-            reader.something.clear()
+    async def _live(self, reader: Reader, ending: Ending) -> AsyncIterator[Item]:
+        something = asyncio.Event()
+        reader.wake = ending.wake = something.set
+        while not self.is_closing and not ending.code:
+            while (item := reader.take()) is not None:
+                yield item
+            something.clear()
             try:
-                await asyncio.wait_for(reader.something.wait(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await something.wait()
             except TimeoutError:
-                cursor = max(cursor, channel.cursor)
-                yield Item(cursor)
+                reader.cursor = max(reader.cursor, reader.until)
+                yield Item(reader.cursor)
 
-    @contextmanager
-    def _used(self, topic: Topic) -> Iterator[Channel]:
-        channel = self._channels.setdefault(topic.key, Channel(topic, self._told))
-        channel.users += 1
-        self._woken.set()  # what the hub told while the channel was not there is caught up
-        try:
-            yield channel
-        finally:
-            channel.users -= 1
-            if not channel.users:
-                self._channels.pop(topic.key, None)
-
-    @contextmanager
-    def _joined(self, channel: Channel) -> Iterator[Reader]:
-        reader = Reader()
-        channel.readers.add(reader)
-        try:
-            yield reader
-        finally:
-            channel.readers.discard(reader)
+    def _wake(self, position: int) -> None:
+        self._head_known = max(self._head_known, position)
+        self._woken.set()
 
     async def _run(self) -> None:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            head = self._head_known
             try:
-                head = await self.head()
                 for channel in list(self._channels.values()):
                     await self._advance(channel, head)
                 self._told = head
@@ -203,8 +170,11 @@ class Hub:
         while channel.cursor < head:
             items = await self._thread(self._read, channel.topic, channel.cursor, head)
             channel.cursor = items[-1].position if len(items) == BATCH else head
-            for reader in channel.readers:
-                reader.give(items)
+            # Who joins while others have their turn joins at the new cursor, and has read up to it.
+            for number, reader in enumerate(list(channel.readers), start=1):
+                reader.give(items, channel.cursor)
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _read(self, topic: Topic, after: int, until: int) -> list[Item]:
         with self._system().reading() as reading:
@@ -217,3 +187,8 @@ class Hub:
 
     async def _thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], position: int) -> None:
+    with suppress(RuntimeError):  # the loop has been closed: nobody is left to be told
+        loop.call_soon_threadsafe(function, position)

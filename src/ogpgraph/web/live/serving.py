@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
+import msgspec
 import strawberry
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ogpgraph.storage.identity import Identity
 from ogpgraph.system import System
+from ogpgraph.web.authenticated import Identify
 from ogpgraph.web.body import BodyLimits, read_json_body
-from ogpgraph.web.live.feed import EVENT_STREAM, Feed, Stream, graphql_events
-from ogpgraph.web.live.hub import Hub
+from ogpgraph.web.live.cursors import require_this_log
+from ogpgraph.web.live.feed import EVENT_STREAM, Feed, Streams, graphql_events, last_event_id
+from ogpgraph.web.live.hub import Hub, NoSuchPosition
+from ogpgraph.web.live.places import Places
 from ogpgraph.web.live.sockets import Sockets
+from ogpgraph.web.live.tokens import Tokens
 from ogpgraph.web.live.topics import ContextOf, Topics
 from ogpgraph.web.masking import told
+from ogpgraph.web.media import rather_than_an_answer
 from ogpgraph.web.parameters import from_body, from_url
 from ogpgraph.web.prepared import DocumentLimits, Documents, RequestErrors
 from ogpgraph.web.refused import Refused, error_payload
 from ogpgraph.web.shell import json_response
+
+
+class LiveLimits(msgspec.Struct, frozen=True):
+    """What a subscription may ask for with each entry, and how many may be connected, in all and each."""
+
+    document: DocumentLimits = DocumentLimits()
+    body: BodyLimits = BodyLimits()
+    most: int = 10_000
+    most_each: int = 200
 
 
 class Live:
@@ -31,13 +48,16 @@ class Live:
         schema: strawberry.Schema,
         system: Callable[[], System],
         context: ContextOf,
-        limits: DocumentLimits,
-        body: BodyLimits,
+        limits: LiveLimits,
+        identify: Identify,
     ) -> None:
-        documents = Documents(schema._schema, limits)  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
+        documents = Documents(schema._schema, limits.document)  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
         self._topics = Topics(schema, documents, context)
         self._system = system
-        self._body = body
+        self._body = limits.body
+        self._places = Places(limits.most, limits.most_each)
+        self._tokens = Tokens(identify)
+        self._streams = Streams(self._places, self._tokens)
         self._open = AsyncExitStack()
         self._hub: Hub | None = None
 
@@ -52,6 +72,7 @@ class Live:
         """Begin to follow."""
         hub = Hub(self._system, self._topics)
         await self._open.enter_async_context(hub.running())
+        await self._open.enter_async_context(self._tokens.running())
         self._hub = hub
 
     async def stop(self) -> None:
@@ -61,11 +82,15 @@ class Live:
 
     def routes(self, view: ASGIApp) -> list[BaseRoute]:
         """Return the routes of the live feeds, and that of the view they share an address with."""
+        sockets = Sockets(lambda: self.hub, self._identity, self._places, self._tokens)
         return [
-            Route("/feed", Feed(lambda: self.hub, self._system).__call__),
-            WebSocketRoute("/graphql", Sockets(lambda: self.hub).__call__),
+            Route("/feed", Feed(lambda: self.hub, self._system, self._streams).__call__),
+            WebSocketRoute("/graphql", sockets.__call__),
             Route("/graphql", _Either(view, self._events)),
         ]
+
+    def _identity(self) -> Identity:
+        return self._system().model.identity
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -75,24 +100,29 @@ class Live:
                 if request.method == "POST"
                 else from_url(scope["query_string"])
             )
+            require_this_log(self._identity(), sent.extensions)
             topic = await self.hub.topics.topic(sent)
+            topic = replace(topic, after=last_event_id(request, topic.after))
+            await self.hub.require(topic.after)
         except Refused as refused:
             response = json_response(refused.status, error_payload(refused.message, code=refused.code), refused.headers)
         except RequestErrors as wrong:
             response = json_response(400, {"errors": [told(error, code=wrong.code) for error in wrong.errors]})
+        except NoSuchPosition as wrong:
+            response = json_response(400, error_payload(str(wrong), code="BAD_POSITION"))
         else:
-            response = Stream(graphql_events(self.hub, topic))
+            response = self._streams.of(lambda ending: graphql_events(self.hub, topic, ending))
         await response(scope, receive, send)
 
 
 class _Either:
-    """Who accepts an event stream follows; everybody else asks the view."""
+    """Who wants an event stream rather than an answer follows; everybody else asks the view."""
 
     def __init__(self, view: ASGIApp, events: ASGIApp) -> None:
         self._view = view
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accept = Request(scope).headers.get("accept", "")
-        chosen = self._events if EVENT_STREAM in accept and scope["method"] in ("GET", "POST") else self._view
+        follows = rather_than_an_answer(EVENT_STREAM, Request(scope).headers.get("accept"))
+        chosen = self._events if follows and scope["method"] in ("GET", "POST") else self._view
         await chosen(scope, receive, send)

@@ -1,92 +1,121 @@
-"""GraphQL over WebSocket: the graphql-transport-ws protocol, in which what one operation does wrong ends only that one."""
+"""GraphQL over WebSocket (graphql-transport-ws): what one operation does wrong ends only that one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
-import anyio
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ogpgraph.web.live.hub import Hub, NoSuchPosition, TooSlow
-from ogpgraph.web.masking import told
-from ogpgraph.web.parameters import from_body
-from ogpgraph.web.prepared import RequestErrors
+from ogpgraph.auth.identify import NotIdentified
+from ogpgraph.auth.oidc import KeysUnavailable
+from ogpgraph.storage.identity import Identity
+from ogpgraph.web.authenticated import address_of, caller_of
+from ogpgraph.web.live.cursors import about
+from ogpgraph.web.live.hub import Hub
+from ogpgraph.web.live.operations import Operation, Out
+from ogpgraph.web.live.places import Place, Places
+from ogpgraph.web.live.tokens import Tokens
 from ogpgraph.web.refused import Refused
 
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_SECONDS: Final = 10.0
-WRITE_SECONDS: Final = 30.0
 MOST_OPERATIONS: Final = 100
+FORBIDDEN: Final = 4403
+TOO_MANY: Final = 4429
+TRY_AGAIN_LATER: Final = 1013
+_REASON_CHARACTERS: Final = 120
 _WORDS = msgspec.json.Decoder(dict[str, Any])
 
 
 class Closed(Exception):
-    """The protocol was broken: the socket closes with a code."""
+    """The protocol was broken, or one may not be connected: the socket closes with a code."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason
+        self.reason = reason[:_REASON_CHARACTERS]
 
 
 class Sockets:
     """The WebSocket endpoint `/graphql`."""
 
-    def __init__(self, hub: Callable[[], Hub]) -> None:
+    def __init__(
+        self, hub: Callable[[], Hub], identity: Callable[[], Identity], places: Places, tokens: Tokens
+    ) -> None:
         self._hub = hub
+        self._identity = identity
+        self._places = places
+        self._tokens = tokens
 
     async def __call__(self, socket: WebSocket) -> None:
+        with ExitStack() as held:
+            try:
+                await self._serve(socket, held)
+            except Closed as closed:
+                with suppress(RuntimeError, WebSocketDisconnect):
+                    await socket.close(closed.code, closed.reason)
+            except (WebSocketDisconnect, TimeoutError):
+                pass  # whoever was there has gone, or reads no more
+
+    async def _serve(self, socket: WebSocket, held: ExitStack) -> None:
         if PROTOCOL not in socket.scope.get("subprotocols", ()):
             await socket.accept()
-            await socket.close(4406, "Subprotocol not acceptable")
-            return
-        await socket.accept(PROTOCOL)
-        connection = Connection(socket, self._hub())
+            raise Closed(4406, "Subprotocol not acceptable")
+        caller = caller_of(socket)
         try:
-            await connection.serve()
-        except Closed as closed:
-            with suppress(RuntimeError):
-                await socket.close(closed.code, closed.reason)
-        except (WebSocketDisconnect, TimeoutError):
-            pass  # whoever was there has gone, or reads no more
-        finally:
-            connection.end()
+            place = held.enter_context(self._places.taken(caller.address, caller.account))
+        except Refused as refused:
+            await socket.accept(PROTOCOL)
+            raise Closed(TOO_MANY, refused.message) from None
+        await socket.accept(PROTOCOL)
+        connection = Connection(socket, self._hub(), self._identity(), self._tokens, place, held)
+        held.callback(connection.end)
+        await connection.serve()
 
 
 class Connection:
-    """One socket and the operations that run on it."""
+    """One socket and the operations that run on it; what it holds is given back with `held`, whatever happens."""
 
-    def __init__(self, socket: WebSocket, hub: Hub) -> None:
+    def __init__(
+        self, socket: WebSocket, hub: Hub, identity: Identity, tokens: Tokens, place: Place, held: ExitStack
+    ) -> None:
         self._socket = socket
+        self._out = Out(socket)
         self._hub = hub
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._acknowledged = False
+        self._identity = identity
+        self._tokens = tokens
+        self._place = place
+        self._held = held
+        self._running: dict[str, Operation] = {}
+        self._closing: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Answer messages until the client goes; raises Closed."""
+        self._watch(self._socket.headers.get("authorization"))
         try:
-            await asyncio.wait_for(self._greet(), INIT_SECONDS)
+            async with asyncio.timeout(INIT_SECONDS):
+                greeting = await self._greeting()
         except TimeoutError:
             raise Closed(4408, "Connection initialisation timeout") from None
+        await self._let_in(greeting.get("payload"))
         while True:
             await self._handle(await self._received())
 
     def end(self) -> None:
         """End everything that runs; nothing is awaited, so a disconnect cannot cut it off."""
-        for task in self._running.values():
-            task.cancel()
+        for operation in self._running.values():
+            operation.end()
 
-    async def _greet(self) -> None:
-        while not self._acknowledged:
+    async def _greeting(self) -> dict[str, Any]:
+        while True:
             message = await self._received()
             match message["type"]:
                 case "connection_init":
-                    self._acknowledged = True
-                    await self._send({"type": "connection_ack"})
+                    return message
                 case "ping":
                     await self._pong(message)
                 case "pong":
@@ -95,6 +124,44 @@ class Connection:
                     raise Closed(4401, "Unauthorized")
                 case _:
                     raise Closed(4400, "Invalid message")
+
+    async def _let_in(self, payload: object) -> None:
+        """Find out whose token the greeting has, if it has one, and tell which log this is."""
+        if payload is not None and not isinstance(payload, dict):
+            raise Closed(4400, "The payload of connection_init is an object")
+        for name, value in (payload or {}).items():
+            if name.lower() == "authorization":
+                await self._identify(value)
+        await self._out.say(type="connection_ack", payload=about(self._identity, await self._hub.head()))
+
+    async def _identify(self, authorization: object) -> None:
+        if not isinstance(authorization, str):
+            raise Closed(FORBIDDEN, "The token opens nothing")
+        try:
+            caller = await self._tokens.caller(authorization, address_of(self._socket.scope))
+            if caller.account is not None:
+                self._place.of_account(caller.account)
+        except NotIdentified:
+            raise Closed(FORBIDDEN, "The token opens nothing") from None
+        except KeysUnavailable:
+            raise Closed(TRY_AGAIN_LATER, "Nobody can sign in at the moment") from None
+        except Refused as refused:
+            raise Closed(TOO_MANY, refused.message) from None
+        self._watch(authorization)
+
+    def _watch(self, authorization: str | None) -> None:
+        if authorization is not None:
+            watched = self._tokens.watched(authorization, address_of(self._socket.scope), self._refuse)
+            self._held.enter_context(watched)
+
+    def _refuse(self) -> None:
+        """Close, since the token that one came with opens nothing any more."""
+        self.end()
+        self._closing = asyncio.create_task(self._close(FORBIDDEN, "The token opens nothing any more"))
+
+    async def _close(self, code: int, reason: str) -> None:
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await self._socket.close(code, reason)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -113,49 +180,27 @@ class Connection:
 
     def _subscribe(self, identifier: str, payload: dict[str, Any]) -> None:
         if identifier in self._running:
-            raise Closed(4409, f"Subscriber for {identifier} already exists"[:123])
-        self._running[identifier] = asyncio.create_task(self._run(identifier, payload))
+            raise Closed(4409, f"Subscriber for {identifier} already exists")
+        operation = Operation(identifier, self._out, self._hub, self._identity, self._forget)
+        full = len(self._running) >= MOST_OPERATIONS
+        self._running[identifier] = operation
+        if full:
+            message = f"A socket carries at most {MOST_OPERATIONS} operations."
+            operation.refuse(Refused(429, message, code="TOO_MANY_OPERATIONS"))
+        else:
+            operation.begin(payload)
+
+    def _forget(self, identifier: str) -> None:
+        self._running.pop(identifier, None)
 
     def _complete(self, identifier: object) -> None:
-        task = self._running.pop(identifier, None) if isinstance(identifier, str) else None
-        if task is not None:
-            task.cancel()
-
-    async def _run(self, identifier: str, payload: dict[str, Any]) -> None:
-        try:
-            await self._follow(identifier, payload)
-            await self._send({"id": identifier, "type": "complete"})
-        except RequestErrors as wrong:
-            await self._fail(identifier, [told(error, code=wrong.code) for error in wrong.errors])
-        except Refused as refused:
-            await self._fail(identifier, [{"message": refused.message, "extensions": {"code": refused.code}}])
-        except NoSuchPosition as wrong:
-            await self._fail(identifier, [{"message": str(wrong), "extensions": {"code": "BAD_POSITION"}}])
-        except TooSlow as slow:
-            code = {"code": "TOO_SLOW", "position": slow.position}
-            await self._fail(identifier, [{"message": str(slow), "extensions": code}])
-        except (WebSocketDisconnect, RuntimeError, TimeoutError):
-            pass  # the socket is gone, and with it everyone who could be told
-        finally:
-            self._running.pop(identifier, None)
-
-    async def _follow(self, identifier: str, payload: dict[str, Any]) -> None:
-        if len(self._running) > MOST_OPERATIONS:
-            raise Refused(429, f"A socket carries at most {MOST_OPERATIONS} operations.", code="TOO_MANY_OPERATIONS")
-        topic = await self._hub.topics.topic(from_body(msgspec.json.encode(payload)))
-        head = b'{"id":' + msgspec.json.encode(identifier) + b',"type":"next","payload":'
-        async with aclosing(self._hub.follow(topic, topic.after)) as items:
-            async for item in items:
-                if item.payload is not None:
-                    await self._send_text((head + item.payload + b"}").decode())
-
-    async def _fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
-        with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            await self._send({"id": identifier, "type": "error", "payload": errors})
+        operation = self._running.pop(identifier, None) if isinstance(identifier, str) else None
+        if operation is not None:
+            operation.end()
 
     async def _pong(self, message: dict[str, Any]) -> None:
         payload = message.get("payload")
-        await self._send({"type": "pong", **({"payload": payload} if payload is not None else {})})
+        await self._out.say(type="pong", **({"payload": payload} if payload is not None else {}))
 
     async def _received(self) -> dict[str, Any]:
         message = await self._socket.receive()
@@ -171,13 +216,6 @@ class Connection:
         if not isinstance(words.get("type"), str):
             raise Closed(4400, "A message needs a type")
         return words
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        await self._send_text(msgspec.json.encode(message).decode())
-
-    async def _send_text(self, text: str) -> None:
-        with anyio.fail_after(WRITE_SECONDS):
-            await self._socket.send_text(text)
 
 
 def _operation(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:

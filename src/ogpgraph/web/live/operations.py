@@ -1,0 +1,166 @@
+"""One subscription on a socket: replayed by a task, then written straight into the socket, without any.
+
+A task comes back when the client does not keep up, or when there is something to be told at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import anyio
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ogpgraph.storage.identity import Identity
+from ogpgraph.web.live.cursors import require_this_log
+from ogpgraph.web.live.hub import Hub, NoSuchPosition
+from ogpgraph.web.live.readers import Item, Reader, TooSlow
+from ogpgraph.web.live.wire import EXTENSION, Wire
+from ogpgraph.web.masking import internal_failure, told
+from ogpgraph.web.parameters import from_body
+from ogpgraph.web.prepared import RequestErrors
+from ogpgraph.web.refused import Refused
+
+WRITE_SECONDS: Final = 30.0
+
+
+class Out:
+    """The way out of a socket: at once where the server offers that and the client keeps up, else by waiting."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
+
+    @property
+    def is_writable(self) -> bool:
+        """Tell whether `write` may be used."""
+        return self._wire is not None and self._wire.is_writable
+
+    def write(self, *parts: bytes) -> None:
+        """Write a message at once, while that is possible."""
+        assert self._wire is not None
+        self._wire.write_text(*parts)
+
+    async def send(self, *parts: bytes) -> None:
+        """Write a message as soon as possible; raises TimeoutError where the client does not read."""
+        if self.is_writable:
+            self.write(*parts)
+            return
+        with anyio.fail_after(WRITE_SECONDS):
+            await self._socket.send_text(b"".join(parts).decode())
+
+    async def say(self, **message: object) -> None:
+        """Write a message of the protocol."""
+        await self.send(msgspec.json.encode(message))
+
+
+class Operation:
+    """A subscription with its id; `over` is called when it has ended by itself."""
+
+    def __init__(self, identifier: str, out: Out, hub: Hub, identity: Identity, over: Callable[[str], object]) -> None:
+        self._identifier = identifier
+        self._begins = b'{"id":' + msgspec.json.encode(identifier) + b',"type":"next","payload":'
+        self._out = out
+        self._hub = hub
+        self._identity = identity
+        self._over = over
+        self._reader: Reader | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, payload: dict[str, Any]) -> None:
+        """Do what a client asks for."""
+        self._run(self._follow(payload))
+
+    def refuse(self, refused: Refused) -> None:
+        """Tell the client that nothing is done for it."""
+        self._run(_raising(refused))
+
+    def end(self) -> None:
+        """End it; nothing is awaited, so that a disconnect cannot cut it off."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._reader is not None:
+            self._hub.leave(self._reader)
+
+    async def _follow(self, payload: dict[str, Any]) -> None:
+        asked = from_body(msgspec.json.encode(payload))
+        require_this_log(self._identity, asked.extensions)
+        topic = await self._hub.topics.topic(asked)
+        self._reader = self._hub.enter(topic)
+        async with aclosing(self._hub.replay(self._reader, topic.after)) as items:
+            async for item in items:
+                await self._out.send(*self._message(item))
+        await self._drain()
+
+    async def _drain(self) -> None:
+        reader = self._reader
+        while reader is not None and (item := reader.take()) is not None:
+            await self._out.send(*self._message(item))
+
+    def _flush(self) -> None:
+        """Write what waits; called for each entry, for thousands of subscriptions in turn."""
+        reader, out = self._reader, self._out
+        if self._task is not None or reader is None:
+            return
+        while reader.waiting and out.is_writable:
+            if (item := reader.take()) is not None:
+                out.write(*self._message(item))
+        if reader.waiting or reader.is_too_slow or self._hub.is_closing:
+            self._run(self._drain())
+
+    def _message(self, item: Item) -> tuple[bytes, bytes, bytes]:
+        assert item.payload is not None
+        return self._begins, item.payload, b"}"
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+            if self._hub.is_closing:
+                await self._finish(type="complete")
+                return
+        except (WebSocketDisconnect, RuntimeError, TimeoutError):
+            self._leave()  # the socket is gone, and with it everyone who could be told
+        except Exception as failure:
+            await self._finish(type="error", payload=errors_of(failure, self._identifier))
+        else:
+            # What came since the last look waits, and is written now; nothing was awaited in between.
+            self._task = None
+            if self._reader is not None:
+                self._reader.wake = self._flush
+                self._flush()
+
+    async def _finish(self, **message: object) -> None:
+        self._leave()
+        with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+            await self._out.say(id=self._identifier, **message)
+
+    def _leave(self) -> None:
+        if self._reader is not None:
+            self._hub.leave(self._reader)
+        self._over(self._identifier)
+
+
+def errors_of(failure: Exception, identifier: str) -> list[Any]:
+    """Return what a client is told when its operation fails; what nobody foresaw is logged and masked."""
+    match failure:
+        case RequestErrors():
+            return [told(error, code=failure.code) for error in failure.errors]
+        case Refused():
+            return [{"message": failure.message, "extensions": {"code": failure.code}}]
+        case NoSuchPosition():
+            return [{"message": str(failure), "extensions": {"code": "BAD_POSITION"}}]
+        case TooSlow():
+            return [{"message": str(failure), "extensions": {"code": "TOO_SLOW", "position": failure.position}}]
+        case _:
+            errors: list[Any] = internal_failure(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
+            return errors
+
+
+async def _raising(refused: Refused) -> None:
+    raise refused

@@ -1,0 +1,45 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ogpgraph.storage.database import DatabaseError, open_database
+from ogpgraph.system import migrate
+from tests.conftest import NewDatabase
+
+SLOW = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 300000) select max(n) from n"
+
+
+def test_a_database_is_closed_when_those_who_read_are_done(new_database: NewDatabase) -> None:
+    migrate(new_database())
+    database = open_database(new_database())
+    reading = threading.Event()
+
+    def read() -> int:
+        with database.read() as transaction:
+            reading.set()
+            return int(transaction.value(SLOW))
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(read)
+        reading.wait()
+        database.close()
+        assert answer.done()
+        assert answer.result() == 300000
+
+
+def test_a_closed_database_is_read_no_more(new_database: NewDatabase) -> None:
+    migrate(new_database())
+    database = open_database(new_database())
+    database.close()
+    database.close()
+    with pytest.raises(DatabaseError), database.read():
+        pass
+
+
+def test_a_file_that_is_no_database_is_named(new_database: NewDatabase) -> None:
+    url = new_database()
+    with open(url.removeprefix("sqlite:///"), "w") as file:
+        file.write("a page, and no database\n" * 100)
+    with pytest.raises(DatabaseError, match=r"log\.db cannot be used: file is not a database"):
+        migrate(url)

@@ -1,0 +1,110 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from ogpgraph.web import logs
+from ogpgraph.web.app import build_app
+from ogpgraph.web.probes import Readiness
+from tests.web.toy import REQUEST_ID, SCHEMA, Contexts, client_of, post
+
+URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Logging as it was before the test."""
+    root, config = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**config)
+
+
+@pytest.fixture(params=["json", "console"])
+def stream(request: pytest.FixtureRequest) -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure("info", request.param, stream)
+    return stream
+
+
+def fail() -> None:
+    raise ValueError(f"cannot connect to {URL}")
+
+
+def test_no_secret_is_logged(stream: io.StringIO) -> None:
+    log = structlog.stdlib.get_logger("test")
+    log.info("told", database=URL, password="hunter2", api_key="hunter2", authorization="Bearer hunter2")
+    log.info("a token in words: Bearer hunter2.abc-def, ogp_hunter2, password=hunter2")
+    logging.getLogger("library").warning("connection to %s failed", URL)
+    try:
+        fail()
+    except ValueError:
+        log.exception("it failed")
+    said = stream.getvalue()
+    assert "hunter2" not in said
+    assert "db.example" in said
+    assert said.count("***") >= 7
+
+
+def test_a_traceback_shows_no_local_variable(stream: io.StringIO) -> None:
+    held = "".join(["what ", "somebody ", "wrote"])
+    try:
+        held.index("nothing of it")
+    except ValueError:
+        structlog.stdlib.get_logger("test").exception("it failed")
+    assert "ValueError" in stream.getvalue()
+    assert "test_logs" in stream.getvalue()
+    assert held not in stream.getvalue()
+
+
+def test_json_is_one_object_a_line_for_libraries_too() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", stream)
+    structlog.stdlib.get_logger("ours").info("two\nlines", number=3)
+    logging.getLogger("library").warning("of %s", "theirs")
+    logging.getLogger("library").debug("not told")
+    ours, theirs = map(json.loads, stream.getvalue().splitlines())
+    assert (ours["event"], ours["number"], ours["level"], ours["logger"]) == ("two\nlines", 3, "info", "ours")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("of theirs", "warning", "library")
+    assert ours["timestamp"].endswith("Z")
+
+
+def app() -> Starlette:
+    def context(request: Request) -> object:
+        structlog.stdlib.get_logger("deep").info("in the midst of it")
+        return Contexts()(request)
+
+    return build_app(
+        SCHEMA,
+        context,
+        ready=lambda: Readiness(ready=True),
+        new_request_id=lambda: REQUEST_ID,
+        access_log=True,
+    )
+
+
+@pytest.mark.anyio
+async def test_a_request_is_one_line_with_its_id_which_all_its_lines_have() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", stream)
+    async with client_of(app()) as client:
+        await post(client, {"query": "{ hello }"})
+        await client.get("/graphql", params={"query": '{ hello(name: "Maria") }'})
+        await client.get("/nowhere", headers={"X-Request-Id": "their-own-id"})
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["path"], line["status"], line["request_id"]) for line in requests] == [
+        ("POST", "/graphql", 200, REQUEST_ID),
+        ("GET", "/graphql", 200, REQUEST_ID),
+        ("GET", "/nowhere", 404, "their-own-id"),
+    ]
+    assert [line["request_id"] for line in lines if line["logger"] == "deep"] == [REQUEST_ID] * 2
+    assert "Maria" not in str([line for line in lines if line["logger"] != "httpx"])  # which is the client
+    assert all(line["ms"] >= 0 for line in requests)
