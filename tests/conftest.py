@@ -19,6 +19,8 @@ from ogpgraph.system import System, migrate, open_system
 from tests.support.postgres import running
 
 BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])
+ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgres"])
 ENTIRELY_ON_BOTH = {"storage", "application", "readmodel", "graphql"}
 """The folders whose tests all run on each engine: what a test's databases are of, it does not know."""
 

@@ -1,5 +1,6 @@
 import re
 from dataclasses import fields, replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         max_body_bytes=1024 * 1024,
         max_import_bytes=20 * 1024 * 1024,
         writes_per_minute=120,
+        max_cost=500_000,
+        max_trusted_cost=2_000_000,
+        cost_per_minute=20_000_000,
+        deadline_seconds=10,
+        trusted_proxies=(),
         oidc_issuer="",
         oidc_audience="",
         oidc_jwks="",
@@ -45,6 +51,14 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_MAX_BODY_BYTES": "2",
         "OGPGRAPH_MAX_IMPORT_BYTES": "3",
         "OGPGRAPH_WRITES_PER_MINUTE": "4",
+        "OGPGRAPH_MAX_COST": "6",
+        "OGPGRAPH_MAX_TRUSTED_COST": "7",
+        "OGPGRAPH_COST_PER_MINUTE": "8",
+        "OGPGRAPH_DEADLINE_SECONDS": "9",
+        "OGPGRAPH_MAX_LIVE": "11",
+        "OGPGRAPH_MAX_LIVE_EACH": "12",
+        "OGPGRAPH_MAX_LIVE_COST": "13",
+        "OGPGRAPH_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
         "OGPGRAPH_OIDC_ISSUER": "https://id.example",
         "OGPGRAPH_OIDC_AUDIENCE": "ogpgraph",
         "OGPGRAPH_OIDC_JWKS": "/etc/keys.json",
@@ -56,6 +70,14 @@ def test_every_setting_is_read_from_its_variable() -> None:
     trusting = replace(
         written,
         writes_per_minute=4,
+        max_cost=6,
+        max_trusted_cost=7,
+        cost_per_minute=8,
+        deadline_seconds=9,
+        max_live=11,
+        max_live_each=12,
+        max_live_cost=13,
+        trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1")),
         oidc_issuer="https://id.example",
         oidc_audience="ogpgraph",
         oidc_jwks="/etc/keys.json",

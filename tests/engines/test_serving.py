@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support.serving import OGPGRAPH, ask, serving
@@ -53,6 +54,8 @@ def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> 
         [line] = [line for line in server.log if line.get("request_id") == "my-own-request-id"]
         assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "POST", "/graphql", 503)
         assert line["ms"] > 1000
+        warned = [line for line in server.log if line["level"] == "warning" and "WAL-reset" in line["event"]]
+        assert len(warned) == (1 if url.startswith("sqlite:") and has_wal_reset_bug() else 0)
 
 
 def test_pages_are_imported_while_it_serves(url: str, tmp_path: Path) -> None:

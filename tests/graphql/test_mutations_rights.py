@@ -12,6 +12,7 @@ from ogpgraph.domain.nouns import NOUNS
 from ogpgraph.system import System
 from tests.graphql.writing import World, Writer, mutation_types, world_in
 
+SHORT = "errors { code } entries { position }"
 WORDS = {
     "commitment": "{}0001",
     "commitments": ["{}0002"],
@@ -125,7 +126,7 @@ def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten:
                 may = role is not None and all(role in roles_for(mutation, name) for name in used)
                 may &= role is not Role.REPORTER or (member == "FRA" and mutation != "correct")
                 # A revision that cannot be: whoever may is told that it is stale, and nothing is written.
-                payload = writer.send(mutation, **sent, expectedRevision=10_000)
+                payload = writer.send(mutation, SHORT, **sent, expectedRevision=10_000)
                 codes = [error["code"] for error in payload["errors"]]
                 if mutation == "correct":
                     assert codes == ["NOT_FOUND" if role is Role.ADMINISTRATOR or may else "FORBIDDEN"], (field, role)
@@ -133,7 +134,7 @@ def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten:
                     assert ("FORBIDDEN" not in codes) == may, (field, member, role, payload["errors"])
                 assert payload["entries"] == []
                 walked += 1
-            (refusal,) = world.nobody.send(mutation, **sent)["errors"]
+            (refusal,) = world.nobody.send(mutation, SHORT, **sent)["errors"]
             assert refusal["code"] == "UNAUTHENTICATED"
     assert walked >= 8
 

@@ -27,7 +27,7 @@ from ogpgraph.readmodel.rows import FOREVER
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.log import LoggedEvent, canonical_bytes
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
+from tests.conftest import ONLY_POSTGRES, ONLY_SQLITE, MakeSystem
 from tests.readmodel.worlds import Step, histories, tell
 from tests.test_merkle import mth
 
@@ -138,6 +138,7 @@ def prove(system: System) -> None:
         assert shown["entries"][-1][2:] == (logged.stream, logged.originator_version, logged.name)
 
 
+@ONLY_SQLITE
 @EVERY_HISTORY
 @given(history=histories)
 def test_every_position_shows_what_the_events_up_to_it_tell(make_system: MakeSystem, history: list[Step]) -> None:
@@ -148,7 +149,7 @@ def test_every_position_shows_what_the_events_up_to_it_tell(make_system: MakeSys
 
 @A_FEW
 @given(history=histories)
-@pytest.mark.parametrize("engine", ["postgres"])
+@ONLY_POSTGRES
 def test_every_position_shows_it_on_postgresql_too(make_system: MakeSystem, history: list[Step]) -> None:
     system = make_system(f"log-{next(NAMES)}")
     tell(system, history)
@@ -161,6 +162,7 @@ def same(one: dict[int, View], other: dict[int, View]) -> None:
         assert shown == other[position], f"position {position}"
 
 
+@ONLY_SQLITE
 @settings(EVERY_HISTORY, max_examples=15)
 @given(history=histories)
 def test_a_position_shows_the_same_after_later_writes_after_opening_again_and_after_a_rebuild(
@@ -183,6 +185,7 @@ def test_a_position_shows_the_same_after_later_writes_after_opening_again_and_af
     same(after, views(make_system(name)))
 
 
+@ONLY_SQLITE
 @settings(EVERY_HISTORY, max_examples=15)
 @given(history=histories)
 def test_the_rows_are_the_same_however_the_follower_came_to_them(
@@ -198,6 +201,7 @@ def test_the_rows_are_the_same_however_the_follower_came_to_them(
         assert system.digest() == digest
 
 
+@ONLY_SQLITE
 @settings(EVERY_HISTORY, max_examples=15)
 @given(history=histories)
 def test_versions_and_tags_neither_overlap_nor_leave_holes(make_system: MakeSystem, history: list[Step]) -> None:
@@ -221,6 +225,7 @@ def test_versions_and_tags_neither_overlap_nor_leave_holes(make_system: MakeSyst
     assert all(row["since"] < row["until"] for row in tags)
 
 
+@ONLY_SQLITE
 @settings(EVERY_HISTORY, max_examples=20)
 @given(history=histories)
 def test_the_changes_of_all_entries_from_nothing_on_are_the_present(

@@ -25,7 +25,7 @@ from ogpgraph.readmodel.lists import EntryListing, Listing
 from ogpgraph.readmodel.model import PositionError
 from ogpgraph.readmodel.paging import Key, Page, Slice
 from ogpgraph.readmodel.snapshot import Snapshot
-from ogpgraph.system import System
+from ogpgraph.system import System, migrate, open_system
 from tests.application.given import act
 from tests.conftest import BOTH_ENGINES, MakeSystem, Ticking
 
@@ -146,13 +146,13 @@ def test_a_time_means_the_last_entry_not_later(system: System, clock: Ticking) -
 # Lists, page by page
 
 LISTED = 13
+NUMBERS = count(5000)
 
 
 def pages(system: System, size: int, *, backward: bool, position: int, write: bool) -> list[str]:
     """All codes of a list, page after page, each in a reading of its own, while others write in between."""
     found: list[str] = []
     key: Key | None = None
-    numbers = count(5000)
     while True:
         wanted = Slice(size, None if backward else key, key if backward else None, backward)
         with at(system, position) as snapshot:
@@ -164,13 +164,11 @@ def pages(system: System, size: int, *, backward: bool, position: int, write: bo
             return found
         key = page.items[0 if backward else -1][0]
         if write:
-            system.record(act(), lambda s: s.register_commitment(register(next(numbers)), {}))
+            system.record(act(), lambda s: s.register_commitment(register(next(NUMBERS)), {}))
 
 
 @pytest.fixture(scope="module")
-def thirteen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    from ogpgraph.system import migrate, open_system
-
+def thirteen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     url = f"sqlite:///{tmp_path_factory.mktemp('lists') / 'log.db'}"
     migrate(url)
     with open_system(url) as system:

@@ -5,11 +5,12 @@ import pytest
 
 from ogpgraph.storage.database import DatabaseError, open_database
 from ogpgraph.system import migrate
-from tests.conftest import NewDatabase
+from tests.conftest import ONLY_SQLITE, NewDatabase
 
 SLOW = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 300000) select max(n) from n"
 
 
+@ONLY_SQLITE
 def test_a_database_is_closed_when_those_who_read_are_done(new_database: NewDatabase) -> None:
     migrate(new_database())
     database = open_database(new_database())
@@ -28,6 +29,7 @@ def test_a_database_is_closed_when_those_who_read_are_done(new_database: NewData
         assert answer.result() == 300000
 
 
+@ONLY_SQLITE
 def test_a_closed_database_is_read_no_more(new_database: NewDatabase) -> None:
     migrate(new_database())
     database = open_database(new_database())
@@ -37,6 +39,7 @@ def test_a_closed_database_is_read_no_more(new_database: NewDatabase) -> None:
         pass
 
 
+@ONLY_SQLITE
 def test_a_file_that_is_no_database_is_named(new_database: NewDatabase) -> None:
     url = new_database()
     with open(url.removeprefix("sqlite:///"), "w") as file:

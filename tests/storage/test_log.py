@@ -13,7 +13,7 @@ from ogpgraph.clock import timestamp
 from ogpgraph.storage.database import NoTables, open_database
 from ogpgraph.storage.log import CorruptEvent, EventLog, canonical_bytes
 from ogpgraph.storage.log import opened as unpacked
-from tests.conftest import BOTH_ENGINES, NewDatabase, Ticking
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, NewDatabase, Ticking
 from tests.storage.logs import append, event, opened, save, turn_over
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -90,6 +90,7 @@ def test_an_empty_log_has_no_head(new_database: NewDatabase, clock: Ticking) -> 
         assert log.max_notification_id() is None
 
 
+@ONLY_SQLITE
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8), limit=st.integers(1, 7))
 def test_reading_on_gives_whole_saves_and_each_once(
@@ -226,6 +227,7 @@ READS: list[Callable[[EventLog], object]] = [
 ]
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize("bit", [0, 3, 7])
 @pytest.mark.parametrize(
     ("column", "byte"),
@@ -256,6 +258,7 @@ def test_a_flipped_bit_is_found_whichever_way_the_event_is_read(
         assert log.max_notification_id() == 2
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize("bit", [0, 7])
 def test_a_flipped_bit_in_the_name_of_the_stream_is_found(bit: int, new_database: NewDatabase, clock: Ticking) -> None:
     url = new_database()

@@ -71,6 +71,7 @@ RIGHTS: Mapping[str, Mapping[str, Roles]] = {
         **_may(NOBODY, "member/code"),
         **_may(GOVERNMENT, "plan/title plan/startsOn plan/endsOn plan/status"),
         **_may(OFFICE, "plan/member plan/cycle plan/number plan/publishedId plan/durationYears"),
+        **_may(IRM, "plan/coCreation"),
         **_may(NOBODY, "plan/code"),
         **_may(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
         **_may(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),

@@ -13,7 +13,7 @@ import strawberry
 
 from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.scalars import MOST_POSITION
-from ogpgraph.readmodel.index import Order
+from ogpgraph.readmodel.index import Order, name_of
 from ogpgraph.readmodel.paging import MOST_NODES, Key, Page, Slice
 
 _Place = Annotated[int, msgspec.Meta(ge=0, le=MOST_POSITION)]
@@ -123,10 +123,12 @@ def encode_cursor(key: Key) -> str:
 def _decoded(name: str, cursor: str | None, order: Order | None) -> Key | None:
     if cursor is None:
         return None
-    form: Any = tuple[_Place] if order is None else tuple.__class_getitem__((str,) * (len(order) + 2))
+    form: Any = tuple[_Place] if order is None else tuple.__class_getitem__((str,) * (len(order) + 3))
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key: Key = msgspec.json.decode(data, type=form)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
         raise refused(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None
+    if order is not None and key[0] != name_of(order):
+        raise refused(f"`{name}` is not a cursor of this list", "BAD_CURSOR")
     return key

@@ -124,7 +124,8 @@ class Index:
         """Return everyone in an order; ties go by code, then by id."""
         if order not in self.rankings:
             parts = [self._parts(name, descending=descending) for name, descending in order]
-            keys = (((*(p.get(s, "") for p in parts), self.codes[s], each), s) for each, s in self.slots.items())
+            name = name_of(order)
+            keys = (((name, *(p.get(s, "") for p in parts), self.codes[s], each), s) for each, s in self.slots.items())
             rows = sorted(keys)
             slots = [slot for _, slot in rows]
             place_of = {slot: place for place, slot in enumerate(slots)}
@@ -146,6 +147,11 @@ class Index:
         for value, posting in sorted(self.postings.get(dimension, {}).items(), reverse=True):
             least.update(dict.fromkeys(slots_of(posting.mask()), value))
         return least
+
+
+def name_of(order: Order) -> str:
+    """Return the name of an order, with which its sort keys begin: a key of another order is told by it."""
+    return ",".join(f"{name}-" if descending else name for name, descending in order)
 
 
 def _inverted(text: str) -> str:

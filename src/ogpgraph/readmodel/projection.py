@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ PROJECTION = 2
 _STAGES = list(Stage)
 
 Tag = tuple[str, str]
+Aspect = tuple[frozenset[str], Callable[[Subject], Iterator[Tag]]]
 ANY = "*"
 
 
@@ -103,24 +104,25 @@ def code_of(subject: Subject) -> str:
     return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
 
 
-def tags_of(subject: Subject, touched: Set[str] | None = None) -> frozenset[Tag]:
-    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it.
+def tags_of(subject: Subject) -> frozenset[Tag]:
+    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it."""
+    return _tags_of(subject, _ASPECTS.get(subject.kind, ())) if code_of(subject) else frozenset()
 
-    With `touched`, first segments of paths, it returns only what may depend on a path that begins so.
-    """
-    if not code_of(subject):
-        return frozenset()
-    aspects = (
-        tags for heads, tags in _ASPECTS.get(subject.kind, ()) if touched is None or not heads.isdisjoint(touched)
-    )
-    return frozenset(tag for tags in aspects for tag in tags(subject))
+
+def _tags_of(subject: Subject, aspects: Iterable[Aspect]) -> frozenset[Tag]:
+    return frozenset(tag for _, tags in aspects for tag in tags(subject))
 
 
 def tag_changes(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
     """Return the tags that end and those that begin between two states that differ at most at some paths."""
-    listed = code_of(before) and code_of(after)
-    touched = {path.partition("/")[0] for path in facts} | {ANY} if listed else None
-    old, new = tags_of(before, touched), tags_of(after, touched)
+    if not (aspects := _ASPECTS.get(after.kind, ())):
+        return frozenset(), frozenset()
+    if not code_of(before) or not code_of(after):
+        old, new = tags_of(before), tags_of(after)
+        return old - new, new - old
+    touched = {ANY, *(path.partition("/")[0] for path in facts)}
+    affected = [aspect for aspect in aspects if not aspect[0].isdisjoint(touched)]
+    old, new = _tags_of(before, affected), _tags_of(after, affected)
     return old - new, new - old
 
 
@@ -193,12 +195,10 @@ def is_starred(commitment: Subject) -> bool:
     return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
 
 
-_ASPECTS: dict[str, tuple[tuple[frozenset[str], Callable[[Subject], Iterator[Tag]]], ...]] = {
+_PLAIN = ("code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn", "formerCodes", "key", "policyAreas")
+_ASPECTS: dict[str, tuple[Aspect, ...]] = {
     "commitment": (
-        (
-            frozenset(["code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn", "formerCodes", "key", "policyAreas"]),
-            _plain_tags,
-        ),
+        (frozenset(_PLAIN), _plain_tags),
         (frozenset({"title", "description"}), _wording_tags),
         (frozenset({ANY}), _listed_tags),
         (frozenset({"milestones"}), _milestone_tags),

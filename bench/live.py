@@ -1,0 +1,374 @@
+"""How soon an entry reaches everybody who follows, beside a stock Strawberry server; and whether all of it arrives.
+
+    python -m bench.live fan-out [--subscribers 1000] [--rounds 7]
+    python -m bench.live latency [--entries 300] [--database postgresql://…]
+    python -m bench.live churn [--connections 1000]
+    python -m bench.live soak [--minutes 20] [--subscribers 200]
+
+Servers run in processes of their own; subscribers and whoever writes share another, and the machine. What counts are
+the ratios. Opening thousands of connections needs `ulimit -n` above their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+
+from bench.subscribers import Arrivals, Subscriber, connect_many
+from ogpgraph.system import System, migrate, open_system
+from tests.support.writing import register, retitle
+
+OURS = (
+    "subscription ($after: Position) { entries(after: $after) { position id kind recordedAt actor cause reason revision "
+    "subject { __typename id } changes { path before after } } }"
+)
+STOCK = (
+    "subscription { entries { position id kind recordedAt actor cause reason revision subject { typename id } "
+    "changes { path before after } } }"
+)
+SETTLED_SECONDS = 1.5
+
+
+@contextmanager
+def ours(url: str, *options: str) -> Iterator[tuple[int, int]]:
+    """Our server; gives its process id and its port."""
+    command = [str(Path(sys.executable).with_name("ogpgraph")), "serve", "--port", "0", "--database", url, *options]
+    with _running(command, {"OGPGRAPH_MAX_LIVE": "20000", "OGPGRAPH_MAX_LIVE_EACH": "20000"}) as found:
+        yield found
+
+
+@contextmanager
+def stock() -> Iterator[tuple[int, int]]:
+    """The stock server; gives its process id and its port."""
+    uvicorn = str(Path(sys.executable).with_name("uvicorn"))
+    with _running([uvicorn, "bench.live_stock:app", "--port", "0", "--ws-per-message-deflate", "false"], {}) as found:
+        yield found
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=Path(log.name).open("w"),
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
+            start_new_session=True,  # so that its workers end with it
+        )
+        try:
+            yield process.pid, _port(Path(log.name), process)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
+        if "startup complete" in text and (found := re.search(r"http://127.0.0.1:(\d+)", text)):
+            return int(found[1])
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not start: {log.read_text()}")
+
+
+def resident(pid: int) -> int:
+    """Return the resident memory of a process, in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def post(port: int, path: str) -> None:
+    """Send an empty POST."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST", data=b"")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        response.read()
+
+
+@contextmanager
+def log_of_one(url: str | None = None) -> Iterator[tuple[str, System]]:
+    """A log with one commitment in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        address = url or f"sqlite:///{folder}/log.db"
+        migrate(address)
+        with open_system(address) as writer:
+            if not writer.standpoint().position:
+                register(writer, "FR0001")
+            yield address, writer
+
+
+async def fan_out(subscribers: int, rounds: int) -> None:
+    """Measure how long it takes until the last has an entry, both servers in turn."""
+    with log_of_one() as (url, writer), ours(url) as (our_pid, our_port), stock() as (stock_pid, stock_port):
+        memory, groups = {}, {}
+        for name, pid, port, query in (("ours", our_pid, our_port, OURS), ("stock", stock_pid, stock_port, STOCK)):
+            warm = await connect_many(port, 20, query, Arrivals())
+            await asyncio.sleep(SETTLED_SECONDS)
+            before = resident(pid)
+            arrivals = Arrivals()
+            groups[name] = arrivals, await connect_many(port, subscribers, query, arrivals)
+            await asyncio.sleep(SETTLED_SECONDS)
+            memory[name] = (resident(pid) - before) / subscribers / 1024
+            for each in warm:
+                assert each.transport is not None
+                each.transport.close()
+        took: dict[str, list[float]] = {"ours": [], "stock": []}
+        cpu: dict[str, list[float]] = {"ours": [], "stock": []}
+        for round_ in range(rounds + 1):
+            for name, pid in (("ours", our_pid), ("stock", stock_pid)):
+                arrivals, _ = groups[name]
+                spent = cpu_seconds(pid)
+                if name == "ours":
+                    position = (await asyncio.to_thread(retitle, writer, "FR0001", f"Round {round_}")).positions[-1]
+                    began = time.perf_counter()
+                else:
+                    position = 100_000 + round_
+                    began = time.perf_counter()
+                    await asyncio.to_thread(post, stock_port, f"/publish?position={position}")
+                last = await arrivals.all_have(position, subscribers)
+                await asyncio.sleep(0.3)
+                if round_:
+                    took[name].append((last - began) * 1000)
+                    cpu[name].append((cpu_seconds(pid) - spent) * 1e6 / subscribers)
+        for name in took:
+            print(
+                f"{name:5} {subscribers} subscribers: last has it after {statistics.median(took[name]):.1f} ms "
+                f"(runs {[round(each, 1) for each in took[name]]}), server CPU {statistics.median(cpu[name]):.0f} us each, "
+                f"{memory[name]:.1f} KB each"
+            )
+        ratios = [theirs / mine for mine, theirs in zip(took["ours"], took["stock"], strict=True)]
+        print(f"ratio: median {statistics.median(ratios):.1f} (runs {[round(each, 1) for each in ratios]})")
+
+
+IN_PROCESS = """mutation ($input: ReviseCommitmentInput!) { reviseCommitment(input: $input) { errors { code } } }"""
+
+
+async def latency(entries: int, database: str | None) -> None:
+    """Measure the time from the commit of another process to a subscriber, and from one of the serving process."""
+    with log_of_one(database) as (url, writer):
+        with ours(url) as (_, port):
+            arrivals = Arrivals()
+            await connect_many(port, 10, OURS, arrivals)
+            await asyncio.sleep(SETTLED_SECONDS)
+            found = []
+            for number in range(entries):
+                position, committed = await asyncio.to_thread(_timed, writer, f"Other {number} {time.time()}")
+                found.append((await arrivals.all_have(position, 1) - committed) * 1000)
+                await asyncio.sleep(random.uniform(0.005, 0.03))
+            print(f"another process: {_percentiles(found)}")
+        found = await _same_process(url, entries)
+        print(f"same process:    {_percentiles(found)}")
+
+
+def _timed(writer: System, title: str) -> tuple[int, float]:
+    receipt = retitle(writer, "FR0001", title)
+    return receipt.positions[-1], time.perf_counter()
+
+
+async def _same_process(url: str, entries: int) -> list[float]:
+    import uvicorn
+
+    from ogpgraph.settings import Settings
+    from ogpgraph.web.live.wire import Wire
+    from ogpgraph.web.serve import Serving, application
+
+    with open_system(url) as system:
+        app = application(Serving(lambda: _kept(system)), Settings())
+        config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=Wire, ws_per_message_deflate=False)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        arrivals = Arrivals()
+        connected = await connect_many(port, 10, OURS, arrivals)
+        await asyncio.sleep(SETTLED_SECONDS)
+        found = []
+        for number in range(entries):
+            position, committed = await asyncio.to_thread(_timed, system, f"Same {number} {time.time()}")
+            found.append((await arrivals.all_have(position, 1) - committed) * 1000)
+            await asyncio.sleep(random.uniform(0.005, 0.03))
+        for each in connected:
+            assert each.transport is not None
+            each.transport.close()
+        server.should_exit = True
+        await serving
+    return found
+
+
+@contextmanager
+def _kept(system: System) -> Iterator[System]:
+    yield system
+
+
+def _percentiles(found: list[float]) -> str:
+    ordered = sorted(found)
+    return (
+        f"p50 {ordered[len(ordered) // 2]:.1f} ms, p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms, "
+        f"most {ordered[-1]:.1f} ms, {len(ordered)} entries"
+    )
+
+
+async def churn(connections: int) -> None:
+    """Connect and disconnect again and again; say what is left of it."""
+    with log_of_one() as (url, writer), ours(url) as (pid, port):
+        for round_ in range(5):
+            arrivals = Arrivals()
+            subscribers = await connect_many(port, connections, OURS, arrivals)
+            await asyncio.sleep(SETTLED_SECONDS)
+            position = (await asyncio.to_thread(retitle, writer, "FR0001", f"Churn {round_}")).positions[-1]
+            await arrivals.all_have(position, connections)
+            for number, each in enumerate(subscribers):
+                assert each.transport is not None
+                (each.transport.abort if number % 2 else each.transport.close)()
+            await asyncio.sleep(SETTLED_SECONDS)
+            sockets = sum("socket" in os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+            print(f"after {(round_ + 1) * connections} connections: {resident(pid) / 2**20:.1f} MB, {sockets} sockets")
+
+
+async def soak(minutes: float, subscribers: int) -> None:
+    """Follow for long while subscribers come and go, writers write and the server is killed; count what arrived."""
+    ended = time.monotonic() + minutes * 60
+    kills = 0
+    with log_of_one() as (url, writer):
+        stop = asyncio.Event()
+        written = asyncio.create_task(_write_on(writer, stop))
+        followers = [Follower() for _ in range(subscribers)]
+        port = 0
+        while time.monotonic() < ended:
+            with ours(url, "--workers", "2") as (_, port):
+                until = min(ended, time.monotonic() + random.uniform(15, 30))
+                await _churned(followers, port, until)
+            kills += 1  # leaving kills the server and its workers in mid-air
+            for each in followers:
+                each.gone()
+        stop.set()
+        head = await written
+        with ours(url) as (_, port):
+            await asyncio.gather(*(each.go_on(port) for each in followers))
+            async with asyncio.timeout(120):
+                while any(each.last < head for each in followers):
+                    await asyncio.sleep(0.1)
+        delivered = sum(len(each.positions) for each in followers)
+        gaps = sum(each.gaps for each in followers)
+        doubles = sum(each.doubles for each in followers)
+        print(
+            f"{minutes:g} minutes, {head} entries, {subscribers} subscribers, {kills} kills, "
+            f"{sum(each.connects for each in followers)} connects: {delivered} of "
+            f"{sum(head - each.begins for each in followers)} delivered, {gaps} gaps, {doubles} doubles"
+        )
+        if gaps or doubles:
+            sys.exit(1)
+
+
+class Follower:
+    """A subscriber that goes on where it was, and checks that nothing is missing and nothing comes twice."""
+
+    def __init__(self) -> None:
+        self.begins = 2
+        self.last = 2
+        self.gaps = self.doubles = self.connects = 0
+        self.positions: list[int] = []
+        self._subscriber: Subscriber | None = None
+        self._seen = 0
+
+    @property
+    def is_there(self) -> bool:
+        return self._subscriber is not None and not self._subscriber.closed
+
+    def look(self) -> None:
+        """Take what came."""
+        if self._subscriber is None:
+            return
+        for position in self._subscriber.positions[self._seen :]:
+            if position <= self.last:
+                self.doubles += 1
+            elif position != self.last + 1:
+                self.gaps += 1
+            self.last = max(self.last, position)
+            self.positions.append(position)
+        self._seen = len(self._subscriber.positions)
+
+    def gone(self) -> None:
+        """Disconnect."""
+        self.look()
+        if self._subscriber is not None and self._subscriber.transport is not None:
+            self._subscriber.transport.abort()
+        self._subscriber, self._seen = None, 0
+
+    async def go_on(self, port: int) -> None:
+        """Connect and go on after the last entry; a server that is not there is left for later."""
+        self.gone()
+        try:
+            (self._subscriber,) = await connect_many(port, 1, OURS, Arrivals(), self.last)
+            self.connects += 1
+        except (OSError, TimeoutError):
+            self._subscriber = None
+
+
+async def _churned(followers: list[Follower], port: int, until: float) -> None:
+    while time.monotonic() < until:
+        for each in followers:
+            each.look()
+        absent = [each for each in followers if not each.is_there]
+        await asyncio.gather(*(each.go_on(port) for each in absent))
+        for each in random.sample(followers, max(1, len(followers) // 20)):
+            each.gone()
+        await asyncio.sleep(0.3)
+
+
+async def _write_on(writer: System, stop: asyncio.Event) -> int:
+    number = 0
+    position = 2
+    while not stop.is_set():
+        receipt = await asyncio.to_thread(retitle, writer, "FR0001", f"Soak {number}")
+        position = receipt.positions[-1]
+        number += 1
+        await asyncio.sleep(random.choice([0.0, 0.01, 0.02, 0.2]))
+    return position
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["fan-out", "latency", "churn", "soak"])
+    parser.add_argument("--subscribers", type=int, default=None)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--entries", type=int, default=300)
+    parser.add_argument("--connections", type=int, default=1_000)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--database", default=None)
+    given = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    work = {
+        "fan-out": lambda: fan_out(given.subscribers or 1_000, given.rounds),
+        "latency": lambda: latency(given.entries, given.database),
+        "churn": lambda: churn(given.connections),
+        "soak": lambda: soak(given.minutes, given.subscribers or 200),
+    }[given.what]
+    uvloop.run(work())
+
+
+if __name__ == "__main__":
+    main()
