@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ogpgraph.system import migrate, open_system
 from tests.support import oracle
-from tests.support.writing import Launcher, acknowledged_in, imported_in, register
+from tests.support.writing import Launcher, acknowledged_in, imported_in, register, wait_for_writes
 
 CODES = [f"FR{number:04}" for number in range(4)]
 WRITERS = 3
@@ -37,7 +37,8 @@ def main() -> None:
             folder = Path(name) / f"round-{number}"
             folder.mkdir()
             group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
-            time.sleep(chance.uniform(0.05, 1.0))
+            wait_for_writes(folder)
+            time.sleep(chance.uniform(0.0, 1.0))
             os.killpg(group, signal.SIGKILL)
             acknowledged |= acknowledged_in(folder)
             imported += imported_in(folder)

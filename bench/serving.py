@@ -256,7 +256,7 @@ def _shares(stats: Any) -> dict[str, float]:
 def _area(file: str, function: str) -> str:
     if "sqlite3" in function or "/storage/" in file:
         return "SQL"
-    if "msgspec.json.encode" in function or "Encoder" in function:
+    if "msgspec" in function and "encode" in function:
         return "encoding"
     for folder, area in (
         ("graphql/executor", "execution"),

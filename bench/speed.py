@@ -33,7 +33,9 @@ ROUNDS, PER_ROUND = 8, 40
 def library(url: str, folder: Path) -> ApplicationRecorder:
     """The library's own recorder, as it comes, on the same engine."""
     if url.startswith("sqlite:"):
-        recorder: SQLiteApplicationRecorder | PostgresApplicationRecorder = SQLiteApplicationRecorder(SQLiteDatastore(str(folder / "library.db")))
+        recorder: SQLiteApplicationRecorder | PostgresApplicationRecorder = SQLiteApplicationRecorder(
+            SQLiteDatastore(str(folder / "library.db"))
+        )
     else:
         given = conninfo_to_dict(url)
         recorder = PostgresApplicationRecorder(

@@ -105,7 +105,7 @@ def _execute(server: str, statement: str, url: str | None = None) -> str:
     """Run a statement on one of the test's databases, by default on a new one; returns its URL."""
     name = re.sub(r"^\w+://[^/?]*/([^?]*).*", r"\1", url) if url else f"ogpgraph_test_{next(_databases)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]  # a literal
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     return re.sub(r"^(\w+://[^/?]*)/[^?]*", rf"\1/{name}", server)
 
 

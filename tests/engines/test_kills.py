@@ -14,7 +14,7 @@ from pathlib import Path
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
-from tests.support.writing import Launcher, acknowledged_in, imported_in, register
+from tests.support.writing import Launcher, acknowledged_in, imported_in, register, wait_for_writes
 
 pytestmark = BOTH_ENGINES
 KILLS, WRITERS, CODES = 20, 3, [f"FR{number:04}" for number in range(4)]
@@ -33,9 +33,7 @@ def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp
         folder = tmp_path / f"round-{number}"
         folder.mkdir()
         group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
-        deadline = time.monotonic() + 60
-        while not any(file.stat().st_size for file in folder.iterdir()) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for_writes(folder)
         time.sleep(chance.uniform(0.0, 0.6))
         os.killpg(group, signal.SIGKILL)
         acknowledged |= acknowledged_in(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -96,6 +97,13 @@ def acknowledged_in(folder: Path) -> dict[str, tuple[int, str]]:
     files = [file for file in sorted(folder.iterdir()) if file.name.isdigit()]
     lines = [line.split("\t") for file in files for line in file.read_text().split("\n")[:-1]]
     return {key: (int(conflicts), before) for key, conflicts, before in lines}
+
+
+def wait_for_writes(folder: Path, seconds: float = 60) -> None:
+    """Wait until the first write of a group is acknowledged."""
+    deadline = time.monotonic() + seconds
+    while not any(file.stat().st_size for file in folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def imported_in(folder: Path) -> list[str]:

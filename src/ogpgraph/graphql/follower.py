@@ -52,7 +52,8 @@ class FollowerError:
 
 
 @strawberry.type(
-    description="How the read model is doing while this is asked; unlike all else it is not of the position that is read."
+    description="How the read model is doing while this is asked; unlike all else it is not of the position that is "
+    "read."
 )
 class Follower:
     """Where the follower stands."""

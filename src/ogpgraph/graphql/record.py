@@ -130,8 +130,8 @@ class Subject(Node):
 
     @strawberry.field(
         description="What each source says of each field, side by side. Current is: what its own pages, the database "
-        "and people state over what other pages list; OGP's own language over translations; what was first said later over "
-        "what was said before. What the IRM's prose says of a rating is a claim and never the rating."
+        "and people state over what other pages list; OGP's own language over translations; what was first said later "
+        "over what was said before. What the IRM's prose says of a rating is a claim and never the rating."
     )
     def claims(
         self,
@@ -378,7 +378,9 @@ class Evidence:
         """Return the row."""
         return self.evidence.row
 
-    @strawberry.field(description="Of a file of rows: the column, as the codebook has it; several are parted by commas.")
+    @strawberry.field(
+        description="Of a file of rows: the column, as the codebook has it; several are parted by commas."
+    )
     def column(self) -> str | None:
         """Return the column."""
         return self.evidence.columns.get(self.path)

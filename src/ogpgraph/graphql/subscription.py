@@ -26,9 +26,9 @@ class Subscription:
     """The subscriptions of the schema."""
 
     @strawberry.subscription(
-        description="Every entry of the log that comes after a position: first those that are there, then each new one as "
-        "it is recorded, in order, without gap and without double. Its subject is the thing as it stood at that entry. "
-        "To go on after an interruption, give the position of the last entry received as `after`."
+        description="Every entry of the log that comes after a position: first those that are there, then each new one "
+        "as it is recorded, in order, without gap and without double. Its subject is the thing as it stood at that "
+        "entry. To go on after an interruption, give the position of the last entry received as `after`."
     )
     async def entries(
         self,

@@ -157,7 +157,8 @@ class Member(Subject):
 
 
 @strawberry.type(
-    description="What a member hands in each cycle: a plan of commitments; without a title while only its cycle is known."
+    description="What a member hands in each cycle: a plan of commitments; without a title while only its cycle is "
+    "known."
 )
 class ActionPlan(Subject):
     """An action plan."""

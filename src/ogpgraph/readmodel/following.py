@@ -14,6 +14,8 @@ from ogpgraph.storage.database import Database
 
 GRACE_SECONDS = 0.02
 """Whoever appends follows at once; only where that does not happen somebody else does it for them."""
+NAP_SECONDS = 0.004
+"""Meanwhile it is looked for this often: those who wait for the entry shall not wait out the grace."""
 LOOK_SECONDS = 1.0
 PAUSES_SECONDS = (0.1, 0.5, 2.0)
 SILENT_SECONDS = 10.0
@@ -76,13 +78,16 @@ class Following:
             return
         self._looked = self._beat
         place, behind = self._look()
-        while behind and not self._stop.wait(GRACE_SECONDS):
+        since = self._monotonic()
+        while behind and not self._stop.wait(NAP_SECONDS):
             later, behind = self._look()
             if behind and later == place:
+                if self._monotonic() - since < GRACE_SECONDS:
+                    continue
                 self._follower.catch_up(self._progress)
                 if self._follower.stop:
                     return
-            place = later
+            place, since = later, self._monotonic()
 
     def _look(self) -> tuple[int, bool]:
         """Return how far the read model is, and whether that is behind; tells those who wait for it."""

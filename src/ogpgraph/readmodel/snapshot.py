@@ -130,7 +130,7 @@ class Snapshot:
     def by_code(self, kind: str, code: str) -> Subject | None:
         """Return the subject that a present or former code means, in any case, or None."""
         rows = self._transaction.rows(
-            # The tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
+            # Tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
             "select v.id, v.since, v.revision, v.document from tag t cross join version v where t.kind = :kind and "
             f"t.dimension = 'code' and t.value = :code and {VALID.format('t')} and v.id = t.id and {VALID.format('v')} "
             "order by v.code <> :code, v.since",

@@ -20,7 +20,7 @@ from ogpgraph.web.console import Console, Example
 from ogpgraph.web.execution import Record
 from ogpgraph.web.forwarded import Forwarded, Network
 from ogpgraph.web.identified import HEADER, Identified
-from ogpgraph.web.live.serving import Live
+from ogpgraph.web.live.serving import Apart, Live
 from ogpgraph.web.logs import AccessLog
 from ogpgraph.web.positions import TOLD, Positioned
 from ogpgraph.web.prepared import DocumentLimits
@@ -89,6 +89,7 @@ def build_app(
             Route("/ready", Ready(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
         ],
         middleware=[
+            *([_sockets(live, identify)] if live else []),
             *_around(new_request_id, access_log=access_log),
             *([Middleware(Authenticated, identify)] if identify else []),
         ],
@@ -99,6 +100,11 @@ def build_app(
         app.add_middleware(Forwarded, proxies=proxies)  # the outermost: everything behind sees the client's address
     app.router.redirect_slashes = False  # a redirect would name the host that the client made up
     return app
+
+
+def _sockets(live: Live, identify: Identify | None) -> Middleware:
+    sockets = Authenticated(live.sockets, identify) if identify else live.sockets
+    return Middleware(Apart, path="/graphql", sockets=sockets)
 
 
 def _around(new_request_id: Callable[[], str], *, access_log: bool) -> list[Middleware]:

@@ -120,7 +120,7 @@ class Stream(StreamingResponse):
         caller = caller_of(request)
         with ExitStack() as held:
             try:
-                held.enter_context(self._places.taken(caller.address, caller.account))
+                held.callback(self._places.take(caller.address, caller.account).release)
             except Refused as refused:
                 refusal = json_response(
                     refused.status, error_payload(refused.message, code=refused.code), refused.headers
@@ -128,7 +128,8 @@ class Stream(StreamingResponse):
                 await refusal(scope, receive, send)
                 return
             token, address = request.headers.get("authorization"), address_of(scope)
-            held.enter_context(self._tokens.watched(token, address, lambda: self._ending.end("UNAUTHENTICATED")))
+            if token is not None:
+                held.callback(self._tokens.watch(token, address, lambda: self._ending.end("UNAUTHENTICATED")))
             await self._stream(scope, receive, send)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from ogpgraph.web.refused import Refused
@@ -21,14 +19,9 @@ class Places:
         self._taken: Counter[str] = Counter()
         self.open = 0
 
-    @contextmanager
-    def taken(self, address: str, account: str | None) -> Iterator[Place]:
-        """Take a place of an address and of an account, if there is one, for a while; raises Refused (429)."""
-        place = Place(self, address, account)
-        try:
-            yield place
-        finally:
-            place.release()
+    def take(self, address: str, account: str | None) -> Place:
+        """Take a place of an address and of an account, if there is one; raises Refused (429)."""
+        return Place(self, address, account)
 
     def taken_by(self, key: str) -> int:
         """Return how many connections an address or account has."""

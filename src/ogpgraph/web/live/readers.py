@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ogpgraph.web.live.topics import Topic
@@ -54,26 +54,34 @@ class Reader:
     cursor: int = 0
     until: int = 0
     wake: Callable[[], None] = _nobody
-    waiting: deque[Item] = field(default_factory=deque)
+    waiting: deque[Item] | None = None
     is_too_slow: bool = False
     has_left: bool = False
 
-    def give(self, items: list[Item], until: int) -> None:
+    def give(self, items: Sequence[Item], until: int) -> None:
         """Let items wait for the reader, unless too many do."""
         if self.has_left or self.is_too_slow:
             return
-        if len(self.waiting) + len(items) > WAITING:
+        if len(self.waiting or ()) + len(items) > WAITING:
             self.is_too_slow = True
         else:
-            self.waiting.extend(items)
             self.until = until
+            self._keep(items)
         if items:
             self.wake()
+
+    def _keep(self, items: Sequence[Item]) -> None:
+        if self.waiting is None:
+            self.waiting = deque(items) if items else None
+        else:
+            self.waiting.extend(items)
 
     def take(self) -> Item | None:
         """Return the next item, None where nothing waits; raises TooSlow at the end of what could wait."""
         while self.waiting:
             item = self.waiting.popleft()
+            if not self.waiting:
+                self.waiting = None  # an empty one takes 0.7 KB, of everyone who keeps up
             if item.position > self.cursor:
                 self.cursor = item.position
                 return item

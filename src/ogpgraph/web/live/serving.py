@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 import strawberry
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.storage.identity import Identity
@@ -41,7 +41,11 @@ class LiveLimits(msgspec.Struct, frozen=True):
 
 
 class Live:
-    """Everything that follows the log for others."""
+    """Everything that follows the log for others.
+
+    `sockets` serves WebSockets; it stands outside of what surrounds the routes, which a socket has no use for and would
+    keep, a few kilobytes of it, for as long as it is open.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Live:
         self._places = Places(limits.most, limits.most_each)
         self._tokens = Tokens(identify)
         self._streams = Streams(self._places, self._tokens)
+        self.sockets = Sockets(lambda: self.hub, self._identity, self._places, self._tokens)
         self._open = AsyncExitStack()
         self._hub: Hub | None = None
 
@@ -82,10 +87,8 @@ class Live:
 
     def routes(self, view: ASGIApp) -> list[BaseRoute]:
         """Return the routes of the live feeds, and that of the view they share an address with."""
-        sockets = Sockets(lambda: self.hub, self._identity, self._places, self._tokens)
         return [
             Route("/feed", Feed(lambda: self.hub, self._system, self._streams).__call__),
-            WebSocketRoute("/graphql", sockets.__call__),
             Route("/graphql", _Either(view, self._events)),
         ]
 
@@ -113,6 +116,19 @@ class Live:
         else:
             response = self._streams.of(lambda ending: graphql_events(self.hub, topic, ending))
         await response(scope, receive, send)
+
+
+class Apart:
+    """ASGI middleware that takes the WebSockets of one path out of the way that requests go."""
+
+    def __init__(self, app: ASGIApp, path: str, sockets: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._sockets = sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = scope["type"] == "websocket" and scope["path"] == self._path
+        await (self._sockets if taken else self._app)(scope, receive, send)
 
 
 class _Either:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ogpgraph.auth.identify import NotIdentified
@@ -51,45 +52,45 @@ class Sockets:
         self._places = places
         self._tokens = tokens
 
-    async def __call__(self, socket: WebSocket) -> None:
-        with ExitStack() as held:
-            try:
-                await self._serve(socket, held)
-            except Closed as closed:
-                with suppress(RuntimeError, WebSocketDisconnect):
-                    await socket.close(closed.code, closed.reason)
-            except (WebSocketDisconnect, TimeoutError):
-                pass  # whoever was there has gone, or reads no more
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        try:
+            await self._serve(socket)
+        except Closed as closed:
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await socket.close(closed.code, closed.reason)
+        except (WebSocketDisconnect, TimeoutError):
+            pass  # whoever was there has gone, or reads no more
 
-    async def _serve(self, socket: WebSocket, held: ExitStack) -> None:
+    async def _serve(self, socket: WebSocket) -> None:
         if PROTOCOL not in socket.scope.get("subprotocols", ()):
             await socket.accept()
             raise Closed(4406, "Subprotocol not acceptable")
         caller = caller_of(socket)
         try:
-            place = held.enter_context(self._places.taken(caller.address, caller.account))
+            place = self._places.take(caller.address, caller.account)
         except Refused as refused:
             await socket.accept(PROTOCOL)
             raise Closed(TOO_MANY, refused.message) from None
-        await socket.accept(PROTOCOL)
-        connection = Connection(socket, self._hub(), self._identity(), self._tokens, place, held)
-        held.callback(connection.end)
-        await connection.serve()
+        connection = Connection(socket, self._hub(), self._identity(), self._tokens, place)
+        try:
+            await socket.accept(PROTOCOL)
+            await connection.serve()
+        finally:
+            connection.end()
 
 
 class Connection:
-    """One socket and the operations that run on it; what it holds is given back with `held`, whatever happens."""
+    """One socket and the operations that run on it; all that it holds is given back at its end."""
 
-    def __init__(
-        self, socket: WebSocket, hub: Hub, identity: Identity, tokens: Tokens, place: Place, held: ExitStack
-    ) -> None:
+    def __init__(self, socket: WebSocket, hub: Hub, identity: Identity, tokens: Tokens, place: Place) -> None:
         self._socket = socket
         self._out = Out(socket)
         self._hub = hub
         self._identity = identity
         self._tokens = tokens
         self._place = place
-        self._held = held
+        self._watches: list[Callable[[], None]] = []
         self._running: dict[str, Operation] = {}
         self._closing: asyncio.Task[None] | None = None
 
@@ -109,6 +110,9 @@ class Connection:
         """End everything that runs; nothing is awaited, so a disconnect cannot cut it off."""
         for operation in self._running.values():
             operation.end()
+        for unwatch in self._watches:
+            unwatch()
+        self._place.release()
 
     async def _greeting(self) -> dict[str, Any]:
         while True:
@@ -151,12 +155,12 @@ class Connection:
 
     def _watch(self, authorization: str | None) -> None:
         if authorization is not None:
-            watched = self._tokens.watched(authorization, address_of(self._socket.scope), self._refuse)
-            self._held.enter_context(watched)
+            self._watches.append(self._tokens.watch(authorization, address_of(self._socket.scope), self._refuse))
 
     def _refuse(self) -> None:
         """Close, since the token that one came with opens nothing any more."""
-        self.end()
+        for operation in self._running.values():
+            operation.end()
         self._closing = asyncio.create_task(self._close(FORBIDDEN, "The token opens nothing any more"))
 
     async def _close(self, code: int, reason: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import anyio
@@ -42,18 +42,11 @@ class Tokens:
         """Return who shows a token; raises NotIdentified and KeysUnavailable."""
         return await anyio.to_thread.run_sync(self._identify, authorization, address, "", limiter=self._limiter)
 
-    @contextmanager
-    def watched(self, authorization: str | None, address: str, refuse: Callable[[], None]) -> Iterator[None]:
-        """Have `refuse` called in the event loop when the token opens nothing any more, as long as one is connected."""
-        if authorization is None:
-            yield
-            return
+    def watch(self, authorization: str, address: str, refuse: Callable[[], None]) -> Callable[[], None]:
+        """Have `refuse` called in the event loop when a token opens nothing any more; returns what ends that."""
         shown = Shown(authorization, address, refuse)
         self._shown.add(shown)
-        try:
-            yield
-        finally:
-            self._shown.discard(shown)
+        return lambda: self._shown.discard(shown)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -6,8 +6,11 @@ directly instead; nobody else is.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections import deque
+from typing import Any, Final
 
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -19,8 +22,50 @@ _TEXT: Final = 0x81
 _SHORT, _MEDIUM = 125, 0xFFFF
 
 
+class Inbox:
+    """What a client sent and the application has not received yet: an asyncio.Queue in a tenth of its 3 KB."""
+
+    __slots__ = ("_kept", "_waiting")
+
+    def __init__(self) -> None:
+        self._kept: deque[ASGIReceiveEvent] | None = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, event: ASGIReceiveEvent) -> None:
+        """Put an event in."""
+        if self._kept is None:
+            self._kept = deque()
+        self._kept.append(event)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        """Tell whether nothing is in it."""
+        return not self._kept
+
+    async def get(self) -> ASGIReceiveEvent:
+        """Take the oldest event out, as soon as there is one; only one task may wait."""
+        while not self._kept:
+            self._kept = None
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return self._kept.popleft()
+
+
 class Wire(Unread, WebSocketsSansIOProtocol):
     """One WebSocket, which the application may write to without waiting."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.queue = Inbox()  # type: ignore[assignment]  # it has what the protocol uses of a queue
+
+    def start_keepalive(self) -> None:
+        """Begin to send pings; the handshake is over, and what it was made of is not needed any more."""
+        super().start_keepalive()
+        del self.request, self.response
 
     def handle_connect(self, event: Request) -> None:
         """Begin the handshake; the application finds this wire in its scope."""

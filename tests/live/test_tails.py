@@ -1,0 +1,93 @@
+"""Resuming anywhere in a log of ten thousand entries gives exactly the tail, in order.
+
+A replay is a chain of reads, each from where the one before ended. So it is enough that from every position one read
+gives the next entry and nothing else; whole tails from some positions show that the chain holds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from ogpgraph.application import Session
+from ogpgraph.system import System, migrate, open_system
+from ogpgraph.web.live import hub as hubs
+from ogpgraph.web.live.hub import Hub
+from ogpgraph.web.live.topics import Topic
+from ogpgraph.web.parameters import Parameters
+from tests.conftest import _execute
+from tests.live.test_hub import POSITIONS, running
+from tests.support.writing import act, register, titled
+
+ENTRIES = 10_000
+SAVE = 250
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def long_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system whose log has ten thousand entries."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('tails') / 'log.db'}"
+    else:
+        url = _execute(request.getfixturevalue("postgres_server"), "create database {}")
+    migrate(url)
+    with open_system(url) as system:
+        register(system, "FR0001")
+        for begins in range(2, ENTRIES, SAVE):
+            system.record(act(), lambda session, begins=begins: _retitled(session, begins))  # type: ignore[misc]  # a default is no problem
+        with system.reading() as reading:
+            assert reading.head == ENTRIES
+        yield system
+
+
+def _retitled(session: Session, begins: int) -> None:
+    commitment = session.require("commitment", "FR0001")
+    for number in range(begins, min(begins + SAVE, ENTRIES)):
+        session.revise_commitment(commitment.id, titled(session, {"title/en": f"Title {number}"}))
+
+
+def without_words(_topic: Topic, _reading: object, entry: object) -> bytes:
+    """What is followed here is the position alone: ten thousand executions would show no more."""
+    return b"%d" % entry.position  # type: ignore[attr-defined]  # an entry
+
+
+async def test_from_every_position_the_next_read_gives_the_next_entry(
+    long_log: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "BATCH", 1)
+    async with running(long_log) as hub:
+        monkeypatch.setattr(hub.topics, "payload", without_words)
+        topic = await hub.topics.topic(Parameters(POSITIONS))
+        for after in range(ENTRIES):
+            assert [item.position for item in hub._read(topic, after, ENTRIES)] == [after + 1]
+        assert hub._read(topic, ENTRIES, ENTRIES) == []
+
+
+async def test_whole_tails_are_exact(long_log: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(long_log) as hub:
+        monkeypatch.setattr(hub.topics, "payload", without_words)
+        some = random.Random(9).sample(range(ENTRIES), 8)
+        for after in (0, 1, 99, 100, 101, ENTRIES - 1, *some):
+            assert await tail(hub, after) == list(range(after + 1, ENTRIES + 1))
+
+
+async def tail(hub: Hub, after: int) -> list[int]:
+    """The positions that come after one, up to the head."""
+    topic = await hub.topics.topic(Parameters(POSITIONS, variables={"after": after}))
+    found: list[int] = []
+    async with aclosing(hub.follow(topic, after)) as items:
+        async for item in items:
+            assert item.payload == b"%d" % item.position
+            found.append(item.position)
+            if item.position == ENTRIES:
+                break
+    return found

@@ -1,0 +1,134 @@
+"""What breaks a stream costs it nothing: rebuilds, restarts, other processes, another log in the same place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ogpgraph.settings import Settings
+from ogpgraph.system import System, migrate, open_system
+from tests.conftest import BOTH_ENGINES, NewDatabase
+from tests.live.connected import POSITIONS, events, following_server, greeted, heard, say, socket
+from tests.live.test_hub import filled, running, taken
+from tests.support.serving import serving
+from tests.support.writing import register, retitle
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@BOTH_ENGINES
+@pytest.mark.anyio
+async def test_a_rebuild_makes_no_gap_and_no_double(system: System, make_system: object) -> None:
+    other: System = make_system()  # type: ignore[operator]  # the fixture's protocol is in conftest
+    filled(system, 20)
+    stop = threading.Event()
+
+    def rebuild_on() -> int:
+        rebuilt = 0
+        while not stop.is_set() or not rebuilt:
+            other.rebuild()
+            rebuilt += 1
+        return rebuilt
+
+    async with running(system) as hub:
+        with system.following.running():
+            followers = [asyncio.create_task(taken(hub, 60 - after, after)) for after in (0, 7, 20) for _ in range(3)]
+            rebuilding = asyncio.create_task(asyncio.to_thread(rebuild_on))
+            for number in range(40):
+                await asyncio.to_thread(retitle, system, "FR0001", f"Meanwhile {number}")
+            stop.set()
+            for follower in followers:
+                found = await follower
+                assert found == list(range(found[0], 61))
+            assert await rebuilding
+
+
+def position_of(message: dict[str, object]) -> int:
+    return int(message["payload"]["data"]["entries"]["position"])  # type: ignore[index,call-overload]  # JSON
+
+
+@BOTH_ENGINES
+def test_two_processes_and_a_restart_deliver_every_entry_once(new_database: NewDatabase, tmp_path: Path) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer:
+        register(writer, "FR0001")
+        followers: list[list[int]] = [[] for _ in range(6)]
+        for life, until in enumerate((12, 24)):
+            with serving(url, tmp_path / f"log{life}", "--workers", "2") as server, ExitStack() as opened:
+                address = server.wait_until_ready(workers=2)
+                sockets = [opened.enter_context(greeted(address)) for _ in followers]
+                for own, found in zip(sockets, followers, strict=True):
+                    after = found[-1] if found else 0
+                    say(own, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": after}})
+                for number in range(10):
+                    retitle(writer, "FR0001", f"Life {life}, title {number}")
+                for own, found in zip(sockets, followers, strict=True):
+                    while not found or found[-1] < until:
+                        found.append(position_of(heard(own)))
+            for number in range(2):
+                retitle(writer, "FR0001", f"After life {life}, title {number}")
+    assert followers == [list(range(1, 25))] * 6
+
+
+def test_cursors_of_another_log_are_refused_and_told_so(new_database: NewDatabase, tmp_path: Path) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer:
+        register(writer, "FR0001")
+        shutil.copy(tmp_path / "log.db", tmp_path / "restored.db")
+        retitle(writer, "FR0001", "Written after the backup")
+        identity = writer.model.identity
+    with following_server(Settings(database=f"sqlite:///{tmp_path / 'restored.db'}")) as address:
+        with socket(address) as opened:
+            log = heard(opened)["payload"]
+            assert log == {"logId": identity.id, "epoch": identity.epoch, "position": 2}
+            for cursor, code in (
+                ({"logId": "another"}, "OTHER_LOG"),
+                ({"logId": log["logId"], "epoch": log["epoch"] + 1}, "OTHER_EPOCH"),
+                ({"logId": log["logId"], "epoch": log["epoch"]}, "BAD_POSITION"),
+            ):
+                payload = {"query": POSITIONS, "variables": {"after": 3}, "extensions": cursor}
+                say(opened, id=code, type="subscribe", payload=payload)
+                assert heard(opened)["payload"][0]["extensions"]["code"] == code
+                refused = httpx.post(
+                    f"{address}/graphql", json=payload, headers={"Accept": "text/event-stream"}, timeout=30
+                )
+                assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, code)
+        for query, code in (("log=another", "OTHER_LOG"), ("epoch=7", "OTHER_EPOCH"), ("after=3", "BAD_POSITION")):
+            refused = httpx.get(f"{address}/feed?{query}", timeout=30)
+            assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, code)
+
+
+def test_graphql_streams_resume_by_last_event_id_and_sockets_keep_nothing_between_operations(
+    new_database: NewDatabase,
+) -> None:
+    url = new_database()
+    migrate(url)
+    titles = "subscription ($after: Position) { entries(after: $after) { position subject { ... on Commitment { title } } } }"
+    with open_system(url) as writer, following_server(Settings(database=url)) as address:
+        register(writer, "FR0001")
+        for number in range(3):
+            retitle(writer, "FR0001", f"Title {number}")
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": "4"}
+        body = {"query": POSITIONS, "variables": {"after": 0}}
+        with httpx.stream("POST", f"{address}/graphql", json=body, headers=headers, timeout=30) as response:
+            assert json.loads(events(response, 1)[0]["data"])["data"]["entries"]["position"] == 5
+        with greeted(address) as opened:
+            for life in ("first", "second"):
+                retitle(writer, "FR0001", f"The {life}")
+                say(opened, id=life, type="subscribe", payload={"query": titles, "variables": {"after": 3}})
+                expected = ["Title 1", "Title 2", "The first", "The second"][: 3 + (life == "second")]
+                found = [heard(opened)["payload"]["data"]["entries"]["subject"]["title"] for _ in expected]
+                assert found == expected
+                say(opened, id=life, type="complete")
