@@ -1,4 +1,4 @@
-"""What tests of several floors start from: a real database of their own, a clock and ids that they hold in their hands."""
+"""What tests of several floors start from: a database, a clock and ids that they hold in their hands."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from typing import Protocol
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from ogpgraph.clock import Clock
 from ogpgraph.system import System, migrate, open_system
 from tests.support.postgres import running
+
+# A test may take a while on a busy machine, and examples share a fixture where each makes a database of its own.
+settings.register_profile(
+    "ogpgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("ogpgraph")
 
 BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])

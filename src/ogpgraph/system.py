@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import structlog
+
 from ogpgraph.application import Act, Receipt, Register, Session
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.readmodel.dump import digest
@@ -23,6 +25,7 @@ from ogpgraph.storage import accounts, identity, texts
 from ogpgraph.storage.database import Database, DatabaseError, open_database
 from ogpgraph.storage.log import EventLog
 
+log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
 KEY_BYTES = 32
 LOOK_SECONDS = 0.1
@@ -66,7 +69,11 @@ class System:
         """Run commands in one session, store what they say, and bring the read model up to it."""
         receipt = self.register.record(act, commands)
         if receipt.positions:
-            self.follower.catch_up(to=receipt.positions[-1])
+            try:
+                self.follower.catch_up(to=receipt.positions[-1])
+            except DatabaseError:
+                # What is recorded is recorded; whoever follows next brings the read model up to it.
+                log.warning("the read model could not be brought up to a save", exc_info=True)
         return receipt
 
     @contextmanager

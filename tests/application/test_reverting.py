@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.application import Basis, Session
+from ogpgraph.application import Act, Basis, Session
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Origin
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.domain.values import Interval, Value
+from ogpgraph.system import System
 from tests.application.given import Story
 from tests.domain.events import day
 
@@ -125,3 +126,53 @@ def test_a_correction_speaks_only_of_what_its_entry_spoke_of() -> None:
         story.when(corrected({"number": "1"}))
     (correction,) = story.when(corrected({"number": "2"}))
     assert (correction.name, correction.envelope.corrects) == ("CommitmentCorrected", event.envelope.id)
+
+
+def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(system: System) -> None:
+    """The second import's commitment keeps its member and plan, and their codes are not free for others."""
+
+    def first(session: Session) -> None:
+        member = session.register_member("FRA", {"prefix": "FR", "name/en": session.wording("France")})
+        plan = session.register_action_plan("FRA-2018", {"member": member.id, "cycle": 2018})
+        session.register_commitment("FR0001", {"member": member.id, "actionPlan": plan.id, "number": "1"})
+
+    def second(session: Session) -> None:
+        member, plan = session.require("member", "FRA"), session.require("plan", "FRA-2018")
+        session.register_commitment("FR0002", {"member": member.id, "actionPlan": plan.id})
+        session.revise_commitment(session.require("commitment", "FR0001").id, {"number": "7"})
+
+    system.record(_import("first"), first)
+    system.record(_import("second"), second)
+    with system.reading() as reading:
+        streams = sorted({entry.stream for position in range(1, 8) if (entry := reading.now().entry_at(position))})
+    system.record(_import("undo"), lambda session: session.revert("first", streams))
+
+    with system.reading() as reading:
+        now = reading.now()
+        kept, shared = now.by_code("commitment", "FR0002"), now.by_code("commitment", "FR0001")
+        member = now.by_code("member", "FRA")
+        assert kept is not None
+        assert member is not None
+        assert now.related(kept, "member") == member
+        assert now.by_code("plan", "FRA-2018") == now.related(kept, "actionPlan")
+        assert member.value("name/en") is None
+        assert shared is not None
+        assert shared.value("number") == "7"
+    with pytest.raises(Conflict):
+        system.record(_import("again"), lambda session: session.register_member("FRA", {"prefix": "FR"}))
+
+
+def test_a_commitment_nobody_else_spoke_of_is_gone_and_its_code_free(system: System) -> None:
+    system.record(_import("first"), lambda session: session.register_commitment("FR0001", {"number": "1"}))
+    with system.reading() as reading:
+        streams = sorted({entry.stream for position in (1, 2) if (entry := reading.now().entry_at(position))})
+    system.record(_import("undo"), lambda session: session.revert("first", streams))
+    with system.reading() as reading:
+        assert reading.now().by_code("commitment", "FR0001") is None
+    system.record(_import("again"), lambda session: session.register_commitment("FR0001", {"number": "2"}))
+    with system.reading() as reading:
+        assert reading.now().by_code("commitment", "FR0001") is not None
+
+
+def _import(correlation: str) -> Act:
+    return Act(actor="importer", role="publisher", time=day(1), correlation=correlation)

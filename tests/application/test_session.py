@@ -1,13 +1,14 @@
 """What each command records, and what it refuses: given events, when a command, then events."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ogpgraph.application import Basis, Session
+from ogpgraph.application import BY_PERSON, Basis, Session
 from ogpgraph.domain.account import Role
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
-from ogpgraph.domain.event import Cause, Evidence, Idempotency, Origin
+from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.domain.values import Interval, Rating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
@@ -20,15 +21,15 @@ PENDING = Rating(RatingState.PENDING)
 PAGE = Basis(origin=Origin.HEADER, source="source-1", language="en")
 
 
-def register(code: str = "FR0001", basis: Basis = Basis(), **texts: str) -> Command:
+def register(code: str = "FR0001", basis: Basis = BY_PERSON, **texts: str) -> Command:
     def command(session: Session) -> object:
-        said = {f"{path}/en": session.wording(text) for path, text in texts.items()}
+        said: Facts = {f"{path}/en": session.wording(text) for path, text in texts.items()}
         return session.register_commitment(code, said or {"title/en": session.wording("Open the budget")}, basis)
 
     return command
 
 
-def revise(facts: dict[str, Any], code: str = "FR0001", basis: Basis = Basis()) -> Command:
+def revise(facts: dict[str, Any], code: str = "FR0001", basis: Basis = BY_PERSON) -> Command:
     return lambda session: session.revise_commitment(session.require("commitment", code).id, facts, basis)
 
 
@@ -180,7 +181,7 @@ def test_a_cause_that_is_known_better_is_kept(story: Story) -> None:
 def test_a_member_is_renamed_and_revised_in_two_events() -> None:
     story = Story().given(lambda s: s.register_member("FRA", {"prefix": "FR", "name/en": s.wording("France")}))
     stream = story.subject("member", "FRA").id
-    facts = {"name/en": words("French Republic"), "region": "Europe"}
+    facts: Facts = {"name/en": words("French Republic"), "region": "Europe"}
     assert told(story.when(lambda s: s.revise_member(stream, facts))) == [
         ("MemberRenamed", {"name/en": words("French Republic")}),
         ("MemberRevised", {"region": "Europe"}),
@@ -190,7 +191,7 @@ def test_a_member_is_renamed_and_revised_in_two_events() -> None:
 
 def test_a_member_s_status_is_a_decision_with_a_document() -> None:
     story = Story().given(lambda s: s.register_member("FRA", {"prefix": "FR"}))
-    facts = {"status": "INACTIVE", "statusDocument": words("Resolution 1")}
+    facts: Facts = {"status": "INACTIVE", "statusDocument": words("Resolution 1")}
     decide: Command = lambda s: s.change_member_status("FRA", facts, Basis(effective_on="2026-01"))  # noqa: E731
     (event,) = story.when(decide)
     assert (event.name, event.facts, event.envelope.effective_on) == ("MemberStatusChanged", facts, "2026-01")
@@ -200,7 +201,7 @@ def test_a_member_s_status_is_a_decision_with_a_document() -> None:
 def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
     story = Story().given(lambda s: s.register_action_plan("FRA-2018", {"cycle": 2018, "title/en": s.wording("Plan")}))
     stream = story.subject("plan", "FRA-2018").id
-    facts = {"title/fr": words("Plan d'action", Made.HUMAN), "startsOn": "2018"}
+    facts: Facts = {"title/fr": words("Plan d'action", Made.HUMAN), "startsOn": "2018"}
     events = story.when(lambda s: s.revise_action_plan(stream, facts))
     assert [(event.name, event.envelope.cause) for event in events] == [
         ("ActionPlanTranslated", Cause.TRANSLATION),
@@ -216,7 +217,7 @@ def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
 
 def test_a_milestone_is_added_once(story: Story) -> None:
     assert names(story.when(with_milestone)) == ["MilestoneAdded"]
-    with pytest.raises(Conflict, match="already has a milestone 1.1"):
+    with pytest.raises(Conflict, match=r"already has a milestone 1\.1"):
         story.when(with_milestone)
 
 
@@ -238,7 +239,7 @@ def test_completing_twice_in_one_session_records_it_once_too(story: Story) -> No
 
 def test_the_same_report_is_recorded_once(story: Story) -> None:
     story.given(with_milestone)
-    facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": words("Half done")}
+    facts: Facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": words("Half done")}
     report: Command = lambda s: s.report_milestone("FR0001", "1.1", facts)  # noqa: E731
     (event,) = story.when(report)
     assert event.name == "MilestoneReported"
@@ -246,11 +247,15 @@ def test_the_same_report_is_recorded_once(story: Story) -> None:
     assert story.when(report, on=1) == []
 
 
+def _on_milestone(command: str, session: Session) -> None:
+    getattr(session, command)("FR0001", "1.2")
+
+
 def test_a_milestone_that_there_is_not_is_not_found(story: Story) -> None:
     story.given(with_milestone)
     for command in ("complete_milestone", "withdraw_milestone"):
-        with pytest.raises(NotFound, match="FR0001 has no milestone 1.2") as refusal:
-            story.when(lambda s, command=command: getattr(s, command)("FR0001", "1.2"))
+        with pytest.raises(NotFound, match=r"FR0001 has no milestone 1\.2") as refusal:
+            story.when(partial(_on_milestone, command))
         assert refusal.value.path == "number"
     with pytest.raises(NotFound):
         story.when(lambda s: s.report_milestone("FR0001", "1.10", {"status": "LIMITED"}))
@@ -467,7 +472,11 @@ def test_wordings_may_hold_line_breaks_and_any_letter(story: Story) -> None:
 
 @pytest.mark.parametrize(
     "basis",
-    [Basis(effective_on="soon"), Basis(effective_on="2018\n"), Basis(changed_between=Interval(before=day(0).replace(tzinfo=None)))],
+    [
+        Basis(effective_on="soon"),
+        Basis(effective_on="2018\n"),
+        Basis(changed_between=Interval(before=day(0).replace(tzinfo=None))),
+    ],
     ids=["soon", "line break", "no zone"],
 )
 def test_what_could_not_be_read_back_is_refused_and_not_stored(story: Story, basis: Basis) -> None:

@@ -32,7 +32,9 @@ def envelope(on: int = 0, **given: Any) -> Envelope:
     return Envelope(**{**usual, "time": day(on), **between, **given})
 
 
-def event(revision: int, facts: Facts, stream: str = "commitment-1", name: str = "CommitmentRevised", **given: Any) -> Event:
+def event(
+    revision: int, facts: Facts, stream: str = "commitment-1", name: str = "CommitmentRevised", **given: Any
+) -> Event:
     return Event(stream, revision, name, envelope(**given), facts)
 
 

@@ -1,4 +1,4 @@
-"""Events as they are stored: written, read back, brought up from old versions, and refused when they are a newer program's."""
+"""Events as they are stored: written, read back, brought up from old versions, refused where they are a newer one's."""
 
 import json
 from collections.abc import Callable

@@ -111,8 +111,14 @@ def renamed(old: str, new: str) -> Callable[[Any], None]:
         (lambda s: s["$defs"]["Rating"]["properties"].pop("statedAs"), ["Rating statedAs is gone"]),
         (lambda s: s["$defs"]["Rating"]["required"].append("value"), ["Rating asks for value now"]),
         (lambda s: s["$defs"]["RatingState"]["enum"].remove("PENDING"), ["RatingState PENDING is gone"]),
-        (lambda s: s["$defs"]["Wording"]["properties"]["text"].update(pattern="^x$"), ["Wording text has pattern ^x$ now"]),
-        (lambda s: s["$defs"]["Wording"]["properties"]["text"].update(type="integer"), ["Wording text was string, and is integer"]),
+        (
+            lambda s: s["$defs"]["Wording"]["properties"]["text"].update(pattern="^x$"),
+            ["Wording text has pattern ^x$ now"],
+        ),
+        (
+            lambda s: s["$defs"]["Wording"]["properties"]["text"].update(type="integer"),
+            ["Wording text was string, and is integer"],
+        ),
         (renamed("DESIGN", "PLANNING"), None),
     ],
     ids=lambda given: "-".join(given or ["a word in a path"]) if not callable(given) else "",

@@ -245,7 +245,9 @@ def test_saying_a_thing_again_is_news_where_another_has_said_otherwise_since() -
 
 
 def test_a_source_says_one_thing_at_a_path_at_a_time() -> None:
-    subject = told(says("ACTIVE", on=1, source="s"), says("INACTIVE", on=2, source="s"), says("ACTIVE", on=2, source="t"))
+    subject = told(
+        says("ACTIVE", on=1, source="s"), says("INACTIVE", on=2, source="s"), says("ACTIVE", on=2, source="t")
+    )
     assert len(subject.claims["status"]) == 2
     assert subject.said("status", HEADER, "s") == "INACTIVE"
     assert {path: claim.value for path, claim in subject.said_by(HEADER, "t").items()} == {"status": "ACTIVE"}

@@ -26,12 +26,12 @@ POSITIONS = "subscription ($after: Position) { entries(after: $after) { position
 
 
 @contextmanager
-def following_server(settings: Settings) -> Iterator[str]:
+def following_server(settings: Settings, port: int = 0) -> Iterator[str]:
     """The address of a server on the settings' migrated database."""
     app = application(Serving(lambda: open_system(settings.database)), settings)
     config = uvicorn.Config(
         app,
-        port=0,
+        port=port,
         log_config=None,
         access_log=False,
         http=PromptProtocol,
@@ -47,8 +47,7 @@ def following_server(settings: Settings) -> Iterator[str]:
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()

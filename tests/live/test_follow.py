@@ -2,45 +2,46 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 
 from ogpgraph.cli_follow import Cursor, entries, line_of
+from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
 from tests.conftest import NewDatabase
-from tests.support.serving import OGPGRAPH, serving
+from tests.live.connected import following_server
+from tests.support.serving import OGPGRAPH
 from tests.support.writing import register, retitle
 
 
-def test_following_goes_on_where_it_was_when_the_server_comes_back(new_database: NewDatabase, tmp_path: Path) -> None:
+def test_following_goes_on_where_it_was_when_the_server_comes_back(new_database: NewDatabase) -> None:
     url = new_database()
     migrate(url)
-    with serving(url, tmp_path / "first") as server, open_system(url) as writer:
-        address = server.wait_until_ready()
+    with open_system(url) as writer:
         register(writer, "FR0001")
-        cursor = Cursor(0)
-        followed = entries(address, cursor)
-        assert [next(followed)["position"] for _ in range(2)] == [1, 2]
-        server.stop()
+        with following_server(Settings(database=url)) as address:
+            cursor = Cursor(0)
+            followed = entries(address, cursor)
+            assert [next(followed)["position"] for _ in range(2)] == [1, 2]
         retitle(writer, "FR0001", "Written while nobody served")
-        with serving(url, tmp_path / "second", "--port", address.rpartition(":")[2]) as again:
-            again.wait_until_ready()
+        with following_server(Settings(database=url), port=int(address.rpartition(":")[2])):
             assert next(followed)["position"] == 3
 
 
-def test_a_terminal_sees_lines_and_a_program_json(new_database: NewDatabase, tmp_path: Path) -> None:
+def test_a_terminal_sees_lines_and_a_program_json(new_database: NewDatabase) -> None:
     url = new_database()
     migrate(url)
-    with serving(url, tmp_path / "log") as server, open_system(url) as writer:
-        address = server.wait_until_ready()
+    with following_server(Settings(database=url)) as address, open_system(url) as writer:
         register(writer, "FR0001")
         command = [OGPGRAPH, "follow", address, "--after", "1"]
-        assert _first_line(command).split()[2:] == line_of(_entry(_first_line([*command, "--json"]))).plain.split()[2:]
-        assert _entry(_first_line([*command, "--json", "--kind", "CommitmentRegistered"]))["position"] == 2
+        told = _entry(_first_line([*command, "--json", "--kind", "CommitmentRegistered"]))
+        assert told["position"] == 2
+        assert _first_line(command).split()[2:] == line_of(told).plain.split()[2:]
 
 
-def test_a_refusal_is_one_line_and_exit_code_1(new_database: NewDatabase, tmp_path: Path) -> None:
-    with serving(new_database(), tmp_path / "log") as server:
-        command = [OGPGRAPH, "follow", server.wait_until_ready(), "--after", "9"]
+def test_a_refusal_is_one_line_and_exit_code_1(new_database: NewDatabase) -> None:
+    url = new_database()
+    migrate(url)
+    with following_server(Settings(database=url)) as address:
+        command = [OGPGRAPH, "follow", address, "--after", "9"]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == "refused: position 9 is past the head of this log, which is 0\n"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.domain.text import Wordings
 from ogpgraph.domain.values import Observation, Rating
@@ -76,9 +76,10 @@ def test_a_commitment_is_starred_where_the_irm_starred_it_at_any_stage() -> None
 
 
 def test_what_is_known_from_lists_only_is_found_as_that() -> None:
-    listed = (CODE | {"title/en": wording("a")}, {"origin": SIBLING_LIST, "source": "list"})
+    facts: Facts = CODE | {"title/en": wording("a")}
+    listed: tuple[Facts, dict[str, Any]] = (facts, {"origin": SIBLING_LIST, "source": "list"})
     assert ("listedOnly", "true") in tags_of(told(listed))
-    page = ({"status": "ACTIVE"}, {"origin": HEADER, "source": "page"})
+    page: tuple[Facts, dict[str, Any]] = ({"status": "ACTIVE"}, {"origin": HEADER, "source": "page"})
     assert ("listedOnly", "false") in tags_of(told(listed, page))
 
 
@@ -150,7 +151,7 @@ def test_lists_and_observations_have_fields_too() -> None:
 
 def test_what_does_not_become_current_is_a_change_of_what_its_source_claims() -> None:
     before = told(({"status": "ACTIVE"}, {"on": 1, "origin": HEADER, "source": "page", "language": "en"}))
-    lists = {"origin": SIBLING_LIST, "source": "list", "on": 5}
+    lists: dict[str, Any] = {"origin": SIBLING_LIST, "source": "list", "on": 5}
     assert changes(before, facts={"status": "INACTIVE"}, **lists) == [FieldChange("claims/status", None, "INACTIVE")]
     after = evolve(before, event(2, {"status": "INACTIVE"}, **lists))
     assert changes(after, facts={"status": None}, **lists) == [FieldChange("claims/status", "INACTIVE", None)]

@@ -12,7 +12,7 @@ from itertools import count, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 
 from ogpgraph.application.register import read_event
 from ogpgraph.domain.nouns import NOUNS
@@ -32,10 +32,8 @@ from tests.readmodel.worlds import Step, histories, tell
 from tests.test_merkle import mth
 
 NAMES = count()
-EVERY_HISTORY = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-A_FEW = settings(EVERY_HISTORY, max_examples=5, phases=[Phase.generate])
+EVERY_HISTORY = settings(max_examples=30)
+A_FEW = settings(max_examples=5, phases=[Phase.generate])
 
 View = dict[str, Any]
 
@@ -163,7 +161,7 @@ def same(one: dict[int, View], other: dict[int, View]) -> None:
 
 
 @ONLY_SQLITE
-@settings(EVERY_HISTORY, max_examples=15)
+@settings(max_examples=15)
 @given(history=histories)
 def test_a_position_shows_the_same_after_later_writes_after_opening_again_and_after_a_rebuild(
     make_system: MakeSystem, history: list[Step]
@@ -186,7 +184,7 @@ def test_a_position_shows_the_same_after_later_writes_after_opening_again_and_af
 
 
 @ONLY_SQLITE
-@settings(EVERY_HISTORY, max_examples=15)
+@settings(max_examples=15)
 @given(history=histories)
 def test_the_rows_are_the_same_however_the_follower_came_to_them(
     make_system: MakeSystem, history: list[Step], monkeypatch: pytest.MonkeyPatch
@@ -202,7 +200,7 @@ def test_the_rows_are_the_same_however_the_follower_came_to_them(
 
 
 @ONLY_SQLITE
-@settings(EVERY_HISTORY, max_examples=15)
+@settings(max_examples=15)
 @given(history=histories)
 def test_versions_and_tags_neither_overlap_nor_leave_holes(make_system: MakeSystem, history: list[Step]) -> None:
     system = make_system(f"log-{next(NAMES)}")
@@ -226,7 +224,7 @@ def test_versions_and_tags_neither_overlap_nor_leave_holes(make_system: MakeSyst
 
 
 @ONLY_SQLITE
-@settings(EVERY_HISTORY, max_examples=20)
+@settings(max_examples=20)
 @given(history=histories)
 def test_the_changes_of_all_entries_from_nothing_on_are_the_present(
     make_system: MakeSystem, history: list[Step]

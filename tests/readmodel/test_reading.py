@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.application import Basis, Session
 from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.source import source_id
+from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made
 from ogpgraph.domain.values import Observation, Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
@@ -71,7 +72,21 @@ def fill(system: System, commitments: int, plans: int = 2) -> None:
     system.record(act(reason="the beginning"), commands)
 
 
-def codes(page: Page[object]) -> list[str]:
+def announce(system: System, code: str) -> None:
+    """Register a commitment, unless it is."""
+
+    def commands(session: Session) -> None:
+        if session.meaning_of("commitment", code) is None:
+            session.register_commitment(code, {})
+
+    system.record(act(), commands)
+
+
+def withdraw(system: System, code: str, on: int = 0) -> None:
+    system.record(act(on), lambda session: session.withdraw_commitment(code))
+
+
+def codes(page: Page[Subject]) -> list[str]:
     return [key[0] for key, _ in page.items]  # type: ignore[misc]  # codes come first in the keys of subjects
 
 
@@ -98,7 +113,9 @@ def test_a_log_without_entries_can_be_read_and_holds_nothing(system: System) -> 
             reading.at_time(datetime.fromisoformat("2026-01-01T00:00:00Z"))
 
 
-@pytest.mark.parametrize(("position", "says"), [(0, "before the first"), (-1, "before the first"), (7, "past the head")])
+@pytest.mark.parametrize(
+    ("position", "says"), [(0, "before the first"), (-1, "before the first"), (7, "past the head")]
+)
 def test_a_position_that_is_none_of_the_log_is_refused(system: System, position: int, says: str) -> None:
     fill(system, 1, plans=1)
     with system.reading() as reading, pytest.raises(PositionError, match=says):
@@ -123,7 +140,7 @@ def test_the_head_is_pinned_when_the_reading_begins(make_system: MakeSystem) -> 
 def test_a_time_means_the_last_entry_not_later(system: System, clock: Ticking) -> None:
     for number in (1, 2, 3):
         clock.now = datetime.fromisoformat(f"2026-02-0{number}T12:00:00Z")
-        system.record(act(), lambda s, number=number: s.register_commitment(register(number), {}))
+        announce(system, register(number))
     clock.now = datetime.fromisoformat("2026-03-01T00:00:00Z")
     with system.reading() as reading:
         first, head = datetime.fromisoformat("2026-02-01T12:00:00Z"), reading.head
@@ -176,7 +193,7 @@ def thirteen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(size=st.integers(1, LISTED + 2), backward=st.booleans(), write=st.booleans())
 def test_pages_of_any_size_join_to_the_whole_list_while_others_write(
     thirteen: System, size: int, backward: bool, write: bool
@@ -200,8 +217,8 @@ def test_pages_of_the_present_show_whatever_was_there_all_along_once(system: Sys
         if not page.has_next:
             break
         key = page.items[-1][0]
-        before, after = register(int(found[0][2:]) - 1), f"FR{len(found):02}99"
-        system.record(act(), lambda s: [s.register_commitment(c, {}) for c in (before, after) if not s.meaning_of("commitment", c)])
+        for code in (register(0), f"FR{len(found):02}99"):
+            announce(system, code)
     assert [code for code in found if int(code[2:]) in range(1, LISTED + 1)] == [
         register(number) for number in range(1, LISTED + 1)
     ]
@@ -263,7 +280,7 @@ def test_entries_are_found_by_their_columns_and_paged_by_position(system: System
 def test_the_history_of_a_thing_holds_its_own_entries(system: System) -> None:
     fill(system, 3)
     for number in (1, 3):
-        system.record(act(1), lambda s, number=number: s.withdraw_commitment(register(number)))
+        withdraw(system, register(number), on=1)
     with at(system) as snapshot:
         found = [subject for _, subject in snapshot.page(COMMITMENTS, ALL).items]
         names = [[e.name for _, e in snapshot.history(each, HISTORY, ALL).items] for each in found]
@@ -418,7 +435,7 @@ def test_several_who_write_and_follow_at_once_project_each_event_once(make_syste
     def write(number: int) -> None:
         for n in range(5):
             code = register(100 * number + n)
-            systems[number].record(act(), lambda s, code=code: s.register_commitment(code, {}))
+            announce(systems[number], code)
             with systems[number].reading() as reading:
                 assert reading.now().by_code("commitment", code)
 
@@ -432,5 +449,3 @@ def test_several_who_write_and_follow_at_once_project_each_event_once(make_syste
     digest = systems[0].digest()
     systems[1].rebuild()
     assert systems[2].digest() == digest
-
-

@@ -50,6 +50,10 @@ class Step:
     deeds: tuple[Deed, ...]
     reason: str | None = None
 
+    def run(self, session: Session) -> None:
+        for deed in self.deeds:
+            deed(session)
+
 
 @dataclass
 class Told:
@@ -65,7 +69,7 @@ def tell(system: System, history: list[Step], after_each: Callable[[], object] =
     for step in history:
         act = Act(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
         try:
-            receipt = system.record(act, lambda session, step=step: [deed(session) for deed in step.deeds])
+            receipt = system.record(act, step.run)
         except Refusal:
             told.refused += 1
         else:

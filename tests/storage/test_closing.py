@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,6 @@ def test_a_closed_database_is_read_no_more(new_database: NewDatabase) -> None:
 @ONLY_SQLITE
 def test_a_file_that_is_no_database_is_named(new_database: NewDatabase) -> None:
     url = new_database()
-    with open(url.removeprefix("sqlite:///"), "w") as file:
-        file.write("a page, and no database\n" * 100)
+    Path(url.removeprefix("sqlite:///")).write_text("a page, and no database\n" * 100)
     with pytest.raises(DatabaseError, match=r"log\.db cannot be used: file is not a database"):
         migrate(url)

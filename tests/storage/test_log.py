@@ -2,11 +2,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from eventsourcing.persistence import IntegrityError, StoredEvent
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.clock import timestamp
@@ -63,7 +63,7 @@ def test_recorded_time_strictly_increases_even_when_the_clock_goes_back_or_stand
             save(log, f"member-{n}", size=3)
         times = [e.recorded_at for e in log.select_notifications(None, 100)]
     assert len(times) == 21
-    assert all(before < after for before, after in zip(times, times[1:], strict=False))
+    assert all(before < after for before, after in pairwise(times))
     assert times[0] == "2026-01-01T12:00:00.000000Z"
     assert times[-3] == "2026-01-01T12:00:11.000000Z"
 
@@ -91,7 +91,7 @@ def test_an_empty_log_has_no_head(new_database: NewDatabase, clock: Ticking) -> 
 
 
 @ONLY_SQLITE
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8), limit=st.integers(1, 7))
 def test_reading_on_gives_whole_saves_and_each_once(
     sizes: list[int], limit: int, new_database: NewDatabase, clock: Ticking
@@ -213,6 +213,7 @@ def test_of_two_that_claim_a_revision_one_is_refused(new_database: NewDatabase, 
 
 # Corruption
 
+
 def read_on(log: EventLog) -> object:
     with log._database.read() as transaction:
         return [unpacked(row) for save in log.saves_after(transaction, 0, 100) for row in save]
@@ -252,7 +253,7 @@ def test_a_flipped_bit_is_found_whichever_way_the_event_is_read(
         append(log, event("member-1", 1, b'{"name":"France"}'), command="c")
         turn_over(url, 2, column, byte=byte, bit=bit)
         for read in READS:
-            with pytest.raises(CorruptEvent, match="event 2 .*member-1.* revision 1"):
+            with pytest.raises(CorruptEvent, match=r"event 2 .*member-1.* revision 1"):
                 read(log)
         assert len(log.stream("plan-1")) == 1
         assert log.max_notification_id() == 2
@@ -290,7 +291,7 @@ def test_an_event_that_is_missing_from_its_stream_is_found(new_database: NewData
         save(log, "member-1", 3)
         with database.write() as transaction:
             transaction.execute("delete from event where revision = 2")
-        with pytest.raises(CorruptEvent, match="member-1 .*revision 2"):
+        with pytest.raises(CorruptEvent, match=r"member-1 .*revision 2"):
             log.stream("member-1")
 
 

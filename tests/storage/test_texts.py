@@ -35,7 +35,14 @@ def test_with_another_key_the_same_wording_has_another_reference() -> None:
 
 @BOTH_ENGINES
 def test_wordings_are_read_as_they_were_written(new_database: NewDatabase) -> None:
-    wordings = ["", "Données ouvertes", "a\nb\r\n\tc", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 e\u0301", "'; drop table wording; --", "%s :name %(x)s"]
+    wordings = [
+        "",
+        "Données ouvertes",
+        "a\nb\r\n\tc",
+        "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 e\u0301",
+        "'; drop table wording; --",
+        "%s :name %(x)s",
+    ]
     with opened(new_database()) as database:
         references = keep(database, *wordings)
         with database.read() as transaction:
@@ -66,10 +73,9 @@ def test_more_references_than_one_statement_takes_are_read_in_a_few(new_database
 
 @BOTH_ENGINES
 def test_what_is_not_kept_is_left_out(new_database: NewDatabase) -> None:
-    with opened(new_database()) as database:
-        with database.read() as transaction:
-            assert Texts().many(transaction, []) == {}
-            assert Texts().many(transaction, ["0" * 64]) == {}
+    with opened(new_database()) as database, database.read() as transaction:
+        assert Texts().many(transaction, []) == {}
+        assert Texts().many(transaction, ["0" * 64]) == {}
 
 
 def test_the_cache_is_bounded_and_long_wordings_are_not_in_it(

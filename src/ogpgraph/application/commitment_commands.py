@@ -54,7 +54,7 @@ class CommitmentCommands(Speaking):
             raise Invalid(f"{into} and what is to be merged into it are one already", "commitments")
         for each in merged.values():
             self.say(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, basis)
-            for code in _all_codes(each):
+            for code in _reserved(each):
                 self.say(code_id("commitment", code), "CodeAssigned", {"means": remaining.id}, _OF_CODES)
         more = [code for each in merged.values() for code in _all_codes(each)]
         former = tuple(dict.fromkeys((*_codes(remaining), *more)))
@@ -116,3 +116,8 @@ def _codes(commitment: Subject) -> tuple[str, ...]:
 
 def _all_codes(commitment: Subject) -> tuple[str, ...]:
     return tuple(filter(None, (commitment.text("code"), *_codes(commitment))))
+
+
+def _reserved(commitment: Subject) -> tuple[str, ...]:
+    """Return everything that was reserved for a commitment: its codes, and the key it was known by without one."""
+    return tuple(filter(None, (*_all_codes(commitment), commitment.text("key"))))

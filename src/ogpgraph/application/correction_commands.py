@@ -69,13 +69,30 @@ class CorrectionCommands(Unsaying):
             if kind_of(stream) not in CORRECTED:
                 raise Invalid("rights are granted and revoked, not reverted", "correlationId")
             found = True
-            self._revert(stream, ours, _state([each for each in events if each not in ours], stream), basis)
+            if not self._still_means(stream, correlation):
+                self._revert(stream, ours, _state([each for each in events if each not in ours], stream), basis)
         if not found:
             raise NotFound(f"nothing was recorded under {correlation}", "correlationId")
 
+    def _still_means(self, stream: str, correlation: str) -> bool:
+        """Tell whether a stream is a code whose subject stays, so that the code has to go on meaning it."""
+        means = self.subject(stream).text("means") if kind_of(stream) == "code" else None
+        return means is not None and self._stays(means, correlation)
+
+    def _stays(self, stream: str, correlation: str) -> bool:
+        """Tell whether a subject stays known when what one import said of it is taken back.
+
+        Members and plans do: commitments that others recorded may be theirs. All do of which anybody else spoke.
+        """
+        others = (event.envelope.correlation != correlation for event in self.events(stream))
+        return kind_of(stream) in ("member", "plan") or any(others)
+
     def _revert(self, stream: str, ours: list[Event], without: Subject, basis: Basis) -> None:
+        kept_paths = IDENTITY if self._stays(stream, ours[0].envelope.correlation) else frozenset()
         said: dict[Voice, Facts] = defaultdict(dict)
         for path, claims in self.subject(stream).claims.items():
+            if path in kept_paths:
+                continue
             kept = {claim.key: claim for claim in without.claims.get(path, ())}
             for claim in claims:
                 former = kept.get(claim.key)
@@ -92,6 +109,10 @@ class CorrectionCommands(Unsaying):
                 changed_between=between,
             )
             self.say(stream, CORRECTED[kind_of(stream)], facts, because)
+
+
+IDENTITY = frozenset({"code", "key", "prefix", "type", "member", "cycle"})
+"""What a subject is known by; it outlives what else was said of it."""
 
 
 def _state(events: list[Event], stream: str) -> Subject:

@@ -24,9 +24,7 @@ PLAN = Noun(
         Path("title/{language}", Wording, "The plan's name as published."),
         Path("startsOn", PartialDate, "When the plan's period begins."),
         Path("endsOn", PartialDate, "When the plan's period ends, extensions included."),
-        Path(
-            "number", Annotated[int, Meta(ge=1, le=99)], "Which of the member's plans it is, counted from the first."
-        ),
+        Path("number", Annotated[int, Meta(ge=1, le=99)], "Which of the member's plans it is, counted from the first."),
         Path("publishedId", str, "OGP's own id of the plan, such as AP_ALB01."),
         Path("durationYears", Annotated[int, Meta(ge=1, le=10)], "Over how many years it runs."),
         Path(

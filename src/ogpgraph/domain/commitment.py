@@ -227,7 +227,7 @@ def on_milestone(commitment: Subject, number: str, facts: Facts) -> Facts:
 
 
 def check_rating(indicator: Indicator, rating: Rating) -> Rating:
-    """Return the rating; raises Invalid unless the indicator's scale has its value, and only a rated one has a value."""
+    """Return the rating; raises Invalid unless its value is on the indicator's scale, and only a rated one has one."""
     if (rating.state is RatingState.RATED) != (rating.value is not None):
         raise Invalid(f"{indicator}: a rating has a value exactly when it is RATED", "value")
     if rating.value is not None and rating.value not in VALUES_OF[indicator]:

@@ -69,9 +69,7 @@ class Idempotency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     request_hash: str = msgspec.field(name="requestHash")
 
 
-class Envelope(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"
-):
+class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
     """Who recorded what, when it was seen or said, why, and on what evidence (CloudEvents names where they exist).
 
     `time` is when the statement was made or the source observed; the time of recording is the log's.
@@ -140,7 +138,7 @@ def encode(event: Event) -> bytes:
 def checked(event: Event) -> Event:
     """Return the event; raises Invalid unless what would be stored of it can be read back.
 
-    Nothing in it is prose, which is held by reference: so nothing in it holds a line break or another control character.
+    Prose is held by reference, so nothing in it holds a line break or another control character.
     """
     try:
         payload = encode(event)

@@ -91,7 +91,9 @@ class Subject(Struct, frozen=True, dict=True):
     @cached_property
     def present(self) -> dict[str, Claim]:
         """Return path → the current claim, in the order of the paths."""
-        return {path: claim for path in sorted(self.claims) if (claim := strongest(path, self.claims[path])) is not None}
+        return {
+            path: claim for path in sorted(self.claims) if (claim := strongest(path, self.claims[path])) is not None
+        }
 
     @cached_property
     def _paths(self) -> list[str]:
@@ -99,7 +101,7 @@ class Subject(Struct, frozen=True, dict=True):
 
     @cached_property
     def derived(self) -> dict[object, Any]:
-        """Return what readers have worked out of it, by keys of theirs: it never changes, so they need not do it again."""
+        """Return what readers have worked out of it, by keys of theirs: as it never changes, neither does that."""
         return {}
 
     def current(self, path: str) -> Claim | None:
@@ -203,7 +205,7 @@ def narrowed(claim: Claim | None, sight: Claim) -> Claim | None:
 
 
 def own_sources(subject: Subject) -> list[str]:
-    """Return the ids of the sources that speak of a subject itself, without lists of siblings unless there is nothing else."""
+    """Return the ids of the sources that speak of a subject itself; lists of siblings where there are no others."""
     claims = [claim for at_path in subject.claims.values() for claim in at_path if claim.source]
     own = [claim for claim in claims if claim.origin != "SIBLING_LIST"]
     return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))

@@ -40,9 +40,7 @@ class Rating(
     irm_report: TextReference | None = None
 
 
-class Observation(
-    Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag="observation", tag_field="type"
-):
+class Observation(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag="observation", tag_field="type"):
     """One sight of a source: the hash of its bytes, its canonical text by reference, and which reader read it."""
 
     content_hash: str

@@ -15,6 +15,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.payloads import ErrorCode, Outcome, UserError
 from ogpgraph.graphql.record import Change, entry_node
 from ogpgraph.graphql.write_inputs import (
@@ -178,7 +179,9 @@ def _answer(reading: Reading, receipt: Receipt[None], find: Find) -> Outcome:
         return Outcome([], [], find(now), now)
     first = reading.now().entry_of(receipt.events[0])
     if first is None:
-        raise LookupError(f"event {receipt.events[0]} is not in the read model")
+        # It is recorded: to say that something failed would have the client do it twice.
+        what = f"it was recorded as event {receipt.events[0]}, but cannot be shown yet: see meta.follower"
+        raise refused(what, "RECORDED_BUT_NOT_SHOWN")
     # A save's entries stand next to each other: a batch of the follower never splits one.
     last = first.position + len(receipt.events) - 1
     then = reading.at(last)

@@ -32,7 +32,8 @@ def create_identity(database: Database, new_id: Callable[[], str], new_key: Call
     database.create(CREATE_TABLE)
     with database.write() as transaction:
         transaction.execute(
-            "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) on conflict do nothing",
+            "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) "
+            "on conflict do nothing",
             id=new_id(),
             key=new_key(),
         )

@@ -117,8 +117,8 @@ class PostgresTransaction(Transaction):
                 for row in rows:
                     copy.write_row(row)
 
-    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
-        """Have the server end what runs longer than some seconds; until then a statement that runs is not broken off."""
+    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - SQLite asks it, a server cannot
+        """Have the server end what runs longer than some seconds; before that, a statement runs on."""
         self.execute("select set_config('statement_timeout', :most, true)", most=f"{max(1, round(seconds * 1000))}ms")
 
     def seize(self, tables: Sequence[str]) -> None:

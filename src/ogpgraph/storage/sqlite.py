@@ -79,7 +79,7 @@ class SQLiteTransaction(Transaction):
         with _translated_errors():
             self._connection.executemany(statement, rows)
 
-    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:
+    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server's way to tell time
         """Ask, every so many steps of SQLite's machine, whether to go on; the time is the caller's to measure."""
         self._connection.set_progress_handler(is_over, STEPS_BETWEEN_LOOKS)
 

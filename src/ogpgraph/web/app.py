@@ -66,7 +66,7 @@ def build_app(
     if they give something to await) on the event loop, when the server starts to serve and has served its last request.
     `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
     is known. `record` tells of contexts what ETags are made of, `trusted` has documents by their ids, and what
-    `proxies` say of their clients' addresses is believed. With `access_log` each request is logged when it has been answered.
+    `proxies` say of their clients' addresses is believed. With `access_log` each request is logged once answered.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.

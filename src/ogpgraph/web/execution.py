@@ -1,5 +1,6 @@
 """Running one operation, whole and in the calling thread, from the request to the response that GraphQL defines."""
 
+import re
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol, TypeGuard
@@ -21,6 +22,8 @@ from ogpgraph.web.spending import Spending
 from ogpgraph.web.stopping import Stopped, Watch
 from ogpgraph.web.trusted import text_of
 
+_OF_THE_MOMENT: Final = re.compile(r"\bfollower\b")
+"""How far the follower is changes while the position does not: an answer that tells it is good for this moment only."""
 TRUSTED_SHARE: Final = 4
 """What a trusted document asks for is charged by so many times less: it was looked at when it was written."""
 
@@ -130,7 +133,7 @@ class Executor:
         return Answer(None, headers) if had else None
 
     def _headers(self, call: Call, question: Question, context: Any, known: Prepared | None) -> dict[str, str]:
-        if self._record is None or not call.may_be_kept:
+        if self._record is None or not call.may_be_kept or _OF_THE_MOMENT.search(question.text):
             return {"Cache-Control": NOT_KEPT}
         operation = known.operation(question.operation_name) if known else None
         pinned = pinned_position(operation, question.variables or {}) if operation else None
