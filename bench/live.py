@@ -28,15 +28,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvicorn
 import uvloop
 
 from bench.subscribers import Arrivals, Subscriber, connect_many
+from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
+from ogpgraph.web.live.wire import Wire
+from ogpgraph.web.serve import Serving, application
 from tests.support.writing import register, retitle
 
 OURS = (
-    "subscription ($after: Position) { entries(after: $after) { position id kind recordedAt actor cause reason revision "
-    "subject { __typename id } changes { path before after } } }"
+    "subscription ($after: Position) { entries(after: $after) { position id kind recordedAt actor cause reason "
+    "revision subject { __typename id } changes { path before after } } }"
 )
 STOCK = (
     "subscription { entries { position id kind recordedAt actor cause reason revision subject { typename id } "
@@ -64,13 +68,14 @@ def stock() -> Iterator[tuple[int, int]]:
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=Path(log.name).open("w"),
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-            start_new_session=True,  # so that its workers end with it
-        )
+        with Path(log.name).open("w") as file:
+            process = subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                start_new_session=True,  # so that its workers end with it
+            )
         try:
             yield process.pid, _port(Path(log.name), process)
         finally:
@@ -97,6 +102,11 @@ def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process has taken."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def sockets_of(pid: int) -> int:
+    """Return how many sockets a process has open."""
+    return sum("socket" in str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def post(port: int, path: str) -> None:
@@ -151,17 +161,14 @@ async def fan_out(subscribers: int, rounds: int) -> None:
                 if round_:
                     took[name].append((last - began) * 1000)
                     cpu[name].append((cpu_seconds(pid) - spent) * 1e6 / subscribers)
-        for name in took:
+        for name, runs in took.items():
             print(
-                f"{name:5} {subscribers} subscribers: last has it after {statistics.median(took[name]):.1f} ms "
-                f"(runs {[round(each, 1) for each in took[name]]}), server CPU {statistics.median(cpu[name]):.0f} us each, "
-                f"{memory[name]:.1f} KB each"
+                f"{name:5} {subscribers} subscribers: last has it after {statistics.median(runs):.1f} ms "
+                f"(runs {[round(each, 1) for each in runs]}), "
+                f"server CPU {statistics.median(cpu[name]):.0f} us each, {memory[name]:.1f} KB each"
             )
         ratios = [theirs / mine for mine, theirs in zip(took["ours"], took["stock"], strict=True)]
         print(f"ratio: median {statistics.median(ratios):.1f} (runs {[round(each, 1) for each in ratios]})")
-
-
-IN_PROCESS = """mutation ($input: ReviseCommitmentInput!) { reviseCommitment(input: $input) { errors { code } } }"""
 
 
 async def latency(entries: int, database: str | None) -> None:
@@ -187,18 +194,12 @@ def _timed(writer: System, title: str) -> tuple[int, float]:
 
 
 async def _same_process(url: str, entries: int) -> list[float]:
-    import uvicorn
-
-    from ogpgraph.settings import Settings
-    from ogpgraph.web.live.wire import Wire
-    from ogpgraph.web.serve import Serving, application
-
     with open_system(url) as system:
         app = application(Serving(lambda: _kept(system)), Settings())
         config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=Wire, ws_per_message_deflate=False)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         arrivals = Arrivals()
@@ -243,8 +244,10 @@ async def churn(connections: int) -> None:
                 assert each.transport is not None
                 (each.transport.abort if number % 2 else each.transport.close)()
             await asyncio.sleep(SETTLED_SECONDS)
-            sockets = sum("socket" in os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir())
-            print(f"after {(round_ + 1) * connections} connections: {resident(pid) / 2**20:.1f} MB, {sockets} sockets")
+            print(
+                f"after {(round_ + 1) * connections} connections: {resident(pid) / 2**20:.1f} MB, "
+                f"{await asyncio.to_thread(sockets_of, pid)} sockets"
+            )
 
 
 async def soak(minutes: float, subscribers: int) -> None:
@@ -255,7 +258,6 @@ async def soak(minutes: float, subscribers: int) -> None:
         stop = asyncio.Event()
         written = asyncio.create_task(_write_on(writer, stop))
         followers = [Follower() for _ in range(subscribers)]
-        port = 0
         while time.monotonic() < ended:
             with ours(url, "--workers", "2") as (_, port):
                 until = min(ended, time.monotonic() + random.uniform(15, 30))
@@ -265,11 +267,13 @@ async def soak(minutes: float, subscribers: int) -> None:
                 each.gone()
         stop.set()
         head = await written
-        with ours(url) as (_, port):
-            await asyncio.gather(*(each.go_on(port) for each in followers))
+        with ours(url) as (_, last_port):
+            await asyncio.gather(*(each.go_on(last_port) for each in followers))
             async with asyncio.timeout(120):
                 while any(each.last < head for each in followers):
                     await asyncio.sleep(0.1)
+                    for each in followers:
+                        each.look()
         delivered = sum(len(each.positions) for each in followers)
         gaps = sum(each.gaps for each in followers)
         doubles = sum(each.doubles for each in followers)
@@ -361,13 +365,15 @@ def main() -> None:
     given = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    work = {
-        "fan-out": lambda: fan_out(given.subscribers or 1_000, given.rounds),
-        "latency": lambda: latency(given.entries, given.database),
-        "churn": lambda: churn(given.connections),
-        "soak": lambda: soak(given.minutes, given.subscribers or 200),
-    }[given.what]
-    uvloop.run(work())
+    match given.what:
+        case "fan-out":
+            uvloop.run(fan_out(given.subscribers or 1_000, given.rounds))
+        case "latency":
+            uvloop.run(latency(given.entries, given.database))
+        case "churn":
+            uvloop.run(churn(given.connections))
+        case _:
+            uvloop.run(soak(given.minutes, given.subscribers or 200))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Thousands of WebSocket subscribers in one process, as cheap as they can be, so that the server is what is measured."""
+"""Thousands of WebSocket subscribers in one process, as cheap as can be, so that the server is what is measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 _POSITION = re.compile(rb'"position": ?(\d+)')
 _HANDSHAKE = (
@@ -63,9 +64,9 @@ class Subscriber(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or transport
-        self.transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
-        self.transport.write(_HANDSHAKE.encode())
+        opened = cast(asyncio.Transport, transport)
+        self.transport = opened
+        opened.write(_HANDSHAKE.encode())
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self.closed = True

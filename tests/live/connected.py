@@ -26,8 +26,8 @@ POSITIONS = "subscription ($after: Position) { entries(after: $after) { position
 
 
 @contextmanager
-def following_server(settings: Settings, port: int = 0) -> Iterator[str]:
-    """The address of a server on the settings' migrated database."""
+def following_server(settings: Settings, port: int = 0, *, short_way: bool = True) -> Iterator[str]:
+    """The address of a server on the settings' migrated database; without the short way as others would run it."""
     app = application(Serving(lambda: open_system(settings.database)), settings)
     config = uvicorn.Config(
         app,
@@ -35,7 +35,7 @@ def following_server(settings: Settings, port: int = 0) -> Iterator[str]:
         log_config=None,
         access_log=False,
         http=PromptProtocol,
-        ws=Wire,
+        ws=Wire if short_way else "auto",
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,

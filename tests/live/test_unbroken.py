@@ -133,3 +133,17 @@ def test_streams_resume_by_last_event_id_and_sockets_keep_nothing(new_database: 
                 found = [heard(opened)["payload"]["data"]["entries"]["subject"]["title"] for _ in expected]
                 assert found == expected
                 say(opened, id=life, type="complete")
+
+
+@pytest.mark.parametrize("short_way", [True, False])
+def test_a_burst_arrives_whole_whatever_server_carries_it(new_database: NewDatabase, *, short_way: bool) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer, following_server(Settings(database=url), short_way=short_way) as address:
+        register(writer, "FR0001")
+        with greeted(address) as opened:
+            say(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 1}})
+            assert position_of(heard(opened)) == 2
+            for number in range(30):
+                retitle(writer, "FR0001", f"Burst {number}")
+            assert [position_of(heard(opened)) for _ in range(30)] == list(range(3, 33))

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from websockets.frames import Frame, Opcode
+
+from ogpgraph.web.live.wire import Inbox, frame_head
+from ogpgraph.web.unread import Unread
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000])
+def test_frames_are_those_that_the_library_writes(length: int) -> None:
+    text = b"x" * length
+    assert frame_head(length) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
+
+
+class Flooding(Unread):
+    """Sends more than anybody's buffers hold, to a client that reads nothing."""
+
+    unread_seconds = 0.3
+
+    def __init__(self, lost: asyncio.Future[float]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(bytes(50_000_000))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._lost.set_result(self.loop.time())
+
+
+async def test_a_client_that_reads_nothing_is_cut_off() -> None:
+    loop = asyncio.get_running_loop()
+    lost: asyncio.Future[float] = loop.create_future()
+    server = await loop.create_server(lambda: Flooding(lost), "127.0.0.1", 0)
+    async with server:
+        began = loop.time()
+        with socket.create_connection(server.sockets[0].getsockname()[:2]):
+            async with asyncio.timeout(10):
+                assert await lost - began >= 0.3
+
+
+async def test_an_inbox_gives_what_was_put_in_in_order_and_survives_who_stops_waiting() -> None:
+    inbox = Inbox()
+    waiting = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    receiving = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    for code in (1, 2, 3):
+        inbox.put_nowait({"type": "websocket.disconnect", "code": code, "reason": None})
+    assert [(await receiving)["code"], (await inbox.get())["code"]] == [1, 2]  # type: ignore[typeddict-item]  # a disconnect
+    assert not inbox.empty()
+    assert (await inbox.get())["code"] == 3  # type: ignore[typeddict-item]  # likewise
+    assert inbox.empty()
