@@ -94,7 +94,7 @@ def test_a_third_sight_on_another_day_is_recorded(system: System) -> None:
     ]
 
 
-# The second point of issue 2, literally.
+# What the two whole pages must give, literally.
 
 
 @with_seeds
