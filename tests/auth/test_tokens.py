@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -101,16 +102,16 @@ def test_nothing_that_is_kept_lets_anybody_make_the_token(system: System, clock:
     ],
 )
 def test_what_is_no_token_opens_nothing_and_leaves_a_trace_without_it(
-    system: System, clock: Ticking, wrong: str, capsys: pytest.CaptureFixture[str]
+    system: System, clock: Ticking, wrong: str
 ) -> None:
     issued(system, clock)
     refusals = Refusals()
     identifier = Identifier(system.accounts, lambda: clock.now, refusals)
-    with pytest.raises(NotIdentified) as raised:
+    with capture_logs() as lines, pytest.raises(NotIdentified) as raised:
         identifier.identify(wrong, address="192.0.2.7", request_id="request-1")
     assert str(raised.value) == ""
     assert refusals.counts() == {("token", "UNAUTHENTICATED"): 1}
-    logged = capsys.readouterr().out
+    logged = str(lines)
     assert "192.0.2.7" in logged
     assert f"{2:064x}" not in logged
     assert "eyJ" not in logged

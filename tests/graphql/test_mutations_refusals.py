@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ogpgraph.auth.budget import Budget
 from ogpgraph.graphql.write_inputs import LONGEST_WORDING, MOST_ITEMS
@@ -149,12 +150,13 @@ def test_a_reader_whom_nobody_knows_uses_up_its_address_too(world: World) -> Non
     assert reader.refused("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
 
 
-def test_refusals_are_logged_and_counted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.reviewer.refused("reviseCommitment", **TITLE)
-    world.reviewer.refused("reviseCommitment", **TITLE)
-    world.reviewer.write("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
+def test_refusals_are_logged_and_counted(world: World) -> None:
+    with capture_logs() as lines:
+        world.reviewer.refused("reviseCommitment", **TITLE)
+        world.reviewer.refused("reviseCommitment", **TITLE)
+        world.reviewer.write("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
     assert world.reviewer.refusals.counts() == {("reviseCommitment", "FORBIDDEN"): 2}
-    logged = capsys.readouterr().out
+    logged = str(lines)
     assert "FORBIDDEN" in logged
     assert "reviseCommitment" in logged
     assert str(world.reviewer.account) in logged

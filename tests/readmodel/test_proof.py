@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from ogpgraph.application.register import read_event
-from ogpgraph.domain.nouns import NOUNS
+from ogpgraph.domain.nouns import NOUNS, events_schema
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.merkle import leaf_hash
 from ogpgraph.readmodel import projector
@@ -28,10 +28,12 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.log import LoggedEvent, canonical_bytes
 from ogpgraph.system import System
 from tests.conftest import ONLY_POSTGRES, ONLY_SQLITE, MakeSystem
+from tests.domain.json_schema import problems
 from tests.readmodel.worlds import Step, histories, tell
 from tests.test_merkle import mth
 
 NAMES = count()
+SCHEMA = events_schema()
 EVERY_HISTORY = settings(max_examples=30)
 A_FEW = settings(max_examples=5, phases=[Phase.generate])
 
@@ -134,6 +136,7 @@ def prove(system: System) -> None:
         assert shown["recorded_at"] == logged.recorded_at
         assert len(shown["entries"]) == position
         assert shown["entries"][-1][2:] == (logged.stream, logged.originator_version, logged.name)
+        assert list(problems(SCHEMA["events"][logged.topic], json.loads(logged.state), SCHEMA)) == []
 
 
 @ONLY_SQLITE

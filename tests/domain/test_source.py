@@ -1,0 +1,51 @@
+"""Sources: known by what they are of, and every time they were seen."""
+
+from datetime import datetime
+from hashlib import sha256
+
+from ogpgraph.clock import timestamp
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.source import content_hash, last_observed_at, observations, source_id
+from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.values import Observation
+from tests.domain.events import HEADER, day, told
+
+FIRST = Observation("sha256:" + "1" * 64, "a" * 64, "reader 1")
+SECOND = Observation("sha256:" + "2" * 64, "b" * 64, "reader 1")
+
+
+def source(*facts: Facts) -> Subject:
+    return told(*((each, {"origin": HEADER}) for each in facts), stream="source-1")
+
+
+def at(number: int) -> str:
+    return f"observations/{timestamp(day(number))}"
+
+
+def test_a_source_is_the_same_for_the_same_kind_code_and_language() -> None:
+    assert source_id("PAGE", "FR0001", "en") == source_id("PAGE", "FR0001", "en")
+    others = {
+        source_id(*of) for of in (("PAGE", "FR0001", "fr"), ("PAGE", "FR0002", "en"), ("DOCUMENT", "FR0001", "en"))
+    }
+    assert len(others | {source_id("PAGE", "FR0001", "en")}) == 4
+    assert source_id("PAGE", "FR0001", "en").startswith("source-")
+
+
+def test_bytes_are_known_by_their_hash() -> None:
+    assert content_hash(b"page") == "sha256:" + sha256(b"page").hexdigest()
+
+
+def test_observations_are_in_the_order_of_time_whichever_was_recorded_first() -> None:
+    assert observations(source({at(9): SECOND}, {at(2): FIRST})) == [(day(2), FIRST), (day(9), SECOND)]
+
+
+def test_a_source_was_last_observed_when_it_was_last_seen_unchanged_too() -> None:
+    assert last_observed_at(source()) is None
+    assert last_observed_at(source({at(2): FIRST})) == day(2)
+    assert last_observed_at(source({at(2): FIRST}, {"seenAgain": timestamp(day(5))})) == day(5)
+    assert last_observed_at(source({at(9): FIRST}, {"seenAgain": timestamp(day(5))})) == day(9)
+
+
+def test_times_of_observations_are_moments_with_their_zone() -> None:
+    ((time, _),) = observations(source({"observations/2026-01-02T03:04:05Z": FIRST}))
+    assert time == datetime.fromisoformat("2026-01-02T03:04:05+00:00")
