@@ -38,7 +38,7 @@ def event(
     return Event(stream, revision, name, envelope(**given), facts)
 
 
-def told(*statements: tuple[Facts, dict[str, Any]], stream: str = "commitment-1") -> Subject:
+def told(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Subject:
     """A subject after some statements, each of facts and what its envelope says."""
     subject = Subject(stream)
     for revision, (facts, given) in enumerate(statements, start=1):
