@@ -1,0 +1,130 @@
+"""Kills a serving process under mutations over HTTP: every write that was acknowledged must be there, once.
+
+python -m bench.server_kills DATABASE_URL KILLS     (an empty database)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from ogpgraph.application import Act
+from ogpgraph.system import migrate, open_system
+
+OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
+PORT = 8765
+ADDRESS = f"http://127.0.0.1:{PORT}"
+CODES = ["FR0001", "FR0002", "FR0003", "FR0004"]
+REVISE = """mutation ($input: ReviseCommitmentInput!) {
+  reviseCommitment(input: $input) { entries { id } errors { code message } }
+}"""
+ENTRIES = (
+    "query ($after: String) { entries(first: 100, after: $after) { nodes { id position } pageInfo { endCursor } } }"
+)
+
+
+class Client(threading.Thread):
+    """Revises one commitment on and on; sends again, under the same key, what was not acknowledged."""
+
+    def __init__(self, code: str, token: str, stop: threading.Event) -> None:
+        super().__init__()
+        self.code, self.stop = code, stop
+        self.acknowledged: list[str] = []
+        self.client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            key = uuid.uuid4().hex
+            asked = {"commitment": self.code, "title": f"Title {key}", "idempotencyKey": key}
+            while not self.stop.is_set() and not self._sent(asked):
+                time.sleep(0.1)
+
+    def _sent(self, asked: dict[str, str]) -> bool:
+        try:
+            answer = self.client.post(f"{ADDRESS}/graphql", json={"query": REVISE, "variables": {"input": asked}})
+            told = answer.json()["data"]["reviseCommitment"]
+        except (httpx.TransportError, KeyError, TypeError, ValueError):
+            return False
+        self.acknowledged += [entry["id"] for entry in told["entries"]]
+        return not told["errors"]
+
+
+def token_of_an_administrator(url: str) -> str:
+    account = re.search(r"account-\w+", _ogpgraph("account", "create", "--role", "administrator", "--database", url))
+    assert account
+    token = re.search(r"ogp_\w+", _ogpgraph("account", "token", account.group(), "--database", url))
+    assert token
+    return token.group()
+
+
+def started(url: str) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OGPGRAPH_WRITES_PER_MINUTE": "100000", "OGPGRAPH_LOG_LEVEL": "error"}
+    command = [OGPGRAPH, "serve", "--database", url, "--port", str(PORT)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    for _ in range(600):
+        try:
+            if httpx.get(f"{ADDRESS}/ready", timeout=2).status_code == 200:
+                return process
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit("the server does not start")
+
+
+def entries() -> Counter[str]:
+    found: Counter[str] = Counter()
+    after, positions = None, []
+    while True:
+        asked = {"query": ENTRIES, "variables": {"after": after}}
+        page = httpx.post(f"{ADDRESS}/graphql", json=asked, timeout=30).json()["data"]["entries"]
+        if not page["nodes"]:
+            assert positions == list(range(1, len(positions) + 1)), "entry numbers have a gap"
+            return found
+        found.update(node["id"] for node in page["nodes"])
+        positions += [node["position"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+
+
+def main(url: str, kills: int) -> None:
+    migrate(url)
+    with open_system(url) as system:
+        act = Act(actor="bench", role="publisher", time=datetime.now(UTC))
+        system.record(act, lambda session: [session.register_commitment(code, {"number": "1"}) for code in CODES])
+    stop, token = threading.Event(), token_of_an_administrator(url)
+    process = started(url)
+    clients = [Client(code, token, stop) for code in CODES]
+    for client in clients:
+        client.start()
+    for _ in range(kills):
+        time.sleep(random.uniform(0.5, 1.6))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = started(url)
+    stop.set()
+    for client in clients:
+        client.join()
+    found = entries()
+    process.terminate()
+    acknowledged = [each for client in clients for each in client.acknowledged]
+    missing, twice = sum(each not in found for each in acknowledged), sum(count > 1 for count in found.values())
+    print(f"{kills} kills, {len(acknowledged)} acknowledged, {missing} missing, {twice} doubled; exit {process.wait()}")
+    print(_ogpgraph("rebuild", "--database", url).strip())
+
+
+def _ogpgraph(*arguments: str) -> str:
+    return subprocess.run([OGPGRAPH, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
