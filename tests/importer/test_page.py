@@ -484,3 +484,65 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for page in (data, data + b"\n" + (PAGES / "local_en.txt").read_bytes()):
         with suppress(UnreadableInput):
             assert read_page(page, limit_bytes=LIMIT).code
+
+
+@pytest.mark.parametrize(
+    "kept", ["Status: Ac", "Institutions", "Policy Are", "Starred: Pending IRM Rev", "Completion: "]
+)
+def test_a_page_cut_off_in_its_header_is_refused(kept: str) -> None:
+    """Every cut that leaves no text of the commitment; what is cut later cannot be told from a short page."""
+    page = CUT[: CUT.index(kept) + len(kept)].encode()
+    with pytest.raises(UnreadableInput, match="cut off: it ends in the header"):
+        read_page(page, limit_bytes=100_000)
+    assert read_page(CUT.encode(), limit_bytes=100_000).code == "UY0123"
+
+
+CUT = """Skip Navigation
+Uruguay
+
+Lamps for the coast (UY0123)
+
+Overview
+
+At-a-Glance
+
+Action Plan: Uruguay Action Plan 2018-2020
+
+Action Plan Cycle: 2018
+
+Status: Active
+
+Institutions
+
+Lead Institution: The Harbour Office
+
+Support Institution(s): NA
+
+Policy Areas
+
+Open Data
+
+IRM Review
+
+IRM Report: Pending IRM Review
+
+Starred: Pending IRM Review
+
+Early Results: Pending IRM Review
+
+Design i
+
+Verifiable: Pending IRM Review
+
+Relevant to OGP Values: Pending IRM Review
+
+Potential Impact:
+
+Implementation i
+
+Completion: Pending IRM Review
+
+Description
+
+The lamps along the coast are listed and the list is published.
+"""

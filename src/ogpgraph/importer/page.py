@@ -30,6 +30,7 @@ from ogpgraph.importer.sections import NO_FINDINGS, Summary
 from ogpgraph.importer.siblings import read_siblings
 from ogpgraph.importer.summary_lines import number_in, stage_in
 
+LONGEST_LABEL = 40
 __all__ = ["READER", "UnreadableInput", "read_page"]
 
 READER = "page-1"  # changes whenever the same bytes may be read otherwise
@@ -59,6 +60,11 @@ class _Page:
         }
         self.remarks = [Remark(text.count("\n") + 1, "behind-the-list", line.strip()[:200]) for line in outside]
 
+    def _is_cut_off(self, rest: str) -> bool:
+        """Tell whether nothing, or no more than a piece of a label, follows the header."""
+        unfinished = any(remark.kind == "header-incomplete" for remark in self.remarks)
+        return not rest or (unfinished and "\n" not in rest and len(rest) < LONGEST_LABEL)
+
     def read(self) -> PageReading:
         code, title = self._code()
         header = header_of(self.text, self.title.end, self.labels)
@@ -70,6 +76,8 @@ class _Page:
         self.facts[Origin.NARRATIVE].update(said.narratives)
         self._body(header.body)
         siblings = self._siblings()
+        if siblings is None and self._is_cut_off(self.text[header.body :].strip()):
+            raise UnreadableInput("cut off: it ends in the header, before any text of the commitment")
         self._disagreements()
         self._personal_data()
         return PageReading(
