@@ -12,7 +12,7 @@ from ogpgraph.application.unsaying import Unsaying
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Facts, Origin
-from ogpgraph.domain.subject import Claim, Subject, evolve, kind_of
+from ogpgraph.domain.subject import Claim, Subject, kind_of, replayed
 from ogpgraph.domain.values import Interval
 
 CORRECTED = {
@@ -70,7 +70,7 @@ class CorrectionCommands(Unsaying):
                 raise Invalid("rights are granted and revoked, not reverted", "correlationId")
             found = True
             if not self._still_means(stream, correlation):
-                self._revert(stream, ours, _state([each for each in events if each not in ours], stream), basis)
+                self._revert(stream, ours, replayed(stream, (each for each in events if each not in ours)), basis)
         if not found:
             raise NotFound(f"nothing was recorded under {correlation}", "correlationId")
 
@@ -113,13 +113,6 @@ class CorrectionCommands(Unsaying):
 
 IDENTITY = frozenset({"code", "key", "prefix", "type", "member", "cycle"})
 """What a subject is known by; it outlives what else was said of it."""
-
-
-def _state(events: list[Event], stream: str) -> Subject:
-    subject = Subject(stream)
-    for event in events:
-        subject = evolve(subject, event)
-    return subject
 
 
 def _content(claim: Claim | None) -> tuple[object, ...] | None:

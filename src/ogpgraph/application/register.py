@@ -18,7 +18,7 @@ from ogpgraph.application.session import Session
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
 from ogpgraph.domain.event import VERSION, Event, Idempotency, encode
 from ogpgraph.domain.nouns import read
-from ogpgraph.domain.subject import Subject, evolve
+from ogpgraph.domain.subject import Subject, replayed
 from ogpgraph.storage.database import Lost
 from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
 from ogpgraph.storage.texts import TextKeeper
@@ -53,10 +53,7 @@ class Register:
 
     def load(self, stream: str) -> Subject:
         """Return a subject as its stream tells it."""
-        subject = Subject(stream)
-        for event in self.events(stream):
-            subject = evolve(subject, event)
-        return subject
+        return replayed(stream, self.events(stream))
 
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, oldest first."""

@@ -12,7 +12,6 @@ from ogpgraph.demo.story import Scene, Source, Statement, Story
 from ogpgraph.domain.source import content_hash, source_id
 
 READER = "demo 1"
-_NOT_IN_WORDS = ("member", "actionPlan")
 Spans = dict[str, tuple[int, int]]
 
 

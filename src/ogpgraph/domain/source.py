@@ -16,7 +16,6 @@ from ogpgraph.domain.noun import SEGMENTS, Kind, Noun, Path
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.values import Observation
 
-ContentHash = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$", description="The SHA-256 of the bytes observed.")]
 Instant = Annotated[str, Meta(pattern=f"^{SEGMENTS['{time}']}$")]
 
 SOURCE = Noun(

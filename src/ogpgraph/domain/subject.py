@@ -7,7 +7,7 @@ write side (to decide) and the follower (to project), so both always agree.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -172,6 +172,14 @@ def news_in(subject: Subject, event: Event) -> Facts:
         for path, value in event.facts.items()
         if after.value(path) != subject.value(path) or after.said(path, *who) != subject.said(path, *who)
     }
+
+
+def replayed(stream: str, events: Iterable[Event]) -> Subject:
+    """Return the subject that some events of its stream tell of, in their order."""
+    subject = Subject(stream)
+    for event in events:
+        subject = evolve(subject, event)
+    return subject
 
 
 def _claim(event: Event, path: str) -> Claim:

@@ -29,10 +29,6 @@ class Indexes:
                 kept.popitem(last=False)
             return kept[position]
 
-    def forget(self) -> None:
-        """Drop everything kept: the rows were made anew."""
-        self._kept.clear()
-
     def _made(self, transaction: Transaction, kind: str, position: int) -> Index:
         earlier = max((at for at in self._kept[kind] if at < position), default=None)
         if earlier is None:

@@ -50,14 +50,10 @@ def changes_between(before: Subject, after: Subject, event: Event) -> list[Field
         if old != new:
             changes += field_changes(path, old, new)
         else:
-            said, says = _own_claim(before, path, event), _own_claim(after, path, event)
+            voice = event.envelope.origin, event.envelope.source
+            said, says = before.said(path, *voice), after.said(path, *voice)
             changes += field_changes(f"claims/{path}", said, says)
     return changes
-
-
-def _own_claim(subject: Subject, path: str, event: Event) -> Value | None:
-    key = (event.envelope.origin, event.envelope.source or "")
-    return next((claim.value for claim in subject.claims.get(path, ()) if claim.key == key), None)
 
 
 def field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ogpgraph.domain.subject import Subject, kind_of
-from ogpgraph.readmodel.projection import code_of, decode_document, encode_document
+from ogpgraph.readmodel.projection import Tag, code_of, decode_document, encode_document
 from ogpgraph.storage.database import Transaction, chunks
 
 FOREVER = 2**63 - 1
@@ -43,8 +43,6 @@ _STANDING_VERSION = "select id, since, revision, document from {}version where i
     FOREVER
 )
 _STANDING_TAG = "select id, dimension, value, since from {}tag where id in :streams and until = " + str(FOREVER)
-
-Tag = tuple[str, str]
 
 
 @dataclass

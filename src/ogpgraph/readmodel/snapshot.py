@@ -35,8 +35,6 @@ from ogpgraph.readmodel.paging import Key, Page, Slice, page_of
 from ogpgraph.readmodel.projection import PROJECTION
 from ogpgraph.storage.database import Row, Transaction, chunks
 
-_SUBJECT = "select v.id, v.since, v.revision, v.document from version v where "
-
 
 class Opened(Protocol):
     """What a snapshot needs of the reading it is taken from."""
