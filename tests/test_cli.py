@@ -29,6 +29,8 @@ from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, Page
 
 COMMANDS = ["migrate", "import", "serve", "demo", "rebuild", "schema"]
 START = "from ogpgraph.cli import main; main()"
+SLOW = {"strawberry", "graphql", "starlette", "uvicorn", "eventsourcing"}
+"""What takes long to import, and tells nothing of a command's options."""
 
 
 class Told:
@@ -70,11 +72,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @contextmanager
-def process(*arguments: object, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def process(*arguments: object, folder: Path, start: str = START) -> Iterator[subprocess.Popen[str]]:
     """Run a command as a process of its own; it is killed if the test leaves it alive."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OGPGRAPH_")}
     started = subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, arguments)],
+        [sys.executable, "-c", start, *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -139,6 +141,20 @@ def test_a_command_that_is_not_understood_ends_with_2_and_records_nothing(
     assert (told.code, told.out) == (2, "")
     assert says in told.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["follow", "--help"], ["account", "create", "--help"], ["serve", "--nonsense"]],
+    ids=" ".join,
+)
+def test_help_and_a_wrong_option_load_neither_server_nor_schema_nor_log(tmp_path: Path, arguments: list[str]) -> None:
+    start = f"import atexit, sys; atexit.register(lambda: print('loaded:', *{SLOW} & sys.modules.keys())); {START}"
+    with process(*arguments, folder=tmp_path, start=start) as telling:
+        out, err = telling.communicate(timeout=60)
+    told, _, loaded = out.rpartition("loaded:")
+    assert "Usage: " in told + err
+    assert loaded.split() == []
 
 
 # ----------------------------------------------------------------------------------------------------------- database

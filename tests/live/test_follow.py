@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 
-from ogpgraph.cli_follow import Cursor, entries, line_of
+from ogpgraph.cli.feed import Cursor, entries
+from ogpgraph.cli.following import line_of
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
 from tests.conftest import NewDatabase

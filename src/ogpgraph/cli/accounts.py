@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from ogpgraph.application import Act, Session
+from ogpgraph.cli.database import Database
 from ogpgraph.domain.account import Role, rights_of
-from ogpgraph.domain.errors import Refusal
-from ogpgraph.settings import Settings
-from ogpgraph.storage.accounts import TokenRow
-from ogpgraph.system import System, migrate, open_system
+
+if TYPE_CHECKING:
+    from ogpgraph.application import Session
+    from ogpgraph.settings import Settings
+    from ogpgraph.storage.accounts import TokenRow
+    from ogpgraph.system import System
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts, their rights and their tokens.")
 out = Console(highlight=False, markup=False)
@@ -26,10 +27,6 @@ err = Console(stderr=True, highlight=False, markup=False)
 
 DAYS = 90
 MOST_DAYS = 730
-Database = Annotated[
-    str | None,
-    typer.Option("--database", help="The database's URL; else OGPGRAPH_DATABASE, else sqlite:///ogpgraph.db."),
-]
 Account = Annotated[str, typer.Argument(help="The account's id, account-….")]
 RoleOption = Annotated[Role | None, typer.Option("--role", case_sensitive=False, help="The role.")]
 Members = Annotated[
@@ -111,6 +108,8 @@ def revoke(
 @account_app.command("list")
 def list_command(database: Database = None) -> None:
     """List accounts with their rights and tokens; names and addresses are shown here and nowhere else."""
+    from rich.table import Table
+
     table = Table("account", "who", "rights", "token", "expires", "last used")
     with _opened(_settings(database)) as system:
         for account, person in system.accounts.people().items():
@@ -141,6 +140,9 @@ def token(
 
 
 def _record(system: System, reason: str | None, commands: Callable[[Session], str | None]) -> str:
+    from ogpgraph.application import Act
+    from ogpgraph.domain.errors import Refusal
+
     act = Act(actor="operator", role="administrator", time=system.clock(), reason=reason)
     try:
         return system.record(act, commands).answer or ""
@@ -173,12 +175,16 @@ def _token_cells(token: TokenRow | None) -> tuple[str, str, str]:
 
 
 def _settings(database: str | None) -> Settings:
+    from ogpgraph.settings import Settings
+
     settings = Settings.from_environment()
     return replace(settings, database=database) if database else settings
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[System]:
+    from ogpgraph.system import migrate, open_system
+
     migrate(settings.database)
     with open_system(settings.database) as system:
         yield system
