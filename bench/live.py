@@ -1,12 +1,16 @@
-"""How soon an entry reaches everybody who follows, beside a stock Strawberry server; and whether all of it arrives.
+"""How soon an entry reaches everybody who follows, beside other servers; and whether all of it arrives.
 
-    python -m bench.live fan-out [--subscribers 1000] [--rounds 7]
+    python -m bench.live fan-out [--subscribers 1000] [--rounds 7] [--mercurius NODE_MODULES_FOLDER [--node PATH]]
     python -m bench.live latency [--entries 300] [--database postgresql://…]
     python -m bench.live churn [--connections 1000]
     python -m bench.live soak [--minutes 20] [--subscribers 200]
 
 Servers run in processes of their own; subscribers and whoever writes share another, and the machine. What counts are
 the ratios. Opening thousands of connections needs `ulimit -n` above their number.
+
+`fan-out` compares with a stock Strawberry server (`bench/live_stock.py`) and, where one is given its packages, with
+Mercurius on Node.js 22 or newer (`bench/live_mercurius.mjs`): `npm install mercurius fastify` in a folder of one's own
+makes the folder `node_modules` that is given here.
 """
 
 from __future__ import annotations
@@ -24,19 +28,26 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import uvicorn
 import uvloop
 
 from bench.subscribers import Arrivals, Subscriber, connect_many
+from ogpgraph.application import Act, Receipt, Register, Session
 from ogpgraph.settings import Settings
+from ogpgraph.storage.log import Check
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live.wire import Wire
 from ogpgraph.web.serve import Serving, application
 from tests.support.writing import register, retitle
+
+T = TypeVar("T")
 
 OURS = (
     "subscription ($after: Position) { entries(after: $after) { position id kind recordedAt actor cause reason "
@@ -62,6 +73,14 @@ def stock() -> Iterator[tuple[int, int]]:
     """The stock server; gives its process id and its port."""
     uvicorn = str(Path(sys.executable).with_name("uvicorn"))
     with _running([uvicorn, "bench.live_stock:app", "--port", "0", "--ws-per-message-deflate", "false"], {}) as found:
+        yield found
+
+
+@contextmanager
+def mercurius(node: str, modules: Path) -> Iterator[tuple[int, int]]:
+    """The Mercurius server, with the packages of a folder `node_modules`; gives its process id and its port."""
+    server = Path(__file__).with_name("live_mercurius.mjs")
+    with _running([node, str(server), str(modules)], {"NODE_ENV": "production"}) as found:
         yield found
 
 
@@ -109,11 +128,12 @@ def sockets_of(pid: int) -> int:
     return sum("socket" in str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def post(port: int, path: str) -> None:
-    """Send an empty POST."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST", data=b"")
+def post(port: int, path: str) -> bytes:
+    """Send an empty POST; returns the answer's body."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST")
     with urllib.request.urlopen(request, timeout=60) as response:
-        response.read()
+        body: bytes = response.read()
+        return body
 
 
 @contextmanager
@@ -128,72 +148,140 @@ def log_of_one(url: str | None = None) -> Iterator[tuple[str, System]]:
             yield address, writer
 
 
-async def fan_out(subscribers: int, rounds: int) -> None:
-    """Measure how long it takes until the last has an entry, both servers in turn."""
-    with log_of_one() as (url, writer), ours(url) as (our_pid, our_port), stock() as (stock_pid, stock_port):
-        memory, groups = {}, {}
-        for name, pid, port, query in (("ours", our_pid, our_port, OURS), ("stock", stock_pid, stock_port, STOCK)):
-            warm = await connect_many(port, 20, query, Arrivals())
-            await asyncio.sleep(SETTLED_SECONDS)
-            before = resident(pid)
-            arrivals = Arrivals()
-            groups[name] = arrivals, await connect_many(port, subscribers, query, arrivals)
-            await asyncio.sleep(SETTLED_SECONDS)
-            memory[name] = (resident(pid) - before) / subscribers / 1024
-            for each in warm:
-                assert each.transport is not None
-                each.transport.close()
-        took: dict[str, list[float]] = {"ours": [], "stock": []}
-        cpu: dict[str, list[float]] = {"ours": [], "stock": []}
+@dataclass
+class Side:
+    """A server of the fan-out; `publish` returns an entry's position and when it was published, in seconds."""
+
+    name: str
+    pid: int
+    port: int
+    query: str
+    publish: Callable[[int], Awaitable[tuple[int, float]]]
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    kilobytes: float = 0
+    took: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    async def connect(self, subscribers: int) -> list[Subscriber]:
+        """Connect everybody, and note the memory that each takes once the server has warmed up."""
+        warm = await connect_many(self.port, 20, self.query, Arrivals())
+        await asyncio.sleep(SETTLED_SECONDS)
+        before = resident(self.pid)
+        connected = await connect_many(self.port, subscribers, self.query, self.arrivals)
+        await asyncio.sleep(SETTLED_SECONDS)
+        self.kilobytes = (resident(self.pid) - before) / subscribers / 1024
+        for each in warm:
+            assert each.transport is not None
+            each.transport.close()
+        return connected
+
+    async def measure(self, round_: int, subscribers: int) -> None:
+        """Publish an entry and wait until everybody has it; the first round only warms up."""
+        spent = cpu_seconds(self.pid)
+        position, published = await self.publish(round_)
+        last = await self.arrivals.all_have(position, subscribers)
+        await asyncio.sleep(0.3)
+        if round_:
+            self.took.append((last - published) * 1000)
+            self.cpu.append((cpu_seconds(self.pid) - spent) * 1e6 / subscribers)
+
+    def tell(self, subscribers: int) -> None:
+        """Print what was measured."""
+        print(
+            f"{self.name:9} {subscribers} subscribers: last has it after {statistics.median(self.took):.1f} ms "
+            f"(runs {[round(each, 1) for each in self.took]}), "
+            f"server CPU {statistics.median(self.cpu):.0f} us each, {self.kilobytes:.1f} KB each"
+        )
+
+
+async def fan_out(subscribers: int, rounds: int, modules: Path | None, node: str) -> None:
+    """Measure how long it takes until the last has an entry, on all servers in turn."""
+    with ExitStack() as opened:
+        sides = _sides(opened, modules, node)
+        connected = [await each.connect(subscribers) for each in sides]
         for round_ in range(rounds + 1):
-            for name, pid in (("ours", our_pid), ("stock", stock_pid)):
-                arrivals, _ = groups[name]
-                spent = cpu_seconds(pid)
-                if name == "ours":
-                    position = (await asyncio.to_thread(retitle, writer, "FR0001", f"Round {round_}")).positions[-1]
-                    began = time.perf_counter()
-                else:
-                    position = 100_000 + round_
-                    began = time.perf_counter()
-                    await asyncio.to_thread(post, stock_port, f"/publish?position={position}")
-                last = await arrivals.all_have(position, subscribers)
-                await asyncio.sleep(0.3)
-                if round_:
-                    took[name].append((last - began) * 1000)
-                    cpu[name].append((cpu_seconds(pid) - spent) * 1e6 / subscribers)
-        for name, runs in took.items():
-            print(
-                f"{name:5} {subscribers} subscribers: last has it after {statistics.median(runs):.1f} ms "
-                f"(runs {[round(each, 1) for each in runs]}), "
-                f"server CPU {statistics.median(cpu[name]):.0f} us each, {memory[name]:.1f} KB each"
-            )
-        ratios = [theirs / mine for mine, theirs in zip(took["ours"], took["stock"], strict=True)]
-        print(f"ratio: median {statistics.median(ratios):.1f} (runs {[round(each, 1) for each in ratios]})")
+            for each in sides:
+                await each.measure(round_, subscribers)
+        del connected
+    mine, *rivals = sides
+    for each in sides:
+        each.tell(subscribers)
+    for rival in rivals:
+        ratios = [theirs / our for our, theirs in zip(mine.took, rival.took, strict=True)]
+        runs = [round(each, 1) for each in ratios]
+        print(f"ratio to {rival.name}: median {statistics.median(ratios):.1f} (runs {runs})")
+
+
+def _sides(opened: ExitStack, modules: Path | None, node: str) -> list[Side]:
+    url, writer = opened.enter_context(log_of_one())
+
+    async def recorded(round_: int) -> tuple[int, float]:
+        receipt = await asyncio.to_thread(retitle, writer, "FR0001", f"Round {round_}")
+        return receipt.positions[-1], time.perf_counter()
+
+    sides = [Side("ours", *opened.enter_context(ours(url)), OURS, recorded)]
+    rivals = {"stock": stock()} | ({"mercurius": mercurius(node, modules)} if modules else {})
+    for name, started in rivals.items():
+        pid, port = opened.enter_context(started)
+        sides.append(Side(name, pid, port, STOCK, partial(_published, port)))
+    return sides
+
+
+async def _published(port: int, round_: int) -> tuple[int, float]:
+    """Let a rival publish an entry. It tells the time itself, so that the request is not counted against it."""
+    position = 100_000 + round_
+    return position, float(await asyncio.to_thread(post, port, f"/publish?position={position}"))
 
 
 async def latency(entries: int, database: str | None) -> None:
-    """Measure the time from the commit of another process to a subscriber, and from one of the serving process."""
+    """Measure the time from the commit of another process to a subscriber, and from one of the serving process.
+
+    In between, work of a fixed size is timed in the same way: what the machine adds to it, it adds to the rest.
+    """
     with log_of_one(database) as (url, writer):
         with ours(url) as (_, port):
             arrivals = Arrivals()
             await connect_many(port, 10, OURS, arrivals)
             await asyncio.sleep(SETTLED_SECONDS)
-            found = []
-            for number in range(entries):
-                position, committed = await asyncio.to_thread(_timed, writer, f"Other {number} {time.time()}")
-                found.append((await arrivals.all_have(position, 1) - committed) * 1000)
-                await asyncio.sleep(random.uniform(0.005, 0.03))
-            print(f"another process: {_percentiles(found)}")
-        found = await _same_process(url, entries)
-        print(f"same process:    {_percentiles(found)}")
+            await _measured("another process", writer, arrivals, entries)
+        await _same_process(url, entries)
 
 
-def _timed(writer: System, title: str) -> tuple[int, float]:
-    receipt = retitle(writer, "FR0001", title)
-    return receipt.positions[-1], time.perf_counter()
+async def _measured(name: str, writer: System, arrivals: Arrivals, entries: int) -> None:
+    timed = Timed(writer.register)
+    system = replace(writer, register=timed)
+    found, machine = [], []
+    for number in range(entries):
+        receipt = await asyncio.to_thread(retitle, system, "FR0001", f"{name} {number} {time.time()}")
+        arrived = await arrivals.all_have(receipt.positions[-1], 1)
+        found.append((arrived - timed.committed) * 1000)
+        await asyncio.sleep(random.uniform(0.005, 0.03))
+        began = time.perf_counter()
+        await asyncio.to_thread(_work)
+        machine.append((time.perf_counter() - began) * 1000)
+        await asyncio.sleep(random.uniform(0.005, 0.01))
+    print(f"{name}: {_percentiles(found)}; the machine's own work: {_percentiles(machine)}")
 
 
-async def _same_process(url: str, entries: int) -> list[float]:
+class Timed(Register):
+    """A register that notes when the log's transaction was last committed."""
+
+    def __init__(self, register: Register) -> None:
+        vars(self).update(vars(register))
+        self.committed = 0.0
+
+    def record(self, act: Act, commands: Callable[[Session], T], check: Check | None = None) -> Receipt[T]:
+        """Record, and note the time."""
+        receipt = super().record(act, commands, check)
+        self.committed = time.perf_counter()
+        return receipt
+
+
+def _work() -> int:
+    return sum(range(150_000))
+
+
+async def _same_process(url: str, entries: int) -> None:
     with open_system(url) as system:
         app = application(Serving(lambda: _kept(system)), Settings())
         config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=Wire, ws_per_message_deflate=False)
@@ -205,17 +293,12 @@ async def _same_process(url: str, entries: int) -> list[float]:
         arrivals = Arrivals()
         connected = await connect_many(port, 10, OURS, arrivals)
         await asyncio.sleep(SETTLED_SECONDS)
-        found = []
-        for number in range(entries):
-            position, committed = await asyncio.to_thread(_timed, system, f"Same {number} {time.time()}")
-            found.append((await arrivals.all_have(position, 1) - committed) * 1000)
-            await asyncio.sleep(random.uniform(0.005, 0.03))
+        await _measured("same process", system, arrivals, entries)
         for each in connected:
             assert each.transport is not None
             each.transport.close()
         server.should_exit = True
         await serving
-    return found
 
 
 @contextmanager
@@ -358,6 +441,8 @@ def main() -> None:
     parser.add_argument("what", choices=["fan-out", "latency", "churn", "soak"])
     parser.add_argument("--subscribers", type=int, default=None)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--mercurius", type=Path, default=None, metavar="NODE_MODULES_FOLDER")
+    parser.add_argument("--node", default="node", metavar="PATH")
     parser.add_argument("--entries", type=int, default=300)
     parser.add_argument("--connections", type=int, default=1_000)
     parser.add_argument("--minutes", type=float, default=20)
@@ -367,7 +452,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     match given.what:
         case "fan-out":
-            uvloop.run(fan_out(given.subscribers or 1_000, given.rounds))
+            uvloop.run(fan_out(given.subscribers or 1_000, given.rounds, given.mercurius, given.node))
         case "latency":
             uvloop.run(latency(given.entries, given.database))
         case "churn":

@@ -1,6 +1,6 @@
 """A stock Strawberry subscription server, as its documentation shows one: what `bench.live` compares with.
 
-    uvicorn bench.live_stock:app        # POST /publish?position=N sends an entry to every subscriber
+    uvicorn bench.live_stock:app        # POST /publish?position=N sends an entry to all and answers when
 
 Each subscriber has a generator and a queue of its own; each entry is executed and encoded for each of them.
 """
@@ -8,6 +8,7 @@ Each subscriber has a generator and a queue of its own; each entry is executed a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 import strawberry
@@ -93,9 +94,10 @@ class Subscription:
 
 async def publish(request: Request) -> PlainTextResponse:
     position = int(request.query_params["position"])
+    began = time.perf_counter()
     for queue in queues:
         queue.put_nowait(position)
-    return PlainTextResponse(str(len(queues)))
+    return PlainTextResponse(str(began))
 
 
 graphql: GraphQL[object, object] = GraphQL(
