@@ -10,7 +10,7 @@ import pytest
 import typer
 from hypothesis import given
 
-from ogpgraph.cli import _write_events_schema
+from ogpgraph.cli.publishing import write_events_schema
 from ogpgraph.domain.event import VERSION, Event, encode
 from ogpgraph.domain.growth import losses
 from ogpgraph.domain.nouns import NOUNS, events_schema
@@ -148,12 +148,12 @@ def test_what_a_schema_has_gained_is_no_loss(change: Callable[[Any], object]) ->
 
 def test_a_schema_that_has_lost_something_is_not_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "events.json"
-    _write_events_schema(file)
+    write_events_schema(file)
     assert file.read_text() == FILE.read_text()
     older = deepcopy(NOW)
     older["events"]["CommitmentPraised.1"] = older["events"]["CommitmentRevised.1"]
     file.write_text(written := json.dumps(older))
     with pytest.raises(typer.Exit):
-        _write_events_schema(file)
+        write_events_schema(file)
     assert file.read_text() == written
     assert "CommitmentPraised.1 is gone" in capsys.readouterr().err

@@ -8,8 +8,9 @@ from graphql import build_schema, get_introspection_query, get_operation_ast, pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.graphql import limits, schema
-from ogpgraph.graphql.limits import Limits, Requested, TooMuch, require_short, weigh
+from ogpgraph.graphql import schema, weighing
+from ogpgraph.graphql.limits import Limits, Requested, TooMuch, require_short
+from ogpgraph.graphql.weighing import weigh
 
 SCHEMA = build_schema("""
 type Query { members(first: Int, last: Int): MemberConnection! member: Member meta: Meta! node(id: ID!): Node }
@@ -208,5 +209,5 @@ def test_the_declared_weights_are_of_fields_that_the_schema_has_or_reserves() ->
         if not kind.name.startswith("__")
     }
     reserved = {"__schema", "__type"}
-    assert set(limits.DEAR) - reserved <= fields
-    assert set(limits.LENGTHS) <= fields
+    assert set(weighing.DEAR) - reserved <= fields
+    assert set(weighing.LENGTHS) <= fields

@@ -61,6 +61,7 @@ class Writer:
     def __init__(self, system: System, account: str | None, budget: Budget | None = None) -> None:
         self.system = system
         self.account = account
+        self.caller = Caller(account, "192.0.2.1")
         self.refusals = Refusals()
         self._budget = budget or Budget(1_000_000, lambda: 0.0)
 
@@ -68,8 +69,7 @@ class Writer:
         """The data of an answer without errors."""
         with ExitStack() as readings:
             reading = readings.enter_context(self.system.reading())
-            caller = Caller(self.account, "192.0.2.1")
-            writing = Writing(self.system, caller, "request", self._budget, self.refusals, readings)
+            writing = Writing(self.system, self.caller, "request", self._budget, self.refusals, readings)
             result = SCHEMA.execute_sync(query, variables, Context(reading, "1", writing))
         if result.errors:
             raise result.errors[0]

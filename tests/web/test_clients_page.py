@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ogpgraph.graphql.limits import DEAR, LENGTH, LENGTHS, Limits
+from ogpgraph.graphql.limits import Limits
+from ogpgraph.graphql.weighing import DEAR, LENGTH, LENGTHS
 from ogpgraph.settings import Settings
 from ogpgraph.web.caching import PAST, PRESENT
 from ogpgraph.web.execution import TRUSTED_SHARE

@@ -7,7 +7,7 @@ from typing import ClassVar
 import strawberry
 
 from ogpgraph.domain.account import Role, rights_of
-from ogpgraph.graphql.record import Subject
+from ogpgraph.graphql.subject import Subject
 
 
 @strawberry.type(description="Somebody who may write, known by a pseudonymous id and by their rights alone.")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import strawberry
 
 from ogpgraph.domain.subject import Subject as State
+from ogpgraph.graphql.commitment import Commitment
 from ogpgraph.graphql.connection import Connection, connect
+from ogpgraph.graphql.entry import Change
 from ogpgraph.graphql.filters import CommitmentFilter
-from ogpgraph.graphql.record import Change
 from ogpgraph.graphql.scalars import FieldValue
-from ogpgraph.graphql.types import Commitment
 from ogpgraph.graphql.wordings import spoken
 from ogpgraph.readmodel.conditions import All, Among, AnyOf, ChangedSince, Condition
 from ogpgraph.readmodel.lists import Listing

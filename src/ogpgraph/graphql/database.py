@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.subject import Claim
 from ogpgraph.domain.values import Rating as StoredRating
-from ogpgraph.graphql.record import Entry, Subject, entry_node
+from ogpgraph.graphql.entry import Entry, entry_node
+from ogpgraph.graphql.subject import Subject
+from ogpgraph.graphql.wordings import Language
 
 
 @strawberry.type(
@@ -68,24 +72,85 @@ class DatabaseColumn:
     value: str = strawberry.field(description="The cell as published.")
 
 
-@strawberry.type(description="One thing that is known of how the public took part in an action plan.")
-class CoCreationFact:
-    """A fact of co-creation."""
+@strawberry.type
+class InDatabase(Subject):
+    """The fields that a commitment has from OGP's database alone."""
 
-    kind: vocabulary.CoCreation = strawberry.field(description="What is stated.")
-    value: vocabulary.CoCreationValue = strawberry.field(description="What it is, or why nothing is said.")
+    @strawberry.field(
+        description="Policy areas of which OGP's database says neither that they are the commitment's nor that they "
+        "are not, by why not. An area that is in neither list is said not to be the commitment's, or not asked about."
+    )
+    def policy_areas_without(self) -> list[PolicyAreasWithout]:
+        """Return the policy areas of which nothing is said, by why not."""
+        said = ((state, self.state.value(f"policyAreasWithout/{state}")) for state in vocabulary.RatingState)
+        return [PolicyAreasWithout(state=state, areas=list(areas)) for state, areas in said if isinstance(areas, tuple)]
 
+    @strawberry.field(description="Which of its member's action plans it belongs to, counted from the first.")
+    def plan_number(self) -> int | None:
+        """Return the number of the plan."""
+        return self._number("planNumber")
 
-def co_creation_of(owner: Subject) -> list[CoCreationFact]:
-    """Return the facts of co-creation in the declared order."""
-    said = ((kind, owner.state.text(f"coCreation/{kind}")) for kind in vocabulary.CoCreation)
-    return [CoCreationFact(kind=kind, value=vocabulary.CoCreationValue(word)) for kind, word in said if word]
+    @strawberry.field(description="The heading of the plan under which it stands.")
+    def theme(self, language: Language = None) -> str | None:
+        """Return the theme."""
+        return self._wording("theme", language)
 
+    @strawberry.field(description="Its title as OGP's database shortens it.")
+    def short_title(self, language: Language = None) -> str | None:
+        """Return the short title."""
+        return self._wording("shortTitle", language)
 
-def findings_of(owner: Subject, kinds: list[vocabulary.Finding] | None) -> list[Finding]:
-    """Return the findings in the declared order, all of them unless some kinds are asked for."""
-    found = (_finding(owner, kind) for kind in vocabulary.Finding if not kinds or kind in kinds)
-    return [each for each in found if each is not None]
+    @strawberry.field(
+        description="With which commitments of its plan the IRM grouped it in its report, as published: numbers of "
+        "commitments, a letter, 0 for none; ND, NR and NA as they stand."
+    )
+    def cluster(self) -> str | None:
+        """Return the cluster."""
+        return self._text("cluster")
+
+    @strawberry.field(
+        description="The codes of the commitments that the IRM reviewed as one with it, its own among them; what it "
+        "found is then said of all of them (action plan reviews, plans since 2020)."
+    )
+    def cluster_commitments(self) -> list[str]:
+        """Return the codes of the cluster."""
+        return self._list("clusterCommitments")
+
+    @strawberry.field(description="When the IRM's reports on it came out, by stage.")
+    def report_years(self) -> list[ReportYear]:
+        """Return the years of the reports in the order of the stages."""
+        said = {stage: self.state.value(f"reportYears/{stage}") for stage in vocabulary.Stage}
+        return [_report_year(stage, value) for stage, value in said.items() if value is not None]
+
+    @strawberry.field(
+        description="What OGP's database states of it besides the IRM's indicators. What was never stated is not here."
+    )
+    def findings(
+        self,
+        kind: Annotated[list[vocabulary.Finding] | None, strawberry.argument(description="Only these kinds.")] = None,
+    ) -> list[Finding]:
+        """Return the findings in the declared order."""
+        found = (_finding(self, each) for each in vocabulary.Finding if not kind or each in kind)
+        return [each for each in found if each is not None]
+
+    @strawberry.field(
+        description="Whether the next action plan carries it forward, in the IRM's judgement at the end of its own; "
+        "the successor itself, where it is known, is in `successors`."
+    )
+    def carried_forward(self) -> Finding | None:
+        """Return whether it was carried forward."""
+        return _finding(self, vocabulary.Finding.CARRIED_FORWARD)
+
+    @strawberry.field(
+        description="Columns of OGP's database for which the record has no word of its own, as published; among them "
+        "START_DATE and END_DATE where the cell is no date, or one that can be read in two ways."
+    )
+    def database_columns(self) -> list[DatabaseColumn]:
+        """Return the columns as published, by name."""
+        return [
+            DatabaseColumn(name=path.partition("/")[2], value=str(claim.value))
+            for path, claim in self.state.under("database/")
+        ]
 
 
 def _finding(owner: Subject, kind: vocabulary.Finding) -> Finding | None:
@@ -107,27 +172,7 @@ def _path(kind: vocabulary.Finding) -> str:
     return f"findings/{kind.value}"
 
 
-def report_years_of(owner: Subject) -> list[ReportYear]:
-    """Return the years in the order of the stages."""
-    said = {stage: owner.state.value(f"reportYears/{stage}") for stage in vocabulary.Stage}
-    return [_report_year(stage, value) for stage, value in said.items() if value is not None]
-
-
 def _report_year(stage: vocabulary.Stage, value: object) -> ReportYear:
     if isinstance(value, int):
         return ReportYear(stage=stage, year=value, state=vocabulary.RatingState.RATED)
     return ReportYear(stage=stage, year=None, state=vocabulary.RatingState(str(value)))
-
-
-def areas_without_of(owner: Subject) -> list[PolicyAreasWithout]:
-    """Return the policy areas of which nothing is said, by why not."""
-    said = ((state, owner.state.value(f"policyAreasWithout/{state}")) for state in vocabulary.RatingState)
-    return [PolicyAreasWithout(state=state, areas=list(areas)) for state, areas in said if isinstance(areas, tuple)]
-
-
-def columns_of(owner: Subject) -> list[DatabaseColumn]:
-    """Return the columns as published, by name."""
-    return [
-        DatabaseColumn(name=path.partition("/")[2], value=str(claim.value))
-        for path, claim in owner.state.under("database/")
-    ]

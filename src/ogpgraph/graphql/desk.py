@@ -15,9 +15,9 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Made, Wording, Wordings
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.entry import Change, entry_node
 from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.payloads import ErrorCode, Outcome, UserError
-from ogpgraph.graphql.record import Change, entry_node
 from ogpgraph.graphql.write_inputs import (
     WriteInput,
     canonical,
@@ -54,7 +54,7 @@ class Desk:
 
     def permit(self, members: Iterable[str | None] = (), fields: Iterable[str] | None = None) -> None:
         """Go on only if the account may use the fields that were sent on things of these members; raises Forbidden."""
-        rights = rights_of(self.session.subject(self._account))
+        rights = rights_of(self.session.rely_on(self._account))
         used = used_fields(self._sent) if fields is None else fields
         self.session.acting_as(role_for(rights, self._mutation, used, members).lower())
         self._is_permitted = True

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 import strawberry
 
 from ogpgraph.domain.subject import Subject as State
 from ogpgraph.graphql.account import Account
-from ogpgraph.graphql.parts import Milestone
-from ogpgraph.graphql.record import Change, Entry, Subject
-from ogpgraph.graphql.types import ActionPlan, Commitment, Member
+from ogpgraph.graphql.action_plan import ActionPlan
+from ogpgraph.graphql.commitment import Commitment
+from ogpgraph.graphql.entry import Change, Entry
+from ogpgraph.graphql.member import Member
+from ogpgraph.graphql.milestone import Milestone
+from ogpgraph.graphql.node import node_of
+from ogpgraph.graphql.subject import Subject
 from ogpgraph.readmodel.snapshot import Snapshot
+
+S = TypeVar("S", bound=Subject)
 
 
 @strawberry.enum(description="Why something was refused: stable, for programs to act on.")
@@ -62,10 +68,10 @@ class Outcome:
     state: State | None = None
     snapshot: Snapshot | None = None
 
-    @property
-    def subject(self) -> Subject | None:
-        """Return the changed thing."""
-        return Subject.of(self.state, self.snapshot) if self.state and self.snapshot else None
+    def subject(self, kind: type[S]) -> S | None:
+        """Return the changed thing, None where nothing of that kind was found."""
+        node = node_of(self.state, self.snapshot) if self.state and self.snapshot else None
+        return node if isinstance(node, kind) else None
 
 
 @strawberry.interface(description="What every mutation returns.")
@@ -85,9 +91,7 @@ class MemberPayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome) -> MemberPayload:
         """Return the payload of an outcome."""
-        subject = outcome.subject
-        member = subject if isinstance(subject, Member) else None
-        return cls(entries=outcome.entries, errors=outcome.errors, member=member)
+        return cls(entries=outcome.entries, errors=outcome.errors, member=outcome.subject(Member))
 
 
 @strawberry.type(description="A changed action plan.")
@@ -97,9 +101,7 @@ class ActionPlanPayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome) -> ActionPlanPayload:
         """Return the payload of an outcome."""
-        subject = outcome.subject
-        plan = subject if isinstance(subject, ActionPlan) else None
-        return cls(entries=outcome.entries, errors=outcome.errors, action_plan=plan)
+        return cls(entries=outcome.entries, errors=outcome.errors, action_plan=outcome.subject(ActionPlan))
 
 
 @strawberry.type(description="A changed commitment.")
@@ -109,9 +111,7 @@ class CommitmentPayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome) -> CommitmentPayload:
         """Return the payload of an outcome."""
-        subject = outcome.subject
-        commitment = subject if isinstance(subject, Commitment) else None
-        return cls(entries=outcome.entries, errors=outcome.errors, commitment=commitment)
+        return cls(entries=outcome.entries, errors=outcome.errors, commitment=outcome.subject(Commitment))
 
 
 @strawberry.type(description="A commitment with a changed milestone.")
@@ -122,8 +122,7 @@ class MilestonePayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome, number: str) -> MilestonePayload:
         """Return the payload of an outcome."""
-        subject = outcome.subject
-        commitment = subject if isinstance(subject, Commitment) else None
+        commitment = outcome.subject(Commitment)
         milestone = Milestone(number=number, owner=commitment) if commitment else None
         return cls(entries=outcome.entries, errors=outcome.errors, commitment=commitment, milestone=milestone)
 
@@ -135,7 +134,7 @@ class SubjectPayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome) -> SubjectPayload:
         """Return the payload of an outcome."""
-        return cls(entries=outcome.entries, errors=outcome.errors, subject=outcome.subject)
+        return cls(entries=outcome.entries, errors=outcome.errors, subject=outcome.subject(Subject))
 
 
 @strawberry.type(description="An import or request that was undone.")
@@ -148,7 +147,7 @@ class RevertPayload(Payload):
         """Return the payload of an outcome."""
         streams = dict.fromkeys(entry.entry.stream for entry in outcome.entries)
         found = outcome.snapshot.subjects(streams).values() if outcome.snapshot else ()
-        subjects = [Subject.of(state, outcome.snapshot) for state in found if outcome.snapshot]
+        subjects = [node_of(state, outcome.snapshot) for state in found if outcome.snapshot]
         return cls(entries=outcome.entries, errors=outcome.errors, correlation_id=correlation, subjects=subjects)
 
 
@@ -159,11 +158,4 @@ class AccountPayload(Payload):
     @classmethod
     def of(cls, outcome: Outcome) -> AccountPayload:
         """Return the payload of an outcome."""
-        subject = outcome.subject
-        account = subject if isinstance(subject, Account) else None
-        return cls(entries=outcome.entries, errors=outcome.errors, account=account)
-
-
-def payloads() -> Sequence[type]:
-    """Return the types that are reached only through interfaces."""
-    return (Account,)
+        return cls(entries=outcome.entries, errors=outcome.errors, account=outcome.subject(Account))

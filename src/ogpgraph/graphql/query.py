@@ -6,25 +6,24 @@ from typing import Annotated, TypeVar
 
 import strawberry
 
+from ogpgraph.graphql.action_plan import ActionPlan
+from ogpgraph.graphql.commitment import Commitment
+from ogpgraph.graphql.commitment_connection import CommitmentConnection, commitments_of
 from ogpgraph.graphql.compare import Comparison, compared
 from ogpgraph.graphql.connection import After, Before, Connection, First, Last, wanted_slice
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.entry import Entry, entries_of, entry_node
 from ogpgraph.graphql.errors import refused
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
 from ogpgraph.graphql.follower import Follower, follower_of
 from ogpgraph.graphql.inputs import EntryFilter
+from ogpgraph.graphql.lists import list_of, listing_of
+from ogpgraph.graphql.member import Member
+from ogpgraph.graphql.node import Node
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.record import Entry, Node, Source, Subject, entries_of, entry_node
 from ogpgraph.graphql.scalars import Moment, Position, moment_in
-from ogpgraph.graphql.types import (
-    ActionPlan,
-    Commitment,
-    CommitmentConnection,
-    Member,
-    commitments_of,
-    list_of,
-    listing_of,
-)
+from ogpgraph.graphql.source import Source
+from ogpgraph.graphql.subject import Subject
 from ogpgraph.readmodel import model
 from ogpgraph.readmodel import snapshot as readmodel
 from ogpgraph.readmodel.index import BY_CODE
@@ -189,7 +188,8 @@ class Query(Reading):
 
     @strawberry.field(
         description="The record as it stood at a position, or after the last entry not later than a time. An error "
-        "before the first entry, past the head, and for a time that has not come yet."
+        "before the first entry, past the head, and for a time that has not come yet. Keep the position of an answer "
+        "rather than its time: a save may be on its way that got a time some milliseconds ago."
     )
     def at(
         self,

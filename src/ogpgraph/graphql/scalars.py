@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, NewType
+from enum import Enum, StrEnum
+from typing import Any, NewType, TypeVar
 
 import msgspec
 import strawberry
@@ -15,6 +15,7 @@ from ogpgraph.domain import account, event, text, values, vocabulary
 from ogpgraph.domain.nouns import NOUNS
 from ogpgraph.graphql.errors import refused
 
+E = TypeVar("E", bound=Enum)
 MOST_POSITION = 2**53 - 1
 """The greatest integer that every JSON client can hold."""
 
@@ -119,6 +120,16 @@ ENUMS: dict[Any, tuple[str, str]] = {
 def moment_in(written: str | None) -> Moment | None:
     """Return the moment that a row of the log has as text."""
     return Moment(datetime.fromisoformat(written)) if written else None
+
+
+def word_of(words: type[E], word: str | None) -> E | None:
+    """Return a word of a vocabulary, or None where nothing is said."""
+    return words(word) if word else None
+
+
+def date_of(date: str | None) -> PartialDate | None:
+    """Return a day as the schema has it, or None where none is said."""
+    return PartialDate(date) if date else None
 
 
 for words, (name, description) in ENUMS.items():

@@ -9,12 +9,16 @@ from graphql import build_schema as read_schema
 from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from ogpgraph.graphql import record, types
 from ogpgraph.graphql.account import Account
+from ogpgraph.graphql.action_plan import ActionPlan
+from ogpgraph.graphql.code import Code
+from ogpgraph.graphql.commitment import Commitment
 from ogpgraph.graphql.finish import finish
+from ogpgraph.graphql.member import Member
 from ogpgraph.graphql.mutation import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS
+from ogpgraph.graphql.source import Source
 from ogpgraph.graphql.subscription import Subscription
 
 
@@ -24,7 +28,7 @@ def build_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[*types.types(), record.Code, record.Source, Account, Snapshot],
+        types=[Member, ActionPlan, Commitment, Code, Source, Account, Snapshot],
         # Not `sort_schema`: its copies of enums give resolvers bare values in place of members.
         config=StrawberryConfig(scalar_map=SCALARS),
     )

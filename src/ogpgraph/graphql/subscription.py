@@ -8,8 +8,8 @@ from typing import Annotated, cast
 
 import strawberry
 
+from ogpgraph.graphql.entry import Entry
 from ogpgraph.graphql.inputs import EntryFilter
-from ogpgraph.graphql.record import Entry
 from ogpgraph.graphql.scalars import Position
 
 

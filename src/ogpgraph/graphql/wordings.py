@@ -1,13 +1,41 @@
-"""Puts stored values into words: which language is shown, and what references stand for."""
+"""Wordings, and stored values put into words: which language is shown, and what references stand for."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import strawberry
 
 from ogpgraph.domain.subject import Claim, Subject
-from ogpgraph.domain.text import Made, Wording, Wordings
+from ogpgraph.domain.text import Made, Wordings
+from ogpgraph.domain.text import Wording as StoredWording
 from ogpgraph.readmodel.projection import Words, fields_of
 from ogpgraph.readmodel.snapshot import Snapshot
+
+Language = Annotated[
+    str | None,
+    strawberry.argument(
+        description="A language as a lower-case code. Left out: the original, else English, else the first by code."
+    ),
+]
+DIRECTION_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@strawberry.type(description="A wording in one language.")
+class Wording:
+    """Words, their language, and how they came about."""
+
+    path: str = strawberry.field(description="The field the wording belongs to.")
+    language: str = strawberry.field(description="The language, as a lower-case code.")
+    text: str | None = strawberry.field(description="The words; null where they were removed from the record.")
+    made: Made = strawberry.field(description="How the wording came about in this language.")
+
+    @strawberry.field(
+        description="Whether it has characters that turn the direction of writing: a text may look other than it is."
+    )
+    def has_direction_controls(self) -> bool:
+        """Tell whether the words have characters that turn the direction of writing."""
+        return bool(self.text) and not DIRECTION_CONTROLS.isdisjoint(self.text or "")
 
 
 def chosen(state: Subject, prefix: str, language: str | None) -> tuple[str, Claim] | None:
@@ -47,7 +75,7 @@ def spoken(snapshot: Snapshot, subject: Subject, path: str, value: Any) -> Any:
 def wording(snapshot: Snapshot, subject: Subject, prefix: str, language: str | None) -> str | None:
     """Return the wording under a prefix in a language, None where there is none or it was removed."""
     found = chosen(subject, prefix, language)
-    if found is None or not isinstance(value := found[1].value, Wording):
+    if found is None or not isinstance(value := found[1].value, StoredWording):
         return None
     return snapshot.wording(subject, found[0], value.text)
 

@@ -15,6 +15,7 @@ from ogpgraph.auth.refusals import Refusals
 from ogpgraph.domain.errors import Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.readmodel.model import Reading
+from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 
 T = TypeVar("T")
@@ -50,7 +51,14 @@ class Writing:
     def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
         """Run commands in one session. The open reading is given back first: nobody waits for a second connection."""
         self.readings.close()
-        return self.system.record(act, commands)
+        return self.system.record(act, commands, self._check)
+
+    def _check(self, transaction: Transaction) -> None:
+        credential, account = self.caller.credential, self.caller.account
+        if credential is None or account is None:
+            return
+        if not self.system.accounts.still_opens(transaction, credential, account, self.moment()):
+            raise Unauthenticated("the token opens nothing any more: it expired or was revoked")
 
     def reading(self) -> Reading:
         """Open a new reading, in place of the one before."""

@@ -25,7 +25,8 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from ogpgraph.graphql.limits import TOLD, Limits, Requested, TooMuch, require_short, weigh
+from ogpgraph.graphql.limits import TOLD, Limits, Requested, TooMuch, require_short
+from ogpgraph.graphql.weighing import weigh
 
 _KEPT_COSTS: Final = 50
 _UNSAID: Final = object()

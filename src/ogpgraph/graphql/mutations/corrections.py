@@ -13,6 +13,7 @@ from ogpgraph.graphql.payloads import RevertPayload, SubjectPayload
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.write_inputs import MOST_ITEMS, WriteInput, given
 from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.model import require_all_shown
 
 MOST_REVERTED = 20_000
 
@@ -87,11 +88,12 @@ class CorrectionMutations:
     )
     def revert_import(self, info: Info, input: RevertImportInput) -> RevertPayload:
         """Revert an import."""
-        streams = _streams_of(info, input.correlation_id)
+        streams, stop = _streams_of(info, input.correlation_id), info.context.reading.stop()
 
         def commands(desk: Desk) -> None:
             desk.permit()
             _require_reason(input, "undoing an import")
+            require_all_shown(stop)
             if streams is None:
                 raise Invalid(f"it has more than {MOST_REVERTED:,} entries", "correlationId")
             desk.session.revert(str(input.correlation_id), streams, desk.basis)

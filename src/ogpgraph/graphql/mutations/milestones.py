@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import strawberry
 
 from ogpgraph.clock import timestamp
@@ -75,14 +77,11 @@ class MilestoneMutations:
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
         """Add a milestone."""
 
-        def commands(desk: Desk) -> None:
-            code, number = _milestone(desk, input)
+        def commands(desk: Desk, code: str, number: str) -> None:
             facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
             desk.session.add_milestone(code, number, facts, desk.basis)
 
-        return MilestonePayload.of(
-            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
-        )
+        return _carried_out(info, input, commands)
 
     @strawberry.mutation(
         description=described(
@@ -94,16 +93,13 @@ class MilestoneMutations:
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
         """Revise a milestone."""
 
-        def commands(desk: Desk) -> None:
-            code, number = _milestone(desk, input)
+        def commands(desk: Desk, code: str, number: str) -> None:
             facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
             if not facts:
                 raise Invalid("the input says nothing of the milestone")
             desk.session.revise_milestone(code, number, facts, desk.basis)
 
-        return MilestonePayload.of(
-            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
-        )
+        return _carried_out(info, input, commands)
 
     @strawberry.mutation(
         description=described(
@@ -116,16 +112,13 @@ class MilestoneMutations:
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
         """Report progress on a milestone."""
 
-        def commands(desk: Desk) -> None:
-            code, number = _milestone(desk, input)
+        def commands(desk: Desk, code: str, number: str) -> None:
             facts = desk.facts(input, "status") | _report(desk, input)
             if not facts:
                 raise Invalid("a report says how far the milestone has come, or tells of it in words", "report")
             desk.session.report_milestone(code, number, facts, desk.basis)
 
-        return MilestonePayload.of(
-            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
-        )
+        return _carried_out(info, input, commands)
 
     @strawberry.mutation(
         description=described(
@@ -138,15 +131,12 @@ class MilestoneMutations:
     def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
         """Complete a milestone."""
 
-        def commands(desk: Desk) -> None:
-            code, number = _milestone(desk, input)
+        def commands(desk: Desk, code: str, number: str) -> None:
             desk.session.complete_milestone(code, number, desk.basis)
             if report := _report(desk, input):
                 desk.session.report_milestone(code, number, report, desk.basis)
 
-        return MilestonePayload.of(
-            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
-        )
+        return _carried_out(info, input, commands)
 
     @strawberry.mutation(
         description=described(
@@ -156,20 +146,21 @@ class MilestoneMutations:
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
         """Withdraw a milestone."""
 
-        def commands(desk: Desk) -> None:
-            code, number = _milestone(desk, input)
+        def commands(desk: Desk, code: str, number: str) -> None:
             desk.session.withdraw_milestone(code, number, desk.basis)
 
-        return MilestonePayload.of(
-            carry_out(info, input, coded("commitment", input.commitment), commands), input.number
-        )
+        return _carried_out(info, input, commands)
 
 
-def _milestone(desk: Desk, sent: MilestoneInput) -> tuple[str, str]:
-    """Return the commitment's code and the milestone's number, once it may be written to."""
-    code = code_of(sent.commitment)
-    desk.open(code)
-    return code, formed(sent.number, "number")
+def _carried_out(info: Info, sent: MilestoneInput, commands: Callable[[Desk, str, str], None]) -> MilestonePayload:
+    """Carry out commands on a milestone, by its commitment's code and its number, once it may be written to."""
+
+    def opened(desk: Desk) -> None:
+        code = code_of(sent.commitment)
+        desk.open(code)
+        commands(desk, code, formed(sent.number, "number"))
+
+    return MilestonePayload.of(carry_out(info, sent, coded("commitment", sent.commitment), opened), sent.number)
 
 
 def _report(desk: Desk, sent: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:

@@ -24,8 +24,8 @@ from graphql import (
     visit,
 )
 
+from ogpgraph.graphql.entry import entry_node
 from ogpgraph.graphql.inputs import EntryFilter
-from ogpgraph.graphql.record import entry_node
 from ogpgraph.graphql.subscription import Followed
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.lists import EntryListing
