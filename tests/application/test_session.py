@@ -212,6 +212,24 @@ def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
     ]
 
 
+@pytest.mark.parametrize("made", [Made.ORIGINAL, Made.UNKNOWN])
+def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(made: Made) -> None:
+    title = words("Plan d'action", Made.MACHINE)
+    story = Story().given(lambda s: s.register_action_plan("FRA-2018", {"cycle": 2018, "title/fr": title}))
+    stream = story.subject("plan", "FRA-2018").id
+    (event,) = story.when(lambda s: s.revise_action_plan(stream, {"title/en": words("Action plan", made)}))
+    assert (event.name, event.envelope.cause) == ("ActionPlanRevised", Cause.REPORTED)
+
+
+@pytest.mark.parametrize("cause", [Cause.SOURCE_CHANGED, Cause.EXTRACTION])
+def test_a_translation_of_a_plan_s_title_keeps_the_cause_that_an_import_knows_better(cause: Cause) -> None:
+    story = Story().given(lambda s: s.register_action_plan("FRA-2018", {"cycle": 2018, "title/en": s.wording("Plan")}))
+    stream = story.subject("plan", "FRA-2018").id
+    facts: Facts = {"title/fr": words("Plan d'action", Made.HUMAN)}
+    (event,) = story.when(lambda s: s.revise_action_plan(stream, facts, Basis(cause=cause)))
+    assert (event.name, event.envelope.cause) == ("ActionPlanTranslated", cause)
+
+
 # Milestones
 
 

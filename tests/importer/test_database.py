@@ -424,6 +424,39 @@ def test_of_two_rows_that_turned_out_to_be_one_commitment_the_present_code_speak
     assert found == {"code": "UY0902", "rating": {"value": "HIGH"}}
 
 
+def test_a_key_goes_on_finding_what_its_commitment_was_merged_into_again_and_again(system: System) -> None:
+    bring(system, table("2016", [row_2016()]), 2016)
+    bring(system, table("2024", [row_2024("UY0902"), row_2024("UY0903")]), 2024)
+    nodes = ask(system, "{ commitments { nodes { key } } }")["commitments"]["nodes"]
+    (key,) = filter(None, (each["key"] for each in nodes))
+    by_hand = Act(actor="ann", role="administrator", time=day(1))
+    system.record(by_hand, lambda session: session.merge_commitments([key], "UY0902"))
+    assert commitment(system, key, "code") == {"code": "UY0902"}
+    system.record(by_hand, lambda session: session.merge_commitments(["UY0902"], "UY0903"))
+    for code in (key, key.lower(), "UY0902", "UY0903"):
+        assert commitment(system, code, "code") == {"code": "UY0903"}
+    system.record(by_hand, lambda session: session.withdraw_commitment(key))
+    history = commitment(system, "UY0903", "history(last: 1) { nodes { kind } }")
+    assert history == {"history": {"nodes": [{"kind": "CommitmentWithdrawn"}]}}
+    entries = ask(system, "query ($key: String!) { entries(where: {commitment: [$key]}) { totalCount } }", key=key)
+    assert (
+        entries["entries"]["totalCount"]
+        == ask(system, '{ entries(where: {commitment: ["UY0903"]}) { totalCount } }')["entries"]["totalCount"]
+    )
+
+
+@pytest.mark.parametrize("rehearsed", [True, False])
+def test_of_commitments_without_a_code_each_has_its_own_titles_in_a_plan(system: System, rehearsed: bool) -> None:
+    rows = [row_2016("1. Ferry tables"), row_2016("2. Piers of the north")]
+    recording = Rehearsal(system) if rehearsed else InTheLog(system)
+    act = Act(actor="importer", role="publisher", time=day(1))
+    run.bring_database(recording, "file.csv", table("2016", rows), act)
+    plan = recording.record(act, lambda session: session.find_action_plan("URY-2012").id).answer
+    titles = recording.titles_in(str(plan))
+    assert len(titles) == 2
+    assert all(code.startswith("URY-") for code in titles)
+
+
 def test_page_and_database_are_claims_side_by_side_and_the_later_is_current(system: System, tmp_path: Path) -> None:
     bring(system, table("2024", [row_2024(Completion_End_Of_Term="Limited", Verifiable="No")]), 2020)
     (file := tmp_path / "page.txt").write_bytes(Page("UY0901").data)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ogpgraph.application.acts import BY_PERSON, Basis, with_cause
+from ogpgraph.application.acts import BY_PERSON, Basis
 from ogpgraph.application.speaking import Speaking, news_of
+from ogpgraph.domain.commitment import Change, is_translated, languages_of
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Cause, Facts
 from ogpgraph.domain.members import member_by
@@ -61,13 +62,14 @@ class PlanCommands(Speaking):
         return self.subject(stream)
 
     def revise_action_plan(self, stream: str, facts: Facts, basis: Basis = BY_PERSON) -> None:
-        """Record what is newly said of a plan; its title in a further language is a translation."""
+        """Record what is newly said of a plan; its title in a further language, if translated, is a translation."""
         plan = self.subject(stream)
         news = news_of(plan, facts)
-        titled = any(plan.under("title/"))
-        translated = {p: v for p, v in news.items() if titled and p.startswith("title/") and not plan.current(p)}
-        self.say(stream, "ActionPlanTranslated", translated, with_cause(basis, Cause.TRANSLATION))
-        self.say(stream, "ActionPlanRevised", {p: v for p, v in news.items() if p not in translated}, basis)
+        known = languages_of(plan)
+        translated = {p: v for p, v in news.items() if known and is_translated(v) and p.partition("/")[2] not in known}
+        revised = {path: value for path, value in news.items() if path not in translated}
+        translation = Change("ActionPlanTranslated", translated, Cause.TRANSLATION)
+        self.record(stream, [translation, Change("ActionPlanRevised", revised)], basis)
 
     def conclude_action_plan(self, code: str, facts: Facts, basis: Basis = BY_PERSON) -> None:
         """Record that a plan came to its end; raises NotFound."""

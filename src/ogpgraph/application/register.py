@@ -20,7 +20,7 @@ from ogpgraph.domain.event import VERSION, Event, Idempotency, encode
 from ogpgraph.domain.nouns import read
 from ogpgraph.domain.subject import Subject, replayed
 from ogpgraph.storage.database import Lost
-from ogpgraph.storage.log import EventLog, IntegrityError, LoggedEvent, StoredEvent
+from ogpgraph.storage.log import Check, EventLog, IntegrityError, LoggedEvent, StoredEvent
 from ogpgraph.storage.texts import TextKeeper
 
 T = TypeVar("T")
@@ -59,12 +59,12 @@ class Register:
         """Return the events of a stream, oldest first."""
         return [read_event(logged) for logged in self._log.stream(stream)]
 
-    def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
+    def record(self, act: Act, commands: Callable[[Session], T], check: Check | None = None) -> Receipt[T]:
         """Run commands in one session and store their events, at most once however often it is tried.
 
         Returns what was recorded; a known idempotency key returns the first receipt, without the answer.
-        Raises what the commands refuse, KeyReused, Conflict when others kept writing in between, and Lost when the
-        database stayed away: then nobody knows yet, and the same key will tell.
+        Raises what the commands refuse, what `check` raises under the log's lock, KeyReused, Conflict when others kept
+        writing in between, and Lost when the database stayed away: then nobody knows yet, and the same key will tell.
         """
         correlated = structs.replace(act, correlation=act.correlation or self.new_id())
         command = _command_of(act.actor, act.idempotency) if act.idempotency else self.new_id()
@@ -84,7 +84,7 @@ class Register:
             if not session.pending and (first := self._meanwhile(command, act)) is not None:
                 return first
             tried = Receipt(answer, tuple(event.envelope.id for event in session.pending))
-            if (positions := self._save(session, command, is_last=attempt == ATTEMPTS - 1)) is not None:
+            if (positions := self._save(session, command, check, is_last=attempt == ATTEMPTS - 1)) is not None:
                 return structs.replace(tried, positions=tuple(positions))
             self._pause(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise Conflict("others kept changing the same things at the same moment: please try again")
@@ -96,13 +96,14 @@ class Register:
         """
         return self._first_receipt(command, act) if act.idempotency else None
 
-    def _save(self, session: Session, command: str, *, is_last: bool) -> list[int] | None:
+    def _save(self, session: Session, command: str, check: Check | None, *, is_last: bool) -> list[int] | None:
         """Return the positions of what was stored, or None where it was not, or nobody knows."""
         if not session.pending:
             return []
         stored = [StoredEvent(e.stream, e.revision, f"{e.name}.{VERSION}", encode(e)) for e in session.pending]
         try:
-            return self._log.append(stored, texts=session.spoken_texts(), command=command)
+            texts, unmoved = session.spoken_texts(), session.unmoved
+            return self._log.append(stored, texts=texts, command=command, unmoved=unmoved, check=check)
         except IntegrityError:
             return None
         except Lost:

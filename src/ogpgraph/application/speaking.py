@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import structs
 
 from ogpgraph.application.acts import BY_PERSON, Act, Basis, with_cause
-from ogpgraph.domain.code import code_id
+from ogpgraph.domain.code import code_id, meant
 from ogpgraph.domain.commitment import Change
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Facts, Origin, checked, references_in
@@ -44,6 +44,7 @@ class Speaking:
         self._subjects: dict[str, Subject] = {}
         self.act = act
         self.pending: list[Event] = []
+        self.unmoved: dict[str, int] = {}
         self.texts: dict[str, tuple[bytes, str]] = {}
         self.reason = self.word(act.reason) if act.reason else None
 
@@ -59,6 +60,12 @@ class Speaking:
         if stream not in self._subjects:
             self._subjects[stream] = self._register.load(stream)
         return self._subjects[stream]
+
+    def rely_on(self, stream: str) -> Subject:
+        """Return a subject that must still be as it is when the session is stored; otherwise that runs again."""
+        subject = self.subject(stream)
+        self.unmoved.setdefault(stream, subject.revision - sum(event.stream == stream for event in self.pending))
+        return subject
 
     def events(self, stream: str) -> list[Event]:
         """Return the stored events of a stream, oldest first."""
@@ -118,7 +125,7 @@ class Speaking:
 
     def meaning_of(self, kind: str, code: str) -> str | None:
         """Return the id of the subject that a code of a kind means, or None where the code is free."""
-        return self.subject(code_id(kind, code)).text("means")
+        return meant(kind, code, self.subject)
 
     def require(self, kind: str, code: str) -> Subject:
         """Return the subject that a code means; raises NotFound."""

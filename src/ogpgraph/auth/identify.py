@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ogpgraph.auth.oidc import Issuer, WrongToken
 from ogpgraph.auth.refusals import Refusals
 from ogpgraph.clock import Clock
-from ogpgraph.storage.accounts import TOKEN_PREFIX, Accounts, UnknownToken
+from ogpgraph.storage.accounts import TOKEN_PREFIX, Accounts, Credential, Login, Token, UnknownToken
 
 LONGEST_TOKEN = 8_192
 SCHEME = "bearer"
@@ -15,10 +15,11 @@ SCHEME = "bearer"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: an account, or nobody that is known, and from which address."""
+    """Who asks: an account, or nobody that is known, from which address, and by what the account was opened."""
 
     account: str | None = None
     address: str = ""
+    credential: Credential | None = None
 
 
 class NotIdentified(Exception):
@@ -42,21 +43,22 @@ class Identifier:
         if authorization is None:
             return Caller(address=address)
         try:
-            return Caller(self._account(authorization), address)
+            return self._caller(authorization, address)
         except (UnknownToken, WrongToken) as why:
             self._refusals.note("token", "UNAUTHENTICATED", why=str(why), address=address, request_id=request_id)
             raise NotIdentified from None
 
-    def _account(self, authorization: str) -> str:
+    def _caller(self, authorization: str, address: str) -> Caller:
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != SCHEME or not token or len(token) > LONGEST_TOKEN or not token.isascii():
             raise UnknownToken("malformed")
         if token.startswith(TOKEN_PREFIX):
-            return self._accounts.account_of(token, self._clock())
+            return Caller(self._accounts.account_of(token, self._clock()), address, Token.shown(token))
         if self._issuer is None:
             raise UnknownToken("no issuer is trusted")
-        account = self._accounts.linked(self._issuer.name, self._issuer.subject_of(token))
+        login = Login(self._issuer.name, self._issuer.subject_of(token))
+        account = self._accounts.linked(login.issuer, login.subject)
         if account is None:
             raise UnknownToken("acts as no account")
-        return account
+        return Caller(account, address, login)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Meta
 
 from ogpgraph.domain.noun import Kind, Noun, Path
+from ogpgraph.domain.subject import Subject
 
 CODE = Noun(
     kind="code",
@@ -19,3 +21,17 @@ CODE = Noun(
 def code_id(kind: str, code: str) -> str:
     """Return the id of the stream that reserves a code of a kind of subject; codes are the same in any case."""
     return f"code-{kind}-{code.upper()}"
+
+
+def meant(kind: str, code: str, subject: Callable[[str], Subject | None]) -> str | None:
+    """Return the id of the subject that a code of a kind means, None where the code is free.
+
+    Where that was merged into another, however often, it is the one that remains. `subject` finds subjects by id.
+    """
+    found = subject(code_id(kind, code))
+    stream = found.text("means") if found else None
+    passed: set[str] = set()
+    while stream and stream not in passed and (known := subject(stream)):
+        passed.add(stream)
+        stream = known.text("mergedInto") or stream
+    return stream

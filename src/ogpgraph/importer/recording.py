@@ -9,12 +9,13 @@ from ogpgraph.application import Act, Receipt, Register, Session
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.text import Wording
+from ogpgraph.readmodel.model import require_all_shown
 from ogpgraph.storage.database import chunks
 from ogpgraph.system import System
 
 T = TypeVar("T")
 Titles = dict[str, set[str]]
-"""The code of a commitment → its titles, by reference."""
+"""The code of a commitment, or its key where it has none → its titles, by reference."""
 _OF_A_PLAN = (
     "select id from tag where kind = 'commitment' and dimension = 'actionPlan' and value = :plan "
     "and since <= :at and :at < until"
@@ -49,8 +50,12 @@ class Recording(Protocol):
         """Return reference → wording as it came in."""
         ...
 
+    def require_all_shown(self) -> None:
+        """Raise Conflict where not all that is recorded can be seen, so that something known would be overlooked."""
+        ...
+
     def commitments_of(self, members: Iterable[str]) -> Iterator[list[Subject]]:
-        """Yield the commitments of members, by their streams, in portions that memory can hold."""
+        """Yield the commitments of members, by their streams, in portions that memory can hold; raises Conflict."""
         ...
 
 
@@ -82,11 +87,17 @@ class InTheLog:
         """Return reference → wording as it came in, without those that are not kept."""
         return self._system.stored_texts(references)
 
+    def require_all_shown(self) -> None:
+        """Raise Conflict while the follower stands still."""
+        with self._system.reading() as reading:
+            require_all_shown(reading.stop())
+
     def commitments_of(self, members: Iterable[str]) -> Iterator[list[Subject]]:
-        """Yield the commitments of members, by their streams, in portions that memory can hold."""
+        """Yield the commitments of members, by their streams, in portions that memory can hold; raises Conflict."""
         found: set[str] = set()
         for chunk in chunks(sorted(members)):
             with self._system.reading() as reading:
+                require_all_shown(reading.stop())
                 rows = reading.transaction.rows(_OF_MEMBERS, members=list(chunk), at=reading.head)
             found.update(row["id"] for row in rows)
         for chunk in chunks(sorted(found)):
@@ -133,6 +144,10 @@ class Rehearsal:
         ours = {reference: self._texts[reference] for reference in wanted & self._texts.keys()}
         return self._log.stored_texts(wanted - ours.keys()) | ours
 
+    def require_all_shown(self) -> None:
+        """Raise Conflict while the follower stands still."""
+        self._log.require_all_shown()
+
     def commitments_of(self, members: Iterable[str]) -> Iterator[list[Subject]]:
         """Yield the commitments of members, those that would be recorded included."""
         wanted = set(members)
@@ -155,7 +170,8 @@ class Rehearsal:
 
 
 def _titles(commitments: Iterable[Subject]) -> Titles:
-    return {
-        each.text("code") or "": {c.value.text for _, c in each.under("title/") if isinstance(c.value, Wording)}
-        for each in commitments
-    }
+    return {each.text("code") or each.text("key") or each.id: set(_titles_of(each)) for each in commitments}
+
+
+def _titles_of(commitment: Subject) -> Iterator[str]:
+    return (claim.value.text for _, claim in commitment.under("title/") if isinstance(claim.value, Wording))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from ogpgraph.clock import timestamp
-from ogpgraph.storage.database import Database, Row, Taken
+from ogpgraph.storage.database import Database, Row, Taken, Transaction
 
 TOKEN_PREFIX = "ogp_"  # noqa: S105 - how a token begins, so that people and scanners know one when they see it
 PREFIX_CHARACTERS = 12
@@ -42,6 +42,7 @@ create table if not exists token (
 );
 create index if not exists token_account on token (account)
 """
+_LINKED = "select account from login where issuer = :issuer and login_subject = :subject"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,29 @@ class Person:
     account: str
     name: str | None
     email: str | None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, by what it is looked up by."""
+
+    prefix: str
+
+    @classmethod
+    def shown(cls, token: str) -> Token:
+        """Return the token that somebody shows."""
+        return cls(_parts(token)[0])
+
+
+@dataclass(frozen=True)
+class Login:
+    """Somebody whom an issuer knows."""
+
+    issuer: str
+    subject: str
+
+
+Credential = Token | Login
 
 
 class UnknownToken(Exception):
@@ -108,18 +132,14 @@ class Accounts:
             )
 
     def unlink(self, account: str) -> None:
-        """Let nobody whom an issuer knows act as an account any more."""
-        with self._database.write() as transaction:
+        """Let nobody whom an issuer knows act as an account any more: from here on, nothing they send is recorded."""
+        with self._database.append() as transaction:
             transaction.execute("delete from login where account = :account", account=account)
 
     def linked(self, issuer: str, subject: str) -> str | None:
         """Return the account that somebody whom an issuer knows acts as, or None."""
         with self._database.read() as transaction:
-            found: str | None = transaction.value(
-                "select account from login where issuer = :issuer and login_subject = :subject",
-                issuer=issuer,
-                subject=subject,
-            )
+            found: str | None = transaction.value(_LINKED, issuer=issuer, subject=subject)
         return found
 
     # Tokens
@@ -151,7 +171,7 @@ class Accounts:
 
     def account_of(self, token: str, now: datetime) -> str:
         """Return the account that a token opens, noting its use; raises UnknownToken."""
-        prefix, _, secret = token.removeprefix(TOKEN_PREFIX).partition("_")
+        prefix, secret = _parts(token)
         with self._database.read() as transaction:
             row = transaction.row("select * from token where prefix = :prefix", prefix=prefix)
         # Compared even where there is no such prefix, so that time tells nothing of which prefixes exist.
@@ -164,6 +184,15 @@ class Accounts:
         self._note_use(row, now)
         account: str = row["account"]
         return account
+
+    def still_opens(self, transaction: Transaction, credential: Credential, account: str, now: datetime) -> bool:
+        """Tell whether what opened an account opens it in a transaction too; under the log's lock it stays so."""
+        if isinstance(credential, Login):
+            return bool(transaction.value(_LINKED, issuer=credential.issuer, subject=credential.subject) == account)
+        row = transaction.row(
+            "select revoked_at, expires_at from token where prefix = :prefix", prefix=credential.prefix
+        )
+        return row is not None and row["revoked_at"] is None and row["expires_at"] > timestamp(now)
 
     def _note_use(self, row: Row, now: datetime) -> None:
         if row["last_used_at"] is not None and row["last_used_at"] > timestamp(now - USE_IS_NOTED_EVERY):
@@ -184,9 +213,12 @@ class Accounts:
         return [TokenRow(**{name: row[name] for name in TokenRow.__dataclass_fields__}) for row in rows]
 
     def revoke(self, account: str, *, now: datetime, prefix: str | None = None) -> int:
-        """Revoke one token of an account, or all of them; returns how many were open until now."""
+        """Revoke one token of an account, or all of them; returns how many were open until now.
+
+        From here on nothing that is sent with them is recorded: who is writing at this moment is waited for.
+        """
         revocable = [t.prefix for t in self.tokens(account) if t.revoked_at is None and prefix in (None, t.prefix)]
-        with self._database.write() as transaction:
+        with self._database.append() as transaction:
             for each in revocable:
                 transaction.execute(
                     "update token set revoked_at = :now where prefix = :prefix", now=timestamp(now), prefix=each
@@ -194,8 +226,23 @@ class Accounts:
         return len(revocable)
 
 
+def _parts(token: str) -> tuple[str, str]:
+    prefix, _, secret = token.removeprefix(TOKEN_PREFIX).partition("_")
+    return prefix, secret
+
+
 def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-__all__ = ["CREATE_TABLES", "Accounts", "Person", "Taken", "TokenRow", "UnknownToken"]
+__all__ = [
+    "CREATE_TABLES",
+    "Accounts",
+    "Credential",
+    "Login",
+    "Person",
+    "Taken",
+    "Token",
+    "TokenRow",
+    "UnknownToken",
+]

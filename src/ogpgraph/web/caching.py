@@ -27,19 +27,23 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What an answer depends on that the request says: the document, its operation, the variables, the media type."""
+    """What an answer depends on that the request says: the document, its operation, the variables, the media type.
+
+    And what such a document may cost, which every answer tells.
+    """
 
     text: str
     operation_name: str | None
     variables: Mapping[str, Any] | None
     media: str
+    limit: int
 
     def etag(self, standing: Standing, pinned: int | None) -> str:
         """Return the ETag of the answer; `pinned` is the position that the document names itself, if it does.
 
         It is a weak one: the same answer may come compressed or not.
         """
-        asked = (self.text, self.operation_name, self.variables or {}, self.media)
+        asked = (self.text, self.operation_name, self.variables or {}, self.media, self.limit)
         # A position that it names is in the document or its variables already.
         position = "named" if is_past(pinned, standing) else standing.position
         return f'W/"{sha256(_encoder.encode((asked, standing.record, position))).hexdigest()[:32]}"'

@@ -110,7 +110,7 @@ class Executor:
         text = parameters.query
         if parameters.document_id is not None:
             text, call.limit = text_of(self._trusted, parameters.document_id), self._limits.trusted_cost
-        question = Question(text, parameters.operation_name, parameters.variables, call.media)
+        question = Question(text, parameters.operation_name, parameters.variables, call.media, call.limit)
         if not (call.may_be_kept and "if-none-match" in call.request.headers):
             asked = self._asked(call, text, parameters)
             with _entered(self._context(call.request)) as context:

@@ -76,9 +76,11 @@ def bring_database(
 ) -> DatabaseReport:
     """Read one file and record what it says; returns the report.
 
-    Raises UnreadableInput for an unknown layout, having recorded nothing. Of rows that cannot be told whose they are
-    nothing is recorded. `progress` is told rows done and rows in all after each save.
+    Raises UnreadableInput for an unknown layout and Conflict while not all that is recorded can be seen, having
+    recorded nothing. Of rows that cannot be told whose they are nothing is recorded. `progress` is told rows done and
+    rows in all after each save.
     """
+    recording.require_all_shown()
     sheet = read_sheet(data)
     version = sheet.codebook.version
     sight = Sight(*SOURCE, act.time, content_hash(data), _manifest(sheet), f"{READER}/{version}")
