@@ -88,6 +88,14 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValueError(f"must be addresses or networks, with commas between, not {text!r}") from None
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    given = tuple(each.strip().lower() for each in text.split(",") if each.strip())
+    wrong = [each for each in given if each != "*" and not re.fullmatch(r"https?://[^\s/@?#,]+", each)]
+    if wrong or not given:
+        raise ValueError(f"must be * or origins as https://example.org, with commas between, not {text!r}")
+    return given
+
+
 def _plain(text: str) -> str:
     if re.search(r"\s", text):
         raise ValueError(f"must be without spaces, not {text!r}")
@@ -190,6 +198,14 @@ class Settings:
         "10",
         _whole_number(1, 3600),
         "How long a query may run before it is stopped.",
+    )
+    origins: tuple[str, ...] = _setting(
+        "OGPGRAPH_ORIGINS",
+        "*",
+        _origins,
+        "The origins (`https://example.org`) whose pages may ask and follow from a browser, with commas between; the "
+        "server's own may always, `*` lets all.",
+        shown=",".join,
     )
     trusted_proxies: tuple[Network, ...] = _setting(
         "OGPGRAPH_TRUSTED_PROXIES",

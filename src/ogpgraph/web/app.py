@@ -22,6 +22,7 @@ from ogpgraph.web.forwarded import Forwarded, Network
 from ogpgraph.web.identified import HEADER, Identified
 from ogpgraph.web.live.serving import Apart, Live
 from ogpgraph.web.logs import AccessLog
+from ogpgraph.web.origins import ANY, Origins
 from ogpgraph.web.positions import TOLD, Positioned
 from ogpgraph.web.prepared import DocumentLimits
 from ogpgraph.web.probes import Readiness, Ready, health
@@ -58,6 +59,7 @@ def build_app(
     record: Record | None = None,
     trusted: Mapping[str, str] | None = None,
     proxies: Sequence[Network] = (),
+    origins: Sequence[str] = (ANY,),
     live: Live | None = None,
 ) -> Starlette:
     """The application, which serves `schema` with a context for each request.
@@ -66,7 +68,8 @@ def build_app(
     if they give something to await) on the event loop, when the server starts to serve and has served its last request.
     `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
     is known. `record` tells of contexts what ETags are made of, `trusted` has documents by their ids, and what
-    `proxies` say of their clients' addresses is believed. With `access_log` each request is logged once answered.
+    `proxies` say of their clients' addresses is believed. Browsers may ask from pages of `origins`. With `access_log`
+    each request is logged once answered.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.
@@ -89,8 +92,9 @@ def build_app(
             Route("/ready", Ready(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
         ],
         middleware=[
+            *([Middleware(Origins, origins)] if ANY not in origins else []),
             *([_sockets(live, identify)] if live else []),
-            *_around(new_request_id, access_log=access_log),
+            *_around(new_request_id, origins, access_log=access_log),
             *([Middleware(Authenticated, identify)] if identify else []),
         ],
         exception_handlers={HTTPException: http_error},
@@ -107,10 +111,10 @@ def _sockets(live: Live, identify: Identify | None) -> Middleware:
     return Middleware(Apart, path="/graphql", sockets=sockets)
 
 
-def _around(new_request_id: Callable[[], str], *, access_log: bool) -> list[Middleware]:
+def _around(new_request_id: Callable[[], str], origins: Sequence[str], *, access_log: bool) -> list[Middleware]:
     """From the outside in.
 
-    CORS lets every page ask and read, but takes no cookies: rights come by a header that a page must know.
+    CORS lets pages ask and read, but takes no cookies: rights come by a header that a page must know.
     """
     return [
         Middleware(Identified, new_request_id),
@@ -119,7 +123,7 @@ def _around(new_request_id: Callable[[], str], *, access_log: bool) -> list[Midd
         Middleware(StrictHeaders),
         Middleware(
             CORSMiddleware,
-            allow_origins=["*"],
+            allow_origins=origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=[HEADER, TOLD, "ETag", "Retry-After"],

@@ -121,6 +121,7 @@ def application(serving: Serving, settings: Settings, examples: Sequence[Example
         record=OfRecord(),
         trusted=trusted_documents(),
         proxies=settings.trusted_proxies,
+        origins=settings.origins,
         startup=start,
         shutdown=stop,
         access_log=True,

@@ -1,0 +1,44 @@
+"""From which sites' pages a browser may ask and follow: the Origin header, which only browsers send (RFC 6454)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from ogpgraph.web.refused import error_payload
+from ogpgraph.web.shell import json_response
+
+ANY: Final = "*"
+_REFUSED = "pages of your origin may not ask this server"
+
+
+class Origins:
+    """ASGI middleware that refuses (403) what pages of other origins than those allowed, and the server's own, ask.
+
+    Browsers ask nobody before they open a WebSocket, so it is not enough to tell them by CORS who may.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or self._may(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = json_response(403, error_payload(_REFUSED, code="ORIGIN_REFUSED"))
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).send_denial_response(refusal)
+        else:
+            await refusal(scope, receive, send)
+
+    def _may(self, headers: Headers) -> bool:
+        return all(
+            origin in self._allowed or urlsplit(origin).netloc == headers.get("host")
+            for origin in headers.getlist("origin")
+        )
