@@ -177,7 +177,7 @@ class Hub:
                     await asyncio.sleep(0)
 
     def _read(self, topic: Topic, after: int, until: int) -> list[Item]:
-        with self._system().reading() as reading:
+        with self._system().model.glance(until) as reading:
             page = reading.at(until).entries(topic.listing(reading), Slice(BATCH, after=(after,)))
             return [Item(entry.position, self.topics.payload(topic, reading, entry)) for _, entry in page.items]
 

@@ -6,8 +6,9 @@ A task comes back when the client does not keep up, or when there is something t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -18,7 +19,7 @@ from ogpgraph.storage.identity import Identity
 from ogpgraph.web.live.cursors import require_this_log
 from ogpgraph.web.live.hub import Hub, NoSuchPosition
 from ogpgraph.web.live.readers import Item, Reader, TooSlow
-from ogpgraph.web.live.wire import EXTENSION, Wire
+from ogpgraph.web.live.wire import EXTENSION, Straight, Wire
 from ogpgraph.web.masking import internal_failure, told
 from ogpgraph.web.parameters import from_body
 from ogpgraph.web.prepared import RequestErrors
@@ -43,6 +44,10 @@ class Out:
         """Write a message at once, while that is possible."""
         assert self._wire is not None
         self._wire.write_text(*parts)
+
+    def straight(self, begins: bytes) -> Straight | None:
+        """Return the shortest way for messages that begin alike, where the server offers one."""
+        return Straight(self._wire, begins) if self._wire is not None else None
 
     async def send(self, *parts: bytes) -> None:
         """Write a message as soon as possible; raises TimeoutError where the client does not read."""
@@ -72,11 +77,11 @@ class Operation:
 
     def begin(self, payload: dict[str, Any]) -> None:
         """Do what a client asks for."""
-        self._run(self._follow(payload))
+        self._run(partial(self._follow, payload))
 
     def refuse(self, refused: Refused) -> None:
         """Tell the client that nothing is done for it."""
-        self._run(_raising(refused))
+        self._run(partial(_raising, refused))
 
     def end(self) -> None:
         """End it; nothing is awaited, so that a disconnect cannot cut it off."""
@@ -109,18 +114,20 @@ class Operation:
             if (item := reader.take()) is not None:
                 out.write(*self._message(item))
         if reader.waiting or reader.is_too_slow or self._hub.is_closing:
-            self._run(self._drain())
+            self._run(self._drain)
 
     def _message(self, item: Item) -> tuple[bytes, bytes, bytes]:
         assert item.payload is not None
         return self._begins, item.payload, b"}"
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        if self._reader is not None:
+            self._reader.straight = None  # nothing may overtake what the task is sending
         self._task = asyncio.create_task(self._guarded(work))
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
             if self._hub.is_closing:
                 await self._finish(type="complete")
                 return
@@ -133,6 +140,7 @@ class Operation:
             self._task = None
             if self._reader is not None:
                 self._reader.wake = self._flush
+                self._reader.straight = self._out.straight(self._begins)
                 self._flush()
 
     async def _finish(self, **message: object) -> None:

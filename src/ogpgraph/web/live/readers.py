@@ -47,13 +47,15 @@ class Reader:
     """One who follows.
 
     It was sent everything up to `cursor`; what came to it since lies in `waiting`, and there is nothing else for it up
-    to `until`. `wake` is called, in the event loop, whenever that changes.
+    to `until`. `wake` is called, in the event loop, whenever that changes. `straight`, where there is one, is offered a
+    single item first, with `cursor`: it tells whether it has sent it, so that nothing has to wait.
     """
 
     channel: Channel
     cursor: int = 0
     until: int = 0
     wake: Callable[[], None] = _nobody
+    straight: Callable[[Item, int], bool] | None = None
     waiting: deque[Item] | None = None
     is_too_slow: bool = False
     has_left: bool = False
@@ -61,6 +63,9 @@ class Reader:
     def give(self, items: Sequence[Item], until: int) -> None:
         """Let items wait for the reader, unless too many do."""
         if self.has_left or self.is_too_slow:
+            return
+        if self.straight is not None and not self.waiting and len(items) == 1 and self.straight(items[0], self.cursor):
+            self.cursor, self.until = items[0].position, until
             return
         if len(self.waiting or ()) + len(items) > WAITING:
             self.is_too_slow = True
