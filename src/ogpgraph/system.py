@@ -23,7 +23,7 @@ from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.stop import Stop
 from ogpgraph.storage import accounts, identity, texts
 from ogpgraph.storage.database import Database, DatabaseError, open_database
-from ogpgraph.storage.log import EventLog
+from ogpgraph.storage.log import Check, EventLog
 
 log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
@@ -65,9 +65,9 @@ class System:
     following: Following
     clock: Clock
 
-    def record(self, act: Act, commands: Callable[[Session], T]) -> Receipt[T]:
+    def record(self, act: Act, commands: Callable[[Session], T], check: Check | None = None) -> Receipt[T]:
         """Run commands in one session, store what they say, and bring the read model up to it."""
-        receipt = self.register.record(act, commands)
+        receipt = self.register.record(act, commands, check)
         if receipt.positions:
             try:
                 self.follower.catch_up(to=receipt.positions[-1])
@@ -95,7 +95,7 @@ class System:
     @contextmanager
     def _caught_up(self) -> Iterator[Reading]:
         with self.model.reading() as reading:
-            if not self.follower.is_behind(reading.transaction):
+            if not reading.is_behind:
                 yield reading
                 return
         self.follower.catch_up()

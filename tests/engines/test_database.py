@@ -77,6 +77,23 @@ def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Dat
         assert transaction.value("select position from follower") == 0
 
 
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_failure_nobody_waited_for_is_raised_by_the_commit_and_nothing_is_kept(database: Database, rows: int) -> None:
+    with database.write() as transaction:
+        database.define(transaction, "create table pair (number bigint primary key, word text)")
+
+    def fail_and_go_on() -> None:
+        with database.write() as transaction:
+            for number in (500, 500):
+                transaction.execute("insert into pair (number) values (:number)", number=number)
+            transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
+
+    with pytest.raises(Taken):
+        fail_and_go_on()
+    with database.read() as transaction:
+        assert transaction.value("select count(*) from pair") == 0
+
+
 def test_readers_cannot_write(database: Database) -> None:
     with pytest.raises(Unacceptable), database.read() as transaction:
         transaction.execute("update follower set position = 7")

@@ -11,10 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.readmodel import following
+from ogpgraph.readmodel.follower import Seen
 from ogpgraph.storage.database import Database
 from ogpgraph.system import NotReached, System, open_system
 from tests.conftest import BOTH_ENGINES
-from tests.support.writing import register, retitle
+from tests.support.writing import act, register, retitle
 
 pytestmark = BOTH_ENGINES
 
@@ -205,3 +206,31 @@ def test_what_is_written_while_following_begins_is_not_missed(url: str, writer: 
             with reader.following.running():
                 assert heard.wait_for(2 * number + 2, 10)
             writing.join()
+
+
+def test_while_its_own_process_catches_up_the_thread_stands_back_and_is_not_silent(
+    writer: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, enough, busy = [0], threading.Event(), threading.Event()
+    look = writer.follower.look
+
+    def counted() -> Seen:
+        looks[0] += 1
+        return look()
+
+    def slowly(_position: int, _head: int) -> None:
+        busy.set()
+        enough.wait()
+
+    monkeypatch.setattr(writer.follower, "look", counted)
+    monkeypatch.setattr(following, "SILENT_SECONDS", 0.5)
+    writer.register.record(act(), lambda session: session.register_commitment("FR0001", {}))
+    slow = threading.Thread(target=writer.follower.catch_up, args=(slowly,))
+    slow.start()
+    assert busy.wait(10)
+    with writer.following.running():
+        time.sleep(1)
+        assert (looks, writer.following.problem()) == ([0], None)
+        enough.set()
+        assert eventually(lambda: looks[0] > 0)
+    slow.join()

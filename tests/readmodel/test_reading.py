@@ -25,11 +25,13 @@ from ogpgraph.readmodel.entry import words_of_changes, words_of_reason
 from ogpgraph.readmodel.lists import EntryListing, Listing
 from ogpgraph.readmodel.model import PositionError
 from ogpgraph.readmodel.paging import Key, Page, Slice
-from ogpgraph.readmodel.projection import code_of
+from ogpgraph.readmodel.projection import PROJECTION, code_of
 from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.storage import log
 from ogpgraph.system import System, migrate, open_system
 from tests.application.given import act
 from tests.conftest import BOTH_ENGINES, MakeSystem, Ticking
+from tests.graphql.asking import ask
 
 COMMITMENTS = Listing("commitment")
 OF_PLAN = Listing("commitment", parent="actionPlan")
@@ -159,6 +161,53 @@ def test_a_time_means_the_last_entry_not_later(system: System, clock: Ticking) -
         for late in ("2026-04-01T00:00:00Z", "9999-12-31T23:59:59-12:00"):
             with pytest.raises(PositionError, match="has not come yet"):
                 reading.at_time(datetime.fromisoformat(late))
+
+
+def answered(system: System, moment: datetime) -> int | None:
+    """The position that a time is answered with, None where that is refused."""
+    with system.reading() as reading:
+        try:
+            return reading.at_time(moment).position
+        except PositionError:
+            return None
+
+
+def test_a_time_is_answered_from_all_that_was_recorded_by_then_however_long_a_reading_is_open(
+    make_system: MakeSystem,
+) -> None:
+    clock = Ticking(timedelta(0))
+    system = make_system(clock=clock)
+    announce(system, "FR0001")
+    clock.now += timedelta(hours=1)
+    with system.reading() as reading:
+        clock.now += timedelta(minutes=2)
+        announce(system, "FR0002")
+        clock.now += timedelta(minutes=2)
+        with pytest.raises(PositionError, match="has not come yet"):
+            reading.at_time(clock.now - timedelta(minutes=2))
+
+
+def test_a_time_is_not_answered_past_an_event_that_the_follower_stopped_before(make_system: MakeSystem) -> None:
+    clock = Ticking(timedelta(0))
+    system = make_system(clock=clock)
+    announce(system, "FR0001")
+    clock.now += timedelta(hours=1)
+    stopped_at = clock.now
+    event = log.StoredEvent("code-plan-XXX", 1, "CodeRetired.1", b"{}")
+    system.log.append([event], texts={}, command="a program of the future")
+    clock.now += timedelta(hours=1)
+    assert answered(system, stopped_at - timedelta(seconds=1)) == 2
+    assert answered(system, stopped_at) is None
+    assert answered(system, clock.now - timedelta(minutes=10)) is None
+
+
+def test_the_projection_is_that_of_the_rows_not_of_the_program(system: System) -> None:
+    announce(system, "FR0001")
+    with system.database.write() as transaction:
+        transaction.execute("update follower set projection = projection + 1")
+    with system.reading() as reading:
+        assert reading.now().projection == reading.at(1).projection == PROJECTION + 1
+    assert ask(system, "{ meta { projection } }") == {"meta": {"projection": PROJECTION + 1}}
 
 
 # Lists, page by page

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.clock import timestamp
-from ogpgraph.storage.database import NoTables, open_database
+from ogpgraph.storage.database import NoTables, Transaction, open_database
 from ogpgraph.storage.log import CorruptEvent, EventLog, canonical_bytes
 from ogpgraph.storage.log import opened as unpacked
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, NewDatabase, Ticking
@@ -142,6 +142,37 @@ def test_a_revision_that_is_taken_stores_neither_events_nor_wordings(new_databas
         assert log.of_command("c") == []
         with database.read() as transaction:
             assert transaction.value("select count(*) from wording") == 0
+
+
+@BOTH_ENGINES
+def test_a_stream_that_moved_on_meanwhile_keeps_a_save_from_being_stored(
+    new_database: NewDatabase, clock: Ticking
+) -> None:
+    with opened(new_database()) as database:
+        log = EventLog(database, clock)
+        save(log, "account-1", 2)
+        for unmoved in ({"account-1": 1}, {"account-1": 2, "account-2": 1}):
+            with pytest.raises(IntegrityError):
+                log.append([event("member-1", 1)], texts={}, command="c", unmoved=unmoved)
+        assert log.append([event("member-1", 1)], texts={}, command="c", unmoved={"account-1": 2, "account-2": 0})
+
+
+@BOTH_ENGINES
+def test_a_check_under_the_lock_sees_all_that_was_stored_and_may_keep_a_save_from_being_stored(
+    new_database: NewDatabase, clock: Ticking
+) -> None:
+    with opened(new_database()) as database:
+        log, seen = EventLog(database, clock), list[int]()
+        save(log, "member-1", 2)
+
+        def check(transaction: Transaction) -> None:
+            seen.append(log.head(transaction))
+            raise PermissionError
+
+        with pytest.raises(PermissionError):
+            log.append([event("member-2", 1)], texts={}, command="c", check=check)
+        assert seen == [2]
+        assert [stream for _, stream, _ in everything(log)] == ["member-1", "member-1"]
 
 
 @BOTH_ENGINES

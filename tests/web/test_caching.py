@@ -65,9 +65,9 @@ class Server:
 
 
 @asynccontextmanager
-async def served(url: str) -> AsyncIterator[Server]:
+async def served(url: str, settings: Settings | None = None) -> AsyncIterator[Server]:
     serving = Serving(lambda: open_system(url))
-    app = application(serving, Settings(database=url))
+    app = application(serving, settings or Settings(database=url))
     serving.start()
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
@@ -114,6 +114,17 @@ async def test_304_is_said_before_anything_is_parsed(url: str, monkeypatch: pyte
 
 def _never(*_args: object, **_options: object) -> None:
     raise AssertionError("this was not to be called")
+
+
+async def test_who_has_the_answer_under_another_limit_gets_the_one_that_tells_this_limit(url: str) -> None:
+    async with served(url) as server:
+        first = await server.get(NAMES)
+    limit = first.json()["extensions"]["cost"]["limit"] + 1
+    async with served(url, Settings(database=url, max_cost=limit)) as server:
+        second = await server.get(NAMES, had=first.headers["etag"])
+    assert second.status_code == 200
+    assert second.json() == first.json() | {"extensions": second.json()["extensions"]}
+    assert second.json()["extensions"]["cost"]["limit"] == limit
 
 
 async def test_an_answer_about_the_past_keeps_its_etag_and_may_be_kept_longer(url: str) -> None:
@@ -190,16 +201,17 @@ async def test_caches_are_told_what_an_answer_varies_by(url: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ the ETag
 
 STANDING = Standing(("log", 1, 0, 1, "v"), 7)
-QUESTION = Question("{ a }", None, None, "application/json")
+QUESTION = Question("{ a }", None, None, "application/json", 9)
 
 
 @pytest.mark.parametrize(
     ("question", "standing"),
     [
-        (Question("{ b }", None, None, "application/json"), STANDING),
-        (Question("{ a }", "A", None, "application/json"), STANDING),
-        (Question("{ a }", None, {"n": 1}, "application/json"), STANDING),
-        (Question("{ a }", None, None, "application/graphql-response+json"), STANDING),
+        (Question("{ b }", None, None, "application/json", 9), STANDING),
+        (Question("{ a }", "A", None, "application/json", 9), STANDING),
+        (Question("{ a }", None, {"n": 1}, "application/json", 9), STANDING),
+        (Question("{ a }", None, None, "application/graphql-response+json", 9), STANDING),
+        (Question("{ a }", None, None, "application/json", 10), STANDING),
         (QUESTION, Standing(("log", 1, 0, 1, "v"), 8)),
         (QUESTION, Standing(("other", 1, 0, 1, "v"), 7)),
         (QUESTION, Standing(("log", 2, 0, 1, "v"), 7)),
@@ -214,14 +226,12 @@ def test_an_etag_differs_with_everything_that_an_answer_depends_on(question: Que
 @given(st.dictionaries(st.text(max_size=3), st.integers() | st.none() | st.booleans(), max_size=5))
 def test_an_etag_does_not_depend_on_the_order_of_variables(variables: dict[str, Any]) -> None:
     turned = dict(reversed(variables.items()))
-    media = "application/json"
-    assert Question("q", None, variables, media).etag(STANDING, None) == Question("q", None, turned, media).etag(
-        STANDING, None
-    )
+    tags = {Question("q", None, each, "application/json", 9).etag(STANDING, None) for each in (variables, turned)}
+    assert len(tags) == 1
 
 
 def test_no_variables_are_the_same_as_none() -> None:
-    assert Question("{ a }", None, {}, "application/json").etag(STANDING, None) == QUESTION.etag(STANDING, None)
+    assert Question("{ a }", None, {}, "application/json", 9).etag(STANDING, None) == QUESTION.etag(STANDING, None)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _STATED_BY_OTHERS = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
 _ORDER = {origin: place for place, origin in enumerate(Origin)}
 
 
-class Claim(Struct, frozen=True, array_like=True):
+class Claim(Struct, frozen=True, array_like=True, gc=False):
     """What one source says at one path; `value` is None once it no longer says anything.
 
     The change to this value lies after `after` (None: nobody looked before) and not later than `before`.
@@ -110,13 +110,13 @@ class Subject(Struct, frozen=True, dict=True):
 
     def value(self, path: str) -> Value | None:
         """Return the current value at a path, or None where nothing is said."""
-        claim = self.current(path)
+        claim = self.present.get(path)
         return claim.value if claim else None
 
     def text(self, path: str) -> str | None:
         """Return the current plain word at a path, or None."""
-        value = self.value(path)
-        return value if isinstance(value, str) else None
+        claim = self.present.get(path)
+        return claim.value if claim and isinstance(claim.value, str) else None
 
     def under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
         """Yield the current claims whose path begins with a prefix, in the order of the paths."""
@@ -197,6 +197,8 @@ def _claim(event: Event, path: str) -> Claim:
 
 
 def _restated(claims: tuple[Claim, ...], new: Claim) -> tuple[Claim, ...]:
+    if not claims and new.revision:
+        return (new,)
     old = next((claim for claim in claims if claim.key == new.key), None)
     others = tuple(claim for claim in claims if claim.key != new.key)
     settled = new if new.revision else narrowed(old, new)

@@ -21,14 +21,14 @@ class Made(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Wording(Struct, frozen=True, forbid_unknown_fields=True, tag="wording", tag_field="type"):
+class Wording(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wording", tag_field="type"):
     """One wording in one language, by reference."""
 
     text: str
     made: Made = Made.UNKNOWN
 
 
-class Wordings(Struct, frozen=True, forbid_unknown_fields=True, tag="wordings", tag_field="type"):
+class Wordings(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wordings", tag_field="type"):
     """A list of wordings in one language, by reference; an empty list is said to be empty."""
 
     texts: tuple[str, ...]

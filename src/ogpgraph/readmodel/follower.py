@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -18,19 +19,36 @@ from ogpgraph.readmodel.projector import Projector, Step
 from ogpgraph.readmodel.stop import Stop
 from ogpgraph.readmodel.tables import LIVE, NAME, begin, script
 from ogpgraph.readmodel.wakeups import Wakeups
-from ogpgraph.storage.database import Database, NoTables, Transaction
+from ogpgraph.storage.database import Database, NoTables, Row, Transaction
 from ogpgraph.storage.log import EventLog
 
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
 """How often it is tried again to get past an event that the follower stopped before."""
 
-_BEHIND = """
-select case when f.log_position < (select coalesce(max(e.position), 0) from event e) then 1 else 0 end as behind
+_SEEN = """
+select f.log_position, f.position, f.projection, coalesce((select max(e.position) from event e), 0) as head
 from follower f where f.name = :name"""
 
 Progress = Callable[[int, int], None]
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Seen(NamedTuple):
+    """How far the read model is: in the recorder's positions, of which the log's newest is `head`, and in entries.
+
+    And which version of the projection made it.
+    """
+
+    log_position: int = 0
+    position: int = 0
+    head: int = 0
+    projection: int = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the log holds events that the read model does not show yet."""
+        return self.log_position < self.head
 
 
 @dataclass(frozen=True)
@@ -67,20 +85,21 @@ class Follower:
         """Make the read model's tables unless they are there."""
         try:
             with self._database.read() as transaction:
-                self.is_behind(transaction)
+                self.seen(transaction)
         except NoTables:
             self._database.create(script(LIVE, FIRST_BUILD))
         with self._database.write() as transaction:
             begin(transaction, LIVE, PROJECTION, FIRST_BUILD)
 
-    def is_behind(self, transaction: Transaction) -> bool:
-        """Tell whether the log holds events that the read model does not show yet."""
-        return bool(transaction.value(_BEHIND, name=NAME))
+    def seen(self, transaction: Transaction) -> Seen:
+        """Return how far the read model is, as a transaction sees it."""
+        return _seen(transaction.rows(_SEEN, name=NAME))
 
-    def place(self, transaction: Transaction) -> tuple[int, int]:
-        """Return how far the read model is, in the recorder's positions and in entries."""
-        row = transaction.row("select log_position, position from follower where name = :name", name=NAME)
-        return (row["log_position"], row["position"]) if row else (0, 0)
+    def look(self) -> Seen:
+        """Return how far the read model is at this moment, and tell those who wait for it."""
+        seen = _seen(self._database.query(_SEEN, name=NAME))
+        self.wakeups.advanced(seen.position)
+        return seen
 
     def is_outdated(self) -> bool:
         """Tell whether the rows were made by another version of the projection, so that they must be made again."""
@@ -106,6 +125,11 @@ class Follower:
             return self._position
 
     @property
+    def is_busy(self) -> bool:
+        """Tell whether somebody in this process brings the read model up, and will tell those who wait for it."""
+        return self._one_at_a_time.locked()
+
+    @property
     def stop(self) -> Stop | None:
         """Return what the follower was last seen to stop before, None while it follows."""
         stopped = self._stopped
@@ -113,10 +137,10 @@ class Follower:
 
     def standpoint(self, transaction: Transaction) -> Standpoint:
         """Return where the read model stands."""
-        log_position, position = self.place(transaction)
-        behind = self._log.number_after(transaction, log_position)
-        since = self._log.time_after(transaction, log_position) if behind else None
-        return Standpoint(position, behind, since, self.stop if behind else None)
+        seen = self.seen(transaction)
+        behind = self._log.number_after(transaction, seen.log_position)
+        since = self._log.time_after(transaction, seen.log_position) if behind else None
+        return Standpoint(seen.position, behind, since, self.stop if behind else None)
 
     def _is_done(self, to: int | None) -> bool:
         if to is not None and to <= self._followed:
@@ -132,3 +156,7 @@ class Follower:
         self._stopped = (step.stop, self._monotonic() + RETRY_SECONDS) if step.stop else None
         self._followed, self._position = step.place.log_position, step.place.position
         self.wakeups.advanced(step.place.position)
+
+
+def _seen(rows: list[Row]) -> Seen:
+    return Seen(**rows[0]) if rows else Seen()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from ogpgraph.readmodel.follower import Follower
+from ogpgraph.readmodel.follower import Follower, Seen
 from ogpgraph.storage.database import Database
 
 GRACE_SECONDS = 0.02
@@ -77,25 +77,22 @@ class Following:
         if not changed and self._beat - self._looked < LOOK_SECONDS:
             return
         self._looked = self._beat
-        place, behind = self._look()
-        since = self._monotonic()
-        while behind and not self._stop.wait(NAP_SECONDS):
-            later, behind = self._look()
-            if behind and later == place:
+        seen, since = self._look(), self._monotonic()
+        while seen.is_behind and not self._stop.wait(NAP_SECONDS):
+            later = self._look()
+            if later.is_behind and later.log_position == seen.log_position:
                 if self._monotonic() - since < GRACE_SECONDS:
                     continue
                 self._follower.catch_up(self._progress)
                 if self._follower.stop:
                     return
-            place, since = later, self._monotonic()
+            seen, since = later, self._monotonic()
 
-    def _look(self) -> tuple[int, bool]:
-        """Return how far the read model is, and whether that is behind; tells those who wait for it."""
-        with self._database.read() as transaction:
-            log_position, position = self._follower.place(transaction)
-            behind = self._follower.is_behind(transaction)
-        self._follower.wakeups.advanced(position)
-        return log_position, behind
+    def _look(self) -> Seen:
+        """Look, but while this process brings the read model up, which tells by itself, do not stand in its way."""
+        while self._follower.is_busy and not self._stop.wait(NAP_SECONDS):
+            self._beat = self._monotonic()
+        return self._follower.look()
 
     def _progress(self, _log_position: int, _head: int) -> None:
         self._beat = self._monotonic()

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from ogpgraph.clock import Clock, timestamp
+from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.subject import Subject
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.follower import Follower, Standpoint
+from ogpgraph.readmodel.follower import Follower, Seen, Standpoint
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.indexes import Indexes
-from ogpgraph.readmodel.projection import decode_document
+from ogpgraph.readmodel.projection import PROJECTION, decode_document
 from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.stop import Stop
 from ogpgraph.storage.database import Database, Row, Transaction, chunks
 from ogpgraph.storage.identity import Identity
 from ogpgraph.storage.texts import Texts
@@ -25,6 +27,12 @@ CACHED_DOCUMENTS = 20_000
 
 class PositionError(ValueError):
     """A position or time that names no state of this log."""
+
+
+def require_all_shown(stop: Stop | None) -> None:
+    """Raise Conflict, naming the stop, where the follower stands still: what is not shown would be overlooked."""
+    if stop:
+        raise Conflict(f"not all that is recorded can be seen: the follower stopped: {stop.message}")
 
 
 class Documents:
@@ -64,23 +72,40 @@ class ReadModel:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Open one consistent reading, with the head pinned for all that is read through it."""
+        opened_at = self.clock()
         with self._database.read() as transaction:
-            yield Reading(self, transaction)
+            yield Reading(self, transaction, opened_at, self.follower.seen(transaction))
+
+    @contextmanager
+    def glance(self, head: int) -> Iterator[Reading]:
+        """Open a reading with a head that is known to be shown: what is up to there never changes.
+
+        It needs no transaction, which on a server is as many ways there and back again as what a follower asks.
+        """
+        with self._database.glance() as transaction:
+            yield Reading(self, transaction, self.clock(), Seen(head, head, head, PROJECTION))
 
 
 class Reading:
     """One consistent reading of the read model; snapshots are taken from it."""
 
-    def __init__(self, model: ReadModel, transaction: Transaction) -> None:
+    def __init__(self, model: ReadModel, transaction: Transaction, opened_at: datetime, seen: Seen) -> None:
         self.model = model
         self.transaction = transaction
-        self.head: int = transaction.value("select max(position) from entry") or 0
+        self.opened_at = opened_at
+        self.head = seen.position
+        self.is_behind = seen.is_behind
+        self.projection = seen.projection
         self._snapshots: dict[int, Snapshot] = {}
         self._entries: dict[int, Entry] = {}
 
     def standpoint(self) -> Standpoint:
         """Return where the follower stands, as of this reading."""
         return self.model.follower.standpoint(self.transaction)
+
+    def stop(self) -> Stop | None:
+        """Return what keeps this reading from showing all that is in the log, None where nothing does."""
+        return self.standpoint().stop if self.is_behind else None
 
     def now(self) -> Snapshot:
         """Return the snapshot at the head."""
@@ -99,10 +124,16 @@ class Reading:
     def at_time(self, moment: datetime) -> Snapshot:
         """Return the snapshot after the last entry not later than a moment.
 
-        Raises PositionError before the first entry and for a moment that has not come yet.
+        Raises PositionError before the first entry, for a moment that has not come yet, and for one by which something
+        was recorded that the read model does not show.
         """
-        if moment > self.model.clock():
+        if moment > self.opened_at:
             raise PositionError(f"{timestamp(moment)} has not come yet")
+        unseen = self.standpoint().waiting_since if self.is_behind else None
+        if unseen and timestamp(moment) >= unseen:
+            raise PositionError(
+                f"what was recorded from {unseen} on cannot be seen yet, for {timestamp(moment)} neither"
+            )
         snapshot = self.last_before(moment)
         if snapshot is None:
             raise PositionError(f"{timestamp(moment)} is before the first entry")

@@ -18,6 +18,8 @@ from ogpgraph.domain.vocabulary import Stage
 PROJECTION = 2
 """Raised whenever the same events would make other rows; the read model is then made again."""
 _STAGES = list(Stage)
+_OF_SEVERAL = (Rating, Observation)
+"""The values that have several fields."""
 
 Tag = tuple[str, str]
 Aspect = tuple[frozenset[str], Callable[[Subject], Iterator[Tag]]]
@@ -58,6 +60,10 @@ def changes_between(before: Subject, after: Subject, event: Event) -> list[Field
 
 def field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
     """Yield the fields in which two values at a path differ."""
+    if not isinstance(old, _OF_SEVERAL) and not isinstance(new, _OF_SEVERAL):
+        if old != new:
+            yield FieldChange(path, _said(old), _said(new))
+        return
     before, after = dict(fields_of(path, old)), dict(fields_of(path, new))
     for field in sorted(before.keys() | after.keys()):
         if before.get(field) != after.get(field):
@@ -69,10 +75,6 @@ def fields_of(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
     match value:
         case None:
             return
-        case Wording(text=text):
-            yield path, Words(text=text)
-        case Wordings(texts=texts):
-            yield path, Words(texts=texts)
         case Rating():
             yield f"{path}/state", value.state
             yield from ((f"{path}/{name}", part) for name, part in _parts(value) if part is not None)
@@ -80,7 +82,18 @@ def fields_of(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
             yield f"{path}/contentHash", value.content_hash
             yield f"{path}/reader", value.reader
         case _:
-            yield path, value
+            yield path, _said(value)
+
+
+def _said(value: Value | None) -> Any:
+    """Return a value of one field as a change tells it."""
+    match value:
+        case Wording(text=text):
+            return Words(text=text)
+        case Wordings(texts=texts):
+            return Words(texts=texts)
+        case _:
+            return value
 
 
 def _parts(rating: Rating) -> tuple[tuple[str, Any], ...]:
@@ -93,20 +106,32 @@ def _parts(rating: Rating) -> tuple[tuple[str, Any], ...]:
 
 def code_of(subject: Subject) -> str:
     """Return the natural key that lists of its kind are ordered by; none for what was merged away or undone."""
-    if subject.kind == "source":
-        return "/".join(filter(None, (subject.text(path) for path in ("type", "code", "language"))))
-    if subject.kind == "code":
-        return subject.id.partition("-")[2]
-    return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
+    match subject.kind:
+        case "source":
+            return "/".join(filter(None, (subject.text(path) for path in ("type", "code", "language"))))
+        case "code":
+            return subject.id.partition("-")[2]
+        case _:
+            return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
 
 
 def tags_of(subject: Subject) -> frozenset[Tag]:
     """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it."""
-    return _tags_of(subject, _ASPECTS.get(subject.kind, ())) if code_of(subject) else frozenset()
+    if not code_of(subject):
+        return frozenset()
+    return frozenset().union(*(_tags_of(subject, aspect) for aspect in _ASPECTS.get(subject.kind, ())))
 
 
-def _tags_of(subject: Subject, aspects: Iterable[Aspect]) -> frozenset[Tag]:
-    return frozenset(tag for _, tags in aspects for tag in tags(subject))
+def _tags_of(subject: Subject, aspect: Aspect) -> frozenset[Tag]:
+    kept, (_, tags) = _kept_tags(subject), aspect
+    if tags not in kept:
+        kept[tags] = frozenset(tags(subject))
+    return kept[tags]
+
+
+def _kept_tags(subject: Subject) -> dict[Callable[[Subject], Iterator[Tag]], frozenset[Tag]]:
+    kept: dict[Callable[[Subject], Iterator[Tag]], frozenset[Tag]] = subject.derived.setdefault("tags", {})
+    return kept
 
 
 def tag_changes(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
@@ -118,7 +143,12 @@ def tag_changes(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[
         return old - new, new - old
     touched = {ANY, *(path.partition("/")[0] for path in facts)}
     affected = [aspect for aspect in aspects if not aspect[0].isdisjoint(touched)]
-    old, new = _tags_of(before, affected), _tags_of(after, affected)
+    old = frozenset().union(*(_tags_of(before, aspect) for aspect in affected))
+    # What is not affected is not worked out again: of all that following takes, tags are the most.
+    _kept_tags(after).update(_kept_tags(before))
+    for _, tags in affected:
+        _kept_tags(after).pop(tags, None)
+    new = frozenset().union(*(_tags_of(after, aspect) for aspect in affected))
     return old - new, new - old
 
 
@@ -205,13 +235,13 @@ _ASPECTS: dict[str, tuple[Aspect, ...]] = {
 }
 """The tags of each kind, with the first segments of the paths that they depend on (ANY: of all)."""
 
-_document_encoder = msgspec.json.Encoder()
+_document_encoder = msgspec.json.Encoder(order="deterministic")
 _document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
 
 
 def encode_document(subject: Subject) -> str:
     """Return a subject's claims as they are kept in a row."""
-    return _document_encoder.encode(dict(sorted(subject.claims.items()))).decode()
+    return _document_encoder.encode(subject.claims).decode()
 
 
 def decode_document(stream: str, revision: int, document: str) -> Subject:

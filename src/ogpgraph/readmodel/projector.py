@@ -120,14 +120,6 @@ class Projector:
             return Step(place, head, 0, Stop(StopCode.OTHER_PROJECTION, told, place.log_position))
         readable, stop = _readable(saves)
         after, number, worse = self._project(transaction, place, readable)
-        if after is not place:
-            transaction.execute(
-                _ADVANCE.format(self._prefix),
-                name=NAME,
-                log_position=after.log_position,
-                position=after.position,
-                frontier=after.frontier.to_bytes().hex(),
-            )
         return Step(after, head, number, worse or stop)
 
     def _project(self, transaction: Transaction, place: Place, saves: list[Save]) -> tuple[Place, int, Stop | None]:
@@ -139,10 +131,20 @@ class Projector:
             # What stood was changed on the way to the failure: once more, without the save that failed.
             after, number, _ = self._project(transaction, place, saves[: run.done])
             return after, number, stop
-        run.batch.write(transaction, self._prefix)
         after = place._replace(log_position=saves[-1][-1][0].id, frontier=run.frontier)
+        self._write(transaction, run.batch, after)
         self._standings.moved_to((after.build, after.position))
         return after, len(saves), None
+
+    def _write(self, transaction: Transaction, batch: Batch, after: Place) -> None:
+        batch.write(transaction, self._prefix)
+        transaction.execute(
+            _ADVANCE.format(self._prefix),
+            name=NAME,
+            log_position=after.log_position,
+            position=after.position,
+            frontier=after.frontier.to_bytes().hex(),
+        )
 
 
 def _readable(saves: Sequence[list[Row]]) -> tuple[list[Save], Stop | None]:

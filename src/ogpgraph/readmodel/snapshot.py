@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from ogpgraph.domain.code import meant
 from ogpgraph.domain.source import last_observed_at
 from ogpgraph.domain.subject import Subject, kind_of, own_sources
 from ogpgraph.domain.values import references_of
@@ -32,7 +33,7 @@ from ogpgraph.readmodel.lists import (
     select_parts,
 )
 from ogpgraph.readmodel.paging import Key, Page, Slice, page_of
-from ogpgraph.readmodel.projection import PROJECTION
+from ogpgraph.readmodel.projection import code_of
 from ogpgraph.storage.database import Row, Transaction, chunks
 
 
@@ -40,6 +41,7 @@ class Opened(Protocol):
     """What a snapshot needs of the reading it is taken from."""
 
     transaction: Transaction
+    projection: int
 
     def at(self, position: int) -> Snapshot:
         """Return the snapshot at a position."""
@@ -126,7 +128,7 @@ class Snapshot:
         return self._since[stream]
 
     def by_code(self, kind: str, code: str) -> Subject | None:
-        """Return the subject that a present or former code means, in any case, or None."""
+        """Return the subject that a present or former code means, or a key it was known by, in any case, or None."""
         rows = self._transaction.rows(
             # Tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
             "select v.id, v.since, v.revision, v.document from tag t cross join version v where t.kind = :kind and "
@@ -136,7 +138,13 @@ class Snapshot:
             code=code.upper(),
             at=self.position,
         )
-        return next(iter(self.receive(rows).values()), None)
+        return next(iter(self.receive(rows).values()), None) or self._remaining(kind, code)
+
+    def _remaining(self, kind: str, code: str) -> Subject | None:
+        """Return the subject that a code means by way of another, which was merged into it and no list has any more."""
+        stream = meant(kind, code, self.subject)
+        found = self.subject(stream) if stream else None
+        return found if found and code_of(found) else None
 
     def related(self, subject: Subject, path: str) -> Subject | None:
         """Return the subject that a path of another refers to; fetched for all that came with that one."""
@@ -351,7 +359,7 @@ class Snapshot:
     @property
     def projection(self) -> int:
         """Return the version of the projection that made the rows."""
-        return PROJECTION
+        return self.reading.projection
 
 
 def _references(subject: Subject, group: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -46,7 +47,7 @@ def followed(row: Row) -> tuple[LoggedEvent, Event]:
         logged = opened(row)
     except CorruptEvent as error:
         raise Poisonous(Stop(StopCode.CORRUPT, str(error), row["position"])) from error
-    if not _is_known(logged):
+    if not _is_known(kind_of(logged.stream), logged.name, logged.version):
         raise Poisonous(_stop(StopCode.UNKNOWN_EVENT, logged, "this program does not know such an event"))
     try:
         return logged, decode(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)
@@ -67,10 +68,11 @@ def refused(row: Row, error: Exception) -> Stop:
     return Stop(StopCode.PROJECTION_FAILED, message, row["position"])
 
 
-def _is_known(logged: LoggedEvent) -> bool:
-    noun = NOUNS.get(kind_of(logged.stream))
+@lru_cache(maxsize=1_000)
+def _is_known(kind: str, name: str, version: int) -> bool:
+    noun = NOUNS.get(kind)
     try:
-        return noun is not None and logged.version <= VERSION and bool(noun.event(logged.name))
+        return noun is not None and version <= VERSION and bool(noun.event(name))
     except Invalid:
         return False
 

@@ -50,7 +50,11 @@ class NoTables(DatabaseError):
 
 
 class Transaction(ABC):
-    """A transaction in which statements run; `statements` counts them."""
+    """A transaction in which statements run; `statements` counts them.
+
+    Whoever asks for rows waits for them and for all before; what is wrong with any other statement may be raised by a
+    later one, or at the commit.
+    """
 
     statements = 0
 
@@ -98,6 +102,10 @@ class Database(ABC):
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a reading transaction: one consistent view until it closes."""
+
+    def glance(self) -> AbstractContextManager[Transaction]:
+        """Open what reads without one view for all its statements: for what never changes."""
+        return self.read()
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of one query that needs no other beside it."""

@@ -7,7 +7,7 @@ version and time of recording, each on a line of its own, then the payload as st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -42,11 +42,14 @@ _INSERT = """
 insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
 values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
 _LAST = _SELECT + "order by position desc limit 1"
-# The end of the last save that the next so many events touch.
-_END = """
-select max(position) from event where save =
-(select max(save) from (select save from event where position > :position order by position limit :limit) s)"""
+# Up to the end of the last save that the next so many events touch.
+_END = (
+    "(select max(position) from event where save = (select max(save) from "
+    "(select save from event where position > :position order by position limit :limit) s))"
+)
 MOST = 2**62
+Check = Callable[[Transaction], None]
+"""What is asked under the log's lock before a save is stored: whatever it raises, nothing is."""
 
 
 class CorruptEvent(Exception):
@@ -94,15 +97,25 @@ class EventLog(ApplicationRecorder):
         self._database.create(CREATE_TABLE)
 
     def append(
-        self, events: Sequence[StoredEvent], *, texts: Mapping[str, tuple[bytes, str]], command: str | None
+        self,
+        events: Sequence[StoredEvent],
+        *,
+        texts: Mapping[str, tuple[bytes, str]],
+        command: str | None,
+        unmoved: Mapping[str, int] | None = None,
+        check: Check | None = None,
     ) -> list[int]:
         """Store events and the wordings they refer to, all or nothing; returns their positions in the recorder.
 
-        Raises the library's IntegrityError when a stream has one of the revisions already, or `command` came before,
-        and Lost when the connection broke: the events may be stored then, which `of_command` tells.
+        Raises the library's IntegrityError when a stream has one of the revisions already, when one of those `unmoved`
+        has another than is said, and when `command` came before; what `check` raises; and Lost when the connection
+        broke: the events may be stored then, which `of_command` tells.
         """
         wordings = marked(texts)  # before the lock is taken: to look for personal data takes its time
         with self._database.append() as transaction:
+            self._require(transaction, unmoved or {})
+            if check:
+                check(transaction)
             moment, save = self._next_moment_and_save(transaction)
             rows = [_row(event, moment + timedelta(microseconds=place), save) for place, event in enumerate(events)]
             if rows:
@@ -110,10 +123,16 @@ class EventLog(ApplicationRecorder):
             insert_rows(transaction, wordings)
             try:
                 transaction.execute_many(_INSERT, rows)
+                found = transaction.rows("select position from event where save = :save order by position", save=save)
             except Taken as taken:
                 raise IntegrityError(str(taken)) from taken
-            found = transaction.rows("select position from event where save = :save order by position", save=save)
         return [row["position"] for row in found]
+
+    def _require(self, transaction: Transaction, revisions: Mapping[str, int]) -> None:
+        for stream, revision in revisions.items():
+            stands = transaction.value("select max(revision) from event where stream = :stream", stream=stream) or 0
+            if stands != revision:
+                raise IntegrityError(f"{stream} is at revision {stands}, not {revision}")
 
     def _next_moment_and_save(self, transaction: Transaction) -> tuple[datetime, int]:
         # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
@@ -137,11 +156,8 @@ class EventLog(ApplicationRecorder):
 
         What they hold is told by `opened`, which may find that one is corrupt.
         """
-        end = transaction.value(_END, position=position, limit=limit)
-        if end is None:
-            return []
-        where = "where position > :position and position <= :end order by position"
-        rows = transaction.rows(_SELECT + where, position=position, end=end)
+        where = f"where position > :position and position <= {_END} order by position"
+        rows = transaction.rows(_SELECT + where, position=position, limit=limit)
         return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
 
     def number_after(self, transaction: Transaction, position: int) -> int:
@@ -255,4 +271,13 @@ def _is_what_was_recorded(row: Row) -> bool:
     return leaf == bytes(row["leaf"])
 
 
-__all__ = ["CorruptEvent", "EventLog", "IntegrityError", "LoggedEvent", "StoredEvent", "canonical_bytes", "opened"]
+__all__ = [
+    "Check",
+    "CorruptEvent",
+    "EventLog",
+    "IntegrityError",
+    "LoggedEvent",
+    "StoredEvent",
+    "canonical_bytes",
+    "opened",
+]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -65,10 +66,44 @@ _ALIVE: dict[str, Any] = {
 
 
 class PostgresTransaction(Transaction):
-    """A transaction on one connection."""
+    """A transaction on one connection.
+
+    One that writes sends its statements in the protocol's pipeline mode, which waits only for what is asked for: a way
+    there and back takes longer than most statements.
+    """
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self._connection = connection
+        self._together = ExitStack()
+
+    def begin(self, statements: str) -> None:
+        """Begin, by these statements; raises Lost where the connection is dead."""
+        with _translated_errors(self._connection):
+            self._connection.execute(statements.encode())
+
+    @contextmanager
+    def committed(self) -> Iterator[None]:
+        """Send what runs inside together, and commit it at the end; raises what any of it failed with."""
+        with _translated_errors(self._connection):
+            self._together.enter_context(self._connection.pipeline())
+            try:
+                yield
+                self._connection.execute("commit")
+            except BaseException:
+                with suppress(psycopg.Error):  # that what followed the failure was not done is known
+                    self._together.close()
+                raise
+            self._together.close()
+
+    def end(self) -> None:
+        """Undo what was not committed, and leave the connection to others."""
+        if not self._connection.closed:
+            self._connection.rollback()
+
+    def _one_by_one(self) -> None:
+        """Leave the pipeline mode, in which there are neither copies nor a server's cursors."""
+        with _translated_errors(self._connection):
+            self._together.close()
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of a query."""
@@ -79,7 +114,9 @@ class PostgresTransaction(Transaction):
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query one by one, through a cursor of the server."""
         self.statements += 1
-        with _translated_errors(self._connection), self._connection.cursor(name="stream") as cursor:
+        self._one_by_one()
+        alone = self._connection.info.transaction_status == TransactionStatus.IDLE
+        with _translated_errors(self._connection), self._connection.cursor("stream", withhold=alone) as cursor:
             cursor.itersize = STREAM_ROWS
             cursor.execute(translated(sql), _adapted(parameters))
             yield from cursor
@@ -107,6 +144,8 @@ class PostgresTransaction(Transaction):
             return
         self.statements += 1
         names = ", ".join(columns)
+        if len(rows) >= COPIED_FROM:
+            self._one_by_one()
         with _translated_errors(self._connection), self._connection.cursor() as cursor:
             if len(rows) < COPIED_FROM:
                 places = ", ".join(["(" + ", ".join(["%s"] * len(columns)) + ")"] * len(rows))
@@ -151,11 +190,14 @@ class PostgresDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a reading transaction."""
-        with self._begun(_READ) as connection:
-            try:
-                yield PostgresTransaction(connection)
-            finally:
-                _roll_back(connection)
+        with self._begun(_READ) as transaction:
+            yield transaction
+
+    @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        """Open what reads each statement for itself; raises Lost where the connection turns out dead."""
+        with self._connection() as connection:
+            yield PostgresTransaction(connection)
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of one query that needs no transaction around it: one message there and one back."""
@@ -168,13 +210,13 @@ class PostgresDatabase(Database):
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a writing transaction."""
-        with self._writing(_WRITE if durable else _WRITE_SOON) as transaction:
+        with self._begun(_WRITE if durable else _WRITE_SOON) as transaction, transaction.committed():
             yield transaction
 
     @contextmanager
     def append(self) -> Iterator[Transaction]:
         """Open a writing transaction that is the only one to append to the log until it ends."""
-        with self._writing(_APPEND) as transaction:
+        with self._begun(_APPEND) as transaction, transaction.committed():
             yield transaction
 
     def changes(self, stop: threading.Event) -> Iterator[bool]:
@@ -206,33 +248,25 @@ class PostgresDatabase(Database):
         self._pool.close()
 
     @contextmanager
-    def _writing(self, begin: str) -> Iterator[Transaction]:
-        with self._begun(begin) as connection:
-            try:
-                yield PostgresTransaction(connection)
-                with _translated_errors(connection):
-                    connection.execute("commit")
-            except BaseException:
-                _roll_back(connection)
-                raise
-
-    @contextmanager
-    def _begun(self, begin: str) -> Iterator[psycopg.Connection[Row]]:
-        """Yield a connection in a new transaction.
+    def _begun(self, begin: str) -> Iterator[PostgresTransaction]:
+        """Yield a new transaction.
 
         Connections are not asked whether they live before they are used: a dead one shows here, where nothing has been
         done yet, and the next is taken.
         """
         for spare in range(POOL_SIZE, -1, -1):
             with self._connection() as connection:
+                transaction = PostgresTransaction(connection)
                 try:
-                    with _translated_errors(connection):
-                        connection.execute(begin.encode())
+                    transaction.begin(begin)
                 except Lost:
                     if not spare:
                         raise
                     continue
-                yield connection
+                try:
+                    yield transaction
+                finally:
+                    transaction.end()
                 return
 
     @contextmanager
@@ -272,11 +306,6 @@ def defined(statement: str) -> str:
         "integer primary key autoincrement", "bigint generated always as identity primary key"
     )
     return re.sub(r"\btext\b(?! \()", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
-
-
-def _roll_back(connection: psycopg.Connection[Row]) -> None:
-    if not connection.closed:
-        connection.rollback()
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from ogpgraph.storage.turns import Turns
 LOCK_TIMEOUT_SECONDS = 30
 READERS = 8
 WAIT_SECONDS = 10
-POLL_SECONDS = 0.025
+POLL_SECONDS = 0.01
 CACHE_KIBIBYTES = 65_536
 CHECKPOINT_PAGES = 4_000
 """A page that is written again before the checkpoint is copied back once: 16 MiB of log instead of 4."""
