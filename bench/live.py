@@ -3,7 +3,7 @@
     python -m bench.live fan-out [--subscribers 1000] [--rounds 7] [--mercurius NODE_MODULES_FOLDER [--node PATH]]
     python -m bench.live latency [--entries 300] [--database postgresql://…]
     python -m bench.live churn [--connections 1000]
-    python -m bench.live soak [--minutes 20] [--subscribers 200]
+    python -m bench.live soak [--minutes 20] [--subscribers 200] [--database postgresql://…]
 
 Servers run in processes of their own; subscribers and whoever writes share another, and the machine. What counts are
 the ratios. Opening thousands of connections needs `ulimit -n` above their number.
@@ -58,6 +58,7 @@ STOCK = (
     "changes { path before after } } }"
 )
 SETTLED_SECONDS = 1.5
+COMMITMENTS = 200
 
 
 @contextmanager
@@ -333,11 +334,11 @@ async def churn(connections: int) -> None:
             )
 
 
-async def soak(minutes: float, subscribers: int) -> None:
+async def soak(minutes: float, subscribers: int, database: str | None) -> None:
     """Follow for long while subscribers come and go, writers write and the server is killed; count what arrived."""
     ended = time.monotonic() + minutes * 60
     kills = 0
-    with log_of_one() as (url, writer):
+    with log_of_one(database) as (url, writer):
         stop = asyncio.Event()
         written = asyncio.create_task(_write_on(writer, stop))
         followers = [Follower() for _ in range(subscribers)]
@@ -427,13 +428,19 @@ async def _churned(followers: list[Follower], port: int, until: float) -> None:
 
 async def _write_on(writer: System, stop: asyncio.Event) -> int:
     number = 0
-    position = 2
     while not stop.is_set():
-        receipt = await asyncio.to_thread(retitle, writer, "FR0001", f"Soak {number}")
-        position = receipt.positions[-1]
+        await asyncio.to_thread(_write, writer, number)
         number += 1
         await asyncio.sleep(random.choice([0.0, 0.01, 0.02, 0.2]))
-    return position
+    return writer.standpoint().position
+
+
+def _write(writer: System, number: int) -> None:
+    code = f"KE{number % COMMITMENTS:04}"
+    if number < COMMITMENTS:
+        register(writer, code)
+    else:
+        retitle(writer, code, f"Soak {number}")
 
 
 def main() -> None:
@@ -458,7 +465,7 @@ def main() -> None:
         case "churn":
             uvloop.run(churn(given.connections))
         case _:
-            uvloop.run(soak(given.minutes, given.subscribers or 200))
+            uvloop.run(soak(given.minutes, given.subscribers or 200, given.database))
 
 
 if __name__ == "__main__":
