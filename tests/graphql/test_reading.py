@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ogpgraph.domain.nouns import NOUNS
+from ogpgraph.graphql.node import TYPES
 from ogpgraph.system import System
 from tests.conftest import MakeSystem
 from tests.graphql.asking import Asked, ask, position_of, refused
@@ -19,6 +21,10 @@ def one(system: System, code: str, fields: str) -> Any:
 
 
 # ------------------------------------------------------------------------------------------------------------- subjects
+
+
+def test_every_kind_of_subject_has_its_type() -> None:
+    assert NOUNS.keys() == TYPES.keys()
 
 
 def test_a_commitment_tells_what_it_is_of_which_plan_and_member(told: System) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from ogpgraph.cli.database import Database
+from ogpgraph.cli.database import Database, opened, settings_of
 from ogpgraph.domain.account import Role, rights_of
 
 if TYPE_CHECKING:
     from ogpgraph.application import Session
-    from ogpgraph.settings import Settings
     from ogpgraph.storage.accounts import TokenRow
     from ogpgraph.system import System
 
@@ -55,10 +52,10 @@ def create(
             session.grant_rights(account, role, _codes(member))
         return account
 
-    settings = _settings(database)
+    settings = settings_of(database)
     if login and not settings.oidc_issuer:
         raise typer.BadParameter("there is no issuer: set OGPGRAPH_OIDC_ISSUER", param_hint="--login")
-    with _opened(settings) as system:
+    with opened(settings) as system:
         if login and system.accounts.linked(settings.oidc_issuer, login):
             raise typer.BadParameter("somebody with this login has an account already", param_hint="--login")
         account = _record(system, reason, commands)
@@ -77,7 +74,7 @@ def grant(
     database: Database = None,
 ) -> None:
     """Let an account act in a role."""
-    with _opened(_settings(database)) as system:
+    with opened(settings_of(database)) as system:
         _record(system, reason, lambda session: session.grant_rights(account, role, _codes(member)))
         _print_rights(system, account)
 
@@ -94,7 +91,7 @@ def revoke(
     database: Database = None,
 ) -> None:
     """Take a role from an account; without a role and a token, shut it: all roles, all tokens, its login."""
-    with _opened(_settings(database)) as system:
+    with opened(settings_of(database)) as system:
         if token is None:
             _record(system, reason, lambda session: session.revoke_rights(account, role, _codes(member)))
         if token is None and role is None:
@@ -111,7 +108,7 @@ def list_command(database: Database = None) -> None:
     from rich.table import Table
 
     table = Table("account", "who", "rights", "token", "expires", "last used")
-    with _opened(_settings(database)) as system:
+    with opened(settings_of(database)) as system:
         for account, person in system.accounts.people().items():
             who = ", ".join(filter(None, (person.name, person.email)))
             tokens: list[TokenRow | None] = [*system.accounts.tokens(account)]
@@ -129,7 +126,7 @@ def token(
     database: Database = None,
 ) -> None:
     """Make a token of an account and print it: this once, since only its hash is kept."""
-    with _opened(_settings(database)) as system:
+    with opened(settings_of(database)) as system:
         if not system.register.load(account).revision:
             raise typer.BadParameter(f"there is no account {account}")
         made = system.accounts.issue(
@@ -172,19 +169,3 @@ def _token_cells(token: TokenRow | None) -> tuple[str, str, str]:
     named = f"ogp_{token.prefix}… {token.label or ''}".strip()
     until = "revoked" if token.revoked_at else token.expires_at[:10]
     return named, until, (token.last_used_at or "never")[:16]
-
-
-def _settings(database: str | None) -> Settings:
-    from ogpgraph.settings import Settings
-
-    settings = Settings.from_environment()
-    return replace(settings, database=database) if database else settings
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[System]:
-    from ogpgraph.system import migrate, open_system
-
-    migrate(settings.database)
-    with open_system(settings.database) as system:
-        yield system

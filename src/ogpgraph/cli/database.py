@@ -48,8 +48,8 @@ def rebuild(database: Database = None) -> None:
 
 def settings_of(database: str | None, **options: Any) -> Settings:
     """Return the environment's settings with those put in their place that the command line gives; set up the log."""
+    from ogpgraph import logs
     from ogpgraph.settings import Settings
-    from ogpgraph.web import logs
 
     given = {name: value for name, value in options.items() if value is not None}
     settings = replace(Settings.from_environment(), **given)

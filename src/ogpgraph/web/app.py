@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 
+from ogpgraph.web.access import AccessLog
 from ogpgraph.web.authenticated import Authenticated, Identify
 from ogpgraph.web.body import BodyLimits
 from ogpgraph.web.console import Console, Example
@@ -21,7 +22,6 @@ from ogpgraph.web.execution import Record
 from ogpgraph.web.forwarded import Forwarded, Network
 from ogpgraph.web.identified import HEADER, Identified
 from ogpgraph.web.live.serving import Apart, Live
-from ogpgraph.web.logs import AccessLog
 from ogpgraph.web.origins import ANY, Origins
 from ogpgraph.web.positions import TOLD, Positioned
 from ogpgraph.web.prepared import DocumentLimits

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ogpgraph import logs
 from ogpgraph.auth.identify import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.limits import Limits
@@ -24,7 +25,6 @@ from ogpgraph.graphql.schema import build_schema, schema_version
 from ogpgraph.settings import Settings
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import NotReached, System, open_system, random_id
-from ogpgraph.web import logs
 from ogpgraph.web.admission import Admission
 from ogpgraph.web.app import WebLimits, build_app
 from ogpgraph.web.body import BodyLimits

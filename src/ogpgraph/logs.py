@@ -9,14 +9,10 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import time
 from typing import TextIO
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, Processor, WrappedLogger
-
-from ogpgraph.web.identified import request_id_of
 
 HIDDEN = "***"
 _SECRET_NAME = re.compile(r"pass|secret|token|authorization|cookie|api_?key|dsn", re.IGNORECASE)
@@ -26,8 +22,6 @@ _SECRETS = (
     (re.compile(r"(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\bogp_\w+"), HIDDEN),
 )
-
-access = structlog.stdlib.get_logger("ogpgraph.access")
 
 
 def configure(level: str, form: str, stream: TextIO | None = None) -> None:
@@ -94,32 +88,3 @@ def masked(text: str) -> str:
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text
-
-
-class AccessLog:
-    """ASGI middleware that logs each request when it has been answered; it stands behind `Identified`.
-
-    What is asked is not logged: neither query strings nor bodies.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 0
-
-        async def send_noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id_of(scope)):
-            try:
-                await self._app(scope, receive, send_noting)
-            finally:
-                milliseconds = round((time.perf_counter() - began) * 1000, 1)
-                access.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)

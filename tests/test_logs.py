@@ -8,7 +8,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from ogpgraph.web import logs
+from ogpgraph import logs
 from ogpgraph.web.app import build_app
 from ogpgraph.web.probes import Readiness
 from tests.web.toy import REQUEST_ID, SCHEMA, Contexts, client_of, post
