@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
+import psycopg
 import pytest
 
 from ogpgraph.graphql.context import Context
@@ -17,7 +18,7 @@ from ogpgraph.web.live.readers import Item, TooSlow
 from ogpgraph.web.live.topics import Topics
 from ogpgraph.web.parameters import Parameters
 from ogpgraph.web.prepared import DocumentLimits, Documents
-from tests.conftest import BOTH_ENGINES
+from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES
 from tests.support.writing import register, retitle
 
 POSITIONS = (
@@ -164,6 +165,27 @@ async def test_a_slow_reader_is_told_its_last_position_and_the_others_go_on(
                 except TooSlow as slow_reader:
                     told = slow_reader
             assert told.position == last
+
+
+@ONLY_POSTGRES
+async def test_that_the_server_closed_all_connections_is_noticed_by_nobody_who_follows(
+    system: System, postgres_server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(system, 6)
+    async with running(system) as hub:
+        assert await taken(hub, 6, 0) == [1, 2, 3, 4, 5, 6]
+        follower = asyncio.create_task(taken(hub, 2, None))
+        while not hub._channels:  # noqa: ASYNC110 - until it follows, of which nothing tells
+            await asyncio.sleep(0.01)
+        for title in ("And on", "And on again"):
+            with psycopg.connect(postgres_server, autocommit=True) as server:
+                server.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
+                )
+            assert (await taken(hub, 3, 3))[:3] == [4, 5, 6]
+            await asyncio.to_thread(retitle, system, "FR0001", title)
+        assert await follower == [7, 8]
+    assert "could not read" not in capsys.readouterr().out
 
 
 async def test_a_position_past_the_head_is_refused(system: System) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
 import structlog
 
+from ogpgraph.readmodel.model import Reading
 from ogpgraph.readmodel.paging import Slice
+from ogpgraph.storage.database import Lost
 from ogpgraph.system import System
 from ogpgraph.web.live.readers import Channel, Ending, Item, Reader
 from ogpgraph.web.live.topics import Topic, Topics
@@ -177,7 +179,14 @@ class Hub:
                     await asyncio.sleep(0)
 
     def _read(self, topic: Topic, after: int, until: int) -> list[Item]:
-        with self._system().model.glance(until) as reading:
+        model = self._system().model
+        try:
+            return self._items(model.glance(until), topic, after, until)
+        except Lost:  # the connection had died unnoticed; a transaction begins on one that lives
+            return self._items(model.reading(), topic, after, until)
+
+    def _items(self, opened: AbstractContextManager[Reading], topic: Topic, after: int, until: int) -> list[Item]:
+        with opened as reading:
             page = reading.at(until).entries(topic.listing(reading), Slice(BATCH, after=(after,)))
             return [Item(entry.position, self.topics.payload(topic, reading, entry)) for _, entry in page.items]
 
