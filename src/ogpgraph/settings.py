@@ -93,7 +93,7 @@ def _origins(text: str) -> tuple[str, ...]:
     wrong = [each for each in given if each != "*" and not re.fullmatch(r"https?://[^\s/@?#,]+", each)]
     if wrong or not given:
         raise ValueError(f"must be * or origins as https://example.org, with commas between, not {text!r}")
-    return given
+    return tuple(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", each) for each in given)
 
 
 def _plain(text: str) -> str:

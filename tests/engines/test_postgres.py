@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,8 @@ from ogpgraph.storage.database import DatabaseError, Lost, open_database
 from ogpgraph.system import open_system
 from tests.support.proxy import Proxy
 from tests.support.writing import register, retitle
+
+FOLLOWER = ["name", "projection", "build", "log_position", "position", "frontier"]
 
 
 @pytest.fixture
@@ -65,6 +68,41 @@ def test_dead_connections_are_replaced_without_anyone_noticing(url: str, postgre
                 )
             with system.reading() as reading:
                 assert reading.head == 2
+
+
+def test_a_connection_lost_in_the_midst_of_writing_is_named(url: str, postgres_server: str) -> None:
+    """Again and again: the server's last words are read now before, now after it is noticed that it hung up."""
+    database = open_database(url)
+
+    def write() -> None:
+        with database.write() as transaction:
+            pid = transaction.value("select pg_backend_pid()")
+            with psycopg.connect(postgres_server, autocommit=True) as server:
+                server.execute("select pg_terminate_backend(%s)", [pid])
+            transaction.execute("update follower set position = 7")
+
+    try:
+        for _ in range(30):
+            with pytest.raises(Lost):
+                write()
+    finally:
+        database.close()
+
+
+def test_what_the_server_did_not_keep_is_not_taken_for_committed(url: str) -> None:
+    database = open_database(url)
+
+    def write() -> None:
+        with database.write() as transaction:
+            transaction.insert("follower", FOLLOWER, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPIED_FROM)])
+            with suppress(DatabaseError):
+                transaction.execute("select 1 / 0")
+
+    try:
+        with pytest.raises(DatabaseError, match="nothing was kept"):
+            write()
+    finally:
+        database.close()
 
 
 def test_a_connection_lost_in_the_midst_of_reading_is_named(url: str, postgres_server: str) -> None:

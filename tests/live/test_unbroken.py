@@ -17,6 +17,7 @@ from ogpgraph.system import System, migrate, open_system
 from tests.conftest import BOTH_ENGINES, NewDatabase
 from tests.live.connected import POSITIONS, events, following_server, greeted, heard, say, socket
 from tests.live.test_hub import filled, running, taken
+from tests.support.postgres import Server
 from tests.support.serving import serving
 from tests.support.writing import register, retitle
 
@@ -51,6 +52,28 @@ async def test_a_rebuild_makes_no_gap_and_no_double(system: System, make_system:
                 found = await follower
                 assert found == list(range(found[0], 61))
             assert await rebuilding
+
+
+@pytest.mark.anyio
+async def test_a_crash_of_the_database_server_takes_nothing_from_those_who_follow(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """What the follower made is not synced: the crash takes the last of it, which those who follow were told of."""
+    server = Server(tmp_path_factory.mktemp("crash"), "-c wal_writer_delay=10s -c wal_writer_flush_after=0")
+    server.start()
+    try:
+        migrate(server.url)
+        with open_system(server.url) as system:
+            register(system, "FR0001")
+            async with running(system) as hub:
+                await asyncio.to_thread(register, system, "FR0002")
+                server.stop("immediate")
+                server.start()
+                with system.database.read() as transaction:
+                    assert transaction.value("select position from follower") < 4
+                assert await taken(hub, 4, 0) == [1, 2, 3, 4]
+    finally:
+        server.stop("immediate")
 
 
 def position_of(message: dict[str, object]) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.subject import Subject, evolve
-from ogpgraph.domain.text import Wordings
+from ogpgraph.domain.text import Made, Wordings
 from ogpgraph.domain.values import Observation, Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.projection import (
@@ -190,3 +190,9 @@ def test_a_document_does_not_depend_on_the_order_in_which_things_were_said() -> 
     other = told(({"startsOn": "2018", "status": "ACTIVE"}, {"origin": Origin.PERSON}))
     assert encode_document(one) == encode_document(other)
     assert day(0).isoformat() in encode_document(one).replace("Z", "+00:00")
+
+
+def test_wording_that_came_about_in_another_way_is_no_change_to_be_told() -> None:
+    before = told((CODE | {"title/en": wording("a")}, {}))
+    again = event(2, {"title/en": wording("a", Made.MACHINE)})
+    assert changes_between(before, evolve(before, again), again) == []

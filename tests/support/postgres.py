@@ -45,9 +45,10 @@ def as_user() -> list[str]:
 class Server:
     """A server of our own in a folder; it listens on a socket there and nowhere else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
         self._folder = folder
         self._data = folder / "data"
+        self._settings = f"{SETTINGS} {settings}"
         self._programs = binaries()
         self._prefix = as_user()
 
@@ -62,7 +63,15 @@ class Server:
         if not self._data.exists():
             self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         self._run(
-            "pg_ctl", "-D", self._data, "-l", self._folder / "log", "-w", "-o", f"-k {self._folder} {SETTINGS}", "start"
+            "pg_ctl",
+            "-D",
+            self._data,
+            "-l",
+            self._folder / "log",
+            "-w",
+            "-o",
+            f"-k {self._folder} {self._settings}",
+            "start",
         )
 
     def stop(self, mode: str = "fast") -> None:

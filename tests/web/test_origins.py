@@ -51,14 +51,19 @@ def test_programs_that_are_no_browser_send_no_origin_and_may(address: str) -> No
         pass
 
 
-@pytest.mark.parametrize("origin", [OTHERS, "null", f"{THEIRS}.elsewhere.example", f"{THEIRS}:8443", "nonsense"])
-def test_pages_of_other_origins_neither_ask_nor_follow(address: str, origin: str) -> None:
+@pytest.mark.parametrize(
+    "origin", [OTHERS, "null", f"{THEIRS}.elsewhere.example", f"{THEIRS}:8443", "http://[bad", "nonsense"]
+)
+def test_pages_of_other_origins_neither_ask_nor_follow(
+    address: str, origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
     for path in ("/graphql", "/feed"):
         answer = httpx.post(address + path, json=QUESTION, headers={"Origin": origin})
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (403, "ORIGIN_REFUSED")
     with pytest.raises(InvalidStatus) as refusal, greeted(address, origin=Origin(origin)):
         pass
     assert refusal.value.response.status_code == 403
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_by_default_pages_of_all_origins_ask_and_follow(database: str) -> None:

@@ -90,8 +90,10 @@ class Following:
 
     def _look(self) -> Seen:
         """Look, but while this process brings the read model up, which tells by itself, do not stand in its way."""
+        reached = -1
         while self._follower.is_busy and not self._stop.wait(NAP_SECONDS):
-            self._beat = self._monotonic()
+            if reached != (reached := self._follower.wakeups.position):
+                self._beat = self._monotonic()
         return self._follower.look()
 
     def _progress(self, _log_position: int, _head: int) -> None:

@@ -83,6 +83,9 @@ class ReadModel:
         It needs no transaction, which on a server is as many ways there and back again as what a follower asks.
         """
         with self._database.glance() as transaction:
+            # What the follower wrote is not synced: a crash of the server may have taken the last of it.
+            if (shown := self.follower.seen(transaction).position) < head:
+                raise PositionError(f"position {head} is not shown any more: the read model is at {shown}")
             yield Reading(self, transaction, self.clock(), Seen(head, head, head, PROJECTION))
 
 

@@ -61,8 +61,8 @@ def changes_between(before: Subject, after: Subject, event: Event) -> list[Field
 def field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
     """Yield the fields in which two values at a path differ."""
     if not isinstance(old, _OF_SEVERAL) and not isinstance(new, _OF_SEVERAL):
-        if old != new:
-            yield FieldChange(path, _said(old), _said(new))
+        if (said := _said(old)) != (says := _said(new)):
+            yield FieldChange(path, said, says)
         return
     before, after = dict(fields_of(path, old)), dict(fields_of(path, new))
     for field in sorted(before.keys() | after.keys()):

@@ -88,17 +88,22 @@ class PostgresTransaction(Transaction):
             self._together.enter_context(self._connection.pipeline())
             try:
                 yield
-                self._connection.execute("commit")
+                done = self._connection.execute("commit")
             except BaseException:
                 with suppress(psycopg.Error):  # that what followed the failure was not done is known
                     self._together.close()
                 raise
             self._together.close()
+        if done.statusmessage != "COMMIT":  # the server undoes, and calls that no error, what failed before
+            raise DatabaseError("nothing was kept: a statement before had failed")
 
     def end(self) -> None:
         """Undo what was not committed, and leave the connection to others."""
-        if not self._connection.closed:
-            self._connection.rollback()
+        try:
+            if not self._connection.closed:
+                self._connection.rollback()
+        except psycopg.Error:  # broken off in the midst of a statement: nobody else can use it
+            self._connection.close()
 
     def _one_by_one(self) -> None:
         """Leave the pipeline mode, in which there are neither copies nor a server's cursors."""
@@ -321,6 +326,7 @@ def _translated_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
     except psycopg.errors.QueryCanceled as error:
         raise BrokenOff("the statement took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        if connection.closed:
+        # In a pipeline the server's last word may be read before it is noticed that it has hung up.
+        if connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
             raise Lost(f"the connection to the database broke: {error}") from error
         raise DatabaseError(str(error)) from error

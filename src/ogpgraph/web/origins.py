@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,7 +37,8 @@ class Origins:
             await refusal(scope, receive, send)
 
     def _may(self, headers: Headers) -> bool:
+        own = headers.get("host", "").lower()
         return all(
-            origin in self._allowed or urlsplit(origin).netloc == headers.get("host")
+            origin in self._allowed or (own and origin in (f"http://{own}", f"https://{own}"))
             for origin in headers.getlist("origin")
         )

@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from ogpgraph.readmodel.model import Reading
+from ogpgraph.readmodel.model import PositionError, Reading
 from ogpgraph.readmodel.paging import Slice
 from ogpgraph.storage.database import Lost
 from ogpgraph.system import System
@@ -179,11 +179,11 @@ class Hub:
                     await asyncio.sleep(0)
 
     def _read(self, topic: Topic, after: int, until: int) -> list[Item]:
-        model = self._system().model
+        system = self._system()
         try:
-            return self._items(model.glance(until), topic, after, until)
-        except Lost:  # the connection had died unnoticed; a transaction begins on one that lives
-            return self._items(model.reading(), topic, after, until)
+            return self._items(system.model.glance(until), topic, after, until)
+        except (Lost, PositionError):  # the server went away, perhaps with the last that was shown: it is shown again
+            return self._items(system.reading(), topic, after, until)
 
     def _items(self, opened: AbstractContextManager[Reading], topic: Topic, after: int, until: int) -> list[Item]:
         with opened as reading:

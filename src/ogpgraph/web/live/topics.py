@@ -30,6 +30,7 @@ from ogpgraph.graphql.subscription import Followed
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.lists import EntryListing
 from ogpgraph.readmodel.model import Reading
+from ogpgraph.storage.database import Lost
 from ogpgraph.web.masking import told_or_masked
 from ogpgraph.web.parameters import Parameters
 from ogpgraph.web.prepared import Documents, RequestErrors
@@ -99,6 +100,9 @@ class Topics:
         )
         if not isinstance(result, ExecutionResult):
             raise TypeError("a resolver is asynchronous; all of them must be synchronous")
+        for error in result.errors or ():
+            if isinstance(error.original_error, Lost):
+                raise error.original_error  # not the entry's fault: whoever reads tries again
         told = {"errors": told_or_masked(result.errors, f"entry-{entry.position}")} if result.errors else {}
         return msgspec.json.encode({**told, "data": result.data})
 

@@ -11,7 +11,7 @@ from collections import deque
 from struct import Struct
 from typing import Any, Final
 
-from uvicorn._types import ASGIReceiveEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -75,6 +75,12 @@ class Wire(Unread, WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope") and not self.config.ws_per_message_deflate:
             self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]  # ASGI lets servers add what they like
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the application says; that a refusal ends the handshake, too, the server itself does not note."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
     @property
     def is_writable(self) -> bool:
