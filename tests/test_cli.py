@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,17 @@ def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 # --------------------------------------------------------------------------------------------------------------- help
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").out == f"ogpgraph {version('ogpgraph')}\n"
+
+
+def test_brackets_in_what_is_told_are_told_as_they_are(run: Run, tmp_path: Path) -> None:
+    assert "[/x]" in run("revert", "[/x] [abc] def", "--reason", "y").err
+    assert "[abc] def" in run("revert", "[/x] [abc] def", "--reason", "y").err
+    (tmp_path / "[bold].txt").write_text("nothing that could be read")
+    assert "[bold].txt" in run("import", str(tmp_path / "[bold].txt")).err
 
 
 def test_without_a_command_the_help_lists_all_of_them(run: Run) -> None:

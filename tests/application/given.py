@@ -74,6 +74,10 @@ class Story:
         return Session(self, act()).require(kind, code)
 
     @property
+    def recorded(self) -> list[Event]:
+        return list(self._stored)
+
+    @property
     def size(self) -> int:
         return len(self._stored)
 

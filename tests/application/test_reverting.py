@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ogpgraph.domain.event import Cause, Event, Origin
 from ogpgraph.domain.subject import Subject, evolve
 from ogpgraph.domain.values import Interval, Value
 from ogpgraph.system import System
-from tests.application.given import Story
+from tests.application.given import Command, Story
 from tests.domain.events import day
 
 STREAM = "commitment-1"
@@ -25,6 +26,7 @@ SOURCES = [
     (Origin.HEADER, "source-2"),
     (Origin.DATABASE, "source-3"),
 ]
+CODES = ["FR0001", "FR0002", "FR0003"]
 Stated = dict[str, dict[tuple[str, str], tuple[Value, datetime | None, datetime]]]
 
 steps = st.tuples(
@@ -176,3 +178,41 @@ def test_a_commitment_nobody_else_spoke_of_is_gone_and_its_code_free(system: Sys
 
 def _import(correlation: str) -> Act:
     return Act(actor="importer", role="publisher", time=day(1), correlation=correlation)
+
+
+def merge(merged: str, into: str) -> Command:
+    return lambda session: session.merge_commitments([merged], into)
+
+
+def revert_of(story: Story, correlation: str) -> Command:
+    streams = sorted({event.stream for event in story.recorded if event.envelope.correlation == correlation})
+    return lambda session: session.revert(correlation, streams)
+
+
+@pytest.fixture
+def three() -> Story:
+    """Three commitments; the first was merged into the second."""
+    registering = [partial(Session.register_commitment, code=code, facts={}) for code in CODES]
+    return Story().given(*registering).given(merge("FR0001", "FR0002"), correlation="merger")
+
+
+def test_the_code_of_a_commitment_whose_merger_is_taken_back_means_it_again(three: Story) -> None:
+    three.given(revert_of(three, "merger"), correlation="reversal")
+    assert three.subject("commitment", "FR0001").text("code") == "FR0001"
+    assert three.subject("commitment", "FR0002").value("formerCodes") is None
+
+
+@pytest.mark.parametrize("order", [("merger", "on top"), ("on top", "merger")])
+def test_in_whatever_order_mergers_are_taken_back_each_code_means_its_own_again(
+    three: Story, order: tuple[str, str]
+) -> None:
+    three.given(merge("FR0002", "FR0003"), correlation="on top")
+    assert [three.subject("commitment", code).text("code") for code in CODES] == ["FR0003"] * 3
+    three.given(*(revert_of(three, correlation) for correlation in order))
+    assert [three.subject("commitment", code).text("code") for code in CODES] == CODES
+
+
+def test_no_reversal_merges_commitments_into_each_other(three: Story) -> None:
+    three.given(revert_of(three, "merger"), correlation="reversal").given(merge("FR0002", "FR0001"))
+    with pytest.raises(Conflict, match="merge commitments into each other"):
+        three.when(revert_of(three, "reversal"))

@@ -83,6 +83,17 @@ def test_a_token_is_shown_once_opens_the_account_and_is_revoked_with_it(url: str
         system.accounts.account_of(other, system_clock())
 
 
+def test_what_would_revoke_nothing_is_refused(url: str) -> None:
+    account = told("create", "--role", "administrator")
+    token = told("token", account).split("_")[1]
+    assert run("revoke", account, "--token", "000000000000").exit_code == 2
+    assert run("revoke", account, "--role", "administrator", "--token", token).exit_code == 2
+    told("revoke", account, "--token", token)
+    assert run("revoke", account, "--token", token).exit_code == 2
+    with open_system(url) as system:
+        assert rights_of(system.register.load(account)).roles
+
+
 def test_a_token_needs_an_account_and_a_login_an_issuer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("token", "account-none").exit_code == 2
     assert run("create", "--login", "ana").exit_code == 2

@@ -13,9 +13,10 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System, migrate, open_system
-from tests.conftest import Ticking
+from tests.conftest import MakeSystem, Ticking
 from tests.graphql.asking import ask, refused
 from tests.graphql.story import act, new_ids
+from tests.support.writing import register
 
 COMMITMENTS: dict[str, Facts] = {
     "FR0001": {"cycle": 2015, "status": "INACTIVE", "policyAreas": ("Open Data", "Justice"), "endsOn": "2017-06"},
@@ -240,6 +241,20 @@ def test_timeline_tells_the_counts_at_past_moments(world: System) -> None:
     told = [{each["value"]: each["count"] for each in point["values"]} for point in points]
     assert told == [{}, {"COMPLETE": 1, "LIMITED": 1, "PENDING": 1}, {"COMPLETE": 1, "SUBSTANTIAL": 1, "PENDING": 1}]
     assert {point["totalCount"] for point in points} == {6}
+
+
+def test_a_timeline_at_a_position_stays_the_same_after_later_writes(make_system: MakeSystem) -> None:
+    system = make_system()
+    register(system, "FR0001")
+    asked = 'timeline(dimension: STATUS, every: YEAR, until: "2029-01-01T00:00:00Z") { time position totalCount }'
+    told = []
+    for later in ("FR0002", "FR0003"):
+        told.append(ask(system, f"{{ at(position: 2) {{ commitments {{ {asked} }} }} }}"))
+        register(system, later)
+    assert told[0] == told[1]
+    points = told[0]["at"]["commitments"]["timeline"]
+    assert [point["time"][:10] for point in points] == sorted({point["time"][:10] for point in points})
+    assert {point["position"] for point in points} == {2}
 
 
 def test_a_timeline_of_too_many_moments_is_refused(world: System) -> None:

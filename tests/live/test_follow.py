@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import subprocess
 
-from ogpgraph.cli.feed import Cursor, entries
+import pytest
+
+from ogpgraph.cli.feed import Cursor, Refused, entries
 from ogpgraph.cli.following import line_of
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
@@ -46,6 +48,14 @@ def test_a_refusal_is_one_line_and_exit_code_1(new_database: NewDatabase) -> Non
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == "refused: position 9 is past the head of this log, which is 0\n"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:abc", "127.0.0.1:8000", "http://", "ftp://127.0.0.1", "http://[bad"]
+)
+def test_an_address_that_is_none_is_refused_at_once(address: str) -> None:
+    with pytest.raises(Refused, match="a server's address is like"):
+        next(entries(address, Cursor(0)))
 
 
 def _first_line(command: list[str]) -> str:

@@ -187,6 +187,22 @@ def test_a_time_is_answered_from_all_that_was_recorded_by_then_however_long_a_re
             reading.at_time(clock.now - timedelta(minutes=2))
 
 
+@BOTH_ENGINES
+def test_a_glance_sees_nothing_past_its_head_and_none_past_what_is_shown(system: System, clock: Ticking) -> None:
+    for code in ("FR0001", "FR0002"):
+        announce(system, code)
+    clock.now += timedelta(hours=1)
+    with system.model.glance(3) as reading:
+        assert reading.head == 3
+        found = reading.last_before(clock.now)
+        assert found is not None
+        assert found.position == 3
+        with pytest.raises(PositionError):
+            reading.at(4)
+    with pytest.raises(PositionError, match="position 5 is not shown any more"), system.model.glance(5):
+        pass
+
+
 def test_a_time_is_not_answered_past_an_event_that_the_follower_stopped_before(make_system: MakeSystem) -> None:
     clock = Ticking(timedelta(0))
     system = make_system(clock=clock)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from ogpgraph.application.acts import BY_PERSON, Basis, with_cause
 from ogpgraph.application.speaking import Speaking, news_of
 from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.code import code_id
 from ogpgraph.domain.errors import Invalid
-from ogpgraph.domain.event import Cause, Facts, Origin
+from ogpgraph.domain.event import Cause, Facts
 from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.vocabulary import CommitmentStatus
 
@@ -40,7 +39,7 @@ class CommitmentCommands(Speaking):
             return
         if self.meaning_of("commitment", new_code) != commitment.id:
             self.reserve("commitment", new_code, commitment.id)
-        kept = tuple(each for each in (*_codes(commitment), former) if each != new_code)
+        kept = tuple(each for each in (*commitments.former_codes(commitment), former) if each != new_code)
         self.say(commitment.id, "CommitmentRecoded", {"code": new_code, "formerCodes": kept}, basis)
 
     def merge_commitments(self, codes: list[str], into: str, basis: Basis = BY_PERSON) -> None:
@@ -54,10 +53,10 @@ class CommitmentCommands(Speaking):
             raise Invalid(f"{into} and what is to be merged into it are one already", "commitments")
         for each in merged.values():
             self.say(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, basis)
-            for code in _reserved(each):
-                self.say(code_id("commitment", code), "CodeAssigned", {"means": remaining.id}, _OF_CODES)
-        more = [code for each in merged.values() for code in _all_codes(each)]
-        former = tuple(dict.fromkeys((*_codes(remaining), *more)))
+            for code in commitments.reserved_codes(each):
+                self.assign("commitment", code, remaining.id)
+        more = [code for each in merged.values() for code in commitments.all_codes(each)]
+        former = tuple(dict.fromkeys((*commitments.former_codes(remaining), *more)))
         self.say(remaining.id, "CommitmentMerged", {"formerCodes": former}, basis)
 
     def split_commitment(self, code: str, parts: dict[str, Facts], basis: Basis = BY_PERSON) -> list[Subject]:
@@ -102,22 +101,8 @@ class CommitmentCommands(Speaking):
 
 
 _SHARED = ("member", "actionPlan", "cycle")
-_OF_CODES = Basis(origin=Origin.REFERENCE)
 
 
 def _references(subject: Subject, path: str) -> tuple[str, ...]:
     value = subject.value(path)
     return value if isinstance(value, tuple) else ()
-
-
-def _codes(commitment: Subject) -> tuple[str, ...]:
-    return _references(commitment, "formerCodes")
-
-
-def _all_codes(commitment: Subject) -> tuple[str, ...]:
-    return tuple(filter(None, (commitment.text("code"), *_codes(commitment))))
-
-
-def _reserved(commitment: Subject) -> tuple[str, ...]:
-    """Return everything that was reserved for a commitment: its codes, and the key it was known by without one."""
-    return tuple(filter(None, (*_all_codes(commitment), commitment.text("key"))))

@@ -58,9 +58,10 @@ class CorrectionCommands(Unsaying):
     def revert(self, correlation: str, streams: Iterable[str], basis: Basis = BY_PERSON) -> None:
         """Undo in some streams what one import or request stated, as if it had never been; later statements stay.
 
-        Raises NotFound where none of the streams has an event of it, Invalid where it changed rights.
+        Raises NotFound where none of the streams has an event of it, Invalid where it changed rights, and Conflict
+        where a later merge keeps a commitment from coming back.
         """
-        found = False
+        found, merged = False, list[str]()
         for stream in streams:
             events = self.events(stream)
             ours = [event for event in events if event.envelope.correlation == correlation]
@@ -69,10 +70,29 @@ class CorrectionCommands(Unsaying):
             if kind_of(stream) not in CORRECTED:
                 raise Invalid("rights are granted and revoked, not reverted", "correlationId")
             found = True
+            merged += [stream] if any("mergedInto" in each.facts for each in ours) else []
             if not self._still_means(stream, correlation):
                 self._revert(stream, ours, replayed(stream, (each for each in events if each not in ours)), basis)
         if not found:
             raise NotFound(f"nothing was recorded under {correlation}", "correlationId")
+        for stream in merged:
+            self._give_codes_back(self.subject(stream))
+
+    def _give_codes_back(self, commitment: Subject) -> None:
+        """Let the codes of a commitment mean it again, unless it is part of another one still, or again.
+
+        Raises Conflict where that would be part of it in turn.
+        """
+        into = commitment.text("mergedInto")
+        passed = {commitment.id}
+        while into:
+            if into in passed:
+                raise Conflict("that would merge commitments into each other: take back first what was merged since")
+            passed.add(into)
+            into = self.subject(into).text("mergedInto")
+        if len(passed) == 1:
+            for code in commitments.reserved_codes(commitment):
+                self.assign("commitment", code, commitment.id)
 
     def _still_means(self, stream: str, correlation: str) -> bool:
         """Tell whether a stream is a code whose subject stays, so that the code has to go on meaning it."""

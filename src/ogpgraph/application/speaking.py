@@ -139,6 +139,10 @@ class Speaking:
         taken = self.meaning_of(kind, code)
         if taken is not None:
             raise Conflict(f"{code} already is the code of a {kind}", "code")
+        self.assign(kind, code, stream)
+
+    def assign(self, kind: str, code: str, stream: str) -> None:
+        """Make a code mean a subject, whatever it meant before."""
         self.say(code_id(kind, code), "CodeAssigned", {"means": stream}, Basis(origin=Origin.REFERENCE))
 
     def record(self, stream: str, changes: list[Change], basis: Basis) -> None:

@@ -7,6 +7,7 @@ that help is told, and a mistake, before a server or a schema would have been lo
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -16,7 +17,7 @@ from ogpgraph.cli.following import follow
 from ogpgraph.cli.importing import import_, revert
 from ogpgraph.cli.publishing import schema
 from ogpgraph.cli.serving import demo, serve
-from ogpgraph.cli.terminal import told
+from ogpgraph.cli.terminal import tell_version, told
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 app.command("migrate")(migrate)
@@ -31,7 +32,11 @@ app.add_typer(account_app, name="account")
 
 
 @app.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end.")
+    ] = False,
+) -> None:
     """Ogpgraph keeps the record of open government commitments: every change an event, every moment readable."""
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from ogpgraph.cli.database import Database, opened, settings_of
+from ogpgraph.cli.terminal import err, out
 from ogpgraph.domain.account import Role, rights_of
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ogpgraph.system import System
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts, their rights and their tokens.")
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
 
 DAYS = 90
 MOST_DAYS = 730
@@ -91,6 +90,8 @@ def revoke(
     database: Database = None,
 ) -> None:
     """Take a role from an account; without a role and a token, shut it: all roles, all tokens, its login."""
+    if role is not None and token is not None:
+        raise typer.BadParameter("take a role or a token, one at a time", param_hint="--token")
     with opened(settings_of(database)) as system:
         if token is None:
             _record(system, reason, lambda session: session.revoke_rights(account, role, _codes(member)))
@@ -98,6 +99,8 @@ def revoke(
             system.accounts.unlink(account)
         if role is None:
             revoked = system.accounts.revoke(account, now=system.clock(), prefix=token)
+            if token is not None and not revoked:
+                raise typer.BadParameter(f"{account} has no such token that is not revoked", param_hint="--token")
             out.print(f"{revoked} tokens revoked")
         _print_rights(system, account)
 

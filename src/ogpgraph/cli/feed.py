@@ -38,6 +38,7 @@ class Cursor:
 
 def entries(server: str, cursor: Cursor) -> Iterator[dict[str, Any]]:
     """Yield every entry from a cursor on, for ever; after a break it goes on where it was. Raises Refused."""
+    _require_address(server)
     failures = 0
     while True:
         try:
@@ -45,9 +46,19 @@ def entries(server: str, cursor: Cursor) -> Iterator[dict[str, Any]]:
                 failures = 0
                 yield entry
         except (OSError, http.client.HTTPException) as error:
-            err.print(f"[dim]{server}: {type(error).__name__} {error}; trying again[/dim]", soft_wrap=True)
+            err.print(f"{server}: {type(error).__name__} {error}; trying again", style="dim", soft_wrap=True)
         time.sleep(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)])
         failures += 1
+
+
+def _require_address(server: str) -> None:
+    try:
+        address = urlsplit(server)
+        usable = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # of a port that is no number, or brackets that are no IPv6 address
+        usable = False
+    if not usable:
+        raise Refused(f"a server's address is like http://127.0.0.1:8000, not {server!r}")
 
 
 def _connected(server: str, cursor: Cursor) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ def follow(
             out.print(json.dumps(entry, ensure_ascii=False) if as_json else line_of(entry), soft_wrap=True)
             out.file.flush()  # whoever reads it through a pipe wants it now
     except Refused as refused:
-        err.print(f"[red]refused[/red]: {refused}", soft_wrap=True)
+        err.print(Text.assemble(("refused", "red"), f": {refused}"), soft_wrap=True)
         raise typer.Exit(1) from refused
     except KeyboardInterrupt:
         err.print(f"at position {cursor.after}", soft_wrap=True)

@@ -100,7 +100,7 @@ def _tell(reports: list[Report], correlation: str | None, *, dry_run: bool, as_j
 
     for report in reports:
         if report.problem:
-            err.print(f"{report.file}: {report.problem}", soft_wrap=True, markup=False)
+            err.print(f"{report.file}: {report.problem}", soft_wrap=True)
     if as_json:
         told = document(reports, correlation=correlation, dry_run=dry_run)
         sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from ogpgraph.cli.database import Database, prepare, settings_of
 from ogpgraph.cli.terminal import out, told
@@ -89,7 +90,8 @@ def _tell_demo(system: System, settings: Settings, url: str) -> None:
     for number, document in enumerate(documents(), start=1):
         with system.reading() as reading:
             answer = schema.execute_sync(document.query, context_value=Context(reading, schema_version(schema)))
-        out.print(f"[bold]{number}. {document.title}[/bold]\n", soft_wrap=True)
-        out.print(document.query + "\n", style="cyan", markup=False, soft_wrap=True)
-        out.print(shown(answer.data) + "\n", markup=False, soft_wrap=True)
-    out.print(f"[bold]Ask more at {url}/[/bold] (a client asks {url}/graphql). Ctrl-C stops.", soft_wrap=True)
+        out.print(f"{number}. {document.title}\n", style="bold", soft_wrap=True)
+        out.print(document.query + "\n", style="cyan", soft_wrap=True)
+        out.print(shown(answer.data) + "\n", soft_wrap=True)
+    asking = Text.assemble((f"Ask more at {url}/", "bold"), f" (a client asks {url}/graphql). Ctrl-C stops.")
+    out.print(asking, soft_wrap=True)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from importlib.metadata import version
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+import typer
+from rich.console import Console
+from rich.text import Text
+
+# Without markup: what is said holds names, paths and texts of others, and what stands in brackets there is theirs.
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
+
+
+def tell_version(asked: bool) -> None:
+    """Tell the version of the program and end it, if that is asked for."""
+    if asked:
+        out.print(f"ogpgraph {version('ogpgraph')}")
+        raise typer.Exit
 
 
 def told(problem: Exception) -> int:
     """Tell a problem that people can mend, in one line; returns the exit code."""
-    err.print(f"[red]{type(problem).__name__}[/red]: {problem}", soft_wrap=True)
+    err.print(Text.assemble((type(problem).__name__, "red"), f": {problem}"), soft_wrap=True)
     return 1

@@ -242,3 +242,19 @@ def correction(commitment: Subject, facts: Facts) -> Change:
     for path in wrong:
         raise Conflict(f"{path} already is as the correction would have it", path)
     return Change("CommitmentCorrected", facts)
+
+
+def former_codes(commitment: Subject) -> tuple[str, ...]:
+    """Return the codes that a commitment had before."""
+    codes = commitment.value("formerCodes")
+    return codes if isinstance(codes, tuple) else ()
+
+
+def all_codes(commitment: Subject) -> tuple[str, ...]:
+    """Return a commitment's code and those that it had before."""
+    return tuple(filter(None, (commitment.text("code"), *former_codes(commitment))))
+
+
+def reserved_codes(commitment: Subject) -> tuple[str, ...]:
+    """Return everything that was reserved for a commitment: its codes, and the key it was known by without one."""
+    return tuple(filter(None, (*all_codes(commitment), commitment.text("key"))))

@@ -121,12 +121,9 @@ def timeline_of(
     snapshot: Snapshot, listing: Listing, parent: State | None, dimension: Dimension, period: Period
 ) -> list[TimelinePoint]:
     """Return the counts of a list at past moments, oldest first; moments before the first entry are left out."""
-    thens = ((moment, snapshot.reading.last_before(moment)) for moment in _moments(snapshot, period))
-    return [
-        _point(moment, then, then.selection(listing, parent), dimension)
-        for moment, then in thens
-        if then is not None and then.position <= snapshot.position
-    ]
+    moments = dict.fromkeys(_moments(snapshot, period))
+    thens = ((moment, snapshot.reading.last_before(moment, snapshot.position)) for moment in moments)
+    return [_point(moment, then, then.selection(listing, parent), dimension) for moment, then in thens if then]
 
 
 def _point(moment: datetime, then: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:

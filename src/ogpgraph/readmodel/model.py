@@ -142,12 +142,14 @@ class Reading:
             raise PositionError(f"{timestamp(moment)} is before the first entry")
         return snapshot
 
-    def last_before(self, moment: datetime) -> Snapshot | None:
-        """Return the snapshot after the last entry not later than a moment, or None before the first entry."""
+    def last_before(self, moment: datetime, most: int | None = None) -> Snapshot | None:
+        """Return the snapshot after the last entry not later than a moment, nor than the position `most`, if any."""
         # Recorded time increases with position, so the last of an ordered index is the greatest.
         position = self.transaction.value(
-            "select position from entry where recorded_at <= :moment order by recorded_at desc limit 1",
+            "select position from entry where recorded_at <= :moment and position <= :most "
+            "order by recorded_at desc limit 1",
             moment=timestamp(moment),
+            most=self.head if most is None else most,
         )
         return None if position is None else self.at(position)
 

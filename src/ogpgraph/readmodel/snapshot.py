@@ -63,8 +63,8 @@ class Opened(Protocol):
         """Return the index of a kind at a position."""
         ...
 
-    def last_before(self, moment: datetime) -> Snapshot | None:
-        """Return the snapshot after the last entry not later than a moment."""
+    def last_before(self, moment: datetime, most: int | None = None) -> Snapshot | None:
+        """Return the snapshot after the last entry not later than a moment, nor than the position `most`, if any."""
         ...
 
     def wordings(self, references: Iterable[str]) -> dict[str, str]:

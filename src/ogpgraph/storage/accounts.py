@@ -217,8 +217,11 @@ class Accounts:
 
         From here on nothing that is sent with them is recorded: who is writing at this moment is waited for.
         """
-        revocable = [t.prefix for t in self.tokens(account) if t.revoked_at is None and prefix in (None, t.prefix)]
         with self._database.append() as transaction:
+            rows = transaction.rows(
+                "select prefix from token where account = :account and revoked_at is null", account=account
+            )
+            revocable = [row["prefix"] for row in rows if prefix in (None, row["prefix"])]
             for each in revocable:
                 transaction.execute(
                     "update token set revoked_at = :now where prefix = :prefix", now=timestamp(now), prefix=each
