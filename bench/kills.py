@@ -5,9 +5,7 @@ python -m bench.kills sqlite | postgresql://… [KILLS]     (an empty database o
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -15,10 +13,9 @@ from pathlib import Path
 
 from ogpgraph.system import migrate, open_system
 from tests.support import oracle
-from tests.support.writing import Launcher, acknowledged_in, imported_in, register, wait_for_writes
+from tests.support.writing import Launcher, register
 
 CODES = [f"FR{number:04}" for number in range(4)]
-WRITERS = 3
 
 
 def main() -> None:
@@ -34,14 +31,9 @@ def main() -> None:
                 register(system, code)
         launcher = Launcher()
         for number in range(kills):
-            folder = Path(name) / f"round-{number}"
-            folder.mkdir()
-            group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
-            wait_for_writes(folder)
-            time.sleep(chance.uniform(0.0, 1.0))
-            os.killpg(group, signal.SIGKILL)
-            acknowledged |= acknowledged_in(folder)
-            imported += imported_in(folder)
+            written, brought = launcher.kill_round(url, Path(name) / f"round-{number}", CODES, chance.uniform(0.0, 1.0))
+            acknowledged |= written
+            imported += brought
         launcher.close()
         with open_system(url) as system:
             oracle.check(system, acknowledged, CODES)

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import time
 from pathlib import Path
 
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
-from tests.support.writing import Launcher, acknowledged_in, imported_in, register, wait_for_writes
+from tests.support.writing import Launcher, register
 
 pytestmark = BOTH_ENGINES
-KILLS, WRITERS, CODES = 20, 3, [f"FR{number:04}" for number in range(4)]
+KILLS, CODES = 20, [f"FR{number:04}" for number in range(4)]
 
 
 def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp_path: Path) -> None:
@@ -30,14 +27,9 @@ def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp
     launcher = Launcher()
     imported: list[str] = []
     for number in range(KILLS):
-        folder = tmp_path / f"round-{number}"
-        folder.mkdir()
-        group = launcher.launch(url, str(folder), str(WRITERS), ",".join(CODES), "", "crowd")
-        wait_for_writes(folder)
-        time.sleep(chance.uniform(0.0, 0.6))
-        os.killpg(group, signal.SIGKILL)
-        acknowledged |= acknowledged_in(folder)
-        imported += imported_in(folder)
+        written, brought = launcher.kill_round(url, tmp_path / f"round-{number}", CODES, chance.uniform(0.0, 0.6))
+        acknowledged |= written
+        imported += brought
         with open_system(url) as system, system.reading() as reading:
             assert reading.head >= len(acknowledged) + len(imported)
     launcher.close()

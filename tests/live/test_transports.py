@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -14,11 +13,9 @@ from websockets.typing import Subprotocol
 
 from ogpgraph.system import System, open_system
 from tests.conftest import NewDatabase
+from tests.live.connected import POSITIONS, PROTOCOL, events, heard, say
 from tests.support.serving import Server, serving
 from tests.support.writing import register, retitle
-
-PROTOCOL = Subprotocol("graphql-transport-ws")
-POSITIONS = "subscription ($after: Position) { entries(after: $after) { position kind subject { id } } }"
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +39,6 @@ def address(started: tuple[Server, str, System]) -> str:
 @pytest.fixture
 def writer(started: tuple[Server, str, System]) -> System:
     return started[2]
-
-
-def events(response: httpx.Response, count: int) -> list[dict[str, str]]:
-    """The next events of a stream, by their fields."""
-    found: list[dict[str, str]] = []
-    fields: dict[str, str] = {}
-    for line in response.iter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif "event" in fields:
-            found.append(fields)
-            fields = {}
-            if len(found) == count:
-                break
-    return found
 
 
 def head(address: str) -> int:
@@ -141,15 +122,6 @@ def socket(address: str, *, greeted: bool = True) -> Iterator[ClientConnection]:
             assert (greeting := heard(opened))["type"] == "connection_ack"
             assert greeting["payload"].keys() == {"logId", "epoch", "position"}
         yield opened
-
-
-def say(opened: ClientConnection, **message: object) -> None:
-    opened.send(json.dumps(message))
-
-
-def heard(opened: ClientConnection) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(opened.recv(timeout=30))
-    return message
 
 
 def test_a_socket_replays_and_then_goes_on_live(address: str, writer: System) -> None:

@@ -6,7 +6,7 @@ import json
 
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database, open_database
-from ogpgraph.storage.texts import TextKeeper, Texts, insert_texts, unmasked
+from ogpgraph.storage.texts import TextKeeper, Texts, insert_rows, marked, unmasked
 from ogpgraph.system import migrate
 from tests.conftest import BOTH_ENGINES, NewDatabase
 
@@ -19,7 +19,7 @@ OLD_TABLE = "create table wording (reference text primary key, salt blob not nul
 def keep(database: Database, wording: str) -> str:
     reference, salt = KEEPER.salted(wording)
     with database.write() as transaction:
-        insert_texts(transaction, {reference: (salt, wording)})
+        insert_rows(transaction, marked({reference: (salt, wording)}))
     return reference
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database
-from ogpgraph.storage.texts import TextKeeper, Texts, insert_texts
+from ogpgraph.storage.texts import TextKeeper, Texts, insert_rows, marked
 from tests.conftest import BOTH_ENGINES, NewDatabase
 from tests.storage.logs import opened
 
@@ -15,7 +15,7 @@ def keep(database: Database, *wordings: str) -> list[str]:
         reference, salt = KEEPER.salted(wording)
         kept[reference] = (salt, wording)
     with database.write() as transaction:
-        insert_texts(transaction, kept)
+        insert_rows(transaction, marked(kept))
     return list(kept)
 
 

@@ -54,7 +54,7 @@ class Server:
         """Wait until all workers have started and the server is ready; returns its address."""
         address = self.address
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             started = self._log.read_text().count("Application startup complete")
             with suppress(httpx.TransportError):
                 if started >= workers and httpx.get(f"{address}/ready", timeout=10).status_code == 200:

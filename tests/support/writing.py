@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -146,6 +147,20 @@ class Launcher:
         self._process.stdin.write("\t".join(given) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
+
+    def kill_round(
+        self, url: str, folder: Path, codes: list[str], seconds: float
+    ) -> tuple[dict[str, object], list[str]]:
+        """Let three writers, a serving and an importing process work for a while, and kill all of them at once.
+
+        Returns the writes and the imports that were acknowledged.
+        """
+        folder.mkdir()
+        group = self.launch(url, str(folder), "3", ",".join(codes), "", "crowd")
+        wait_for_writes(folder)
+        time.sleep(seconds)
+        os.killpg(group, signal.SIGKILL)
+        return dict(acknowledged_in(folder)), imported_in(folder)
 
     def close(self) -> None:
         """Stop launching; groups that run go on."""

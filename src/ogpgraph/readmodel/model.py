@@ -15,7 +15,7 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.follower import Follower, Seen, Standpoint
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.indexes import Indexes
-from ogpgraph.readmodel.projection import PROJECTION, decode_document
+from ogpgraph.readmodel.projection import decode_document
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.stop import Stop
 from ogpgraph.storage.database import Database, Row, Transaction, chunks
@@ -78,15 +78,15 @@ class ReadModel:
 
     @contextmanager
     def glance(self, head: int) -> Iterator[Reading]:
-        """Open a reading with a head that is known to be shown: what is up to there never changes.
+        """Open a reading with a head that was shown before: what is up to there never changes. Raises PositionError.
 
         It needs no transaction, which on a server is as many ways there and back again as what a follower asks.
         """
         with self._database.glance() as transaction:
             # What the follower wrote is not synced: a crash of the server may have taken the last of it.
-            if (shown := self.follower.seen(transaction).position) < head:
-                raise PositionError(f"position {head} is not shown any more: the read model is at {shown}")
-            yield Reading(self, transaction, self.clock(), Seen(head, head, head, PROJECTION))
+            if (seen := self.follower.seen(transaction)).position < head:
+                raise PositionError(f"position {head} is not shown any more: the read model is at {seen.position}")
+            yield Reading(self, transaction, self.clock(), seen._replace(position=head))
 
 
 class Reading:

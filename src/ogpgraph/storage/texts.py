@@ -150,8 +150,3 @@ def insert_rows(transaction: Transaction, rows: Sequence[Parameters]) -> None:
     """Store wordings in the transaction of the events that speak of them; one that is kept already stays as it is."""
     if rows:
         transaction.execute_many(_INSERT, rows)
-
-
-def insert_texts(transaction: Transaction, texts: Mapping[str, tuple[bytes, str]]) -> None:
-    """Mark and store wordings."""
-    insert_rows(transaction, marked(texts))

@@ -50,7 +50,7 @@ class Authenticated:
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)
             return
-        await _refuse(refusal, scope, receive, send)
+        await refuse(refusal, scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
         address, headers = address_of(scope), Headers(scope=scope).getlist("authorization")
@@ -61,7 +61,8 @@ class Authenticated:
         return await anyio.to_thread.run_sync(self._identify, given, address, request_id, limiter=self._limiter)
 
 
-async def _refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or the handshake of a WebSocket, with a refusal."""
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(refusal)
         return

@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
+from ogpgraph.web.authenticated import refuse
 from ogpgraph.web.refused import error_payload
 from ogpgraph.web.shell import json_response
 
@@ -30,11 +30,7 @@ class Origins:
         if scope["type"] not in ("http", "websocket") or self._may(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        refusal = json_response(403, error_payload(_REFUSED, code="ORIGIN_REFUSED"))
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(refusal)
-        else:
-            await refusal(scope, receive, send)
+        await refuse(json_response(403, error_payload(_REFUSED, code="ORIGIN_REFUSED")), scope, receive, send)
 
     def _may(self, headers: Headers) -> bool:
         own = headers.get("host", "").lower()
