@@ -7,13 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-from ogpgraph.application import Act, Session
+from ogpgraph.application import CommandContext, UnitOfWork
+from ogpgraph.application.commands import commitments as commitment_commands
+from ogpgraph.application.commands import members as member_commands
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating
-from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, Stage
+from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System, migrate, open_system
 
 FOLDER = Path(__file__).parent / ".data"
@@ -39,13 +42,13 @@ def database(members: int = MEMBERS, commitments: int = COMMITMENTS) -> str:
         partial = file.with_suffix(".part")
         for left in FOLDER.glob(partial.name + "*"):
             left.unlink()
-        _make(f"sqlite:///{partial}", members, commitments)
+        _create_database(f"sqlite:///{partial}", members, commitments)
         partial.rename(file)
     return url
 
 
-def _make(url: str, members: int, commitments: int) -> None:
-    clock, new_id = _Clock(), _ids()
+def _create_database(url: str, members: int, commitments: int) -> None:
+    clock, new_id = _Clock(), _sequential_ids()
     migrate(url, clock=clock, new_id=new_id)
     began = time.perf_counter()
     with open_system(url, clock=clock, new_id=new_id) as system:
@@ -53,68 +56,71 @@ def _make(url: str, members: int, commitments: int) -> None:
         plans = plans[: max(1, members * 70 // 11)]
         for done, (member, cycle) in enumerate(plans):
             numbers = range(done, commitments, len(plans))
-            _record(system, clock, _plan(member, cycle, list(numbers)))
+            _run_commands(system, clock, _plan_commands(member, cycle, list(numbers)))
             if done % 50 == 0:
                 print(f"\rmaking the record: {done}/{len(plans)} plans", end="", file=sys.stderr)
         made = time.perf_counter()
-        system.follower.catch_up()
-        with system.reading() as reading:
+        system.projection.catch_up()
+        with system.read_session() as reading:
             head = reading.head
-            reading.transaction.rows("select 1 as one")
+            reading.transaction.fetch_all("select 1 as one")
     print(
         f"\rmade {head} entries: {made - began:.0f} s to record, {time.perf_counter() - made:.0f} s to follow",
         file=sys.stderr,
     )
 
 
-def _record(system: System, clock: _Clock, commands: Callable[[Session], None]) -> None:
-    act = Act(actor="bench", role="publisher", time=clock(), reason="A measurement.", correlation="bench")
-    system.register.record(act, commands)
+def _run_commands(system: System, clock: _Clock, commands: Callable[[UnitOfWork], None]) -> None:
+    command_context = CommandContext(
+        actor="bench", role="publisher", time=clock(), reason="A measurement.", correlation="bench"
+    )
+    system.executor.execute(command_context, commands)
 
 
-def _plan(member: int, cycle: int, numbers: list[int]) -> Callable[[Session], None]:
+def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[UnitOfWork], None]:
     """Commands that record a plan with its commitments, and its member with the first."""
 
-    def commands(session: Session) -> None:
+    def commands(uow: UnitOfWork) -> None:
         chance = random.Random(f"{member}/{cycle}")
-        code, prefix = _code(member)
-        stream = session.meaning_of("member", code)
+        code, prefix = _member_code(member)
+        stream = uow.resolve_code("member", code)
         if stream is None:
             facts: Facts = {"prefix": prefix, "region": REGIONS[member % 4], "type": "NATIONAL", "status": "ACTIVE"}
-            named = {"name/en": session.wording(f"Land of {code.title()}")}
-            stream = session.register_member(code, {**facts, **named}).id
-        title = session.wording(f"{code.title()} Action Plan {cycle}-{cycle + 2}")
-        plan = session.register_action_plan(
+            named = {"name/en": uow.text_value(f"Land of {code.title()}")}
+            stream = member_commands.register_member(uow, code, {**facts, **named}).id
+        title = uow.text_value(f"{code.title()} Action Plan {cycle}-{cycle + 2}")
+        plan = member_commands.register_action_plan(
+            uow,
             f"{code}/{cycle}",
             {"member": stream, "cycle": cycle, "title/en": title, "status": "CONCLUDED" if cycle < 2021 else "ACTIVE"},
         )
         for number in numbers:
-            facts = {"member": stream, "actionPlan": plan.id, "cycle": cycle, **_commitment(session, chance, number)}
-            session.register_commitment(f"{prefix}{number:04}", facts)
+            facts = {"member": stream, "actionPlan": plan.id, "cycle": cycle, **_commitment_facts(uow, chance, number)}
+            commitment_commands.register_commitment(uow, f"{prefix}{number:04}", facts)
 
     return commands
 
 
-def _commitment(session: Session, chance: random.Random, number: int) -> Facts:
+def _commitment_facts(uow: UnitOfWork, chance: random.Random, number: int) -> Facts:
     facts: Facts = {
         "number": str(number % 20 + 1),
         "status": "ACTIVE",
-        "title/en": session.wording(_text(chance, 60)),
-        "description/en": session.wording(_text(chance, BODY_CHARACTERS * 3 // 5)),
-        "commitmentText/en": session.wording(_text(chance, BODY_CHARACTERS * 2 // 5)),
+        "title/en": uow.text_value(_random_text(chance, 60)),
+        "description/en": uow.text_value(_random_text(chance, BODY_CHARACTERS * 3 // 5)),
+        "commitmentText/en": uow.text_value(_random_text(chance, BODY_CHARACTERS * 2 // 5)),
         "policyAreas": tuple(sorted(chance.sample(AREAS, chance.randint(1, 3)))),
     }
     for place in range(1, chance.randint(3, 9) + 1):
         milestone = f"milestones/{number % 20 + 1}.{place}"
         facts |= {
-            f"{milestone}/title/en": session.wording(_text(chance, 80)),
+            f"{milestone}/title/en": uow.text_value(_random_text(chance, 80)),
             f"{milestone}/status": chance.choice(("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")),
             f"{milestone}/endsOn": f"{chance.randint(2012, 2025)}-{chance.randint(1, 12):02}",
         }
     for indicator, stage in _RATED:
         if chance.random() < 0.8:
             value = chance.choice(sorted(VALUES_OF[indicator]))
-            rating = Rating(RatingState.RATED, value, session.word(value.title()), None)
+            rating = Rating(RatingState.RATED, value, uow.text_ref(value.title()), None)
             facts[f"ratings/{indicator}/{stage}"] = rating
     return facts
 
@@ -131,12 +137,12 @@ _RATED = [
 ]
 
 
-def _text(chance: random.Random, characters: int) -> str:
+def _random_text(chance: random.Random, characters: int) -> str:
     words = chance.choices(WORDS, k=max(2, characters // 6))
     return " ".join(words)[:characters].strip().capitalize()
 
 
-def _code(member: int) -> tuple[str, str]:
+def _member_code(member: int) -> tuple[str, str]:
     letters = chr(ord("A") + member // 26) + chr(ord("A") + member % 26)
     return letters + "X", letters
 
@@ -150,6 +156,70 @@ class _Clock:
         return self._now
 
 
-def _ids() -> Callable[[], str]:
+def _sequential_ids() -> Callable[[], str]:
     numbers: Iterator[int] = count(1)
     return lambda: f"{next(numbers):08x}"
+
+
+PER_SAVE = 50
+EVENTS_EACH = 7
+BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def command_context(number: int = 0) -> CommandContext:
+    """An act of the measurement."""
+    return CommandContext(actor="bench", role="publisher", time=BEGIN + timedelta(seconds=number))
+
+
+def build_facts(uow: UnitOfWork, number: int) -> Facts:
+    """What a page of average length says of a commitment."""
+    facts: Facts = {
+        "title/en": uow.text_value(f"Open data for service number {number}"),
+        "number": str(number),
+        "cycle": 2018 + number % 6,
+        "status": "ACTIVE" if number % 3 else "INACTIVE",
+        "policyAreas": ("Open Data", "Public Participation"),
+    }
+    facts["description/en"] = uow.text_value(f"The ministry will publish register {number}. " * 8)
+    for milestone in range(1, 4):
+        facts[f"milestones/{milestone}/title/en"] = uow.text_value(f"Step {milestone} of {number}")
+    return facts
+
+
+def register_commitment(uow: UnitOfWork, number: int) -> str:
+    """Register one commitment; returns its id."""
+    return commitment_commands.register_commitment(
+        uow, f"FR{number:04}" if number < 10_000 else f"KE{number - 10_000:04}", build_facts(uow, number)
+    ).id
+
+
+def append_events(system: System, events: int) -> int:
+    """Append about so many events; returns how many there are."""
+    commitments = max(PER_SAVE, events // EVENTS_EACH)
+    for start in range(0, commitments, PER_SAVE):
+        numbers = range(start, start + PER_SAVE)
+        ids = system.executor.execute(command_context(start), partial(_register_commitments, numbers=numbers)).result
+        assert ids
+        for change in range(EVENTS_EACH - 5):
+            system.executor.execute(
+                command_context(start + change), partial(_revise_commitments, ids=ids, change=change)
+            )
+    with system.database.read() as transaction:
+        return int(transaction.fetch_value("select count(*) from event"))
+
+
+def _register_commitments(uow: UnitOfWork, numbers: range) -> list[str]:
+    return [register_commitment(uow, number) for number in numbers]
+
+
+def _revise_commitments(uow: UnitOfWork, ids: list[str], change: int) -> None:
+    values = (RatingValue.LIMITED, RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)
+    for commitment in ids:
+        commitment_commands.revise_commitment(
+            uow,
+            commitment,
+            {
+                "ratings/COMPLETION/MIDTERM": Rating(RatingState.RATED, values[change % 3]),
+                f"milestones/{change % 3 + 1}/title/en": uow.text_value(f"Step, as revised {change}"),
+            },
+        )

@@ -17,10 +17,10 @@ import tempfile
 import time
 from datetime import UTC, datetime
 
-from ogpgraph.application import Act
-from ogpgraph.importer.database.codebook import codebook_of
-from ogpgraph.importer.database.run import bring_database
-from ogpgraph.importer.recording import InTheLog
+from ogpgraph.application import CommandContext
+from ogpgraph.importer.spreadsheets.codebook import find_codebook
+from ogpgraph.importer.spreadsheets.run import import_spreadsheet
+from ogpgraph.importer.writer import LogWriter
 from ogpgraph.system import migrate, open_system
 
 ROWS = 2000
@@ -72,9 +72,9 @@ WORDS = [
 ]
 
 
-def made_file(rows: int) -> bytes:
+def build_csv(rows: int) -> bytes:
     """Return a file of the form of 2016 with so many rows."""
-    book, chance = codebook_of("2016"), random.Random(2016)
+    book, chance = find_codebook("2016"), random.Random(2016)
     assert book is not None
     out = io.StringIO()
     writer = csv.writer(out)
@@ -101,14 +101,14 @@ def made_file(rows: int) -> bytes:
 
 def main() -> None:
     url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{tempfile.mkdtemp()}/bench.db"
-    data = made_file(int(sys.argv[2]) if len(sys.argv) > 2 else ROWS)
+    data = build_csv(int(sys.argv[2]) if len(sys.argv) > 2 else ROWS)
     migrate(url)
     print(f"{len(data):,} bytes into {url.partition(':')[0]}")
     with open_system(url) as system:
         for name, day in (("first", 1), ("again", 2)):
-            act = Act(actor="bench", role="publisher", time=datetime(2016, 6, day, tzinfo=UTC))
+            act = CommandContext(actor="bench", role="publisher", time=datetime(2016, 6, day, tzinfo=UTC))
             began = time.perf_counter()
-            report = bring_database(InTheLog(system), "bench.csv", data, act)
+            report = import_spreadsheet(LogWriter(system), "bench.csv", data, act)
             seconds = time.perf_counter() - began
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             events = report.recorded.total()

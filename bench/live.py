@@ -8,9 +8,9 @@
 Servers run in processes of their own; subscribers and whoever writes share another, and the machine. What counts are
 the ratios. Opening thousands of connections needs `ulimit -n` above their number.
 
-`fan-out` compares with a stock Strawberry server (`bench/live_stock.py`) and, where one is given its packages, with
-Mercurius on Node.js 22 or newer (`bench/live_mercurius.mjs`): `npm install mercurius fastify` in a folder of one's own
-makes the folder `node_modules` that is given here.
+`fan-out` compares with a stock Strawberry server (`bench/strawberry_live.py`) and, where one is given its packages,
+with Mercurius on Node.js 22 or newer (`bench/live_mercurius.mjs`): `npm install mercurius fastify` in a folder of
+one's own makes the folder `node_modules` that is given here.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ import uvicorn
 import uvloop
 
 from bench.subscribers import Arrivals, Subscriber, connect_many
-from ogpgraph.application import Act, Receipt, Register, Session
+from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
 from ogpgraph.settings import Settings
-from ogpgraph.storage.log import Check
+from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.live.wire import Wire
-from ogpgraph.web.serve import Serving, application
-from tests.support.writing import register, retitle
+from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
+from ogpgraph.web.server import SystemLifespan, create_app
+from tests.support.writers import change_title, register_commitment
 
 T = TypeVar("T")
 
@@ -62,31 +62,33 @@ COMMITMENTS = 200
 
 
 @contextmanager
-def ours(url: str, *options: str) -> Iterator[tuple[int, int]]:
+def run_ogpgraph(url: str, *options: str) -> Iterator[tuple[int, int]]:
     """Our server; gives its process id and its port."""
     command = [str(Path(sys.executable).with_name("ogpgraph")), "serve", "--port", "0", "--database", url, *options]
-    with _running(command, {"OGPGRAPH_MAX_LIVE": "20000", "OGPGRAPH_MAX_LIVE_EACH": "20000"}) as found:
+    with _run_server(command, {"OGPGRAPH_MAX_LIVE": "20000", "OGPGRAPH_MAX_LIVE_EACH": "20000"}) as found:
         yield found
 
 
 @contextmanager
-def stock() -> Iterator[tuple[int, int]]:
+def run_strawberry() -> Iterator[tuple[int, int]]:
     """The stock server; gives its process id and its port."""
     uvicorn = str(Path(sys.executable).with_name("uvicorn"))
-    with _running([uvicorn, "bench.live_stock:app", "--port", "0", "--ws-per-message-deflate", "false"], {}) as found:
+    with _run_server(
+        [uvicorn, "bench.strawberry_live:app", "--port", "0", "--ws-per-message-deflate", "false"], {}
+    ) as found:
         yield found
 
 
 @contextmanager
-def mercurius(node: str, modules: Path) -> Iterator[tuple[int, int]]:
+def run_mercurius(node: str, modules: Path) -> Iterator[tuple[int, int]]:
     """The Mercurius server, with the packages of a folder `node_modules`; gives its process id and its port."""
     server = Path(__file__).with_name("live_mercurius.mjs")
-    with _running([node, str(server), str(modules)], {"NODE_ENV": "production"}) as found:
+    with _run_server([node, str(server), str(modules)], {"NODE_ENV": "production"}) as found:
         yield found
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+def _run_server(command: list[str], environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
         with Path(log.name).open("w") as file:
             process = subprocess.Popen(
@@ -97,13 +99,13 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[tuple[
                 start_new_session=True,  # so that its workers end with it
             )
         try:
-            yield process.pid, _port(Path(log.name), process)
+            yield process.pid, _wait_for_port(Path(log.name), process)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
+def _wait_for_port(log: Path, process: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
@@ -113,7 +115,7 @@ def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
     raise RuntimeError(f"the server did not start: {log.read_text()}")
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -124,7 +126,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def sockets_of(pid: int) -> int:
+def count_sockets(pid: int) -> int:
     """Return how many sockets a process has open."""
     return sum("socket" in str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
 
@@ -138,19 +140,19 @@ def post(port: int, path: str) -> bytes:
 
 
 @contextmanager
-def log_of_one(url: str | None = None) -> Iterator[tuple[str, System]]:
+def open_single_commitment_log(url: str | None = None) -> Iterator[tuple[str, System]]:
     """A log with one commitment in it."""
     with tempfile.TemporaryDirectory() as folder:
         address = url or f"sqlite:///{folder}/log.db"
         migrate(address)
         with open_system(address) as writer:
-            if not writer.standpoint().position:
-                register(writer, "FR0001")
+            if not writer.projection_status().position:
+                register_commitment(writer, "FR0001")
             yield address, writer
 
 
 @dataclass
-class Side:
+class MeasuredServer:
     """A server of the fan-out; `publish` returns an entry's position and when it was published, in seconds."""
 
     name: str
@@ -167,10 +169,10 @@ class Side:
         """Connect everybody, and note the memory that each takes once the server has warmed up."""
         warm = await connect_many(self.port, 20, self.query, Arrivals())
         await asyncio.sleep(SETTLED_SECONDS)
-        before = resident(self.pid)
+        before = resident_bytes(self.pid)
         connected = await connect_many(self.port, subscribers, self.query, self.arrivals)
         await asyncio.sleep(SETTLED_SECONDS)
-        self.kilobytes = (resident(self.pid) - before) / subscribers / 1024
+        self.kilobytes = (resident_bytes(self.pid) - before) / subscribers / 1024
         for each in warm:
             assert each.transport is not None
             each.transport.close()
@@ -180,13 +182,13 @@ class Side:
         """Publish an entry and wait until everybody has it; the first round only warms up."""
         spent = cpu_seconds(self.pid)
         position, published = await self.publish(round_)
-        last = await self.arrivals.all_have(position, subscribers)
+        last = await self.arrivals.wait_for_all(position, subscribers)
         await asyncio.sleep(0.3)
         if round_:
             self.took.append((last - published) * 1000)
             self.cpu.append((cpu_seconds(self.pid) - spent) * 1e6 / subscribers)
 
-    def tell(self, subscribers: int) -> None:
+    def print_result(self, subscribers: int) -> None:
         """Print what was measured."""
         print(
             f"{self.name:9} {subscribers} subscribers: last has it after {statistics.median(self.took):.1f} ms "
@@ -198,7 +200,7 @@ class Side:
 async def fan_out(subscribers: int, rounds: int, modules: Path | None, node: str) -> None:
     """Measure how long it takes until the last has an entry, on all servers in turn."""
     with ExitStack() as opened:
-        sides = _sides(opened, modules, node)
+        sides = _start_servers(opened, modules, node)
         connected = [await each.connect(subscribers) for each in sides]
         for round_ in range(rounds + 1):
             for each in sides:
@@ -206,29 +208,29 @@ async def fan_out(subscribers: int, rounds: int, modules: Path | None, node: str
         del connected
     mine, *rivals = sides
     for each in sides:
-        each.tell(subscribers)
+        each.print_result(subscribers)
     for rival in rivals:
         ratios = [theirs / our for our, theirs in zip(mine.took, rival.took, strict=True)]
         runs = [round(each, 1) for each in ratios]
         print(f"ratio to {rival.name}: median {statistics.median(ratios):.1f} (runs {runs})")
 
 
-def _sides(opened: ExitStack, modules: Path | None, node: str) -> list[Side]:
-    url, writer = opened.enter_context(log_of_one())
+def _start_servers(opened: ExitStack, modules: Path | None, node: str) -> list[MeasuredServer]:
+    url, writer = opened.enter_context(open_single_commitment_log())
 
     async def recorded(round_: int) -> tuple[int, float]:
-        receipt = await asyncio.to_thread(retitle, writer, "FR0001", f"Round {round_}")
+        receipt = await asyncio.to_thread(change_title, writer, "FR0001", f"Round {round_}")
         return receipt.positions[-1], time.perf_counter()
 
-    sides = [Side("ours", *opened.enter_context(ours(url)), OURS, recorded)]
-    rivals = {"stock": stock()} | ({"mercurius": mercurius(node, modules)} if modules else {})
+    sides = [MeasuredServer("ours", *opened.enter_context(run_ogpgraph(url)), OURS, recorded)]
+    rivals = {"stock": run_strawberry()} | ({"mercurius": run_mercurius(node, modules)} if modules else {})
     for name, started in rivals.items():
         pid, port = opened.enter_context(started)
-        sides.append(Side(name, pid, port, STOCK, partial(_published, port)))
+        sides.append(MeasuredServer(name, pid, port, STOCK, partial(_publish, port)))
     return sides
 
 
-async def _published(port: int, round_: int) -> tuple[int, float]:
+async def _publish(port: int, round_: int) -> tuple[int, float]:
     """Let a rival publish an entry. It tells the time itself, so that the request is not counted against it."""
     position = 100_000 + round_
     return position, float(await asyncio.to_thread(post, port, f"/publish?position={position}"))
@@ -239,22 +241,22 @@ async def latency(entries: int, database: str | None) -> None:
 
     In between, work of a fixed size is timed in the same way: what the machine adds to it, it adds to the rest.
     """
-    with log_of_one(database) as (url, writer):
-        with ours(url) as (_, port):
+    with open_single_commitment_log(database) as (url, writer):
+        with run_ogpgraph(url) as (_, port):
             arrivals = Arrivals()
             await connect_many(port, 10, OURS, arrivals)
             await asyncio.sleep(SETTLED_SECONDS)
-            await _measured("another process", writer, arrivals, entries)
+            await _measure_latency("another process", writer, arrivals, entries)
         await _same_process(url, entries)
 
 
-async def _measured(name: str, writer: System, arrivals: Arrivals, entries: int) -> None:
-    timed = Timed(writer.register)
-    system = replace(writer, register=timed)
+async def _measure_latency(name: str, writer: System, arrivals: Arrivals, entries: int) -> None:
+    timed = TimedExecutor(writer.executor)
+    system = replace(writer, executor=timed)
     found, machine = [], []
     for number in range(entries):
-        receipt = await asyncio.to_thread(retitle, system, "FR0001", f"{name} {number} {time.time()}")
-        arrived = await arrivals.all_have(receipt.positions[-1], 1)
+        receipt = await asyncio.to_thread(change_title, system, "FR0001", f"{name} {number} {time.time()}")
+        arrived = await arrivals.wait_for_all(receipt.positions[-1], 1)
         found.append((arrived - timed.committed) * 1000)
         await asyncio.sleep(random.uniform(0.005, 0.03))
         began = time.perf_counter()
@@ -264,16 +266,18 @@ async def _measured(name: str, writer: System, arrivals: Arrivals, entries: int)
     print(f"{name}: {_percentiles(found)}; the machine's own work: {_percentiles(machine)}")
 
 
-class Timed(Register):
-    """A register that notes when the log's transaction was last committed."""
+class TimedExecutor(CommandExecutor):
+    """An executor that notes when the log's transaction was last committed."""
 
-    def __init__(self, register: Register) -> None:
-        vars(self).update(vars(register))
+    def __init__(self, executor: CommandExecutor) -> None:
+        vars(self).update(vars(executor))
         self.committed = 0.0
 
-    def record(self, act: Act, commands: Callable[[Session], T], check: Check | None = None) -> Receipt[T]:
+    def execute(
+        self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
+    ) -> Receipt[T]:
         """Record, and note the time."""
-        receipt = super().record(act, commands, check)
+        receipt = super().execute(context, commands, check)
         self.committed = time.perf_counter()
         return receipt
 
@@ -284,8 +288,10 @@ def _work() -> int:
 
 async def _same_process(url: str, entries: int) -> None:
     with open_system(url) as system:
-        app = application(Serving(lambda: _kept(system)), Settings())
-        config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=Wire, ws_per_message_deflate=False)
+        app = create_app(SystemLifespan(lambda: _keep_open(system)), Settings())
+        config = uvicorn.Config(
+            app, port=0, log_config=None, access_log=False, ws=WebSocketProtocol, ws_per_message_deflate=False
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -294,7 +300,7 @@ async def _same_process(url: str, entries: int) -> None:
         arrivals = Arrivals()
         connected = await connect_many(port, 10, OURS, arrivals)
         await asyncio.sleep(SETTLED_SECONDS)
-        await _measured("same process", system, arrivals, entries)
+        await _measure_latency("same process", system, arrivals, entries)
         for each in connected:
             assert each.transport is not None
             each.transport.close()
@@ -303,7 +309,7 @@ async def _same_process(url: str, entries: int) -> None:
 
 
 @contextmanager
-def _kept(system: System) -> Iterator[System]:
+def _keep_open(system: System) -> Iterator[System]:
     yield system
 
 
@@ -317,20 +323,20 @@ def _percentiles(found: list[float]) -> str:
 
 async def churn(connections: int) -> None:
     """Connect and disconnect again and again; say what is left of it."""
-    with log_of_one() as (url, writer), ours(url) as (pid, port):
+    with open_single_commitment_log() as (url, writer), run_ogpgraph(url) as (pid, port):
         for round_ in range(5):
             arrivals = Arrivals()
             subscribers = await connect_many(port, connections, OURS, arrivals)
             await asyncio.sleep(SETTLED_SECONDS)
-            position = (await asyncio.to_thread(retitle, writer, "FR0001", f"Churn {round_}")).positions[-1]
-            await arrivals.all_have(position, connections)
+            position = (await asyncio.to_thread(change_title, writer, "FR0001", f"Churn {round_}")).positions[-1]
+            await arrivals.wait_for_all(position, connections)
             for number, each in enumerate(subscribers):
                 assert each.transport is not None
                 (each.transport.abort if number % 2 else each.transport.close)()
             await asyncio.sleep(SETTLED_SECONDS)
             print(
-                f"after {(round_ + 1) * connections} connections: {resident(pid) / 2**20:.1f} MB, "
-                f"{await asyncio.to_thread(sockets_of, pid)} sockets"
+                f"after {(round_ + 1) * connections} connections: {resident_bytes(pid) / 2**20:.1f} MB, "
+                f"{await asyncio.to_thread(count_sockets, pid)} sockets"
             )
 
 
@@ -338,12 +344,12 @@ async def soak(minutes: float, subscribers: int, database: str | None) -> None:
     """Follow for long while subscribers come and go, writers write and the server is killed; count what arrived."""
     ended = time.monotonic() + minutes * 60
     kills = 0
-    with log_of_one(database) as (url, writer):
+    with open_single_commitment_log(database) as (url, writer):
         stop = asyncio.Event()
         written = asyncio.create_task(_write_on(writer, stop))
         followers = [Follower() for _ in range(subscribers)]
         while time.monotonic() < ended:
-            with ours(url, "--workers", "2") as (_, port):
+            with run_ogpgraph(url, "--workers", "2") as (_, port):
                 until = min(ended, time.monotonic() + random.uniform(15, 30))
                 await _churned(followers, port, until)
             kills += 1  # leaving kills the server and its workers in mid-air
@@ -351,7 +357,7 @@ async def soak(minutes: float, subscribers: int, database: str | None) -> None:
                 each.gone()
         stop.set()
         head = await written
-        with ours(url) as (_, last_port):
+        with run_ogpgraph(url) as (_, last_port):
             await asyncio.gather(*(each.go_on(last_port) for each in followers))
             async with asyncio.timeout(120):
                 while any(each.last < head for each in followers):
@@ -432,15 +438,15 @@ async def _write_on(writer: System, stop: asyncio.Event) -> int:
         await asyncio.to_thread(_write, writer, number)
         number += 1
         await asyncio.sleep(random.choice([0.0, 0.01, 0.02, 0.2]))
-    return writer.standpoint().position
+    return writer.projection_status().position
 
 
 def _write(writer: System, number: int) -> None:
     code = f"KE{number % COMMITMENTS:04}"
     if number < COMMITMENTS:
-        register(writer, code)
+        register_commitment(writer, code)
     else:
-        retitle(writer, code, f"Soak {number}")
+        change_title(writer, code, f"Soak {number}")
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import httpx
 
-from ogpgraph.application import Act
+from ogpgraph.application import CommandContext
+from ogpgraph.application.commands import commitments
 from ogpgraph.system import migrate, open_system
 
 OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
@@ -48,10 +49,10 @@ class Client(threading.Thread):
         while not self.stop.is_set():
             key = uuid.uuid4().hex
             asked = {"commitment": self.code, "title": f"Title {key}", "idempotencyKey": key}
-            while not self.stop.is_set() and not self._sent(asked):
+            while not self.stop.is_set() and not self._send(asked):
                 time.sleep(0.1)
 
-    def _sent(self, asked: dict[str, str]) -> bool:
+    def _send(self, asked: dict[str, str]) -> bool:
         try:
             answer = self.client.post(f"{ADDRESS}/graphql", json={"query": REVISE, "variables": {"input": asked}})
             told = answer.json()["data"]["reviseCommitment"]
@@ -61,7 +62,7 @@ class Client(threading.Thread):
         return not told["errors"]
 
 
-def token_of_an_administrator(url: str) -> str:
+def create_administrator_token(url: str) -> str:
     account = re.search(r"account-\w+", _ogpgraph("account", "create", "--role", "administrator", "--database", url))
     assert account
     token = re.search(r"ogp_\w+", _ogpgraph("account", "token", account.group(), "--database", url))
@@ -69,7 +70,7 @@ def token_of_an_administrator(url: str) -> str:
     return token.group()
 
 
-def started(url: str) -> subprocess.Popen[bytes]:
+def start_server(url: str) -> subprocess.Popen[bytes]:
     environment = os.environ | {"OGPGRAPH_WRITES_PER_MINUTE": "100000", "OGPGRAPH_LOG_LEVEL": "error"}
     command = [OGPGRAPH, "serve", "--database", url, "--port", str(PORT)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
@@ -82,7 +83,7 @@ def started(url: str) -> subprocess.Popen[bytes]:
     raise SystemExit("the server does not start")
 
 
-def entries() -> Counter[str]:
+def count_entries() -> Counter[str]:
     found: Counter[str] = Counter()
     after, positions = None, []
     while True:
@@ -99,10 +100,10 @@ def entries() -> Counter[str]:
 def main(url: str, kills: int) -> None:
     migrate(url)
     with open_system(url) as system:
-        act = Act(actor="bench", role="publisher", time=datetime.now(UTC))
-        system.record(act, lambda session: [session.register_commitment(code, {"number": "1"}) for code in CODES])
-    stop, token = threading.Event(), token_of_an_administrator(url)
-    process = started(url)
+        act = CommandContext(actor="bench", role="publisher", time=datetime.now(UTC))
+        system.execute(act, lambda uow: [commitments.register_commitment(uow, code, {"number": "1"}) for code in CODES])
+    stop, token = threading.Event(), create_administrator_token(url)
+    process = start_server(url)
     clients = [Client(code, token, stop) for code in CODES]
     for client in clients:
         client.start()
@@ -110,11 +111,11 @@ def main(url: str, kills: int) -> None:
         time.sleep(random.uniform(0.5, 1.6))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        process = started(url)
+        process = start_server(url)
     stop.set()
     for client in clients:
         client.join()
-    found = entries()
+    found = count_entries()
     process.terminate()
     acknowledged = [each for client in clients for each in client.acknowledged]
     missing, twice = sum(each not in found for each in acknowledged), sum(count > 1 for count in found.values())

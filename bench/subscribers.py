@@ -16,7 +16,7 @@ _HANDSHAKE = (
 )
 
 
-def masked(text: bytes) -> bytes:
+def encode_masked_frame(text: bytes) -> bytes:
     """Return a client's text frame; its mask is all zeros, which changes nothing."""
     length = len(text)
     size = bytes((0x80 | length,)) if length < 126 else bytes((0x80 | 126,)) + length.to_bytes(2, "big")
@@ -32,7 +32,7 @@ class Arrivals:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     times: list[tuple[int, float]] | None = None
 
-    def note(self, position: int) -> None:
+    def record(self, position: int) -> None:
         """Note that somebody has an entry."""
         self.last[position] = now = time.perf_counter()
         self.count[position] = self.count.get(position, 0) + 1
@@ -40,7 +40,7 @@ class Arrivals:
             self.times.append((position, now))
         self.changed.set()
 
-    async def all_have(self, position: int, number: int, seconds: float = 60) -> float:
+    async def wait_for_all(self, position: int, number: int, seconds: float = 60) -> float:
         """Wait until so many have an entry; returns when the last of them got it."""
         async with asyncio.timeout(seconds):
             while self.count.get(position, 0) < number:
@@ -81,10 +81,10 @@ class Subscriber(asyncio.Protocol):
             self._buffer = self._buffer.split(b"\r\n\r\n", 1)[1]
             self._open = True
             self._write(b'{"type":"connection_init"}')
-        while frame := self._frame():
-            self._heard(*frame)
+        while frame := self._next_frame():
+            self._handle_frame(*frame)
 
-    def _frame(self) -> tuple[int, bytes] | None:
+    def _next_frame(self) -> tuple[int, bytes] | None:
         buffer = self._buffer
         if len(buffer) < 2:
             return None
@@ -98,7 +98,7 @@ class Subscriber(asyncio.Protocol):
         self._buffer = buffer[begins + length :]
         return buffer[0] & 0x0F, buffer[begins : begins + length]
 
-    def _heard(self, opcode: int, text: bytes) -> None:
+    def _handle_frame(self, opcode: int, text: bytes) -> None:
         if opcode == 9:
             assert self.transport is not None
             self.transport.write(b"\x8a" + bytes((0x80 | len(text),)) + b"\0\0\0\0" + text)
@@ -106,7 +106,7 @@ class Subscriber(asyncio.Protocol):
             found = _POSITION.search(text)
             assert found, text
             self.positions.append(int(found[1]))
-            self._arrivals.note(int(found[1]))
+            self._arrivals.record(int(found[1]))
         elif opcode == 1 and b"connection_ack" in text:
             variables = b"" if self._after is None else b',"variables":{"after":%d}' % self._after
             self._write(b'{"id":"1","type":"subscribe","payload":{"query":"' + self._query + b'"' + variables + b"}}")
@@ -119,7 +119,7 @@ class Subscriber(asyncio.Protocol):
 
     def _write(self, text: bytes) -> None:
         assert self.transport is not None
-        self.transport.write(masked(text))
+        self.transport.write(encode_masked_frame(text))
 
 
 async def connect_many(

@@ -28,19 +28,19 @@ settings.load_profile("ogpgraph")
 BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])
 ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgres"])
-ENTIRELY_ON_BOTH = {"storage", "application", "readmodel", "graphql"}
+FOLDERS_ON_BOTH_ENGINES = {"storage", "application", "readmodel", "graphql"}
 """The folders whose tests all run on each engine: what a test's databases are of, it does not know."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of these folders that use a database once on each engine."""
     asked = [mark for mark in metafunc.definition.iter_markers("parametrize") if "engine" in mark.args[0]]
-    on_both = metafunc.definition.path.parent.name in ENTIRELY_ON_BOTH
+    on_both = metafunc.definition.path.parent.name in FOLDERS_ON_BOTH_ENGINES
     if on_both and "engine" in metafunc.fixturenames and not asked:
         metafunc.parametrize("engine", ["sqlite", "postgres"])
 
 
-class Ticking:
+class TickingClock:
     """A clock that goes on by one step whenever it is asked; a test may set it, back too."""
 
     def __init__(self, step: timedelta = timedelta(seconds=1)) -> None:
@@ -52,13 +52,13 @@ class Ticking:
         return now
 
 
-class NewDatabase(Protocol):
+class DatabaseFactory(Protocol):
     """Gives the URL of a database, the same for the same name; it is empty when first asked for."""
 
     def __call__(self, name: str = "log") -> str: ...
 
 
-class MakeSystem(Protocol):
+class SystemFactory(Protocol):
     """Opens a migrated system, closed when the test ends; a second one of the same name is on the same database."""
 
     def __call__(self, name: str = "log", *, clock: Clock | None = None) -> System: ...
@@ -71,8 +71,8 @@ def engine() -> str:
 
 
 @pytest.fixture
-def clock() -> Ticking:
-    return Ticking()
+def clock() -> TickingClock:
+    return TickingClock()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
+def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
     if engine == "sqlite":
         yield lambda name="log": f"sqlite:///{tmp_path / name}.db"
         return
@@ -97,18 +97,18 @@ def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
 
     def create(name: str = "log") -> str:
         if name not in made:
-            made[name] = _execute(server, "create database {}")
+            made[name] = execute_statement(server, "create database {}")
         return made[name]
 
     yield create
     for url in made.values():
-        _execute(server, "drop database {} with (force)", url)
+        execute_statement(server, "drop database {} with (force)", url)
 
 
 _databases = count(1)
 
 
-def _execute(server: str, statement: str, url: str | None = None) -> str:
+def execute_statement(server: str, statement: str, url: str | None = None) -> str:
     """Run a statement on one of the test's databases, by default on a new one; returns its URL."""
     name = re.sub(r"^\w+://[^/?]*/([^?]*).*", r"\1", url) if url else f"ogpgraph_test_{next(_databases)}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -117,7 +117,9 @@ def _execute(server: str, statement: str, url: str | None = None) -> str:
 
 
 @pytest.fixture
-def make_system(new_database: NewDatabase, clock: Ticking, new_id: Callable[[], str]) -> Iterator[MakeSystem]:
+def make_system(
+    new_database: DatabaseFactory, clock: TickingClock, new_id: Callable[[], str]
+) -> Iterator[SystemFactory]:
     usual = clock
     with ExitStack() as opened:
 
@@ -130,5 +132,5 @@ def make_system(new_database: NewDatabase, clock: Ticking, new_id: Callable[[], 
 
 
 @pytest.fixture
-def system(make_system: MakeSystem) -> System:
+def system(make_system: SystemFactory) -> System:
     return make_system()

@@ -23,10 +23,10 @@ import pytest
 import structlog
 
 from ogpgraph import cli
-from ogpgraph.graphql.schema import build_schema, schema_text
+from ogpgraph.graphql.schema import build_schema, print_sdl
 from ogpgraph.system import migrate, open_system
-from tests.graphql.asking import ask, state_in_words
-from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, Page
+from tests.graphql.client import dump_state, execute_query
+from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, Page
 
 COMMANDS = ["migrate", "import", "serve", "demo", "rebuild", "schema"]
 START = "from ogpgraph.cli import main; main()"
@@ -242,7 +242,7 @@ def test_import_reports_each_file_and_ends_with_0(run: Run) -> None:
     assert again.code == 0
     assert "seen again" in again.out
     with open_system("sqlite:///ogpgraph.db") as system:
-        assert state_in_words(system)["UY0901"]["lastObservedAt"] == "2021-05-05T00:00:00.000000Z"
+        assert dump_state(system)["UY0901"]["lastObservedAt"] == "2021-05-05T00:00:00.000000Z"
 
 
 def test_a_file_that_cannot_be_read_is_one_line_with_file_and_reason_and_ends_with_1(run: Run, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_read_is_one_line_with_file_and_reason_and_ends_wi
         "[bold]odd.txt: not a commitment page: no title line that ends in a code such as (FR0043), and no labels",
     ]
     with open_system("sqlite:///ogpgraph.db") as system:
-        assert state_in_words(system)["UY0901"]["values"]["title/en"] == "Open Lighthouse Hours"
+        assert dump_state(system)["UY0901"]["values"]["title/en"] == "Open Lighthouse Hours"
 
 
 def test_a_dry_run_records_nothing(run: Run, tmp_path: Path) -> None:
@@ -296,9 +296,9 @@ def test_ctrl_c_leaves_whole_pages_and_tells_what_was_done(tmp_path: Path) -> No
     assert int(told[1]) in (done - 1, done), "the last may be recorded without being reported"
     assert "UY0000" in out
     with open_system(url) as system:
-        found = ask(system, "{ commitments { totalCount } }")["commitments"]["totalCount"]
+        found = execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"]
         assert found == done < 200
-        before = [node["values"] for code, node in state_in_words(system).items() if code.startswith("UY0")]
+        before = [node["values"] for code, node in dump_state(system).items() if code.startswith("UY0")]
         assert {len(values) for values in before} == {len(before[0])}, "each page is recorded with all it says"
         digest = system.digest()
         system.rebuild()
@@ -332,13 +332,13 @@ def test_rebuild_mends_a_read_model_that_was_tampered_with_and_says_so(run: Run,
 def test_schema_prints_what_is_published(run: Run) -> None:
     told = run("schema")
     assert (told.code, told.err) == (0, "")
-    assert told.out == schema_text(build_schema())
+    assert told.out == print_sdl(build_schema())
 
 
 def test_schema_writes_its_files(run: Run, tmp_path: Path) -> None:
     told = run("schema", "--write")
     assert (told.code, told.out) == (0, "")
-    assert (tmp_path / "schema" / "ogpgraph.graphql").read_text() == schema_text(build_schema())
+    assert (tmp_path / "schema" / "ogpgraph.graphql").read_text() == print_sdl(build_schema())
 
 
 def test_output_that_nobody_reads_is_no_failure(tmp_path: Path) -> None:

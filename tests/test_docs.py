@@ -12,9 +12,9 @@ import pytest
 from typer.main import get_command
 
 from ogpgraph.cli import app
-from ogpgraph.demo.documents import documents, shown
+from ogpgraph.demo.example_queries import format_json, load_example_queries
 from ogpgraph.settings import settings_table
-from tests.demo.asking import Ask, asking, demo_in
+from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -30,16 +30,16 @@ EXAMPLES = re.findall(r"```graphql\n(.*?)```\n\n```json\n(.*?)```", README, re.D
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def execute_query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExecuteQuery]:
     """Answers questions to the demonstration."""
-    with asking(demo_in(tmp_path_factory.mktemp("docs"))) as asked:
+    with open_demo(create_demo_database(tmp_path_factory.mktemp("docs"))) as asked:
         yield asked
 
 
 @pytest.mark.parametrize(("query", "answer"), EXAMPLES, ids=[re.findall(r"query (\w+)", q)[0] for q, _ in EXAMPLES])
-def test_an_example_of_the_readme_gives_the_answer_shown(ask: Ask, query: str, answer: str) -> None:
-    given = ask(query)
-    assert json.loads(answer) == given, f"the answer is now\n{shown(given, 100)}"
+def test_an_example_of_the_readme_gives_the_answer_shown(execute_query: ExecuteQuery, query: str, answer: str) -> None:
+    given = execute_query(query)
+    assert json.loads(answer) == given, f"the answer is now\n{format_json(given, 100)}"
 
 
 def test_every_query_of_the_readme_has_an_answer() -> None:
@@ -47,7 +47,7 @@ def test_every_query_of_the_readme_has_an_answer() -> None:
 
 
 def test_the_first_query_of_the_readme_is_the_first_of_the_demonstration() -> None:
-    assert EXAMPLES[0][0].strip() == documents()[0].query
+    assert EXAMPLES[0][0].strip() == load_example_queries()[0].query
 
 
 def test_the_readme_has_the_table_of_all_settings() -> None:

@@ -8,10 +8,10 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from ogpgraph import logs
+from ogpgraph.logging import configure_logging
 from ogpgraph.web.app import build_app
 from ogpgraph.web.probes import Readiness
-from tests.web.toy import REQUEST_ID, SCHEMA, Contexts, client_of, post
+from tests.web.sample_app import REQUEST_ID, SCHEMA, ContextFactory, make_client, post
 
 URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
 
@@ -30,7 +30,7 @@ def as_before() -> Iterator[None]:
 @pytest.fixture(params=["json", "console"])
 def stream(request: pytest.FixtureRequest) -> io.StringIO:
     stream = io.StringIO()
-    logs.configure("info", request.param, stream)
+    configure_logging("info", request.param, stream)
     return stream
 
 
@@ -66,7 +66,7 @@ def test_a_traceback_shows_no_local_variable(stream: io.StringIO) -> None:
 
 def test_json_is_one_object_a_line_for_libraries_too() -> None:
     stream = io.StringIO()
-    logs.configure("info", "json", stream)
+    configure_logging("info", "json", stream)
     structlog.stdlib.get_logger("ours").info("two\nlines", number=3)
     logging.getLogger("library").warning("of %s", "theirs")
     logging.getLogger("library").debug("not told")
@@ -79,7 +79,7 @@ def test_json_is_one_object_a_line_for_libraries_too() -> None:
 def app() -> Starlette:
     def context(request: Request) -> object:
         structlog.stdlib.get_logger("deep").info("in the midst of it")
-        return Contexts()(request)
+        return ContextFactory()(request)
 
     return build_app(
         SCHEMA,
@@ -93,8 +93,8 @@ def app() -> Starlette:
 @pytest.mark.anyio
 async def test_a_request_is_one_line_with_its_id_which_all_its_lines_have() -> None:
     stream = io.StringIO()
-    logs.configure("info", "json", stream)
-    async with client_of(app()) as client:
+    configure_logging("info", "json", stream)
+    async with make_client(app()) as client:
         await post(client, {"query": "{ hello }"})
         await client.get("/graphql", params={"query": '{ hello(name: "Maria") }'})
         await client.get("/nowhere", headers={"X-Request-Id": "their-own-id"})

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from ogpgraph.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
+from ogpgraph.storage.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
 
 # The leaves of Certificate Transparency's reference implementation, and the root of the tree after each of them.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

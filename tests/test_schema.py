@@ -32,12 +32,12 @@ from graphql.utilities import BreakingChange, find_schema_changes
 from ogpgraph.graphql import schema as code
 from ogpgraph.graphql.context import Context
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
-from tests.graphql.asking import ask, executed
-from tests.graphql.story import tell
+from tests.conftest import SystemFactory
+from tests.graphql.client import execute_operation, execute_query
+from tests.graphql.example_log import record_example
 
 PUBLISHED = Path(__file__).parents[1] / "schema" / "ogpgraph.graphql"
-TEXT = code.schema_text(code.build_schema())
+TEXT = code.print_sdl(code.build_schema())
 SCHEMA = build_schema(TEXT)
 
 
@@ -82,8 +82,8 @@ def test_the_schema_is_valid_sorted_and_its_version_changes_with_it() -> None:
     ]
     assert names == sorted(names)
     built = code.build_schema()
-    assert code.schema_text(built) == TEXT
-    assert len(code.schema_version(built)) == 12
+    assert code.print_sdl(built) == TEXT
+    assert len(code.compute_schema_version(built)) == 12
 
 
 # ---------------------------------------------------------------------------------------------------------- described
@@ -184,11 +184,11 @@ def test_fields_have_the_types_that_outside_checks_rely_on() -> None:
 
 
 def test_now_and_then_answer_the_same_questions() -> None:
-    reading = fields_of("Reading")
+    reading = fields_of("RecordView")
     for name in ("Query", "Snapshot"):
         kind = SCHEMA.type_map[name]
         assert isinstance(kind, GraphQLObjectType)
-        assert [each.name for each in kind.interfaces] == ["Reading"]
+        assert [each.name for each in kind.interfaces] == ["RecordView"]
         assert {field: str(each.type) for field, each in kind.fields.items() if field in reading} == {
             field: str(each.type) for field, each in reading.items()
         }
@@ -274,21 +274,23 @@ class Questions:
 
 
 @pytest.fixture
-def told_here(make_system: MakeSystem) -> System:
+def example_system(make_system: SystemFactory) -> System:
     system = make_system()
-    tell(system)
+    record_example(system)
     return system
 
 
-def test_no_question_finds_a_fault_in_us(told_here: System) -> None:
-    found = ask(told_here, "{ entries(last: 20) { nodes { id subject { id } } } commitments { nodes { id } } }")
+def test_no_question_finds_a_fault_in_us(example_system: System) -> None:
+    found = execute_query(
+        example_system, "{ entries(last: 20) { nodes { id subject { id } } } commitments { nodes { id } } }"
+    )
     ids = [each["id"] for each in found["entries"]["nodes"] + found["commitments"]["nodes"]]
     ids += [each["subject"]["id"] for each in found["entries"]["nodes"]]
     answered = 0
     for seed in range(120):
         question = Questions(seed, ids).question()
-        with told_here.reading() as reading:
-            result = executed(question, {}, Context(reading, "1"))
+        with example_system.read_session() as reading:
+            result = execute_operation(question, {}, Context(reading, "1"))
         for error in result.errors or []:
             inner = error.original_error
             assert inner is None or (error.extensions or {}).get("code"), f"{question}\n{inner!r}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.settings import Settings, SettingsError, declarations, masked, settings_table
+from ogpgraph.settings import Settings, SettingsError, declarations, mask_password, settings_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,7 +170,7 @@ def test_a_refused_database_url_is_not_repeated() -> None:
     ],
 )
 def test_a_password_is_masked_and_nothing_else(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask_password(url) == shown
     assert Settings(database=url).describe()["OGPGRAPH_DATABASE"] == shown
     assert "hunter2" not in repr(Settings(database=url))
 

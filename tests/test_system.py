@@ -2,39 +2,44 @@
 
 import pytest
 
-from ogpgraph.storage.database import NoTables, open_database
-from ogpgraph.storage.identity import read_identity
+from ogpgraph.application.commands import commitments
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import TablesMissing
+from ogpgraph.storage.event_log import read_log_identity
 from ogpgraph.system import System, migrate, open_system
-from tests.application.given import act
-from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase
+from tests.application.in_memory_log import command_context
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
 
 
 def register(system: System, code: str) -> None:
-    system.record(act(), lambda session: session.register_commitment(code, {"status": "ACTIVE"}))
+    system.execute(command_context(), lambda uow: commitments.register_commitment(uow, code, {"status": "ACTIVE"}))
 
 
 @BOTH_ENGINES
-def test_a_database_that_was_never_migrated_says_what_to_do(new_database: NewDatabase) -> None:
-    with pytest.raises(NoTables, match="ogpgraph migrate"), open_system(new_database()):
+def test_a_database_that_was_never_migrated_says_what_to_do(new_database: DatabaseFactory) -> None:
+    with pytest.raises(TablesMissing, match="ogpgraph migrate"), open_system(new_database()):
         pass
 
 
 @BOTH_ENGINES
-def test_migrating_again_changes_nothing(make_system: MakeSystem, new_database: NewDatabase) -> None:
+def test_migrating_again_changes_nothing(make_system: SystemFactory, new_database: DatabaseFactory) -> None:
     system = make_system()
-    system.record(act(), lambda s: s.register_commitment("FR0001", {"title/en": s.wording("Words")}))
-    digest, identity = system.digest(), system.model.identity
+    system.execute(
+        command_context(),
+        lambda uow: commitments.register_commitment(uow, "FR0001", {"title/en": uow.text_value("Words")}),
+    )
+    digest, identity = system.digest(), system.model.log_identity
     migrate(new_database())
     assert make_system().digest() == digest
-    assert make_system().model.identity == identity
+    assert make_system().model.log_identity == identity
 
 
-def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: NewDatabase) -> None:
+def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: DatabaseFactory) -> None:
     identities = []
     for name in ("one", "other"):
         migrate(new_database(name))
         database = open_database(new_database(name))
-        identities.append(read_identity(database))
+        identities.append(read_log_identity(database))
         database.close()
     one, other = identities
     assert one.id != other.id
@@ -44,41 +49,41 @@ def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: NewDatabas
 
 
 @BOTH_ENGINES
-def test_what_was_recorded_is_read_at_once(make_system: MakeSystem) -> None:
+def test_what_was_recorded_is_read_at_once(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
     for number in range(3):
         code = f"FR000{number}"
         register(writer, code)
         for system in (writer, reader):
-            with system.reading() as reading:
-                found = reading.now().by_code("commitment", code)
+            with system.read_session() as reading:
+                found = reading.at_head().find_by_code("commitment", code)
                 assert found
                 assert found.value("status") == "ACTIVE"
 
 
 @BOTH_ENGINES
-def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: MakeSystem) -> None:
+def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
-    writer.register.record(act(), lambda s: s.register_commitment("FR0001", {}))
-    with reader.reading() as reading:
+    writer.executor.execute(command_context(), lambda uow: commitments.register_commitment(uow, "FR0001", {}))
+    with reader.read_session() as reading:
         assert reading.head == 2
 
 
 @BOTH_ENGINES
-def test_a_rebuild_makes_the_same_rows(make_system: MakeSystem) -> None:
+def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
     system = make_system()
     for number in range(5):
         register(system, f"FR000{number}")
-    system.record(act(9), lambda s: s.withdraw_commitment("FR0003"))
+    system.execute(command_context(9), lambda uow: commitments.withdraw_commitment(uow, "FR0003"))
     digest, told = system.digest(), list[tuple[int, int]]()
     assert system.rebuild(lambda position, head: told.append((position, head))) == 11
     assert system.digest() == digest
     assert told[-1] == (11, 11)
 
 
-def test_everything_is_closed_at_the_end_though_an_error_comes_in_between(new_database: NewDatabase) -> None:
+def test_everything_is_closed_at_the_end_though_an_error_comes_in_between(new_database: DatabaseFactory) -> None:
     migrate(new_database())
-    with pytest.raises(ZeroDivisionError), open_system(new_database()) as system, system.reading():
+    with pytest.raises(ZeroDivisionError), open_system(new_database()) as system, system.read_session():
         raise ZeroDivisionError
-    with open_system(new_database()) as system, system.reading() as reading:
+    with open_system(new_database()) as system, system.read_session() as reading:
         assert reading.head == 0

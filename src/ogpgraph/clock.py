@@ -15,7 +15,7 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def timestamp(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """Return a moment in UTC with microseconds, of fixed width, so that the order of texts is the order of times."""
     try:
         utc = moment.astimezone(UTC)

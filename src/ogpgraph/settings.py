@@ -30,11 +30,11 @@ class Declaration(Generic[T]):
     variable: str
     default: str
     parse: Callable[[str], T]
-    meaning: str
-    shown: Callable[[T], str] = str
+    description: str
+    show: Callable[[T], str] = str
 
 
-def masked(database: str) -> str:
+def mask_password(database: str) -> str:
     """A database URL as it may be shown: with `***` for passwords. In doubt it hides too much."""
     without_userinfo = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", database, flags=re.DOTALL)
     return re.sub(r"((?:^|[?&])[^=&]*pass[^=&]*)=[^&]*", r"\1=***", without_userinfo, flags=re.IGNORECASE)
@@ -96,7 +96,7 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", each) for each in given)
 
 
-def _plain(text: str) -> str:
+def _no_spaces(text: str) -> str:
     if re.search(r"\s", text):
         raise ValueError(f"must be without spaces, not {text!r}")
     return text
@@ -111,7 +111,7 @@ def _setting(
 
 
 _A_GIBIBYTE = 1 << 30
-SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+SIGNATURE_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """What an issuer may sign tokens with: never `none`, nor a secret that whoever checks would have to know."""
 
 
@@ -124,7 +124,7 @@ class Settings:
         "sqlite:///ogpgraph.db",
         _database,
         "Where the log and the read model lie: `sqlite:///PATH` (a path from `/` has four slashes) or `postgresql://…`.",
-        shown=masked,
+        shown=mask_password,
     )
     host: str = _setting("OGPGRAPH_HOST", "127.0.0.1", _host, "The address to listen on.")
     port: int = _setting(
@@ -217,22 +217,22 @@ class Settings:
     oidc_issuer: str = _setting(
         "OGPGRAPH_OIDC_ISSUER",
         "",
-        _plain,
+        _no_spaces,
         "The OpenID Connect issuer whose tokens are accepted, exactly as their `iss` says it; empty for none.",
     )
     oidc_audience: str = _setting(
-        "OGPGRAPH_OIDC_AUDIENCE", "", _plain, "The `aud` that the issuer's tokens must have; needed with an issuer."
+        "OGPGRAPH_OIDC_AUDIENCE", "", _no_spaces, "The `aud` that the issuer's tokens must have; needed with an issuer."
     )
     oidc_jwks: str = _setting(
         "OGPGRAPH_OIDC_JWKS",
         "",
-        _plain,
+        _no_spaces,
         "The issuer's keys: the address of its JSON Web Key Set (`https://…`) or a file; needed with an issuer.",
     )
     oidc_algorithms: tuple[str, ...] = _setting(
         "OGPGRAPH_OIDC_ALGORITHMS",
         "RS256,ES256",
-        _several_of(*SIGNATURES),
+        _several_of(*SIGNATURE_ALGORITHMS),
         "What the issuer's tokens may be signed with; others are refused.",
         shown=",".join,
     )
@@ -247,7 +247,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment asks for (the process's own, unless told another)."""
         environ = os.environ if environ is None else environ
-        problems = list(_unknown(environ))
+        problems = list(_unknown_variables(environ))
         values: dict[str, Any] = {}
         for name, declared in declarations().items():
             if declared.variable in environ:
@@ -255,17 +255,17 @@ class Settings:
                     values[name] = declared.parse(environ[declared.variable])
                 except ValueError as refusal:
                     problems.append(f"{declared.variable} {refusal}")
-        problems += _missing_of_issuer(values)
+        problems += _missing_issuer_settings(values)
         if problems:
             raise SettingsError("\n".join(problems))
         return cls(**values)
 
     def describe(self) -> dict[str, str]:
         """Every variable with its value as it may be shown and logged."""
-        return {d.variable: d.shown(getattr(self, name)) for name, d in declarations().items()}
+        return {d.variable: d.show(getattr(self, name)) for name, d in declarations().items()}
 
     def __repr__(self) -> str:
-        shown = (f"{name}={d.shown(getattr(self, name))!r}" for name, d in declarations().items())
+        shown = (f"{name}={d.show(getattr(self, name))!r}" for name, d in declarations().items())
         return f"Settings({', '.join(shown)})"
 
 
@@ -277,11 +277,11 @@ def declarations() -> dict[str, Declaration[Any]]:
 def settings_table() -> str:
     """The README's table of settings, in Markdown."""
     defaults = {d.variable: f"`{d.default}`" if d.default else "" for d in declarations().values()}
-    rows = (f"| `{d.variable}` | {defaults[d.variable]} | {d.meaning} |" for d in declarations().values())
+    rows = (f"| `{d.variable}` | {defaults[d.variable]} | {d.description} |" for d in declarations().values())
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
-def _missing_of_issuer(values: Mapping[str, Any]) -> Iterator[str]:
+def _missing_issuer_settings(values: Mapping[str, Any]) -> Iterator[str]:
     """Tokens of an issuer cannot be checked without keys, and must not be accepted whoever they are meant for."""
     if values.get("oidc_issuer"):
         for name in ("oidc_audience", "oidc_jwks"):
@@ -289,7 +289,7 @@ def _missing_of_issuer(values: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{_PREFIX}{name.upper()} must be set where OGPGRAPH_OIDC_ISSUER is"
 
 
-def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """A misspelt variable would be obeyed by nobody; say so, with the one that was likely meant."""
     known = [declared.variable for declared in declarations().values()]
     for variable in sorted(environ):

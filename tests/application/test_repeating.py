@@ -6,52 +6,53 @@ from collections.abc import Callable
 
 import pytest
 
-from ogpgraph.application import Act, Session
+from ogpgraph.application import CommandContext, UnitOfWork
+from ogpgraph.application.commands import members
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.system import System
 
-Commands = Callable[[Session], None]
+Commands = Callable[[UnitOfWork], None]
 
 
-def act(system: System, request_hash: str = "hash") -> Act:
+def act(system: System, request_hash: str = "hash") -> CommandContext:
     key = Idempotency("key", request_hash)
-    return Act(actor="account-1", role="reporter", time=system.clock(), idempotency=key)
+    return CommandContext(actor="account-1", role="reporter", time=system.clock(), idempotency=key)
 
 
 def overtaken(system: System, commands: Commands) -> Commands:
     """Commands that run only when the same request, sent at the same moment, has got in before them."""
 
-    def run(session: Session) -> None:
-        system.record(act(system), commands)
-        commands(session)
+    def run(uow: UnitOfWork) -> None:
+        system.execute(act(system), commands)
+        commands(uow)
 
     return run
 
 
-def register(session: Session) -> None:
-    session.register_member("FRA", {"type": "NATIONAL"})
+def register(uow: UnitOfWork) -> None:
+    members.register_member(uow, "FRA", {"type": "NATIONAL"})
 
 
 def test_who_would_be_refused_gets_the_first_answer(system: System) -> None:
-    receipt = system.record(act(system), overtaken(system, register))
+    receipt = system.execute(act(system), overtaken(system, register))
     assert receipt.repeated
     assert len(receipt.events) == 2
-    assert system.record(act(system), register) == receipt
+    assert system.execute(act(system), register) == receipt
 
 
 def test_who_would_have_nothing_to_say_gets_the_first_answer(system: System) -> None:
-    system.record(Act(actor="a", role="r", time=system.clock()), register)
+    system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
 
-    def change(session: Session) -> None:
-        session.change_member_status("FRA", {"status": "INACTIVE"})
+    def change(uow: UnitOfWork) -> None:
+        members.change_member_status(uow, "FRA", {"status": "INACTIVE"})
 
-    receipt = system.record(act(system), overtaken(system, change))
+    receipt = system.execute(act(system), overtaken(system, change))
     assert receipt.repeated
     assert len(receipt.events) == 1
 
 
 def test_a_refusal_of_a_request_that_nobody_else_sent_stays_a_refusal(system: System) -> None:
-    system.record(Act(actor="a", role="r", time=system.clock()), register)
+    system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
     with pytest.raises(Conflict):
-        system.record(act(system), register)
+        system.execute(act(system), register)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from ogpgraph.cli import app
 from ogpgraph.clock import system_clock
 from ogpgraph.domain.account import Rights, Role, rights_of
-from ogpgraph.storage.accounts import UnknownToken
+from ogpgraph.storage.accounts import InvalidToken
 from ogpgraph.system import migrate, open_system
 
 
@@ -36,13 +36,13 @@ def test_an_account_is_created_with_a_role_and_its_name_stays_outside_the_log(ur
     assert re.fullmatch(r"account-[0-9a-f]{32}", account)
     assert "Ana [Secret], ana@secret.example" in told("list")
     with open_system(url) as system:
-        assert rights_of(system.register.load(account)) == Rights((Role.REVIEWER,))
+        assert rights_of(system.executor.load(account)) == Rights((Role.REVIEWER,))
         with system.database.read() as transaction:
             stored = str(
                 [
                     dict(row)
                     for table in ("event", "entry", "version")
-                    for row in transaction.rows(f"select * from {table}")
+                    for row in transaction.fetch_all(f"select * from {table}")
                 ]
             )
     assert "ecret" not in stored
@@ -50,9 +50,9 @@ def test_an_account_is_created_with_a_role_and_its_name_stays_outside_the_log(ur
 
 def test_rights_are_granted_and_revoked(url: str) -> None:
     with open_system(url) as system:
-        from tests.graphql.writing import World
+        from tests.graphql.mutation_client import SampleSystem
 
-        World(system)
+        SampleSystem(system)
     account = told("create")
     assert told("grant", account, "reporter", "--member", "fra", "--member", "GBR").endswith(": reporter of FRA, GBR")
     assert told("revoke", account, "--role", "reporter", "--member", "GBR").endswith("reporter of FRA")
@@ -75,12 +75,12 @@ def test_a_token_is_shown_once_opens_the_account_and_is_revoked_with_it(url: str
         f"{account}: administrator",
     ]
     with open_system(url) as system:
-        assert system.accounts.account_of(other, system_clock()) == account
-        with pytest.raises(UnknownToken, match="revoked"):
-            system.accounts.account_of(token, system_clock())
+        assert system.accounts.authenticate_token(other, system_clock()) == account
+        with pytest.raises(InvalidToken, match="revoked"):
+            system.accounts.authenticate_token(token, system_clock())
     assert told("revoke", account).endswith(f"{account}: reader")
-    with open_system(url) as system, pytest.raises(UnknownToken, match="revoked"):
-        system.accounts.account_of(other, system_clock())
+    with open_system(url) as system, pytest.raises(InvalidToken, match="revoked"):
+        system.accounts.authenticate_token(other, system_clock())
 
 
 def test_what_would_revoke_nothing_is_refused(url: str) -> None:
@@ -91,7 +91,7 @@ def test_what_would_revoke_nothing_is_refused(url: str) -> None:
     told("revoke", account, "--token", token)
     assert run("revoke", account, "--token", token).exit_code == 2
     with open_system(url) as system:
-        assert rights_of(system.register.load(account)).roles
+        assert rights_of(system.executor.load(account)).roles
 
 
 def test_a_token_needs_an_account_and_a_login_an_issuer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +101,8 @@ def test_a_token_needs_an_account_and_a_login_an_issuer(url: str, monkeypatch: p
         monkeypatch.setenv(f"OGPGRAPH_OIDC_{name}", value)
     account = told("create", "--login", "ana")
     with open_system(url) as system:
-        assert system.accounts.linked("https://id.example", "ana") == account
+        assert system.accounts.find_linked_account("https://id.example", "ana") == account
     assert run("create", "--login", "ana").exit_code == 2
     told("revoke", account)
     with open_system(url) as system:
-        assert system.accounts.linked("https://id.example", "ana") is None
+        assert system.accounts.find_linked_account("https://id.example", "ana") is None

@@ -15,12 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from ogpgraph.auth.oidc import Issuer, KeysUnavailable, WrongToken, keys_at
+from ogpgraph.auth.oidc import Issuer, KeysUnavailable, TokenRejected, open_key_source
 from ogpgraph.settings import Settings
 from ogpgraph.system import System
-from tests.auth.serving import payload, post, served
-from tests.conftest import NewDatabase
-from tests.graphql.writing import World
+from tests.auth.client import execute_mutation, post_mutation, run_server
+from tests.conftest import DatabaseFactory
+from tests.graphql.mutation_client import SampleSystem
 
 ISSUER, AUDIENCE, SUBJECT = "https://id.example", "ogpgraph", "ana"
 RSA_KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
@@ -54,23 +54,23 @@ def key_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def issuer(key_file: Path) -> Issuer:
-    keys = keys_at(str(key_file))
+    keys = open_key_source(str(key_file))
     return Issuer(ISSUER, audience=AUDIENCE, keys=keys, algorithms=["RS256", "ES256"], skew_seconds=30)
 
 
 def test_a_token_of_the_issuer_for_us_says_who_it_is(issuer: Issuer) -> None:
-    assert issuer.subject_of(signed(claims())) == SUBJECT
-    assert issuer.subject_of(signed(claims(aud=["other", AUDIENCE]))) == SUBJECT
-    assert issuer.subject_of(signed(claims(), EC_KEY, "ES256", "ec")) == SUBJECT
+    assert issuer.verify(signed(claims())) == SUBJECT
+    assert issuer.verify(signed(claims(aud=["other", AUDIENCE]))) == SUBJECT
+    assert issuer.verify(signed(claims(), EC_KEY, "ES256", "ec")) == SUBJECT
 
 
 def test_clocks_may_differ_by_the_skew_and_no_more(issuer: Issuer) -> None:
     now = int(time.time())
-    assert issuer.subject_of(signed(claims(exp=now - 20))) == SUBJECT
-    assert issuer.subject_of(signed(claims(nbf=now + 20))) == SUBJECT
+    assert issuer.verify(signed(claims(exp=now - 20))) == SUBJECT
+    assert issuer.verify(signed(claims(nbf=now + 20))) == SUBJECT
     for wrong in (claims(exp=now - 40), claims(nbf=now + 60), claims(iat=now + 60)):
-        with pytest.raises(WrongToken):
-            issuer.subject_of(signed(wrong))
+        with pytest.raises(TokenRejected):
+            issuer.verify(signed(wrong))
 
 
 def unsigned(said: dict[str, Any]) -> str:
@@ -109,27 +109,27 @@ WRONG: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_any_other_token_is_wrong(issuer: Issuer, wrong: str) -> None:
-    with pytest.raises(WrongToken):
-        issuer.subject_of(WRONG[wrong]())
+    with pytest.raises(TokenRejected):
+        issuer.verify(WRONG[wrong]())
 
 
 @pytest.mark.parametrize("algorithms", [[], ["none"], ["HS256"], ["RS256", "HS512"]])
 def test_an_issuer_cannot_be_made_to_accept_secrets_or_nothing(key_file: Path, algorithms: list[str]) -> None:
     with pytest.raises(ValueError, match="only"):
-        Issuer(ISSUER, audience=AUDIENCE, keys=keys_at(str(key_file)), algorithms=algorithms, skew_seconds=0)
+        Issuer(ISSUER, audience=AUDIENCE, keys=open_key_source(str(key_file)), algorithms=algorithms, skew_seconds=0)
 
 
 def test_a_key_file_may_change_while_we_run(issuer: Issuer, key_file: Path) -> None:
     rotated = signed(claims(), RSA_KEYS[1], kid="rsa-1")
-    with pytest.raises(WrongToken):
-        issuer.subject_of(rotated)
+    with pytest.raises(TokenRejected):
+        issuer.verify(rotated)
     key_file.write_text(key_set(1))
-    assert issuer.subject_of(rotated) == SUBJECT
-    with pytest.raises(WrongToken):
-        issuer.subject_of(signed(claims()))
+    assert issuer.verify(rotated) == SUBJECT
+    with pytest.raises(TokenRejected):
+        issuer.verify(signed(claims()))
     key_file.unlink()
     with pytest.raises(KeysUnavailable):
-        issuer.subject_of(rotated)
+        issuer.verify(rotated)
 
 
 class KeyServer:
@@ -169,21 +169,21 @@ def server() -> Iterator[KeyServer]:
 
 
 def test_keys_at_an_address_are_kept_and_fetched_again_for_a_new_key(server: KeyServer) -> None:
-    keys = keys_at(server.url, cooldown_seconds=0)
+    keys = open_key_source(server.url, cooldown_seconds=0)
     issuer = Issuer(ISSUER, audience=AUDIENCE, keys=keys, algorithms=["RS256"], skew_seconds=0)
     for _ in range(3):
-        assert issuer.subject_of(signed(claims())) == SUBJECT
+        assert issuer.verify(signed(claims())) == SUBJECT
     assert server.asked == 1
     server.keys = key_set(0, 1)
-    assert issuer.subject_of(signed(claims(), RSA_KEYS[1], kid="rsa-1")) == SUBJECT
+    assert issuer.verify(signed(claims(), RSA_KEYS[1], kid="rsa-1")) == SUBJECT
     assert server.asked == 2
 
 
 def test_unknown_keys_do_not_make_us_ask_the_issuer_again_and_again(server: KeyServer) -> None:
-    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=keys_at(server.url), algorithms=["RS256"], skew_seconds=0)
+    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=open_key_source(server.url), algorithms=["RS256"], skew_seconds=0)
     for number in range(5):
-        with pytest.raises(WrongToken):
-            issuer.subject_of(signed(claims(), kid=f"unknown-{number}"))
+        with pytest.raises(TokenRejected):
+            issuer.verify(signed(claims(), kid=f"unknown-{number}"))
     assert server.asked == 1
 
 
@@ -191,33 +191,33 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_again_and_again(server: KeyS
 def test_an_issuer_whose_keys_cannot_be_had_is_told_apart_from_a_wrong_token(
     server: KeyServer, answer: str | None
 ) -> None:
-    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=keys_at(server.url), algorithms=["RS256"], skew_seconds=0)
+    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=open_key_source(server.url), algorithms=["RS256"], skew_seconds=0)
     if answer is None:
         server.stop()
     else:
         server.keys = answer
     with pytest.raises(KeysUnavailable):
-        issuer.subject_of(signed(claims()))
+        issuer.verify(signed(claims()))
 
 
 def test_an_issuers_token_acts_as_the_account_that_it_is_linked_to(
-    system: System, new_database: NewDatabase, key_file: Path
+    system: System, new_database: DatabaseFactory, key_file: Path
 ) -> None:
-    world = World(system)
-    account = world.reporter.account
+    sample = SampleSystem(system)
+    account = sample.reporter.account
     assert account is not None
     system.accounts.link(ISSUER, SUBJECT, account)
     settings = Settings(database=new_database(), oidc_issuer=ISSUER, oidc_audience=AUDIENCE, oidc_jwks=str(key_file))
     sent = {"commitment": "FR0001", "title": "Signed in"}
-    with served(settings) as client:
-        written = payload(client, signed(claims()), "reviseCommitment", **sent)
+    with run_server(settings) as client:
+        written = execute_mutation(client, signed(claims()), "reviseCommitment", **sent)
         assert written["entries"][0]["actor"] == account
-        unlinked = post(client, signed(claims(sub="bob")), "reviseCommitment", **sent)
-        wrong = [post(client, make(), "reviseCommitment", **sent) for make in WRONG.values()]
+        unlinked = post_mutation(client, signed(claims(sub="bob")), "reviseCommitment", **sent)
+        wrong = [post_mutation(client, make(), "reviseCommitment", **sent) for make in WRONG.values()]
         assert [response.status_code for response in wrong] == [401] * len(WRONG)
         # Whether an account is behind it is not told.
         assert {response.text for response in wrong} == {unlinked.text}
         key_file.unlink()
-        unavailable = post(client, signed(claims()), "reviseCommitment", **sent)
+        unavailable = post_mutation(client, signed(claims()), "reviseCommitment", **sent)
     assert (unavailable.status_code, unavailable.headers["retry-after"]) == (503, "5")
     assert SUBJECT not in str(written)

@@ -9,9 +9,9 @@ import pytest
 
 from ogpgraph.settings import Settings
 from ogpgraph.system import System
-from tests.auth.serving import payload, served, token_of
-from tests.conftest import BOTH_ENGINES, NewDatabase
-from tests.graphql.writing import World
+from tests.auth.client import execute_mutation, issue_token, run_server
+from tests.conftest import BOTH_ENGINES, DatabaseFactory
+from tests.graphql.mutation_client import SampleSystem
 
 CLIENTS = 8
 
@@ -19,26 +19,26 @@ pytestmark = BOTH_ENGINES
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
 @pytest.fixture
-def token(world: World) -> str:
-    return token_of(world.system, world.reporter)
+def token(sample: SampleSystem) -> str:
+    return issue_token(sample.system, sample.reporter)
 
 
 @pytest.fixture
-def client(new_database: NewDatabase, world: World) -> Iterator[httpx.Client]:
-    assert world.position()
-    with served(Settings(database=new_database(), writes_per_minute=10_000)) as client:
+def client(new_database: DatabaseFactory, sample: SampleSystem) -> Iterator[httpx.Client]:
+    assert sample.position()
+    with run_server(Settings(database=new_database(), writes_per_minute=10_000)) as client:
         yield client
 
 
 def at_once(client: httpx.Client, token: str, mutation: str, inputs: list[dict[str, Any]]) -> list[Any]:
     """The payloads of inputs that as many clients send at the same time."""
     with ThreadPoolExecutor(len(inputs)) as clients:
-        return list(clients.map(lambda sent: payload(client, token, mutation, **sent), inputs))
+        return list(clients.map(lambda sent: execute_mutation(client, token, mutation, **sent), inputs))
 
 
 def revision(client: httpx.Client, code: str) -> int:
@@ -75,19 +75,19 @@ def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once_and_answe
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["errors"] == []
     assert revision(client, "FR0001") == before + 1
-    payload(client, token, "reviseCommitment", commitment="FR0001", title="Something later")
-    assert payload(client, token, "addMilestone", **sent) == answers[0]
+    execute_mutation(client, token, "reviseCommitment", commitment="FR0001", title="Something later")
+    assert execute_mutation(client, token, "addMilestone", **sent) == answers[0]
 
 
 def test_other_content_under_a_key_is_refused(client: httpx.Client, token: str) -> None:
     sent = {"commitment": "FR0001", "title": "One", "idempotencyKey": "k"}
-    first = payload(client, token, "reviseCommitment", **sent)
+    first = execute_mutation(client, token, "reviseCommitment", **sent)
     for other in ({"title": "Two"}, {"reason": "because"}, {"commitment": "FR0002"}):
-        (error,) = payload(client, token, "reviseCommitment", **sent | other)["errors"]
+        (error,) = execute_mutation(client, token, "reviseCommitment", **sent | other)["errors"]
         assert (error["code"], error["path"]) == ("IDEMPOTENCY_KEY_REUSED", ["input", "idempotencyKey"])
-    (error,) = payload(client, token, "withdrawCommitment", commitment="FR0001", idempotencyKey="k")["errors"]
+    (error,) = execute_mutation(client, token, "withdrawCommitment", commitment="FR0001", idempotencyKey="k")["errors"]
     assert error["code"] == "IDEMPOTENCY_KEY_REUSED"
-    assert payload(client, token, "reviseCommitment", **sent) == first
+    assert execute_mutation(client, token, "reviseCommitment", **sent) == first
 
 
 def test_writers_of_different_fields_all_come_through(client: httpx.Client, token: str) -> None:
@@ -99,12 +99,12 @@ def test_writers_of_different_fields_all_come_through(client: httpx.Client, toke
     # Whoever met others for too long is told so, and tries again.
     for sent, answer in zip(inputs, answers, strict=True):
         if answer["errors"]:
-            assert payload(client, token, "addMilestone", **sent)["errors"] == []
+            assert execute_mutation(client, token, "addMilestone", **sent)["errors"] == []
     assert revision(client, "FR0001") == before + CLIENTS
 
 
-def test_two_keys_of_two_accounts_do_not_meet(world: World, client: httpx.Client, token: str) -> None:
-    other = token_of(world.system, world.admin)
+def test_two_keys_of_two_accounts_do_not_meet(sample: SampleSystem, client: httpx.Client, token: str) -> None:
+    other = issue_token(sample.system, sample.admin)
     sent = {"commitment": "FR0001", "idempotencyKey": "same"}
-    assert payload(client, token, "reviseCommitment", **sent, title="Mine")["errors"] == []
-    assert payload(client, other, "reviseCommitment", **sent, title="Yours")["errors"] == []
+    assert execute_mutation(client, token, "reviseCommitment", **sent, title="Mine")["errors"] == []
+    assert execute_mutation(client, other, "reviseCommitment", **sent, title="Yours")["errors"] == []

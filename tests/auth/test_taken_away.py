@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import Act, Session
-from ogpgraph.auth.identify import Caller, Identifier
-from ogpgraph.auth.refusals import Refusals
+from ogpgraph.application import CommandContext, UnitOfWork
+from ogpgraph.application.commands import accounts
+from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
 from ogpgraph.domain.account import Role
-from ogpgraph.storage.accounts import Login
+from ogpgraph.storage.accounts import LoginCredential
 from ogpgraph.system import System
-from tests.auth.serving import token_of
-from tests.conftest import BOTH_ENGINES, Ticking
-from tests.graphql.writing import World, Writer
+from tests.auth.client import issue_token
+from tests.conftest import BOTH_ENGINES, TickingClock
+from tests.graphql.mutation_client import MutationClient, SampleSystem
 
 WRITERS = 4
 MOST = 1_000
@@ -25,108 +25,110 @@ pytestmark = BOTH_ENGINES
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
-def with_token(world: World) -> Writer:
+def with_token(sample: SampleSystem) -> MutationClient:
     """A writer who was let in with a token once, as a request is, and goes on writing with that."""
-    token = token_of(world.system, world.reporter, days=1000)
-    identifier = Identifier(world.system.accounts, world.system.clock, Refusals())
-    writer = Writer(world.system, world.reporter.account)
+    token = issue_token(sample.system, sample.reporter, days=1000)
+    identifier = Authenticator(sample.system.accounts, sample.system.clock, RefusalLog())
+    writer = MutationClient(sample.system, sample.reporter.account)
     writer.caller = identifier.identify(f"Bearer {token}", address="192.0.2.1", request_id="r")
     return writer
 
 
-def revise(writer: Writer, title: str) -> list[str]:
+def revise(writer: MutationClient, title: str) -> list[str]:
     """The codes of the refusals that a write meets with."""
     payload = writer.send("reviseCommitment", "errors { code }", commitment="FR0001", title=title)
     return [error["code"] for error in payload["errors"]]
 
 
-def take_rights(world: World) -> None:
-    account = str(world.reporter.account)
-    act = Act(actor="operator", role="administrator", time=world.system.clock())
-    world.system.record(act, lambda session: session.revoke_rights(account, Role.REPORTER))
+def take_rights(sample: SampleSystem) -> None:
+    account = str(sample.reporter.account)
+    act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
+    sample.system.execute(act, lambda uow: accounts.revoke_rights(uow, account, Role.REPORTER))
 
 
-def take_tokens(world: World) -> None:
-    assert world.system.accounts.revoke(str(world.reporter.account), now=world.system.clock())
+def take_tokens(sample: SampleSystem) -> None:
+    assert sample.system.accounts.revoke_tokens(str(sample.reporter.account), now=sample.system.clock())
 
 
-def before_storing(world: World, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+def before_storing(sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Have something happen once, when a write was permitted and is about to take the log's lock."""
-    store = world.system.log.append
+    store = sample.system.log.append
 
     def append(*events: Any, **given: Any) -> list[int]:
         monkeypatch.undo()
         happens()
         return store(*events, **given)
 
-    monkeypatch.setattr(world.system.log, "append", append)
+    monkeypatch.setattr(sample.system.log, "append", append)
 
 
 @pytest.mark.parametrize(
     ("taken", "code"), [(take_rights, "FORBIDDEN"), (take_tokens, "UNAUTHENTICATED")], ids=["right", "token"]
 )
 def test_what_is_taken_between_the_check_and_the_write_stops_the_write(
-    world: World, monkeypatch: pytest.MonkeyPatch, taken: Callable[[World], None], code: str
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, taken: Callable[[SampleSystem], None], code: str
 ) -> None:
-    writer = with_token(world)
-    before_storing(world, monkeypatch, lambda: taken(world))
-    head = world.position()
+    writer = with_token(sample)
+    before_storing(sample, monkeypatch, lambda: taken(sample))
+    head = sample.position()
     assert revise(writer, "Too late") == [code]
-    assert world.position() == head + (taken is take_rights)
+    assert sample.position() == head + (taken is take_rights)
 
 
 def test_a_login_that_is_unlinked_between_the_check_and_the_write_stops_the_write(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer, account, login = world.reporter, str(world.reporter.account), Login(ISSUER, "somebody")
-    world.system.accounts.link(login.issuer, login.subject, account)
+    writer, account, login = sample.reporter, str(sample.reporter.account), LoginCredential(ISSUER, "somebody")
+    sample.system.accounts.link(login.issuer, login.subject, account)
     writer.caller = Caller(account, "192.0.2.1", login)
     assert revise(writer, "In time") == []
-    before_storing(world, monkeypatch, lambda: world.system.accounts.unlink(account))
+    before_storing(sample, monkeypatch, lambda: sample.system.accounts.unlink(account))
     assert revise(writer, "Too late") == ["UNAUTHENTICATED"]
 
 
 def test_a_token_that_runs_out_between_the_check_and_the_write_stops_the_write(
-    world: World, clock: Ticking, monkeypatch: pytest.MonkeyPatch
+    sample: SampleSystem, clock: TickingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run_out() -> None:
         clock.now += timedelta(days=365 * 100)
 
-    writer = with_token(world)
-    before_storing(world, monkeypatch, run_out)
+    writer = with_token(sample)
+    before_storing(sample, monkeypatch, run_out)
     assert revise(writer, "Too late") == ["UNAUTHENTICATED"]
 
 
-def test_a_right_that_is_granted_in_between_hinders_no_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def grant(session: Session) -> None:
-        session.grant_rights(str(world.reporter.account), Role.REVIEWER)
+def test_a_right_that_is_granted_in_between_hinders_no_write(
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grant(uow: UnitOfWork) -> None:
+        accounts.grant_rights(uow, str(sample.reporter.account), Role.REVIEWER)
 
-    act = Act(actor="operator", role="administrator", time=world.system.clock())
-    before_storing(world, monkeypatch, lambda: world.system.record(act, grant))
-    assert revise(with_token(world), "In time") == []
+    act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
+    before_storing(sample, monkeypatch, lambda: sample.system.execute(act, grant))
+    assert revise(with_token(sample), "In time") == []
 
 
 @pytest.mark.parametrize("taken", [take_rights, take_tokens], ids=["right", "token"])
 def test_once_it_is_taken_away_nothing_more_is_recorded_by_any_of_many_writers(
-    world: World, taken: Callable[[World], None]
+    sample: SampleSystem, taken: Callable[[SampleSystem], None]
 ) -> None:
-    def write_on(writer: Writer, number: int) -> list[str]:
+    def write_on(writer: MutationClient, number: int) -> list[str]:
         for written in range(MOST):
             if (refused := revise(writer, f"Title {number}.{written}")) not in ([], ["CONFLICT"]):
                 return refused
         return ["NEVER"]
 
     with ThreadPoolExecutor(WRITERS) as writers:
-        known = [with_token(world) for _ in range(WRITERS)]
+        known = [with_token(sample) for _ in range(WRITERS)]
         writing = [writers.submit(write_on, writer, number) for number, writer in enumerate(known)]
-        head = world.position()
-        while world.position() < head + 2 * WRITERS:
+        head = sample.position()
+        while sample.position() < head + 2 * WRITERS:
             pass
-        taken(world)
-        last = world.system.log.max_notification_id()
+        taken(sample)
+        last = sample.system.log.max_notification_id()
         assert {code for each in writing for code in each.result()} <= {"FORBIDDEN", "UNAUTHENTICATED"}
-    assert world.system.log.max_notification_id() == last
+    assert sample.system.log.max_notification_id() == last

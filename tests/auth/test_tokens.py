@@ -12,14 +12,13 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from ogpgraph.auth.identify import Caller, Identifier, NotIdentified
-from ogpgraph.auth.refusals import Refusals
+from ogpgraph.auth.authentication import AuthenticationFailed, Authenticator, Caller, RefusalLog
 from ogpgraph.settings import Settings
-from ogpgraph.storage.accounts import UnknownToken
+from ogpgraph.storage.accounts import InvalidToken
 from ogpgraph.system import System
-from tests.auth.serving import bearer, payload, post, served, token_of
-from tests.conftest import BOTH_ENGINES, NewDatabase, Ticking
-from tests.graphql.writing import World
+from tests.auth.client import authorization_header, execute_mutation, issue_token, post_mutation, run_server
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, TickingClock
+from tests.graphql.mutation_client import SampleSystem
 
 ACCOUNT = "account-1"
 QUERY = {"query": "{ meta { position } }"}
@@ -36,47 +35,50 @@ class Hex:
         return f"{self.number:0{2 * size}x}"
 
 
-def issued(system: System, clock: Ticking, hours: int = 1) -> str:
-    return system.accounts.issue(ACCOUNT, now=clock.now, lasts=timedelta(hours=hours), random_hex=Hex())
+def issued(system: System, clock: TickingClock, hours: int = 1) -> str:
+    return system.accounts.issue_token(ACCOUNT, now=clock.now, lifetime=timedelta(hours=hours), random_hex=Hex())
 
 
 @BOTH_ENGINES
-def test_a_token_opens_its_account_until_it_expires(system: System, clock: Ticking) -> None:
+def test_a_token_opens_its_account_until_it_expires(system: System, clock: TickingClock) -> None:
     token = issued(system, clock)
     assert token == f"ogp_000000000001_{2:064x}"
-    assert system.accounts.account_of(token, clock.now + timedelta(minutes=59)) == ACCOUNT
-    with pytest.raises(UnknownToken, match="expired"):
-        system.accounts.account_of(token, clock.now + timedelta(minutes=60))
+    assert system.accounts.authenticate_token(token, clock.now + timedelta(minutes=59)) == ACCOUNT
+    with pytest.raises(InvalidToken, match="expired"):
+        system.accounts.authenticate_token(token, clock.now + timedelta(minutes=60))
 
 
 @BOTH_ENGINES
-def test_a_revoked_token_opens_nothing_and_the_others_still_do(system: System, clock: Ticking) -> None:
+def test_a_revoked_token_opens_nothing_and_the_others_still_do(system: System, clock: TickingClock) -> None:
     make = Hex()
-    tokens = [system.accounts.issue(ACCOUNT, now=clock.now, lasts=timedelta(days=1), random_hex=make) for _ in range(3)]
+    tokens = [
+        system.accounts.issue_token(ACCOUNT, now=clock.now, lifetime=timedelta(days=1), random_hex=make)
+        for _ in range(3)
+    ]
     prefix = tokens[0].split("_")[1]
-    assert system.accounts.revoke(ACCOUNT, now=clock.now, prefix=prefix) == 1
-    with pytest.raises(UnknownToken, match="revoked"):
-        system.accounts.account_of(tokens[0], clock.now)
-    assert system.accounts.account_of(tokens[1], clock.now) == ACCOUNT
-    assert system.accounts.revoke(ACCOUNT, now=clock.now) == 2
-    with pytest.raises(UnknownToken, match="revoked"):
-        system.accounts.account_of(tokens[1], clock.now)
+    assert system.accounts.revoke_tokens(ACCOUNT, now=clock.now, prefix=prefix) == 1
+    with pytest.raises(InvalidToken, match="revoked"):
+        system.accounts.authenticate_token(tokens[0], clock.now)
+    assert system.accounts.authenticate_token(tokens[1], clock.now) == ACCOUNT
+    assert system.accounts.revoke_tokens(ACCOUNT, now=clock.now) == 2
+    with pytest.raises(InvalidToken, match="revoked"):
+        system.accounts.authenticate_token(tokens[1], clock.now)
 
 
-def test_the_last_use_of_a_token_is_known_to_the_minute(system: System, clock: Ticking) -> None:
+def test_the_last_use_of_a_token_is_known_to_the_minute(system: System, clock: TickingClock) -> None:
     token, start = issued(system, clock), clock.now
-    assert system.accounts.tokens(ACCOUNT)[0].last_used_at is None
+    assert system.accounts.list_tokens(ACCOUNT)[0].last_used_at is None
     for seconds, noted in ((10, 10), (40, 10), (80, 80)):
-        system.accounts.account_of(token, start + timedelta(seconds=seconds))
-        last = system.accounts.tokens(ACCOUNT)[0].last_used_at
+        system.accounts.authenticate_token(token, start + timedelta(seconds=seconds))
+        last = system.accounts.list_tokens(ACCOUNT)[0].last_used_at
         assert last is not None
         assert last.startswith(f"{start + timedelta(seconds=noted):%Y-%m-%dT%H:%M:%S}")
 
 
-def test_nothing_that_is_kept_lets_anybody_make_the_token(system: System, clock: Ticking) -> None:
+def test_nothing_that_is_kept_lets_anybody_make_the_token(system: System, clock: TickingClock) -> None:
     secret = issued(system, clock).rpartition("_")[2]
     with system.database.read() as transaction:
-        kept = [dict(row) for row in transaction.rows("select * from token")]
+        kept = [dict(row) for row in transaction.fetch_all("select * from token")]
     assert len(kept) == 1
     assert secret not in str(kept)
     assert len(kept[0]["hash"]) == 64
@@ -102,12 +104,12 @@ def test_nothing_that_is_kept_lets_anybody_make_the_token(system: System, clock:
     ],
 )
 def test_what_is_no_token_opens_nothing_and_leaves_a_trace_without_it(
-    system: System, clock: Ticking, wrong: str
+    system: System, clock: TickingClock, wrong: str
 ) -> None:
     issued(system, clock)
-    refusals = Refusals()
-    identifier = Identifier(system.accounts, lambda: clock.now, refusals)
-    with capture_logs() as lines, pytest.raises(NotIdentified) as raised:
+    refusals = RefusalLog()
+    identifier = Authenticator(system.accounts, lambda: clock.now, refusals)
+    with capture_logs() as lines, pytest.raises(AuthenticationFailed) as raised:
         identifier.identify(wrong, address="192.0.2.7", request_id="request-1")
     assert str(raised.value) == ""
     assert refusals.counts() == {("token", "UNAUTHENTICATED"): 1}
@@ -117,41 +119,41 @@ def test_what_is_no_token_opens_nothing_and_leaves_a_trace_without_it(
     assert "eyJ" not in logged
 
 
-def test_without_a_header_one_is_a_reader(system: System, clock: Ticking) -> None:
-    identifier = Identifier(system.accounts, clock, Refusals())
+def test_without_a_header_one_is_a_reader(system: System, clock: TickingClock) -> None:
+    identifier = Authenticator(system.accounts, clock, RefusalLog())
     assert identifier.identify(None, address="a", request_id="r") == Caller(None, "a")
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
 @pytest.fixture
-def settings(new_database: NewDatabase) -> Settings:
+def settings(new_database: DatabaseFactory) -> Settings:
     return Settings(database=new_database())
 
 
 @pytest.fixture
-def client(settings: Settings, world: World) -> Iterator[httpx.Client]:
-    assert world.position()
-    with served(settings) as client:
+def client(settings: Settings, sample: SampleSystem) -> Iterator[httpx.Client]:
+    assert sample.position()
+    with run_server(settings) as client:
         yield client
 
 
-def test_a_wrong_token_is_a_401_on_every_request_and_tells_nothing(world: World, client: httpx.Client) -> None:
-    token = token_of(world.system, world.reporter)
-    account = str(world.reporter.account)
-    revoked, expired = token_of(world.system, world.reporter), token_of(world.system, world.reporter, days=-1)
-    world.system.accounts.revoke(account, now=world.system.clock(), prefix=revoked.split("_")[1])
+def test_a_wrong_token_is_a_401_on_every_request_and_tells_nothing(sample: SampleSystem, client: httpx.Client) -> None:
+    token = issue_token(sample.system, sample.reporter)
+    account = str(sample.reporter.account)
+    revoked, expired = issue_token(sample.system, sample.reporter), issue_token(sample.system, sample.reporter, days=-1)
+    sample.system.accounts.revoke_tokens(account, now=sample.system.clock(), prefix=revoked.split("_")[1])
     answers = set()
     for wrong in (token[:-1] + "x", revoked, expired, "nonsense"):
         for response in (
-            client.post("/graphql", json=QUERY, headers=bearer(wrong)),
-            client.post("/graphql", content="no JSON", headers=bearer(wrong)),
-            client.get("/graphql", params=QUERY, headers=bearer(wrong)),
-            client.get("/", headers=bearer(wrong)),
-            post(client, wrong, "reviseCommitment", commitment="FR0001", title="x"),
+            client.post("/graphql", json=QUERY, headers=authorization_header(wrong)),
+            client.post("/graphql", content="no JSON", headers=authorization_header(wrong)),
+            client.get("/graphql", params=QUERY, headers=authorization_header(wrong)),
+            client.get("/", headers=authorization_header(wrong)),
+            post_mutation(client, wrong, "reviseCommitment", commitment="FR0001", title="x"),
         ):
             assert response.status_code == 401
             assert response.headers["www-authenticate"] == "Bearer"
@@ -165,44 +167,47 @@ def test_a_wrong_token_is_a_401_on_every_request_and_tells_nothing(world: World,
 def test_a_socket_with_a_wrong_token_is_a_401_and_one_without_is_a_readers(client: httpx.Client) -> None:
     url = str(client.base_url).replace("http", "ws") + "/graphql"
     with pytest.raises(InvalidStatus) as refused:
-        connect(url, additional_headers=bearer("nonsense"), subprotocols=[Subprotocol("graphql-transport-ws")])
+        connect(
+            url, additional_headers=authorization_header("nonsense"), subprotocols=[Subprotocol("graphql-transport-ws")]
+        )
     assert refused.value.response.status_code == 401
     with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
         socket.send('{"type": "connection_init"}')
         assert json.loads(socket.recv())["type"] == "connection_ack"
 
 
-def test_readers_need_no_token_and_writers_do(world: World, client: httpx.Client) -> None:
-    assert client.post("/graphql", json=QUERY).json()["data"]["meta"]["position"] == world.position()
-    (error,) = payload(client, None, "reviseCommitment", commitment="FR0001", title="x")["errors"]
+def test_readers_need_no_token_and_writers_do(sample: SampleSystem, client: httpx.Client) -> None:
+    assert client.post("/graphql", json=QUERY).json()["data"]["meta"]["position"] == sample.position()
+    (error,) = execute_mutation(client, None, "reviseCommitment", commitment="FR0001", title="x")["errors"]
     assert error["code"] == "UNAUTHENTICATED"
-    token = token_of(world.system, world.reporter)
-    response = post(client, token, "reviseCommitment", commitment="FR0001", title="x")
+    token = issue_token(sample.system, sample.reporter)
+    response = post_mutation(client, token, "reviseCommitment", commitment="FR0001", title="x")
     assert response.json()["data"]["reviseCommitment"]["errors"] == []
-    assert int(response.headers["x-position"]) == world.position()
+    assert int(response.headers["x-position"]) == sample.position()
 
 
-def test_a_mutation_does_not_run_by_get_or_from_a_form(world: World, client: httpx.Client) -> None:
-    token, before = token_of(world.system, world.reporter), world.position()
+def test_a_mutation_does_not_run_by_get_or_from_a_form(sample: SampleSystem, client: httpx.Client) -> None:
+    token, before = issue_token(sample.system, sample.reporter), sample.position()
     query = 'mutation { withdrawCommitment(input: {commitment: "FR0001"}) { errors { code } } }'
-    assert client.get("/graphql", params={"query": query}, headers=bearer(token)).status_code == 405
-    assert client.post("/graphql", data={"query": query}, headers=bearer(token)).status_code == 415
-    assert world.position() == before
+    assert client.get("/graphql", params={"query": query}, headers=authorization_header(token)).status_code == 405
+    assert client.post("/graphql", data={"query": query}, headers=authorization_header(token)).status_code == 415
+    assert sample.position() == before
 
 
-def test_writes_are_limited_over_http_too(world: World, settings: Settings) -> None:
-    token = token_of(world.system, world.reporter)
-    with served(replace(settings, writes_per_minute=2)) as client:
+def test_writes_are_limited_over_http_too(sample: SampleSystem, settings: Settings) -> None:
+    token = issue_token(sample.system, sample.reporter)
+    with run_server(replace(settings, writes_per_minute=2)) as client:
         sent = {"commitment": "FR0001", "title": "x"}
         codes = [
-            [error["code"] for error in payload(client, token, "reviseCommitment", **sent)["errors"]] for _ in range(3)
+            [error["code"] for error in execute_mutation(client, token, "reviseCommitment", **sent)["errors"]]
+            for _ in range(3)
         ]
     assert codes == [[], [], ["RATE_LIMITED"]]
 
 
-def test_what_cannot_be_stored_never_reaches_a_command(world: World, client: httpx.Client) -> None:
-    headers = bearer(token_of(world.system, world.reporter)) | {"Content-Type": "application/json"}
-    before = world.position()
+def test_what_cannot_be_stored_never_reaches_a_command(sample: SampleSystem, client: httpx.Client) -> None:
+    headers = authorization_header(issue_token(sample.system, sample.reporter)) | {"Content-Type": "application/json"}
+    before = sample.position()
     mutation = "mutation($input: ReviseCommitmentInput!) { reviseCommitment(input: $input) { errors { code } } }"
     for text in ("\\u0000", "\\ud800"):
         variables = f'{{"input": {{"commitment": "FR0001", "title": "{text}"}}}}'
@@ -210,4 +215,4 @@ def test_what_cannot_be_stored_never_reaches_a_command(world: World, client: htt
         assert client.post("/graphql", content=body, headers=headers).status_code == 400
     large = client.post("/graphql", content=b'{"query": "' + b"x" * 10_000_000 + b'"}', headers=headers)
     assert (large.status_code, large.json()["errors"][0]["extensions"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
-    assert world.position() == before
+    assert sample.position() == before

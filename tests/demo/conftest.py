@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.demo.asking import Ask, asking, demo_in
+from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def execute_query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExecuteQuery]:
     """Answers questions to the demonstration."""
-    with asking(demo_in(tmp_path_factory.mktemp("demo"))) as asked:
+    with open_demo(create_demo_database(tmp_path_factory.mktemp("demo"))) as asked:
         yield asked

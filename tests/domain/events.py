@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.subject import Subject, evolve
-from ogpgraph.domain.text import Made, Wording
-from ogpgraph.domain.values import Interval
+from ogpgraph.domain.values import Interval, TextValue, TranslationKind
 
 HEADER, NARRATIVE, PERSON = Origin.HEADER, Origin.NARRATIVE, Origin.PERSON
 SIBLING_LIST, REFERENCE, DATABASE = Origin.SIBLING_LIST, Origin.REFERENCE, Origin.DATABASE
@@ -18,9 +17,9 @@ def day(number: int) -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
 
 
-def wording(letter: str, made: Made = Made.ORIGINAL) -> Wording:
+def text_value(letter: str, made: TranslationKind = TranslationKind.ORIGINAL) -> TextValue:
     """A wording by a reference that is one letter over and over."""
-    return Wording(letter * 64, made)
+    return TextValue(letter * 64, made)
 
 
 def envelope(on: int = 0, **given: Any) -> Envelope:
@@ -38,9 +37,9 @@ def event(
     return Event(stream, revision, name, envelope(**given), facts)
 
 
-def told(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Subject:
+def build_aggregate(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Aggregate:
     """A subject after some statements, each of facts and what its envelope says."""
-    subject = Subject(stream)
+    subject = Aggregate(stream)
     for revision, (facts, given) in enumerate(statements, start=1):
         subject = evolve(subject, event(revision, facts, stream, **given))
     return subject

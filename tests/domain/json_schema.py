@@ -22,12 +22,12 @@ KNOWN = {
 }
 
 
-def problems(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> Iterator[str]:
+def find_violations(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> Iterator[str]:
     """What is wrong with a value, in words."""
     assert set(schema) <= KNOWN, f"a keyword that this module does not know: {set(schema) - KNOWN}"
     if "$ref" in schema:
-        yield from problems(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root, at)
-    if "anyOf" in schema and all(any(problems(option, value, root, at)) for option in schema["anyOf"]):
+        yield from find_violations(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root, at)
+    if "anyOf" in schema and all(any(find_violations(option, value, root, at)) for option in schema["anyOf"]):
         yield f"{at}: {value!r} is none of what it may be"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{at}: {value!r} is none of {schema['enum']}"
@@ -56,7 +56,7 @@ def _in_object(schema: dict[str, Any], value: dict[str, Any], root: dict[str, An
         if not said and more is False:
             yield f"{at}: {name} is not known"
         for sub in said or ([more] if isinstance(more, dict) else []):
-            yield from problems(sub, each, root, f"{at}.{name}")
+            yield from find_violations(sub, each, root, f"{at}.{name}")
 
 
 def _in_array(schema: dict[str, Any], value: list[Any], root: dict[str, Any], at: str) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _in_array(schema: dict[str, Any], value: list[Any], root: dict[str, Any], at
     for place, each in enumerate(value):
         sub = first[place] if place < len(first) else rest
         if isinstance(sub, dict):
-            yield from problems(sub, each, root, f"{at}[{place}]")
+            yield from find_violations(sub, each, root, f"{at}[{place}]")
 
 
 def _in_string(schema: dict[str, Any], value: str, at: str) -> Iterator[str]:

@@ -9,31 +9,39 @@ import pytest
 from hypothesis import given
 from msgspec import structs
 
+from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import Invalid, StoredEventError
-from ogpgraph.domain.event import VERSION, Event, Evidence, Idempotency, checked, decode, encode, references_in
-from ogpgraph.domain.nouns import read
-from ogpgraph.domain.text import Wordings
-from ogpgraph.domain.values import Interval, Observation, Rating
+from ogpgraph.domain.event import (
+    VERSION,
+    Event,
+    Evidence,
+    Idempotency,
+    decode_payload,
+    encode_payload,
+    event_text_references,
+    validate_event,
+)
+from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue
 from ogpgraph.domain.vocabulary import RatingState
-from tests.domain.events import day, envelope, event, wording
+from tests.domain.events import day, envelope, event, text_value
 from tests.domain.values import events
 
 
 def read_back(said: Event) -> Event:
-    return read(said.stream, said.revision, said.name, VERSION, encode(said))
+    return decode_event(said.stream, said.revision, said.name, VERSION, encode_payload(said))
 
 
 @given(events)
 def test_an_event_is_read_as_it_was_written(said: Event) -> None:
     again = read_back(said)
     assert again == said
-    assert encode(again) == encode(said)
-    assert checked(said) is said
+    assert encode_payload(again) == encode_payload(said)
+    assert validate_event(said) is said
 
 
 def test_the_stored_form_is_this() -> None:
-    said = event(1, {"title/en": wording("a"), "status": None}, effective_on="2018-S2")
-    assert encode(said).decode() == (
+    said = event(1, {"title/en": text_value("a"), "status": None}, effective_on="2018-S2")
+    assert encode_payload(said).decode() == (
         '{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","actor":"a","role":"r","cause":"REPORTED",'
         '"origin":"PERSON","correlation":"c","effectiveOn":"2018-S2"},'
         f'"facts":{{"title/en":{{"type":"wording","text":"{"a" * 64}","made":"ORIGINAL"}},"status":null}}}}'
@@ -47,23 +55,25 @@ def test_an_event_names_every_wording_it_speaks_of() -> None:
         "CommitmentRevised",
         envelope(reason="a" * 64, evidence=(Evidence("source-1", "sha256:0", "b" * 64), Evidence("source-2", "x"))),
         {
-            "title/en": wording("c"),
-            "leadInstitutions/en": Wordings(("d" * 64, "e" * 64)),
+            "title/en": text_value("c"),
+            "leadInstitutions/en": TextListValue(("d" * 64, "e" * 64)),
             "ratings/COMPLETION/DESIGN": Rating(RatingState.PENDING, None, "f" * 64, "1" * 64),
             "status": "ACTIVE",
             "startsOn": None,
         },
     )
-    assert {reference[0] for reference in references_in(said)} == set("abcdef1")
+    assert {reference[0] for reference in event_text_references(said)} == set("abcdef1")
     seen = Observation("sha256:0", "a" * 64, "reader")
-    assert list(references_in(event(1, {"observations/x": seen}))) == ["a" * 64]
+    assert list(event_text_references(event(1, {"observations/x": seen}))) == ["a" * 64]
 
 
 # What another program wrote
 
 
 def stored(**changed: Any) -> dict[str, Any]:
-    payload: dict[str, Any] = json.loads(encode(event(1, {"status": "ACTIVE"}, evidence=(Evidence("s", "sha256:0"),))))
+    payload: dict[str, Any] = json.loads(
+        encode_payload(event(1, {"status": "ACTIVE"}, evidence=(Evidence("s", "sha256:0"),)))
+    )
     return payload | changed
 
 
@@ -98,7 +108,7 @@ def damage(change: Callable[[dict[str, Any]], object]) -> bytes:
 )
 def test_a_payload_of_another_shape_is_refused_and_nothing_in_it_dropped(payload: bytes) -> None:
     with pytest.raises(StoredEventError, match="commitment-1 revision 7, CommitmentRevised version 1"):
-        read("commitment-1", 7, "CommitmentRevised", VERSION, payload)
+        decode_event("commitment-1", 7, "CommitmentRevised", VERSION, payload)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +116,7 @@ def test_a_payload_of_another_shape_is_refused_and_nothing_in_it_dropped(payload
 )
 def test_an_event_that_no_noun_has_is_a_newer_program_s_and_refused_by_name(stream: str, name: str) -> None:
     with pytest.raises(StoredEventError, match=f"{stream} revision 1: {name}"):
-        read(stream, 1, name, VERSION, json.dumps(stored()).encode())
+        decode_event(stream, 1, name, VERSION, json.dumps(stored()).encode())
 
 
 # Old versions
@@ -126,19 +136,19 @@ def from_v0(raw: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_old_event_is_brought_up_to_the_newest_version_while_it_is_read() -> None:
     upcasters = {("CommitmentRevised", 0): from_v0}
-    found = decode("commitment-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters=upcasters)
+    found = decode_payload("commitment-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters=upcasters)
     assert found == event(1, {"status": "ACTIVE"})
 
 
 def test_what_an_upcaster_makes_is_checked_like_any_event() -> None:
     with pytest.raises(StoredEventError, match="CommitmentRevised version 0"):
-        decode("c-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters={("CommitmentRevised", 0): lambda raw: raw})
+        decode_payload("c-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters={("CommitmentRevised", 0): lambda raw: raw})
 
 
 @pytest.mark.parametrize("version", [0, -1, VERSION + 1, 99])
 def test_a_version_without_a_way_to_the_newest_is_refused_by_name(version: int) -> None:
     with pytest.raises(StoredEventError, match=f"CommitmentRevised: .* version {version} "):
-        decode("commitment-1", 1, "CommitmentRevised", version, SAMPLE)
+        decode_payload("commitment-1", 1, "CommitmentRevised", version, SAMPLE)
 
 
 # What cannot be stored
@@ -162,7 +172,7 @@ def test_a_version_without_a_way_to_the_newest_is_refused_by_name(version: int) 
 )
 def test_an_event_that_could_not_be_read_back_is_never_stored(said: Event) -> None:
     with pytest.raises(Invalid, match="CommitmentRevised cannot be stored"):
-        checked(said)
+        validate_event(said)
 
 
 def test_times_keep_their_instant_in_whatever_zone_they_were_told() -> None:

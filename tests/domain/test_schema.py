@@ -10,26 +10,26 @@ import pytest
 import typer
 from hypothesis import given
 
-from ogpgraph.cli.publishing import write_events_schema
-from ogpgraph.domain.event import VERSION, Event, encode
-from ogpgraph.domain.growth import losses
-from ogpgraph.domain.nouns import NOUNS, events_schema
-from tests.domain.events import event, wording
-from tests.domain.json_schema import problems
+from ogpgraph.cli.schema_files import write_events_schema
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
+from ogpgraph.domain.event import VERSION, Event, encode_payload
+from ogpgraph.domain.schema_compatibility import find_incompatibilities
+from tests.domain.events import event, text_value
+from tests.domain.json_schema import find_violations
 from tests.domain.test_stored_events import LINES, Line
-from tests.domain.values import ALL_KINDS, events
+from tests.domain.values import ALL_EVENT_TYPES, events
 
 FILE = Path(__file__).parents[2] / "schema" / "events.json"
 NOW = events_schema()
 
 
 def problems_of(topic: str, payload: Any, schema: dict[str, Any] = NOW) -> list[str]:
-    return list(problems(schema["events"][topic], payload, schema))
+    return list(find_violations(schema["events"][topic], payload, schema))
 
 
 @given(events)
 def test_what_is_stored_is_as_the_schema_says(said: Event) -> None:
-    assert problems_of(f"{said.name}.{VERSION}", json.loads(encode(said))) == []
+    assert problems_of(f"{said.name}.{VERSION}", json.loads(encode_payload(said))) == []
 
 
 @pytest.mark.parametrize("line", LINES, ids=[line["topic"] for line in LINES])
@@ -52,14 +52,14 @@ def test_what_was_ever_stored_is_as_the_published_schema_says(line: Line) -> Non
     ids=lambda given: "" if callable(given) else given,
 )
 def test_what_is_not_stored_is_not_as_the_schema_says(change: Callable[[Any], object], says: str) -> None:
-    payload = json.loads(encode(event(1, {"status": "ACTIVE", "title/en": wording("a")})))
+    payload = json.loads(encode_payload(event(1, {"status": "ACTIVE", "title/en": text_value("a")})))
     assert problems_of("CommitmentRevised.1", payload) == []
     change(payload)
     assert says in " ".join(problems_of("CommitmentRevised.1", payload))
 
 
 def test_the_published_schema_has_lost_nothing() -> None:
-    assert losses(json.loads(FILE.read_text()), NOW) == [], "old logs hold such events: bring it back"
+    assert find_incompatibilities(json.loads(FILE.read_text()), NOW) == [], "old logs hold such events: bring it back"
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
@@ -67,10 +67,10 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 
 def test_every_event_and_path_is_documented() -> None:
-    assert set(NOW["events"]) == {f"{kind.name}.{VERSION}" for _, kind in ALL_KINDS}
+    assert set(NOW["events"]) == {f"{kind.name}.{VERSION}" for _, kind in ALL_EVENT_TYPES}
     assert all(each["description"].endswith(".") for each in NOW["events"].values())
-    for noun in NOUNS.values():
-        paths = NOW["$defs"][f"{noun.kind.capitalize()}Facts"]["patternProperties"].values()
+    for noun in AGGREGATE_TYPES.values():
+        paths = NOW["$defs"][f"{noun.name.capitalize()}Facts"]["patternProperties"].values()
         assert [path["title"] for path in paths] == [path.pattern for path in noun.paths]
         assert all(path["description"].endswith(".") for path in paths)
 
@@ -81,7 +81,7 @@ def test_every_event_and_path_is_documented() -> None:
 def changed(change: Callable[[Any], object]) -> list[str]:
     new = deepcopy(NOW)
     change(new)
-    return losses(NOW, new)
+    return find_incompatibilities(NOW, new)
 
 
 def path_in(schema: Any, topic: str, title: str) -> tuple[str, Any]:

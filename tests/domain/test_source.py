@@ -3,23 +3,23 @@
 from datetime import datetime
 from hashlib import sha256
 
-from ogpgraph.clock import timestamp
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.source import content_hash, last_observed_at, observations, source_id
-from ogpgraph.domain.subject import Subject
 from ogpgraph.domain.values import Observation
-from tests.domain.events import HEADER, day, told
+from tests.domain.events import HEADER, build_aggregate, day
 
 FIRST = Observation("sha256:" + "1" * 64, "a" * 64, "reader 1")
 SECOND = Observation("sha256:" + "2" * 64, "b" * 64, "reader 1")
 
 
-def source(*facts: Facts) -> Subject:
-    return told(*((each, {"origin": HEADER}) for each in facts), stream="source-1")
+def source(*facts: Facts) -> Aggregate:
+    return build_aggregate(*((each, {"origin": HEADER}) for each in facts), stream="source-1")
 
 
 def at(number: int) -> str:
-    return f"observations/{timestamp(day(number))}"
+    return f"observations/{format_timestamp(day(number))}"
 
 
 def test_a_source_is_the_same_for_the_same_kind_code_and_language() -> None:
@@ -42,8 +42,8 @@ def test_observations_are_in_the_order_of_time_whichever_was_recorded_first() ->
 def test_a_source_was_last_observed_when_it_was_last_seen_unchanged_too() -> None:
     assert last_observed_at(source()) is None
     assert last_observed_at(source({at(2): FIRST})) == day(2)
-    assert last_observed_at(source({at(2): FIRST}, {"seenAgain": timestamp(day(5))})) == day(5)
-    assert last_observed_at(source({at(9): FIRST}, {"seenAgain": timestamp(day(5))})) == day(9)
+    assert last_observed_at(source({at(2): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(5)
+    assert last_observed_at(source({at(9): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(9)
 
 
 def test_times_of_observations_are_moments_with_their_zone() -> None:

@@ -16,17 +16,26 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 from msgspec import structs
 
-from ogpgraph.clock import timestamp
-from ogpgraph.domain.event import VERSION, Cause, Envelope, Event, Evidence, Idempotency, Origin, checked, encode
-from ogpgraph.domain.noun import SEGMENTS, Kind, Noun
-from ogpgraph.domain.nouns import read
-from ogpgraph.domain.subject import Subject, evolve
-from ogpgraph.domain.text import Made, Wording, Wordings
-from ogpgraph.domain.values import Interval, Observation, Rating
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType
+from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.event import (
+    VERSION,
+    Cause,
+    Envelope,
+    Event,
+    Evidence,
+    Idempotency,
+    Origin,
+    encode_payload,
+    validate_event,
+)
+from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState
-from ogpgraph.merkle import leaf_hash
-from ogpgraph.storage.log import canonical_bytes
-from tests.domain.values import ALL_KINDS
+from ogpgraph.storage.event_log import canonical_bytes
+from ogpgraph.storage.merkle import leaf_hash
+from tests.domain.values import ALL_EVENT_TYPES
 
 FILE = Path(__file__).parents[1] / "stored_events.jsonl"
 Line = dict[str, Any]
@@ -44,7 +53,7 @@ def covered(line: Line) -> bytes:
 
 def stored_in(line: Line) -> Event:
     name, version = line["topic"].split(".")
-    return read(line["stream"], line["revision"], name, int(version), line["payload"].encode())
+    return decode_event(line["stream"], line["revision"], name, int(version), line["payload"].encode())
 
 
 LINES = lines()
@@ -59,7 +68,9 @@ def test_a_stored_event_has_the_leaf_that_it_was_recorded_with(line: Line) -> No
 @EACH
 def test_a_stored_event_is_still_read_and_tells_what_it_told(line: Line) -> None:
     event = stored_in(line)
-    told = evolve(Subject(line["stream"]), structs.replace(event, envelope=structs.replace(event.envelope, late=False)))
+    told = evolve(
+        Aggregate(line["stream"]), structs.replace(event, envelope=structs.replace(event.envelope, late=False))
+    )
     assert event.facts
     assert told.revision == line["revision"]
     assert {path: told.value(path) for path in told.claims} == event.facts
@@ -68,10 +79,10 @@ def test_a_stored_event_is_still_read_and_tells_what_it_told(line: Line) -> None
 @EACH
 def test_a_stored_event_of_this_version_is_written_today_as_it_was(line: Line) -> None:
     if line["topic"].endswith(f".{VERSION}"):
-        assert encode(stored_in(line)).decode() == line["payload"]
+        assert encode_payload(stored_in(line)).decode() == line["payload"]
 
 
-@pytest.mark.parametrize("topic", [f"{kind.name}.{VERSION}" for _, kind in ALL_KINDS])
+@pytest.mark.parametrize("topic", [f"{kind.name}.{VERSION}" for _, kind in ALL_EVENT_TYPES])
 def test_there_is_a_stored_form_of_every_event(topic: str) -> None:
     assert topic in {line["topic"] for line in LINES}, f"run `python -m {__name__}`"
 
@@ -82,8 +93,8 @@ WORDS = ["en", "14.1", "2018-S2", "FR0043", "FRA", "SUMMARY", "COMPLETION", "DES
 WORDS += ["2026-01-02T03:04:05.000006Z", "FRA-01-0A1B2C3D", "CARRIED_FORWARD", "sha256:" + "0" * 64, "k"]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OURS: dict[Any, Any] = {
-    Wording: Wording("a" * 64, Made.HUMAN),
-    Wordings: Wordings(("b" * 64, "c" * 64), Made.MACHINE),
+    TextValue: TextValue("a" * 64, TranslationKind.HUMAN),
+    TextListValue: TextListValue(("b" * 64, "c" * 64), TranslationKind.MACHINE),
     Rating: Rating(RatingState.PENDING, None, "d" * 64, "e" * 64),
     Observation: Observation("sha256:" + "0" * 64, "f" * 64, "reader 1"),
     str: "Données ouvertes",
@@ -131,24 +142,26 @@ def example(form: Any) -> Any:
     return matching(meta.pattern) if meta.pattern else "subject-1"
 
 
-def facts_of(noun: Noun, kind: Kind) -> dict[str, Any]:
+def facts_of(noun: AggregateType, kind: EventType) -> dict[str, Any]:
     """Something at every path that the kind may tell."""
-    may = [path for path in noun.paths if path.pattern.startswith(kind.says)]
-    segments = [[matching(SEGMENTS[s]) if s in SEGMENTS else s for s in path.pattern.split("/")] for path in may]
-    return {"/".join(parts): example(path.form) for parts, path in zip(segments, may, strict=True)}
+    may = [path for path in noun.paths if path.pattern.startswith(kind.path_prefixes)]
+    segments = [
+        [matching(PATH_SEGMENTS[s]) if s in PATH_SEGMENTS else s for s in path.pattern.split("/")] for path in may
+    ]
+    return {"/".join(parts): example(path.type) for parts, path in zip(segments, may, strict=True)}
 
 
 def missing() -> Iterator[Line]:
     known = {line["topic"] for line in LINES}
-    for number, (noun, kind) in enumerate(ALL_KINDS, start=1):
+    for number, (noun, kind) in enumerate(ALL_EVENT_TYPES, start=1):
         topic = f"{kind.name}.{VERSION}"
         if topic in known:
             continue
-        event = Event(f"{noun.kind}-{number}", number, kind.name, ENVELOPE, facts_of(noun, kind))
-        noun.check(kind.name, event.facts)
-        recorded_at = timestamp(NOON + timedelta(seconds=number, microseconds=number))
+        event = Event(f"{noun.name}-{number}", number, kind.name, ENVELOPE, facts_of(noun, kind))
+        noun.validate(kind.name, event.facts)
+        recorded_at = format_timestamp(NOON + timedelta(seconds=number, microseconds=number))
         line = {"stream": event.stream, "revision": event.revision, "topic": topic, "recordedAt": recorded_at}
-        line |= {"payload": encode(checked(event)).decode()}
+        line |= {"payload": encode_payload(validate_event(event)).decode()}
         yield line | {"leaf": leaf_hash(covered(line)).hex()}
 
 

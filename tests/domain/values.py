@@ -13,19 +13,22 @@ from typing import Any, Literal, Union, get_args, get_origin
 from hypothesis import strategies as st
 
 from ogpgraph.domain import vocabulary
+from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Idempotency, Origin
-from ogpgraph.domain.noun import SEGMENTS, Kind, Noun, Path
-from ogpgraph.domain.nouns import NOUNS
-from ogpgraph.domain.text import Made, Wording, Wordings
-from ogpgraph.domain.values import Interval, Observation, Rating
+from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 
-ALL_KINDS: list[tuple[Noun, Kind]] = [(noun, kind) for noun in NOUNS.values() for kind in noun.events]
+ALL_EVENT_TYPES: list[tuple[AggregateType, EventType]] = [
+    (noun, kind) for noun in AGGREGATE_TYPES.values() for kind in noun.event_types
+]
 
 plain = st.sampled_from(["a", "Données ouvertes", 'it\'s "this" \\ / -', "𝔘 € ß", "https://example.org/?a=1&b=%20"])
 references = st.sampled_from([letter * 64 for letter in "0123456789abcdef"])
 moments = st.sampled_from([datetime(2026, 1, 2, 3, 4, 5, n, tzinfo=UTC) for n in (0, 6, 789000)])
-wordings = st.builds(Wording, references, st.sampled_from(Made))
-lists_of_wordings = st.builds(Wordings, st.lists(references, max_size=3).map(tuple), st.sampled_from(Made))
+wordings = st.builds(TextValue, references, st.sampled_from(TranslationKind))
+lists_of_wordings = st.builds(
+    TextListValue, st.lists(references, max_size=3).map(tuple), st.sampled_from(TranslationKind)
+)
 
 
 @cache
@@ -40,8 +43,8 @@ def ratings_of(values: Sequence[vocabulary.RatingValue]) -> st.SearchStrategy[Ra
 
 observations = st.builds(Observation, references.map(lambda digest: "sha256:" + digest), references, plain)
 BY_FORM: dict[object, st.SearchStrategy[Any]] = {
-    Wording: wordings,
-    Wordings: lists_of_wordings,
+    TextValue: wordings,
+    TextListValue: lists_of_wordings,
     Rating: ratings_of(tuple(vocabulary.RatingValue)),
     Observation: observations,
     str: plain,
@@ -77,20 +80,22 @@ def values_at(path: str, declared: Path) -> st.SearchStrategy[Any]:
     """Values that may stand at a path; a rating is on its indicator's scale."""
     if path.startswith("ratings/"):
         return ratings_of(vocabulary.VALUES_OF[vocabulary.Indicator(path.split("/")[1])])
-    return values_of(declared.form)
+    return values_of(declared.type)
 
 
 @cache
 def paths_of(path: Path) -> st.SearchStrategy[str]:
     """Concrete paths that a declared one stands for."""
-    parts = [matching(SEGMENTS[part]) if part in SEGMENTS else st.just(part) for part in path.pattern.split("/")]
+    parts = [
+        matching(PATH_SEGMENTS[part]) if part in PATH_SEGMENTS else st.just(part) for part in path.pattern.split("/")
+    ]
     return st.tuples(*parts).map("/".join)
 
 
 @st.composite
-def facts_of(draw: st.DrawFn, noun: Noun, kind: Kind) -> dict[str, Any]:
+def facts_of(draw: st.DrawFn, noun: AggregateType, kind: EventType) -> dict[str, Any]:
     """Facts that an event of a kind may tell."""
-    may = [path for path in noun.paths if path.pattern.startswith(kind.says)]
+    may = [path for path in noun.paths if path.pattern.startswith(kind.path_prefixes)]
     said = draw(st.lists(st.sampled_from(may), min_size=1, max_size=4))
     paths = [(draw(paths_of(path)), path) for path in said]
     return {path: draw(st.none() | values_at(path, declared)) for path, declared in paths}
@@ -126,9 +131,9 @@ envelopes = st.builds(
 
 
 @st.composite
-def events_of(draw: st.DrawFn, noun: Noun, kind: Kind) -> Event:
+def events_of(draw: st.DrawFn, noun: AggregateType, kind: EventType) -> Event:
     """Events of a kind, with everything an envelope may hold."""
-    return Event(f"{noun.kind}-1", draw(st.integers(1, 9)), kind.name, draw(envelopes), draw(facts_of(noun, kind)))
+    return Event(f"{noun.name}-1", draw(st.integers(1, 9)), kind.name, draw(envelopes), draw(facts_of(noun, kind)))
 
 
-events = st.sampled_from(ALL_KINDS).flatmap(lambda both: events_of(*both))
+events = st.sampled_from(ALL_EVENT_TYPES).flatmap(lambda both: events_of(*both))

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ogpgraph.storage.database import Database, open_database
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database
 from ogpgraph.system import migrate
-from tests.conftest import NewDatabase
+from tests.conftest import DatabaseFactory
 
 
 @pytest.fixture
-def url(new_database: NewDatabase) -> str:
+def url(new_database: DatabaseFactory) -> str:
     """The URL of a migrated database."""
     migrate(new_database())
     return new_database()

@@ -11,17 +11,11 @@ from contextlib import suppress
 import pytest
 
 from ogpgraph.storage import postgres, sqlite
-from ogpgraph.storage.database import (
-    Busy,
-    Database,
-    NoTables,
-    Taken,
-    Unacceptable,
-    open_database,
-)
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database, DataRejected, LockTimeout, TablesMissing, UniqueViolation
 from ogpgraph.system import open_system
-from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase, Ticking
-from tests.support.writing import register
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory, TickingClock
+from tests.support.writers import register_commitment
 
 pytestmark = BOTH_ENGINES
 
@@ -32,39 +26,39 @@ pytestmark = BOTH_ENGINES
 def test_texts_are_ordered_by_their_bytes(database: Database) -> None:
     words = ["é", "z", "Z", "a", "-a", "ß", "10", "9", "A b", "AB"]
     with database.write() as transaction:
-        database.define(transaction, "create table word (word text primary key)")
+        database.execute_ddl(transaction, "create table word (word text primary key)")
         transaction.insert("word", ["word"], [(word,) for word in words])
     with database.read() as transaction:
-        found = [row["word"] for row in transaction.rows("select word from word order by word")]
-        after = transaction.value("select count(*) from word where word > :word", word="Z")
+        found = [row["word"] for row in transaction.fetch_all("select word from word order by word")]
+        after = transaction.fetch_value("select count(*) from word where word > :word", word="Z")
     assert found == sorted(words, key=str.encode)
     assert after == 4
 
 
 def test_many_rows_and_few_are_inserted_alike(database: Database) -> None:
     with database.write() as transaction:
-        database.define(transaction, "create table pair (number bigint primary key, word text)")
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
         transaction.insert("pair", ["number", "word"], [(1, None), (2, "a\tb\\n\n")])
         transaction.insert("pair", ["number", "word"], [(number, "é\t") for number in range(3, 103)])
         transaction.insert("pair", ["number", "word"], [])
     with database.read() as transaction:
-        rows = [tuple(row[name] for name in ("number", "word")) for row in transaction.rows("select * from pair")]
+        rows = [tuple(row[name] for name in ("number", "word")) for row in transaction.fetch_all("select * from pair")]
     assert sorted(rows) == [(1, None), (2, "a\tb\\n\n"), *((number, "é\t") for number in range(3, 103))]
 
 
 @pytest.mark.parametrize("rows", [1, 100])
 def test_a_key_that_is_taken_is_named_as_that(database: Database, rows: int) -> None:
     with database.write() as transaction:
-        database.define(transaction, "create table pair (number bigint primary key, word text)")
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
         transaction.insert("pair", ["number"], [(0,)])
-    with pytest.raises(Taken), database.write() as transaction:
+    with pytest.raises(UniqueViolation), database.write() as transaction:
         transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
     with database.read() as transaction:
-        assert transaction.value("select count(*) from pair") == 1
+        assert transaction.fetch_value("select count(*) from pair") == 1
 
 
 def test_a_number_that_is_too_large_is_unacceptable(database: Database) -> None:
-    with pytest.raises(Unacceptable), database.write() as transaction:
+    with pytest.raises(DataRejected), database.write() as transaction:
         transaction.execute("update follower set position = :huge", huge=2**70)
 
 
@@ -74,13 +68,13 @@ def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Dat
             transaction.execute("update follower set position = 7")
             raise ZeroDivisionError
     with database.read() as transaction:
-        assert transaction.value("select position from follower") == 0
+        assert transaction.fetch_value("select position from follower") == 0
 
 
 @pytest.mark.parametrize("rows", [1, 100])
 def test_a_failure_nobody_waited_for_is_raised_by_the_commit_and_nothing_is_kept(database: Database, rows: int) -> None:
     with database.write() as transaction:
-        database.define(transaction, "create table pair (number bigint primary key, word text)")
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
 
     def fail_and_go_on() -> None:
         with database.write() as transaction:
@@ -88,30 +82,30 @@ def test_a_failure_nobody_waited_for_is_raised_by_the_commit_and_nothing_is_kept
                 transaction.execute("insert into pair (number) values (:number)", number=number)
             transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
 
-    with pytest.raises(Taken):
+    with pytest.raises(UniqueViolation):
         fail_and_go_on()
     with database.read() as transaction:
-        assert transaction.value("select count(*) from pair") == 0
+        assert transaction.fetch_value("select count(*) from pair") == 0
 
 
 def test_readers_cannot_write(database: Database) -> None:
-    with pytest.raises(Unacceptable), database.read() as transaction:
+    with pytest.raises(DataRejected), database.read() as transaction:
         transaction.execute("update follower set position = 7")
 
 
 def test_a_reading_sees_one_moment(url: str, database: Database) -> None:
     with open_system(url) as system, database.read() as transaction:
-        assert transaction.value("select count(*) from event") == 0
-        register(system, "FR0001")
-        assert transaction.value("select count(*) from event") == 0
-        assert transaction.rows("select * from entry") == []
+        assert transaction.fetch_value("select count(*) from event") == 0
+        register_commitment(system, "FR0001")
+        assert transaction.fetch_value("select count(*) from event") == 0
+        assert transaction.fetch_all("select * from entry") == []
 
 
-def test_what_was_never_migrated_says_so(new_database: NewDatabase) -> None:
+def test_what_was_never_migrated_says_so(new_database: DatabaseFactory) -> None:
     database = open_database(new_database())
     try:
-        with pytest.raises(NoTables, match="ogpgraph migrate"), database.read() as transaction:
-            transaction.value("select count(*) from event")
+        with pytest.raises(TablesMissing, match="ogpgraph migrate"), database.read() as transaction:
+            transaction.fetch_value("select count(*) from event")
     finally:
         database.close()
 
@@ -119,26 +113,26 @@ def test_what_was_never_migrated_says_so(new_database: NewDatabase) -> None:
 def test_only_the_log_waits_for_the_disk(database: Database, engine: str) -> None:
     asked = {"sqlite": "PRAGMA synchronous", "postgres": "show synchronous_commit"}[engine]
     with database.write() as transaction:
-        durable = transaction.value(asked)
+        durable = transaction.fetch_value(asked)
     with database.append() as transaction:
-        appended = transaction.value(asked)
+        appended = transaction.fetch_value(asked)
     with database.write(durable=False) as transaction:
-        soon = transaction.value(asked)
+        soon = transaction.fetch_value(asked)
     assert (durable, appended, soon) == {"sqlite": (2, 2, 1), "postgres": ("on", "on", "off")}[engine]
 
 
 # ------------------------------------------------------------------------------------------------------------- writers
 
 
-def test_eight_processes_may_migrate_at_once(new_database: NewDatabase) -> None:
+def test_eight_processes_may_migrate_at_once(new_database: DatabaseFactory) -> None:
     url = new_database()
     command = [sys.executable, "-c", f"from ogpgraph.system import migrate; migrate({url!r})"]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
     problems = [process.communicate(timeout=60)[1] for process in processes]
     assert problems == [""] * 8
     with open_system(url) as system, system.database.read() as transaction:
-        assert transaction.value("select count(*) from log") == 1
-        assert transaction.value("select count(*) from follower") == 1
+        assert transaction.fetch_value("select count(*) from log") == 1
+        assert transaction.fetch_value("select count(*) from follower") == 1
 
 
 def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: str) -> None:
@@ -148,14 +142,14 @@ def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: st
     def add(database: Database) -> None:
         for _ in range(50):
             with database.append() as transaction:
-                found = transaction.value("select redaction_epoch from log")
+                found = transaction.fetch_value("select redaction_epoch from log")
                 transaction.execute("update log set redaction_epoch = :next", next=found + 1)
 
     try:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(add, [first, second]))
         with first.read() as transaction:
-            assert transaction.value("select redaction_epoch from log") == 100
+            assert transaction.fetch_value("select redaction_epoch from log") == 100
     finally:
         first.close()
         second.close()
@@ -166,7 +160,7 @@ def test_when_all_connections_are_in_use_one_waits_and_is_told(
 ) -> None:
     if isinstance(database, sqlite.SQLiteDatabase):
         database._readers.pool_timeout = 0.2
-        most = sqlite.READERS * 2
+        most = sqlite.READER_POOL_SIZE * 2
     else:
         assert isinstance(database, postgres.PostgresDatabase)
         database._pool.timeout = 0.2
@@ -182,23 +176,23 @@ def test_when_all_connections_are_in_use_one_waits_and_is_told(
         held = [pool.submit(hold) for _ in range(most)]
         entered.wait()
         try:
-            with pytest.raises(Busy, match="no connection"), database.read():
+            with pytest.raises(LockTimeout, match="no connection"), database.read():
                 pass
         finally:
             enough.set()
         for each in held:
             each.result()
     with database.read() as transaction:
-        assert transaction.value("select count(*) from event") == 0
+        assert transaction.fetch_value("select count(*) from event") == 0
 
 
-def test_recorded_time_goes_on_when_the_clock_goes_back(make_system: MakeSystem, clock: Ticking) -> None:
+def test_recorded_time_goes_on_when_the_clock_goes_back(make_system: SystemFactory, clock: TickingClock) -> None:
     system = make_system()
-    register(system, "FR0001")
+    register_commitment(system, "FR0001")
     clock.now = clock.now.replace(year=2001)
-    register(system, "FR0002")
+    register_commitment(system, "FR0002")
     with system.database.read() as transaction:
-        times = [row["recorded_at"] for row in transaction.rows("select recorded_at from entry order by position")]
+        times = [row["recorded_at"] for row in transaction.fetch_all("select recorded_at from entry order by position")]
     assert times == sorted(set(times))
     assert times[-1] > "2026"
 

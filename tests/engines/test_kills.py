@@ -1,6 +1,6 @@
 """`kill -9` of writers and server under load, again and again: what was acknowledged is there, once, and it all fits.
 
-`bench/kills.py` does the same for longer, and counts.
+`bench/writer_kills.py` does the same for longer, and counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
-from tests.support.writing import Launcher, register
+from tests.support.writers import Launcher, register_commitment
 
 pytestmark = BOTH_ENGINES
 KILLS, CODES = 20, [f"FR{number:04}" for number in range(4)]
@@ -23,18 +23,18 @@ def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(url: str, tmp
     acknowledged: dict[str, object] = {}
     with open_system(url) as system:
         for code in CODES:
-            register(system, code)
+            register_commitment(system, code)
     launcher = Launcher()
     imported: list[str] = []
     for number in range(KILLS):
         written, brought = launcher.kill_round(url, tmp_path / f"round-{number}", CODES, chance.uniform(0.0, 0.6))
         acknowledged |= written
         imported += brought
-        with open_system(url) as system, system.reading() as reading:
+        with open_system(url) as system, system.read_session() as reading:
             assert reading.head >= len(acknowledged) + len(imported)
     launcher.close()
     assert len(acknowledged) > KILLS
     assert len(imported) > 0
     with open_system(url) as system:
-        oracle.check(system, acknowledged, CODES)
+        oracle.check_log(system, acknowledged, CODES)
         oracle.check_imports(system, imported)

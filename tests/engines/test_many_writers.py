@@ -1,6 +1,6 @@
 """Eight processes write at once: nothing is lost, nothing doubled, nobody is refused without cause.
 
-`bench/writers.py` does the same with five hundred commands each.
+`bench/concurrent_writers.py` does the same with five hundred commands each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
-from tests.support.writing import acknowledged_in, register, start
+from tests.support.writers import read_acknowledged, register_commitment, start_writers
 
 pytestmark = BOTH_ENGINES
 WRITERS, COMMANDS = 8, 25
@@ -23,13 +23,13 @@ def test_processes_that_write_at_once_lose_and_double_nothing(url: str, tmp_path
     codes = ["FR0001"] if shared else [f"FR{number:04}" for number in range(WRITERS * 2)]
     with open_system(url) as system:
         for code in codes:
-            register(system, code)
-        writers = start(url, tmp_path / "writers", WRITERS, codes, COMMANDS, shared=shared)
+            register_commitment(system, code)
+        writers = start_writers(url, tmp_path / "writers", WRITERS, codes, COMMANDS, shared=shared)
         problems = writers.communicate(timeout=180)[1]
         assert (writers.returncode, problems) == (0, "")
-        acknowledged = acknowledged_in(tmp_path / "writers")
+        acknowledged = read_acknowledged(tmp_path / "writers")
         assert len(acknowledged) == WRITERS * COMMANDS
-        oracle.check(system, acknowledged, codes)
+        oracle.check_log(system, acknowledged, codes)
         if shared:
             oracle.check_no_lost_update(system, codes[0], {key: before for key, (_, before) in acknowledged.items()})
         else:

@@ -10,10 +10,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from ogpgraph.storage import postgres
-from ogpgraph.storage.database import DatabaseError, Lost, open_database
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import ConnectionLost, DatabaseError
 from ogpgraph.system import open_system
 from tests.support.proxy import Proxy
-from tests.support.writing import register, retitle
+from tests.support.writers import change_title, register_commitment
 
 FOLLOWER = ["name", "projection", "build", "log_position", "position", "frontier"]
 
@@ -43,15 +44,15 @@ def test_a_command_whose_commit_reply_was_lost_returns_its_first_result(url: str
     proxied = f"postgresql://{given['user']}@127.0.0.1:{proxy.port}/{given['dbname']}"
     try:
         with open_system(proxied) as system:
-            register(system, "FR0001")
+            register_commitment(system, "FR0001")
             for number, key in enumerate([None, "mine", None, "other"]):
                 proxy.lose_next_reply()
-                receipt = retitle(system, "FR0001", f"Title {number}", key)
+                receipt = change_title(system, "FR0001", f"Title {number}", key)
                 assert (len(receipt.events), receipt.repeated) == (1, False)
-                assert receipt.answer
-                again = retitle(system, "FR0001", f"Title {number}", key) if key else None
+                assert receipt.result
+                again = change_title(system, "FR0001", f"Title {number}", key) if key else None
                 assert again is None or (again.events, again.repeated) == (receipt.events, True)
-            with system.reading() as reading:
+            with system.read_session() as reading:
                 assert reading.head == 2 + 4
         assert proxy.lost == 4
     finally:
@@ -60,13 +61,13 @@ def test_a_command_whose_commit_reply_was_lost_returns_its_first_result(url: str
 
 def test_dead_connections_are_replaced_without_anyone_noticing(url: str, postgres_server: str) -> None:
     with open_system(url) as system:
-        register(system, "FR0001")
+        register_commitment(system, "FR0001")
         for _ in range(3):
             with psycopg.connect(postgres_server, autocommit=True) as server:
                 server.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
                 )
-            with system.reading() as reading:
+            with system.read_session() as reading:
                 assert reading.head == 2
 
 
@@ -76,14 +77,14 @@ def test_a_connection_lost_in_the_midst_of_writing_is_named(url: str, postgres_s
 
     def write() -> None:
         with database.write() as transaction:
-            pid = transaction.value("select pg_backend_pid()")
+            pid = transaction.fetch_value("select pg_backend_pid()")
             with psycopg.connect(postgres_server, autocommit=True) as server:
                 server.execute("select pg_terminate_backend(%s)", [pid])
             transaction.execute("update follower set position = 7")
 
     try:
         for _ in range(30):
-            with pytest.raises(Lost):
+            with pytest.raises(ConnectionLost):
                 write()
     finally:
         database.close()
@@ -94,7 +95,7 @@ def test_what_the_server_did_not_keep_is_not_taken_for_committed(url: str) -> No
 
     def write() -> None:
         with database.write() as transaction:
-            transaction.insert("follower", FOLLOWER, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPIED_FROM)])
+            transaction.insert("follower", FOLLOWER, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPY_MIN_ROWS)])
             with suppress(DatabaseError):
                 transaction.execute("select 1 / 0")
 
@@ -113,14 +114,14 @@ def test_a_connection_lost_in_the_midst_of_reading_is_named(url: str, postgres_s
                 server.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
                 )
-            with pytest.raises(Lost):
-                transaction.value("select count(*) from event")
+            with pytest.raises(ConnectionLost):
+                transaction.fetch_value("select count(*) from event")
     finally:
         database.close()
 
 
 def test_a_server_that_is_not_there_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "POOL_TIMEOUT_SECONDS", 0.5)
     database = open_database("postgresql://nobody:secret@127.0.0.1:1/nothing")
     try:
         with pytest.raises(DatabaseError) as refused, database.read():

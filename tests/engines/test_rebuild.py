@@ -11,10 +11,10 @@ import pytest
 
 from ogpgraph.readmodel import rebuild, tables
 from ogpgraph.readmodel.rebuild import Rebuild, RebuildStopped
-from ogpgraph.storage.database import Database, NoTables, Transaction
+from ogpgraph.storage.database import Database, TablesMissing, Transaction
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import BOTH_ENGINES
-from tests.support.writing import register, retitle
+from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
 
@@ -22,14 +22,14 @@ pytestmark = BOTH_ENGINES
 @pytest.fixture
 def filled(system: System) -> System:
     for number in range(5):
-        register(system, f"FR{number:04}")
-        retitle(system, f"FR{number:04}", f"Title {number}")
+        register_commitment(system, f"FR{number:04}")
+        change_title(system, f"FR{number:04}", f"Title {number}")
     return system
 
 
 def has_leftovers(database: Database) -> bool:
-    with suppress(NoTables), database.read() as transaction:
-        transaction.value("select count(*) from next_follower")
+    with suppress(TablesMissing), database.read() as transaction:
+        transaction.fetch_value("select count(*) from next_follower")
         return True
     return False
 
@@ -43,7 +43,7 @@ def test_the_same_events_make_the_same_rows(filled: System) -> None:
 
 
 def test_progress_is_told_in_positions_of_the_log(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ogpgraph.readmodel.projector.BATCH", 4)
+    monkeypatch.setattr("ogpgraph.readmodel.projector.BATCH_SIZE", 4)
     told: list[tuple[int, int]] = []
     Rebuild(filled.database, filled.log).run(lambda at, head: told.append((at, head)))
     assert told == sorted(told)
@@ -65,16 +65,17 @@ def test_readers_writers_and_followers_go_on_meanwhile(filled: System, url: str)
             problems.append(error)
 
     def read(system: System, _number: int) -> None:
-        with system.reading() as reading:
+        with system.read_session() as reading:
             counts = [
-                reading.transaction.value(f"select count(*) from {table}") for table in ("entry", "version", "follower")
+                reading.transaction.fetch_value(f"select count(*) from {table}")
+                for table in ("entry", "version", "follower")
             ]
             assert counts == [reading.head, reading.head, 1]
             assert reading.head >= 15
             seen.append(reading.head)
 
     def write(system: System, number: int) -> None:
-        retitle(system, "FR0001", f"Meanwhile {number}")
+        change_title(system, "FR0001", f"Meanwhile {number}")
 
     threads = [threading.Thread(target=run, args=(work,)) for work in (read, read, write)]
     for thread in threads:
@@ -103,7 +104,7 @@ def test_an_interrupted_rebuild_leaves_what_was_and_starts_again(filled: System)
         filled.rebuild(interrupt)
     assert has_leftovers(filled.database)
     assert filled.digest() == before
-    register(filled, "FR0009")
+    register_commitment(filled, "FR0009")
     before = filled.digest()
     filled.rebuild()
     assert filled.digest() == before
@@ -127,10 +128,10 @@ def test_a_failure_in_the_switch_leaves_what_was(filled: System, monkeypatch: py
     before = filled.digest()
 
     def half(transaction: Transaction) -> None:
-        tables.drop(transaction, tables.LIVE)
+        tables.drop_tables(transaction, tables.LIVE_PREFIX)
         raise OSError("in the midst of the switch")
 
-    monkeypatch.setattr(rebuild, "switch", half)
+    monkeypatch.setattr(rebuild, "swap_tables", half)
     with pytest.raises(OSError, match="midst"):
         filled.rebuild()
     monkeypatch.undo()
@@ -158,7 +159,7 @@ def test_migrating_after_a_rebuild_adds_no_index_twice(filled: System, url: str,
 
     def indexes() -> int:
         with filled.database.read() as transaction:
-            return int(transaction.value(sql))
+            return int(transaction.fetch_value(sql))
 
     before = indexes()
     filled.rebuild()

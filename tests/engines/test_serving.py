@@ -12,8 +12,8 @@ import pytest
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES
-from tests.support.serving import OGPGRAPH, ask, serving
-from tests.support.writing import register, retitle
+from tests.support.server import OGPGRAPH, post_query, run_server
+from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
 PAGE = Path(__file__).parent.parent / "importer" / "pages" / "budget_en.txt"
@@ -21,31 +21,33 @@ PAGE = Path(__file__).parent.parent / "importer" / "pages" / "budget_en.txt"
 
 def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> None:
     """Reads by all workers see each write at once, wait for a position that is asked for, and refuse one in time."""
-    with serving(url, tmp_path / "log", "--workers", "2") as server, open_system(url) as writer:
+    with run_server(url, tmp_path / "log", "--workers", "2") as server, open_system(url) as writer:
         address = server.wait_until_ready(workers=2)
         assert len(server.workers()) == 2
-        register(writer, "FR0001")
+        register_commitment(writer, "FR0001")
         for number in range(10):
-            retitle(writer, "FR0001", f"Title {number}")
+            change_title(writer, "FR0001", f"Title {number}")
             for _ in range(3):
-                answer = ask(address, '{ meta { position } commitment(code: "FR0001") { title } }')
+                answer = post_query(address, '{ meta { position } commitment(code: "FR0001") { title } }')
                 assert "data" in answer.json(), answer.text
                 assert answer.json()["data"]["commitment"]["title"] == f"Title {number}"
                 assert answer.json()["data"]["meta"]["position"] == number + 3
                 assert answer.headers["X-Position"] == str(number + 3)
 
         head = 12
-        later = threading.Timer(0.5, lambda: retitle(writer, "FR0001", "Title in time"))
+        later = threading.Timer(0.5, lambda: change_title(writer, "FR0001", "Title in time"))
         later.start()
-        answer = ask(address, "{ meta { position } }", X_At_Least_Position=str(head + 1))
+        answer = post_query(address, "{ meta { position } }", X_At_Least_Position=str(head + 1))
         assert answer.json()["data"]["meta"]["position"] == head + 1
         later.join()
 
-        refused = ask(address, "{ meta { position } }", X_At_Least_Position="1000", X_Request_Id="my-own-request-id")
+        refused = post_query(
+            address, "{ meta { position } }", X_At_Least_Position="1000", X_Request_Id="my-own-request-id"
+        )
         assert refused.status_code == 503
         assert refused.headers["Retry-After"] == "1"
         assert refused.json()["errors"][0]["extensions"]["code"] == "POSITION_NOT_REACHED"
-        assert ask(address, "{ meta { position } }", X_At_Least_Position="soon").status_code == 400
+        assert post_query(address, "{ meta { position } }", X_At_Least_Position="soon").status_code == 400
 
         assert httpx.get(f"{address}/ready").json() == {"ready": True, "details": {"position": head + 1, "behind": 0}}
         # A worker that dies is replaced, and its successor follows too.
@@ -59,12 +61,12 @@ def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> 
 
 
 def test_pages_are_imported_while_it_serves(url: str, tmp_path: Path) -> None:
-    with serving(url, tmp_path / "log") as server:
+    with run_server(url, tmp_path / "log") as server:
         address = server.wait_until_ready()
         command = [OGPGRAPH, "import", str(PAGE), "--database", url]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
-        answer = ask(address, "{ commitments { totalCount } meta { position } }").json()["data"]
+        answer = post_query(address, "{ commitments { totalCount } meta { position } }").json()["data"]
         assert answer["meta"]["position"] > 0
         assert answer["commitments"]["totalCount"] >= 1
         rebuilt = subprocess.run(
@@ -75,15 +77,15 @@ def test_pages_are_imported_while_it_serves(url: str, tmp_path: Path) -> None:
             timeout=120,
         )
         assert "(identical)" in rebuilt.stdout, rebuilt.stdout + rebuilt.stderr
-        assert ask(address, "{ commitments { totalCount } meta { position } }").json()["data"] == answer
+        assert post_query(address, "{ commitments { totalCount } meta { position } }").json()["data"] == answer
 
 
 def test_a_stop_lets_the_request_that_runs_end(url: str, tmp_path: Path) -> None:
-    with serving(url, tmp_path / "log") as server:
+    with run_server(url, tmp_path / "log") as server:
         address = server.wait_until_ready()
         answers: list[httpx.Response] = []
         waiting = threading.Thread(
-            target=lambda: answers.append(ask(address, "{ meta { position } }", X_At_Least_Position="1"))
+            target=lambda: answers.append(post_query(address, "{ meta { position } }", X_At_Least_Position="1"))
         )
         waiting.start()
         threading.Event().wait(0.5)
@@ -95,26 +97,26 @@ def test_a_stop_lets_the_request_that_runs_end(url: str, tmp_path: Path) -> None
 
 def test_a_poisonous_event_is_told_to_everyone_who_asks(url: str, tmp_path: Path) -> None:
     with open_system(url) as writer:
-        register(writer, "FR0001")
-        register(writer, "FR0002")
+        register_commitment(writer, "FR0001")
+        register_commitment(writer, "FR0002")
         with writer.database.write() as transaction:
             transaction.execute("update event set topic = 'CommitmentSang.1' where position = 4")
             transaction.execute("update follower set log_position = 0, position = 0, frontier = ''")
             for table in ("entry", "version", "tag"):
                 transaction.execute(f"delete from {table}")
-    with serving(url, tmp_path / "log") as server:
+    with run_server(url, tmp_path / "log") as server:
         address = server.address
-        query = "{ meta { position follower { state position behind error { code message } } } }"
+        query = "{ meta { position projector { state position behind error { code message } } } }"
         meta = None
         for _ in range(100):
             try:
-                meta = ask(address, query).json()["data"]["meta"]
+                meta = post_query(address, query).json()["data"]["meta"]
                 break
             except httpx.TransportError:
                 threading.Event().wait(0.2)
         assert meta
         assert meta["position"] == 2
-        told = meta["follower"]
+        told = meta["projector"]
         assert (told["state"], told["position"], told["behind"], told["error"]["code"]) == ("STOPPED", 2, 2, "CORRUPT")
         assert "event 4" in told["error"]["message"]
         ready = httpx.get(f"{address}/ready")
@@ -131,7 +133,7 @@ def unmigrated(new_database: object) -> str:
 
 
 def test_a_server_database_is_migrated_by_its_own_step_only(unmigrated: str, engine: str, tmp_path: Path) -> None:
-    with serving(unmigrated, tmp_path / "log") as server:
+    with run_server(unmigrated, tmp_path / "log") as server:
         if engine == "sqlite":
             server.wait_until_ready()
         else:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from ogpgraph.storage import sqlite
-from ogpgraph.storage.database import Busy, DatabaseError, open_database
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import DatabaseError, LockTimeout
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 
 
@@ -24,7 +25,8 @@ def test_after_a_failure_of_the_disk_nothing_more_is_written(url: str) -> None:
     """The disk fails by a limit on the size of files, which is lifted again: the refusal stays."""
     program = f"""
 import resource, sqlite3
-from ogpgraph.storage.database import DatabaseError, open_database
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import DatabaseError
 database = open_database({url!r})
 with database.write() as transaction:
     transaction.execute("create table filler (filling blob)")
@@ -41,7 +43,7 @@ try:
 except DatabaseError as error:
     print(error)
 with database.read() as transaction:
-    print(transaction.value("select count(*) from filler"))
+    print(transaction.fetch_value("select count(*) from filler"))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     first, second, count = done.stdout.splitlines()
@@ -74,7 +76,7 @@ def test_a_writer_that_never_gets_its_turn_is_told(url: str, monkeypatch: pytest
     monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_SECONDS", 0.2)
     first, second = open_database(url), open_database(url)
     try:
-        with first.write(), pytest.raises(Busy, match="another process"), second.write():
+        with first.write(), pytest.raises(LockTimeout, match="another process"), second.write():
             pass
         with second.write() as transaction:
             transaction.execute("update log set redaction_epoch = 3")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ogpgraph.system import System
-from tests.conftest import BOTH_ENGINES, MakeSystem
-from tests.graphql.asking import ask, position_of, refused, state_in_words
-from tests.importer.pages_import.making import Page, Sibling, bring
+from tests.conftest import BOTH_ENGINES, SystemFactory
+from tests.graphql.client import dump_state, execute_query, expect_error, read_position
+from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
 
 AT = "query ($p: Position, $t: DateTime) { at(position: $p, time: $t) { %s } }"
 EVERYTHING = """
@@ -29,21 +29,21 @@ EVERYTHING = """
 
 
 def at(system: System, fields: str, position: int | None = None, time: str | None = None) -> Any:
-    return ask(system, AT % fields, p=position, t=time)["at"]
+    return execute_query(system, AT % fields, p=position, t=time)["at"]
 
 
 def refusal(system: System, **variables: Any) -> tuple[str, object]:
-    return refused(system, AT % "meta { position }", **variables)
+    return expect_error(system, AT % "meta { position }", **variables)
 
 
 # ----------------------------------------------------------------------------------------------------- what was so then
 
 
-def test_every_position_shows_what_its_entries_up_to_it_say(told: System) -> None:
-    head = position_of(told)
-    entries = ask(told, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
+def test_every_position_shows_what_its_entries_up_to_it_say(example_system: System) -> None:
+    head = read_position(example_system)
+    entries = execute_query(example_system, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
     for entry in entries[::2]:
-        found = at(told, EVERYTHING, entry["position"])
+        found = at(example_system, EVERYTHING, entry["position"])
         assert found["meta"]["position"] == entry["position"]
         assert found["meta"]["recordedAt"] == entry["recordedAt"]
         assert found["entries"]["totalCount"] == entry["position"]
@@ -51,7 +51,7 @@ def test_every_position_shows_what_its_entries_up_to_it_say(told: System) -> Non
         for subject in (node for kind in ("members", "actionPlans", "commitments") for node in found[kind]["nodes"]):
             assert subject["since"] <= entry["position"]
             assert_nothing_later(subject, entry["position"])
-    assert at(told, EVERYTHING, head) == ask(told, f"{{ {EVERYTHING} }}")
+    assert at(example_system, EVERYTHING, head) == execute_query(example_system, f"{{ {EVERYTHING} }}")
 
 
 def assert_nothing_later(value: Any, position: int) -> None:
@@ -65,15 +65,15 @@ def assert_nothing_later(value: Any, position: int) -> None:
             assert_nothing_later(each, position)
 
 
-def test_nested_fields_are_those_of_the_position_that_is_read(told: System) -> None:
+def test_nested_fields_are_those_of_the_position_that_is_read(example_system: System) -> None:
     fields = """commitment(code: "UY0901") { status lastObservedAt predecessors { code } milestones { status }
                   actionPlan { status } member { status joinedOn }
                   history { totalCount } blame(path: "status") { value entry { changes { after } } }
                   claims(path: "status") { value isCurrent } sources { language observations { observedAt } } }
                 old: commitment(code: "UY0802") { code formerCodes } new: commitment(code: "UY0812") { code }"""
-    completed = entry_of(told, "MilestoneCompleted")
-    then = at(told, fields, completed - 1)
-    now = ask(told, f"{{ {fields} }}")
+    completed = entry_of(example_system, "MilestoneCompleted")
+    then = at(example_system, fields, completed - 1)
+    now = execute_query(example_system, f"{{ {fields} }}")
     assert then["commitment"]["status"] == "ACTIVE"
     assert then["commitment"]["milestones"] == [{"status": None}, {"status": None}]
     assert then["commitment"]["predecessors"] == []
@@ -92,14 +92,14 @@ def test_nested_fields_are_those_of_the_position_that_is_read(told: System) -> N
 
 def entry_of(system: System, kind: str) -> int:
     query = "query ($kind: [EntryKind!]!) { entries(where: {kind: $kind}, last: 1) { nodes { position } } }"
-    return int(ask(system, query, kind=[kind])["entries"]["nodes"][0]["position"])
+    return int(execute_query(system, query, kind=[kind])["entries"]["nodes"][0]["position"])
 
 
-def test_an_entrys_subject_is_the_thing_as_it_stood_with_all_that_is_nested_in_it(told: System) -> None:
+def test_an_entrys_subject_is_the_thing_as_it_stood_with_all_that_is_nested_in_it(example_system: System) -> None:
     query = """{ entries(last: 60) { nodes { position kind subject { __typename id revision since
         ... on Commitment { code title status member { revision name status } actionPlan { title status }
           sources { lastObservedAt } milestones { number status } history(last: 1) { nodes { position } } } } } } }"""
-    entries = ask(told, query)["entries"]["nodes"]
+    entries = execute_query(example_system, query)["entries"]["nodes"]
     for entry in entries:
         subject = entry["subject"]
         assert subject["since"] == entry["position"]
@@ -110,60 +110,65 @@ def test_an_entrys_subject_is_the_thing_as_it_stood_with_all_that_is_nested_in_i
         fields = f"""commitment(code: "{code}") {{ __typename id revision since code title status
             member {{ revision name status }} actionPlan {{ title status }} sources {{ lastObservedAt }}
             milestones {{ number status }} history(last: 1) {{ nodes {{ position }} }} }}"""
-        assert subject == at(told, fields, entry["position"])["commitment"]
+        assert subject == at(example_system, fields, entry["position"])["commitment"]
 
 
-def test_an_entrys_source_is_as_it_stood(told: System) -> None:
+def test_an_entrys_source_is_as_it_stood(example_system: System) -> None:
     query = """{ entries(where: {kind: [CommitmentRevised]}) { nodes { position source { id revision } } } }"""
-    for entry in ask(told, query)["entries"]["nodes"]:
+    for entry in execute_query(example_system, query)["entries"]["nodes"]:
         if entry["source"]:
             id_ = entry["source"]["id"]
-            then = at(told, f'source(id: "{id_}") {{ id revision }}', entry["position"])["source"]
+            then = at(example_system, f'source(id: "{id_}") {{ id revision }}', entry["position"])["source"]
             assert then == entry["source"]
 
 
 # -------------------------------------------------------------------------------------------------------------- by time
 
 
-def test_a_time_means_the_last_entry_not_later_than_it(told: System) -> None:
-    entries = ask(told, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
+def test_a_time_means_the_last_entry_not_later_than_it(example_system: System) -> None:
+    entries = execute_query(example_system, "{ entries { nodes { position recordedAt } } }")["entries"]["nodes"]
     for entry, after in pairwise(entries):
         moment = datetime.fromisoformat(entry["recordedAt"])
         just_before = datetime.fromisoformat(after["recordedAt"]) - timedelta(microseconds=1)
         for time in (moment, just_before):
-            assert at(told, "meta { position }", time=time.isoformat())["meta"]["position"] == entry["position"]
+            assert (
+                at(example_system, "meta { position }", time=time.isoformat())["meta"]["position"] == entry["position"]
+            )
     assert [each["recordedAt"] for each in entries] == sorted({each["recordedAt"] for each in entries})
 
 
 @pytest.mark.parametrize("written", ["2026-01-01T12:00:30Z", "2026-01-01T14:00:30+02:00", "2026-01-01T12:00:30.0Z"])
-def test_a_moment_is_the_same_in_any_zone(told: System, written: str) -> None:
-    expected = at(told, "meta { position }", time="2026-01-01T12:00:30.000000+00:00")
-    assert at(told, "meta { position }", time=written) == expected
+def test_a_moment_is_the_same_in_any_zone(example_system: System, written: str) -> None:
+    expected = at(example_system, "meta { position }", time="2026-01-01T12:00:30.000000+00:00")
+    assert at(example_system, "meta { position }", time=written) == expected
 
 
 # -------------------------------------------------------------------------------------------------- errors, not guesses
 
 
-def test_what_names_no_state_is_an_error(told: System) -> None:
-    head = position_of(told)
+def test_what_names_no_state_is_an_error(example_system: System) -> None:
+    head = read_position(example_system)
     both, neither = {"p": 1, "t": "2026-01-01T12:00:30Z"}, dict[str, Any]()
-    assert refusal(told, p=head + 1) == (f"position {head + 1} is past the head, which is {head}", "BAD_POSITION")
-    assert refusal(told, p=0) == ("position 0 is before the first entry, which is 1", "BAD_POSITION")
-    assert refusal(told, **both) == ("give either `position` or `time`", "BAD_POSITION")
-    assert refusal(told, **neither) == ("give either `position` or `time`", "BAD_POSITION")
-    assert refusal(told, p=None, t=None) == ("give either `position` or `time`", "BAD_POSITION")
+    assert refusal(example_system, p=head + 1) == (
+        f"position {head + 1} is past the head, which is {head}",
+        "BAD_POSITION",
+    )
+    assert refusal(example_system, p=0) == ("position 0 is before the first entry, which is 1", "BAD_POSITION")
+    assert refusal(example_system, **both) == ("give either `position` or `time`", "BAD_POSITION")
+    assert refusal(example_system, **neither) == ("give either `position` or `time`", "BAD_POSITION")
+    assert refusal(example_system, p=None, t=None) == ("give either `position` or `time`", "BAD_POSITION")
 
 
 @pytest.mark.parametrize("time", ["2025-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "0999-01-01T00:00:00Z"])
-def test_a_time_before_the_first_entry_is_an_error(told: System, time: str) -> None:
-    message, code = refusal(told, t=time)
+def test_a_time_before_the_first_entry_is_an_error(example_system: System, time: str) -> None:
+    message, code = refusal(example_system, t=time)
     assert message.endswith("is before the first entry")
     assert code == "BAD_POSITION"
 
 
 @pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_a_time_that_has_not_come_yet_is_an_error(told: System, time: str) -> None:
-    message, code = refusal(told, t=time)
+def test_a_time_that_has_not_come_yet_is_an_error(example_system: System, time: str) -> None:
+    message, code = refusal(example_system, t=time)
     assert message.endswith("has not come yet")
     assert code == "BAD_POSITION"
 
@@ -180,14 +185,14 @@ def test_a_time_that_has_not_come_yet_is_an_error(told: System, time: str) -> No
         "9999-12-31T23:59:59-14:00",
     ],
 )
-def test_a_time_without_its_offset_or_that_is_none_is_an_error(told: System, time: str) -> None:
-    message, _ = refusal(told, t=time)
+def test_a_time_without_its_offset_or_that_is_none_is_an_error(example_system: System, time: str) -> None:
+    message, _ = refusal(example_system, t=time)
     assert "is not a time with its offset" in message
 
 
 @pytest.mark.parametrize("position", [-1, 1.5, True, "3", 2**53])
-def test_what_is_no_position_is_an_error(told: System, position: object) -> None:
-    message, _ = refusal(told, p=position)
+def test_what_is_no_position_is_an_error(example_system: System, position: object) -> None:
+    message, _ = refusal(example_system, p=position)
     assert "a Position is a whole number, 0 or greater" in message
 
 
@@ -201,28 +206,28 @@ def test_an_empty_log_has_no_past(system: System) -> None:
 
 
 @BOTH_ENGINES
-def test_the_past_is_the_same_after_later_writes_restart_and_rebuild(make_system: MakeSystem) -> None:
+def test_the_past_is_the_same_after_later_writes_restart_and_rebuild(make_system: SystemFactory) -> None:
     system = make_system()
     ferry = Page(siblings=[Sibling("UY0902", "Map Lending")])
-    bring(system, ferry, 1)
-    positions = range(1, position_of(system) + 1)
+    import_sample_page(system, ferry, 1)
+    positions = range(1, read_position(system) + 1)
     before = [at(system, EVERYTHING, position) for position in positions]
-    words = state_in_words(system)
-    bring(system, ferry.but(status="Inactive", title="Ferries"), 5)
-    bring(system, ferry.but(lead="Harbour Office"), 3)
+    words = dump_state(system)
+    import_sample_page(system, ferry.with_changes(status="Inactive", title="Ferries"), 5)
+    import_sample_page(system, ferry.with_changes(lead="Harbour Office"), 3)
     assert [at(system, EVERYTHING, position) for position in positions] == before
     restarted = make_system()
     assert [at(restarted, EVERYTHING, position) for position in positions] == before
-    assert restarted.rebuild() == position_of(restarted)
+    assert restarted.rebuild() == read_position(restarted)
     assert [at(restarted, EVERYTHING, position) for position in positions] == before
-    assert state_in_words(restarted, positions[-1]) == words
+    assert dump_state(restarted, positions[-1]) == words
 
 
-def test_many_positions_in_one_question_are_each_exact(told: System) -> None:
-    head = position_of(told)
+def test_many_positions_in_one_question_are_each_exact(example_system: System) -> None:
+    head = read_position(example_system)
     aliases = " ".join(f"p{p}: at(position: {p}) {{ ...C }}" for p in range(1, head + 1))
     query = f"{{ {aliases} }} fragment C on Snapshot {{ commitments {{ nodes {{ code status title since }} }} }}"
-    together = ask(told, query)
+    together = execute_query(example_system, query)
     for position in range(1, head + 1):
-        alone = at(told, "commitments { nodes { code status title since } }", position)
+        alone = at(example_system, "commitments { nodes { code status title since } }", position)
         assert together[f"p{position}"] == alone

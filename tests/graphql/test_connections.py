@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from ogpgraph.application import Session
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import commitments as commitment_commands
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
-from tests.graphql.asking import ask, refused
-from tests.graphql.story import act
-from tests.importer.pages_import.making import Page, Sibling, bring
+from tests.conftest import SystemFactory
+from tests.graphql.client import execute_query, expect_error
+from tests.graphql.example_log import command_context
+from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
 
 INFO = "hasNextPage hasPreviousPage startCursor endCursor"
 PAGE = f"{{ totalCount nodes {{ id }} edges {{ cursor node {{ id }} }} pageInfo {{ {INFO} }} }}"
@@ -35,12 +36,12 @@ EVERY_LIST = pytest.mark.parametrize("name", LISTS)
 
 
 def page(system: System, name: str, **variables: Any) -> Any:
-    found = ask(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)["found"]
+    found = execute_query(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)["found"]
     return found.get("found", found)
 
 
 def refusal(system: System, name: str, **variables: Any) -> tuple[str, object]:
-    return refused(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)
+    return expect_error(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)
 
 
 def ids(found: Any) -> list[str]:
@@ -49,15 +50,15 @@ def ids(found: Any) -> list[str]:
 
 @EVERY_LIST
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_pages_forwards_and_backwards_make_the_whole_list(told: System, name: str, size: int) -> None:
-    whole = page(told, name)
+def test_pages_forwards_and_backwards_make_the_whole_list(example_system: System, name: str, size: int) -> None:
+    whole = page(example_system, name)
     assert whole["totalCount"] == len(ids(whole)) >= 1
     assert (whole["pageInfo"]["hasNextPage"], whole["pageInfo"]["hasPreviousPage"]) == (False, False)
 
     forwards: list[str] = []
     after = None
     while True:
-        found = page(told, name, first=size, after=after)
+        found = page(example_system, name, first=size, after=after)
         forwards += ids(found)
         assert found["totalCount"] == whole["totalCount"]
         assert found["pageInfo"]["hasPreviousPage"] is (after is not None)
@@ -70,7 +71,7 @@ def test_pages_forwards_and_backwards_make_the_whole_list(told: System, name: st
     backwards: list[str] = []
     before = None
     while True:
-        found = page(told, name, last=size, before=before)
+        found = page(example_system, name, last=size, before=before)
         backwards = ids(found) + backwards
         assert found["pageInfo"]["hasNextPage"] is (before is not None)
         before = found["pageInfo"]["startCursor"]
@@ -80,8 +81,10 @@ def test_pages_forwards_and_backwards_make_the_whole_list(told: System, name: st
 
 
 @EVERY_LIST
-def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_theirs(told: System, name: str) -> None:
-    found = page(told, name)
+def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_theirs(
+    example_system: System, name: str
+) -> None:
+    found = page(example_system, name)
     assert [each["node"]["id"] for each in found["edges"]] == ids(found)
     cursors = [each["cursor"] for each in found["edges"]]
     assert len(set(cursors)) == len(cursors)
@@ -89,35 +92,35 @@ def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_thei
 
 
 @EVERY_LIST
-def test_a_slice_between_two_cursors_is_what_lies_between(told: System, name: str) -> None:
-    whole = page(told, name)
+def test_a_slice_between_two_cursors_is_what_lies_between(example_system: System, name: str) -> None:
+    whole = page(example_system, name)
     cursors = [each["cursor"] for each in whole["edges"]]
-    between = page(told, name, after=cursors[0], before=cursors[-1])
+    between = page(example_system, name, after=cursors[0], before=cursors[-1])
     assert ids(between) == ids(whole)[1:-1]
     if len(cursors) > 3:
-        assert ids(page(told, name, first=1, after=cursors[0], before=cursors[-1])) == ids(whole)[1:2]
-        assert ids(page(told, name, last=1, after=cursors[0], before=cursors[-1])) == ids(whole)[-2:-1]
-    assert ids(page(told, name, after=cursors[-1])) == []
-    assert ids(page(told, name, before=cursors[0])) == []
+        assert ids(page(example_system, name, first=1, after=cursors[0], before=cursors[-1])) == ids(whole)[1:2]
+        assert ids(page(example_system, name, last=1, after=cursors[0], before=cursors[-1])) == ids(whole)[-2:-1]
+    assert ids(page(example_system, name, after=cursors[-1])) == []
+    assert ids(page(example_system, name, before=cursors[0])) == []
 
 
 @EVERY_LIST
-def test_no_nodes_may_be_asked_for(told: System, name: str) -> None:
-    found = page(told, name, first=0)
+def test_no_nodes_may_be_asked_for(example_system: System, name: str) -> None:
+    found = page(example_system, name, first=0)
     assert (ids(found), found["edges"], found["pageInfo"]["hasNextPage"]) == ([], [], True)
     assert (found["pageInfo"]["startCursor"], found["pageInfo"]["endCursor"]) == (None, None)
 
 
 @EVERY_LIST
 @pytest.mark.parametrize(("argument", "number"), [("first", 101), ("last", 101), ("first", -1), ("last", -1)])
-def test_a_page_has_0_to_100_nodes(told: System, name: str, argument: str, number: int) -> None:
+def test_a_page_has_0_to_100_nodes(example_system: System, name: str, argument: str, number: int) -> None:
     message = f"`{argument}` is {number}, and pages hold 0 to 100 nodes"
-    assert refusal(told, name, **{argument: number}) == (message, "BAD_PAGE")
+    assert refusal(example_system, name, **{argument: number}) == (message, "BAD_PAGE")
 
 
 @EVERY_LIST
-def test_first_and_last_exclude_each_other(told: System, name: str) -> None:
-    assert refusal(told, name, first=1, last=1) == ("ask for `first` or for `last`, not for both", "BAD_PAGE")
+def test_first_and_last_exclude_each_other(example_system: System, name: str) -> None:
+    assert refusal(example_system, name, first=1, last=1) == ("ask for `first` or for `last`, not for both", "BAD_PAGE")
 
 
 def cursor(value: object) -> str:
@@ -149,68 +152,74 @@ NO_CURSORS = [
 
 @pytest.mark.parametrize("name", ["commitments", "entries", "history", "ofMember", "then"])
 @pytest.mark.parametrize("argument", ["after", "before"])
-def test_what_is_no_cursor_of_the_list_is_refused(told: System, name: str, argument: str) -> None:
+def test_what_is_no_cursor_of_the_list_is_refused(example_system: System, name: str, argument: str) -> None:
     for wrong in NO_CURSORS:
         expected = (f"`{argument}` is not a cursor of this list", "BAD_CURSOR")
-        assert refusal(told, name, **{argument: wrong}) == expected, wrong
+        assert refusal(example_system, name, **{argument: wrong}) == expected, wrong
 
 
-def test_the_cursor_of_another_list_is_refused(told: System) -> None:
-    entry = page(told, "entries")["pageInfo"]["endCursor"]
-    commitment = page(told, "commitments")["pageInfo"]["endCursor"]
-    assert refusal(told, "commitments", after=entry)[1] == "BAD_CURSOR"
-    assert refusal(told, "entries", after=commitment)[1] == "BAD_CURSOR"
+def test_the_cursor_of_another_list_is_refused(example_system: System) -> None:
+    entry = page(example_system, "entries")["pageInfo"]["endCursor"]
+    commitment = page(example_system, "commitments")["pageInfo"]["endCursor"]
+    assert refusal(example_system, "commitments", after=entry)[1] == "BAD_CURSOR"
+    assert refusal(example_system, "entries", after=commitment)[1] == "BAD_CURSOR"
 
 
-def test_a_cursor_may_name_what_is_not_in_the_list_any_more_or_not_yet(told: System) -> None:
-    everyone = page(told, "commitments")
+def test_a_cursor_may_name_what_is_not_in_the_list_any_more_or_not_yet(example_system: System) -> None:
+    everyone = page(example_system, "commitments")
     first, second = (edge["cursor"] for edge in everyone["edges"][:2])
-    filtered = page(told, "filtered")
-    assert ids(page(told, "filtered", after=first)) == ids(filtered), "the cursor's own node is of another cycle"
-    assert ids(page(told, "filtered", before=second)) == []
-    assert ids(page(told, "entriesThen", after=page(told, "entries")["pageInfo"]["endCursor"])) == []
-    assert ids(page(told, "entries", after=cursor([2**53 - 1]))) == []
+    filtered = page(example_system, "filtered")
+    assert ids(page(example_system, "filtered", after=first)) == ids(filtered), (
+        "the cursor's own node is of another cycle"
+    )
+    assert ids(page(example_system, "filtered", before=second)) == []
+    assert (
+        ids(page(example_system, "entriesThen", after=page(example_system, "entries")["pageInfo"]["endCursor"])) == []
+    )
+    assert ids(page(example_system, "entries", after=cursor([2**53 - 1]))) == []
 
 
-def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: MakeSystem) -> None:
+def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: SystemFactory) -> None:
     system = make_system()
-    bring(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
+    import_sample_page(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
     query = "query ($after: String) { commitments(first: 2, after: $after) { nodes { code } pageInfo { endCursor } } }"
-    first = ask(system, query)["commitments"]
-    bring(system, Page("UY0903"))
-    bring(system, Page("UY0907"))
-    second = ask(system, query, after=first["pageInfo"]["endCursor"])["commitments"]
+    first = execute_query(system, query)["commitments"]
+    import_sample_page(system, Page("UY0903"))
+    import_sample_page(system, Page("UY0907"))
+    second = execute_query(system, query, after=first["pageInfo"]["endCursor"])["commitments"]
     assert [each["code"] for each in first["nodes"] + second["nodes"]] == ["UY0901", "UY0905", "UY0907", "UY0909"]
 
 
-def test_a_page_that_names_its_position_is_the_same_whatever_is_written_later(make_system: MakeSystem) -> None:
+def test_a_page_that_names_its_position_is_the_same_whatever_is_written_later(make_system: SystemFactory) -> None:
     system = make_system()
-    bring(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
+    import_sample_page(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
     query = """query ($at: Position!, $after: String) { at(position: $at) {
                  commitments(first: 2, after: $after) { nodes { code title } pageInfo { endCursor } } } }"""
-    position = ask(system, "{ meta { position } }")["meta"]["position"]
-    first = ask(system, query, at=position)
-    bring(system, Page("UY0903"))
-    bring(system, Page("UY0901", "Another Title"))
-    assert ask(system, query, at=position) == first
+    position = execute_query(system, "{ meta { position } }")["meta"]["position"]
+    first = execute_query(system, query, at=position)
+    import_sample_page(system, Page("UY0903"))
+    import_sample_page(system, Page("UY0901", "Another Title"))
+    assert execute_query(system, query, at=position) == first
     after = first["at"]["commitments"]["pageInfo"]["endCursor"]
-    found = ask(system, query, at=position, after=after)["at"]["commitments"]["nodes"]
+    found = execute_query(system, query, at=position, after=after)["at"]["commitments"]["nodes"]
     assert [each["code"] for each in found] == ["UY0909"]
 
 
-def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: MakeSystem) -> None:
+def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: SystemFactory) -> None:
     system = make_system()
 
-    def register(session: Session) -> None:
+    def register(uow: UnitOfWork) -> None:
         for number in range(130):
-            session.register_commitment(f"UY{number:04}", {"title/en": session.wording(f"Number {number}")})
+            commitment_commands.register_commitment(
+                uow, f"UY{number:04}", {"title/en": uow.text_value(f"Number {number}")}
+            )
 
-    system.record(act(1), register)
-    found = ask(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")[
+    system.execute(command_context(1), register)
+    found = execute_query(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")[
         "commitments"
     ]
     assert (found["totalCount"], len(found["nodes"]), found["pageInfo"]["hasNextPage"]) == (130, 100, True)
     query = "query ($after: String) { commitments(after: $after) { nodes { code } pageInfo { hasNextPage } } }"
-    rest = ask(system, query, after=found["pageInfo"]["endCursor"])["commitments"]
+    rest = execute_query(system, query, after=found["pageInfo"]["endCursor"])["commitments"]
     assert [each["code"] for each in found["nodes"] + rest["nodes"]] == [f"UY{number:04}" for number in range(130)]
     assert rest["pageInfo"]["hasNextPage"] is False

@@ -34,7 +34,9 @@ SCHEMA = build_schema()
 def both(schema: strawberry.Schema, query: str, context: Any = None, **variables: Any) -> tuple[Any, Any]:
     """What our executor and strawberry's answer, each as its data and errors."""
     document, core = parse(query), schema._schema
-    ours = Executor.build(core, document, context_value=context, raw_variable_values=variables, watch=lambda: None)
+    ours = Executor.build(
+        core, document, context_value=context, raw_variable_values=variables, check_deadline=lambda: None
+    )
     assert isinstance(ours, Executor)
     theirs = execute(
         core,
@@ -110,9 +112,9 @@ class Asking:
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_both_answer_any_question_to_the_record_alike(told: System, seed: int) -> None:
+def test_both_answer_any_question_to_the_record_alike(example_system: System, seed: int) -> None:
     question = Asking(SCHEMA._schema, seed).question()
-    with told.reading() as one:
+    with example_system.read_session() as one:
         ours, theirs = both(SCHEMA, question, Context(one, "1"))
     assert ours == theirs
 
@@ -256,7 +258,7 @@ def test_an_asynchronous_resolver_is_an_error_and_no_answer() -> None:
             return 1
 
     core = strawberry.Schema(Asynchronous)._schema
-    executor = Executor.build(core, parse("{ one }"), watch=lambda: None)
+    executor = Executor.build(core, parse("{ one }"), check_deadline=lambda: None)
     assert isinstance(executor, Executor)
     with pytest.raises(TypeError, match="asynchronous"):
         executor.execute_operation()
@@ -265,7 +267,7 @@ def test_an_asynchronous_resolver_is_an_error_and_no_answer() -> None:
 def test_the_watch_is_asked_for_each_object() -> None:
     asked: list[None] = []
     executor = Executor.build(
-        TOY._schema, parse("{ box { inner(times: 5) { name } } }"), watch=lambda: asked.append(None)
+        TOY._schema, parse("{ box { inner(times: 5) { name } } }"), check_deadline=lambda: asked.append(None)
     )
     assert isinstance(executor, Executor)
     executor.execute_operation()

@@ -8,9 +8,8 @@ from graphql import build_schema, get_introspection_query, get_operation_ast, pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.graphql import schema, weighing
-from ogpgraph.graphql.limits import Limits, Requested, TooMuch, require_short
-from ogpgraph.graphql.weighing import weigh
+from ogpgraph.graphql import query_cost, schema
+from ogpgraph.graphql.query_cost import DocumentCost, LimitExceeded, QueryLimits, check_length, measure_document
 
 SCHEMA = build_schema("""
 type Query { members(first: Int, last: Int): MemberConnection! member: Member meta: Meta! node(id: ID!): Node }
@@ -23,23 +22,23 @@ type Member implements Node { id: ID! name: String tags: [String!]! friends(firs
   parts: [Part!]! blame: [Part!]! milestones: [Part!]! }
 type Part { name: String owner: Member quote: String }
 """)
-LIMITS = Limits()
+LIMITS = QueryLimits()
 
 
-def weighed(text: str, **variables: Any) -> Requested:
+def weighed(text: str, **variables: Any) -> DocumentCost:
     document = parse(text, no_location=True)
-    return weigh(SCHEMA, document, get_operation_ast(document), variables)
+    return measure_document(SCHEMA, document, get_operation_ast(document), variables)
 
 
-def refusal(text: str, **variables: Any) -> TooMuch:
-    with pytest.raises(TooMuch) as caught:
+def refusal(text: str, **variables: Any) -> LimitExceeded:
+    with pytest.raises(LimitExceeded) as caught:
         require(text, variables)
     return caught.value
 
 
 def require(text: str, variables: dict[str, Any]) -> None:
-    require_short(text, LIMITS)
-    weighed(text, **variables).require(LIMITS, LIMITS.cost)
+    check_length(text, LIMITS)
+    weighed(text, **variables).check(LIMITS, LIMITS.cost)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +78,14 @@ def test_an_operation_costs_the_objects_it_asks_for(document: str, cost: int) ->
 def test_a_page_size_is_the_variables_else_its_default(variables: dict[str, Any], cost: int) -> None:
     requested = weighed("query ($n: Int = 4) { members(first: $n) { nodes { name } } }", **variables)
     assert requested.cost == cost
-    assert requested.page_variables == {"n"}
+    assert requested.page_size_variables == {"n"}
 
 
 def test_only_the_operation_that_runs_is_charged_but_the_whole_document_is_limited() -> None:
     document = parse("query A { member { name } } query B { members { nodes { name } } }")
-    assert weigh(SCHEMA, document, get_operation_ast(document, "A"), {}).cost == 1
-    assert weigh(SCHEMA, document, get_operation_ast(document, "B"), {}).cost == 100
-    assert weigh(SCHEMA, document, None, {}).cost == 0
+    assert measure_document(SCHEMA, document, get_operation_ast(document, "A"), {}).cost == 1
+    assert measure_document(SCHEMA, document, get_operation_ast(document, "B"), {}).cost == 100
+    assert measure_document(SCHEMA, document, None, {}).cost == 0
 
 
 def test_too_dear_an_operation_is_told_its_dearest_field_and_what_that_costs() -> None:
@@ -132,7 +131,7 @@ HOSTILE = {
 def test_hostile_documents_are_refused_with_their_code(name: str) -> None:
     document, code = HOSTILE[name]
     if code is None:
-        require_short(document, LIMITS)  # the parser finds that the string does not end
+        check_length(document, LIMITS)  # the parser finds that the string does not end
     else:
         assert refusal(document).code == code
 
@@ -147,12 +146,12 @@ def seconds_of(text: str) -> float:
     """The processor time of all that stands between a text and validation, without the parser's."""
     began, scanned = time.thread_time(), 0.0
     try:
-        require_short(text, LIMITS)
+        check_length(text, LIMITS)
         scanned = time.thread_time() - began
         document = parse(text, no_location=True)
         began = time.thread_time() - scanned
-        weigh(SCHEMA, document, get_operation_ast(document), {}).require(LIMITS, LIMITS.cost)
-    except TooMuch:
+        measure_document(SCHEMA, document, get_operation_ast(document), {}).check(LIMITS, LIMITS.cost)
+    except LimitExceeded:
         return time.thread_time() - began
     except Exception:
         return scanned
@@ -171,7 +170,7 @@ def test_what_the_limits_let_through_is_validated_in_no_time() -> None:
     spread = "{" + "".join(f" ...F{n}" for n in range(48)) + "} " + fragments
     for text in (repeated, spread):
         document = parse(text)
-        weigh(SCHEMA, document, get_operation_ast(document), {}).require(LIMITS, LIMITS.cost)
+        measure_document(SCHEMA, document, get_operation_ast(document), {}).check(LIMITS, LIMITS.cost)
         began = time.thread_time()
         assert not validate(SCHEMA, document)
         assert time.thread_time() - began < 0.5
@@ -180,9 +179,9 @@ def test_what_the_limits_let_through_is_validated_in_no_time() -> None:
 def test_the_introspection_queries_of_consoles_pass() -> None:
     for options in ({}, {"input_value_deprecation": True, "specified_by_url": True, "schema_description": True}):
         text = get_introspection_query(**options)
-        require_short(text, LIMITS)
+        check_length(text, LIMITS)
         requested = weighed(text)
-        requested.require(LIMITS, LIMITS.cost)
+        requested.check(LIMITS, LIMITS.cost)
         assert requested.cost < 1_000
 
 
@@ -198,7 +197,7 @@ def test_the_scan_takes_no_text_for_larger_than_the_parser_does(text: str) -> No
     while token is not None:
         tokens += token.kind.value not in ("<SOF>", "<EOF>")
         token = token.next
-    require_short(text, Limits(tokens=max(tokens, 1)))
+    check_length(text, QueryLimits(tokens=max(tokens, 1)))
 
 
 def test_the_declared_weights_are_of_fields_that_the_schema_has_or_reserves() -> None:
@@ -209,5 +208,5 @@ def test_the_declared_weights_are_of_fields_that_the_schema_has_or_reserves() ->
         if not kind.name.startswith("__")
     }
     reserved = {"__schema", "__type"}
-    assert set(weighing.DEAR) - reserved <= fields
-    assert set(weighing.LENGTHS) <= fields
+    assert set(query_cost.FIELD_COSTS) - reserved <= fields
+    assert set(query_cost.LIST_LENGTHS) <= fields

@@ -6,13 +6,13 @@ import pytest
 
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.asking import ask
-from tests.graphql.writing import World, mutation_types
+from tests.graphql.client import execute_query
+from tests.graphql.mutation_client import SampleSystem, mutation_types
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
 def kinds(payload: Any) -> list[str]:
@@ -27,8 +27,8 @@ def test_every_mutation_says_who_may_and_what_is_refused() -> None:
 
 
 @BOTH_ENGINES
-def test_a_payload_has_the_thing_as_it_stands_after_and_what_was_recorded(world: World) -> None:
-    payload = world.reporter.write(
+def test_a_payload_has_the_thing_as_it_stands_after_and_what_was_recorded(sample: SampleSystem) -> None:
+    payload = sample.reporter.mutate(
         "completeMilestone",
         commitment="fr0001",
         number="1.1",
@@ -45,9 +45,9 @@ def test_a_payload_has_the_thing_as_it_stands_after_and_what_was_recorded(world:
         "updates": [{"text": "The portal is open."}],
     }
     assert kinds(payload) == ["SourceRegistered", "MilestoneCompleted", "MilestoneReported"]
-    assert payload["entries"][-1]["position"] == world.position()
+    assert payload["entries"][-1]["position"] == sample.position()
     completed = payload["entries"][1]
-    assert completed["actor"] == world.reporter.account
+    assert completed["actor"] == sample.reporter.account
     assert (completed["role"], completed["reason"], completed["effectiveOn"]) == (
         "reporter",
         "Quarterly report",
@@ -56,30 +56,30 @@ def test_a_payload_has_the_thing_as_it_stands_after_and_what_was_recorded(world:
     assert completed["changes"] == [{"path": "milestones/1.1/status", "before": None, "after": "COMPLETE"}]
 
 
-def test_evidence_is_a_source_that_can_be_read(world: World) -> None:
+def test_evidence_is_a_source_that_can_be_read(sample: SampleSystem) -> None:
     rested = {"commitment": "FR0001", "number": "1.1", "status": "LIMITED", "source": "https://data.example/a"}
-    world.reporter.write("reportMilestone", **rested)
-    again = world.reporter.write("reportMilestone", **rested | {"status": "SUBSTANTIAL"})
+    sample.reporter.mutate("reportMilestone", **rested)
+    again = sample.reporter.mutate("reportMilestone", **rested | {"status": "SUBSTANTIAL"})
     assert kinds(again) == ["MilestoneReported"]
-    sources = ask(world.system, '{ commitment(code: "FR0001") { sources { type url } } }')
+    sources = execute_query(sample.system, '{ commitment(code: "FR0001") { sources { type url } } }')
     assert sources == {"commitment": {"sources": [{"type": "DOCUMENT", "url": "https://data.example/a"}]}}
 
 
-def test_saying_what_is_so_records_nothing_and_no_idle_source(world: World) -> None:
+def test_saying_what_is_so_records_nothing_and_no_idle_source(sample: SampleSystem) -> None:
     said = {"commitment": "FR0001", "title": "Commitment 1 of France", "source": "https://data.example/idle"}
-    before = world.position()
-    payload = world.reporter.write("reviseCommitment", **said)
+    before = sample.position()
+    payload = sample.reporter.mutate("reviseCommitment", **said)
     assert payload["entries"] == []
     assert payload["commitment"]["code"] == "FR0001"
-    assert world.position() == before
+    assert sample.position() == before
 
 
-def test_a_member_is_registered_renamed_and_given_a_status_with_its_document(world: World) -> None:
-    chile = world.admin.write("registerMember", code="CHL", name="Chile", joinedOn="2012")["member"]
+def test_a_member_is_registered_renamed_and_given_a_status_with_its_document(sample: SampleSystem) -> None:
+    chile = sample.admin.mutate("registerMember", code="CHL", name="Chile", joinedOn="2012")["member"]
     assert (chile["prefix"], chile["type"], chile["region"]) == ("CL", "NATIONAL", "Americas")
-    renamed = world.admin.write("renameMember", member="CL", name="Chili", language="fr")
+    renamed = sample.admin.mutate("renameMember", member="CL", name="Chili", language="fr")
     assert kinds(renamed) == ["MemberRenamed"]
-    status = world.admin.write(
+    status = sample.admin.mutate(
         "changeMemberStatus", member="CHL", status="INACTIVE", document="Resolution 7", effectiveOn="2021-03-01"
     )
     assert status["member"]["status"] == "INACTIVE"
@@ -89,18 +89,18 @@ def test_a_member_is_registered_renamed_and_given_a_status_with_its_document(wor
     }
 
 
-def test_a_plan_is_registered_extended_and_concluded(world: World) -> None:
-    plan = world.reporter.write("registerActionPlan", member="FRA", cycle=2024, endsOn="2026-06-30")["actionPlan"]
+def test_a_plan_is_registered_extended_and_concluded(sample: SampleSystem) -> None:
+    plan = sample.reporter.mutate("registerActionPlan", member="FRA", cycle=2024, endsOn="2026-06-30")["actionPlan"]
     assert (plan["code"], plan["status"]) == ("FRA-2024", "ACTIVE")
-    extended = world.reporter.write("reviseActionPlan", actionPlan="FRA-2024", endsOn="2026-12-31", title="Plan 4")
+    extended = sample.reporter.mutate("reviseActionPlan", actionPlan="FRA-2024", endsOn="2026-12-31", title="Plan 4")
     assert extended["actionPlan"]["endsOn"] == "2026-12-31"
-    concluded = world.reporter.write("concludeActionPlan", actionPlan="FRA-2024")
+    concluded = sample.reporter.mutate("concludeActionPlan", actionPlan="FRA-2024")
     assert concluded["actionPlan"]["status"] == "CONCLUDED"
     assert kinds(concluded) == ["ActionPlanConcluded"]
 
 
-def test_a_commitment_is_revised_translated_and_withdrawn(world: World) -> None:
-    revised = world.reporter.write(
+def test_a_commitment_is_revised_translated_and_withdrawn(sample: SampleSystem) -> None:
+    revised = sample.reporter.mutate(
         "reviseCommitment",
         commitment="FR0001",
         policyAreas=["gender", "Open Data"],
@@ -109,28 +109,30 @@ def test_a_commitment_is_revised_translated_and_withdrawn(world: World) -> None:
     )
     assert revised["commitment"]["policyAreas"] == ["Gender", "Open Data"]
     assert revised["commitment"]["leadInstitutions"] == ["Etalab"]
-    translated = world.reporter.write("translateCommitment", commitment="FR0001", language="fr", title="Engagement 1")
+    translated = sample.reporter.mutate("translateCommitment", commitment="FR0001", language="fr", title="Engagement 1")
     assert translated["entries"][0]["cause"] == "TRANSLATION"
     assert translated["commitment"]["languages"] == ["en", "fr"]
-    withdrawn = world.reporter.write("withdrawCommitment", commitment="FR0001")
+    withdrawn = sample.reporter.mutate("withdrawCommitment", commitment="FR0001")
     assert withdrawn["commitment"]["status"] == "WITHDRAWN"
-    assert world.reporter.write("withdrawCommitment", commitment="FR0001")["entries"] == []
+    assert sample.reporter.mutate("withdrawCommitment", commitment="FR0001")["entries"] == []
 
 
-def test_a_recoded_commitment_is_found_by_both_codes(world: World) -> None:
-    recoded = world.admin.write("recodeCommitment", commitment="FR0001", code="fr0105")["commitment"]
+def test_a_recoded_commitment_is_found_by_both_codes(sample: SampleSystem) -> None:
+    recoded = sample.admin.mutate("recodeCommitment", commitment="FR0001", code="fr0105")["commitment"]
     assert (recoded["code"], recoded["formerCodes"]) == ("FR0105", ["FR0001"])
-    found = ask(world.system, '{ a: commitment(code: "FR0001") { code } b: commitment(code: "FR0105") { code } }')
+    found = execute_query(
+        sample.system, '{ a: commitment(code: "FR0001") { code } b: commitment(code: "FR0105") { code } }'
+    )
     assert found == {"a": {"code": "FR0105"}, "b": {"code": "FR0105"}}
-    back = world.admin.write("recodeCommitment", commitment="FR0105", code="FR0001")["commitment"]
+    back = sample.admin.mutate("recodeCommitment", commitment="FR0105", code="FR0001")["commitment"]
     assert (back["code"], back["formerCodes"]) == ("FR0001", ["FR0105"])
-    assert world.admin.refused("recodeCommitment", commitment="FR0001", code="FR0002")[0] == "CONFLICT"
+    assert sample.admin.expect_refusal("recodeCommitment", commitment="FR0001", code="FR0002")[0] == "CONFLICT"
 
 
 @BOTH_ENGINES
-def test_merged_commitments_are_one_in_every_list_and_two_in_history(world: World) -> None:
-    before = world.position()
-    merged = world.admin.write("mergeCommitments", commitments=["FR0002"], into="FR0001")
+def test_merged_commitments_are_one_in_every_list_and_two_in_history(sample: SampleSystem) -> None:
+    before = sample.position()
+    merged = sample.admin.mutate("mergeCommitments", commitments=["FR0002"], into="FR0001")
     assert merged["commitment"]["formerCodes"] == ["FR0002"]
     asked = """query($at: Position!) {
       commitments(where: {member: {code: {eq: "FRA"}}}) { totalCount nodes { code } }
@@ -141,116 +143,124 @@ def test_merged_commitments_are_one_in_every_list_and_two_in_history(world: Worl
         commitments(where: {member: {code: {eq: "FRA"}}}) { totalCount }
       }
     }"""
-    assert ask(world.system, asked, at=before) == {
+    assert execute_query(sample.system, asked, at=before) == {
         "commitments": {"totalCount": 1, "nodes": [{"code": "FR0001"}]},
         "commitment": {"code": "FR0001", "title": "Commitment 1 of France"},
         "member": {"commitments": {"totalCount": 1}},
         "at": {"commitment": {"code": "FR0002"}, "commitments": {"totalCount": 2}},
     }
-    assert world.admin.refused("mergeCommitments", commitments=["FR0002"], into="FR0001")[0] == "INVALID"
+    assert sample.admin.expect_refusal("mergeCommitments", commitments=["FR0002"], into="FR0001")[0] == "INVALID"
     # A code that leads elsewhere now can be written to: it is the one that remains.
-    world.reporter.write("reviseCommitment", commitment="FR0002", title="One title")
-    assert ask(world.system, '{ commitment(code: "FR0001") { title } }') == {"commitment": {"title": "One title"}}
+    sample.reporter.mutate("reviseCommitment", commitment="FR0002", title="One title")
+    assert execute_query(sample.system, '{ commitment(code: "FR0001") { title } }') == {
+        "commitment": {"title": "One title"}
+    }
 
 
-def test_the_parts_of_a_split_commitment_tell_where_they_are_from(world: World) -> None:
+def test_the_parts_of_a_split_commitment_tell_where_they_are_from(sample: SampleSystem) -> None:
     parts = [{"code": "FR0011", "title": "First half"}, {"code": "FR0012", "title": "Second half", "number": "1b"}]
-    split = world.admin.write("splitCommitment", commitment="FR0001", into=parts)
+    split = sample.admin.mutate("splitCommitment", commitment="FR0001", into=parts)
     assert split["commitment"]["splitInto"] == [{"code": "FR0011"}, {"code": "FR0012"}]
-    part = ask(world.system, '{ commitment(code: "FR0012") { title number splitFrom { code } actionPlan { code } } }')
+    part = execute_query(
+        sample.system, '{ commitment(code: "FR0012") { title number splitFrom { code } actionPlan { code } } }'
+    )
     assert part["commitment"] == {
         "title": "Second half",
         "number": "1b",
         "splitFrom": {"code": "FR0001"},
         "actionPlan": {"code": "FRA-2021"},
     }
-    assert world.admin.refused("splitCommitment", commitment="FR0002", into=parts[:1])[0] == "INVALID"
-    assert world.admin.refused("splitCommitment", commitment="FR0002", into=parts)[0] == "CONFLICT"
+    assert sample.admin.expect_refusal("splitCommitment", commitment="FR0002", into=parts[:1])[0] == "INVALID"
+    assert sample.admin.expect_refusal("splitCommitment", commitment="FR0002", into=parts)[0] == "CONFLICT"
 
 
-def test_links_hold_on_both_sides(world: World) -> None:
-    world.reporter.write("linkCommitments", commitment="FR0002", predecessors=["FR0001"])
-    linked = ask(world.system, '{ commitment(code: "FR0001") { successors { code } predecessors { code } } }')
+def test_links_hold_on_both_sides(sample: SampleSystem) -> None:
+    sample.reporter.mutate("linkCommitments", commitment="FR0002", predecessors=["FR0001"])
+    linked = execute_query(
+        sample.system, '{ commitment(code: "FR0001") { successors { code } predecessors { code } } }'
+    )
     assert linked["commitment"] == {"successors": [{"code": "FR0002"}], "predecessors": []}
-    assert world.reporter.write("linkCommitments", commitment="FR0002", predecessors=["FR0001"])["entries"] == []
-    assert world.reporter.refused("linkCommitments", commitment="FR0001", successors=["FR0001"])[0] == "INVALID"
-    assert world.reporter.refused("linkCommitments", commitment="FR0001", successors=["UK0001"])[0] == "FORBIDDEN"
+    assert sample.reporter.mutate("linkCommitments", commitment="FR0002", predecessors=["FR0001"])["entries"] == []
+    assert sample.reporter.expect_refusal("linkCommitments", commitment="FR0001", successors=["FR0001"])[0] == "INVALID"
+    assert (
+        sample.reporter.expect_refusal("linkCommitments", commitment="FR0001", successors=["UK0001"])[0] == "FORBIDDEN"
+    )
 
 
-def test_a_milestone_is_added_revised_and_withdrawn(world: World) -> None:
-    added = world.reporter.write("addMilestone", commitment="FR0001", number="1.2", title="An app", endsOn="2022-Q3")
+def test_a_milestone_is_added_revised_and_withdrawn(sample: SampleSystem) -> None:
+    added = sample.reporter.mutate("addMilestone", commitment="FR0001", number="1.2", title="An app", endsOn="2022-Q3")
     assert kinds(added) == ["MilestoneAdded"]
-    revised = world.reporter.write("reviseMilestone", commitment="FR0001", number="1.2", endsOn="2023-Q1")
+    revised = sample.reporter.mutate("reviseMilestone", commitment="FR0001", number="1.2", endsOn="2023-Q1")
     assert revised["milestone"]["endsOn"] == "2023-Q1"
-    withdrawn = world.reporter.write("withdrawMilestone", commitment="FR0001", number="1.2")
+    withdrawn = sample.reporter.mutate("withdrawMilestone", commitment="FR0001", number="1.2")
     assert withdrawn["milestone"]["status"] == "WITHDRAWN"
     assert kinds(withdrawn) == ["MilestoneWithdrawn"]
-    taken = world.reporter.refused("addMilestone", commitment="FR0001", number="1.2", title="Again")
+    taken = sample.reporter.expect_refusal("addMilestone", commitment="FR0001", number="1.2", title="Again")
     assert taken == ("CONFLICT", ["input", "number"])
 
 
-def test_a_later_assessment_replaces_an_earlier_one_and_may_be_withdrawn(world: World) -> None:
+def test_a_later_assessment_replaces_an_earlier_one_and_may_be_withdrawn(sample: SampleSystem) -> None:
     rating = {"commitment": "FR0001", "indicator": "COMPLETION", "stage": "RESULTS"}
-    world.reviewer.write("recordRating", **rating, value="LIMITED", statedAs="Limited")
-    later = world.reviewer.write("recordRating", **rating, value="COMPLETE")
+    sample.reviewer.mutate("recordRating", **rating, value="LIMITED", statedAs="Limited")
+    later = sample.reviewer.mutate("recordRating", **rating, value="COMPLETE")
     assert [each["value"] for each in later["commitment"]["ratings"]] == ["COMPLETE"]
-    withdrawn = world.reviewer.write("withdrawRating", **rating)
+    withdrawn = sample.reviewer.mutate("withdrawRating", **rating)
     assert withdrawn["commitment"]["ratings"] == []
     assert kinds(withdrawn) == ["RatingWithdrawn"]
-    assert world.reviewer.refused("withdrawRating", **rating)[0] == "NOT_FOUND"
+    assert sample.reviewer.expect_refusal("withdrawRating", **rating)[0] == "NOT_FOUND"
 
 
-def test_a_rating_about_one_value_of_open_government_stands_beside_the_overall_one(world: World) -> None:
+def test_a_rating_about_one_value_of_open_government_stands_beside_the_overall_one(sample: SampleSystem) -> None:
     rating = {"commitment": "FR0001", "indicator": "DID_IT_OPEN_GOVERNMENT", "stage": "END_OF_TERM"}
-    world.reviewer.write("recordRating", **rating, value="MARGINAL")
-    both = world.reviewer.write("recordRating", **rating, value="MAJOR", ogpValue="CIVIC_PARTICIPATION")
+    sample.reviewer.mutate("recordRating", **rating, value="MARGINAL")
+    both = sample.reviewer.mutate("recordRating", **rating, value="MAJOR", ogpValue="CIVIC_PARTICIPATION")
     assert [(r["ogpValue"], r["value"]) for r in both["commitment"]["ratings"]] == [
         (None, "MARGINAL"),
         ("CIVIC_PARTICIPATION", "MAJOR"),
     ]
 
 
-def test_a_rating_off_its_scale_or_without_a_value_is_refused(world: World) -> None:
+def test_a_rating_off_its_scale_or_without_a_value_is_refused(sample: SampleSystem) -> None:
     rating = {"commitment": "FR0001", "indicator": "AMBITION", "stage": "DESIGN"}
-    assert world.reviewer.refused("recordRating", **rating, value="MEDIUM") == ("INVALID", ["input", "value"])
-    assert world.reviewer.refused("recordRating", **rating)[0] == "INVALID"
-    assert world.reviewer.refused("recordRating", **rating, state="PENDING", value="HIGH")[0] == "INVALID"
-    pending = world.reviewer.write("recordRating", **rating, state="PENDING")
+    assert sample.reviewer.expect_refusal("recordRating", **rating, value="MEDIUM") == ("INVALID", ["input", "value"])
+    assert sample.reviewer.expect_refusal("recordRating", **rating)[0] == "INVALID"
+    assert sample.reviewer.expect_refusal("recordRating", **rating, state="PENDING", value="HIGH")[0] == "INVALID"
+    pending = sample.reviewer.mutate("recordRating", **rating, state="PENDING")
     assert pending["commitment"]["ratings"][0]["state"] == "PENDING"
 
 
-def test_a_narrative_is_recorded_replaced_and_withdrawn(world: World) -> None:
+def test_a_narrative_is_recorded_replaced_and_withdrawn(sample: SampleSystem) -> None:
     section = {"commitment": "FR0001", "stage": "DESIGN", "section": "NEXT_STEPS"}
-    world.reviewer.write("recordNarrative", **section, text="Do it.")
-    replaced = world.reviewer.write("recordNarrative", **section, text="Do it <b>well</b>.")
+    sample.reviewer.mutate("recordNarrative", **section, text="Do it.")
+    replaced = sample.reviewer.mutate("recordNarrative", **section, text="Do it <b>well</b>.")
     assert replaced["commitment"]["narratives"] == [{"section": "NEXT_STEPS", "text": "Do it <b>well</b>."}]
-    withdrawn = world.reviewer.write("withdrawNarrative", **section)
+    withdrawn = sample.reviewer.mutate("withdrawNarrative", **section)
     assert withdrawn["commitment"]["narratives"] == []
     assert kinds(withdrawn) == ["NarrativeWithdrawn"]
 
 
-def test_rights_are_granted_and_revoked_and_hold_from_the_next_request_on(world: World) -> None:
-    writer = world.without_rights
+def test_rights_are_granted_and_revoked_and_hold_from_the_next_request_on(sample: SampleSystem) -> None:
+    writer = sample.without_rights
     title = {"commitment": "FR0001", "title": "Better"}
-    assert writer.refused("reviseCommitment", **title)[0] == "FORBIDDEN"
-    granted = world.admin.write("grantRights", account=writer.account, role="REPORTER", members=["FRA", "GBR"])
+    assert writer.expect_refusal("reviseCommitment", **title)[0] == "FORBIDDEN"
+    granted = sample.admin.mutate("grantRights", account=writer.account, role="REPORTER", members=["FRA", "GBR"])
     assert granted["account"]["reporterOf"] == ["FRA", "GBR"]
-    writer.write("reviseCommitment", **title)
-    world.admin.write("revokeRights", account=writer.account, role="REPORTER", members=["FRA"])
-    assert writer.refused("reviseCommitment", **title | {"title": "Best"})[0] == "FORBIDDEN"
-    revoked = world.admin.write("revokeRights", account=writer.account)
+    writer.mutate("reviseCommitment", **title)
+    sample.admin.mutate("revokeRights", account=writer.account, role="REPORTER", members=["FRA"])
+    assert writer.expect_refusal("reviseCommitment", **title | {"title": "Best"})[0] == "FORBIDDEN"
+    revoked = sample.admin.mutate("revokeRights", account=writer.account)
     assert revoked["account"] == {
         "id": writer.account,
         "roles": [],
         "reporterOf": [],
         "revision": revoked["account"]["revision"],
     }
-    assert world.admin.refused("grantRights", account=writer.account, role="REPORTER")[0] == "INVALID"
-    assert world.admin.refused("grantRights", account="account-none", role="REVIEWER")[0] == "NOT_FOUND"
+    assert sample.admin.expect_refusal("grantRights", account=writer.account, role="REPORTER")[0] == "INVALID"
+    assert sample.admin.expect_refusal("grantRights", account="account-none", role="REVIEWER")[0] == "NOT_FOUND"
 
 
-def test_several_mutations_of_one_request_run_one_after_the_other(world: World) -> None:
-    data = world.reporter.execute(
+def test_several_mutations_of_one_request_run_one_after_the_other(sample: SampleSystem) -> None:
+    data = sample.reporter.execute(
         """mutation {
           a: addMilestone(input: {commitment: "FR0001", number: "1.2", title: "B"}) { commitment { revision } }
           b: addMilestone(input: {commitment: "FR0001", number: "1.2", title: "B"}) {

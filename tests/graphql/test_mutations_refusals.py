@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.auth.budget import Budget
-from ogpgraph.graphql.write_inputs import LONGEST_WORDING, MOST_ITEMS
+from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MAX_TEXT_LENGTH
+from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System
-from tests.graphql.asking import SCHEMA, ask
-from tests.graphql.writing import World, Writer, world_in
+from tests.graphql.client import SCHEMA, execute_query
+from tests.graphql.mutation_client import MutationClient, SampleSystem, open_sample_system
 
 TITLE = {"commitment": "FR0001", "title": "Better"}
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
 @pytest.fixture(scope="module")
-def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world_in(tmp_path_factory.mktemp("refusals")) as shared:
+def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleSystem]:
+    with open_sample_system(tmp_path_factory.mktemp("refusals")) as shared:
         yield shared
 
 
@@ -42,7 +42,7 @@ def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ("reviseCommitment", {**TITLE, "reason": ""}, "INVALID", "reason"),
         ("reviseCommitment", {**TITLE, "idempotencyKey": "two words"}, "INVALID", "idempotencyKey"),
         ("reviseCommitment", {**TITLE, "idempotencyKey": ""}, "INVALID", "idempotencyKey"),
-        ("reviseCommitment", {**TITLE, "leadInstitutions": ["x"] * (MOST_ITEMS + 1)}, "INVALID", "leadInstitutions"),
+        ("reviseCommitment", {**TITLE, "leadInstitutions": ["x"] * (MAX_ITEMS + 1)}, "INVALID", "leadInstitutions"),
         ("reviseCommitment", {"commitment": "FR0001", "leadInstitutions": [""]}, "INVALID", "leadInstitutions"),
         ("registerCommitment", {"code": "FR0001", "actionPlan": "FRA-2021"}, "CONFLICT", "code"),
         ("registerCommitment", {"code": "UK0007", "actionPlan": "FRA-2021"}, "INVALID", "code"),
@@ -67,49 +67,51 @@ def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ],
 )
 def test_a_mistake_is_refused_with_its_code_and_the_field_at_fault(
-    unwritten: World, mutation: str, sent: dict[str, Any], code: str, field: str
+    unwritten: SampleSystem, mutation: str, sent: dict[str, Any], code: str, field: str
 ) -> None:
-    assert unwritten.admin.refused(mutation, **sent) == (code, ["input", *filter(None, [field])])
+    assert unwritten.admin.expect_refusal(mutation, **sent) == (code, ["input", *filter(None, [field])])
 
 
-def test_what_may_be_meant_is_said(unwritten: World) -> None:
+def test_what_may_be_meant_is_said(unwritten: SampleSystem) -> None:
     (error,) = unwritten.admin.send("reviseCommitment", commitment="FR0001", policyAreas=["Gendr"])["errors"]
     assert error["message"] == "OGP has no policy area 'Gendr'; did you mean Gender?"
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "x\udfff"])
-def test_what_no_text_store_keeps_is_refused(world: World, text: str) -> None:
-    assert world.reporter.refused("reviseCommitment", commitment="FR0001", title=text) == (
+def test_what_no_text_store_keeps_is_refused(sample: SampleSystem, text: str) -> None:
+    assert sample.reporter.expect_refusal("reviseCommitment", commitment="FR0001", title=text) == (
         "INVALID",
         ["input", "title"],
     )
-    assert world.reporter.refused("reviseCommitment", **TITLE, reason=text) == ("INVALID", ["input", "reason"])
+    assert sample.reporter.expect_refusal("reviseCommitment", **TITLE, reason=text) == ("INVALID", ["input", "reason"])
 
 
-def test_ten_megabytes_are_refused_with_the_limit(world: World) -> None:
-    (error,) = world.reporter.send("reviseCommitment", commitment="FR0001", title="x" * 10_000_000)["errors"]
-    assert error["message"] == f"title has 10,000,000 characters; {LONGEST_WORDING:,} are the most"
-    longest = "x" * LONGEST_WORDING
+def test_ten_megabytes_are_refused_with_the_limit(sample: SampleSystem) -> None:
+    (error,) = sample.reporter.send("reviseCommitment", commitment="FR0001", title="x" * 10_000_000)["errors"]
+    assert error["message"] == f"title has 10,000,000 characters; {MAX_TEXT_LENGTH:,} are the most"
+    longest = "x" * MAX_TEXT_LENGTH
     assert (
-        world.reporter.write("reviseCommitment", commitment="FR0001", title=longest)["commitment"]["title"] == longest
+        sample.reporter.mutate("reviseCommitment", commitment="FR0001", title=longest)["commitment"]["title"] == longest
     )
 
 
-def test_markup_is_text_and_comes_back_as_it_was(world: World) -> None:
+def test_markup_is_text_and_comes_back_as_it_was(sample: SampleSystem) -> None:
     markup = "<script>alert('x')</script> & <b>bold</b> '; drop table event; --"
-    assert world.reporter.write("reviseCommitment", commitment="FR0001", title=markup)["commitment"]["title"] == markup
+    assert (
+        sample.reporter.mutate("reviseCommitment", commitment="FR0001", title=markup)["commitment"]["title"] == markup
+    )
 
 
-def test_equal_looking_wordings_are_equal(world: World) -> None:
-    world.reporter.write("reviseCommitment", commitment="FR0001", title="Transpare\u0301nce")
-    again = world.reporter.write("reviseCommitment", commitment="FR0001", title="Transpar\u00e9nce")
+def test_equal_looking_wordings_are_equal(sample: SampleSystem) -> None:
+    sample.reporter.mutate("reviseCommitment", commitment="FR0001", title="Transpare\u0301nce")
+    again = sample.reporter.mutate("reviseCommitment", commitment="FR0001", title="Transpar\u00e9nce")
     assert again["entries"] == []
 
 
-def test_characters_that_turn_the_direction_of_writing_are_kept_and_flagged(world: World) -> None:
-    world.reporter.write("reviseCommitment", commitment="FR0001", title="paid \u202e000,1 euro", description="Plain.")
-    asked = '{ commitment(code: "FR0001") { wordings { path text hasDirectionControls } } }'
-    wordings = ask(world.system, asked)["commitment"]["wordings"]
+def test_characters_that_turn_the_direction_of_writing_are_kept_and_flagged(sample: SampleSystem) -> None:
+    sample.reporter.mutate("reviseCommitment", commitment="FR0001", title="paid \u202e000,1 euro", description="Plain.")
+    asked = '{ commitment(code: "FR0001") { localizedTexts { path text hasDirectionControls } } }'
+    wordings = execute_query(sample.system, asked)["commitment"]["localizedTexts"]
     assert {each["path"]: each["hasDirectionControls"] for each in wordings} == {
         "description/en": False,
         "milestones/1.1/title/en": False,
@@ -126,14 +128,14 @@ def test_a_date_of_another_form_and_a_word_of_no_vocabulary_are_no_requests_at_a
         assert result.data is None
 
 
-def test_everybody_may_write_only_so_often_and_is_told_how_long_to_wait(world: World) -> None:
+def test_everybody_may_write_only_so_often_and_is_told_how_long_to_wait(sample: SampleSystem) -> None:
     now = [0.0]
-    budget = Budget(2, lambda: now[0])
-    writer = Writer(world.system, world.reporter.account, budget)
-    other = Writer(world.system, world.reviewer.account, budget)
-    writer.write("reviseCommitment", **TITLE)
-    writer.write("reviseCommitment", **TITLE)
-    assert writer.refused("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
+    budget = RateLimiter(2, lambda: now[0])
+    writer = MutationClient(sample.system, sample.reporter.account, budget)
+    other = MutationClient(sample.system, sample.reviewer.account, budget)
+    writer.mutate("reviseCommitment", **TITLE)
+    writer.mutate("reviseCommitment", **TITLE)
+    assert writer.expect_refusal("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
     # The same address, another account: it is the address that has used up its share.
     (error,) = other.send("reviseCommitment", **TITLE)["errors"]
     assert (error["code"], error["message"]) == (
@@ -141,28 +143,28 @@ def test_everybody_may_write_only_so_often_and_is_told_how_long_to_wait(world: W
         "too many writes within a minute: please wait 30 seconds",
     )
     now[0] = 30.0
-    writer.write("reviseCommitment", **TITLE)
+    writer.mutate("reviseCommitment", **TITLE)
 
 
-def test_a_reader_whom_nobody_knows_uses_up_its_address_too(world: World) -> None:
-    reader = Writer(world.system, None, Budget(1, lambda: 0.0))
-    assert reader.refused("reviseCommitment", **TITLE)[0] == "UNAUTHENTICATED"
-    assert reader.refused("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
+def test_a_reader_whom_nobody_knows_uses_up_its_address_too(sample: SampleSystem) -> None:
+    reader = MutationClient(sample.system, None, RateLimiter(1, lambda: 0.0))
+    assert reader.expect_refusal("reviseCommitment", **TITLE)[0] == "UNAUTHENTICATED"
+    assert reader.expect_refusal("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
 
 
-def test_refusals_are_logged_and_counted(world: World) -> None:
+def test_refusals_are_logged_and_counted(sample: SampleSystem) -> None:
     with capture_logs() as lines:
-        world.reviewer.refused("reviseCommitment", **TITLE)
-        world.reviewer.refused("reviseCommitment", **TITLE)
-        world.reviewer.write("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
-    assert world.reviewer.refusals.counts() == {("reviseCommitment", "FORBIDDEN"): 2}
+        sample.reviewer.expect_refusal("reviseCommitment", **TITLE)
+        sample.reviewer.expect_refusal("reviseCommitment", **TITLE)
+        sample.reviewer.mutate("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
+    assert sample.reviewer.refusals.counts() == {("reviseCommitment", "FORBIDDEN"): 2}
     logged = str(lines)
     assert "FORBIDDEN" in logged
     assert "reviseCommitment" in logged
-    assert str(world.reviewer.account) in logged
+    assert str(sample.reviewer.account) in logged
 
 
-def test_a_refusal_does_not_tell_whether_an_account_exists(world: World) -> None:
-    there = world.reporter.send("grantRights", account=world.reviewer.account, role="REVIEWER")["errors"]
-    not_there = world.reporter.send("grantRights", account="account-none", role="REVIEWER")["errors"]
+def test_a_refusal_does_not_tell_whether_an_account_exists(sample: SampleSystem) -> None:
+    there = sample.reporter.send("grantRights", account=sample.reviewer.account, role="REVIEWER")["errors"]
+    not_there = sample.reporter.send("grantRights", account="account-none", role="REVIEWER")["errors"]
     assert there == not_there

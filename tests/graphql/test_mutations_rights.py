@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull
 
-from ogpgraph.auth.rights import COMMON, NOBODY, RIGHTS, roles_for
+from ogpgraph.auth.authorization import COMMON_FIELDS, NOBODY, PERMISSIONS, allowed_roles
 from ogpgraph.domain.account import Role
-from ogpgraph.domain.nouns import NOUNS
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.system import System
-from tests.graphql.writing import World, Writer, mutation_types, world_in
+from tests.graphql.mutation_client import MutationClient, SampleSystem, mutation_types, open_sample_system
 
 SHORT = "errors { code } entries { position }"
 WORDS = {
@@ -47,7 +47,7 @@ def input_fields(mutation: str) -> dict[str, Any]:
     return dict(kind.fields)
 
 
-def sample(mutation: str, name: str, field: Any, prefix: str, member: str) -> Any:
+def sample_value(mutation: str, name: str, field: Any, prefix: str, member: str) -> Any:
     kind = named(field)
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
@@ -67,35 +67,37 @@ def inputs(mutation: str, prefix: str, member: str) -> Iterator[tuple[str, dict[
     """For each field of a mutation: what is needed at least, and that field."""
     fields = input_fields(mutation)
     needed = {
-        name: sample(mutation, name, field, prefix, member)
+        name: sample_value(mutation, name, field, prefix, member)
         for name, field in fields.items()
-        if isinstance(field.type, GraphQLNonNull) and name not in COMMON
+        if isinstance(field.type, GraphQLNonNull) and name not in COMMON_FIELDS
     }
     for name, field in fields.items():
-        if name not in COMMON:
-            yield name, needed | {name: sample(mutation, name, field, prefix, member)}
+        if name not in COMMON_FIELDS:
+            yield name, needed | {name: sample_value(mutation, name, field, prefix, member)}
 
 
 def test_the_table_has_a_row_for_every_field_of_every_mutation_and_no_other() -> None:
-    assert RIGHTS.keys() == mutation_types().keys()
-    for mutation in RIGHTS:
+    assert PERMISSIONS.keys() == mutation_types().keys()
+    for mutation in PERMISSIONS:
         fields = input_fields(mutation)
-        assert fields.keys() >= COMMON
-        assert {name for name in RIGHTS[mutation] if "/" not in name} == fields.keys() - COMMON, mutation
+        assert fields.keys() >= COMMON_FIELDS
+        assert {name for name in PERMISSIONS[mutation] if "/" not in name} == fields.keys() - COMMON_FIELDS, mutation
 
 
 def test_the_table_has_a_row_for_everything_that_could_be_corrected_and_nothing_else() -> None:
-    declared = {f"{noun.kind}/{path.pattern.partition('/')[0]}" for noun in NOUNS.values() for path in noun.paths}
-    assert {name for name in RIGHTS["correct"] if "/" in name} == declared
+    declared = {
+        f"{noun.name}/{path.pattern.partition('/')[0]}" for noun in AGGREGATE_TYPES.values() for path in noun.paths
+    }
+    assert {name for name in PERMISSIONS["correct"] if "/" in name} == declared
 
 
 def test_a_field_without_a_row_is_nobodys() -> None:
-    assert roles_for("reviseCommitment", "status2") is NOBODY
-    assert roles_for("unheardOf", "title") is NOBODY
+    assert allowed_roles("reviseCommitment", "status2") is NOBODY
+    assert allowed_roles("unheardOf", "title") is NOBODY
 
 
 def test_the_irm_never_writes_government_text_and_governments_never_rate() -> None:
-    for mutation, fields in RIGHTS.items():
+    for mutation, fields in PERMISSIONS.items():
         for field, roles in fields.items():
             if field in {"title", "description", "commitment/title", "commitment/milestones", "report"}:
                 assert Role.REVIEWER not in roles, (mutation, field)
@@ -104,26 +106,26 @@ def test_the_irm_never_writes_government_text_and_governments_never_rate() -> No
 
 
 @pytest.fixture(scope="module")
-def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world_in(tmp_path_factory.mktemp("rights")) as shared:
+def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleSystem]:
+    with open_sample_system(tmp_path_factory.mktemp("rights")) as shared:
         yield shared
 
 
-@pytest.mark.parametrize("mutation", sorted(RIGHTS))
-def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten: World, mutation: str) -> None:
-    world = unwritten
-    writers: list[tuple[Role | None, Writer]] = [
-        (None, world.without_rights),
-        (Role.REPORTER, world.reporter),
-        (Role.REVIEWER, world.reviewer),
-        (Role.ADMINISTRATOR, world.admin),
+@pytest.mark.parametrize("mutation", sorted(PERMISSIONS))
+def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten: SampleSystem, mutation: str) -> None:
+    sample = unwritten
+    writers: list[tuple[Role | None, MutationClient]] = [
+        (None, sample.without_rights),
+        (Role.REPORTER, sample.reporter),
+        (Role.REVIEWER, sample.reviewer),
+        (Role.ADMINISTRATOR, sample.admin),
     ]
     walked = 0
     for prefix, member in (("FR", "FRA"), ("UK", "GBR")):
         for field, sent in inputs(mutation, prefix, member):
-            used = {name for name in sent if name not in COMMON} | _defaults(mutation)
+            used = {name for name in sent if name not in COMMON_FIELDS} | _defaults(mutation)
             for role, writer in writers:
-                may = role is not None and all(role in roles_for(mutation, name) for name in used)
+                may = role is not None and all(role in allowed_roles(mutation, name) for name in used)
                 may &= role is not Role.REPORTER or (member == "FRA" and mutation != "correct")
                 # A revision that cannot be: whoever may is told that it is stale, and nothing is written.
                 payload = writer.send(mutation, SHORT, **sent, expectedRevision=10_000)
@@ -134,13 +136,15 @@ def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten:
                     assert ("FORBIDDEN" not in codes) == may, (field, member, role, payload["errors"])
                 assert payload["entries"] == []
                 walked += 1
-            (refusal,) = world.nobody.send(mutation, SHORT, **sent)["errors"]
+            (refusal,) = sample.anonymous.send(mutation, SHORT, **sent)["errors"]
             assert refusal["code"] == "UNAUTHENTICATED"
     assert walked >= 8
 
 
 def _defaults(mutation: str) -> set[str]:
-    return {"made"} if mutation == "translateCommitment" else {"state"} if mutation == "recordRating" else set()
+    return (
+        {"translationKind"} if mutation == "translateCommitment" else {"state"} if mutation == "recordRating" else set()
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,34 +156,34 @@ def _defaults(mutation: str) -> set[str]:
         ("member", "member-x", set()),
     ],
 )
-def test_a_correction_obeys_the_row_of_its_path(world: World, path: str, value: str, may: set[Role]) -> None:
-    entry = registered(world, "FR0001")
-    writers = {Role.REPORTER: world.reporter, Role.REVIEWER: world.reviewer, Role.ADMINISTRATOR: world.admin}
+def test_a_correction_obeys_the_row_of_its_path(sample: SampleSystem, path: str, value: str, may: set[Role]) -> None:
+    entry = registered(sample, "FR0001")
+    writers = {Role.REPORTER: sample.reporter, Role.REVIEWER: sample.reviewer, Role.ADMINISTRATOR: sample.admin}
     for role, writer in writers.items():
         sent = {"entry": entry, "changes": [{"path": path, "value": value}], "reason": "x", "expectedRevision": 99}
-        code, at = writer.refused("correct", **sent)
+        code, at = writer.expect_refusal("correct", **sent)
         assert (code, at) == (
             ("STALE_REVISION", ["input", "expectedRevision"]) if role in may else ("FORBIDDEN", ["input", "changes"])
         ), role
 
 
-def test_a_reporter_corrects_only_its_own_members_entries(world: World) -> None:
+def test_a_reporter_corrects_only_its_own_members_entries(sample: SampleSystem) -> None:
     change = [{"path": "title/en", "value": "Taken over"}]
-    foreign = {"entry": registered(world, "UK0001"), "changes": change, "reason": "x"}
-    assert world.reporter.refused("correct", **foreign)[0] == "FORBIDDEN"
+    foreign = {"entry": registered(sample, "UK0001"), "changes": change, "reason": "x"}
+    assert sample.reporter.expect_refusal("correct", **foreign)[0] == "FORBIDDEN"
 
 
-def test_an_account_with_two_roles_acts_in_the_one_that_may(world: World) -> None:
-    both = world.writer(Role.REVIEWER)
-    world.admin.write("grantRights", account=both.account, role="REPORTER", members=["FRA"])
-    rated = both.write("recordRating", commitment="UK0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
-    told = both.write("reviseCommitment", commitment="FR0001", title="Mine")
+def test_an_account_with_two_roles_acts_in_the_one_that_may(sample: SampleSystem) -> None:
+    both = sample.writer(Role.REVIEWER)
+    sample.admin.mutate("grantRights", account=both.account, role="REPORTER", members=["FRA"])
+    rated = both.mutate("recordRating", commitment="UK0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
+    told = both.mutate("reviseCommitment", commitment="FR0001", title="Mine")
     assert [rated["entries"][0]["role"], told["entries"][0]["role"]] == ["reviewer", "reporter"]
-    assert both.refused("reviseCommitment", commitment="UK0001", title="Not mine")[0] == "FORBIDDEN"
+    assert both.expect_refusal("reviseCommitment", commitment="UK0001", title="Not mine")[0] == "FORBIDDEN"
 
 
-def test_a_refusal_names_the_field_and_who_may(world: World) -> None:
-    (error,) = world.reviewer.send("reviseCommitment", commitment="FR0001", title="x")["errors"]
+def test_a_refusal_names_the_field_and_who_may(sample: SampleSystem) -> None:
+    (error,) = sample.reviewer.send("reviseCommitment", commitment="FR0001", title="x")["errors"]
     assert error["message"] == (
         "`title` of reviseCommitment is for reporters and administrators; this account is a reviewer"
     )
@@ -196,25 +200,27 @@ EVERYTHING = """{
 }"""
 
 
-def test_past_and_present_history_blame_claims_entries_and_sources_are_the_same_for_everyone(world: World) -> None:
-    world.reporter.write(
+def test_past_and_present_history_blame_claims_entries_and_sources_are_the_same_for_everyone(
+    sample: SampleSystem,
+) -> None:
+    sample.reporter.mutate(
         "reviseCommitment", commitment="FR0001", title="A", source="https://data.example/a", reason="b"
     )
-    world.reviewer.write("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
-    readers = [world.nobody, world.without_rights, world.reporter, world.reviewer, world.admin]
+    sample.reviewer.mutate("recordRating", commitment="FR0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
+    readers = [sample.anonymous, sample.without_rights, sample.reporter, sample.reviewer, sample.admin]
     answers = [reader.execute(EVERYTHING) for reader in readers]
     assert all(answer == answers[0] for answer in answers)
-    assert answers[0]["entries"]["totalCount"] == world.position()
+    assert answers[0]["entries"]["totalCount"] == sample.position()
 
 
-def test_what_is_read_of_an_account_is_its_rights_and_nothing_of_who_it_is(world: World) -> None:
-    account = world.reporter.account
+def test_what_is_read_of_an_account_is_its_rights_and_nothing_of_who_it_is(sample: SampleSystem) -> None:
+    account = sample.reporter.account
     assert account is not None
-    world.system.accounts.set_person(account, "Ana Secret", "ana@secret.example")
-    read = world.nobody.execute(
+    sample.system.accounts.set_person(account, "Ana Secret", "ana@secret.example")
+    read = sample.anonymous.execute(
         """query($id: ID!) { node(id: $id) { ... on Account {
           id roles reporterOf history { nodes { kind actor changes { path before after } } }
-          blame { path value } claims { path value } sources { id } wordings { text }
+          blame { path value } claims { path value } sources { id } localizedTexts { text }
         } } }""",
         id=account,
     )["node"]
@@ -224,11 +230,11 @@ def test_what_is_read_of_an_account_is_its_rights_and_nothing_of_who_it_is(world
 
 
 @pytest.fixture
-def world(system: System) -> World:
-    return World(system)
+def sample(system: System) -> SampleSystem:
+    return SampleSystem(system)
 
 
-def registered(world: World, code: str) -> str:
+def registered(sample: SampleSystem, code: str) -> str:
     asked = "query($code: String!) { commitment(code: $code) { history(first: 1) { nodes { id } } } }"
-    entry: str = world.nobody.execute(asked, code=code)["commitment"]["history"]["nodes"][0]["id"]
+    entry: str = sample.anonymous.execute(asked, code=code)["commitment"]["history"]["nodes"][0]["id"]
     return entry

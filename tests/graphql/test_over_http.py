@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
-from ogpgraph.web.serve import Serving, application
-from tests.conftest import NewDatabase, Ticking
-from tests.graphql.story import new_ids, tell
+from ogpgraph.web.server import SystemLifespan, create_app
+from tests.conftest import DatabaseFactory, TickingClock
+from tests.graphql.example_log import record_example, sequential_ids
 from tests.graphql.test_at import EVERYTHING
 from tests.graphql.test_statements import COMMITMENT
 
@@ -21,8 +21,8 @@ from tests.graphql.test_statements import COMMITMENT
 @contextmanager
 def served(url: str) -> Iterator[TestClient]:
     """Serve a database as a process of its own would."""
-    serving = Serving(lambda: open_system(url, clock=Ticking()))
-    with TestClient(application(serving, Settings(database=url)), raise_server_exceptions=False) as client:
+    serving = SystemLifespan(lambda: open_system(url, clock=TickingClock()))
+    with TestClient(create_app(serving, Settings(database=url)), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -33,37 +33,37 @@ def answer(client: TestClient, query: str, **variables: Any) -> bytes:
 
 
 @pytest.fixture
-def told_url(new_database: NewDatabase) -> str:
-    url, clock, new_id = new_database(), Ticking(), new_ids()
+def example_url(new_database: DatabaseFactory) -> str:
+    url, clock, new_id = new_database(), TickingClock(), sequential_ids()
     migrate(url, clock=clock, new_id=new_id)
     with open_system(url, clock=clock, new_id=new_id) as system:
-        tell(system)
+        record_example(system)
     return url
 
 
-def test_an_answer_is_the_same_bytes_after_restart_and_rebuild(told_url: str) -> None:
+def test_an_answer_is_the_same_bytes_after_restart_and_rebuild(example_url: str) -> None:
     queries = [
         f"{{ {EVERYTHING} }}",
         f"{{ at(position: 70) {{ {EVERYTHING} }} }}",
         f'{{ commitment(code: "UY0901") {{ {COMMITMENT} }} }}',
         "{ entries { nodes { id recordedAt leafHash changes { path before after } evidence { quote } } } }",
     ]
-    with served(told_url) as client:
+    with served(example_url) as client:
         before = [answer(client, query) for query in queries]
         assert [answer(client, query) for query in queries] == before
-    with served(told_url) as client:
+    with served(example_url) as client:
         assert [answer(client, query) for query in queries] == before
-    with open_system(told_url) as system:
+    with open_system(example_url) as system:
         digest = system.digest()
         system.rebuild()
         assert system.digest() == digest
-    with served(told_url) as client:
+    with served(example_url) as client:
         assert [answer(client, query) for query in queries] == before
     assert all(b'"errors"' not in each for each in before)
 
 
-def test_a_question_without_an_answer_is_null_with_an_error_that_says_why(told_url: str) -> None:
-    with served(told_url) as client:
+def test_a_question_without_an_answer_is_null_with_an_error_that_says_why(example_url: str) -> None:
+    with served(example_url) as client:
         response = client.post("/graphql", json={"query": "{ meta { epoch } at(position: 0) { meta { epoch } } }"})
     assert response.json() | {"extensions": None} == {
         "extensions": None,
@@ -79,8 +79,8 @@ def test_a_question_without_an_answer_is_null_with_an_error_that_says_why(told_u
     }
 
 
-def test_words_that_no_database_keeps_are_refused_and_no_failure(told_url: str) -> None:
-    with served(told_url) as client:
+def test_words_that_no_database_keeps_are_refused_and_no_failure(example_url: str) -> None:
+    with served(example_url) as client:
         for code in ("\x00", "UY\x000901", "\ud800"):
             body = b'{"query": "query ($c: String!) { commitment(code: $c) { id } }", "variables": {"c": "%s"}}'
             escaped = "".join(f"\\u{ord(char):04x}" for char in code).encode()

@@ -7,32 +7,32 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.domain.nouns import NOUNS
-from ogpgraph.graphql.node import TYPES
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.graphql.types import SUBJECT_TYPES
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
-from tests.graphql.asking import Asked, ask, position_of, refused
-from tests.graphql.story import REASON
-from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, Page, bring
+from tests.conftest import SystemFactory
+from tests.graphql.client import QueryResult, execute_query, expect_error, read_position
+from tests.graphql.example_log import REASON
+from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, Page, import_sample_page
 
 
 def one(system: System, code: str, fields: str) -> Any:
-    return ask(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]
+    return execute_query(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]
 
 
 # ------------------------------------------------------------------------------------------------------------- subjects
 
 
 def test_every_kind_of_subject_has_its_type() -> None:
-    assert NOUNS.keys() == TYPES.keys()
+    assert AGGREGATE_TYPES.keys() == SUBJECT_TYPES.keys()
 
 
-def test_a_commitment_tells_what_it_is_of_which_plan_and_member(told: System) -> None:
+def test_a_commitment_tells_what_it_is_of_which_plan_and_member(example_system: System) -> None:
     fields = """code formerCodes number title status cycle startsOn endsOn listedOnly starred languages
                 leadInstitutions supportingInstitutions policyAreas irmReports commitmentText
                 actionPlan { code title cycle status startsOn endsOn member { code } }
                 member { code prefix type region name status joinedOn }"""
-    assert one(told, "UY0901", fields) == {
+    assert one(example_system, "UY0901", fields) == {
         "code": "UY0901",
         "formerCodes": [],
         "number": "3",
@@ -70,9 +70,9 @@ def test_a_commitment_tells_what_it_is_of_which_plan_and_member(told: System) ->
     }
 
 
-def test_milestones_come_in_the_order_people_count_with_what_was_reported(told: System) -> None:
+def test_milestones_come_in_the_order_people_count_with_what_was_reported(example_system: System) -> None:
     fields = "milestones { number title status startsOn endsOn updates { reportedAt language text } }"
-    first, second = one(told, "UY0901", fields)["milestones"]
+    first, second = one(example_system, "UY0901", fields)["milestones"]
     assert first == {
         "number": "3.1",
         "title": "Count the lighthouses",
@@ -92,9 +92,9 @@ def test_milestones_come_in_the_order_people_count_with_what_was_reported(told: 
     ]
 
 
-def test_ratings_come_in_the_declared_order_and_tell_pending_from_rated(told: System) -> None:
+def test_ratings_come_in_the_declared_order_and_tell_pending_from_rated(example_system: System) -> None:
     fields = "ratings { indicator stage ogpValue state value statedAs statedIn entry { kind } }"
-    ratings = one(told, "UY0901", fields)["ratings"]
+    ratings = one(example_system, "UY0901", fields)["ratings"]
     assert [(each["indicator"], each["stage"], each["state"], each["value"]) for each in ratings] == [
         ("VERIFIABLE", "DESIGN", "RATED", "YES"),
         ("RELEVANCE", "DESIGN", "PENDING", None),
@@ -116,13 +116,13 @@ def test_ratings_come_in_the_declared_order_and_tell_pending_from_rated(told: Sy
     }
 
 
-def test_ratings_can_be_asked_for_by_indicator_and_stage_and_the_latest_alone(told: System) -> None:
+def test_ratings_can_be_asked_for_by_indicator_and_stage_and_the_latest_alone(example_system: System) -> None:
     fields = """several: ratings(indicator: [COMPLETION, VERIFIABLE]) { indicator stage }
                 one: ratings(indicator: [COMPLETION], stage: [END_OF_TERM]) { irmReport }
                 none: ratings(indicator: AMBITION) { state }
                 latest: rating(indicator: COMPLETION) { stage }
                 unsaid: rating(indicator: AMBITION) { stage }"""
-    assert one(told, "UY0901", fields) == {
+    assert one(example_system, "UY0901", fields) == {
         "several": [
             {"indicator": "VERIFIABLE", "stage": "DESIGN"},
             {"indicator": "COMPLETION", "stage": "END_OF_TERM"},
@@ -135,27 +135,27 @@ def test_ratings_can_be_asked_for_by_indicator_and_stage_and_the_latest_alone(to
     }
 
 
-def test_a_star_is_told_by_the_list_and_null_is_not_false(told: System) -> None:
-    assert one(told, "UY0801", "starred ratings(indicator: STARRED) { value statedAs statedIn }") == {
+def test_a_star_is_told_by_the_list_and_null_is_not_false(example_system: System) -> None:
+    assert one(example_system, "UY0801", "starred ratings(indicator: STARRED) { value statedAs statedIn }") == {
         "starred": True,
         "ratings": [{"value": "YES", "statedAs": "Starred commitment", "statedIn": "SIBLING_LIST"}],
     }
 
 
-def test_links_between_commitments_lead_both_ways(told: System) -> None:
-    assert one(told, "UY0901", "predecessors { code } successors { code }") == {
+def test_links_between_commitments_lead_both_ways(example_system: System) -> None:
+    assert one(example_system, "UY0901", "predecessors { code } successors { code }") == {
         "predecessors": [{"code": "UY0801"}],
         "successors": [],
     }
-    assert one(told, "UY0801", "predecessors { code } successors { code }") == {
+    assert one(example_system, "UY0801", "predecessors { code } successors { code }") == {
         "predecessors": [],
         "successors": [{"code": "UY0901"}],
     }
 
 
-def test_narratives_come_in_one_language_section_by_section(told: System) -> None:
+def test_narratives_come_in_one_language_section_by_section(example_system: System) -> None:
     fields = 'narratives { stage section language text } es: narratives(language: "es") { section }'
-    found = one(told, "UY0901", fields)
+    found = one(example_system, "UY0901", fields)
     assert {each["section"]: each["language"] for each in found["narratives"]} == {
         "TITLE": "en",
         "CONTEXT_AND_OBJECTIVES": "en",
@@ -165,12 +165,12 @@ def test_narratives_come_in_one_language_section_by_section(told: System) -> Non
     assert found["es"] == []
 
 
-def test_a_member_leads_to_plans_and_commitments_and_back(told: System) -> None:
+def test_a_member_leads_to_plans_and_commitments_and_back(example_system: System) -> None:
     query = """{ member(code: "URY") {
       actionPlans { totalCount nodes { code title member { code } commitments(first: 2) {
         totalCount nodes { code actionPlan { cycle member { name commitments(last: 1) {
           nodes { code } } } } } } } } } }"""
-    old, new = ask(told, query)["member"]["actionPlans"]["nodes"]
+    old, new = execute_query(example_system, query)["member"]["actionPlans"]["nodes"]
     assert (old["code"], old["title"], old["commitments"]["totalCount"]) == ("URY-2016", None, 2)
     assert [each["code"] for each in old["commitments"]["nodes"]] == ["UY0801", "UY0812"]
     assert [each["code"] for each in new["commitments"]["nodes"]] == ["UY0901", "UY0902"]
@@ -180,9 +180,9 @@ def test_a_member_leads_to_plans_and_commitments_and_back(told: System) -> None:
     }
 
 
-def test_sources_come_by_type_code_and_language_with_their_observations(told: System) -> None:
+def test_sources_come_by_type_code_and_language_with_their_observations(example_system: System) -> None:
     fields = "sources { type code language url lastObservedAt observations { observedAt contentHash reader } }"
-    sources = one(told, "UY0901", fields)["sources"]
+    sources = one(example_system, "UY0901", fields)["sources"]
     assert [(each["type"], each["code"], each["language"]) for each in sources] == [
         ("COMMITMENT_LIST", "URY", "en"),
         ("COMMITMENT_LIST", "URY", "es"),
@@ -198,39 +198,39 @@ def test_sources_come_by_type_code_and_language_with_their_observations(told: Sy
 
 
 @pytest.mark.parametrize("code", ["UY0812", "uy0812", "UY0802", "uy0802", " Uy0802 "])
-def test_present_and_former_codes_find_a_commitment_in_any_case(told: System, code: str) -> None:
-    assert one(told, code, "code formerCodes") == {"code": "UY0812", "formerCodes": ["UY0802"]}
+def test_present_and_former_codes_find_a_commitment_in_any_case(example_system: System, code: str) -> None:
+    assert one(example_system, code, "code formerCodes") == {"code": "UY0812", "formerCodes": ["UY0802"]}
 
 
 @pytest.mark.parametrize("code", ["URY", "ury", "UY", "uy"])
-def test_a_member_is_found_by_ogps_code_and_by_the_prefix_of_its_commitments(told: System, code: str) -> None:
-    assert ask(told, "query ($code: String!) { member(code: $code) { code } }", code=code) == {
+def test_a_member_is_found_by_ogps_code_and_by_the_prefix_of_its_commitments(example_system: System, code: str) -> None:
+    assert execute_query(example_system, "query ($code: String!) { member(code: $code) { code } }", code=code) == {
         "member": {"code": "URY"}
     }
 
 
 @pytest.mark.parametrize("unknown", ["", "ZZZ", "UY9999", "%", "' or 1=1 --", "ß", "x" * 5000, "commitment-000012"])
-def test_what_there_is_not_is_null(told: System, unknown: str) -> None:
+def test_what_there_is_not_is_null(example_system: System, unknown: str) -> None:
     query = """query ($x: String!, $id: ID!) { commitment(code: $x) { id } member(code: $x) { id } node(id: $id) { id }
                source(id: $id) { id } actionPlan(id: $id) { id } }"""
-    found = ask(told, query, x=unknown, id="none " + unknown)
+    found = execute_query(example_system, query, x=unknown, id="none " + unknown)
     assert found == dict.fromkeys(["commitment", "member", "node", "source", "actionPlan"])
 
 
-def test_an_id_of_something_else_is_null_where_one_kind_is_asked_for(told: System) -> None:
-    commitment = one(told, "UY0901", "id")["id"]
+def test_an_id_of_something_else_is_null_where_one_kind_is_asked_for(example_system: System) -> None:
+    commitment = one(example_system, "UY0901", "id")["id"]
     query = "query ($id: ID!) { source(id: $id) { id } actionPlan(id: $id) { id } node(id: $id) { __typename } }"
-    assert ask(told, query, id=commitment) == {
+    assert execute_query(example_system, query, id=commitment) == {
         "source": None,
         "actionPlan": None,
         "node": {"__typename": "Commitment"},
     }
 
 
-def test_every_id_leads_back_by_node(told: System) -> None:
+def test_every_id_leads_back_by_node(example_system: System) -> None:
     query = """{ members { nodes { id } } actionPlans { nodes { id } } commitments { nodes { id sources { id } } }
                  entries { nodes { id subject { id } source { id } } } }"""
-    found = ask(told, query)
+    found = execute_query(example_system, query)
     ids = {
         value
         for each in found.values()
@@ -241,21 +241,21 @@ def test_every_id_leads_back_by_node(told: System) -> None:
     }
     kinds = set()
     for each in sorted(ids):
-        node = ask(told, "query ($id: ID!) { node(id: $id) { id __typename } }", id=each)["node"]
+        node = execute_query(example_system, "query ($id: ID!) { node(id: $id) { id __typename } }", id=each)["node"]
         assert node["id"] == each
         kinds.add(node["__typename"])
     assert kinds == {"Member", "ActionPlan", "Commitment", "Source", "Code", "Entry"}
 
 
-def test_entries_past_the_head_and_at_zero_are_null(told: System) -> None:
+def test_entries_past_the_head_and_at_zero_are_null(example_system: System) -> None:
     query = "{ zero: entry(position: 0) { id } past: entry(position: 9007199254740991) { id } }"
-    assert ask(told, query) == {"zero": None, "past": None}
+    assert execute_query(example_system, query) == {"zero": None, "past": None}
 
 
 def test_an_empty_record_answers_with_nothing(system: System) -> None:
     query = """{ meta { position recordedAt rootHash } members { totalCount nodes { id } pageInfo { endCursor } }
                  commitments { totalCount } entries { totalCount nodes { id } } commitment(code: "UY0901") { id } }"""
-    found = ask(system, query)
+    found = execute_query(system, query)
     assert found["meta"] == {
         "position": 0,
         "recordedAt": None,
@@ -269,14 +269,14 @@ def test_an_empty_record_answers_with_nothing(system: System) -> None:
 
 
 def test_without_a_language_the_original_comes_else_english_else_the_first_by_code(system: System) -> None:
-    bring(system, LIBRARIES)
+    import_sample_page(system, LIBRARIES)
     assert one(system, "UY0902", 'title es: title(language: "ES") en: title(language: "en") languages') == {
         "title": "Las bibliotecas de pueblo prestan mapas",
         "es": "Las bibliotecas de pueblo prestan mapas",
         "en": None,
         "languages": ["es"],
     }
-    bring(system, LIGHTHOUSE)
+    import_sample_page(system, LIGHTHOUSE)
     assert one(system, "UY0902", "title leadInstitutions languages") == {
         "title": "Village Libraries Lend Maps",
         "leadInstitutions": ["Biblioteca de los Pueblos"],
@@ -285,24 +285,24 @@ def test_without_a_language_the_original_comes_else_english_else_the_first_by_co
 
 
 @pytest.mark.parametrize("language", ["", "xx", "en/x", "../title", "%", "EN-GB"])
-def test_a_language_nobody_wrote_in_is_null(told: System, language: str) -> None:
+def test_a_language_nobody_wrote_in_is_null(example_system: System, language: str) -> None:
     query = """query ($l: String) { commitment(code: "UY0901") {
                  title(language: $l) leadInstitutions(language: $l) milestones { title(language: $l) } } }"""
-    assert ask(told, query, l=language)["commitment"] == {
+    assert execute_query(example_system, query, l=language)["commitment"] == {
         "title": None,
         "leadInstitutions": [],
         "milestones": [{"title": None}, {"title": None}],
     }
 
 
-def test_a_null_language_is_as_none_given(told: System) -> None:
+def test_a_null_language_is_as_none_given(example_system: System) -> None:
     query = 'query ($l: String) { commitment(code: "UY0901") { title(language: $l) } }'
-    assert ask(told, query, l=None)["commitment"]["title"] == "Open Lighthouse Hours"
+    assert execute_query(example_system, query, l=None)["commitment"]["title"] == "Open Lighthouse Hours"
 
 
-def test_wordings_tell_how_each_was_made(told: System) -> None:
-    wordings = one(told, "UY0901", "wordings { path language text made }")["wordings"]
-    made = {each["path"]: (each["language"], each["text"], each["made"]) for each in wordings}
+def test_wordings_tell_how_each_was_made(example_system: System) -> None:
+    wordings = one(example_system, "UY0901", "localizedTexts { path language text translationKind }")["localizedTexts"]
+    made = {each["path"]: (each["language"], each["text"], each["translationKind"]) for each in wordings}
     assert made["title/es"] == ("es", "Horario abierto de los faros", "MACHINE")
     assert made["title/en"] == ("en", "Open Lighthouse Hours", "UNKNOWN")
     assert made["milestones/3.2/updates/2021-04-02T00:00:00.000000Z/en"][2] == "ORIGINAL"
@@ -311,9 +311,9 @@ def test_wordings_tell_how_each_was_made(told: System) -> None:
 # -------------------------------------------------------------------------------------------- history, blame and claims
 
 
-def test_history_holds_the_entries_of_that_stream_only(told: System) -> None:
+def test_history_holds_the_entries_of_that_stream_only(example_system: System) -> None:
     fields = "id revision since history { totalCount nodes { position revision subject { id } } }"
-    found = one(told, "UY0901", fields)
+    found = one(example_system, "UY0901", fields)
     nodes = found["history"]["nodes"]
     assert found["history"]["totalCount"] == len(nodes) == found["revision"]
     assert {each["subject"]["id"] for each in nodes} == {found["id"]}
@@ -321,11 +321,11 @@ def test_history_holds_the_entries_of_that_stream_only(told: System) -> None:
     assert nodes[-1]["position"] == found["since"]
 
 
-def test_an_entry_tells_who_recorded_what_when_why_and_on_what_authority(told: System) -> None:
+def test_an_entry_tells_who_recorded_what_when_why_and_on_what_authority(example_system: System) -> None:
     query = """{ entries(where: {correlationId: ["request-1"]}) { totalCount nodes {
       kind actor role reason cause statedIn isLate effectiveOn statedAt changedBetween { before } correlationId
       source { id } evidence { quote } causation { id } corrects { id } changes { path before after } } } }"""
-    found = ask(told, query)["entries"]
+    found = execute_query(example_system, query)["entries"]
     assert found["totalCount"] == 1
     assert found["nodes"] == [
         {
@@ -354,11 +354,11 @@ def test_an_entry_tells_who_recorded_what_when_why_and_on_what_authority(told: S
     ]
 
 
-def test_a_correction_names_what_it_corrects(told: System) -> None:
+def test_a_correction_names_what_it_corrects(example_system: System) -> None:
     query = """{ entries(where: {cause: [CORRECTION]}) { nodes {
       reason changes { path before after } corrects { position kind changes { path after } subject { id } }
       subject { id } } } }"""
-    (entry,) = ask(told, query)["entries"]["nodes"]
+    (entry,) = execute_query(example_system, query)["entries"]["nodes"]
     both, first = ["Union of Rowers", "Port of Colonia"], ["Union of Rowers"]
     assert entry["changes"] == [{"path": "supportingInstitutions/en", "before": both, "after": first}]
     assert entry["corrects"]["changes"] == [{"path": "supportingInstitutions/en", "after": both}]
@@ -366,10 +366,10 @@ def test_a_correction_names_what_it_corrects(told: System) -> None:
     assert entry["reason"] == "A slip of the pen."
 
 
-def test_blame_leads_from_a_path_and_all_below_it_to_the_entry_that_said_so(told: System) -> None:
+def test_blame_leads_from_a_path_and_all_below_it_to_the_entry_that_said_so(example_system: System) -> None:
     fields = """all: blame { path } ratings: blame(path: "ratings/COMPLETION") { path value entry { actor } }
                 field: blame(path: "/ratings/COMPLETION/RESULTS/state") { path } none: blame(path: "rating") { path }"""
-    found = one(told, "UY0901", fields)
+    found = one(example_system, "UY0901", fields)
     paths = [each["path"] for each in found["all"]]
     assert paths == sorted(paths)
     assert {"code", "status", "title/en", "title/es", "milestones/3.1/status"} <= set(paths)
@@ -389,10 +389,10 @@ def test_blame_leads_from_a_path_and_all_below_it_to_the_entry_that_said_so(told
     assert found["none"] == []
 
 
-def test_blame_is_the_latest_entry_that_changed_a_path(told: System) -> None:
+def test_blame_is_the_latest_entry_that_changed_a_path(example_system: System) -> None:
     fields = "blame { path entry { position } } history { nodes { position changes { path } } }"
     for code in ("UY0901", "UY0903", "UY0812"):
-        found = one(told, code, fields)
+        found = one(example_system, code, fields)
         changed = {
             change["path"]: entry["position"] for entry in found["history"]["nodes"] for change in entry["changes"]
         }
@@ -401,11 +401,11 @@ def test_blame_is_the_latest_entry_that_changed_a_path(told: System) -> None:
             assert max(below) == each["entry"]["position"], each["path"]
 
 
-def test_claims_stand_side_by_side_with_where_and_by_whom_they_were_stated(told: System) -> None:
+def test_claims_stand_side_by_side_with_where_and_by_whom_they_were_stated(example_system: System) -> None:
     fields = """claims(path: "policyAreas") {
                   path value isCurrent statedIn language source { type language } entry { kind }
                   changedBetween { after before } evidence { quote } }"""
-    claims = one(told, "UY0901", fields)["claims"]
+    claims = one(example_system, "UY0901", fields)["claims"]
     said = [(c["statedIn"], c["language"], c["value"], c["isCurrent"], c["evidence"]) for c in claims]
     assert sorted(said, key=str) == [
         ("HEADER", "en", ["Open Data", "Public Participation"], True, [{"quote": "Open Data, Public Participation"}]),
@@ -414,10 +414,10 @@ def test_claims_stand_side_by_side_with_where_and_by_whom_they_were_stated(told:
     ]
 
 
-def test_what_header_and_narrative_say_of_a_rating_are_both_readable(told: System) -> None:
+def test_what_header_and_narrative_say_of_a_rating_are_both_readable(example_system: System) -> None:
     fields = """claims(path: "ratings/RELEVANCE") { statedIn isCurrent value evidence { quote } }
                 rating(indicator: RELEVANCE) { state statedIn }"""
-    found = one(told, "UY0901", fields)
+    found = one(example_system, "UY0901", fields)
     assert found["rating"] == {"state": "PENDING", "statedIn": "HEADER"}
     said = {
         (c["statedIn"], c["isCurrent"], c["value"].get("value"), c["evidence"][0]["quote"]) for c in found["claims"]
@@ -428,10 +428,10 @@ def test_what_header_and_narrative_say_of_a_rating_are_both_readable(told: Syste
     }
 
 
-def test_the_words_of_the_evidence_are_where_start_and_end_say(told: System) -> None:
+def test_the_words_of_the_evidence_are_where_start_and_end_say(example_system: System) -> None:
     query = """{ commitment(code: "UY0901") { blame(path: "status") { entry {
       evidence { path quote start end contentHash source { code observations { contentHash } } } } } } }"""
-    (blame,) = ask(told, query)["commitment"]["blame"]
+    (blame,) = execute_query(example_system, query)["commitment"]["blame"]
     (evidence,) = [each for each in blame["entry"]["evidence"] if each["path"] == "status"]
     text = LIGHTHOUSE.read_text().replace("Status: Active", "Status: Inactive")
     canonical = text.split("Skip Navigation\n", 1)[1]
@@ -445,7 +445,7 @@ def test_the_words_of_the_evidence_are_where_start_and_end_say(told: System) -> 
 
 def codes(system: System, where: str) -> list[str]:
     query = f"{{ commitments(where: {where}) {{ totalCount nodes {{ code }} }} }}"
-    found = ask(system, query)["commitments"]
+    found = execute_query(system, query)["commitments"]
     assert found["totalCount"] == len(found["nodes"])
     return [each["code"] for each in found["nodes"]]
 
@@ -471,20 +471,20 @@ EVERYONE = ["UY0801", "UY0812", "UY0901", "UY0902", "UY0903"]
         ('{language: {eq: "fr"}}', []),
     ],
 )
-def test_lists_of_commitments_can_be_narrowed(told: System, where: str, expected: list[str]) -> None:
-    assert codes(told, where) == expected
+def test_lists_of_commitments_can_be_narrowed(example_system: System, where: str, expected: list[str]) -> None:
+    assert codes(example_system, where) == expected
 
 
-def test_entries_can_be_narrowed_by_kind_cause_actor_subject_and_import(told: System) -> None:
+def test_entries_can_be_narrowed_by_kind_cause_actor_subject_and_import(example_system: System) -> None:
     query = """query ($id: [ID!]!, $source: [ID!]!) {
       kinds: entries(where: {kind: [MilestoneCompleted, CommitmentRecoded]}) { nodes { kind } }
       actor: entries(where: {actor: {eq: "account-7"}, kind: [CommitmentLinked]}) { totalCount }
       subject: entries(where: {subject: $id, cause: [SOURCE_CHANGED]}) { nodes { kind } }
       source: entries(where: {source: $source, subject: $id, kind: [CommitmentTranslated]}) { totalCount }
       none: entries(where: {kind: []}) { totalCount nodes { id } } }"""
-    found = one(told, "UY0901", "id sources { id language }")
+    found = one(example_system, "UY0901", "id sources { id language }")
     spanish = [each["id"] for each in found["sources"] if each["language"] == "es"]
-    answer = ask(told, query, id=[found["id"]], source=spanish)
+    answer = execute_query(example_system, query, id=[found["id"]], source=spanish)
     assert [each["kind"] for each in answer["kinds"]["nodes"]] == ["MilestoneCompleted", "CommitmentRecoded"]
     assert answer["actor"]["totalCount"] == 2
     assert {each["kind"] for each in answer["subject"]["nodes"]} == {"CommitmentRevised", "CommitmentSeenEarlier"}
@@ -505,14 +505,16 @@ def root_of(leaves: list[bytes]) -> bytes:
     return sha256(b"\x01" + root_of(leaves[:split]) + root_of(leaves[split:])).digest()
 
 
-def test_the_root_hash_is_that_of_the_leaves_of_all_entries_up_to_the_position(told: System) -> None:
-    entries = ask(told, "{ entries { nodes { position leafHash } } meta { position rootHash logId epoch } }")
+def test_the_root_hash_is_that_of_the_leaves_of_all_entries_up_to_the_position(example_system: System) -> None:
+    entries = execute_query(
+        example_system, "{ entries { nodes { position leafHash } } meta { position rootHash logId epoch } }"
+    )
     leaves = [bytes.fromhex(each["leafHash"]) for each in entries["entries"]["nodes"]]
     assert len(leaves) == entries["meta"]["position"] < 100
     assert entries["meta"]["rootHash"] == root_of(leaves).hex()
     for position in (1, 2, 3, 7, 8, 50):
         query = "query ($at: Position!) { at(position: $at) { meta { position rootHash logId epoch } } }"
-        meta = ask(told, query, at=position)["at"]["meta"]
+        meta = execute_query(example_system, query, at=position)["at"]["meta"]
         assert meta["rootHash"] == root_of(leaves[:position]).hex()
         assert (meta["position"], meta["logId"], meta["epoch"]) == (
             position,
@@ -521,32 +523,32 @@ def test_the_root_hash_is_that_of_the_leaves_of_all_entries_up_to_the_position(t
         )
 
 
-def test_wordings_that_were_removed_are_null_and_nothing_else_changes(make_system: MakeSystem) -> None:
+def test_wordings_that_were_removed_are_null_and_nothing_else_changes(make_system: SystemFactory) -> None:
     system = make_system()
-    bring(system, Page())
+    import_sample_page(system, Page())
     with system.database.write() as transaction:
         transaction.execute("delete from wording where wording in ('Ferry Tables', 'Ministry of Ferries')")
-    fields = """code title leadInstitutions wordings { path text } history { nodes { changes { path after } } }
+    fields = """code title leadInstitutions localizedTexts { path text } history { nodes { changes { path after } } }
                 blame(path: "leadInstitutions") { value }"""
     found = one(make_system(), "UY0901", fields)
     assert (found["code"], found["title"], found["leadInstitutions"]) == ("UY0901", None, [])
-    assert {"path": "title/en", "text": None} in found["wordings"]
+    assert {"path": "title/en", "text": None} in found["localizedTexts"]
     assert found["blame"] == [{"value": [None]}]
 
 
-def test_no_answer_of_the_story_has_an_error(told: System) -> None:
+def test_no_answer_of_the_story_has_an_error(example_system: System) -> None:
     query = """{ entries { nodes { ...E } } } fragment E on Entry { id position kind recordedAt statedAt effectiveOn
       changedBetween { after before } actor role reason cause statedIn isLate revision correlationId leafHash
       subject { id revision since lastObservedAt blame { path value entry { id } } claims { path value isCurrent
-      source { code } } wordings { text } sources { code } history { totalCount } }
+      source { code } } localizedTexts { text } sources { code } history { totalCount } }
       changes { path before after } source { code } evidence { quote source { code } }
       causation { id } corrects { id } }"""
-    assert Asked(told, query, {}).errors == []
-    assert position_of(told) < 100
+    assert QueryResult(example_system, query, {}).errors == []
+    assert read_position(example_system) < 100
 
 
-def test_a_refusal_has_a_stable_code(told: System) -> None:
-    assert refused(told, "{ members(first: 101) { totalCount } }") == (
+def test_a_refusal_has_a_stable_code(example_system: System) -> None:
+    assert expect_error(example_system, "{ members(first: 101) { totalCount } }") == (
         "`first` is 101, and pages hold 0 to 100 nodes",
         "BAD_PAGE",
     )

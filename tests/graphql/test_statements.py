@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from ogpgraph.domain.members import _by_code
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import commitments
+from ogpgraph.domain.member import _by_code
 from ogpgraph.system import System, migrate, open_system
-from tests.conftest import Ticking
-from tests.graphql.asking import Asked
-from tests.graphql.story import act, new_ids
-from tests.importer.pages_import.making import Page, Sibling, bring
+from tests.conftest import TickingClock
+from tests.graphql.client import QueryResult
+from tests.graphql.example_log import command_context, sequential_ids
+from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
 
 FEW, MANY = 3, 12
-SUBJECT = """subject { id revision since lastObservedAt sources { code lastObservedAt } wordings { text }
+SUBJECT = """subject { id revision since lastObservedAt sources { code lastObservedAt } localizedTexts { text }
   blame { path value entry { position kind } evidence { quote } changedBetween { before } }
   claims { path value source { code } entry { position } }
   history(first: 2) { totalCount nodes { position changes { after } subject { revision } } }
@@ -24,7 +26,7 @@ SUBJECT = """subject { id revision since lastObservedAt sources { code lastObser
   ... on ActionPlan { title member { name } } ... on Member { name }
   ... on Source { type observations { observedAt } } ... on Code { means { id revision } } }"""
 COMMITMENT = """code title description milestones { number title updates { text } } narratives { text }
-  leadInstitutions supportingInstitutions policyAreas irmReports lastObservedAt wordings { text }
+  leadInstitutions supportingInstitutions policyAreas irmReports lastObservedAt localizedTexts { text }
   member { name actionPlans { totalCount nodes { title commitments(first: 1) { nodes { title } } } } }
   actionPlan { title member { name } } sources { code lastObservedAt observations { contentHash } }
   ratings { indicator statedAs irmReport entry { position reason } } rating(indicator: VERIFIABLE) { statedAs }
@@ -56,7 +58,10 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, 
     urls = [f"sqlite:///{folder}/{number}.db" for number in (FEW, MANY)]
     for url in urls:
         migrate(url)
-    with open_system(urls[0], new_id=new_ids()) as few, open_system(urls[1], new_id=new_ids(), clock=Ticking()) as many:
+    with (
+        open_system(urls[0], new_id=sequential_ids()) as few,
+        open_system(urls[1], new_id=sequential_ids(), clock=TickingClock()) as many,
+    ):
         grow(few, FEW)
         grow(many, MANY)
         yield few, many
@@ -70,17 +75,17 @@ def grow(system: System, number: int) -> None:
         page = Page(
             one, f"Ferries of {prefix}", country=prefix, plan=f"{prefix} Action Plan 2018-2020", prose="[1] So."
         )
-        page = page.but(
+        page = page.with_changes(
             siblings=[Sibling(one, "Ferries"), Sibling(other, f"Maps of {prefix}"), Sibling(one, "F", 2016)]
         )
-        bring(system, page.but(lead="Harbours"), 1, f"For {prefix}")
-        bring(system, page, 3)
-        bring(system, page.but(status="Inactive"), 2)
+        import_sample_page(system, page.with_changes(lead="Harbours"), 1, f"For {prefix}")
+        import_sample_page(system, page, 3)
+        import_sample_page(system, page.with_changes(status="Inactive"), 2)
 
-        def link(session: object, one: str = one, other: str = other) -> None:
-            session.link_commitments(one, [other], [])  # type: ignore[attr-defined]  # it is a session
+        def link(uow: UnitOfWork, one: str = one, other: str = other) -> None:
+            commitments.link_commitments(uow, one, [other], [])
 
-        system.record(act(4, f"Linked for {prefix}"), link)
+        system.execute(command_context(4, f"Linked for {prefix}"), link)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -98,10 +103,10 @@ def test_as_many_of_the_past_as_of_the_present(systems: tuple[System, System], n
 
 
 def statements(system: System, fields: str, *, then: bool = False) -> int:
-    head = Asked(system, "{ meta { position } }", {}).data["meta"]["position"]
+    head = QueryResult(system, "{ meta { position } }", {}).data["meta"]["position"]
     query = f"{{ at(position: {head - 1}) {{ {fields} }} }}" if then else f"{{ {fields} }}"
-    Asked(system, query, {})  # what a process keeps between requests is there now
-    asked = Asked(system, query, {})
+    QueryResult(system, query, {})  # what a process keeps between requests is there now
+    asked = QueryResult(system, query, {})
     assert asked.errors == []
     return asked.statements
 

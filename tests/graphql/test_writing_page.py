@@ -6,29 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import Session
-from ogpgraph.auth.rights import RIGHTS
-from ogpgraph.demo.documents import shown
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import accounts
+from ogpgraph.auth.authorization import PERMISSIONS
+from ogpgraph.demo.example_queries import format_json
 from ogpgraph.domain.account import Role
-from ogpgraph.graphql.payloads import ErrorCode
-from ogpgraph.graphql.write_inputs import LONGEST_WORDING
+from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
+from ogpgraph.graphql.mutations.payloads import ErrorCode
 from ogpgraph.system import System
-from tests.graphql.writing import Writer, record
+from tests.graphql.mutation_client import MutationClient, record_as_operator
 
 PAGE = Path(__file__).parents[2] / "docs" / "writing.md"
 TEXT = PAGE.read_text("utf-8")
 STEPS = re.findall(r"As (?:the|a) (\w+):\n\n```graphql\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
 
 
-def account(system: System, role: Role, *members: str) -> Writer:
+def account(system: System, role: Role, *members: str) -> MutationClient:
     """Somebody with a role, as `ogpgraph account create` makes them."""
 
-    def commands(session: Session) -> str:
-        opened = session.open_account().id
-        session.grant_rights(opened, role, members)
+    def commands(uow: UnitOfWork) -> str:
+        opened = accounts.open_account(uow).id
+        accounts.grant_rights(uow, opened, role, members)
         return opened
 
-    return Writer(system, record(system, commands))
+    return MutationClient(system, record_as_operator(system, commands))
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def answers(system: System) -> list[object]:
     told = {
         "administrator": account(system, Role.ADMINISTRATOR),
         "reviewer": account(system, Role.REVIEWER),
-        "reader": Writer(system, None),
+        "reader": MutationClient(system, None),
     }
     (first, register, _), *steps = STEPS
     given = [told[first].execute(register)]
@@ -56,7 +57,7 @@ def test_each_step_of_the_story_is_answered_as_the_page_says(answers: list[objec
         "reader",
     ]
     for (_, query, said), given in zip(STEPS, answers, strict=True):
-        assert json.loads(said) == given, f"{query}is answered now\n{shown(given, 100)}"
+        assert json.loads(said) == given, f"{query}is answered now\n{format_json(given, 100)}"
 
 
 def test_every_query_of_the_page_is_a_step_of_the_story() -> None:
@@ -69,8 +70,8 @@ def test_the_page_names_every_code_of_a_refusal_and_every_role() -> None:
 
 
 def test_the_page_names_only_mutations_and_limits_that_there_are() -> None:
-    assert f"up to {LONGEST_WORDING:,} characters" in TEXT
-    assert set(re.findall(r"`([a-z]+[A-Z]\w+)`", TEXT)) - set(RIGHTS) <= {
+    assert f"up to {MAX_TEXT_LENGTH:,} characters" in TEXT
+    assert set(re.findall(r"`([a-z]+[A-Z]\w+)`", TEXT)) - set(PERMISSIONS) <= {
         "expectedRevision",
         "idempotencyKey",
         "effectiveOn",

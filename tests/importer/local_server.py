@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ssl import SSLContext
 
-Answering = Callable[["Handler"], None]
+RespondFunction = Callable[["Handler"], None]
 
 
 @dataclass
@@ -18,15 +18,15 @@ class Site:
 
     port: int = 0
     scheme: str = "http"
-    pages: dict[str, Answering] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    pages: dict[str, RespondFunction] = field(default_factory=dict)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
     @property
     def paths(self) -> list[str]:
-        return [path for path, _ in self.asked]
+        return [path for path, _ in self.requests]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,13 +35,13 @@ class Handler(BaseHTTPRequestHandler):
     site: Site
 
     def do_GET(self) -> None:
-        self.site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        self.site.pages.get(self.path, status(404))(self)
+        self.site.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        self.site.pages.get(self.path, respond_with_status(404))(self)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""
 
-    def answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+    def respond(self, code: int, body: bytes = b"", **headers: str) -> None:
         """Send a whole answer; underscores in the names of headers are dashes."""
         self.send_response(code)
         for name, value in headers.items():
@@ -52,20 +52,20 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def status(code: int, **headers: str) -> Answering:
-    return lambda handler: handler.answer(code, b"", **headers)
+def respond_with_status(code: int, **headers: str) -> RespondFunction:
+    return lambda handler: handler.respond(code, b"", **headers)
 
 
-def page(body: bytes, kind: str = "text/html; charset=utf-8", **headers: str) -> Answering:
-    return lambda handler: handler.answer(200, body, Content_Type=kind, **headers)
+def respond_with_page(body: bytes, kind: str = "text/html; charset=utf-8", **headers: str) -> RespondFunction:
+    return lambda handler: handler.respond(200, body, Content_Type=kind, **headers)
 
 
 @contextmanager
-def serving(tls: SSLContext | None = None) -> Iterator[Site]:
+def run_local_server(tls: SSLContext | None = None) -> Iterator[Site]:
     """Run a server for as long as it is needed."""
     site = Site()
     handler = type("SiteHandler", (Handler,), {"site": site})
-    server = Quiet(("127.0.0.1", 0), handler)
+    server = QuietServer(("127.0.0.1", 0), handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         site.scheme = "https"
@@ -80,7 +80,7 @@ def serving(tls: SSLContext | None = None) -> Iterator[Site]:
         thread.join()
 
 
-class Quiet(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
     """A server that takes it calmly when a client goes away, which ours do on purpose."""
 
     daemon_threads = True

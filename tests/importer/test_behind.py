@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import Act
+from ogpgraph.application import CommandContext
 from ogpgraph.domain.errors import Conflict
-from ogpgraph.importer.reverting import revert_import
 from ogpgraph.importer.run import import_files
-from ogpgraph.storage.log import StoredEvent
+from ogpgraph.importer.writer import revert_import
+from ogpgraph.storage.event_log import StoredEvent
 from ogpgraph.system import System
-from tests.graphql.writing import World
-from tests.importer.making_tables import row_2016, table
-from tests.importer.pages_import.making import Page, day
+from tests.graphql.mutation_client import SampleSystem
+from tests.importer.pages_import.sample_pages import Page, day
+from tests.importer.spreadsheet_files import build_csv, row_2016
 
 STOPPED = r"not all that is recorded can be seen: the follower stopped: event \d+ \(code-plan-XXX"
 LIMIT = 100_000
 
 
-def act(on: int, correlation: str | None = None) -> Act:
-    return Act(actor="importer", role="publisher", time=day(on), correlation=correlation)
+def act(on: int, correlation: str | None = None) -> CommandContext:
+    return CommandContext(actor="importer", role="publisher", time=day(on), correlation=correlation)
 
 
 def stop(system: System) -> None:
@@ -48,7 +48,7 @@ def test_an_import_of_which_not_all_is_seen_is_not_taken_back(system: System, tm
 
 
 def test_nor_is_it_by_the_mutation(system: System, tmp_path: Path) -> None:
-    world = World(system)
+    world = SampleSystem(system)
     assert imported(system, tmp_path / "a.txt", Page("UY0901").data, 1, "wrong") == ""
     stop(system)
     assert imported(system, tmp_path / "b.txt", Page("UY0902").data, 1, "wrong") == ""
@@ -56,7 +56,7 @@ def test_nor_is_it_by_the_mutation(system: System, tmp_path: Path) -> None:
     payload = world.admin.send("revertImport", "errors { code message }", correlationId="wrong", reason="it was wrong")
     ((code, message),) = [(error["code"], error["message"]) for error in payload["errors"]]
     assert (code, "the follower stopped: event" in message) == ("CONFLICT", True)
-    assert world.reporter.refused("revertImport", correlationId="wrong", reason="it was wrong")[0] == "FORBIDDEN"
+    assert world.reporter.expect_refusal("revertImport", correlationId="wrong", reason="it was wrong")[0] == "FORBIDDEN"
     assert system.log.max_notification_id() == head
 
 
@@ -67,6 +67,6 @@ def test_rows_are_not_matched_by_title_with_part_of_what_is_recorded(
     stop(system)
     assert imported(system, tmp_path / "a.txt", Page("UY0901").data, 1, "page") == ""
     head = system.log.max_notification_id()
-    problem = imported(system, tmp_path / "a.csv", table("2016", [row_2016()]), 2, "rows", dry_run=dry_run)
+    problem = imported(system, tmp_path / "a.csv", build_csv("2016", [row_2016()]), 2, "rows", dry_run=dry_run)
     assert "not all that is recorded can be seen: the follower stopped: event" in problem
     assert system.log.max_notification_id() == head

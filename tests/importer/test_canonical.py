@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.importer.canonical import canonical, decoded, plain_lines
-from ogpgraph.importer.html import is_html, text_of_html
-from ogpgraph.importer.reading import UnreadableInput
-from tests.importer.reading_pages import LIMIT, PAGES, read_text
+from ogpgraph.importer.pages.canonical import canonicalize_page, decode_page, normalize_lines
+from ogpgraph.importer.pages.extraction import UnreadableInput
+from ogpgraph.importer.pages.html import extract_visible_text, is_html
+from tests.importer.page_assertions import LIMIT, PAGES, read_page_text
 
 BUDGET = (PAGES / "budget_en.txt").read_text("utf-8")
 
 
 def text_of(page: str) -> str:
-    return canonical(page.encode(), limit_bytes=LIMIT).text
+    return canonicalize_page(page.encode(), limit_bytes=LIMIT).text
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def text_of(page: str) -> str:
 )
 def test_what_is_no_page_is_refused_with_one_clear_line(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableInput, match=reason) as refused:
-        canonical(data, limit_bytes=LIMIT)
+        canonicalize_page(data, limit_bytes=LIMIT)
     assert "\n" not in refused.value.reason
 
 
 def test_too_many_bytes_are_refused_before_they_are_looked_at() -> None:
     with pytest.raises(UnreadableInput, match="too large: 11 bytes, the limit is 10"):
-        canonical(b"x" * 11, limit_bytes=10)
+        canonicalize_page(b"x" * 11, limit_bytes=10)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_the_encodings_that_say_what_they_are_give_the_same_text(encoding: str) -> None:
     page = (PAGES / "presupuesto_es.txt").read_text("utf-8")
-    assert canonical(page.encode(encoding), limit_bytes=LIMIT).text == text_of(page)
+    assert canonicalize_page(page.encode(encoding), limit_bytes=LIMIT).text == text_of(page)
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r", "\u2028"])
@@ -60,7 +60,7 @@ def test_line_ends_are_made_alike(line_end: str) -> None:
 
 
 def test_blanks_are_made_readable_and_words_are_left_alone() -> None:
-    assert plain_lines("Open\u00a0Budgets \u2009“é”  \n\n\n\nnext\t") == ["Open Budgets  “é”", "", "next"]
+    assert normalize_lines("Open\u00a0Budgets \u2009“é”  \n\n\n\nnext\t") == ["Open Budgets  “é”", "", "next"]
 
 
 def test_navigation_tooltips_cookies_and_the_trap_are_not_the_pages() -> None:
@@ -79,27 +79,27 @@ def test_the_sites_words_within_the_governments_text_stay() -> None:
 
 
 def test_the_list_of_siblings_is_split_off_with_its_heading_dropped() -> None:
-    split = canonical(BUDGET.encode(), limit_bytes=LIMIT)
+    split = canonicalize_page(BUDGET.encode(), limit_bytes=LIMIT)
     assert split.siblings.startswith("  1. Open Budgets")
     assert split.siblings.endswith("Lantern Policy\n")
     assert split.text.endswith("in the town hall.\n")
     newer = BUDGET[: BUDGET.index("Do NOT")] + "Open Government Partnership\n"
-    assert canonical(newer.encode(), limit_bytes=LIMIT) == split
+    assert canonicalize_page(newer.encode(), limit_bytes=LIMIT) == split
 
 
 def test_one_line_like_the_list_within_prose_is_no_list() -> None:
     prose = BUDGET[: BUDGET.index("Commitments\n")].replace("Two bakers", "See\nRU0001, 2015, Aid\nTwo bakers")
-    assert canonical(prose.encode(), limit_bytes=LIMIT).siblings == ""
+    assert canonicalize_page(prose.encode(), limit_bytes=LIMIT).siblings == ""
 
 
 def test_lines_behind_the_list_are_remarked() -> None:
-    page = read_text(BUDGET.replace("Do NOT", "Printed in Strelsau\nDo NOT"))
+    page = read_page_text(BUDGET.replace("Do NOT", "Printed in Strelsau\nDo NOT"))
     assert [remark.text for remark in page.remarks if remark.kind == "behind-the-list"] == ["Printed in Strelsau"]
 
 
 def test_canonical_text_is_its_own_canonical_text() -> None:
     for file in PAGES.iterdir():
-        text = canonical(file.read_bytes(), limit_bytes=LIMIT).text
+        text = canonicalize_page(file.read_bytes(), limit_bytes=LIMIT).text
         assert text_of(text) == text
 
 
@@ -109,7 +109,7 @@ def test_markup_becomes_lines_items_and_cells() -> None:
         "<table><tr><td>e</td><td>f</td></tr></table><pre>g\n h</pre><nav>menu</nav>"
     )
     assert is_html(markup)
-    lines = [line for line in plain_lines(text_of_html(markup)) if line]
+    lines = [line for line in normalize_lines(extract_visible_text(markup)) if line]
     assert lines == ["One", "two three", "  • a", "  • b", "  1. c", "  2. d", "e | f", "g", " h"]
 
 
@@ -120,4 +120,4 @@ def test_a_stray_tag_does_not_make_a_text_markup() -> None:
 @given(st.binary(max_size=200))
 def test_decoding_gives_text_or_refuses(data: bytes) -> None:
     with suppress(UnreadableInput):
-        assert decoded(data).strip()
+        assert decode_page(data).strip()

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import Act
+from ogpgraph.application import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
-from tests.conftest import BOTH_ENGINES, MakeSystem, NewDatabase
-from tests.graphql.asking import state_in_words
-from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
+from tests.graphql.client import dump_state
+from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
 
 NUMBERS = range(1, 13)
 LIST = tuple(Sibling(f"PE08{number:02}", f"Ferry {number}") for number in NUMBERS)
@@ -33,15 +33,17 @@ def files(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "pages"
     folder.mkdir()
     for number in NUMBERS:
-        page = FERRIES.but(code=f"PE08{number:02}", title=f"Ferry {number}", description=f"Sail {number} times.")
+        page = FERRIES.with_changes(
+            code=f"PE08{number:02}", title=f"Ferry {number}", description=f"Sail {number} times."
+        )
         (folder / f"{number:02}.txt").write_bytes(page.data)
     return [*sorted(folder.iterdir()), LIGHTHOUSE, LIBRARIES]
 
 
 @pytest.fixture
-def undisturbed(make_system: MakeSystem, files: list[Path]) -> System:
+def undisturbed(make_system: SystemFactory, files: list[Path]) -> System:
     system = make_system("undisturbed")
-    act = Act(actor="importer", role="publisher", time=day(1))
+    act = CommandContext(actor="importer", role="publisher", time=day(1))
     assert not [report for report in import_files(system, files, act, limit_bytes=LIMIT) if report.problem]
     return system
 
@@ -62,7 +64,7 @@ def ends_well(process: subprocess.Popen[bytes]) -> None:
 
 def events_in(system: System) -> Counter[str]:
     with system.database.read() as transaction:
-        return Counter(row["topic"] for row in transaction.rows("select topic from event"))
+        return Counter(row["topic"] for row in transaction.fetch_all("select topic from event"))
 
 
 def killed_at(system: System, url: str, files: Sequence[Path], events: int) -> bool:
@@ -79,7 +81,7 @@ def killed_at(system: System, url: str, files: Sequence[Path], events: int) -> b
 
 
 def test_killed_again_and_again_and_run_once_more_it_ends_as_if_nothing_had_been(
-    make_system: MakeSystem, new_database: NewDatabase, files: list[Path], undisturbed: System
+    make_system: SystemFactory, new_database: DatabaseFactory, files: list[Path], undisturbed: System
 ) -> None:
     system, url = make_system("killed"), new_database("killed")
     whole = events_in(undisturbed)
@@ -88,7 +90,7 @@ def test_killed_again_and_again_and_run_once_more_it_ends_as_if_nothing_had_been
     assert events_in(system).total() < whole.total()
     ends_well(importing(url, files))
     assert events_in(system) == whole
-    assert state_in_words(system) == state_in_words(undisturbed)
+    assert dump_state(system) == dump_state(undisturbed)
     digest = system.digest()
     system.rebuild()
     assert system.digest() == digest
@@ -96,7 +98,7 @@ def test_killed_again_and_again_and_run_once_more_it_ends_as_if_nothing_had_been
 
 @BOTH_ENGINES
 def test_two_imports_of_the_same_files_at_once_double_nothing(
-    make_system: MakeSystem, new_database: NewDatabase, files: list[Path], undisturbed: System
+    make_system: SystemFactory, new_database: DatabaseFactory, files: list[Path], undisturbed: System
 ) -> None:
     system, url = make_system("twice"), new_database("twice")
     both = importing(url, files), importing(url, files[::-1])
@@ -109,7 +111,7 @@ def test_two_imports_of_the_same_files_at_once_double_nothing(
 
 def _without_first_speakers(system: System) -> dict[str, Any]:
     """Return the present but for which of its pages was the first to tell of a member or a plan."""
-    state = state_in_words(system)
+    state = dump_state(system)
     for each in state.values():
         if "milestones" not in each:
             del each["sources"]
@@ -117,7 +119,7 @@ def _without_first_speakers(system: System) -> dict[str, Any]:
 
 
 def test_an_import_that_is_over_can_be_run_again_and_records_nothing(
-    undisturbed: System, new_database: NewDatabase, files: list[Path]
+    undisturbed: System, new_database: DatabaseFactory, files: list[Path]
 ) -> None:
     before = events_in(undisturbed)
     ends_well(importing(new_database("undisturbed"), files))

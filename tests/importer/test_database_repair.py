@@ -8,26 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.importer.database.repair import cleaned, date_of, number_of, numbers_of, orders_in
+from ogpgraph.importer.spreadsheets.cell_repair import (
+    clean_cell,
+    detect_date_orders,
+    repair_date,
+    repair_number,
+    repair_numbers,
+)
 
 
 @given(st.integers(2000, 2040))
 def test_a_year_that_was_taken_for_the_number_of_a_day_is_the_year_again(year: int) -> None:
     day = date(1899, 12, 30) + timedelta(days=year)
     written = f"{day.month}/{day.day}/{day.year}"
-    found = date_of(written, "month first")
-    assert (found.text, found.done, found.doubt) == (str(year), f"{written} was the year {year}", "")
+    found = repair_date(written, "month first")
+    assert (found.text, found.repair, found.doubt) == (str(year), f"{written} was the year {year}", "")
 
 
 @given(st.dates(date(2001, 1, 1), date(2039, 12, 31)))
 def test_a_date_is_read_in_the_order_of_its_column(day: date) -> None:
-    assert date_of(f"{day.month}/{day.day}/{day.year}", "month first").text == day.isoformat()
-    assert date_of(f"{day.day}/{day.month}/{day.year}", "day first").text == day.isoformat()
+    assert repair_date(f"{day.month}/{day.day}/{day.year}", "month first").text == day.isoformat()
+    assert repair_date(f"{day.day}/{day.month}/{day.year}", "day first").text == day.isoformat()
 
 
 @given(st.dates(date(2001, 1, 1), date(2039, 12, 31)))
 def test_without_an_order_a_date_is_never_read_wrongly(day: date) -> None:
-    found = date_of(f"{day.month}/{day.day}/{day.year}", None)
+    found = repair_date(f"{day.month}/{day.day}/{day.year}", None)
     assert found.text in (day.isoformat(), str(day.year))
     assert (found.text == str(day.year)) is bool(found.doubt)
 
@@ -50,42 +56,47 @@ def test_without_an_order_a_date_is_never_read_wrongly(day: date) -> None:
     ],
 )
 def test_dates_keep_as_much_as_is_certain(written: str, meant: str | None) -> None:
-    assert date_of(written, "month first").text == meant
+    assert repair_date(written, "month first").text == meant
 
 
 def test_the_order_of_a_column_is_told_by_the_dates_that_can_be_read_in_one_way() -> None:
-    assert orders_in(["1/2/2014", "12/31/2014", "7/15/1905"]) == {"month first"}
-    assert orders_in(["31/12/2014", "1/2/2014"]) == {"day first"}
-    assert orders_in(["31/12/2014", "12/31/2014"]) == {"day first", "month first"}
-    assert orders_in(["1/2/2014", "2014", ""]) == set()
+    assert detect_date_orders(["1/2/2014", "12/31/2014", "7/15/1905"]) == {"month first"}
+    assert detect_date_orders(["31/12/2014", "1/2/2014"]) == {"day first"}
+    assert detect_date_orders(["31/12/2014", "12/31/2014"]) == {"day first", "month first"}
+    assert detect_date_orders(["1/2/2014", "2014", ""]) == set()
 
 
 @given(st.integers(0, 99), st.integers(0, 9))
 def test_a_number_that_a_computer_could_not_write_is_the_number_that_was_typed(whole: int, tenth: int) -> None:
     typed = f"{whole}.{tenth}" if tenth else str(whole)
-    assert number_of(f"{float(typed):.17f}").text == typed
-    assert number_of("2.2999999999999998").text == "2.3"
+    assert repair_number(f"{float(typed):.17f}").text == typed
+    assert repair_number("2.2999999999999998").text == "2.3"
 
 
 def test_a_pair_of_numbers_that_was_taken_for_a_day_is_a_pair_again() -> None:
-    assert (numbers_of("12/21/2016").text, numbers_of("04/22/2016").text) == ("12, 21", "4, 22")
-    assert numbers_of("12, 21").text == "12, 21"
+    assert (repair_numbers("12/21/2016").text, repair_numbers("04/22/2016").text) == ("12, 21", "4, 22")
+    assert repair_numbers("12, 21").text == "12, 21"
 
 
 def test_letters_that_were_decoded_wrongly_are_joined_again() -> None:
     torn = "Educación – “año”".encode().decode("cp1252", errors="ignore")
-    assert cleaned("Educación".encode().decode("cp1252")).text == "Educación"
-    assert cleaned(torn).doubt or cleaned(torn).done
-    assert cleaned("Educación").done == ""
+    assert clean_cell("Educación".encode().decode("cp1252")).text == "Educación"
+    assert clean_cell(torn).doubt or clean_cell(torn).repair
+    assert clean_cell("Educación").repair == ""
 
 
 def test_an_error_of_the_spreadsheet_says_nothing() -> None:
-    found = cleaned("#REF!")
+    found = clean_cell("#REF!")
     assert (found.text, found.doubt) == ("", "the spreadsheet's error #REF!")
 
 
 @given(st.text(max_size=40))
 def test_no_cell_makes_reading_fail(cell: str) -> None:
-    text = cleaned(cell).text or ""
-    for read in (number_of, numbers_of, lambda each: date_of(each, None), lambda each: date_of(each, "day first")):
+    text = clean_cell(cell).text or ""
+    for read in (
+        repair_number,
+        repair_numbers,
+        lambda each: repair_date(each, None),
+        lambda each: repair_date(each, "day first"),
+    ):
         read(text)

@@ -7,60 +7,60 @@ import random
 import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS
-from ogpgraph.importer.database.codebook import Codebook, codebooks, column_key
-from ogpgraph.importer.database.sheet import is_sheet, read_sheet
-from ogpgraph.importer.reading import UnreadableInput
-from tests.importer.making_tables import header_of, row_2015, row_2016, row_2024, table
+from ogpgraph.importer.pages.extraction import UnreadableInput
+from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
+from ogpgraph.importer.spreadsheets.sheet import is_sheet, parse_sheet
+from tests.importer.spreadsheet_files import build_csv, codebook_header, row_2015, row_2016, row_2024
 
 FORMS = {"2015": row_2015, "2016": row_2016, "2024": row_2024}
 
 
 @pytest.mark.parametrize("version", FORMS)
 def test_each_form_is_known_by_its_header(version: str) -> None:
-    sheet = read_sheet(table(version, [FORMS[version]()]))
+    sheet = parse_sheet(build_csv(version, [FORMS[version]()]))
     assert (sheet.codebook.version, sheet.header_row, len(list(sheet.rows()))) == (version, 1, 1)
 
 
 def test_the_header_may_stand_below_other_lines_and_again_among_the_rows() -> None:
-    names = header_of("2016")
+    names = codebook_header("2016")
     again = dict(zip(names, names, strict=True))
     above = [[str(n) for n in range(len(names))], ["", "Themes"]]
-    sheet = read_sheet(table("2016", [row_2016(), again, row_2016("2. Piers")], above=above))
+    sheet = parse_sheet(build_csv("2016", [row_2016(), again, row_2016("2. Piers")], above=above))
     assert [row.number for row in sheet.rows()] == [4, 6]
-    assert [(remark.line, remark.kind) for remark in sheet.oddities()] == [(5, "header-repeated")]
+    assert [(remark.line, remark.kind) for remark in sheet.layout_remarks()] == [(5, "header-repeated")]
 
 
 @pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b""])
 def test_a_byte_order_mark_is_not_part_of_the_first_column(start: bytes) -> None:
-    assert read_sheet(start + table("2024", [row_2024()])).names[0] == "Commitment Unique Identifier"
+    assert parse_sheet(start + build_csv("2024", [row_2024()])).columns_by_position[0] == "Commitment Unique Identifier"
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_cells_may_be_parted_by_semicolons_or_tabs(delimiter: str) -> None:
-    lines = [header_of("2016"), list(row_2016().values())]
+    lines = [codebook_header("2016"), list(row_2016().values())]
     data = "\n".join(delimiter.join(f'"{cell}"' for cell in line) for line in lines).encode()
-    assert len(list(read_sheet(data).rows())) == 1
+    assert len(list(parse_sheet(data).rows())) == 1
 
 
 def test_columns_are_found_in_any_order_and_spelling() -> None:
-    names = header_of("2024")
+    names = codebook_header("2024")
     random.Random(1).shuffle(names)
     spelled = {name: name.upper().replace(" ", "<br/>", 1).replace("&", "and") for name in names}
     row = {spelled[name]: cell for name, cell in row_2024(Specificity="High").items()}
-    (read,) = read_sheet(table("2024", [row], header=[spelled[name] for name in names])).rows()
+    (read,) = parse_sheet(build_csv("2024", [row], header=[spelled[name] for name in names])).rows()
     assert read.cells["Specificity"] == "High"
 
 
 def test_quoted_cells_hold_line_ends_and_delimiters() -> None:
     text = 'first, "second"\r\nthird;\nfourth'
-    (read,) = read_sheet(table("2024", [row_2024(Full_Text=text)])).rows()
+    (read,) = parse_sheet(build_csv("2024", [row_2024(Full_Text=text)])).rows()
     assert read.cells["Full Text"] == text
 
 
 def test_an_unknown_layout_is_refused_with_the_nearest_one_and_what_differs() -> None:
-    names = ["Exactness" if name == "Specificity" else name for name in header_of("2016")]
+    names = ["Exactness" if name == "Specificity" else name for name in codebook_header("2016")]
     with pytest.raises(UnreadableInput) as refused:
-        read_sheet(table("2016", [row_2016()], header=names))
+        parse_sheet(build_csv("2016", [row_2016()], header=names))
     assert "nearest is that of 2016" in refused.value.reason
     assert "“Specificity”" in refused.value.reason
     assert "“Exactness”" in refused.value.reason
@@ -70,40 +70,40 @@ def test_an_unknown_layout_is_refused_with_the_nearest_one_and_what_differs() ->
 def test_what_is_no_file_of_the_database_is_refused(data: bytes) -> None:
     assert not is_sheet(data)
     with pytest.raises(UnreadableInput):
-        read_sheet(data)
+        parse_sheet(data)
 
 
 def test_a_column_that_no_codebook_knows_is_told_and_does_not_stop_the_file() -> None:
-    names = [*header_of("2024"), "DELETE THIS COLUMN"]
-    sheet = read_sheet(table("2024", [row_2024()], header=names))
+    names = [*codebook_header("2024"), "DELETE THIS COLUMN"]
+    sheet = parse_sheet(build_csv("2024", [row_2024()], header=names))
     assert [(remark.kind, remark.column) for remark in sheet.remarks] == [("column-unknown", "DELETE THIS COLUMN")]
 
 
 def test_a_row_with_too_many_cells_is_left_out_and_told() -> None:
-    data = table("2016", [row_2016(), row_2016("2. Piers")]) + b"x," * 200 + b"x\r\n"
-    sheet = read_sheet(data)
+    data = build_csv("2016", [row_2016(), row_2016("2. Piers")]) + b"x," * 200 + b"x\r\n"
+    sheet = parse_sheet(data)
     assert [row.number for row in sheet.rows()] == [2, 3]
-    assert [(remark.line, remark.kind) for remark in sheet.oddities()] == [(4, "row-too-long")]
+    assert [(remark.line, remark.kind) for remark in sheet.layout_remarks()] == [(4, "row-too-long")]
 
 
 def test_a_file_that_is_not_utf_8_is_read_as_a_spreadsheet_writes_it() -> None:
-    data = table("2016", [row_2016("1. Año")]).decode().encode("cp1252")
-    sheet = read_sheet(data)
+    data = build_csv("2016", [row_2016("1. Año")]).decode().encode("cp1252")
+    sheet = parse_sheet(data)
     assert next(iter(sheet.rows())).cells["Commitment Title"] == "1. Año"
     assert [remark.kind for remark in sheet.remarks] == ["encoding"]
 
 
 def test_two_columns_of_one_name_that_disagree_are_told() -> None:
-    data = table("2015", [row_2015()], header=[*header_of("2015"), "Action Plan No."])
-    assert list(read_sheet(data).twice()) == []
+    data = build_csv("2015", [row_2015()], header=[*codebook_header("2015"), "Action Plan No."])
+    assert list(parse_sheet(data).duplicate_column_remarks()) == []
     disagreeing = data.replace(b",1\r\n", b",2\r\n")
-    assert [(r.line, r.column, r.kind) for r in read_sheet(disagreeing).twice()] == [
+    assert [(r.line, r.column, r.kind) for r in parse_sheet(disagreeing).duplicate_column_remarks()] == [
         (2, "Action Plan No.", "twins-disagree")
     ]
 
 
-@pytest.mark.parametrize("book", codebooks(), ids=lambda book: book.version)
+@pytest.mark.parametrize("book", load_codebooks(), ids=lambda book: book.version)
 def test_a_codebook_names_each_column_once_and_only_areas_of_the_vocabulary(book: Codebook) -> None:
-    names = [*book.columns, *book.areas, *book.ignored, *book.twins]
+    names = [*book.columns, *book.areas, *book.ignored, *book.numeric_twins]
     assert len({column_key(name) for name in names}) == len(names)
     assert set(book.areas.values()) <= set(POLICY_AREAS)

@@ -16,16 +16,15 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from ogpgraph import __version__, cli
-from ogpgraph.application import Act
-from ogpgraph.importer.connecting import NotFetched, is_public
-from ogpgraph.importer.fetch import Fetcher, Validators
+from ogpgraph.application import CommandContext
+from ogpgraph.importer.fetch import Fetcher, Validators, is_allowed_by_robots
 from ogpgraph.importer.report import Report
-from ogpgraph.importer.robots import allows
 from ogpgraph.importer.run import import_files
+from ogpgraph.importer.safe_connect import FetchError, is_public
 from ogpgraph.system import System
-from tests.graphql.asking import ask
-from tests.importer.local_server import Handler, Site, page, serving, status
-from tests.importer.pages_import.making import Page, bring, day
+from tests.graphql.client import execute_query
+from tests.importer.local_server import Handler, Site, respond_with_page, respond_with_status, run_local_server
+from tests.importer.pages_import.sample_pages import Page, day, import_sample_page
 
 LIMIT = 200_000
 PATH = "/members/uruguay/commitments/UY0901/"
@@ -34,7 +33,7 @@ FERRIES = Page()
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with serving() as served:
+    with run_local_server() as served:
         yield served
 
 
@@ -44,50 +43,50 @@ def fetcher(**given: object) -> Fetcher:
 
 def why_not(url: str, **given: object) -> str:
     """Return the one line that says why a page is not fetched."""
-    with pytest.raises(NotFetched) as refusal:
+    with pytest.raises(FetchError) as refusal:
         fetcher(**given).fetch(url)
     assert "\n" not in refusal.value.reason
     return refusal.value.reason
 
 
 def fetched(system: System, url: str, on: int, *, dry_run: bool = False) -> Report:
-    act = Act(actor="importer", role="publisher", time=day(on))
+    act = CommandContext(actor="importer", role="publisher", time=day(on))
     (report,) = import_files(system, [url], act, limit_bytes=LIMIT, dry_run=dry_run, fetcher=fetcher())
     return report
 
 
 class TestManners:
     def test_one_page_is_fetched_and_its_robots_txt_and_no_link(self, site: Site) -> None:
-        site.pages[PATH] = page(b'<a href="/other">x</a><img src="/i.png"><link rel="next" href="/next">')
+        site.pages[PATH] = respond_with_page(b'<a href="/other">x</a><img src="/i.png"><link rel="next" href="/next">')
         assert fetcher().fetch(site.url(PATH)).data
         assert site.paths == ["/robots.txt", PATH]
 
     def test_the_agent_says_who_it_is_and_in_which_version(self, site: Site) -> None:
-        site.pages[PATH] = page(b"x")
+        site.pages[PATH] = respond_with_page(b"x")
         fetcher().fetch(site.url(PATH))
-        for _, headers in site.asked:
+        for _, headers in site.requests:
             assert headers["user-agent"].startswith(f"ogpgraph/{__version__} (")
 
     def test_what_robots_txt_forbids_is_not_asked_for(self, site: Site) -> None:
-        site.pages["/robots.txt"] = page(b"User-agent: *\nDisallow: /members/", "text/plain")
+        site.pages["/robots.txt"] = respond_with_page(b"User-agent: *\nDisallow: /members/", "text/plain")
         assert why_not(site.url(PATH)) == f"the robots.txt of 127.0.0.1 forbids {PATH}"
         assert site.paths == ["/robots.txt"]
 
     def test_a_robots_txt_that_cannot_be_read_forbids_everything(self, site: Site) -> None:
-        site.pages["/robots.txt"] = status(503)
+        site.pages["/robots.txt"] = respond_with_status(503)
         assert "robots.txt of 127.0.0.1 cannot be read (503)" in why_not(site.url(PATH))
         assert site.paths == ["/robots.txt"]
 
     def test_robots_txt_is_asked_for_once_for_several_pages(self, site: Site) -> None:
-        site.pages[PATH] = page(b"x")
+        site.pages[PATH] = respond_with_page(b"x")
         one = fetcher()
         one.fetch(site.url(PATH))
         one.fetch(site.url(PATH))
         assert site.paths == ["/robots.txt", PATH, PATH]
 
     def test_robots_txt_counts_for_where_a_redirect_leads_too(self, site: Site) -> None:
-        site.pages["/robots.txt"] = page(b"User-agent: ogpgraph\nDisallow: /secret", "text/plain")
-        site.pages[PATH] = status(301, Location="/secret")
+        site.pages["/robots.txt"] = respond_with_page(b"User-agent: ogpgraph\nDisallow: /secret", "text/plain")
+        site.pages[PATH] = respond_with_status(301, Location="/secret")
         assert "forbids /secret" in why_not(site.url(PATH))
 
 
@@ -114,7 +113,7 @@ class TestManners:
     ],
 )
 def test_robots_txt_is_read_as_its_standard_says(robots: str, path: str, allowed: bool) -> None:
-    assert allows(robots, "ogpgraph", path) is allowed
+    assert is_allowed_by_robots(robots, "ogpgraph", path) is allowed
 
 
 class TestAddresses:
@@ -150,7 +149,7 @@ class TestAddresses:
     def test_what_is_not_of_the_public_internet_is_refused_without_a_connection(self, site: Site, host: str) -> None:
         reason = why_not(site.url(PATH, host), allow_private=False)
         assert "not of the public internet" in reason or "there is no host" in reason
-        assert site.asked == []
+        assert site.requests == []
 
     @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
     def test_the_public_internet_is_not_refused(self, address: str) -> None:
@@ -163,7 +162,7 @@ class TestAddresses:
     def test_a_host_is_looked_up_and_checked_anew_for_every_request(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        site.pages[PATH] = status(302, Location="/next")
+        site.pages[PATH] = respond_with_status(302, Location="/next")
         monkeypatch.setattr("ogpgraph.importer.fetch.is_public", lambda address: str(address) == "127.0.0.1")
         answers = iter([["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"]])
         reason = why_not(
@@ -199,20 +198,20 @@ class TestAddresses:
 
 
 def _closed_port() -> int:
-    with serving() as closed:
+    with run_local_server() as closed:
         return closed.port
 
 
 class TestRedirects:
     def test_within_the_same_host_they_are_followed(self, site: Site) -> None:
-        site.pages[PATH] = status(301, Location="/a")
-        site.pages["/a"] = status(308, Location="b?c=d")
-        site.pages["/b?c=d"] = page(b"here")
+        site.pages[PATH] = respond_with_status(301, Location="/a")
+        site.pages["/a"] = respond_with_status(308, Location="b?c=d")
+        site.pages["/b?c=d"] = respond_with_page(b"here")
         found = fetcher().fetch(site.url(PATH))
         assert (found.data, found.url) == (b"here", site.url("/b?c=d"))
 
     def test_more_than_three_are_not(self, site: Site) -> None:
-        site.pages[PATH] = status(302, Location=PATH)
+        site.pages[PATH] = respond_with_status(302, Location=PATH)
         assert why_not(site.url(PATH)) == "more than 3 redirects"
         assert site.paths == ["/robots.txt", PATH, PATH, PATH, PATH]
 
@@ -220,19 +219,19 @@ class TestRedirects:
         "onward", ["http://10.0.0.1/", "http://localhost/", "//evil.example/x", "https://evil.example@127.0.0.1/"]
     )
     def test_to_another_host_they_are_not(self, site: Site, onward: str) -> None:
-        site.pages[PATH] = status(302, Location=onward)
+        site.pages[PATH] = respond_with_status(302, Location=onward)
         reason = why_not(site.url(PATH))
         assert "redirects to another host" in reason or "name or password" in reason
 
     @pytest.mark.parametrize("onward", ["file:///etc/passwd", "gopher://127.0.0.1/", ""])
     def test_to_what_is_not_the_web_they_are_not(self, site: Site, onward: str) -> None:
-        site.pages[PATH] = status(302, Location=onward)
+        site.pages[PATH] = respond_with_status(302, Location=onward)
         assert "no address of the web" in why_not(site.url(PATH)) or site.paths.count(PATH) == 4
 
 
 class TestLimits:
     def test_an_announced_size_over_the_limit_is_refused_unread(self, site: Site) -> None:
-        site.pages[PATH] = lambda handler: handler.answer(
+        site.pages[PATH] = lambda handler: handler.respond(
             200, b"", Content_Length=str(10**12), Content_Type="text/html"
         )
         assert why_not(site.url(PATH)) == "1,000,000,000,000 bytes are more than the limit of 200,000"
@@ -251,7 +250,7 @@ class TestLimits:
     def test_a_bomb_of_gzip_is_refused_before_it_is_unpacked(self, site: Site) -> None:
         bomb = gzip.compress(bytes(200_000_000), 9)
         assert len(bomb) < LIMIT
-        site.pages[PATH] = page(bomb, Content_Encoding="gzip")
+        site.pages[PATH] = respond_with_page(bomb, Content_Encoding="gzip")
         begin = time.process_time()
         assert why_not(site.url(PATH)) == "more than the limit of 200,000 bytes"
         assert time.process_time() - begin < 1
@@ -293,41 +292,41 @@ class TestLimits:
         assert "does not answer as a web server does" in why_not(site.url(PATH))
 
     def test_a_robots_txt_without_end_is_given_up(self, site: Site) -> None:
-        site.pages["/robots.txt"] = page(b"#" * 600_000, "text/plain")
+        site.pages["/robots.txt"] = respond_with_page(b"#" * 600_000, "text/plain")
         assert "more than the limit" in why_not(site.url(PATH))
 
 
 class TestAnswers:
     @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 418, 500, 502])
     def test_an_error_is_one_clear_line(self, site: Site, code: int) -> None:
-        site.pages[PATH] = status(code)
+        site.pages[PATH] = respond_with_status(code)
         assert why_not(site.url(PATH)).startswith(f"127.0.0.1 answers {code} ")
 
     def test_a_server_that_asks_to_come_back_later_is_quoted(self, site: Site) -> None:
-        site.pages[PATH] = status(429, Retry_After="120")
+        site.pages[PATH] = respond_with_status(429, Retry_After="120")
         assert why_not(site.url(PATH)).endswith("asks to come back later (Retry-After: 120)")
 
     @pytest.mark.parametrize("kind", ["application/pdf", "image/png", "application/json", "nonsense"])
     def test_what_is_no_page_is_refused_by_its_type(self, site: Site, kind: str) -> None:
-        site.pages[PATH] = page(b"x", kind)
+        site.pages[PATH] = respond_with_page(b"x", kind)
         if kind == "nonsense":  # what cannot be read counts as plain text, as mail has it
             assert fetcher().fetch(site.url(PATH)).data == b"x"
         else:
             assert why_not(site.url(PATH)) == f"this is {kind}, not a page of text or HTML"
 
     def test_a_packed_page_is_unpacked(self, site: Site) -> None:
-        site.pages[PATH] = page(gzip.compress(FERRIES.data), Content_Encoding="gzip")
+        site.pages[PATH] = respond_with_page(gzip.compress(FERRIES.data), Content_Encoding="gzip")
         assert fetcher().fetch(site.url(PATH)).data == FERRIES.data
 
     def test_what_was_cut_off_is_refused(self, site: Site) -> None:
-        site.pages["/a"] = page(gzip.compress(FERRIES.data)[:-20], Content_Encoding="gzip")
-        site.pages["/b"] = page(b"half", Content_Length="8")
+        site.pages["/a"] = respond_with_page(gzip.compress(FERRIES.data)[:-20], Content_Encoding="gzip")
+        site.pages["/b"] = respond_with_page(b"half", Content_Length="8")
         for path in ("/a", "/b"):
             assert why_not(site.url(path)) == "it was cut off before its end"
 
     def test_broken_packing_and_one_not_asked_for_are_refused(self, site: Site) -> None:
-        site.pages["/a"] = page(b"no gzip at all", Content_Encoding="gzip")
-        site.pages["/b"] = page(b"x", Content_Encoding="br")
+        site.pages["/a"] = respond_with_page(b"no gzip at all", Content_Encoding="gzip")
+        site.pages["/b"] = respond_with_page(b"x", Content_Encoding="br")
         assert "does not answer as a web server does" in why_not(site.url("/a"))
         assert why_not(site.url("/b")) == "it is packed by br, which was not asked for"
 
@@ -345,9 +344,9 @@ class TestImport:
         def conditional(handler: Handler) -> None:
             current = {"ETag": '"one"', "Last_Modified": "Mon, 01 Mar 2021 00:00:00 GMT"}
             if handler.headers.get("If-None-Match") == '"one"':
-                handler.answer(304, b"", **current)
+                handler.respond(304, b"", **current)
             else:
-                handler.answer(200, FERRIES.data, Content_Type="text/html; charset=utf-8", **current)
+                handler.respond(200, FERRIES.data, Content_Type="text/html; charset=utf-8", **current)
 
         site.pages[PATH] = conditional
         return site
@@ -355,7 +354,9 @@ class TestImport:
     def test_a_page_is_recorded_with_its_address(self, system: System, served: Site) -> None:
         report = fetched(system, served.url(PATH), 1)
         assert (report.problem, report.outcome, report.code) == ("", "recorded", "UY0901")
-        (source,) = ask(system, '{ commitment(code: "UY0901") { sources { type url } } }')["commitment"]["sources"]
+        (source,) = execute_query(system, '{ commitment(code: "UY0901") { sources { type url } } }')["commitment"][
+            "sources"
+        ]
         assert source == {"type": "PAGE", "url": served.url(PATH)}
 
     def test_an_unchanged_page_is_asked_for_by_its_validators_and_seen_again(
@@ -363,45 +364,47 @@ class TestImport:
     ) -> None:
         fetched(system, served.url(PATH), 1)
         report = fetched(system, served.url(PATH), 2)
-        _, headers = served.asked[-1]
+        _, headers = served.requests[-1]
         assert headers["if-none-match"] == '"one"'
         assert headers["if-modified-since"] == "Mon, 01 Mar 2021 00:00:00 GMT"
         assert (dict(report.events), report.outcome, report.code) == ({"SourceSeenAgain": 1}, "seen again", "UY0901")
-        seen = ask(system, '{ commitment(code: "UY0901") { lastObservedAt } }')["commitment"]["lastObservedAt"]
+        seen = execute_query(system, '{ commitment(code: "UY0901") { lastObservedAt } }')["commitment"][
+            "lastObservedAt"
+        ]
         assert seen.startswith("2021-03-02")
 
     def test_a_changed_page_is_one_field_and_its_new_validator(self, system: System, site: Site) -> None:
-        site.pages[PATH] = page(FERRIES.data, ETag='"one"')
+        site.pages[PATH] = respond_with_page(FERRIES.data, ETag='"one"')
         fetched(system, site.url(PATH), 1)
-        site.pages[PATH] = page(FERRIES.but(status="Inactive").data, ETag='"two"')
+        site.pages[PATH] = respond_with_page(FERRIES.with_changes(status="Inactive").data, ETag='"two"')
         report = fetched(system, site.url(PATH), 2)
         assert dict(report.events) == {"SourceObserved": 1, "CommitmentRevised": 1, "SourceLocated": 1}
         fetched(system, site.url(PATH), 3)
-        assert site.asked[-1][1]["if-none-match"] == '"two"'
+        assert site.requests[-1][1]["if-none-match"] == '"two"'
 
     def test_bytes_from_elsewhere_make_the_validators_void(self, system: System, served: Site) -> None:
         fetched(system, served.url(PATH), 1)
-        bring(system, FERRIES.but(status="Inactive"), 2)
+        import_sample_page(system, FERRIES.with_changes(status="Inactive"), 2)
         report = fetched(system, served.url(PATH), 3)
-        assert "if-none-match" not in served.asked[-1][1]
+        assert "if-none-match" not in served.requests[-1][1]
         assert report.events["CommitmentRevised"] == 1
 
     def test_a_dry_run_fetches_and_records_nothing(self, system: System, served: Site) -> None:
         assert fetched(system, served.url(PATH), 1, dry_run=True).events["CommitmentRegistered"] == 1
-        assert ask(system, '{ commitment(code: "UY0901") { code } }')["commitment"] is None
+        assert execute_query(system, '{ commitment(code: "UY0901") { code } }')["commitment"] is None
 
     def test_an_address_that_speaks_of_another_code_or_member_is_warned_of(self, system: System, served: Site) -> None:
-        served.pages["/members/denmark/commitments/uy0902"] = page(FERRIES.data)
+        served.pages["/members/denmark/commitments/uy0902"] = respond_with_page(FERRIES.data)
         report = fetched(system, served.url("/members/denmark/commitments/uy0902"), 1)
         assert [(each.kind, each.text) for each in report.warnings] == [
             ("address-differs", "the address says uy0902, the page UY0901"),
             ("address-differs", "the address says 'denmark', UY0901 is of Uruguay"),
         ]
-        member = ask(system, '{ commitment(code: "UY0901") { member { code } } }')["commitment"]["member"]
+        member = execute_query(system, '{ commitment(code: "UY0901") { member { code } } }')["commitment"]["member"]
         assert member == {"code": "URY"}
 
     def test_what_cannot_be_fetched_is_told_and_the_next_is(self, system: System, served: Site) -> None:
-        act = Act(actor="importer", role="publisher", time=day(1))
+        act = CommandContext(actor="importer", role="publisher", time=day(1))
         urls = [served.url("/nothing"), served.url(PATH)]
         first, second = import_files(system, urls, act, limit_bytes=LIMIT, fetcher=fetcher())
         assert first.problem.startswith("127.0.0.1 answers 404")
@@ -411,7 +414,7 @@ class TestImport:
         arguments = ["import", served.url(PATH), "--database", f"sqlite:///{tmp_path}/log.db"]
         refused = CliRunner().invoke(cli.app, arguments)
         assert refused.exit_code == 1
-        assert served.asked == []
+        assert served.requests == []
         allowed = CliRunner().invoke(cli.app, [*arguments, "--allow-private"])
         assert allowed.exit_code == 0
         assert served.paths == ["/robots.txt", PATH]
@@ -424,8 +427,8 @@ class TestTls:
     def secure(self, tmp_path: Path) -> Iterator[Site]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_certificate(tmp_path / "one.pem", "pages.example"))
-        with serving(context) as served:
-            served.pages[PATH] = page(b"secured")
+        with run_local_server(context) as served:
+            served.pages[PATH] = respond_with_page(b"secured")
             yield served
 
     def test_an_unknown_issuer_is_refused(self, secure: Site) -> None:

@@ -10,32 +10,44 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import Act
+from ogpgraph.application import CommandContext
+from ogpgraph.application.commands import commitments
 from ogpgraph.domain.source import source_id
-from ogpgraph.importer.address import is_same_place, source_at
-from ogpgraph.importer.layout import same_words
+from ogpgraph.importer.observations.source_location import is_same_url, source_id_from_url
+from ogpgraph.importer.observations.text_equivalence import is_same_text
 from ogpgraph.system import System
-from tests.graphql.asking import ask
-from tests.importer.pages_import.making import LIBRARIES, LIGHTHOUSE, SEED_EN, SEED_ES, Page, Sibling, bring, day
+from tests.graphql.client import execute_query
+from tests.importer.pages_import.sample_pages import (
+    LIBRARIES,
+    LIGHTHOUSE,
+    SEED_EN,
+    SEED_ES,
+    Page,
+    Sibling,
+    day,
+    import_sample_page,
+)
 
 FERRIES = Page()
-PERSON = Act(actor="jane", role="publisher", time=day(2))
+PERSON = CommandContext(actor="jane", role="publisher", time=day(2))
 Layout = Callable[[str], str]
 
 
 def codes(system: System) -> list[str]:
-    return [each["code"] for each in ask(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"]]
+    return [
+        each["code"] for each in execute_query(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"]
+    ]
 
 
 def commitment(system: System, code: str, fields: str) -> Any:
-    return ask(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]
+    return execute_query(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]
 
 
 class TestCodes:
     def test_a_page_under_a_former_code_updates_the_same_commitment(self, system: System) -> None:
-        bring(system, FERRIES, 1)
-        system.record(PERSON, lambda session: session.recode_commitment("UY0901", "UY0105"))
-        report = bring(system, FERRIES.but(status="Inactive"), 3)
+        import_sample_page(system, FERRIES, 1)
+        system.execute(PERSON, lambda uow: commitments.recode_commitment(uow, "UY0901", "UY0105"))
+        report = import_sample_page(system, FERRIES.with_changes(status="Inactive"), 3)
         assert dict(report.events) == {"SourceObserved": 1, "CommitmentRevised": 1}
         assert codes(system) == ["UY0105"]
         assert commitment(system, "uy0901", "code formerCodes status") == {
@@ -45,11 +57,13 @@ class TestCodes:
         }
 
     def test_so_does_a_page_under_the_new_one_and_a_list_that_still_has_the_former(self, system: System) -> None:
-        bring(system, FERRIES, 1)
-        system.record(PERSON, lambda session: session.recode_commitment("UY0901", "UY0105"))
-        report = bring(system, FERRIES.but(code="UY0105", status="Inactive"), 3)
+        import_sample_page(system, FERRIES, 1)
+        system.execute(PERSON, lambda uow: commitments.recode_commitment(uow, "UY0901", "UY0105"))
+        report = import_sample_page(system, FERRIES.with_changes(code="UY0105", status="Inactive"), 3)
         assert report.warnings == ()
-        bring(system, FERRIES.but(code="UY0333", title="Trams", siblings=[Sibling("UY0901", "Ferry Tables")]), 4)
+        import_sample_page(
+            system, FERRIES.with_changes(code="UY0333", title="Trams", siblings=[Sibling("UY0901", "Ferry Tables")]), 4
+        )
         assert codes(system) == ["UY0105", "UY0333"]
         found = commitment(system, "UY0901", "code status sources { code type }")
         assert (found["code"], found["status"]) == ("UY0105", "INACTIVE")
@@ -57,15 +71,15 @@ class TestCodes:
         assert {"code": "UY0105", "type": "PAGE"} in found["sources"]
 
     def test_two_that_turn_out_to_be_one_are_one_after_a_merge(self, system: System) -> None:
-        bring(system, FERRIES, 1)
-        bring(system, FERRIES.but(code="UY0105"), 2)
-        system.record(PERSON, lambda session: session.merge_commitments(["UY0901"], "UY0105"))
-        bring(system, FERRIES.but(status="Inactive"), 3)
+        import_sample_page(system, FERRIES, 1)
+        import_sample_page(system, FERRIES.with_changes(code="UY0105"), 2)
+        system.execute(PERSON, lambda uow: commitments.merge_commitments(uow, ["UY0901"], "UY0105"))
+        import_sample_page(system, FERRIES.with_changes(status="Inactive"), 3)
         assert commitment(system, "UY0901", "code status") == {"code": "UY0105", "status": "INACTIVE"}
 
     def test_codes_count_in_any_case(self, system: System) -> None:
-        bring(system, FERRIES, 1)
-        bring(system, FERRIES.text.replace("(UY0901)", "(uy0901)").encode(), 2)
+        import_sample_page(system, FERRIES, 1)
+        import_sample_page(system, FERRIES.text.replace("(UY0901)", "(uy0901)").encode(), 2)
         assert codes(system) == ["UY0901"]
 
     @pytest.mark.parametrize(
@@ -87,34 +101,42 @@ class TestCodes:
     def test_a_code_tells_its_member_and_its_length_does_not(
         self, system: System, code: str, member: str, kind: str
     ) -> None:
-        bring(system, FERRIES.but(code=code, country="Somewhere", plan="Action Plan 2018-2020"))
+        import_sample_page(system, FERRIES.with_changes(code=code, country="Somewhere", plan="Action Plan 2018-2020"))
         assert commitment(system, code, "member { code type }") == {"member": {"code": member, "type": kind}}
 
     def test_a_pilots_old_and_new_codes_are_of_one_member(self, system: System) -> None:
         name = "Kaduna State, Nigeria"
-        bring(system, FERRIES.but(code="KAD0004", country=name, plan="Kaduna State National Action Plan 2018-2020"))
-        bring(
-            system, FERRIES.but(code="NGKD0008", title="Trams", country=name, plan="Kaduna State Action Plan 2018-2020")
+        import_sample_page(
+            system,
+            FERRIES.with_changes(code="KAD0004", country=name, plan="Kaduna State National Action Plan 2018-2020"),
         )
-        members = ask(system, "{ members { nodes { code } } }")["members"]["nodes"]
+        import_sample_page(
+            system,
+            FERRIES.with_changes(
+                code="NGKD0008", title="Trams", country=name, plan="Kaduna State Action Plan 2018-2020"
+            ),
+        )
+        members = execute_query(system, "{ members { nodes { code } } }")["members"]["nodes"]
         assert members == [{"code": "NGKD"}]
 
 
 class TestMembers:
     def test_one_that_was_renamed_is_still_one_and_had_its_name(self, system: System) -> None:
-        page = FERRIES.but(code="MK0901", plan="Macedonia Action Plan 2018-2020")
-        bring(system, page.but(country="Macedonia"), 1)
-        before = ask(system, "{ meta { position } }")["meta"]["position"]
-        bring(system, page.but(country="North Macedonia"), 2)
-        now = ask(system, "{ members { nodes { code name } } }")["members"]["nodes"]
+        page = FERRIES.with_changes(code="MK0901", plan="Macedonia Action Plan 2018-2020")
+        import_sample_page(system, page.with_changes(country="Macedonia"), 1)
+        before = execute_query(system, "{ meta { position } }")["meta"]["position"]
+        import_sample_page(system, page.with_changes(country="North Macedonia"), 2)
+        now = execute_query(system, "{ members { nodes { code name } } }")["members"]["nodes"]
         assert now == [{"code": "MKD", "name": "North Macedonia"}]
-        then = ask(system, 'query ($p: Position!) { at(position: $p) { member(code: "MKD") { name } } }', p=before)
+        then = execute_query(
+            system, 'query ($p: Position!) { at(position: $p) { member(code: "MKD") { name } } }', p=before
+        )
         assert then["at"]["member"]["name"] == "Macedonia"
 
     def test_a_name_in_another_language_renames_nobody(self, system: System) -> None:
-        bring(system, LIGHTHOUSE, 1)
-        bring(system, LIBRARIES, 2)
-        assert ask(system, '{ member(code: "UY") { code name(language: "en") } }')["member"] == {
+        import_sample_page(system, LIGHTHOUSE, 1)
+        import_sample_page(system, LIBRARIES, 2)
+        assert execute_query(system, '{ member(code: "UY") { code name(language: "en") } }')["member"] == {
             "code": "URY",
             "name": "Uruguay",
         }
@@ -133,48 +155,54 @@ class TestPlans:
     def test_the_cycle_is_the_pages_and_the_years_are_the_names(
         self, system: System, name: str, cycle: int, starts: str | None, ends: str | None
     ) -> None:
-        page = FERRIES.but(plan=name).text.replace("Action Plan Cycle: 2018", f"Action Plan Cycle: {cycle}")
-        bring(system, page.encode())
+        page = FERRIES.with_changes(plan=name).text.replace("Action Plan Cycle: 2018", f"Action Plan Cycle: {cycle}")
+        import_sample_page(system, page.encode())
         plan = commitment(system, "UY0901", "cycle actionPlan { title cycle startsOn endsOn }")
         assert plan["cycle"] == cycle
         assert plan["actionPlan"] == {"title": name, "cycle": cycle, "startsOn": starts, "endsOn": ends}
 
     def test_two_names_of_one_cycle_are_one_plan_that_was_renamed(self, system: System) -> None:
-        bring(system, FERRIES.but(plan="Kaduna State National Action Plan 2018-2020"), 1)
-        bring(system, FERRIES.but(plan="Kaduna State Action Plan 2018-2020"), 2)
-        plans = ask(system, "{ actionPlans { nodes { title } } }")["actionPlans"]["nodes"]
+        import_sample_page(system, FERRIES.with_changes(plan="Kaduna State National Action Plan 2018-2020"), 1)
+        import_sample_page(system, FERRIES.with_changes(plan="Kaduna State Action Plan 2018-2020"), 2)
+        plans = execute_query(system, "{ actionPlans { nodes { title } } }")["actionPlans"]["nodes"]
         assert plans == [{"title": "Kaduna State Action Plan 2018-2020"}]
 
     def test_two_plans_of_one_year_are_told_by_their_delivery_windows(self, system: System) -> None:
-        june = FERRIES.but(plan="Uruguay Action Plan 2018-2020 (June)")
-        december = FERRIES.but(code="UY0902", title="Trams", plan="Uruguay Action Plan 2018-2020 (December)")
-        for on, page in enumerate((june, december, june.but(status="Inactive"), december.but(status="Inactive")), 1):
-            bring(system, page, on)
-        plans = ask(system, "{ actionPlans { nodes { title cycle commitments { nodes { code } } } } }")["actionPlans"]
+        june = FERRIES.with_changes(plan="Uruguay Action Plan 2018-2020 (June)")
+        december = FERRIES.with_changes(code="UY0902", title="Trams", plan="Uruguay Action Plan 2018-2020 (December)")
+        for on, page in enumerate(
+            (june, december, june.with_changes(status="Inactive"), december.with_changes(status="Inactive")), 1
+        ):
+            import_sample_page(system, page, on)
+        plans = execute_query(system, "{ actionPlans { nodes { title cycle commitments { nodes { code } } } } }")[
+            "actionPlans"
+        ]
         assert plans["nodes"] == [
             {"title": june.plan, "cycle": 2018, "commitments": {"nodes": [{"code": "UY0901"}]}},
             {"title": december.plan, "cycle": 2018, "commitments": {"nodes": [{"code": "UY0902"}]}},
         ]
-        translated = _in_spanish(december.but(title="Tranvías", plan="Uruguay Plan de Acción 2018-2020 (diciembre)"))
-        bring(system, translated, 5)
-        assert len(ask(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 2
+        translated = _in_spanish(
+            december.with_changes(title="Tranvías", plan="Uruguay Plan de Acción 2018-2020 (diciembre)")
+        )
+        import_sample_page(system, translated, 5)
+        assert len(execute_query(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 2
 
     def test_a_window_alone_makes_no_second_plan(self, system: System) -> None:
-        bring(system, FERRIES, 1)
-        bring(system, FERRIES.but(plan="Uruguay Action Plan 2018-2020 (December)"), 2)
-        assert len(ask(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 1
+        import_sample_page(system, FERRIES, 1)
+        import_sample_page(system, FERRIES.with_changes(plan="Uruguay Action Plan 2018-2020 (December)"), 2)
+        assert len(execute_query(system, "{ actionPlans { nodes { code } } }")["actionPlans"]["nodes"]) == 1
 
     def test_not_attached_is_no_name(self, system: System) -> None:
-        bring(system, FERRIES.but(plan="Not Attached"))
+        import_sample_page(system, FERRIES.with_changes(plan="Not Attached"))
         assert commitment(system, "UY0901", "actionPlan { title cycle }")["actionPlan"] == {
             "title": None,
             "cycle": 2018,
         }
 
     def test_a_plan_that_was_not_attached_gets_its_name_later(self, system: System) -> None:
-        bring(system, FERRIES.but(plan="Not Attached"), 1)
-        bring(system, FERRIES, 2)
-        plans = ask(system, "{ actionPlans { nodes { title } } }")["actionPlans"]["nodes"]
+        import_sample_page(system, FERRIES.with_changes(plan="Not Attached"), 1)
+        import_sample_page(system, FERRIES, 2)
+        plans = execute_query(system, "{ actionPlans { nodes { title } } }")["actionPlans"]["nodes"]
         assert plans == [{"title": "Uruguay Action Plan 2018-2020"}]
 
 
@@ -185,15 +213,15 @@ class TestAddresses:
             "https://www.opengovpartnership.org/members/kosovo/commitments/XK0011/",
             "http://opengovpartnership.org/members/denmark/commitments/xk0011",
         ):
-            assert source_at(url) == english
+            assert source_id_from_url(url) == english
         spanish = "https://www.opengovpartnership.org/es/members/any/commitments/XK0011/"
-        assert source_at(spanish) == source_id("PAGE", "XK0011", "es")
-        assert source_at("https://www.opengovpartnership.org/stories/") is None
+        assert source_id_from_url(spanish) == source_id("PAGE", "XK0011", "es")
+        assert source_id_from_url("https://www.opengovpartnership.org/stories/") is None
 
     def test_scheme_www_slash_and_case_make_no_other_place(self) -> None:
         one = "https://www.opengovpartnership.org/members/a/commitments/XK0011/"
-        assert is_same_place(one, "http://opengovpartnership.org/members/a/commitments/xk0011")
-        assert not is_same_place(one, "https://www.opengovpartnership.org/members/b/commitments/XK0011/")
+        assert is_same_url(one, "http://opengovpartnership.org/members/a/commitments/xk0011")
+        assert not is_same_url(one, "https://www.opengovpartnership.org/members/b/commitments/XK0011/")
 
 
 def compact(text: str) -> str:
@@ -243,18 +271,18 @@ class TestCrawls:
     @pytest.mark.parametrize("layout", LAYOUTS)
     def test_another_layout_is_another_sight_and_no_change(self, system: System, path: Any, layout: Layout) -> None:
         text = path.read_text()
-        bring(system, path, 1)
-        report = bring(system, layout(text).encode(), 2)
+        import_sample_page(system, path, 1)
+        report = import_sample_page(system, layout(text).encode(), 2)
         assert report.events.keys() <= {"SourceObserved", "SourceSeenAgain"}
 
     def test_a_change_in_another_layout_is_exactly_the_change(self, system: System) -> None:
-        bring(system, LIGHTHOUSE, 1)
+        import_sample_page(system, LIGHTHOUSE, 1)
         changed = LIGHTHOUSE.read_text().replace("Status: Active", "Status: Inactive")
-        report = bring(system, compact(changed).encode(), 2)
+        report = import_sample_page(system, compact(changed).encode(), 2)
         assert {name: n for name, n in report.events.items() if not name.startswith("Source")} == {
             "CommitmentRevised": 1
         }
-        entries = ask(
+        entries = execute_query(
             system,
             """{ entries(where: {kind: [CommitmentRevised]}) { nodes {
               changes { path before after } changedBetween { after before } cause } } }""",
@@ -267,20 +295,20 @@ class TestCrawls:
 
     def test_back_to_the_former_layout_is_no_change_either(self, system: System) -> None:
         text = LIGHTHOUSE.read_text()
-        bring(system, text.encode(), 1)
+        import_sample_page(system, text.encode(), 1)
         for on, laid_out in enumerate((compact(text), as_html(text), text, spread(text)), 2):
-            report = bring(system, laid_out.encode(), on)
+            report = import_sample_page(system, laid_out.encode(), on)
             assert report.events.keys() <= {"SourceObserved", "SourceSeenAgain"}
 
     def test_a_translation_of_another_day_overwrites_nothing(self, system: System) -> None:
         """The English page was seen first and says less; what the later Spanish one says stands beside it."""
-        bring(system, LIGHTHOUSE, 1)
+        import_sample_page(system, LIGHTHOUSE, 1)
         ours = commitment(
             system, "UY0901", 'title(language: "en") description(language: "en") status blame { path value }'
         )
-        bring(system, LIGHTHOUSE.read_text().replace("Status: Active", "Status: Inactive").encode(), 3)
-        spanish = _in_spanish(FERRIES.but(status="Active"))
-        report = bring(system, spanish, 5)
+        import_sample_page(system, LIGHTHOUSE.read_text().replace("Status: Active", "Status: Inactive").encode(), 3)
+        spanish = _in_spanish(FERRIES.with_changes(status="Active"))
+        report = import_sample_page(system, spanish, 5)
         assert report.language == "es"
         found = commitment(system, "UY0901", 'title(language: "en") description(language: "en") status languages')
         assert found["status"] == "INACTIVE"
@@ -320,4 +348,4 @@ def _in_spanish(page: Page) -> bytes:
     ],
 )
 def test_words_are_the_same_whatever_the_layout(one: str | None, other: str | None, same: bool) -> None:
-    assert same_words(one, other) is same
+    assert is_same_text(one, other) is same

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import Act
+from ogpgraph.application import CommandContext
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.members import member_of
-from ogpgraph.importer.page import read_page
-from ogpgraph.importer.reading import RatingSaid, Said
+from ogpgraph.domain.member import member_of_commitment_code
+from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
+from ogpgraph.importer.pages.page import read_page
 from ogpgraph.importer.run import Report, import_files
 from ogpgraph.system import System
-from tests.conftest import MakeSystem
-from tests.graphql.asking import ask, position_of, state_in_words
-from tests.importer.pages_import.making import (
+from tests.conftest import SystemFactory
+from tests.graphql.client import dump_state, execute_query, read_position
+from tests.importer.pages_import.sample_pages import (
     LIBRARIES,
     LIGHTHOUSE,
     LIMIT,
@@ -27,9 +27,9 @@ from tests.importer.pages_import.making import (
     SEED_ES,
     Page,
     Sibling,
-    bring,
-    changes_in,
+    count_events,
     day,
+    import_sample_page,
 )
 
 with_seeds = pytest.mark.skipif(not (SEED_EN.exists() and SEED_ES.exists()), reason="the sample pages are not here")
@@ -39,10 +39,10 @@ TWO_PAGES = pytest.mark.parametrize(("english", "spanish"), [OWN, SEEDS])
 
 
 @pytest.fixture
-def seeds(make_system: MakeSystem) -> System:
+def seeds(make_system: SystemFactory) -> System:
     system = make_system("seeds")
-    bring(system, SEED_EN)
-    bring(system, SEED_ES)
+    import_sample_page(system, SEED_EN)
+    import_sample_page(system, SEED_ES)
     return system
 
 
@@ -50,45 +50,49 @@ def seeds(make_system: MakeSystem) -> System:
 
 
 @TWO_PAGES
-def test_two_pages_make_the_same_record_in_either_order(make_system: MakeSystem, english: Path, spanish: Path) -> None:
+def test_two_pages_make_the_same_record_in_either_order(
+    make_system: SystemFactory, english: Path, spanish: Path
+) -> None:
     one, other = make_system("one"), make_system("other")
     for system, pages in ((one, (english, spanish)), (other, (spanish, english))):
         for page in pages:
-            bring(system, page)
-    assert state_in_words(one) == state_in_words(other)
+            import_sample_page(system, page)
+    assert dump_state(one) == dump_state(other)
 
 
 @TWO_PAGES
 def test_the_order_of_two_observations_makes_no_difference_either(
-    make_system: MakeSystem, english: Path, spanish: Path
+    make_system: SystemFactory, english: Path, spanish: Path
 ) -> None:
     one, other = make_system("one"), make_system("other")
-    bring(one, english, 3)
-    bring(one, spanish, 5)
-    bring(other, spanish, 5)
-    bring(other, english, 3)
-    assert state_in_words(one) == state_in_words(other)
+    import_sample_page(one, english, 3)
+    import_sample_page(one, spanish, 5)
+    import_sample_page(other, spanish, 5)
+    import_sample_page(other, english, 3)
+    assert dump_state(one) == dump_state(other)
 
 
 @TWO_PAGES
 def test_the_same_file_again_is_a_sighting_and_nothing_else(system: System, english: Path, spanish: Path) -> None:
     for page in (english, spanish):
-        bring(system, page, day(1))
-    before, state = position_of(system), state_in_words(system)
+        import_sample_page(system, page, day(1))
+    before, state = read_position(system), dump_state(system)
     for page in (english, spanish):
-        again = bring(system, page, day(2))
-        assert (again.outcome, changes_in(again)) == ("seen again", {"SourceSeenAgain": 2})
-        assert changes_in(bring(system, page, day(2, 12))) == {}
-    assert position_of(system) == before + 4
+        again = import_sample_page(system, page, day(2))
+        assert (again.outcome, count_events(again)) == ("seen again", {"SourceSeenAgain": 2})
+        assert count_events(import_sample_page(system, page, day(2, 12))) == {}
+    assert read_position(system) == before + 4
     unseen = {code: each | {"lastObservedAt": None} for code, each in state.items()}
-    assert {code: each | {"lastObservedAt": None} for code, each in state_in_words(system).items()} == unseen
+    assert {code: each | {"lastObservedAt": None} for code, each in dump_state(system).items()} == unseen
 
 
 def test_a_third_sight_on_another_day_is_recorded(system: System) -> None:
     page = Page()
     for at in (1, 2, 3):
-        bring(system, page, at)
-    assert [entry["kind"] for entry in ask(system, "{ entries(last: 2) { nodes { kind } } }")["entries"]["nodes"]] == [
+        import_sample_page(system, page, at)
+    assert [
+        entry["kind"] for entry in execute_query(system, "{ entries(last: 2) { nodes { kind } } }")["entries"]["nodes"]
+    ] == [
         "SourceSeenAgain",
         "SourceSeenAgain",
     ]
@@ -99,7 +103,7 @@ def test_a_third_sight_on_another_day_is_recorded(system: System) -> None:
 
 @with_seeds
 def test_the_seeds_tell_of_france_and_its_two_plans(seeds: System) -> None:
-    found = ask(
+    found = execute_query(
         seeds,
         """{ member(code: "FR") { code name nameEs: name(language: "es") type region commitments { totalCount }
              actionPlans { nodes { title cycle startsOn endsOn commitments { totalCount } } } } }""",
@@ -120,7 +124,7 @@ def test_the_seeds_tell_of_france_and_its_two_plans(seeds: System) -> None:
 
 @with_seeds
 def test_five_french_commitments_are_starred_and_48_known_from_lists_only(seeds: System) -> None:
-    found = ask(
+    found = execute_query(
         seeds,
         """{ starred: commitments(where: {starred: true}) { nodes { code starred } }
              listed: commitments(where: {listedOnly: true}) { totalCount nodes { listedOnly } }
@@ -134,7 +138,7 @@ def test_five_french_commitments_are_starred_and_48_known_from_lists_only(seeds:
 
 @with_seeds
 def test_the_english_seed_is_read_into_fr0043(seeds: System) -> None:
-    found = ask(
+    found = execute_query(
         seeds,
         """{ commitment(code: "FR0043") { number title status cycle startsOn endsOn languages
              leadInstitutions supportingInstitutions policyAreas irmReports
@@ -173,7 +177,7 @@ def test_the_english_seed_is_read_into_fr0043(seeds: System) -> None:
 def test_header_ratings_of_fr0043_are_pending_except_that_it_is_verifiable(seeds: System) -> None:
     query = """{ commitment(code: "FR0043") {
                  ratings { indicator stage state value statedAs statedIn } starred } }"""
-    found = ask(seeds, query)["commitment"]
+    found = execute_query(seeds, query)["commitment"]
     said = {each["indicator"]: (each["state"], each["value"]) for each in found["ratings"]}
     pending = ("PENDING", None)
     assert said == {
@@ -191,7 +195,7 @@ def test_header_ratings_of_fr0043_are_pending_except_that_it_is_verifiable(seeds
 def test_what_header_and_narrative_say_of_relevance_stand_side_by_side(seeds: System) -> None:
     query = """{ commitment(code: "FR0043") { claims(path: "ratings/RELEVANCE") {
                  path isCurrent statedIn value source { type code language } } } }"""
-    claims = ask(seeds, query)["commitment"]["claims"]
+    claims = execute_query(seeds, query)["commitment"]["claims"]
     said = {
         each["statedIn"]: (each["isCurrent"], each["value"]["state"], each["value"].get("value")) for each in claims
     }
@@ -202,7 +206,7 @@ def test_what_header_and_narrative_say_of_relevance_stand_side_by_side(seeds: Sy
 @with_seeds
 def test_the_irms_text_is_kept_apart_from_the_governments(seeds: System) -> None:
     query = '{ commitment(code: "FR0043") { description commitmentText narratives { stage section language text } } }'
-    found = ask(seeds, query)["commitment"]
+    found = execute_query(seeds, query)["commitment"]
     sections = {each["section"]: each["text"] for each in found["narratives"]}
     assert sections.keys() >= {"CONTEXT_AND_OBJECTIVES", "NEXT_STEPS", "FOOTNOTES"}
     assert {(each["stage"], each["language"]) for each in found["narratives"]} == {("MIDTERM", "en")}
@@ -215,17 +219,17 @@ def test_the_irms_text_is_kept_apart_from_the_governments(seeds: System) -> None
 
 @with_seeds
 def test_the_spanish_seed_is_a_translation_of_the_same_commitment(seeds: System) -> None:
-    found = ask(
+    found = execute_query(
         seeds,
         """{ commitment(code: "fr0039") { title es: title(language: "es") en: title(language: "en") languages
              description milestones { number title } supportingInstitutions policyAreas
-             wordings { path language made } history { nodes { kind cause } } } }""",
+             localizedTexts { path language translationKind } history { nodes { kind cause } } } }""",
     )["commitment"]
     assert (found["title"], found["es"]) == ("Public Service Incubators", "Incubadoras de servicio público")
     assert found["languages"] == ["en", "es"]
     assert [each["number"] for each in found["milestones"]] == ["10.1", "10.2"]
     assert found["milestones"][0]["title"] == "lanza incubadoras ministeriales de 3 a 5"
-    assert {each["made"] for each in found["wordings"] if each["language"] == "es"} == {"MACHINE"}
+    assert {each["translationKind"] for each in found["localizedTexts"] if each["language"] == "es"} == {"MACHINE"}
     assert found["policyAreas"] == ["Capacity Building", "Public Service Delivery", "Science & Technology"]
     assert {"kind": "CommitmentTranslated", "cause": "TRANSLATION"} in found["history"]["nodes"]
 
@@ -233,7 +237,7 @@ def test_the_spanish_seed_is_a_translation_of_the_same_commitment(seeds: System)
 @with_seeds
 def test_what_belongs_to_the_site_is_never_stored(seeds: System) -> None:
     with seeds.database.read() as transaction:
-        stored = [row["wording"] for row in transaction.rows("select wording from wording")]
+        stored = [row["wording"] for row in transaction.fetch_all("select wording from wording")]
     site = ("Skip Navigation", "Saltar navegación", "Do NOT follow", "NO siga este enlace", "banned", "Design i")
     assert not [text for text in stored for words in site if words.lower() in text.lower()]
 
@@ -252,10 +256,10 @@ query Evidence($code: String!) { commitment(code: $code) { claims {
 @TWO_PAGES
 def test_every_value_leads_to_the_very_words_it_was_read_from(system: System, english: Path, spanish: Path) -> None:
     for file in (english, spanish):
-        bring(system, file)
+        import_sample_page(system, file)
     for file in (english, spanish):
         page = read_page(file.read_bytes(), limit_bytes=LIMIT)
-        claims = ask(system, EVIDENCE, code=page.code)["commitment"]["claims"]
+        claims = execute_query(system, EVIDENCE, code=page.code)["commitment"]["claims"]
         read = [(origin, path, said) for origin, facts in page.facts.items() for path, said in facts.items()]
         assert len(read) > 20
         for origin, path, said in read:
@@ -280,8 +284,8 @@ def quote_of(claim: dict[str, Any]) -> str:
     return quote
 
 
-def assert_same_words(value: Any, said: Said) -> None:
-    if isinstance(said.value, RatingSaid):
+def assert_same_words(value: Any, said: ExtractedValue) -> None:
+    if isinstance(said.value, ExtractedRating):
         assert value["statedAs"] == said.value.stated_as
         assert (value["state"], value.get("value")) == (said.value.state, said.value.value)
     elif isinstance(said.value, tuple):
@@ -297,16 +301,16 @@ def test_every_line_of_the_list_leads_to_its_words(system: System, english: Path
 
 
 def assert_list_leads_to_words(system: System, file: Path) -> None:
-    bring(system, file)
+    import_sample_page(system, file)
     page = read_page(file.read_bytes(), limit_bytes=LIMIT)
     assert page.siblings
-    member = member_of(page.code)
+    member = member_of_commitment_code(page.code)
     assert member
     source = (member.code, page.language)
     for sibling in page.siblings.entries:
         if sibling.code == page.code:
             continue
-        claims = ask(system, EVIDENCE, code=sibling.code)["commitment"]["claims"]
+        claims = execute_query(system, EVIDENCE, code=sibling.code)["commitment"]["claims"]
         ours = [each for each in claims if (each["source"]["code"], each["source"]["language"]) == source]
         quotes = {claim["path"]: quote_of(claim) for claim in ours}
         assert {quotes.pop("code", sibling.code), quotes.pop("member", sibling.code)} == {sibling.code}
@@ -320,11 +324,11 @@ def test_each_present_value_leads_by_its_blame_to_entry_evidence_and_source(
     system: System, english: Path, spanish: Path
 ) -> None:
     for file in (english, spanish):
-        bring(system, file)
+        import_sample_page(system, file)
     query = """{ commitments { nodes { ...B } } actionPlans { nodes { ...B } } }
                fragment B on Subject { id blame { path evidence { quote }
                  entry { kind subject { id } source { code } evidence { path quote source { code } } } } }"""
-    lists = ask(system, query)
+    lists = execute_query(system, query)
     for subject in [node for each in lists.values() for node in each["nodes"]]:
         assert subject["blame"]
         for blame in subject["blame"]:
@@ -348,10 +352,10 @@ def test_what_a_page_lists_of_others_never_overrides_their_own_pages(system: Sys
     other = Page("UY0901", "Ferry Tables", siblings=[Sibling("UY0902", "Map Lending", area="Youth")])
     pages = [(own, 1), (other, 9)]
     for page, at in pages if own_first else reversed(pages):
-        bring(system, page, at)
+        import_sample_page(system, page, at)
     query = """{ commitments { nodes { code title policyAreas listedOnly claims(path: "title/en") {
                  value isCurrent statedIn } } } }"""
-    found = {each["code"]: each for each in ask(system, query)["commitments"]["nodes"]}
+    found = {each["code"]: each for each in execute_query(system, query)["commitments"]["nodes"]}
     assert {code: (each["title"], each["listedOnly"]) for code, each in found.items()} == {
         "UY0901": ("Ferry Tables", False),
         "UY0902": ("Libraries Lend Maps", False),
@@ -366,12 +370,12 @@ def test_what_a_page_lists_of_others_never_overrides_their_own_pages(system: Sys
 def test_a_commitment_that_leaves_the_list_stays_with_its_code_and_history_but_nothing_is_said_of_it(
     system: System,
 ) -> None:
-    bring(system, Page(siblings=[MINE, Sibling("UY0903", "Bridges")]), 1)
-    bring(system, Page(siblings=[Sibling("UY0903", "Bridges")]), 4)
+    import_sample_page(system, Page(siblings=[MINE, Sibling("UY0903", "Bridges")]), 1)
+    import_sample_page(system, Page(siblings=[Sibling("UY0903", "Bridges")]), 4)
     query = """{ commitment(code: "UY0902") { code title cycle actionPlan { code } member { code }
                  history(last: 1) { nodes { position cause changedBetween { after before }
                                             changes { path before after } } } } }"""
-    found = ask(system, query)["commitment"]
+    found = execute_query(system, query)["commitment"]
     assert (found["code"], found["title"], found["cycle"], found["actionPlan"]) == ("UY0902", None, None, None)
     assert found["member"] == {"code": "URY"}
     (entry,) = found["history"]["nodes"]
@@ -379,7 +383,7 @@ def test_a_commitment_that_leaves_the_list_stays_with_its_code_and_history_but_n
     assert entry["changedBetween"] == {"after": "2021-03-01T00:00:00.000000Z", "before": "2021-03-04T00:00:00.000000Z"}
     assert {change["path"] for change in entry["changes"]} == {"title/en", "cycle", "actionPlan", "policyAreas"}
     assert {change["after"] for change in entry["changes"]} == {None}
-    then = ask(
+    then = execute_query(
         system,
         'query ($at: Position!) { at(position: $at) { commitment(code: "UY0902") { title } } }',
         at=entry["position"] - 1,
@@ -389,20 +393,20 @@ def test_a_commitment_that_leaves_the_list_stays_with_its_code_and_history_but_n
 
 def test_a_commitment_comes_back_with_the_list(system: System) -> None:
     for at, siblings in ((1, [MINE]), (2, []), (3, [MINE])):
-        bring(system, Page(siblings=[*siblings, Sibling("UY0903", "Bridges")]), at)
-    assert ask(system, '{ commitment(code: "UY0902") { title cycle } }')["commitment"] == {
+        import_sample_page(system, Page(siblings=[*siblings, Sibling("UY0903", "Bridges")]), at)
+    assert execute_query(system, '{ commitment(code: "UY0902") { title cycle } }')["commitment"] == {
         "title": "Map Lending",
         "cycle": 2018,
     }
 
 
 def test_a_list_that_is_older_than_the_last_leaves_the_present_alone(system: System) -> None:
-    bring(system, Page(siblings=[Sibling("UY0903", "Bridges and Fords")]), 9)
-    bring(system, Page(siblings=[MINE, Sibling("UY0903", "Bridges")]), 2)
+    import_sample_page(system, Page(siblings=[Sibling("UY0903", "Bridges and Fords")]), 9)
+    import_sample_page(system, Page(siblings=[MINE, Sibling("UY0903", "Bridges")]), 2)
     query = """{ commitments(where: {code: {in: ["UY0902", "UY0903"]}}) { nodes { code title member { code }
                  blame(path: "title/en") { changedBetween { after before } }
                  history { nodes { kind isLate evidence { path quote } } } } } }"""
-    gone, kept = ask(system, query)["commitments"]["nodes"]
+    gone, kept = execute_query(system, query)["commitments"]["nodes"]
     assert (gone["code"], gone["title"], gone["member"]) == ("UY0902", None, {"code": "URY"})
     assert [each["kind"] for each in gone["history"]["nodes"]] == ["CommitmentRegistered", "CommitmentSeenEarlier"]
     assert {"path": "title/en", "quote": "Map Lending"} in gone["history"]["nodes"][1]["evidence"]
@@ -413,9 +417,11 @@ def test_a_list_that_is_older_than_the_last_leaves_the_present_alone(system: Sys
 
 
 def test_lists_in_two_languages_are_two_sources_of_one_commitment(system: System) -> None:
-    bring(system, LIGHTHOUSE)
-    bring(system, LIBRARIES)
-    found = ask(system, '{ commitment(code: "UY0903") { languages sources { type code language } } }')["commitment"]
+    import_sample_page(system, LIGHTHOUSE)
+    import_sample_page(system, LIBRARIES)
+    found = execute_query(system, '{ commitment(code: "UY0903") { languages sources { type code language } } }')[
+        "commitment"
+    ]
     assert found == {
         "languages": ["en", "es"],
         "sources": [
@@ -430,8 +436,8 @@ def test_lists_in_two_languages_are_two_sources_of_one_commitment(system: System
 
 def test_a_page_without_a_cycle_finds_its_plan_by_the_years_of_its_name(system: System) -> None:
     text = Page().text.replace("Action Plan Cycle: 2018\n\n", "")
-    bring(system, text.encode())
-    plan = ask(system, '{ commitment(code: "UY0901") { cycle actionPlan { title cycle startsOn endsOn } } }')
+    import_sample_page(system, text.encode())
+    plan = execute_query(system, '{ commitment(code: "UY0901") { cycle actionPlan { title cycle startsOn endsOn } } }')
     assert plan["commitment"] == {
         "cycle": None,
         "actionPlan": {
@@ -441,20 +447,24 @@ def test_a_page_without_a_cycle_finds_its_plan_by_the_years_of_its_name(system: 
             "endsOn": "2020",
         },
     }
-    bring(system, Page("UY0902", "Maps"))
-    plans = ask(system, "{ actionPlans { nodes { cycle commitments { totalCount } } } }")["actionPlans"]["nodes"]
+    import_sample_page(system, Page("UY0902", "Maps"))
+    plans = execute_query(system, "{ actionPlans { nodes { cycle commitments { totalCount } } } }")["actionPlans"][
+        "nodes"
+    ]
     assert plans == [{"cycle": 2018, "commitments": {"totalCount": 2}}], "the cycle became known by another page"
 
 
 def test_the_first_page_of_a_new_plan_may_be_an_old_sight(system: System) -> None:
-    bring(system, Page(siblings=[MINE]), 9)
-    bring(system, Page(plan="Uruguay Action Plan 2016-2018").text.replace("Cycle: 2018", "Cycle: 2016").encode(), 2)
-    plans = ask(system, "{ actionPlans { nodes { code cycle title } } }")["actionPlans"]["nodes"]
+    import_sample_page(system, Page(siblings=[MINE]), 9)
+    import_sample_page(
+        system, Page(plan="Uruguay Action Plan 2016-2018").text.replace("Cycle: 2018", "Cycle: 2016").encode(), 2
+    )
+    plans = execute_query(system, "{ actionPlans { nodes { code cycle title } } }")["actionPlans"]["nodes"]
     assert plans == [
         {"code": "URY-2016", "cycle": 2016, "title": "Uruguay Action Plan 2016-2018"},
         {"code": "URY-2018", "cycle": 2018, "title": "Uruguay Action Plan 2018-2020"},
     ]
-    assert ask(system, '{ commitment(code: "UY0901") { actionPlan { code } } }')["commitment"] == {
+    assert execute_query(system, '{ commitment(code: "UY0901") { actionPlan { code } } }')["commitment"] == {
         "actionPlan": {"code": "URY-2018"}
     }
 
@@ -463,8 +473,8 @@ def test_the_first_page_of_a_new_plan_may_be_an_old_sight(system: System) -> Non
 def test_what_pages_call_a_plan_is_what_was_first_said_last(system: System, days: tuple[int, int]) -> None:
     names = {2: "Uruguay Action Plan 2018-2020", 9: "Fourth Action Plan of Uruguay 2018-2021"}
     for at in days:
-        bring(system, Page(plan=names[at]), at)
-    plan = ask(
+        import_sample_page(system, Page(plan=names[at]), at)
+    plan = execute_query(
         system,
         """{ actionPlans { nodes { title endsOn blame(path: "title") { changedBetween { after before } } } } }""",
     )["actionPlans"]["nodes"]
@@ -483,11 +493,11 @@ def test_what_pages_call_a_plan_is_what_was_first_said_last(system: System, days
 
 
 @pytest.fixture
-def act() -> Act:
-    return Act(actor="importer", role="publisher", time=day(1))
+def act() -> CommandContext:
+    return CommandContext(actor="importer", role="publisher", time=day(1))
 
 
-def refusals(system: System, act: Act, *files: Path) -> list[tuple[str, str]]:
+def refusals(system: System, act: CommandContext, *files: Path) -> list[tuple[str, str]]:
     reports: list[Report] = list(import_files(system, files, act, limit_bytes=100_000))
     return [(Path(report.file).name, report.problem) for report in reports]
 
@@ -554,36 +564,38 @@ def unreadable_link(file: Path) -> None:
     ids=lambda each: each.__name__ if callable(each) else "",
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_line_and_the_next_imported(
-    system: System, act: Act, tmp_path: Path, make: Callable[[Path], None], says: str
+    system: System, act: CommandContext, tmp_path: Path, make: Callable[[Path], None], says: str
 ) -> None:
     bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
     make(bad)
     good.write_bytes(Page().data)
-    assert position_of(system) == 0
+    assert read_position(system) == 0
     ((name, problem), next_one) = refusals(system, act, bad, good)
     assert name == "bad.txt"
     assert says in problem
     assert "\n" not in problem
     assert next_one == ("good.txt", "")
-    assert ask(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"] == [{"code": "UY0901"}]
+    assert execute_query(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"] == [{"code": "UY0901"}]
     with system.database.read() as transaction:
-        saves = transaction.value("select count(distinct save) from event")
+        saves = transaction.fetch_value("select count(distinct save) from event")
     assert saves == 1, "nothing of the bad file is in the log"
 
 
-def test_fifty_megabytes_are_refused_without_being_read(system: System, act: Act, tmp_path: Path) -> None:
+def test_fifty_megabytes_are_refused_without_being_read(system: System, act: CommandContext, tmp_path: Path) -> None:
     file = tmp_path / "large.txt"
     with file.open("wb") as opened:
         opened.truncate(50 << 20)
     assert refusals(system, act, file) == [("large.txt", "52,428,800 bytes are more than the limit of 100,000")]
 
 
-def test_a_device_without_end_is_refused(system: System, act: Act) -> None:
+def test_a_device_without_end_is_refused(system: System, act: CommandContext) -> None:
     ((_, problem),) = refusals(system, act, Path("/dev/zero"))
     assert "too large" in problem
 
 
-def test_every_cut_of_a_page_is_read_or_refused_but_never_fails(system: System, act: Act, tmp_path: Path) -> None:
+def test_every_cut_of_a_page_is_read_or_refused_but_never_fails(
+    system: System, act: CommandContext, tmp_path: Path
+) -> None:
     text = LIGHTHOUSE.read_bytes()
     file = tmp_path / "cut.txt"
     for end in range(0, len(text), 97):
@@ -594,7 +606,9 @@ def test_every_cut_of_a_page_is_read_or_refused_but_never_fails(system: System, 
 # --------------------------------------------------------------------------------------------------------- interrupted
 
 
-def test_an_import_that_is_broken_off_leaves_whole_pages(make_system: MakeSystem, act: Act, tmp_path: Path) -> None:
+def test_an_import_that_is_broken_off_leaves_whole_pages(
+    make_system: SystemFactory, act: CommandContext, tmp_path: Path
+) -> None:
     files = []
     for number in range(6):
         (file := tmp_path / f"{number}.txt").write_bytes(Page(f"UY090{number}", siblings=[MINE]).data)
@@ -602,19 +616,19 @@ def test_an_import_that_is_broken_off_leaves_whole_pages(make_system: MakeSystem
     broken, whole = make_system("broken"), make_system("whole")
     assert len(list(islice(import_files(broken, files, act, limit_bytes=LIMIT), 3))) == 3
     list(import_files(whole, files[:3], act, limit_bytes=LIMIT))
-    assert state_in_words(broken) == state_in_words(whole)
+    assert dump_state(broken) == dump_state(whole)
     list(import_files(broken, files, act, limit_bytes=LIMIT))
     list(import_files(whole, files, act, limit_bytes=LIMIT))
-    assert state_in_words(broken) == state_in_words(whole)
+    assert dump_state(broken) == dump_state(whole)
 
 
-def test_two_imports_at_once_record_each_page_once(make_system: MakeSystem) -> None:
+def test_two_imports_at_once_record_each_page_once(make_system: SystemFactory) -> None:
     systems = [make_system(), make_system()]
     pages = [Page(f"UY09{number:02}", siblings=[MINE]) for number in range(10)]
 
     def run(system: System, order: list[Page]) -> None:
         for page in order:
-            bring(system, page)
+            import_sample_page(system, page)
 
     threads = [
         threading.Thread(target=run, args=(system, order))
@@ -624,18 +638,20 @@ def test_two_imports_at_once_record_each_page_once(make_system: MakeSystem) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    commitments = ask(systems[0], "{ commitments { nodes { code sources { code } } } }")["commitments"]["nodes"]
+    commitments = execute_query(systems[0], "{ commitments { nodes { code sources { code } } } }")["commitments"][
+        "nodes"
+    ]
     assert [each["code"] for each in commitments] == [page.code for page in pages]
-    kinds = ask(systems[0], "{ entries(where: {kind: [SourceRegistered]}) { totalCount } }")
+    kinds = execute_query(systems[0], "{ entries(where: {kind: [SourceRegistered]}) { totalCount } }")
     assert kinds["entries"]["totalCount"] == 11, "ten pages and one list"
 
 
 def test_words_that_nobody_understood_are_kept_and_reported(system: System) -> None:
-    report = bring(system, Page(siblings=[Sibling("UY0902", "Maps", area="Lantern Policy"), MINE]))
+    report = import_sample_page(system, Page(siblings=[Sibling("UY0902", "Maps", area="Lantern Policy"), MINE]))
     assert [(each.kind, each.text) for each in report.remarks if "area" in each.kind] == [
         ("sibling-unknown-policy-area", "Lantern Policy")
     ]
-    assert ask(system, '{ commitment(code: "UY0902") { policyAreas } }')["commitment"] == {
+    assert execute_query(system, '{ commitment(code: "UY0902") { policyAreas } }')["commitment"] == {
         "policyAreas": ["Lantern Policy"]
     }
 

@@ -6,23 +6,23 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, VALUES_OF, Indicator, RatingState, RatingValue
-from ogpgraph.importer.fields import guess_in, label_in
-from ogpgraph.importer.folding import area_key, fold, folded, label_key
-from ogpgraph.importer.glue import HEADINGS, pieces_of
-from ogpgraph.importer.labels import Labels, labels_of, languages
-from ogpgraph.importer.lines import Line
-from ogpgraph.importer.values import policy_areas_of, rating_of, reports_of
+from ogpgraph.importer.pages.extraction import Line
+from ogpgraph.importer.pages.header_labels import guess_label, match_label
+from ogpgraph.importer.pages.heading_splitter import HEADINGS, split_at_headings
+from ogpgraph.importer.pages.labels import Labels, load_labels, supported_languages
+from ogpgraph.importer.pages.text_normalization import fold, fold_with_positions, normalize_label, normalize_policy_area
+from ogpgraph.importer.pages.values import parse_policy_areas, parse_rating, parse_report_names
 
-EN, ES, FR = (labels_of(language) for language in ("en", "es", "fr"))
+EN, ES, FR = (load_labels(language) for language in ("en", "es", "fr"))
 
 
 def field_of(text: str, language: str = "en") -> str | None:
-    match = label_in(text, labels_of(language))
+    match = match_label(text, load_labels(language))
     return match.field if match else None
 
 
 def test_the_languages_are_the_files() -> None:
-    assert languages() == ("en", "es", "fr")
+    assert supported_languages() == ("en", "es", "fr")
 
 
 @pytest.mark.parametrize("one", ["d'appui", "d’appui", "D`APPUI", "d´appui"])
@@ -34,12 +34,12 @@ def test_words_compare_blind_to_case_accents_and_apostrophes(one: str) -> None:
 
 def test_damage_of_scanning_is_read_as_the_ligature_that_was_lost() -> None:
     assert fold("modiᴀ밄có") == "modifico"
-    assert label_key("Veriᴀ밄able:") == "verifiable"
+    assert normalize_label("Veriᴀ밄able:") == "verifiable"
 
 
 def test_a_fold_knows_where_its_characters_stand() -> None:
     text = "a\u00a0 Œuvre é́ modiᴀ밄có"
-    plain = folded(text)
+    plain = fold_with_positions(text)
     start = plain.text.index("modifico")
     assert text[slice(*plain.span(start, start + 8))] == "modiᴀ밄có"
     start = plain.text.index("oeuvre")
@@ -71,10 +71,10 @@ def test_labels_are_found_in_all_their_spellings(language: str, line: str, field
 
 
 def test_a_slight_rewording_is_guessed_and_says_so() -> None:
-    match = guess_in("Relevant to the OGP Values: Yes", EN)
+    match = guess_label("Relevant to the OGP Values: Yes", EN)
     assert match
     assert (match.field, match.guessed) == ("RELEVANCE", True)
-    assert guess_in("Relation of the values: Yes", EN) is None
+    assert guess_label("Relation of the values: Yes", EN) is None
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_a_slight_rewording_is_guessed_and_says_so() -> None:
     ],
 )
 def test_glued_headings_come_apart_and_prose_stays_whole(line: str, pieces: list[str]) -> None:
-    assert [piece.text for piece in pieces_of(Line(line, 0, 1), EN, "header")] == pieces
+    assert [piece.text for piece in split_at_headings(Line(line, 0, 1), EN, "header")] == pieces
 
 
-@pytest.mark.parametrize("labels", [EN, ES, FR], ids=languages())
+@pytest.mark.parametrize("labels", [EN, ES, FR], ids=supported_languages())
 def test_every_language_has_every_table_and_only_known_areas(labels: Labels) -> None:
     assert labels.own.header.keys() >= HEADINGS
     assert labels.own.header.keys() == EN.own.header.keys()
@@ -108,27 +108,27 @@ def test_no_word_means_two_things_in_one_table() -> None:
     for files in combinations([EN.own, ES.own, FR.own], 2):
         for table in ("header", "sections", "stages"):
             one, other = (
-                {label_key(word): name for name, group in getattr(file, table).items() for word in group}
+                {normalize_label(word): name for name, group in getattr(file, table).items() for word in group}
                 for file in files
             )
             assert {key: one[key] for key in one.keys() & other.keys()} == {
                 key: other[key] for key in one.keys() & other.keys()
             }
     areas = {
-        (area_key(word), area)
+        (normalize_policy_area(word), area)
         for labels in (EN, ES, FR)
         for area, words in labels.own.policy_areas.items()
         for word in words
     }
-    areas |= {(area_key(area), area) for area in POLICY_AREAS}
+    areas |= {(normalize_policy_area(area), area) for area in POLICY_AREAS}
     assert len(areas) == len({key for key, _ in areas})
 
 
 def test_each_policy_area_is_its_own_spelling() -> None:
-    assert len({area_key(area) for area in POLICY_AREAS}) == len(POLICY_AREAS)
+    assert len({normalize_policy_area(area) for area in POLICY_AREAS}) == len(POLICY_AREAS)
     for area in POLICY_AREAS:
         for labels in (EN, ES, FR):
-            assert policy_areas_of(area, labels) == ((area,), ())
+            assert parse_policy_areas(area, labels) == ((area,), ())
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_each_policy_area_is_its_own_spelling() -> None:
 def test_policy_areas_are_a_closed_list_of_many_spellings(
     words: str, known: tuple[str, ...], unknown: tuple[str, ...]
 ) -> None:
-    assert policy_areas_of(words, EN) == (known, unknown)
+    assert parse_policy_areas(words, EN) == (known, unknown)
 
 
 @pytest.mark.parametrize(
@@ -177,18 +177,18 @@ def test_policy_areas_are_a_closed_list_of_many_spellings(
 def test_rating_words_mean_what_their_indicator_can_mean(
     indicator: str, words: str, meaning: RatingState | RatingValue
 ) -> None:
-    rating = rating_of(Indicator(indicator), words, ES)
+    rating = parse_rating(Indicator(indicator), words, ES)
     assert (rating.value or rating.state) is meaning
     assert rating.stated_as == words
     assert (rating.value is not None) == (rating.state is RatingState.RATED)
 
 
 def test_names_of_reports_keep_their_commas() -> None:
-    assert reports_of("Kaduna State, Nigeria Design Report 2018-2020, X Action Plan Review 2021", EN) == (
+    assert parse_report_names("Kaduna State, Nigeria Design Report 2018-2020, X Action Plan Review 2021", EN) == (
         "Kaduna State, Nigeria Design Report 2018-2020",
         "X Action Plan Review 2021",
     )
-    assert reports_of("Informe de diseño de Buenos Aires, Argentina 2018-2020", ES) == (
+    assert parse_report_names("Informe de diseño de Buenos Aires, Argentina 2018-2020", ES) == (
         "Informe de diseño de Buenos Aires, Argentina 2018-2020",
     )
 
@@ -196,4 +196,4 @@ def test_names_of_reports_keep_their_commas() -> None:
 def test_the_data_lies_beside_the_code() -> None:
     import ogpgraph.importer as importer
 
-    assert (Path(importer.__file__).parent / "labels" / "en.toml").exists()
+    assert (Path(importer.__file__).parent / "pages" / "languages" / "en.toml").exists()

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.importer import reconcile, run
-from ogpgraph.importer.page import read_page
-from ogpgraph.importer.reading import PageReading, Said, UnreadableInput
+from ogpgraph.importer import run
+from ogpgraph.importer.observations import page_reconciler
+from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, UnreadableInput
+from ogpgraph.importer.pages.page import read_page
 from ogpgraph.system import System, migrate, open_system
-from tests.graphql.asking import ask, position_of, state_in_words
-from tests.importer.pages_import.making import LIGHTHOUSE, Page, Sibling, bring, changes_in
+from tests.graphql.client import dump_state, execute_query, read_position
+from tests.importer.pages_import.sample_pages import LIGHTHOUSE, Page, Sibling, count_events, import_sample_page
 
 PAGE = Page(siblings=[Sibling("UY0901", "Ferry Tables"), Sibling("UY0902", "Map Lending")])
 
@@ -28,7 +29,9 @@ def since(system: System, position: int) -> list[dict[str, Any]]:
     """Return the entries after a position that are about commitments, members and plans."""
     query = """query ($last: Int!) { entries(last: $last) { nodes { kind cause isLate changedBetween { after before }
                subject { __typename ... on Commitment { code } } changes { path before after } } } }"""
-    nodes: list[dict[str, Any]] = ask(system, query, last=position_of(system) - position)["entries"]["nodes"]
+    nodes: list[dict[str, Any]] = execute_query(system, query, last=read_position(system) - position)["entries"][
+        "nodes"
+    ]
     return [node for node in nodes if node["subject"]["__typename"] not in ("Source", "Code")]
 
 
@@ -43,7 +46,7 @@ def between(after: int | None, before: int) -> dict[str, str | None]:
 def blamed(system: System, path: str, code: str = "UY0901") -> list[tuple[Any, dict[str, str | None]]]:
     query = """query ($c: String!, $p: String!) { commitment(code: $c) { blame(path: $p) {
                  value changedBetween { after before } } } }"""
-    found = ask(system, query, c=code, p=path)["commitment"]["blame"]
+    found = execute_query(system, query, c=code, p=path)["commitment"]["blame"]
     return [(each["value"], each["changedBetween"]) for each in found]
 
 
@@ -51,11 +54,13 @@ def blamed(system: System, path: str, code: str = "UY0901") -> list[tuple[Any, d
 
 
 def test_a_changed_page_is_exactly_the_fields_that_changed_between_two_sights(system: System) -> None:
-    bring(system, PAGE, 1)
-    bring(system, PAGE, 3)
-    before = position_of(system)
-    later = PAGE.but(status="Inactive", lead=None, completion="Limited", prose="Not relevant to OGP values. [1]")
-    assert changes_in(bring(system, later, 8))["SourceObserved"] == 1
+    import_sample_page(system, PAGE, 1)
+    import_sample_page(system, PAGE, 3)
+    before = read_position(system)
+    later = PAGE.with_changes(
+        status="Inactive", lead=None, completion="Limited", prose="Not relevant to OGP values. [1]"
+    )
+    assert count_events(import_sample_page(system, later, 8))["SourceObserved"] == 1
     entries = since(system, before)
     assert {(each["cause"], each["isLate"]) for each in entries} == {("SOURCE_CHANGED", False)}
     assert [each["changedBetween"] for each in entries] == [between(3, 8)] * len(entries)
@@ -77,12 +82,12 @@ def test_a_changed_page_is_exactly_the_fields_that_changed_between_two_sights(sy
 
 
 def test_a_value_that_leaves_the_page_leaves_the_present_and_stays_in_the_past(system: System) -> None:
-    bring(system, PAGE, 1)
-    then = position_of(system)
-    bring(system, PAGE.but(status=None), 2)
+    import_sample_page(system, PAGE, 1)
+    then = read_position(system)
+    import_sample_page(system, PAGE.with_changes(status=None), 2)
     query = """query ($at: Position!) { commitment(code: "UY0901") { status }
                                         at(position: $at) { commitment(code: "UY0901") { status } } }"""
-    assert ask(system, query, at=then) == {
+    assert execute_query(system, query, at=then) == {
         "commitment": {"status": None},
         "at": {"commitment": {"status": "ACTIVE"}},
     }
@@ -90,22 +95,24 @@ def test_a_value_that_leaves_the_page_leaves_the_present_and_stays_in_the_past(s
 
 def test_last_observed_at_moves_without_a_new_revision_of_the_commitment(system: System) -> None:
     query = '{ commitment(code: "UY0901") { lastObservedAt revision since } }'
-    bring(system, PAGE, 1)
-    first = ask(system, query)["commitment"]
-    bring(system, PAGE, 5)
-    assert ask(system, query)["commitment"] == first | {"lastObservedAt": at(5)}
+    import_sample_page(system, PAGE, 1)
+    first = execute_query(system, query)["commitment"]
+    import_sample_page(system, PAGE, 5)
+    assert execute_query(system, query)["commitment"] == first | {"lastObservedAt": at(5)}
 
 
 def test_two_contents_of_one_instant_follow_each_other_as_they_came_and_are_recorded_once(system: System) -> None:
-    one, other = PAGE, PAGE.but(status="Inactive")
-    bring(system, one, 1)
-    bring(system, other, 1)
-    assert ask(system, '{ commitment(code: "UY0901") { status } }')["commitment"]["status"] == "INACTIVE"
-    head = position_of(system)
+    one, other = PAGE, PAGE.with_changes(status="Inactive")
+    import_sample_page(system, one, 1)
+    import_sample_page(system, other, 1)
+    assert execute_query(system, '{ commitment(code: "UY0901") { status } }')["commitment"]["status"] == "INACTIVE"
+    head = read_position(system)
     for page in (one, other, one, other):
-        assert changes_in(bring(system, page, 1)) == {}
-    assert position_of(system) == head
-    observations = ask(system, '{ commitment(code: "UY0901") { sources { type observations { observedAt } } } }')
+        assert count_events(import_sample_page(system, page, 1)) == {}
+    assert read_position(system) == head
+    observations = execute_query(
+        system, '{ commitment(code: "UY0901") { sources { type observations { observedAt } } } }'
+    )
     (page_source,) = [each for each in observations["commitment"]["sources"] if each["type"] == "PAGE"]
     assert [each["observedAt"] for each in page_source["observations"]] == [at(1), "2021-03-01T00:00:00.000001Z"]
 
@@ -114,44 +121,44 @@ def test_two_contents_of_one_instant_follow_each_other_as_they_came_and_are_reco
 
 
 def test_an_older_sight_enters_history_and_leaves_the_present_alone(system: System) -> None:
-    bring(system, PAGE.but(status="Inactive"), 9)
-    state, before = state_in_words(system), position_of(system)
-    bring(system, PAGE.but(lead="Harbour Office"), 4)
+    import_sample_page(system, PAGE.with_changes(status="Inactive"), 9)
+    state, before = dump_state(system), read_position(system)
+    import_sample_page(system, PAGE.with_changes(lead="Harbour Office"), 4)
     entries = since(system, before)
     assert {each["isLate"] for each in entries} == {True}
     nouns = ("Commitment", "ActionPlan", "Member")
     assert {each["kind"] for each in entries} == {f"{noun}SeenEarlier" for noun in nouns}
-    assert state_in_words(system) == state
+    assert dump_state(system) == state
     assert blamed(system, "status") == [("INACTIVE", between(4, 9))]
     assert blamed(system, "title/en") == [("Ferry Tables", between(None, 4))]
 
 
 def test_each_older_sight_only_narrows_when_a_change_can_have_happened(system: System) -> None:
-    old, new = PAGE, PAGE.but(status="Inactive")
+    old, new = PAGE, PAGE.with_changes(status="Inactive")
     seen = [(new, 20, None, 20), (old, 2, 2, 20), (new, 15, 2, 15), (old, 8, 8, 15), (old, 5, 8, 15), (new, 18, 8, 15)]
     for page, observed, after, before in seen:
-        bring(system, page, observed)
+        import_sample_page(system, page, observed)
         assert blamed(system, "status") == [("INACTIVE", between(after, before))]
 
 
 def test_an_older_sight_between_two_that_show_the_same_is_not_recorded(system: System) -> None:
-    bring(system, PAGE, 1)
-    bring(system, PAGE, 9)
-    assert changes_in(bring(system, PAGE, 5)) == {}
+    import_sample_page(system, PAGE, 1)
+    import_sample_page(system, PAGE, 9)
+    assert count_events(import_sample_page(system, PAGE, 5)) == {}
 
 
 def test_other_bytes_from_before_the_last_sight_are_late_even_if_that_was_only_seen_again(system: System) -> None:
-    bring(system, PAGE, 1)
-    bring(system, PAGE, 9)
-    bring(system, PAGE.but(status="Inactive"), 5)
+    import_sample_page(system, PAGE, 1)
+    import_sample_page(system, PAGE, 9)
+    import_sample_page(system, PAGE.with_changes(status="Inactive"), 5)
     query = '{ commitment(code: "UY0901") { status lastObservedAt sources { type observations { observedAt } } } }'
-    found = ask(system, query)["commitment"]
+    found = execute_query(system, query)["commitment"]
     assert (found["status"], found["lastObservedAt"]) == ("ACTIVE", at(9))
     (observed,) = [each["observations"] for each in found["sources"] if each["type"] == "PAGE"]
     assert [each["observedAt"] for each in observed] == [at(1), at(5), at(9)]
-    head = position_of(system)
-    assert changes_in(bring(system, PAGE.but(status="Inactive"), 5)) == {}
-    assert position_of(system) == head
+    head = read_position(system)
+    assert count_events(import_sample_page(system, PAGE.with_changes(status="Inactive"), 5)) == {}
+    assert read_position(system) == head
 
 
 # -------------------------------------------------------------------------------------------------------------- reader
@@ -165,9 +172,9 @@ def newer_reader(read: Callable[[PageReading], PageReading], name: str = "page-n
         return read(read_page(data, limit_bytes=limit_bytes))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconcile, "READER", name)
+        patch.setattr(page_reconciler, "READER", name)
         patch.setattr(run, "read_page", read_otherwise)
-        patch.setattr(reconcile, "read_page", read_otherwise)
+        patch.setattr(page_reconciler, "read_page", read_otherwise)
         yield
 
 
@@ -181,42 +188,42 @@ def splitting_institutions(page: PageReading) -> PageReading:
     path = "leadInstitutions/en"
     if path in header and isinstance(said := header[path].value, tuple):
         parts = tuple(part for each in said for part in each.split(" and "))
-        header[path] = Said(parts, header[path].span)
+        header[path] = ExtractedValue(parts, header[path].span)
     return replace(page, facts={**page.facts, Origin.HEADER: header})
 
 
 def test_the_same_bytes_read_otherwise_are_extraction_and_nothing_else(system: System) -> None:
-    page = PAGE.but(lead="Ferries and Harbours")
-    bring(system, page, 1)
-    bring(system, page, 2)
-    before = position_of(system)
+    page = PAGE.with_changes(lead="Ferries and Harbours")
+    import_sample_page(system, page, 1)
+    import_sample_page(system, page, 2)
+    before = read_position(system)
     with newer_reader(splitting_institutions):
-        bring(system, page, 3)
+        import_sample_page(system, page, 3)
     (entry,) = since(system, before)
     assert entry["cause"] == "EXTRACTION"
     assert entry["changes"] == [
         {"path": "leadInstitutions/en", "before": ["Ferries and Harbours"], "after": ["Ferries", "Harbours"]}
     ]
     assert entry["changedBetween"] == between(None, 1), "the page said so when its bytes were first seen"
-    causes = ask(system, "{ entries(last: 3) { nodes { cause } } }")["entries"]["nodes"]
+    causes = execute_query(system, "{ entries(last: 3) { nodes { cause } } }")["entries"]["nodes"]
     assert {each["cause"] for each in causes} == {"EXTRACTION"}, "the sights of page and list too"
 
 
 def test_a_newer_reader_that_reads_the_same_changes_no_commitment(system: System) -> None:
-    bring(system, LIGHTHOUSE, 1)
-    before = position_of(system)
+    import_sample_page(system, LIGHTHOUSE, 1)
+    before = read_position(system)
     with newer_reader(same):
-        assert changes_in(bring(system, LIGHTHOUSE, 2)) == {"SourceObserved": 2}
+        assert count_events(import_sample_page(system, LIGHTHOUSE, 2)) == {"SourceObserved": 2}
         assert since(system, before) == []
-        assert changes_in(bring(system, LIGHTHOUSE, 3)) == {"SourceSeenAgain": 2}
+        assert count_events(import_sample_page(system, LIGHTHOUSE, 3)) == {"SourceSeenAgain": 2}
 
 
 def test_where_bytes_and_reader_changed_each_answers_for_its_own(system: System) -> None:
-    bring(system, PAGE.but(lead="Ferries and Harbours"), 1)
-    bring(system, PAGE.but(lead="Ferries and Harbours"), 2)
-    before = position_of(system)
+    import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours"), 1)
+    import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours"), 2)
+    before = read_position(system)
     with newer_reader(splitting_institutions):
-        bring(system, PAGE.but(lead="Ferries and Harbours", status="Inactive"), 5)
+        import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours", status="Inactive"), 5)
     told = {
         (entry["cause"], change["path"]): (change["before"], change["after"], entry["changedBetween"])
         for entry in since(system, before)
@@ -233,24 +240,26 @@ def test_where_bytes_and_reader_changed_each_answers_for_its_own(system: System)
 
 
 def test_an_archive_read_again_by_a_newer_reader_is_extraction_throughout(system: System) -> None:
-    old, new = PAGE.but(lead="Ferries and Harbours"), PAGE.but(lead="Ferries and Lamps")
-    bring(system, old, 1)
-    bring(system, new, 5)
-    before = position_of(system)
+    old, new = PAGE.with_changes(lead="Ferries and Harbours"), PAGE.with_changes(lead="Ferries and Lamps")
+    import_sample_page(system, old, 1)
+    import_sample_page(system, new, 5)
+    before = read_position(system)
     with newer_reader(splitting_institutions):
         for page, observed in ((old, 1), (new, 5)):
-            bring(system, page, observed)
+            import_sample_page(system, page, observed)
         entries = since(system, before)
         assert {entry["cause"] for entry in entries} == {"EXTRACTION"}
         assert blamed(system, "leadInstitutions")[0][0] == ["Ferries", "Lamps"]
-        assert changes_in(bring(system, old, 1)) == changes_in(bring(system, new, 5)) == {}
+        assert (
+            count_events(import_sample_page(system, old, 1)) == count_events(import_sample_page(system, new, 5)) == {}
+        )
 
 
 def test_an_older_sight_by_a_newer_reader_is_compared_with_its_own_reading_of_the_latest(system: System) -> None:
-    page = PAGE.but(lead="Ferries and Harbours")
-    bring(system, page, 9)
+    page = PAGE.with_changes(lead="Ferries and Harbours")
+    import_sample_page(system, page, 9)
     with newer_reader(splitting_institutions):
-        bring(system, page, 4)
+        import_sample_page(system, page, 4)
     assert blamed(system, "leadInstitutions") == [(["Ferries", "Harbours"], between(None, 4))]
 
 
@@ -260,13 +269,13 @@ def test_a_list_read_otherwise_from_the_same_page_is_extraction(system: System) 
         text = page.siblings.text.replace("Map Lending", "MAP LENDING")
         first, second = page.siblings.entries
         title = second.facts["title/en"]
-        louder = replace(second, facts={**second.facts, "title/en": Said("MAP LENDING", title.span)})
+        louder = replace(second, facts={**second.facts, "title/en": ExtractedValue("MAP LENDING", title.span)})
         return replace(page, siblings=replace(page.siblings, text=text, entries=(first, louder)))
 
-    bring(system, PAGE, 1)
-    before = position_of(system)
+    import_sample_page(system, PAGE, 1)
+    before = read_position(system)
     with newer_reader(shouting):
-        bring(system, PAGE, 2)
+        import_sample_page(system, PAGE, 2)
     (entry,) = since(system, before)
     assert entry["cause"] == "EXTRACTION"
     assert entry["changes"] == [{"path": "title/en", "before": "Map Lending", "after": "MAP LENDING"}]
@@ -278,10 +287,10 @@ def test_a_former_page_that_the_newer_reader_refuses_does_not_stop_the_import(sy
             raise UnreadableInput("no ferries")
         return page
 
-    bring(system, PAGE, 1)
+    import_sample_page(system, PAGE, 1)
     with newer_reader(refusing_ferries):
-        bring(system, PAGE.but(title="Boat Tables"), 2)
-    assert ask(system, '{ commitment(code: "UY0901") { title } }')["commitment"]["title"] == "Boat Tables"
+        import_sample_page(system, PAGE.with_changes(title="Boat Tables"), 2)
+    assert execute_query(system, '{ commitment(code: "UY0901") { title } }')["commitment"]["title"] == "Boat Tables"
 
 
 # ------------------------------------------------------------------------------------------------------ in any order
@@ -318,7 +327,7 @@ def listed(page: Page) -> dict[str, str]:
 def present(system: System) -> dict[str, Any]:
     query = """{ commitment(code: "UY0901") { blame { path value } lastObservedAt }
                  commitments { nodes { code title } } }"""
-    found = ask(system, query)
+    found = execute_query(system, query)
     own = {each["path"]: each["value"] for each in found["commitment"]["blame"]}
     for reference in ("member", "actionPlan"):
         own.pop(reference)
@@ -334,16 +343,16 @@ def test_in_whatever_order_sights_come_the_present_is_what_the_latest_shows(
     latest_at, latest = max(sights, key=lambda sight: sight[0])
     with opened(tmp_path, f"{next(_names)}") as system, opened(tmp_path, f"{next(_names)}") as alone:
         for observed, page in sights:
-            bring(system, page, observed)
-        bring(alone, latest, latest_at)
+            import_sample_page(system, page, observed)
+        import_sample_page(alone, latest, latest_at)
         found = present(system)
         assert found == present(alone)
         assert found["titles"] == listed(latest)
-        head = position_of(system)
+        head = read_position(system)
         for observed, page in sights:
-            assert set(changes_in(bring(system, page, observed))) <= {"SourceObserved"}
+            assert set(count_events(import_sample_page(system, page, observed))) <= {"SourceObserved"}
         assert present(system) == found
-        assert head <= position_of(system)
+        assert head <= read_position(system)
 
 
 @st.composite
@@ -352,9 +361,11 @@ def _histories(draw: st.DrawFn) -> list[tuple[int, Page]]:
     page, sights = Page(status=None, siblings=()), []
     for observed in draw(st.lists(st.integers(1, 28), unique=True, min_size=2, max_size=6).map(sorted)):
         if draw(st.booleans()):
-            page = page.but(lead=f"Ministry number {observed}")
+            page = page.with_changes(lead=f"Ministry number {observed}")
         if draw(st.booleans()):
-            page = page.but(title=f"Ferries of {observed}", siblings=[Sibling("UY0902", f"Maps of {observed}")])
+            page = page.with_changes(
+                title=f"Ferries of {observed}", siblings=[Sibling("UY0902", f"Maps of {observed}")]
+            )
         sights.append((observed, page))
     return draw(st.permutations(sights))
 
@@ -375,7 +386,7 @@ def test_in_whatever_order_sights_come_intervals_are_those_of_all_sights_sorted(
     with opened(tmp_path, f"{next(_names)}") as system:
         widest: dict[str, tuple[str, dict[str, str | None]]] = {}
         for observed, page in sights:
-            bring(system, page, observed)
+            import_sample_page(system, page, observed)
             for path in ("leadInstitutions/en", "title/en"):
                 ((value, interval),) = blamed(system, path)
                 assert_narrower(widest.get(path), (str(value), interval))

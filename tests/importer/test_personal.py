@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.personal import MASK, Mark, PersonalData, marks_in, masked
+from ogpgraph.personal import MASK, Mark, PersonalDataKind, find_personal_data, mask_personal_data
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    return [(str(mark.kind), text[mark.start : mark.end]) for mark in marks_in(text)]
+    return [(str(mark.kind), text[mark.start : mark.end]) for mark in find_personal_data(text)]
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ TEXTS = st.one_of(st.text(), st.text("0123456789+-() ./@aéZ:\n"), st.lists(st.o
 
 @given(TEXTS)
 def test_masking_keeps_the_length_and_every_other_character(text: str) -> None:
-    marks = marks_in(text)
-    shown = masked(text)
+    marks = find_personal_data(text)
+    shown = mask_personal_data(text)
     assert len(shown) == len(text)
     hidden = {place for mark in marks for place in range(mark.start, mark.end)}
     for place, (before, after) in enumerate(zip(text, shown, strict=True)):
@@ -186,14 +186,17 @@ def test_masking_keeps_the_length_and_every_other_character(text: str) -> None:
 @given(TEXTS)
 def test_marks_are_in_order_apart_not_empty_and_within_a_line(text: str) -> None:
     at = 0
-    for mark in marks_in(text):
+    for mark in find_personal_data(text):
         assert at <= mark.start < mark.end <= len(text)
         assert "\n" not in text[mark.start : mark.end]
         at = mark.end
 
 
 def test_marks_that_are_given_are_masked_and_no_others() -> None:
-    assert masked("Jane Doe, jane@gov.example", [Mark(0, 8, PersonalData.NAME)]) == MASK * 8 + ", jane@gov.example"
+    assert (
+        mask_personal_data("Jane Doe, jane@gov.example", [Mark(0, 8, PersonalDataKind.NAME)])
+        == MASK * 8 + ", jane@gov.example"
+    )
 
 
 @pytest.mark.parametrize("text", ["a@" * 50_000, "+1" * 50_000, "0 1 2 3 4 " * 10_000, "Contact: " + "Aa " * 30_000])
@@ -201,5 +204,5 @@ def test_a_hostile_text_takes_no_more_than_a_moment(text: str) -> None:
     import time
 
     begin = time.process_time()
-    marks_in(text)
+    find_personal_data(text)
     assert time.process_time() - begin < 5

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.importer.page import read_page
-from ogpgraph.importer.reading import PageReading, RatingSaid
-from tests.importer.reading_pages import LIMIT, SAMPLES, assert_sound, said, words
+from ogpgraph.importer.pages.extraction import ExtractedRating, PageReading
+from ogpgraph.importer.pages.page import read_page
+from tests.importer.page_assertions import LIMIT, SAMPLES, assert_consistent, extracted_value, source_text
 
 HEADER, DESCRIPTION, PLAN, NARRATIVE = Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE
 
@@ -48,7 +48,7 @@ def page(name: str) -> PageReading:
 
 def quoted(name: str, path: str) -> str | None:
     found = page(name).facts[HEADER].get(path)
-    return words(page(name).text, found) if found else None
+    return source_text(page(name).text, found) if found else None
 
 
 def check(name: str, key: str, value: Any) -> None:
@@ -57,7 +57,7 @@ def check(name: str, key: str, value: Any) -> None:
     if key in ("code", "title", "country", "plan", "cycle"):
         whole = {
             "code": reading.code,
-            "title": said(reading, HEADER, f"title/{reading.language}"),
+            "title": extracted_value(reading, HEADER, f"title/{reading.language}"),
             "country": reading.country.value if reading.country else None,
             "plan": reading.plan_title.value if reading.plan_title else None,
             "cycle": reading.cycle.value if reading.cycle else None,
@@ -65,18 +65,18 @@ def check(name: str, key: str, value: Any) -> None:
         lost = key == "country" and whole[key] is None  # the line is not on every page
         assert lost or whole[key] == (None if value == "Not Attached" else value)
     elif key == "status":
-        assert said(reading, HEADER, "status") == (value.upper() if value else None)
+        assert extracted_value(reading, HEADER, "status") == (value.upper() if value else None)
     elif key in ("start", "end"):
-        assert said(reading, HEADER, f"{key}sOn") == value
+        assert extracted_value(reading, HEADER, f"{key}sOn") == value
     elif key == "institutions":
-        assert said(reading, HEADER, "leadInstitutions/en") == tuple(value)
+        assert extracted_value(reading, HEADER, "leadInstitutions/en") == tuple(value)
     elif key == "starred":
-        assert said(reading, HEADER, "ratings/STARRED/RESULTS") == ("YES" if value else "NO")
+        assert extracted_value(reading, HEADER, "ratings/STARRED/RESULTS") == ("YES" if value else "NO")
     elif key in ("relevant", "relevant_raw", "values"):
         check_relevance(name, value)
     elif key in ("early", "early_results", "ambition", "verifiable"):
         meaning = {PENDING: "PENDING", "No IRM Data": "NO_DATA", None: None}.get(value, str(value).upper())
-        assert said(reading, HEADER, RAW[key]) == meaning
+        assert extracted_value(reading, HEADER, RAW[key]) == meaning
     else:
         check_raw(name, RAW[key], value)
 
@@ -92,7 +92,7 @@ def check_relevance(name: str, value: str | list[str] | None) -> None:
     path = "ratings/RELEVANCE/DESIGN"
     meanings = {"Yes": "YES", "No": "NO", "Not Relevant": "NO", PENDING: "PENDING", None: None}
     if not isinstance(value, list) and value in meanings:
-        assert said(page(name), HEADER, path) == meanings[value]
+        assert extracted_value(page(name), HEADER, path) == meanings[value]
         return
     listed = ",".join(value) if isinstance(value, list) else value or ""
     known = {"Access": "ACCESS_TO_INFORMATION", "Civic": "CIVIC_PARTICIPATION", "Account": "PUBLIC_ACCOUNTABILITY"}
@@ -122,13 +122,15 @@ def test_code_language_layout_and_cycle_are_as_listed(row: dict[str, str]) -> No
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.txt")))
 def test_every_value_has_its_evidence(name: str) -> None:
-    assert_sound(page(name))
+    assert_consistent(page(name))
 
 
 def test_the_english_seed_is_read_whole() -> None:
     reading = page("FR0043_en_seed.txt")
     assert {
-        path: value.value for path, value in reading.facts[HEADER].items() if not isinstance(value.value, RatingSaid)
+        path: value.value
+        for path, value in reading.facts[HEADER].items()
+        if not isinstance(value.value, ExtractedRating)
     } == {
         "title/en": "Govtech Summit",
         "status": "ACTIVE",
@@ -138,10 +140,10 @@ def test_the_english_seed_is_read_whole() -> None:
         "irmReports/en": ("France Design Report 2018-2020",),
     }
     for path in ("STARRED/RESULTS", "EARLY_RESULTS/RESULTS", "RELEVANCE/DESIGN", "COMPLETION/RESULTS"):
-        assert said(reading, HEADER, f"ratings/{path}") == "PENDING"
-    assert said(reading, HEADER, "ratings/VERIFIABLE/DESIGN") == "YES"
-    assert said(reading, HEADER, "ratings/POTENTIAL_IMPACT/DESIGN") is None
-    assert [said(reading, PLAN, path) for path in ("number", "startsOn", "endsOn")] == ["14", "2018", "2020"]
+        assert extracted_value(reading, HEADER, f"ratings/{path}") == "PENDING"
+    assert extracted_value(reading, HEADER, "ratings/VERIFIABLE/DESIGN") == "YES"
+    assert extracted_value(reading, HEADER, "ratings/POTENTIAL_IMPACT/DESIGN") is None
+    assert [extracted_value(reading, PLAN, path) for path in ("number", "startsOn", "endsOn")] == ["14", "2018", "2020"]
     assert {path for path in reading.facts[PLAN] if path.startswith("miles")} == {
         "milestones/14.1/title/en",
         "milestones/14.2/title/en",
@@ -152,7 +154,11 @@ def test_the_english_seed_is_read_whole() -> None:
         "milestones/14.2/startsOn": "2019",
         "milestones/14.2/endsOn": "2019/..",
     }
-    ratings = {path: said(reading, NARRATIVE, path) for path in reading.facts[NARRATIVE] if path.startswith("ratings/")}
+    ratings = {
+        path: extracted_value(reading, NARRATIVE, path)
+        for path in reading.facts[NARRATIVE]
+        if path.startswith("ratings/")
+    }
     assert ratings == {
         "ratings/RELEVANCE/DESIGN": "NO",
         "ratings/VERIFIABLE/DESIGN": "YES",
@@ -164,15 +170,19 @@ def test_the_english_seed_is_read_whole() -> None:
 
 def test_the_spanish_seed_is_read_whole() -> None:
     reading = page("FR0039_es_seed.txt")
-    assert said(reading, HEADER, "policyAreas") == (
+    assert extracted_value(reading, HEADER, "policyAreas") == (
         "Capacity Building",
         "Public Service Delivery",
         "Science & Technology",
     )
-    assert [said(reading, PLAN, path) for path in ("number", "startsOn", "endsOn")] == ["10", "2018", "2019"]
-    assert said(reading, DESCRIPTION, "milestones/10.1/startsOn") == "2018"
-    assert said(reading, DESCRIPTION, "milestones/10.2/endsOn") == "2019"
-    ratings = {path: said(reading, NARRATIVE, path) for path in reading.facts[NARRATIVE] if path.startswith("ratings/")}
+    assert [extracted_value(reading, PLAN, path) for path in ("number", "startsOn", "endsOn")] == ["10", "2018", "2019"]
+    assert extracted_value(reading, DESCRIPTION, "milestones/10.1/startsOn") == "2018"
+    assert extracted_value(reading, DESCRIPTION, "milestones/10.2/endsOn") == "2019"
+    ratings = {
+        path: extracted_value(reading, NARRATIVE, path)
+        for path in reading.facts[NARRATIVE]
+        if path.startswith("ratings/")
+    }
     assert ratings == {"ratings/RELEVANCE/DESIGN": "NO", "ratings/POTENTIAL_IMPACT/DESIGN": "MINOR"}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)
+CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 START_SECONDS = 30
 _OPTIONS = (
     "--headless",
@@ -42,7 +42,7 @@ class Browser:
         self._wire = wire
         self._numbers = count(1)
 
-    def ask(self, method: str, session: str | None = None, **parameters: object) -> dict[str, Any]:
+    def send_command(self, method: str, session: str | None = None, **parameters: object) -> dict[str, Any]:
         """The result of a command, to the browser or to the page of a session."""
         number = next(self._numbers)
         addressed = {"sessionId": session} if session else {}
@@ -56,8 +56,8 @@ class Browser:
 
     def page(self, url: str) -> Page:
         """A new page that has loaded a URL."""
-        target = self.ask("Target.createTarget", url=url)["targetId"]
-        page = Page(self, self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        target = self.send_command("Target.createTarget", url=url)["targetId"]
+        page = Page(self, self.send_command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         deadline = time.monotonic() + START_SECONDS
         while page.run("document.readyState + ' ' + document.URL") != f"complete {url}":
             assert time.monotonic() < deadline, f"{url} does not load"
@@ -74,18 +74,18 @@ class Page:
 
     def run(self, script: str) -> Any:
         """The value of a script that runs in the page; what it raises fails the test."""
-        result = self._browser.ask("Runtime.evaluate", self._session, expression=script, returnByValue=True)
+        result = self._browser.send_command("Runtime.evaluate", self._session, expression=script, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
 
 @contextmanager
-def browsing(folder: Path) -> Iterator[Browser]:
+def run_browser(folder: Path) -> Iterator[Browser]:
     """A browser with a new profile in a folder; it is gone at the end."""
-    assert PROGRAM
+    assert CHROMIUM
     log = folder / "chromium.log"
     with log.open("w") as file:
-        command = [PROGRAM, *_OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+        command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
         with connect(_address(log, process), max_size=None) as wire:

@@ -11,13 +11,24 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import accounts
 from ogpgraph.clock import system_clock
 from ogpgraph.domain.account import Role
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.live import tokens
-from tests.live.connected import POSITIONS, closing, events, following_server, greeted, heard, say, socket
-from tests.support.writing import act, register, retitle
+from ogpgraph.web.live import credential_recheck as tokens
+from tests.live.clients import (
+    POSITIONS,
+    open_acknowledged_socket,
+    open_socket,
+    read_events,
+    receive_close,
+    receive_message,
+    run_live_server,
+    send_message,
+)
+from tests.support.writers import change_title, command_context, register_commitment
 
 EACH = 3
 
@@ -28,8 +39,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Sys
     migrate(url)
     with pytest.MonkeyPatch.context() as patched, open_system(url) as writer:
         patched.setattr(tokens, "AGAIN_SECONDS", 0.2)
-        register(writer, "FR0001")
-        with following_server(Settings(database=url, max_live_each=EACH, max_live_cost=30)) as address:
+        register_commitment(writer, "FR0001")
+        with run_live_server(Settings(database=url, max_live_each=EACH, max_live_cost=30)) as address:
             yield address, writer
 
 
@@ -46,21 +57,21 @@ def writer(started: tuple[str, System]) -> System:
 def token_of(writer: System, lasts: timedelta = timedelta(hours=1)) -> str:
     """A token of a new account."""
 
-    def commands(session: object) -> str:
-        account: str = session.open_account().id  # type: ignore[attr-defined]  # a Session
-        session.grant_rights(account, Role.REVIEWER, [])  # type: ignore[attr-defined]  # likewise
+    def commands(uow: UnitOfWork) -> str:
+        account = accounts.open_account(uow).id
+        accounts.grant_rights(uow, account, Role.REVIEWER)
         return account
 
-    account = writer.record(act(), commands).answer
+    account = writer.execute(command_context(), commands).result
     assert account
-    return writer.accounts.issue(account, now=system_clock(), lasts=lasts, random_hex=secrets.token_hex)
+    return writer.accounts.issue_token(account, now=system_clock(), lifetime=lasts, random_hex=secrets.token_hex)
 
 
 def test_an_address_has_so_many_sockets_and_gets_its_places_back(address: str) -> None:
     for _ in range(3):
-        with greeted(address), greeted(address), greeted(address):
-            with socket(address) as fourth:
-                code, reason = closing(fourth)
+        with open_acknowledged_socket(address), open_acknowledged_socket(address), open_acknowledged_socket(address):
+            with open_socket(address) as fourth:
+                code, reason = receive_close(fourth)
             assert code == 4429
             assert reason == f"Too many connections: this address has {EACH} live connections, which is the most."
             refused = httpx.get(f"{address}/feed", timeout=30)
@@ -73,7 +84,7 @@ def test_streams_that_break_off_give_their_places_back(address: str) -> None:
     for _ in range(3 * EACH):
         with httpx.stream("GET", f"{address}/feed", timeout=30) as response:
             assert response.status_code == 200
-            events(response, 1)
+            read_events(response, 1)
         wait_until_free(address)
 
 
@@ -81,7 +92,7 @@ def wait_until_free(address: str) -> None:
     """Wait until as many may be connected as ever: the server notices within a moment that somebody has gone."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        with greeted(address), greeted(address), socket(address) as last:
+        with open_acknowledged_socket(address), open_acknowledged_socket(address), open_socket(address) as last:
             if heard_type(last) == "connection_ack":
                 return
         time.sleep(0.05)
@@ -90,33 +101,33 @@ def wait_until_free(address: str) -> None:
 
 def heard_type(opened: object) -> str:
     try:
-        return str(heard(opened)["type"])  # type: ignore[arg-type]  # a connection
+        return str(receive_message(opened)["type"])  # type: ignore[arg-type]  # a connection
     except Exception:
         return "closed"
 
 
 def test_a_token_that_opens_nothing_is_refused_with_4403(address: str) -> None:
     for wrong in ("Bearer nonsense", "Basic x", "", 5):
-        with socket(address, greeting={"authorization": wrong}) as opened:
-            assert closing(opened) == (4403, "The token opens nothing")
+        with open_socket(address, greeting={"authorization": wrong}) as opened:
+            assert receive_close(opened) == (4403, "The token opens nothing")
     wait_until_free(address)
 
 
 def test_a_good_token_is_let_in_by_greeting_and_by_header(address: str, writer: System) -> None:
     bearer = f"Bearer {token_of(writer)}"
     for greeting, headers in (({"Authorization": bearer}, {}), (None, {"Authorization": bearer})):
-        with greeted(address, greeting=greeting, additional_headers=headers) as opened:
-            say(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 0}})
-            assert heard(opened)["payload"]["data"]["entries"]["position"] == 1
+        with open_acknowledged_socket(address, greeting=greeting, additional_headers=headers) as opened:
+            send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 0}})
+            assert receive_message(opened)["payload"]["data"]["entries"]["position"] == 1
     wait_until_free(address)
 
 
 def test_a_socket_is_closed_with_4403_when_its_token_expires(address: str, writer: System) -> None:
     bearer = f"Bearer {token_of(writer, timedelta(seconds=2))}"
-    with greeted(address, greeting={"authorization": bearer}) as opened:
-        say(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 0}})
-        assert heard(opened)["type"] == "next"
-        assert closing(opened) == (4403, "The token opens nothing any more")
+    with open_acknowledged_socket(address, greeting={"authorization": bearer}) as opened:
+        send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 0}})
+        assert receive_message(opened)["type"] == "next"
+        assert receive_close(opened) == (4403, "The token opens nothing any more")
     wait_until_free(address)
 
 
@@ -125,7 +136,7 @@ def test_a_stream_ends_when_its_token_expires(address: str, writer: System, path
     headers = {"Authorization": f"Bearer {token_of(writer, timedelta(seconds=2))}", "Accept": "text/event-stream"}
     given = {"query": POSITIONS.replace("$after: Position", "$after: Position = 0")} if path == "/graphql" else {}
     with httpx.stream("GET", f"{address}{path}", params=given or None, headers=headers, timeout=30) as response:
-        *_, last = [event for event in events(response, 1000) if event["event"] != "complete"]
+        *_, last = [event for event in read_events(response, 1000) if event["event"] != "complete"]
     assert json.loads(last["data"])["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     wait_until_free(address)
 
@@ -133,22 +144,22 @@ def test_a_stream_ends_when_its_token_expires(address: str, writer: System, path
 def test_the_selection_is_weighed_for_each_entry(address: str, writer: System) -> None:
     dear = "subscription { entries { position changes { path } subject { ... on Commitment { milestones { number } "
     dear += "ratings { value } history(first: 50) { nodes { position } } } } } }"
-    with greeted(address) as opened:
-        say(opened, id="dear", type="subscribe", payload={"query": dear})
-        told = heard(opened)
+    with open_acknowledged_socket(address) as opened:
+        send_message(opened, id="dear", type="subscribe", payload={"query": dear})
+        told = receive_message(opened)
         assert told["payload"][0]["extensions"]["code"] == "COST_EXCEEDED"
-        say(opened, id="cheap", type="subscribe", payload={"query": POSITIONS})
-        say(opened, type="ping")
-        assert heard(opened)["type"] == "pong"
+        send_message(opened, id="cheap", type="subscribe", payload={"query": POSITIONS})
+        send_message(opened, type="ping")
+        assert receive_message(opened)["type"] == "pong"
         time.sleep(0.3)
-        retitle(writer, "FR0001", f"Weighed {secrets.token_hex(4)}")
-        assert heard(opened)["id"] == "cheap"
+        change_title(writer, "FR0001", f"Weighed {secrets.token_hex(4)}")
+        assert receive_message(opened)["id"] == "cheap"
     wait_until_free(address)
 
 
 def test_any_origin_may_follow(address: str) -> None:
     for origin in ("https://example.org", "null"):
-        with greeted(address, origin=origin):
+        with open_acknowledged_socket(address, origin=origin):
             pass
         with httpx.stream("GET", f"{address}/feed", headers={"Origin": origin}, timeout=30) as response:
             assert response.headers["access-control-allow-origin"] == "*"

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.system import System, migrate, open_system
-from tests.live.browser import PROGRAM, Browser, Page, browsing
-from tests.support.serving import serving
-from tests.support.writing import register, retitle
+from tests.live.browser import CHROMIUM, Browser, Page, run_browser
+from tests.support.server import run_server
+from tests.support.writers import change_title, register_commitment
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed; Debian has it as `chromium`")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; Debian has it as `chromium`")
 
 _IN_DOCS = (Path(__file__).parents[2] / "docs" / "live.md").read_text("utf-8").partition("## In a browser")[2]
 CODE = dict(zip(("feed", "socket"), re.findall(r"```js\n(.*?)```", _IN_DOCS, re.DOTALL), strict=False))
@@ -75,7 +75,7 @@ def written_on(writer: System) -> Iterator[None]:
 
     def write() -> None:
         while not stop.wait(0.02):
-            retitle(writer, "FR0001", f"At {time.monotonic()}")
+            change_title(writer, "FR0001", f"At {time.monotonic()}")
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -130,9 +130,9 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     migrate(url)
     with ExitStack() as opened:
         writer = opened.enter_context(open_system(url))
-        register(writer, "FR0001")
-        server = opened.enter_context(serving(url, folder / "first.log"))
-        browser = opened.enter_context(browsing(folder))
+        register_commitment(writer, "FR0001")
+        server = opened.enter_context(run_server(url, folder / "first.log"))
+        browser = opened.enter_context(run_browser(folder))
         with written_on(writer):
             own = server.wait_until_ready()
             other = opened.enter_context(elsewhere(own))
@@ -140,12 +140,12 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
             for page in pages.values():
                 wait_for(page, 5)
             server.kill()
-            again = opened.enter_context(serving(url, folder / "second.log", "--port", own.rpartition(":")[2]))
+            again = opened.enter_context(run_server(url, folder / "second.log", "--port", own.rpartition(":")[2]))
             assert again.wait_until_ready() == own
-            come_back = writer.standpoint().position
+            come_back = writer.projection_status().position
             for page in pages.values():
                 wait_for(page, come_back)
-        head = writer.standpoint().position
+        head = writer.projection_status().position
         for page in pages.values():
             wait_for(page, head)
         return Followed(

@@ -10,9 +10,9 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from ogpgraph.web.errors import bad_request
 from ogpgraph.web.live.hub import Hub
-from ogpgraph.web.live.operations import Operation, Out
-from ogpgraph.web.refused import malformed
+from ogpgraph.web.live.websocket_operation import MessageWriter, SubscriptionOperation
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +32,9 @@ async def test_one_that_ends_before_its_first_step_says_nothing_and_leaves_nothi
         said.append(message)
 
     socket = WebSocket({"type": "websocket"}, heard, send)
-    operation = Operation("1", Out(socket), cast(Hub, None), cast(Any, None), lambda _: None)
-    operation.refuse(malformed("no subscription"))
-    operation.end()
+    operation = SubscriptionOperation("1", MessageWriter(socket), cast(Hub, None), cast(Any, None), lambda _: None)
+    operation.reject(bad_request("no subscription"))
+    operation.stop()
     await asyncio.sleep(0)
     del operation
     gc.collect()  # what was never awaited would warn now

@@ -12,15 +12,16 @@ from contextlib import aclosing
 
 import pytest
 
-from ogpgraph.application import Session
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import commitments
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import hub as hubs
 from ogpgraph.web.live.hub import Hub
-from ogpgraph.web.live.topics import Topic
-from ogpgraph.web.parameters import Parameters
-from tests.conftest import _execute
-from tests.live.test_hub import POSITIONS, running
-from tests.support.writing import act, register, titled
+from ogpgraph.web.live.subscriptions import Subscription
+from ogpgraph.web.request_parameters import RequestParameters
+from tests.conftest import execute_statement
+from tests.live.test_hub import POSITIONS, run_hub
+from tests.support.writers import command_context, register_commitment, title_facts
 
 ENTRIES = 10_000
 FEWER = 1_000
@@ -40,24 +41,24 @@ def long_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if engine == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('tails') / 'log.db'}"
     else:
-        url = _execute(request.getfixturevalue("postgres_server"), "create database {}")
+        url = execute_statement(request.getfixturevalue("postgres_server"), "create database {}")
     migrate(url)
     with open_system(url) as system:
-        register(system, "FR0001")
+        register_commitment(system, "FR0001")
         for begins in range(2, entries, SAVE):
-            system.record(act(), lambda session, begins=begins: _retitled(session, begins, entries))  # type: ignore[misc]  # a default is no problem
-        with system.reading() as reading:
+            system.execute(command_context(), lambda uow, begins=begins: _retitled(uow, begins, entries))  # type: ignore[misc]  # a default is no problem
+        with system.read_session() as reading:
             assert reading.head == entries
         yield system
 
 
-def _retitled(session: Session, begins: int, entries: int) -> None:
-    commitment = session.require("commitment", "FR0001")
+def _retitled(uow: UnitOfWork, begins: int, entries: int) -> None:
+    commitment = uow.require_by_code("commitment", "FR0001")
     for number in range(begins, min(begins + SAVE, entries)):
-        session.revise_commitment(commitment.id, titled(session, {"title/en": f"Title {number}"}))
+        commitments.revise_commitment(uow, commitment.id, title_facts(uow, {"title/en": f"Title {number}"}))
 
 
-def without_words(_topic: Topic, _reading: object, entry: object) -> bytes:
+def without_words(_topic: Subscription, _reading: object, entry: object) -> bytes:
     """What is followed here is the position alone: ten thousand executions would show no more."""
     return b"%d" % entry.position  # type: ignore[attr-defined]  # an entry
 
@@ -66,9 +67,9 @@ async def test_from_every_position_the_next_read_gives_the_next_entry(
     long_log: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hubs, "BATCH", 1)
-    async with running(long_log) as hub:
-        monkeypatch.setattr(hub.topics, "payload", without_words)
-        topic = await hub.topics.topic(Parameters(POSITIONS))
+    async with run_hub(long_log) as hub:
+        monkeypatch.setattr(hub.compiler, "encode_payload", without_words)
+        topic = await hub.compiler.compile(RequestParameters(POSITIONS))
         head = await hub.head()
         for after in range(head):
             assert [item.position for item in hub._read(topic, after, head)] == [after + 1]
@@ -76,8 +77,8 @@ async def test_from_every_position_the_next_read_gives_the_next_entry(
 
 
 async def test_whole_tails_are_exact(long_log: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(long_log) as hub:
-        monkeypatch.setattr(hub.topics, "payload", without_words)
+    async with run_hub(long_log) as hub:
+        monkeypatch.setattr(hub.compiler, "encode_payload", without_words)
         head = await hub.head()
         some = random.Random(9).sample(range(head // 2, head), 5)
         for after in (0, 100, 101, head - 1, *some):
@@ -86,9 +87,9 @@ async def test_whole_tails_are_exact(long_log: System, monkeypatch: pytest.Monke
 
 async def tail(hub: Hub, after: int, head: int) -> list[int]:
     """The positions that come after one, up to the head."""
-    topic = await hub.topics.topic(Parameters(POSITIONS, variables={"after": after}))
+    topic = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": after}))
     found: list[int] = []
-    async with aclosing(hub.follow(topic, after)) as items:
+    async with aclosing(hub.stream(topic, after)) as items:
         async for item in items:
             assert item.payload == b"%d" % item.position
             found.append(item.position)

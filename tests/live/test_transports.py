@@ -12,22 +12,22 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from ogpgraph.system import System, open_system
-from tests.conftest import NewDatabase
-from tests.live.connected import POSITIONS, PROTOCOL, events, heard, say
-from tests.support.serving import Server, serving
-from tests.support.writing import register, retitle
+from tests.conftest import DatabaseFactory
+from tests.live.clients import POSITIONS, PROTOCOL, read_events, receive_message, send_message
+from tests.support.server import Server, run_server
+from tests.support.writers import change_title, register_commitment
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str, System]]:
     folder = tmp_path_factory.mktemp("live")
     url = f"sqlite:///{folder / 'log.db'}"
-    with serving(url, folder / "log.txt") as server:
+    with run_server(url, folder / "log.txt") as server:
         address = server.wait_until_ready()
         with open_system(url) as writer:
-            register(writer, "FR0001")
+            register_commitment(writer, "FR0001")
             for number in range(8):
-                retitle(writer, "FR0001", f"Title {number}")
+                change_title(writer, "FR0001", f"Title {number}")
             yield server, address, writer
 
 
@@ -49,7 +49,7 @@ def head(address: str) -> int:
 def test_feed_begins_with_the_log_and_tells_each_position_as_id(address: str) -> None:
     with httpx.stream("GET", f"{address}/feed?after=3", timeout=30) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
-        first, *entries = events(response, 4)
+        first, *entries = read_events(response, 4)
     assert first["event"] == "log"
     assert json.loads(first["data"]).keys() == {"logId", "epoch", "position"}
     assert [entry["id"] for entry in entries] == ["4", "5", "6"]
@@ -60,17 +60,17 @@ def test_feed_begins_with_the_log_and_tells_each_position_as_id(address: str) ->
 
 def test_feed_resumes_after_the_last_event_id(address: str) -> None:
     with httpx.stream("GET", f"{address}/feed?after=0", headers={"Last-Event-ID": "8"}, timeout=30) as response:
-        assert [event.get("id") for event in events(response, 2)] == [None, "9"]
+        assert [event.get("id") for event in read_events(response, 2)] == [None, "9"]
 
 
 def test_feed_begins_at_a_time(address: str) -> None:
     with httpx.stream("GET", f"{address}/feed?since=2000-01-01T00:00:00Z", timeout=30) as response:
-        assert events(response, 2)[1]["id"] == "1"
+        assert read_events(response, 2)[1]["id"] == "1"
 
 
 def test_feed_is_narrowed_by_kind_and_commitment(address: str) -> None:
     with httpx.stream("GET", f"{address}/feed?after=0&kind=CodeAssigned,CommitmentRegistered", timeout=30) as response:
-        assert [event.get("id") for event in events(response, 3)] == [None, "1", "2"]
+        assert [event.get("id") for event in read_events(response, 3)] == [None, "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_subscriptions_run_over_sse(address: str, writer: System) -> None:
         "POST", f"{address}/graphql", json=body, headers={"accept": "text/event-stream"}, timeout=30
     ) as response:
         assert response.status_code == 200
-        retitle(writer, "FR0001", "Over SSE")
-        first, second = events(response, 2)
+        change_title(writer, "FR0001", "Over SSE")
+        first, second = read_events(response, 2)
     assert (first["event"], second["event"]) == ("next", "next")
     assert int(second["id"]) == int(first["id"]) + 1
     assert json.loads(second["data"])["data"]["entries"]["position"] == int(second["id"])
@@ -118,8 +118,8 @@ def test_only_subscriptions_run_over_sse(address: str) -> None:
 def socket(address: str, *, greeted: bool = True) -> Iterator[ClientConnection]:
     with connect(address.replace("http", "ws") + "/graphql", subprotocols=[PROTOCOL]) as opened:
         if greeted:
-            say(opened, type="connection_init")
-            assert (greeting := heard(opened))["type"] == "connection_ack"
+            send_message(opened, type="connection_init")
+            assert (greeting := receive_message(opened))["type"] == "connection_ack"
             assert greeting["payload"].keys() == {"logId", "epoch", "position"}
         yield opened
 
@@ -127,30 +127,30 @@ def socket(address: str, *, greeted: bool = True) -> Iterator[ClientConnection]:
 def test_a_socket_replays_and_then_goes_on_live(address: str, writer: System) -> None:
     before = head(address)
     with socket(address) as opened:
-        say(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": before - 2}})
-        replayed = [heard(opened)["payload"]["data"]["entries"]["position"] for _ in range(2)]
-        retitle(writer, "FR0001", "Over a socket")
-        live = heard(opened)
+        send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS, "variables": {"after": before - 2}})
+        replayed = [receive_message(opened)["payload"]["data"]["entries"]["position"] for _ in range(2)]
+        change_title(writer, "FR0001", "Over a socket")
+        live = receive_message(opened)
         assert replayed == [before - 1, before]
         assert (live["id"], live["payload"]["data"]["entries"]["position"]) == ("1", before + 1)
-        say(opened, id="1", type="complete")
-        say(opened, type="ping", payload={"still": "there"})
-        assert heard(opened) == {"type": "pong", "payload": {"still": "there"}}
+        send_message(opened, id="1", type="complete")
+        send_message(opened, type="ping", payload={"still": "there"})
+        assert receive_message(opened) == {"type": "pong", "payload": {"still": "there"}}
 
 
 def test_what_one_operation_does_wrong_ends_only_that_one(address: str, writer: System) -> None:
     with socket(address) as opened:
-        say(opened, id="good", type="subscribe", payload={"query": POSITIONS})
+        send_message(opened, id="good", type="subscribe", payload={"query": POSITIONS})
         for number, query in enumerate(
             ["subscription {", "{ meta { position } }", "subscription { nope }", "query A {a} query B {b}"]
         ):
-            say(opened, id=f"bad{number}", type="subscribe", payload={"query": query})
-            assert (told := heard(opened))["type"] == "error", told
+            send_message(opened, id=f"bad{number}", type="subscribe", payload={"query": query})
+            assert (told := receive_message(opened))["type"] == "error", told
             assert told["id"] == f"bad{number}"
-        say(opened, id="past", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 10**9}})
-        assert heard(opened)["payload"][0]["extensions"]["code"] == "BAD_POSITION"
-        retitle(writer, "FR0001", "Unharmed")
-        assert heard(opened)["id"] == "good"
+        send_message(opened, id="past", type="subscribe", payload={"query": POSITIONS, "variables": {"after": 10**9}})
+        assert receive_message(opened)["payload"][0]["extensions"]["code"] == "BAD_POSITION"
+        change_title(writer, "FR0001", "Unharmed")
+        assert receive_message(opened)["id"] == "good"
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,14 @@ def test_binary_messages_close_the_socket(address: str) -> None:
 
 def test_subscribing_before_the_greeting_is_unauthorized(address: str) -> None:
     with socket(address, greeted=False) as opened:
-        say(opened, id="1", type="subscribe", payload={"query": POSITIONS})
+        send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS})
         assert closing_code(opened) == 4401
 
 
 def test_an_id_in_use_closes_the_socket(address: str) -> None:
     with socket(address) as opened:
         for _ in range(2):
-            say(opened, id="1", type="subscribe", payload={"query": POSITIONS})
+            send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS})
         assert closing_code(opened) == 4409
 
 
@@ -207,12 +207,12 @@ def test_another_subprotocol_is_not_acceptable(address: str) -> None:
         assert closing_code(opened) == 4406
 
 
-def test_idle_streams_do_not_hold_up_the_stop(new_database: NewDatabase, tmp_path: Path) -> None:
-    with serving(new_database(), tmp_path / "log") as server:
+def test_idle_streams_do_not_hold_up_the_stop(new_database: DatabaseFactory, tmp_path: Path) -> None:
+    with run_server(new_database(), tmp_path / "log") as server:
         address = server.wait_until_ready()
         with httpx.stream("GET", f"{address}/feed", timeout=30) as response, socket(address) as opened:
-            events(response, 1)
-            say(opened, id="1", type="subscribe", payload={"query": POSITIONS})
+            read_events(response, 1)
+            send_message(opened, id="1", type="subscribe", payload={"query": POSITIONS})
             code, seconds = server.stop()
     assert code == 0
     assert seconds < 5

@@ -6,8 +6,8 @@ import socket
 import pytest
 from websockets.frames import Frame, Opcode
 
-from ogpgraph.web.live.wire import Inbox, frame_head
-from ogpgraph.web.unread import Unread
+from ogpgraph.web.connection_timeouts import WriteTimeoutMixin
+from ogpgraph.web.live.websocket_protocol import ReceiveQueue, encode_frame_header
 
 pytestmark = pytest.mark.anyio
 
@@ -20,13 +20,13 @@ def anyio_backend() -> str:
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000])
 def test_frames_are_those_that_the_library_writes(length: int) -> None:
     text = b"x" * length
-    assert frame_head(length) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
+    assert encode_frame_header(length) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
-class Flooding(Unread):
+class Flooding(WriteTimeoutMixin):
     """Sends more than anybody's buffers hold, to a client that reads nothing."""
 
-    unread_seconds = 0.3
+    write_timeout_seconds = 0.3
 
     def __init__(self, lost: asyncio.Future[float]) -> None:
         self.loop = asyncio.get_running_loop()
@@ -54,7 +54,7 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
 
 
 async def test_an_inbox_gives_what_was_put_in_in_order_and_survives_who_stops_waiting() -> None:
-    inbox = Inbox()
+    inbox = ReceiveQueue()
     waiting = asyncio.create_task(inbox.get())
     await asyncio.sleep(0)
     waiting.cancel()

@@ -5,22 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.subject import Subject, evolve
-from ogpgraph.domain.text import Made, Wordings
-from ogpgraph.domain.values import Observation, Rating
+from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.readmodel.projection import (
-    FieldChange,
-    Words,
-    changes_between,
-    code_of,
-    decode_document,
-    encode_document,
-    is_starred,
-    tags_of,
-)
-from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, day, event, told, wording
+from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_aggregates
+from ogpgraph.readmodel.tables import decode_document, encode_document
+from ogpgraph.readmodel.tags import code_of, compute_tags, is_starred
+from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, day, event, text_value
 from tests.domain.values import events
 
 YES, NO = Rating(RatingState.RATED, RatingValue.YES), Rating(RatingState.RATED, RatingValue.NO)
@@ -30,7 +22,7 @@ CODE: dict[str, Any] = {"code": "FR0001"}
 
 def tags(facts: dict[str, Any], stream: str = "commitment-1", **given: Any) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for dimension, value in tags_of(told((CODE | facts, given), stream=stream)):
+    for dimension, value in compute_tags(build_aggregate((CODE | facts, given), stream=stream)):
         found.setdefault(dimension, set()).add(value)
     return found
 
@@ -44,8 +36,8 @@ def test_a_commitment_is_found_by_what_it_is() -> None:
             "cycle": 2018,
             "status": "ACTIVE",
             "policyAreas": ("Gender", "Tax"),
-            "title/en": wording("a"),
-            "description/fr": wording("b"),
+            "title/en": text_value("a"),
+            "description/fr": text_value("b"),
         }
     )
     expected = {
@@ -71,28 +63,28 @@ def test_a_rating_is_found_by_its_value_or_else_by_why_it_has_none() -> None:
 
 def test_a_commitment_is_starred_where_the_irm_starred_it_at_any_stage() -> None:
     assert tags({"ratings/STARRED/DESIGN": NO, "ratings/STARRED/MIDTERM": YES})["starred"] == {"true"}
-    assert not is_starred(told(({"ratings/STARRED/DESIGN": PENDING}, {})))
-    assert not is_starred(told(({"ratings/STARRED/DESIGN": YES}, {"origin": NARRATIVE, "source": "s"})))
+    assert not is_starred(build_aggregate(({"ratings/STARRED/DESIGN": PENDING}, {})))
+    assert not is_starred(build_aggregate(({"ratings/STARRED/DESIGN": YES}, {"origin": NARRATIVE, "source": "s"})))
 
 
 def test_what_is_known_from_lists_only_is_found_as_that() -> None:
-    facts: Facts = CODE | {"title/en": wording("a")}
+    facts: Facts = CODE | {"title/en": text_value("a")}
     listed: tuple[Facts, dict[str, Any]] = (facts, {"origin": SIBLING_LIST, "source": "list"})
-    assert ("listedOnly", "true") in tags_of(told(listed))
+    assert ("listedOnly", "true") in compute_tags(build_aggregate(listed))
     page: tuple[Facts, dict[str, Any]] = ({"status": "ACTIVE"}, {"origin": HEADER, "source": "page"})
-    assert ("listedOnly", "false") in tags_of(told(listed, page))
+    assert ("listedOnly", "false") in compute_tags(build_aggregate(listed, page))
 
 
 def test_what_is_no_longer_said_is_no_longer_found() -> None:
-    subject = told((CODE | {"status": "ACTIVE"}, {"on": 1}), ({"status": None}, {"on": 2}))
-    assert "status" not in dict(tags_of(subject))
+    subject = build_aggregate((CODE | {"status": "ACTIVE"}, {"on": 1}), ({"status": None}, {"on": 2}))
+    assert "status" not in dict(compute_tags(subject))
 
 
 def test_members_and_plans_are_found_by_their_codes() -> None:
-    member = told(({"code": "FRA", "prefix": "FR", "region": "Europe"}, {}), stream="member-1")
-    assert tags_of(member) == {("code", "FRA"), ("code", "FR"), ("region", "Europe")}
-    plan = told(({"code": "FRA-2018", "member": "member-1", "cycle": 2018}, {}), stream="plan-1")
-    assert tags_of(plan) == {("code", "FRA-2018"), ("member", "member-1"), ("cycle", "2018")}
+    member = build_aggregate(({"code": "FRA", "prefix": "FR", "region": "Europe"}, {}), stream="member-1")
+    assert compute_tags(member) == {("code", "FRA"), ("code", "FR"), ("region", "Europe")}
+    plan = build_aggregate(({"code": "FRA-2018", "member": "member-1", "cycle": 2018}, {}), stream="plan-1")
+    assert compute_tags(plan) == {("code", "FRA-2018"), ("member", "member-1"), ("cycle", "2018")}
 
 
 @pytest.mark.parametrize(
@@ -105,44 +97,44 @@ def test_members_and_plans_are_found_by_their_codes() -> None:
     ],
 )
 def test_things_are_ordered_by_their_code(stream: str, facts: dict[str, Any], code: str) -> None:
-    assert code_of(told((facts, {}), stream=stream)) == code
+    assert code_of(build_aggregate((facts, {}), stream=stream)) == code
 
 
 # Changes
 
 
-def changes(before: Subject, **said: Any) -> list[FieldChange]:
+def changes(before: Aggregate, **said: Any) -> list[FieldChange]:
     facts = said.pop("facts")
     one = event(before.revision + 1, facts, **said)
-    return changes_between(before, evolve(before, one), one)
+    return diff_aggregates(before, evolve(before, one), one)
 
 
 def test_a_change_has_the_value_before_and_after() -> None:
-    before = told(({"status": "ACTIVE", "title/en": wording("a")}, {"on": 1}))
-    facts = {"status": "INACTIVE", "title/en": wording("b"), "startsOn": "2018"}
+    before = build_aggregate(({"status": "ACTIVE", "title/en": text_value("a")}, {"on": 1}))
+    facts = {"status": "INACTIVE", "title/en": text_value("b"), "startsOn": "2018"}
     assert changes(before, facts=facts, on=2) == [
         FieldChange("status", "ACTIVE", "INACTIVE"),
-        FieldChange("title/en", Words(text="a" * 64), Words(text="b" * 64)),
+        FieldChange("title/en", TextReference(text="a" * 64), TextReference(text="b" * 64)),
         FieldChange("startsOn", None, "2018"),
     ]
     assert changes(before, facts={"status": None}, on=2) == [FieldChange("status", "ACTIVE", None)]
 
 
 def test_a_rating_changes_field_by_field() -> None:
-    before = told(({"ratings/COMPLETION/DESIGN": PENDING}, {"on": 1}))
+    before = build_aggregate(({"ratings/COMPLETION/DESIGN": PENDING}, {"on": 1}))
     rated = Rating(RatingState.RATED, RatingValue.COMPLETE, "a" * 64)
     assert changes(before, facts={"ratings/COMPLETION/DESIGN": rated}, on=2) == [
         FieldChange("ratings/COMPLETION/DESIGN/state", "PENDING", "RATED"),
-        FieldChange("ratings/COMPLETION/DESIGN/statedAs", None, Words(text="a" * 64)),
+        FieldChange("ratings/COMPLETION/DESIGN/statedAs", None, TextReference(text="a" * 64)),
         FieldChange("ratings/COMPLETION/DESIGN/value", None, "COMPLETE"),
     ]
 
 
 def test_lists_and_observations_have_fields_too() -> None:
     seen = Observation("sha256:0", "c" * 64, "reader 1")
-    facts = {"leadInstitutions/en": Wordings(("a" * 64, "b" * 64)), "policyAreas": (), "observations/x": seen}
-    assert changes(Subject("commitment-1"), facts=facts) == [
-        FieldChange("leadInstitutions/en", None, Words(texts=("a" * 64, "b" * 64))),
+    facts = {"leadInstitutions/en": TextListValue(("a" * 64, "b" * 64)), "policyAreas": (), "observations/x": seen}
+    assert changes(Aggregate("commitment-1"), facts=facts) == [
+        FieldChange("leadInstitutions/en", None, TextReference(texts=("a" * 64, "b" * 64))),
         FieldChange("policyAreas", None, ()),
         FieldChange("observations/x/contentHash", None, "sha256:0"),
         FieldChange("observations/x/reader", None, "reader 1"),
@@ -150,7 +142,7 @@ def test_lists_and_observations_have_fields_too() -> None:
 
 
 def test_what_does_not_become_current_is_a_change_of_what_its_source_claims() -> None:
-    before = told(({"status": "ACTIVE"}, {"on": 1, "origin": HEADER, "source": "page", "language": "en"}))
+    before = build_aggregate(({"status": "ACTIVE"}, {"on": 1, "origin": HEADER, "source": "page", "language": "en"}))
     lists: dict[str, Any] = {"origin": SIBLING_LIST, "source": "list", "on": 5}
     assert changes(before, facts={"status": "INACTIVE"}, **lists) == [FieldChange("claims/status", None, "INACTIVE")]
     after = evolve(before, event(2, {"status": "INACTIVE"}, **lists))
@@ -158,7 +150,7 @@ def test_what_does_not_become_current_is_a_change_of_what_its_source_claims() ->
 
 
 def test_a_claim_that_is_dropped_brings_back_what_another_says() -> None:
-    before = told(
+    before = build_aggregate(
         ({"status": "ACTIVE"}, {"on": 1}),
         ({"status": "INACTIVE"}, {"on": 2, "origin": HEADER, "source": "page"}),
     )
@@ -168,7 +160,7 @@ def test_a_claim_that_is_dropped_brings_back_what_another_says() -> None:
 
 def test_a_sight_that_comes_late_changes_no_field() -> None:
     page = {"origin": HEADER, "source": "page"}
-    before = told(({"status": "ACTIVE"}, {"on": 9, **page}))
+    before = build_aggregate(({"status": "ACTIVE"}, {"on": 9, **page}))
     late = {"on": 5, "seen": (None, 5), "late": True, **page}
     assert changes(before, facts={"status": "INACTIVE"}, **late) == []
 
@@ -178,7 +170,7 @@ def test_a_sight_that_comes_late_changes_no_field() -> None:
 
 @given(events)
 def test_a_document_is_read_as_it_was_written(said: Event) -> None:
-    subject = evolve(Subject(said.stream, said.revision - 1), said)
+    subject = evolve(Aggregate(said.stream, said.revision - 1), said)
     document = encode_document(subject)
     again = decode_document(subject.id, subject.revision, document)
     assert again == subject
@@ -186,13 +178,13 @@ def test_a_document_is_read_as_it_was_written(said: Event) -> None:
 
 
 def test_a_document_does_not_depend_on_the_order_in_which_things_were_said() -> None:
-    one = told(({"status": "ACTIVE", "startsOn": "2018"}, {"origin": Origin.PERSON}))
-    other = told(({"startsOn": "2018", "status": "ACTIVE"}, {"origin": Origin.PERSON}))
+    one = build_aggregate(({"status": "ACTIVE", "startsOn": "2018"}, {"origin": Origin.PERSON}))
+    other = build_aggregate(({"startsOn": "2018", "status": "ACTIVE"}, {"origin": Origin.PERSON}))
     assert encode_document(one) == encode_document(other)
     assert day(0).isoformat() in encode_document(one).replace("Z", "+00:00")
 
 
 def test_wording_that_came_about_in_another_way_is_no_change_to_be_told() -> None:
-    before = told((CODE | {"title/en": wording("a")}, {}))
-    again = event(2, {"title/en": wording("a", Made.MACHINE)})
-    assert changes_between(before, evolve(before, again), again) == []
+    before = build_aggregate((CODE | {"title/en": text_value("a")}, {}))
+    again = event(2, {"title/en": text_value("a", TranslationKind.MACHINE)})
+    assert diff_aggregates(before, evolve(before, again), again) == []

@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.subject import Subject, evolve
-from ogpgraph.domain.text import Made, Wording
-from ogpgraph.domain.values import Rating
+from ogpgraph.domain.values import Rating, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.readmodel.projection import tag_changes, tags_of
+from ogpgraph.readmodel.tags import compute_tags, diff_tags
 
-WORDING = st.sampled_from("abc").map(lambda letter: Wording(letter * 64, Made.ORIGINAL))
+WORDING = st.sampled_from("abc").map(lambda letter: TextValue(letter * 64, TranslationKind.ORIGINAL))
 RATING = st.sampled_from([RatingValue.YES, RatingValue.NO, None]).map(
     lambda value: Rating(RatingState.RATED if value else RatingState.PENDING, value)
 )
@@ -44,7 +43,7 @@ ORIGINS = st.sampled_from([Origin.PERSON, Origin.HEADER, Origin.SIBLING_LIST, Or
 
 @given(st.lists(st.tuples(FACTS, ORIGINS), min_size=1, max_size=12))
 def test_tags_that_are_followed_are_those_that_all_claims_give(said: list[tuple[Facts, Origin]]) -> None:
-    subject, tags = Subject("commitment-x"), set[tuple[str, str]]()
+    subject, tags = Aggregate("commitment-x"), set[tuple[str, str]]()
     for revision, (facts, origin) in enumerate(said, start=1):
         time = datetime(2020, 1, revision, tzinfo=UTC)
         envelope = Envelope(
@@ -52,11 +51,11 @@ def test_tags_that_are_followed_are_those_that_all_claims_give(said: list[tuple[
         )
         event = Event(subject.id, revision, "CommitmentRevised", envelope, facts)
         after = evolve(subject, event)
-        ended, begun = tag_changes(subject, after, event.facts)
+        ended, begun = diff_tags(subject, after, event.facts)
         assert ended <= tags
         assert not begun & tags
         tags = (tags - ended) | begun
-        assert tags == tags_of(Subject(after.id, after.revision, after.claims))
-        assert after.present == Subject(after.id, after.revision, after.claims).present
-        assert list(after.present) == sorted(after.present)
+        assert tags == compute_tags(Aggregate(after.id, after.revision, after.claims))
+        assert after.current_claims == Aggregate(after.id, after.revision, after.claims).current_claims
+        assert list(after.current_claims) == sorted(after.current_claims)
         subject = after

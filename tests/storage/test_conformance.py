@@ -11,8 +11,8 @@ from unittest import mock
 from uuid import uuid4
 
 from ogpgraph.clock import system_clock
-from ogpgraph.storage.database import open_database
-from ogpgraph.storage.log import EventLog, LoggedEvent, StoredEvent
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
 from ogpgraph.system import migrate
 
 # The module that holds the library's tests also tests a cipher, which needs a package that we do not.

@@ -5,40 +5,41 @@ from __future__ import annotations
 import json
 
 from ogpgraph.storage import texts
-from ogpgraph.storage.database import Database, open_database
-from ogpgraph.storage.texts import TextKeeper, Texts, insert_rows, marked, unmasked
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database
+from ogpgraph.storage.texts import TextReader, TextReferencer, build_rows, insert_rows, read_unmasked
 from ogpgraph.system import migrate
-from tests.conftest import BOTH_ENGINES, NewDatabase
+from tests.conftest import BOTH_ENGINES, DatabaseFactory
 
-KEEPER = TextKeeper(b"k" * 32)
+KEEPER = TextReferencer(b"k" * 32)
 SECRET = "Contact: Jane Doe, jane@gov.example"
 MASKED = "Contact: ████████, ████████████████"
 OLD_TABLE = "create table wording (reference text primary key, salt blob not null, wording text not null)"
 
 
 def keep(database: Database, wording: str) -> str:
-    reference, salt = KEEPER.salted(wording)
+    reference, salt = KEEPER.create_reference(wording)
     with database.write() as transaction:
-        insert_rows(transaction, marked({reference: (salt, wording)}))
+        insert_rows(transaction, build_rows({reference: (salt, wording)}))
     return reference
 
 
 def read(database: Database, reference: str) -> str | None:
     with database.read() as transaction:
-        return Texts().many(transaction, [reference]).get(reference)
+        return TextReader().read_many(transaction, [reference]).get(reference)
 
 
 @BOTH_ENGINES
-def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database: NewDatabase) -> None:
+def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database: DatabaseFactory) -> None:
     migrate(new_database())
     database = open_database(new_database())
     try:
         reference = keep(database, SECRET)
         assert read(database, reference) == MASKED
         with database.read() as transaction:
-            assert unmasked(transaction, reference) == SECRET
-            assert unmasked(transaction, "0" * 64) is None
-            marks = json.loads(transaction.value("select personal from wording"))
+            assert read_unmasked(transaction, reference) == SECRET
+            assert read_unmasked(transaction, "0" * 64) is None
+            marks = json.loads(transaction.fetch_value("select personal from wording"))
         assert marks == [[9, 17, "NAME"], [19, 35, "EMAIL"]]
         assert read(database, keep(database, "Open the budget of 2018-2020")) == "Open the budget of 2018-2020"
     finally:
@@ -46,12 +47,14 @@ def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database:
 
 
 @BOTH_ENGINES
-def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_masked(new_database: NewDatabase) -> None:
+def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_masked(
+    new_database: DatabaseFactory,
+) -> None:
     migrate(new_database())
     database = open_database(new_database())
     try:
-        database.create(f"drop table wording; {OLD_TABLE}")
-        reference, salt = KEEPER.salted(SECRET)
+        database.apply_ddl(f"drop table wording; {OLD_TABLE}")
+        reference, salt = KEEPER.create_reference(SECRET)
         with database.write() as transaction:
             transaction.execute(
                 "insert into wording (reference, salt, wording) values (:reference, :salt, :wording)",
@@ -59,8 +62,8 @@ def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_mask
                 salt=salt,
                 wording=SECRET,
             )
-        texts.create_table(database)
-        texts.create_table(database)
+        texts.create_text_table(database)
+        texts.create_text_table(database)
         assert read(database, reference) == MASKED
         assert read(database, keep(database, SECRET + "!")) == MASKED + "!"
     finally:
@@ -68,7 +71,7 @@ def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_mask
 
 
 @BOTH_ENGINES
-def test_marks_are_decided_when_a_wording_first_comes_in(new_database: NewDatabase) -> None:
+def test_marks_are_decided_when_a_wording_first_comes_in(new_database: DatabaseFactory) -> None:
     migrate(new_database())
     database = open_database(new_database())
     try:

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ogpgraph.application.register import read_event
+from ogpgraph.application.executor import decode_logged_event
 from ogpgraph.system import System
 
 
-def check(system: System, acknowledged: Mapping[str, object], codes: list[str]) -> None:
+def check_log(system: System, acknowledged: Mapping[str, object], codes: list[str]) -> None:
     """Every acknowledged write is in the log once, the read model is the replay, positions and revisions are dense."""
-    with system.reading() as reading:
-        rows = reading.transaction.rows("select position, log_position, stream, revision from entry order by position")
-        commands = reading.transaction.rows("select command from event where command like 'tester/%'")
-        events = reading.transaction.value("select count(*) from event")
+    with system.read_session() as reading:
+        rows = reading.transaction.fetch_all(
+            "select position, log_position, stream, revision from entry order by position"
+        )
+        commands = reading.transaction.fetch_all("select command from event where command like 'tester/%'")
+        events = reading.transaction.fetch_value("select count(*) from event")
     assert [row["position"] for row in rows] == list(range(1, events + 1)), "positions have gaps, or rows are missing"
     assert sorted(row["log_position"] for row in rows) == [row["log_position"] for row in rows]
     revisions: Counter[str] = Counter()
@@ -36,10 +38,10 @@ def _check_titles(system: System, codes: list[str], commands: int) -> None:
     """Each write changed one title once: as many titles as commands, none of them twice."""
     titles = []
     for code in codes:
-        with system.reading() as reading:
-            commitment = reading.now().by_code("commitment", code)
+        with system.read_session() as reading:
+            commitment = reading.at_head().find_by_code("commitment", code)
         assert commitment
-        events = [read_event(logged) for logged in system.log.stream(commitment.id)]
+        events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
         titles += [str(event.facts["title/en"]) for event in events[1:]]
     assert len(titles) == len(set(titles)) == commands, "an update was lost, or done twice"
 
@@ -47,7 +49,7 @@ def _check_titles(system: System, codes: list[str], commands: int) -> None:
 def check_imports(system: System, hashes: list[str]) -> None:
     """Every version of a page whose import was acknowledged was observed once."""
     with system.database.read() as transaction:
-        rows = transaction.rows("select payload from event where stream like 'source-%'")
+        rows = transaction.fetch_all("select payload from event where stream like 'source-%'")
     payloads = [bytes(row["payload"]).decode() for row in rows]
     for each in hashes:
         times = sum(
@@ -58,10 +60,10 @@ def check_imports(system: System, hashes: list[str]) -> None:
 
 def check_no_lost_update(system: System, code: str, replaced: Mapping[str, str]) -> None:
     """Each write of one commitment replaced the title that stood before it, as its writer was told."""
-    with system.reading() as reading:
-        commitment = reading.now().by_code("commitment", code)
+    with system.read_session() as reading:
+        commitment = reading.at_head().find_by_code("commitment", code)
     assert commitment
-    events = [read_event(logged) for logged in system.log.stream(commitment.id)]
+    events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
     for before, event in pairwise(events):
         assert event.envelope.idempotency
         assert replaced[event.envelope.idempotency.key] == str(before.facts["title/en"])

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.web.toy import client_of, toy_app
+from tests.web.sample_app import build_sample_app, make_client
 
 
 @pytest.fixture
@@ -13,5 +13,5 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(toy_app()) as client:
+    async with make_client(build_sample_app()) as client:
         yield client

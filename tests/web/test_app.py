@@ -13,23 +13,22 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from ogpgraph.web.app import Hook, WebLimits, build_app
-from ogpgraph.web.identified import Identified
+from ogpgraph.web.app import LifespanHook, WebLimits, build_app
+from ogpgraph.web.middleware import InternalErrorMiddleware, RequestIdMiddleware
 from ogpgraph.web.probes import Readiness
-from ogpgraph.web.shell import LastResort
-from tests.web.toy import GRAPHQL, REQUEST_ID, SCHEMA, Contexts, client_of, post
+from tests.web.sample_app import GRAPHQL, REQUEST_ID, SCHEMA, ContextFactory, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 
 def app_of(
     ready: Callable[[], Readiness] = lambda: Readiness(ready=True),
-    startup: Hook | None = None,
-    shutdown: Hook | None = None,
+    startup: LifespanHook | None = None,
+    shutdown: LifespanHook | None = None,
 ) -> Starlette:
     return build_app(
         SCHEMA,
-        Contexts(),
+        ContextFactory(),
         ready=ready,
         new_request_id=lambda: REQUEST_ID,
         limits=WebLimits(ready_deadline_seconds=0.2),
@@ -48,13 +47,13 @@ async def test_health_says_that_the_process_lives(client: httpx.AsyncClient) -> 
 
 
 async def test_ready_says_what_the_system_says() -> None:
-    async with client_of(app_of(lambda: Readiness(ready=True, details={"position": 7}))) as client:
+    async with make_client(app_of(lambda: Readiness(ready=True, details={"position": 7}))) as client:
         response = await client.get("/ready")
     assert (response.status_code, response.json()) == (200, {"ready": True, "details": {"position": 7}})
 
 
 async def test_not_ready_is_503_with_the_details() -> None:
-    async with client_of(app_of(lambda: Readiness(ready=False, details={"behind": 9}))) as client:
+    async with make_client(app_of(lambda: Readiness(ready=False, details={"behind": 9}))) as client:
         response = await client.get("/ready")
     assert (response.status_code, response.json()) == (503, {"ready": False, "details": {"behind": 9}})
 
@@ -66,7 +65,7 @@ async def test_readiness_is_asked_in_another_thread() -> None:
         threads.append(threading.get_ident())
         return Readiness(ready=True)
 
-    async with client_of(app_of(ready)) as client:
+    async with make_client(app_of(ready)) as client:
         await client.get("/ready")
     assert threads != [threading.get_ident()]
 
@@ -75,7 +74,7 @@ async def test_a_check_that_raises_is_not_ready_and_tells_only_the_log_why() -> 
     def ready() -> Readiness:
         raise OSError("secret path")
 
-    async with client_of(app_of(ready)) as client:
+    async with make_client(app_of(ready)) as client:
         with capture_logs() as logs:
             response = await client.get("/ready")
     assert response.status_code == 503
@@ -90,7 +89,7 @@ async def test_checks_that_hang_are_not_ready_and_do_not_stop_the_rest() -> None
         release.wait(5)
         return Readiness(ready=True)
 
-    async with client_of(app_of(ready)) as client:
+    async with make_client(app_of(ready)) as client:
         began = time.monotonic()
         answers = [await client.get("/ready") for _ in range(3)]  # one more than there are threads for it
         assert (await client.get("/health")).status_code == 200
@@ -182,7 +181,7 @@ async def test_a_masked_error_names_the_clients_request_id(client: httpx.AsyncCl
 
 
 def around(endpoint: Callable[..., Any]) -> Starlette:
-    middleware = [Middleware(Identified, lambda: REQUEST_ID), Middleware(LastResort)]
+    middleware = [Middleware(RequestIdMiddleware, lambda: REQUEST_ID), Middleware(InternalErrorMiddleware)]
     return Starlette(routes=[Route("/", endpoint)], middleware=middleware)
 
 
@@ -190,7 +189,7 @@ async def test_an_endpoint_that_raises_is_a_json_500_with_a_request_id() -> None
     async def endpoint(_request: object) -> None:
         raise ValueError("secret")
 
-    async with client_of(around(endpoint)) as client:
+    async with make_client(around(endpoint)) as client:
         with capture_logs() as logs:
             response = await client.get("/")
     assert (response.status_code, response.headers["x-request-id"]) == (500, REQUEST_ID)
@@ -206,7 +205,7 @@ async def test_a_response_that_breaks_off_is_logged_and_not_taken_for_whole() ->
 
         return StreamingResponse(chunks())
 
-    async with client_of(around(endpoint)) as client:
+    async with make_client(around(endpoint)) as client:
         with capture_logs() as logs, pytest.raises(ValueError, match="secret"):
             await client.get("/")
     assert [(line["event"], line["request_id"]) for line in logs] == [("response broken off", REQUEST_ID)]
@@ -219,7 +218,7 @@ async def test_what_is_no_http_passes_the_middleware() -> None:
         seen.append((scope, receive, send))
 
     scope = {"type": "websocket"}
-    await Identified(LastResort(inner), lambda: REQUEST_ID)(scope, None, None)  # type: ignore[arg-type]
+    await RequestIdMiddleware(InternalErrorMiddleware(inner), lambda: REQUEST_ID)(scope, None, None)  # type: ignore[arg-type]
     assert seen == [(scope, None, None)]
 
 

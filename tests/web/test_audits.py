@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.web.toy import GRAPHQL, JSON, post
+from tests.web.sample_app import GRAPHQL, JSON, post
 
 pytestmark = pytest.mark.anyio
 

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.application import Act
-from ogpgraph.demo.loading import load_demo
+from ogpgraph.application import CommandContext
+from ogpgraph.application.commands import members
+from ogpgraph.demo.loader import load_demo
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.caching import Question, Standing, matches
-from ogpgraph.web.serve import Serving, application
-from tests.conftest import BOTH_ENGINES, NewDatabase
+from ogpgraph.web.caching import CacheKey, CacheVersion, etag_matches
+from ogpgraph.web.server import SystemLifespan, create_app
+from tests.conftest import BOTH_ENGINES, DatabaseFactory
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def url(engine: str, new_database: NewDatabase, loaded: Path) -> str:
+def url(engine: str, new_database: DatabaseFactory, loaded: Path) -> str:
     """A demonstration of the test's own."""
     url = new_database("served")
     if engine == "sqlite":
@@ -60,14 +61,14 @@ class Server:
         return await self.client.get("/graphql", params={"query": query, **options}, headers=headers)
 
     def write(self) -> None:
-        act = Act(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
-        self.system.record(act, lambda session: session.register_member("ZZ", {"type": "NATIONAL"}))
+        act = CommandContext(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
+        self.system.execute(act, lambda uow: members.register_member(uow, "ZZ", {"type": "NATIONAL"}))
 
 
 @asynccontextmanager
 async def served(url: str, settings: Settings | None = None) -> AsyncIterator[Server]:
-    serving = Serving(lambda: open_system(url))
-    app = application(serving, settings or Settings(database=url))
+    serving = SystemLifespan(lambda: open_system(url))
+    app = create_app(serving, settings or Settings(database=url))
     serving.start()
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
@@ -108,7 +109,7 @@ async def test_304_is_said_before_anything_is_parsed(url: str, monkeypatch: pyte
     async with served(url) as server:
         etag = (await server.get(NAMES)).headers["etag"]
     async with served(url) as server:
-        monkeypatch.setattr("ogpgraph.web.prepared.parse", _never)
+        monkeypatch.setattr("ogpgraph.web.document_cache.parse", _never)
         assert (await server.get(NAMES, had=f'"other", {etag.removeprefix("W/")}')).status_code == 304
 
 
@@ -200,38 +201,38 @@ async def test_caches_are_told_what_an_answer_varies_by(url: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------------ the ETag
 
-STANDING = Standing(("log", 1, 0, 1, "v"), 7)
-QUESTION = Question("{ a }", None, None, "application/json", 9)
+STANDING = CacheVersion(("log", 1, 0, 1, "v"), 7)
+QUESTION = CacheKey("{ a }", None, None, "application/json", 9)
 
 
 @pytest.mark.parametrize(
     ("question", "standing"),
     [
-        (Question("{ b }", None, None, "application/json", 9), STANDING),
-        (Question("{ a }", "A", None, "application/json", 9), STANDING),
-        (Question("{ a }", None, {"n": 1}, "application/json", 9), STANDING),
-        (Question("{ a }", None, None, "application/graphql-response+json", 9), STANDING),
-        (Question("{ a }", None, None, "application/json", 10), STANDING),
-        (QUESTION, Standing(("log", 1, 0, 1, "v"), 8)),
-        (QUESTION, Standing(("other", 1, 0, 1, "v"), 7)),
-        (QUESTION, Standing(("log", 2, 0, 1, "v"), 7)),
-        (QUESTION, Standing(("log", 1, 1, 1, "v"), 7)),
-        (QUESTION, Standing(("log", 1, 0, 1, "w"), 7)),
+        (CacheKey("{ b }", None, None, "application/json", 9), STANDING),
+        (CacheKey("{ a }", "A", None, "application/json", 9), STANDING),
+        (CacheKey("{ a }", None, {"n": 1}, "application/json", 9), STANDING),
+        (CacheKey("{ a }", None, None, "application/graphql-response+json", 9), STANDING),
+        (CacheKey("{ a }", None, None, "application/json", 10), STANDING),
+        (QUESTION, CacheVersion(("log", 1, 0, 1, "v"), 8)),
+        (QUESTION, CacheVersion(("other", 1, 0, 1, "v"), 7)),
+        (QUESTION, CacheVersion(("log", 2, 0, 1, "v"), 7)),
+        (QUESTION, CacheVersion(("log", 1, 1, 1, "v"), 7)),
+        (QUESTION, CacheVersion(("log", 1, 0, 1, "w"), 7)),
     ],
 )
-def test_an_etag_differs_with_everything_that_an_answer_depends_on(question: Question, standing: Standing) -> None:
+def test_an_etag_differs_with_everything_that_an_answer_depends_on(question: CacheKey, standing: CacheVersion) -> None:
     assert question.etag(standing, None) != QUESTION.etag(STANDING, None)
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers() | st.none() | st.booleans(), max_size=5))
 def test_an_etag_does_not_depend_on_the_order_of_variables(variables: dict[str, Any]) -> None:
     turned = dict(reversed(variables.items()))
-    tags = {Question("q", None, each, "application/json", 9).etag(STANDING, None) for each in (variables, turned)}
+    tags = {CacheKey("q", None, each, "application/json", 9).etag(STANDING, None) for each in (variables, turned)}
     assert len(tags) == 1
 
 
 def test_no_variables_are_the_same_as_none() -> None:
-    assert Question("{ a }", None, {}, "application/json", 9).etag(STANDING, None) == QUESTION.etag(STANDING, None)
+    assert CacheKey("{ a }", None, {}, "application/json", 9).etag(STANDING, None) == QUESTION.etag(STANDING, None)
 
 
 @pytest.mark.parametrize(
@@ -248,4 +249,4 @@ def test_no_variables_are_the_same_as_none() -> None:
     ],
 )
 def test_if_none_match_is_compared_weakly(header: str | None, matching: bool) -> None:
-    assert matches(header, 'W/"a"') is matching
+    assert etag_matches(header, 'W/"a"') is matching

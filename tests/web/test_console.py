@@ -10,7 +10,7 @@ import pytest
 from ogpgraph.web.app import build_app
 from ogpgraph.web.console import Example
 from ogpgraph.web.probes import Readiness
-from tests.web.toy import REQUEST_ID, SCHEMA, Contexts, client_of
+from tests.web.sample_app import REQUEST_ID, SCHEMA, ContextFactory, make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -25,12 +25,12 @@ EXAMPLES = (
 def client_with(examples: Sequence[Example]) -> httpx.AsyncClient:
     app = build_app(
         SCHEMA,
-        Contexts(),
+        ContextFactory(),
         ready=lambda: Readiness(ready=True),
         new_request_id=lambda: REQUEST_ID,
         examples=examples,
     )
-    return client_of(app)
+    return make_client(app)
 
 
 @pytest.fixture

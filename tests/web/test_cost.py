@@ -6,21 +6,21 @@ from typing import Any
 import httpx
 import pytest
 
-from ogpgraph.graphql.limits import Limits
+from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.web.app import WebLimits
-from ogpgraph.web.caching import Standing
-from ogpgraph.web.prepared import DocumentLimits
-from ogpgraph.web.refused import Refused
-from ogpgraph.web.spending import MOST_KEYS, Spending
-from ogpgraph.web.stopping import Watch
-from ogpgraph.web.trusted import document_id
-from ogpgraph.web.view import RunLimits
-from tests.web.toy import GRAPHQL, Contexts, client_of, post, toy_app
+from ogpgraph.web.caching import CacheVersion
+from ogpgraph.web.deadline import Deadline
+from ogpgraph.web.document_cache import DocumentLimits
+from ogpgraph.web.endpoint import ExecutionLimits
+from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.persisted_documents import document_id
+from ogpgraph.web.rate_limit import MAX_KEYS, CostRateLimiter
+from tests.web.sample_app import GRAPHQL, ContextFactory, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 ITEMS = "query ($n: Int) { items(first: $n) { number } }"
-FIVE = WebLimits(document=DocumentLimits(asked=Limits(cost=5, trusted_cost=50)))
+FIVE = WebLimits(document=DocumentLimits(query=QueryLimits(cost=5, persisted_cost=50)))
 
 
 def cost_of(response: httpx.Response) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def cost_of(response: httpx.Response) -> tuple[int, int]:
 
 
 async def test_every_answer_tells_what_was_asked_for_and_how_much_may_be() -> None:
-    async with client_of(toy_app(limits=FIVE)) as client:
+    async with make_client(build_sample_app(limits=FIVE)) as client:
         asked: list[tuple[dict[str, Any], tuple[int, int]]] = [
             ({"query": ITEMS, "variables": {"n": 4}}, (4, 5)),
             ({"query": "{ hello }"}, (0, 5)),
@@ -45,8 +45,8 @@ async def test_every_answer_tells_what_was_asked_for_and_how_much_may_be() -> No
 
 
 async def test_what_costs_too_much_is_refused_before_a_context_is_made_and_names_its_dearest_field() -> None:
-    contexts = Contexts()
-    async with client_of(toy_app(contexts, FIVE)) as client:
+    contexts = ContextFactory()
+    async with make_client(build_sample_app(contexts, FIVE)) as client:
         for number, status in ((5, 200), (6, 400), (5, 200)):
             response = await post(client, {"query": ITEMS, "variables": {"n": number}})
             assert response.status_code == status
@@ -55,7 +55,7 @@ async def test_what_costs_too_much_is_refused_before_a_context_is_made_and_names
     (error,) = response.json()["errors"]
     assert error["extensions"]["code"] == "COST_EXCEEDED"
     assert "`items`" in error["message"]
-    assert len(contexts.made) == 2
+    assert len(contexts.created) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_what_is_too_large_is_refused_as_a_request_error(
 
 
 async def test_a_mutation_is_weighed_too(client: httpx.AsyncClient) -> None:
-    assert cost_of(await post(client, {"query": 'mutation { rename(name: "x") }'})) == (0, Limits().cost)
+    assert cost_of(await post(client, {"query": 'mutation { rename(name: "x") }'})) == (0, QueryLimits().cost)
 
 
 # ------------------------------------------------------------------------------------------------------------- budgets
@@ -92,71 +92,71 @@ class Seconds:
 
 def test_a_bucket_refills_evenly_and_never_over_its_brim() -> None:
     clock = Seconds()
-    spending = Spending(60, clock)
-    spending.take(["a"], 60)
-    with pytest.raises(Refused) as refused:
-        spending.take(["a"], 30)
+    spending = CostRateLimiter(60, clock)
+    spending.charge(["a"], 60)
+    with pytest.raises(RequestRejected) as refused:
+        spending.charge(["a"], 30)
     assert (refused.value.status, refused.value.code, refused.value.headers) == (
         429,
         "BUDGET_EXHAUSTED",
         {"Retry-After": "30"},
     )
     clock.now += 30
-    spending.take(["a"], 30)
+    spending.charge(["a"], 30)
     clock.now += 1_000
-    spending.take(["a"], 60)
-    with pytest.raises(Refused):
-        spending.take(["a"], 1)
+    spending.charge(["a"], 60)
+    with pytest.raises(RequestRejected):
+        spending.charge(["a"], 1)
 
 
 def test_what_was_not_needed_is_given_back() -> None:
-    spending = Spending(60, Seconds())
+    spending = CostRateLimiter(60, Seconds())
     for _ in range(10):
-        spending.take(["a"], 60)
-        spending.give_back(["a"], 60)
-    spending.take(["a"], 60)
+        spending.charge(["a"], 60)
+        spending.refund(["a"], 60)
+    spending.charge(["a"], 60)
 
 
 def test_all_purses_pay_or_none() -> None:
-    spending = Spending(10, Seconds())
-    spending.take(["address a", "account x"], 8)
-    with pytest.raises(Refused):
-        spending.take(["address b", "account x"], 8)
-    spending.take(["address b"], 10)
+    spending = CostRateLimiter(10, Seconds())
+    spending.charge(["address a", "account x"], 8)
+    with pytest.raises(RequestRejected):
+        spending.charge(["address b", "account x"], 8)
+    spending.charge(["address b"], 10)
 
 
 def test_what_costs_more_than_a_bucket_holds_takes_a_full_one() -> None:
     clock = Seconds()
-    spending = Spending(10, clock)
-    spending.take(["a"], 1_000)
-    with pytest.raises(Refused):
-        spending.take(["a"], 1_000)
+    spending = CostRateLimiter(10, clock)
+    spending.charge(["a"], 1_000)
+    with pytest.raises(RequestRejected):
+        spending.charge(["a"], 1_000)
     clock.now += 60
-    spending.take(["a"], 1_000)
+    spending.charge(["a"], 1_000)
 
 
 def test_no_more_purses_are_remembered_than_there_is_room_for() -> None:
-    spending = Spending(10, Seconds())
-    for number in range(MOST_KEYS + 50):
-        spending.take([f"address {number}"], 1)
-    assert len(spending._buckets) == MOST_KEYS
+    spending = CostRateLimiter(10, Seconds())
+    for number in range(MAX_KEYS + 50):
+        spending.charge([f"address {number}"], 1)
+    assert len(spending._buckets) == MAX_KEYS
 
 
 async def test_a_spent_budget_is_429_with_the_time_to_wait() -> None:
-    limits = WebLimits(running=RunLimits(cost_per_minute=30))
-    async with client_of(toy_app(limits=limits)) as client:
+    limits = WebLimits(execution=ExecutionLimits(cost_per_minute=30))
+    async with make_client(build_sample_app(limits=limits)) as client:
         spent = [await post(client, {"query": "{ items(first: 12) { number } }"}) for _ in range(4)]
     # Each takes 12, and 1 + 13 objects were made: nothing is given back.
     assert [response.status_code for response in spent] == [200, 200, 429, 429]
     refused = spent[2]
     assert refused.json()["errors"][0]["extensions"]["code"] == "BUDGET_EXHAUSTED"
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert cost_of(refused) == (12, Limits().cost)
+    assert cost_of(refused) == (12, QueryLimits().cost)
 
 
 async def test_pages_that_were_not_full_are_not_paid_for() -> None:
-    limits = WebLimits(running=RunLimits(cost_per_minute=1_000))
-    async with client_of(toy_app(limits=limits)) as client:
+    limits = WebLimits(execution=ExecutionLimits(cost_per_minute=1_000))
+    async with make_client(build_sample_app(limits=limits)) as client:
         for _ in range(20):
             response = await post(client, {"query": "{ items { number } }"})  # asks for 100, there are 3
             assert response.status_code == 200
@@ -165,17 +165,17 @@ async def test_pages_that_were_not_full_are_not_paid_for() -> None:
 class Still:
     """A record at which nothing happens."""
 
-    def standing(self, _context: object) -> Standing:
-        return Standing(("log",), 1)
+    def cache_version(self, _context: object) -> CacheVersion:
+        return CacheVersion(("log",), 1)
 
-    def watch(self, _context: object, _watch: Watch) -> None:
+    def apply_deadline(self, _context: object, _deadline: Deadline) -> None:
         pass
 
 
 async def test_what_the_client_has_already_costs_nothing() -> None:
-    limits = WebLimits(running=RunLimits(cost_per_minute=15))
+    limits = WebLimits(execution=ExecutionLimits(cost_per_minute=15))
     params = {"query": "{ items(first: 12) { number } }"}
-    async with client_of(toy_app(limits=limits, record=Still())) as client:
+    async with make_client(build_sample_app(limits=limits, cache_validators=Still())) as client:
         first = await client.get("/graphql", params=params)
         had = [
             await client.get("/graphql", params=params, headers={"If-None-Match": first.headers["etag"]})
@@ -195,7 +195,7 @@ TRUSTED = {document_id(text): text for text in (KNOWN, MUTATION)}
 
 @pytest.fixture
 def trusting() -> httpx.AsyncClient:
-    return client_of(toy_app(limits=FIVE, trusted=TRUSTED))
+    return make_client(build_sample_app(limits=FIVE, persisted_documents=TRUSTED))
 
 
 async def test_a_trusted_document_runs_by_its_id_by_post_and_get_with_a_larger_limit(

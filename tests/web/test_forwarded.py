@@ -10,9 +10,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ogpgraph.settings import Settings, SettingsError
 from ogpgraph.web.app import WebLimits
-from ogpgraph.web.forwarded import Forwarded
-from ogpgraph.web.view import RunLimits
-from tests.web.toy import post, toy_app
+from ogpgraph.web.endpoint import ExecutionLimits
+from ogpgraph.web.middleware import ForwardedForMiddleware
+from tests.web.sample_app import build_sample_app, post
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def seen(peer: str, *headers: str, proxies: bool = True) -> str:
         "client": (peer, 1),
         "headers": [(b"x-forwarded-for", header.encode("latin-1")) for header in headers],
     }
-    await Forwarded(app, PROXIES if proxies else ())(scope, receive, send)
+    await ForwardedForMiddleware(app, PROXIES if proxies else ())(scope, receive, send)
     return addresses[0]
 
 
@@ -66,7 +66,7 @@ async def test_without_known_proxies_nothing_is_believed() -> None:
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 429), ((ip_network("127.0.0.1"),), 200)])
 async def test_budgets_go_by_the_address_that_is_believed(proxies: tuple[object, ...], status: int) -> None:
-    app = toy_app(limits=WebLimits(running=RunLimits(cost_per_minute=15)), proxies=proxies)  # type: ignore[arg-type]
+    app = build_sample_app(limits=WebLimits(execution=ExecutionLimits(cost_per_minute=15)), proxies=proxies)  # type: ignore[arg-type]
     statuses = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
         for number in (1, 2):

@@ -11,21 +11,21 @@ import pytest
 import uvicorn
 
 from ogpgraph.settings import Settings
-from ogpgraph.web.heads import HEAD_SECONDS, PromptProtocol
-from ogpgraph.web.serve import serve
-from tests.web.toy import toy_app
+from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, HeaderTimeoutProtocol
+from ogpgraph.web.server import serve
+from tests.web.sample_app import build_sample_app
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 SECONDS = 0.6
 
 
-class Hasty(PromptProtocol):
-    head_seconds = SECONDS
+class Hasty(HeaderTimeoutProtocol):
+    header_timeout_seconds = SECONDS
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    config = uvicorn.Config(toy_app(), http=Hasty, log_config=None, timeout_keep_alive=30)
+    config = uvicorn.Config(build_sample_app(), http=Hasty, log_config=None, timeout_keep_alive=30)
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -100,17 +100,17 @@ def test_the_body_has_a_time_of_its_own(line: socket.socket) -> None:
 
 
 def test_the_time_is_within_what_is_promised() -> None:
-    assert HEAD_SECONDS <= 15
+    assert HEADER_TIMEOUT_SECONDS <= 15
     assert Settings().deadline_seconds == 10
 
 
 def test_the_server_cuts_off_slow_heads_and_believes_no_proxy_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """uvicorn by default believes what anybody on this machine says of a client's address, and waits for ever."""
     configured: list[uvicorn.Config] = []
-    monkeypatch.setattr("ogpgraph.web.serve.logs.configure", lambda *_: None)
-    monkeypatch.setattr("ogpgraph.web.serve._run_one", lambda config, *_others: configured.append(config))
+    monkeypatch.setattr("ogpgraph.web.server.configure_logging", lambda *_: None)
+    monkeypatch.setattr("ogpgraph.web.server._run_one", lambda config, *_others: configured.append(config))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serve(Settings(), address=listening)
     (config,) = configured
-    assert config.http is PromptProtocol
+    assert config.http is HeaderTimeoutProtocol
     assert config.proxy_headers is False

@@ -14,20 +14,21 @@ import pytest
 import strawberry
 from starlette.requests import Request
 
-from ogpgraph.storage.database import BrokenOff, Database, open_database
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database, StatementCancelled
 from ogpgraph.system import migrate
 from ogpgraph.web.app import WebLimits, build_app
-from ogpgraph.web.caching import Standing
+from ogpgraph.web.caching import CacheVersion
+from ogpgraph.web.deadline import Deadline, OperationCancelled
+from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint
 from ogpgraph.web.probes import Readiness
-from ogpgraph.web.stopping import Stopped, Watch
-from ogpgraph.web.view import GraphQLView, RunLimits
-from tests.conftest import BOTH_ENGINES, NewDatabase
-from tests.web.toy import REQUEST_ID, client_of, post
+from tests.conftest import BOTH_ENGINES, DatabaseFactory
+from tests.web.sample_app import REQUEST_ID, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 DEADLINE = 0.3
-ENDLESS = {
+ENDLESS_RESPONSE = {
     "sqlite": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n",
     "postgres": "select count(*) as n from generate_series(1, 1000000000) as one(i)",
 }
@@ -90,13 +91,13 @@ def slow_app(context: Context) -> Any:
         lambda _request: entered(context),
         ready=lambda: Readiness(ready=True),
         new_request_id=lambda: REQUEST_ID,
-        limits=WebLimits(running=RunLimits(deadline_seconds=DEADLINE, threads=1)),
+        limits=WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, threads=1)),
     )
 
 
 async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_and_thread() -> None:
     context = Context()
-    async with client_of(slow_app(context)) as client:
+    async with make_client(slow_app(context)) as client:
         began = time.monotonic()
         response = await post(client, {"query": NESTED})
         assert time.monotonic() - began < DEADLINE + 1
@@ -109,15 +110,15 @@ async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_an
 
 
 async def test_what_a_mutation_recorded_is_answered_however_long_it_took() -> None:
-    async with client_of(slow_app(Context())) as client:
+    async with make_client(slow_app(Context())) as client:
         response = await post(client, {"query": "mutation { patient { number } }"})
     assert response.json()["data"] == {"patient": {"number": 1}}
 
 
 async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
     context = Context()
-    limits = RunLimits(deadline_seconds=60, threads=1)
-    view = GraphQLView(strawberry.Schema(Query), lambda _request: entered(context), running=limits)
+    limits = ExecutionLimits(deadline_seconds=60, threads=1)
+    view = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: entered(context), execution=limits)
     messages = [{"type": "http.request", "body": b'{"query": "%s"}' % NESTED.encode()}]
 
     async def receive() -> dict[str, Any]:
@@ -139,21 +140,21 @@ async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
 
 def test_a_watch_stops_by_time_or_departure_and_never_when_patient() -> None:
     now = [0.0]
-    watch = Watch(10, lambda: now[0])
+    watch = Deadline(10, lambda: now[0])
     watch()
     now[0] = 10.5
-    with pytest.raises(Stopped):
+    with pytest.raises(OperationCancelled):
         watch()
-    watch.patient = True
+    watch.is_disabled = True
     watch()
-    other = Watch(10, lambda: now[0])
-    other.gone = True
-    assert other.is_over()
-    assert watch.objects == 3
+    other = Deadline(10, lambda: now[0])
+    other.client_disconnected = True
+    assert other.is_exceeded()
+    assert watch.object_count == 3
 
 
 def test_looking_at_the_watch_for_each_object_costs_next_to_nothing() -> None:
-    watch = Watch(10, time.monotonic)
+    watch = Deadline(10, time.monotonic)
     began = time.thread_time()
     for _ in range(10_000):
         watch()
@@ -164,7 +165,7 @@ def test_looking_at_the_watch_for_each_object_costs_next_to_nothing() -> None:
 
 
 @pytest.fixture
-def database(new_database: NewDatabase) -> Iterator[Database]:
+def database(new_database: DatabaseFactory) -> Iterator[Database]:
     url = new_database("watched")
     migrate(url)
     database = open_database(url)
@@ -175,17 +176,17 @@ def database(new_database: NewDatabase) -> Iterator[Database]:
 @BOTH_ENGINES
 def test_a_statement_is_broken_off_and_the_connection_serves_on(engine: str, database: Database) -> None:
     for _ in range(2):
-        watch = Watch(DEADLINE, time.monotonic)
+        watch = Deadline(DEADLINE, time.monotonic)
         began = time.monotonic()
         with database.read() as transaction:
-            transaction.watch(watch.is_over, watch.seconds)
-            with pytest.raises(BrokenOff):
-                transaction.rows(ENDLESS[engine])
+            transaction.set_deadline(watch.is_exceeded, watch.seconds)
+            with pytest.raises(StatementCancelled):
+                transaction.fetch_all(ENDLESS_RESPONSE[engine])
         assert time.monotonic() - began < DEADLINE + 3
-        assert watch.is_over()
+        assert watch.is_exceeded()
     for _ in range(20):
         with database.read() as transaction:  # and is not watched any more
-            assert transaction.value("select 1 as one") == 1
+            assert transaction.fetch_value("select 1 as one") == 1
 
 
 @BOTH_ENGINES
@@ -194,14 +195,14 @@ async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: s
     class Asking:
         @strawberry.field
         def count(self, info: strawberry.Info[Any, None]) -> int | None:
-            return int(info.context.value(ENDLESS[engine]))
+            return int(info.context.value(ENDLESS_RESPONSE[engine]))
 
     class Watched:
-        def standing(self, _context: Any) -> Standing:
-            return Standing(("log",), 1)
+        def cache_version(self, _context: Any) -> CacheVersion:
+            return CacheVersion(("log",), 1)
 
-        def watch(self, context: Any, watch: Watch) -> None:
-            context.watch(watch.is_over, watch.seconds)
+        def apply_deadline(self, context: Any, deadline: Deadline) -> None:
+            context.watch(deadline.is_exceeded, deadline.seconds)
 
     @contextmanager
     def context(_request: Request) -> Iterator[Any]:
@@ -213,9 +214,9 @@ async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: s
         context,
         ready=lambda: Readiness(ready=True),
         new_request_id=lambda: REQUEST_ID,
-        limits=WebLimits(running=RunLimits(deadline_seconds=DEADLINE)),
-        record=Watched(),
+        limits=WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE)),
+        cache_validators=Watched(),
     )
-    async with client_of(app) as client:
+    async with make_client(app) as client:
         response: httpx.Response = await post(client, {"query": "{ count }"})
     assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"

@@ -15,16 +15,15 @@ from starlette.types import Message
 from strawberry.extensions import QueryDepthLimiter
 from structlog.testing import capture_logs
 
-from ogpgraph.graphql.limits import Limits
-from ogpgraph.web import media
+from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.web import content_negotiation as media
 from ogpgraph.web.app import WebLimits
-from ogpgraph.web.body import BodyLimits
-from ogpgraph.web.parameters import from_body, from_url
-from ogpgraph.web.prepared import DocumentLimits, Documents, RequestErrors
-from ogpgraph.web.refused import Refused
-from ogpgraph.web.roomy import SLOTS, roomy
-from ogpgraph.web.view import GraphQLView
-from tests.web.toy import GRAPHQL, JSON, REQUEST_ID, SCHEMA, Contexts, client_of, post, toy_app
+from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
+from ogpgraph.web.endpoint import GraphQLEndpoint
+from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.request_parameters import BodyLimits, parse_json_body, parse_query_string
+from ogpgraph.web.stack_guard import STACK_SLOTS, make_stack_guard
+from tests.web.sample_app import GRAPHQL, JSON, REQUEST_ID, SCHEMA, ContextFactory, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +32,7 @@ def told_apart(payload: dict[str, Any]) -> dict[str, Any]:
     """An answer without what every answer tells of cost."""
     cost = payload.pop("extensions")["cost"]
     assert 0 <= cost["requested"] <= 2**53
-    assert cost["limit"] == Limits().cost
+    assert cost["limit"] == QueryLimits().cost
     return payload
 
 
@@ -83,24 +82,24 @@ async def test_resolvers_run_in_the_thread_that_made_their_context(client: httpx
 
 
 async def test_a_context_is_made_for_each_request_and_left_after_it() -> None:
-    contexts = Contexts()
-    async with client_of(toy_app(contexts)) as client:
+    contexts = ContextFactory()
+    async with make_client(build_sample_app(contexts)) as client:
         for _ in range(2):
             await post(client, {"query": "{ broken hello }"})
-    assert [(context.path, context.left) for context in contexts.made] == [("/graphql", True)] * 2
+    assert [(context.path, context.exited) for context in contexts.created] == [("/graphql", True)] * 2
 
 
 async def test_a_context_need_not_be_a_context_manager() -> None:
-    async with client_of(toy_app(lambda _request: object())) as client:
+    async with make_client(build_sample_app(lambda _request: object())) as client:
         assert (await post(client, {"query": "{ hello }"})).status_code == 200
 
 
 async def test_no_context_is_made_for_what_does_not_run() -> None:
-    contexts = Contexts()
-    async with client_of(toy_app(contexts)) as client:
+    contexts = ContextFactory()
+    async with make_client(build_sample_app(contexts)) as client:
         await post(client, {"query": "{ nope }"})
         await post(client, {"query": "subscription { ticks }"})
-    assert contexts.made == []
+    assert contexts.created == []
 
 
 async def test_resolvers_see_the_extensions_of_the_request(client: httpx.AsyncClient) -> None:
@@ -116,7 +115,7 @@ async def test_introspection_is_answered(client: httpx.AsyncClient) -> None:
 def test_a_schema_with_extensions_is_refused_because_they_would_not_run() -> None:
     schema = strawberry.Schema(SCHEMA.query, extensions=[lambda: QueryDepthLimiter(max_depth=3)])
     with pytest.raises(ValueError, match="extensions"):
-        GraphQLView(schema, Contexts())
+        GraphQLEndpoint(schema, ContextFactory())
 
 
 # ----------------------------------------------------------------------------------------------------- request errors
@@ -234,7 +233,7 @@ async def test_a_context_that_cannot_be_made_gives_500_without_the_reason(accept
     def failing(_request: Request) -> object:
         raise OSError("secret path")
 
-    async with client_of(toy_app(failing)) as client:
+    async with make_client(build_sample_app(failing)) as client:
         with capture_logs() as logs:
             response = await post(client, {"query": "{ hello }"}, accept=accept)
     assert response.status_code == 500
@@ -255,7 +254,7 @@ async def test_a_failure_while_leaving_the_context_gives_500() -> None:
         yield object()
         raise OSError("secret")
 
-    async with client_of(toy_app(failing)) as client:
+    async with make_client(build_sample_app(failing)) as client:
         with capture_logs() as logs:
             response = await post(client, {"query": "{ hello }"})
     assert (response.status_code, len(logs)) == (500, 1)
@@ -388,17 +387,17 @@ async def test_other_parameters_are_passed_over(client: httpx.AsyncClient) -> No
 
 @given(st.binary(max_size=200))
 def test_no_body_raises_anything_but_a_refusal(body: bytes) -> None:
-    refuses_only(lambda: from_body(body))
+    refuses_only(lambda: parse_json_body(body))
 
 
 @given(st.text('{}[]":,\\ud0123456789aefN.-+ \n', max_size=60))
 def test_no_text_like_json_raises_anything_but_a_refusal(text: str) -> None:
-    refuses_only(lambda: from_body(text.encode()))
+    refuses_only(lambda: parse_json_body(text.encode()))
 
 
 @given(st.binary(max_size=60))
 def test_no_query_string_raises_anything_but_a_refusal(query_string: bytes) -> None:
-    refuses_only(lambda: from_url(b"query=" + query_string))
+    refuses_only(lambda: parse_query_string(b"query=" + query_string))
 
 
 @given(
@@ -409,13 +408,13 @@ def test_no_query_string_raises_anything_but_a_refusal(query_string: bytes) -> N
     )
 )
 def test_no_text_like_a_document_raises_anything_but_request_errors(pieces: list[str]) -> None:
-    documents = Documents(SCHEMA._schema, DocumentLimits())
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits())
     with suppress(RequestErrors):
         documents.prepare("".join(pieces))
 
 
 def refuses_only(call: Callable[[], object]) -> None:
-    with suppress(Refused):
+    with suppress(RequestRejected):
         call()
 
 
@@ -494,7 +493,7 @@ async def test_options_tells_the_methods(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_body_or_url_past_the_cap_is_refused() -> None:
-    async with client_of(toy_app(limits=WebLimits(body=BodyLimits(max_bytes=100)))) as client:
+    async with make_client(build_sample_app(limits=WebLimits(body=BodyLimits(max_bytes=100)))) as client:
         fits = await post(client, json.dumps({"query": "{ hello }"}).ljust(100))
         assert fits.status_code == 200
         assert told(await post(client, b" " * 101))[:2] == (413, "PAYLOAD_TOO_LARGE")
@@ -536,7 +535,7 @@ async def status_of(
     async def send(message: Message) -> None:
         statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
 
-    await GraphQLView(SCHEMA, Contexts())(scope, receive, send)
+    await GraphQLEndpoint(SCHEMA, ContextFactory())(scope, receive, send)
     return statuses[0] if statuses else None
 
 
@@ -544,45 +543,45 @@ async def status_of(
 
 
 def test_a_document_is_parsed_once_while_it_is_kept() -> None:
-    documents = Documents(SCHEMA._schema, DocumentLimits(kept_characters=25))
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits(cached_characters=25))
     first, second, third = "{ a: hello }", "{ b: hello }", "{ c: hello }"
-    kept = documents.prepare(first).prepared
+    kept = documents.prepare(first).document
     documents.prepare(second)
-    assert documents.prepare(first).prepared is kept  # which makes it the one last asked for
-    again = documents.prepare(second).prepared
+    assert documents.prepare(first).document is kept  # which makes it the one last asked for
+    again = documents.prepare(second).document
     documents.prepare(third)  # no room for three: the first goes
-    assert documents.prepare(second).prepared is again
-    assert documents.prepare(first).prepared is not kept
+    assert documents.prepare(second).document is again
+    assert documents.prepare(first).document is not kept
 
 
 def test_a_document_larger_than_all_room_is_prepared_and_not_kept() -> None:
-    documents = Documents(SCHEMA._schema, DocumentLimits(kept_characters=5))
-    assert documents.prepare("{ hello }").prepared is not documents.prepare("{ hello }").prepared
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits(cached_characters=5))
+    assert documents.prepare("{ hello }").document is not documents.prepare("{ hello }").document
 
 
 def test_a_wrong_document_is_not_kept() -> None:
-    documents = Documents(SCHEMA._schema, DocumentLimits())
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits())
     for _ in range(2):
         with pytest.raises(RequestErrors, match="nope"):
             documents.prepare("{ nope }")
 
 
 def test_html_is_chosen_only_where_it_is_named() -> None:
-    assert media.rather_than_json(media.HTML, "text/html,application/xml;q=0.9,*/*;q=0.8") == media.HTML
-    assert media.rather_than_json(media.HTML, "*/*") == media.JSON
-    assert media.rather_than_json(media.HTML, None) == media.JSON
+    assert media.prefer_over_json(media.HTML, "text/html,application/xml;q=0.9,*/*;q=0.8") == media.HTML
+    assert media.prefer_over_json(media.HTML, "*/*") == media.JSON
+    assert media.prefer_over_json(media.HTML, None) == media.JSON
 
 
 def test_a_roomy_call_returns_and_raises_what_the_function_does() -> None:
-    call = roomy()
+    call = make_stack_guard()
     assert call(lambda: 7) == 7
     with pytest.raises(GraphQLError, match="mine"):
         call(lambda: raises(GraphQLError("mine")))
 
 
 def test_a_roomy_frame_is_larger_than_a_chunk_of_the_interpreter() -> None:
-    assert roomy().__code__.co_stacksize * 8 > 16 * 1024  # type: ignore[attr-defined]
-    assert SLOTS > 2**15 - 1_000
+    assert make_stack_guard().__code__.co_stacksize * 8 > 16 * 1024  # type: ignore[attr-defined]
+    assert STACK_SLOTS > 2**15 - 1_000
 
 
 def raises(error: Exception) -> Response:
@@ -601,4 +600,4 @@ def raises(error: Exception) -> Response:
     ],
 )
 def test_an_event_stream_is_for_who_wants_it_rather_than_an_answer(accept: str | None, follows: bool) -> None:
-    assert media.rather_than_an_answer("text/event-stream", accept) is follows
+    assert media.prefers_over_graphql_response("text/event-stream", accept) is follows

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from ogpgraph.web.app import WebLimits
-from ogpgraph.web.body import BodyLimits
-from tests.web.toy import toy_app
+from ogpgraph.web.request_parameters import BodyLimits
+from tests.web.sample_app import build_sample_app
 
 CAP, DEADLINE = 2_000, 0.4
 BODY = b'{"query": "{ hello }"}'
@@ -21,7 +21,7 @@ HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n
 @pytest.fixture(scope="module", params=["h11", "httptools"])
 def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     http: Literal["h11", "httptools"] = request.param
-    app = toy_app(limits=WebLimits(body=BodyLimits(max_bytes=CAP, deadline_seconds=DEADLINE)))
+    app = build_sample_app(limits=WebLimits(body=BodyLimits(max_bytes=CAP, deadline_seconds=DEADLINE)))
     config = uvicorn.Config(app, http=http, ws="none", log_config=None, server_header=False)
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -1,7 +1,6 @@
-"""The write side: commands in sessions that load, decide and save once."""
+"""The write side: commands run in a unit of work, which loads, decides and appends; the executor saves it once."""
 
-from ogpgraph.application.acts import BY_PERSON, Act, Basis, Receipt
-from ogpgraph.application.register import Register
-from ogpgraph.application.session import Session
+from ogpgraph.application.executor import CommandExecutor
+from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, CommandContext, Provenance, Receipt, UnitOfWork
 
-__all__ = ["BY_PERSON", "Act", "Basis", "Receipt", "Register", "Session"]
+__all__ = ["REPORTED_BY_PERSON", "CommandContext", "CommandExecutor", "Provenance", "Receipt", "UnitOfWork"]

@@ -9,16 +9,16 @@ from typing import Protocol
 
 import jwt
 
-from ogpgraph.settings import SIGNATURES
+from ogpgraph.settings import SIGNATURE_ALGORITHMS
 
-KEYS_ARE_KEPT_SECONDS = 300
-FETCH_SECONDS = 5
+KEY_LIFESPAN_SECONDS = 300
+FETCH_TIMEOUT_SECONDS = 5
 COOLDOWN_SECONDS = 30
 """An unknown key id makes the keys be fetched anew, though not more often than this."""
-NEEDED = ["exp", "iss", "aud", "sub"]
+REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 
 
-class WrongToken(Exception):
+class TokenRejected(Exception):
     """A token that this issuer did not give for us, or that is no longer good; the message is for the log only."""
 
 
@@ -26,7 +26,7 @@ class KeysUnavailable(Exception):
     """The issuer's keys cannot be had at the moment."""
 
 
-class Keys(Protocol):
+class KeySource(Protocol):
     """Where an issuer's keys are found."""
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
@@ -64,21 +64,23 @@ class KeyFile:
 class Issuer:
     """An issuer whose tokens are good here, if they are meant for us."""
 
-    def __init__(self, name: str, *, audience: str, keys: Keys, algorithms: Sequence[str], skew_seconds: float) -> None:
-        if not algorithms or not set(algorithms) <= set(SIGNATURES):
-            raise ValueError(f"tokens may be signed with {', '.join(SIGNATURES)} only")
+    def __init__(
+        self, name: str, *, audience: str, keys: KeySource, algorithms: Sequence[str], skew_seconds: float
+    ) -> None:
+        if not algorithms or not set(algorithms) <= set(SIGNATURE_ALGORITHMS):
+            raise ValueError(f"tokens may be signed with {', '.join(SIGNATURE_ALGORITHMS)} only")
         self.name = name
         self._audience = audience
         self._keys = keys
         self._algorithms = list(algorithms)
         self._skew_seconds = skew_seconds
 
-    def subject_of(self, token: str) -> str:
+    def verify(self, token: str) -> str:
         """Return who a token says it is (`sub`); raises WrongToken and KeysUnavailable."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self._algorithms:
-                raise WrongToken("algorithm not allowed")
+                raise TokenRejected("algorithm not allowed")
             claims = jwt.decode(
                 token,
                 self._key(str(header.get("kid"))),
@@ -86,10 +88,10 @@ class Issuer:
                 audience=self._audience,
                 issuer=self.name,
                 leeway=self._skew_seconds,
-                options={"require": NEEDED},
+                options={"require": REQUIRED_CLAIMS},
             )
         except jwt.PyJWTError as error:
-            raise WrongToken(type(error).__name__) from error
+            raise TokenRejected(type(error).__name__) from error
         return str(claims["sub"])
 
     def _key(self, kid: str) -> jwt.PyJWK:
@@ -100,10 +102,10 @@ class Issuer:
             raise KeysUnavailable(str(error)) from error
 
 
-def keys_at(place: str, *, cooldown_seconds: float = COOLDOWN_SECONDS) -> Keys:
+def open_key_source(place: str, *, cooldown_seconds: float = COOLDOWN_SECONDS) -> KeySource:
     """Return the keys at an address (`https://…`), fetched and kept, or in a file."""
     if place.startswith(("https://", "http://")):
         return jwt.PyJWKClient(
-            place, lifespan=KEYS_ARE_KEPT_SECONDS, timeout=FETCH_SECONDS, cooldown_duration=cooldown_seconds
+            place, lifespan=KEY_LIFESPAN_SECONDS, timeout=FETCH_TIMEOUT_SECONDS, cooldown_duration=cooldown_seconds
         )
     return KeyFile(Path(place))

@@ -13,11 +13,11 @@ import typer
 
 from ogpgraph.cli.accounts import account_app
 from ogpgraph.cli.database import migrate, rebuild
-from ogpgraph.cli.following import follow
-from ogpgraph.cli.importing import import_, revert
-from ogpgraph.cli.publishing import schema
-from ogpgraph.cli.serving import demo, serve
-from ogpgraph.cli.terminal import tell_version, told
+from ogpgraph.cli.feed import follow
+from ogpgraph.cli.imports import import_, revert
+from ogpgraph.cli.schema_files import schema
+from ogpgraph.cli.server import demo, serve
+from ogpgraph.cli.terminal import print_problem, print_version
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 app.command("migrate")(migrate)
@@ -34,7 +34,7 @@ app.add_typer(account_app, name="account")
 @app.callback()
 def about(
     version: Annotated[
-        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Tell the version, and end.")
     ] = False,
 ) -> None:
     """Ogpgraph keeps the record of open government commitments: every change an event, every moment readable."""
@@ -45,12 +45,12 @@ def main() -> None:
     try:
         app()
     except Exception as problem:
-        if not isinstance(problem, _mendable()):
+        if not isinstance(problem, _expected_errors()):
             raise
-        sys.exit(told(problem))
+        sys.exit(print_problem(problem))
 
 
-def _mendable() -> tuple[type[Exception], ...]:
+def _expected_errors() -> tuple[type[Exception], ...]:
     """Return the problems that people can mend, but for those of an address, which `serve` and `demo` tell."""
     from ogpgraph.domain.errors import Refusal
     from ogpgraph.settings import SettingsError

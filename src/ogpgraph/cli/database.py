@@ -16,67 +16,67 @@ if TYPE_CHECKING:
     from ogpgraph.settings import Settings
     from ogpgraph.system import System
 
-Database = Annotated[
+DatabaseOption = Annotated[
     str | None,
     typer.Option("--database", help="The database's URL; else OGPGRAPH_DATABASE, else sqlite:///ogpgraph.db."),
 ]
 
 
-def migrate(database: Database = None) -> None:
+def migrate(database: DatabaseOption = None) -> None:
     """Make the tables of the database, and those of the read model again where another version made them."""
     from ogpgraph import system
-    from ogpgraph.cli.progress import following, progress_in
+    from ogpgraph.cli.progress import create_progress, track_task
 
-    settings = settings_of(database)
-    with progress_in("events") as progress:
-        system.migrate(settings.database, progress=following(progress, "rebuilding"))
+    settings = load_settings(database)
+    with create_progress("events") as progress:
+        system.migrate(settings.database, progress=track_task(progress, "rebuilding"))
     out.print(f"{settings.describe()['OGPGRAPH_DATABASE']} is ready")
 
 
-def rebuild(database: Database = None) -> None:
+def rebuild(database: DatabaseOption = None) -> None:
     """Throw the read model away and make it again from the log; the digests tell whether it came out the same."""
-    from ogpgraph.cli.progress import following, progress_in
+    from ogpgraph.cli.progress import create_progress, track_task
 
-    with opened(settings_of(database)) as system:
+    with open_migrated(load_settings(database)) as system:
         before = system.digest()
-        with progress_in("events") as progress:
-            position = system.rebuild(following(progress, "rebuilding"))
+        with create_progress("events") as progress:
+            position = system.rebuild(track_task(progress, "rebuilding"))
         after = system.digest()
     verdict = "identical" if before == after else f"it was {before}"
     out.print(f"position {position}, digest {after} ({verdict})", soft_wrap=True)
 
 
-def settings_of(database: str | None, **options: Any) -> Settings:
+def load_settings(database: str | None, **options: Any) -> Settings:
     """Return the environment's settings with those put in their place that the command line gives; set up the log."""
-    from ogpgraph import logs
+    from ogpgraph.logging import configure_logging
     from ogpgraph.settings import Settings
 
     given = {name: value for name, value in options.items() if value is not None}
     settings = replace(Settings.from_environment(), **given)
-    logs.configure(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)
     return replace(settings, database=database) if database else settings
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[System]:
+def open_migrated(settings: Settings) -> Iterator[System]:
     """Open a database whose tables are made, or made first."""
     from ogpgraph.system import open_system
 
-    prepare(settings)
+    ensure_migrated(settings)
     with open_system(settings.database) as system:
         yield system
 
 
 @contextmanager
-def opened_to_try(settings: Settings) -> Iterator[System]:
+def open_for_dry_run(settings: Settings) -> Iterator[System]:
     """Open a database to record nothing in it; where there is none yet, an empty one elsewhere stands for it."""
-    from ogpgraph.storage.sqlite import sqlite_path
+    from ogpgraph.storage.sqlite import parse_sqlite_url
     from ogpgraph.system import open_system, require_migrated
 
-    if settings.database.startswith("sqlite:") and not sqlite_path(settings.database).exists():
+    if settings.database.startswith("sqlite:") and not parse_sqlite_url(settings.database).exists():
         with (
             TemporaryDirectory() as folder,
-            opened(replace(settings, database=f"sqlite:///{folder}/empty.db")) as system,
+            open_migrated(replace(settings, database=f"sqlite:///{folder}/empty.db")) as system,
         ):
             yield system
         return
@@ -85,7 +85,7 @@ def opened_to_try(settings: Settings) -> Iterator[System]:
         yield system
 
 
-def prepare(settings: Settings) -> None:
+def ensure_migrated(settings: Settings) -> None:
     """Make the tables of a SQLite database; those of a server, which many use, are made by `migrate` alone."""
     from ogpgraph import system
 

@@ -17,17 +17,17 @@ from rich.text import Text
 
 from ogpgraph.cli.terminal import err
 
-Follow = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Is told how many are done, of how many."""
 
 
-def progress_in(unit: str) -> Progress:
+def create_progress(unit: str) -> Progress:
     """Return a display of tasks that are counted in a unit."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Rate(unit),
+        RateColumn(unit),
         TimeRemainingColumn(),
         console=err,
         transient=True,
@@ -35,19 +35,19 @@ def progress_in(unit: str) -> Progress:
     )
 
 
-def following(progress: Progress, description: str) -> Follow:
+def track_task(progress: Progress, description: str) -> ProgressCallback:
     """Return what shows how far a new task has come."""
     task = progress.add_task(description, total=None)
     return lambda done, whole: progress.update(task, completed=done, total=whole)
 
 
-def following_rows(progress: Progress) -> Follow:
+def track_rows(progress: Progress) -> ProgressCallback:
     """Return what shows how many rows of a file of many are done, while they are not all."""
     task = progress.add_task("rows", total=None, visible=False, unit="rows")
     return lambda done, whole: progress.update(task, completed=done, total=whole, visible=done < whole)
 
 
-class Rate(ProgressColumn):
+class RateColumn(ProgressColumn):
     """How many of something are done in a second."""
 
     def __init__(self, unit: str) -> None:

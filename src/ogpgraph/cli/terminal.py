@@ -13,14 +13,14 @@ out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
 
 
-def tell_version(asked: bool) -> None:
+def print_version(asked: bool) -> None:
     """Tell the version of the program and end it, if that is asked for."""
     if asked:
         out.print(f"ogpgraph {version('ogpgraph')}")
         raise typer.Exit
 
 
-def told(problem: Exception) -> int:
+def print_problem(problem: Exception) -> int:
     """Tell a problem that people can mend, in one line; returns the exit code."""
     err.print(Text.assemble((type(problem).__name__, "red"), f": {problem}"), soft_wrap=True)
     return 1

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from ogpgraph.domain.member import MemberCodeWord
-from ogpgraph.domain.noun import Kind, Noun, Path
-from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.member import MemberCodeStr
 
 
 class Role(StrEnum):
@@ -19,17 +19,17 @@ class Role(StrEnum):
     ADMINISTRATOR = "ADMINISTRATOR"
 
 
-ACCOUNT = Noun(
-    kind="account",
-    meaning="Somebody who may write, known here by a pseudonymous id and by their rights alone.",
+ACCOUNT = AggregateType(
+    name="account",
+    description="Somebody who may write, known here by a pseudonymous id and by their rights alone.",
     paths=(
         Path("roles", tuple[Role, ...], "As what the account may act; none is a reader, as everyone is."),
-        Path("reporterOf", tuple[MemberCodeWord, ...], "The codes of the members that it may report for."),
+        Path("reporterOf", tuple[MemberCodeStr, ...], "The codes of the members that it may report for."),
     ),
-    events=(
-        Kind("AccountOpened", "An account came into the record, without rights."),
-        Kind("RightsGranted", "The account may do more than before."),
-        Kind("RightsRevoked", "The account may do less than before."),
+    event_types=(
+        EventType("AccountOpened", "An account came into the record, without rights."),
+        EventType("RightsGranted", "The account may do more than before."),
+        EventType("RightsRevoked", "The account may do less than before."),
     ),
 )
 
@@ -40,12 +40,12 @@ class Rights(Struct, frozen=True):
     roles: tuple[Role, ...] = ()
     reporter_of: tuple[str, ...] = ()
 
-    def granted(self, role: Role, members: tuple[str, ...] = ()) -> Rights:
+    def with_role(self, role: Role, members: tuple[str, ...] = ()) -> Rights:
         """Return the rights with a role more, and for a reporter with some members more."""
         roles = tuple(each for each in Role if each is role or each in self.roles)
         return Rights(roles, tuple(sorted({*self.reporter_of, *members})))
 
-    def revoked(self, role: Role | None = None, members: tuple[str, ...] = ()) -> Rights:
+    def without_role(self, role: Role | None = None, members: tuple[str, ...] = ()) -> Rights:
         """Return the rights without a role (without any where none is named), or without some members only."""
         if role is None:
             return Rights()
@@ -55,7 +55,7 @@ class Rights(Struct, frozen=True):
         return Rights(tuple(each for each in self.roles if each is not role or left), left)
 
 
-def rights_of(account: Subject) -> Rights:
+def rights_of(account: Aggregate) -> Rights:
     """Return the rights of an account as it stands."""
     roles, reporter_of = account.value("roles"), account.value("reporterOf")
     return Rights(

@@ -6,22 +6,21 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ogpgraph.domain.noun import Kind, Noun, Path
-from ogpgraph.domain.text import Wording
-from ogpgraph.domain.values import PartialDate
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.values import PartialDate, TextValue
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
 Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
 Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another subject.")]
 
-PLAN = Noun(
-    kind="plan",
-    meaning="A member's action plan of one cycle; a stub without a title while only its cycle is known.",
+PLAN = AggregateType(
+    name="plan",
+    description="A member's action plan of one cycle; a stub without a title while only its cycle is known.",
     paths=(
         Path("code", str, "The member's code, the cycle, and the delivery window where a year has two."),
         Path("member", Reference, "The member whose plan it is."),
         Path("cycle", Cycle, "The year of submission, which is not always the first year of the plan's name."),
-        Path("title/{language}", Wording, "The plan's name as published."),
+        Path("title/{language}", TextValue, "The plan's name as published."),
         Path("startsOn", PartialDate, "When the plan's period begins."),
         Path("endsOn", PartialDate, "When the plan's period ends, extensions included."),
         Path("number", Annotated[int, Meta(ge=1, le=99)], "Which of the member's plans it is, counted from the first."),
@@ -34,9 +33,9 @@ PLAN = Noun(
         ),
         Path("status", PlanStatus, "Whether the plan is running or concluded."),
     ),
-    events=(
-        Kind("ActionPlanRegistered", "An action plan came into the record."),
-        Kind(
+    event_types=(
+        EventType("ActionPlanRegistered", "An action plan came into the record."),
+        EventType(
             "ActionPlanRevised",
             "Something said of the plan changed, or became known.",
             (
@@ -52,9 +51,9 @@ PLAN = Noun(
                 "coCreation/",
             ),
         ),
-        Kind("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
-        Kind("ActionPlanConcluded", "The plan came to its end.", ("status", "endsOn")),
-        Kind("ActionPlanSeenEarlier", "An older observation told what was said of the plan then."),
-        Kind("ActionPlanCorrected", "Something recorded of the plan was wrong and was put right."),
+        EventType("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
+        EventType("ActionPlanConcluded", "The plan came to its end.", ("status", "endsOn")),
+        EventType("ActionPlanSeenEarlier", "An older observation told what was said of the plan then."),
+        EventType("ActionPlanCorrected", "Something recorded of the plan was wrong and was put right."),
     ),
 )

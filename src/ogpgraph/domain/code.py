@@ -7,31 +7,31 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ogpgraph.domain.noun import Kind, Noun, Path
-from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
 
-CODE = Noun(
-    kind="code",
-    meaning="A code, and the subject that it means.",
+CODE = AggregateType(
+    name="code",
+    description="A code, and the subject that it means.",
     paths=(Path("means", Annotated[str, Meta(min_length=1, max_length=120)], "The id of the subject the code means."),),
-    events=(Kind("CodeAssigned", "A code was reserved for a subject, or came to mean another."),),
+    event_types=(EventType("CodeAssigned", "A code was reserved for a subject, or came to mean another."),),
 )
 
 
-def code_id(kind: str, code: str) -> str:
+def code_stream(kind: str, code: str) -> str:
     """Return the id of the stream that reserves a code of a kind of subject; codes are the same in any case."""
     return f"code-{kind}-{code.upper()}"
 
 
-def meant(kind: str, code: str, subject: Callable[[str], Subject | None]) -> str | None:
+def resolve_code(kind: str, code: str, subject: Callable[[str], Aggregate | None]) -> str | None:
     """Return the id of the subject that a code of a kind means, None where the code is free.
 
     Where that was merged into another, however often, it is the one that remains. `subject` finds subjects by id.
     """
-    found = subject(code_id(kind, code))
-    stream = found.text("means") if found else None
+    found = subject(code_stream(kind, code))
+    stream = found.string("means") if found else None
     passed: set[str] = set()
     while stream and stream not in passed and (known := subject(stream)):
         passed.add(stream)
-        stream = known.text("mergedInto") or stream
+        stream = known.string("mergedInto") or stream
     return stream

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from ogpgraph.domain.errors import Invalid, StoredEventError
-from ogpgraph.domain.values import Interval, Moment, PartialDate, TextReference, Value, references_of
+from ogpgraph.domain.values import AwareDateTime, Interval, PartialDate, TextReference, Value, value_text_references
 
 Facts = dict[str, Value | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -77,7 +77,7 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """
 
     id: str
-    time: Moment
+    time: AwareDateTime
     actor: str
     role: str
     cause: Cause
@@ -112,10 +112,10 @@ class Event(Struct, frozen=True):
     facts: Facts
 
 
-def references_in(event: Event) -> Iterator[str]:
+def event_text_references(event: Event) -> Iterator[str]:
     """Yield the reference of every wording that an event speaks of."""
     for value in event.facts.values():
-        yield from references_of(value)
+        yield from value_text_references(value)
     if event.envelope.reason:
         yield event.envelope.reason
     yield from (item.text for item in event.envelope.evidence if item.text)
@@ -130,19 +130,19 @@ _MAYBE_CONTROL = re.compile(rb"\\|\x7f|\xc2[\x80-\x9f]")  # JSON writes the othe
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def encode(event: Event) -> bytes:
+def encode_payload(event: Event) -> bytes:
     """Return the payload to store for an event, at the newest version."""
     return _encoder.encode(Payload(event.envelope, event.facts))
 
 
-def checked(event: Event) -> Event:
+def validate_event(event: Event) -> Event:
     """Return the event; raises Invalid unless what would be stored of it can be read back.
 
     Prose is held by reference, so nothing in it holds a line break or another control character.
     """
     try:
-        payload = encode(event)
-        decode(event.stream, event.revision, event.name, VERSION, payload)
+        payload = encode_payload(event)
+        decode_payload(event.stream, event.revision, event.name, VERSION, payload)
     except (UnicodeEncodeError, StoredEventError) as error:
         raise Invalid(f"{event.name} cannot be stored: {error}") from error
     if not _MAYBE_CONTROL.search(payload):
@@ -166,7 +166,7 @@ def _strings(value: object) -> Iterator[str]:
                 yield from _strings(each)
 
 
-def decode(
+def decode_payload(
     stream: str,
     revision: int,
     name: str,
@@ -180,13 +180,13 @@ def decode(
     Raises StoredEventError for a version without an upcaster, and for a payload of another shape.
     """
     try:
-        read = _read_old(name, version, payload, upcasters) if version != VERSION else _decoder.decode(payload)
+        read = _upcast(name, version, payload, upcasters) if version != VERSION else _decoder.decode(payload)
     except msgspec.MsgspecError as error:
         raise StoredEventError(f"{stream} revision {revision}, {name} version {version}: {error}") from error
     return Event(stream, revision, name, read.envelope, read.facts)
 
 
-def _read_old(name: str, version: int, payload: bytes, upcasters: Mapping[tuple[str, int], Upcaster]) -> Payload:
+def _upcast(name: str, version: int, payload: bytes, upcasters: Mapping[tuple[str, int], Upcaster]) -> Payload:
     raw = msgspec.json.decode(payload, type=dict[str, Any])
     while version != VERSION:
         if (name, version) not in upcasters:

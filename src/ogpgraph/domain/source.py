@@ -12,15 +12,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ogpgraph.domain.noun import SEGMENTS, Kind, Noun, Path
-from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType, Path
 from ogpgraph.domain.values import Observation
 
-Instant = Annotated[str, Meta(pattern=f"^{SEGMENTS['{time}']}$")]
+Instant = Annotated[str, Meta(pattern=f"^{PATH_SEGMENTS['{time}']}$")]
 
-SOURCE = Noun(
-    kind="source",
-    meaning="A published page, list or file that facts are read from.",
+SOURCE = AggregateType(
+    name="source",
+    description="A published page, list or file that facts are read from.",
     paths=(
         Path("type", Literal["PAGE", "COMMITMENT_LIST", "DATABASE_FILE", "DOCUMENT"], "What sort of source it is."),
         Path("code", str, "The code of the commitment or member the source is about, or the name of the file."),
@@ -32,21 +32,21 @@ SOURCE = Noun(
         Path("readToEnd/{time}", int, "How many rows the file observed at that time had, once all were in the record."),
         Path("seenAgain", Instant, "When the latest observed bytes were last seen again unchanged."),
     ),
-    events=(
-        Kind("SourceRegistered", "A source came into the record with its first observation."),
-        Kind(
+    event_types=(
+        EventType("SourceRegistered", "A source came into the record with its first observation."),
+        EventType(
             "SourceObserved",
             "The source was observed with other bytes, or read by a newer reader.",
             ("observations/", "url"),
         ),
-        Kind("SourceSeenAgain", "The same bytes were seen again (recorded once a day at most).", ("seenAgain",)),
-        Kind(
+        EventType("SourceSeenAgain", "The same bytes were seen again (recorded once a day at most).", ("seenAgain",)),
+        EventType(
             "SourceLocated",
             "Where the source is published, or how its server tells whether it changed, became known.",
             ("url", "etag", "lastModified"),
         ),
-        Kind("SourceReadToEnd", "All that a file says is in the record.", ("readToEnd/",)),
-        Kind("SourceCorrected", "Something recorded of the source was wrong and was put right."),
+        EventType("SourceReadToEnd", "All that a file says is in the record.", ("readToEnd/",)),
+        EventType("SourceCorrected", "Something recorded of the source was wrong and was put right."),
     ),
 )
 
@@ -61,17 +61,17 @@ def content_hash(data: bytes) -> str:
     return "sha256:" + sha256(data).hexdigest()
 
 
-def observations(source: Subject) -> list[tuple[datetime, Observation]]:
+def observations(source: Aggregate) -> list[tuple[datetime, Observation]]:
     """Return every observation of a source with its time, oldest first."""
     return [
         (datetime.fromisoformat(path.partition("/")[2]), claim.value)
-        for path, claim in source.under("observations/")
+        for path, claim in source.claims_under("observations/")
         if isinstance(claim.value, Observation)
     ]
 
 
-def last_observed_at(source: Subject) -> datetime | None:
+def last_observed_at(source: Aggregate) -> datetime | None:
     """Return when the source was last observed, sightings of unchanged bytes included."""
     times = [time for time, _ in observations(source)]
-    again = source.text("seenAgain")
+    again = source.string("seenAgain")
     return max([*times, datetime.fromisoformat(again)] if again else times, default=None)

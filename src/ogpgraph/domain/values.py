@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from ogpgraph.domain.text import Wording, Wordings
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
@@ -22,7 +22,7 @@ PartialDate = Annotated[
         "or 2019/.. (that year and beyond).",
     ),
 ]
-Moment = Annotated[datetime, Meta(tz=True)]
+AwareDateTime = Annotated[datetime, Meta(tz=True)]
 CommitmentCode = Annotated[str, Meta(pattern=COMMITMENT_CODE, description="A commitment's code, such as FR0043.")]
 TextReference = Annotated[
     str, Meta(pattern=REFERENCE, description="The salted hash of a wording that lies in the text store.")
@@ -48,15 +48,38 @@ class Observation(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
     reader: str
 
 
-Value = bool | int | str | tuple[str, ...] | Wording | Wordings | Rating | Observation
+class TranslationKind(StrEnum):
+    """How a wording in its language came about."""
+
+    ORIGINAL = "ORIGINAL"
+    HUMAN = "HUMAN"
+    MACHINE = "MACHINE"
+    UNKNOWN = "UNKNOWN"
 
 
-def references_of(value: Value | None) -> tuple[str, ...]:
+class TextValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wording", tag_field="type"):
+    """One wording in one language, by reference."""
+
+    text: str
+    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
+
+
+class TextListValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wordings", tag_field="type"):
+    """A list of wordings in one language, by reference; an empty list is said to be empty."""
+
+    texts: tuple[str, ...]
+    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
+
+
+Value = bool | int | str | tuple[str, ...] | TextValue | TextListValue | Rating | Observation
+
+
+def value_text_references(value: Value | None) -> tuple[str, ...]:
     """Return the references of the wordings that a value speaks of."""
     match value:
-        case Wording(text=text) | Observation(text=text):
+        case TextValue(text=text) | Observation(text=text):
             return (text,)
-        case Wordings(texts=texts):
+        case TextListValue(texts=texts):
             return texts
         case Rating(stated_as=stated_as, irm_report=irm_report):
             return tuple(filter(None, (stated_as, irm_report)))
@@ -70,11 +93,11 @@ class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `after` is absent when nobody looked before.
     """
 
-    before: Moment
-    after: Moment | None = None
+    before: AwareDateTime
+    after: AwareDateTime | None = None
 
 
-def period(day: str) -> tuple[str, str]:
+def period_bounds(day: str) -> tuple[str, str]:
     """Return the first and the last day of a partial date; one that goes on for ever ends on 9999-12-31."""
     text, _, open_end = day.partition("/")
     year, _, part = text.partition("-")

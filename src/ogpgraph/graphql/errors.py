@@ -5,6 +5,6 @@ from __future__ import annotations
 from graphql import GraphQLError
 
 
-def refused(message: str, code: str) -> GraphQLError:
+def client_error(message: str, code: str) -> GraphQLError:
     """Return an error with a stable code in its extensions."""
     return GraphQLError(message, extensions={"code": code})

@@ -33,30 +33,34 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 _DEFINITION: Final = "strawberry-definition"
-_TEXTS: Final = (GraphQLString, GraphQLID)
+_TEXT_TYPES: Final = (GraphQLString, GraphQLID)
 
-Read = Callable[[Any], Any]
-Complete = Callable[[Any, Path | None, str | int, str | None], Any]
+FieldReader = Callable[[Any], Any]
+ValueCompleter = Callable[[Any, Path | None, str | int, str | None], Any]
 """Makes a value ready for the answer; what follows says where it stands: the path above, the key, the parent's type."""
 
 
-class Step(NamedTuple):
+class PlannedField(NamedTuple):
     """One field of a plan. Without `read` it is left to graphql-core."""
 
     name: str
     details: Any
-    read: Read | None
-    complete: Complete
+    read: FieldReader | None
+    complete: ValueCompleter
     type: GraphQLOutputType
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Runs one operation. `watch` is called for each object, and stops everything by raising no mere Exception."""
+    """Runs one operation.
 
-    def __init__(self, *args: Any, watch: Callable[[], None], **kwargs: Any) -> None:
+    `check_deadline` is called for each object. What it raises to stop the operation must not be an `Exception`, which
+    would be taken for an error of one field.
+    """
+
+    def __init__(self, *args: Any, check_deadline: Callable[[], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._watch = watch
-        self._plans: dict[tuple[str, int], tuple[object, list[Step]]] = {}
+        self._check_deadline = check_deadline
+        self._plans: dict[tuple[str, int], tuple[object, list[PlannedField]]] = {}
 
     def execute_fields(
         self,
@@ -67,14 +71,14 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> dict[str, Any]:
         """Return the fields of an object, completed."""
-        self._watch()
+        self._check_deadline()
         key = parent_type.name, id(grouped_field_set)
-        kept = self._plans.get(key)
-        if kept is None:
+        plan = self._plans.get(key)
+        if plan is None:
             # With the fields that it is for, so that no others can get their id.
-            kept = self._plans[key] = grouped_field_set, self._planned(parent_type, grouped_field_set)
+            plan = self._plans[key] = grouped_field_set, self._plan(parent_type, grouped_field_set)
         results: dict[str, Any] = {}
-        for name, details, read, complete, type_ in kept[1]:
+        for name, details, read, complete, type_ in plan[1]:
             if read is None:
                 here = Path(path, name, parent_type.name)
                 result = self.execute_field(parent_type, source_value, details, here, position_context)
@@ -88,26 +92,26 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 results[name] = None
         return results
 
-    def _planned(self, parent_type: GraphQLObjectType, grouped_field_set: Mapping[str, Any]) -> list[Step]:
-        return [self._step(parent_type, name, details) for name, details in grouped_field_set.items()]
+    def _plan(self, parent_type: GraphQLObjectType, grouped_field_set: Mapping[str, Any]) -> list[PlannedField]:
+        return [self._plan_field(parent_type, name, details) for name, details in grouped_field_set.items()]
 
-    def _step(self, parent_type: GraphQLObjectType, name: str, details: Any) -> Step:
+    def _plan_field(self, parent_type: GraphQLObjectType, name: str, details: Any) -> PlannedField:
         field = self.schema.get_field(parent_type, details[0].node.name.value)
         if field is None:
-            return Step(name, details, None, _unplanned, GraphQLString)
-        read = self._reader(field, details[0])
-        return Step(name, details, read, self._completer(field.type, parent_type, details), field.type)
+            return PlannedField(name, details, None, _complete_nothing, GraphQLString)
+        read = self._build_reader(field, details[0])
+        return PlannedField(name, details, read, self._build_completer(field.type, parent_type, details), field.type)
 
-    def _reader(self, field: GraphQLField, asked: Any) -> Read | None:
+    def _build_reader(self, field: GraphQLField, details: Any) -> FieldReader | None:
         """Return what gets a field's value from its object; None where that takes graphql-core."""
-        said = field.extensions.get(_DEFINITION)
-        if not isinstance(said, StrawberryField) or said.extensions:
+        definition = field.extensions.get(_DEFINITION)
+        if not isinstance(definition, StrawberryField) or definition.extensions:
             return None
-        if said.is_async:
-            raise TypeError(f"The resolver of {said.name} is asynchronous; all of them must be synchronous.")
-        resolver = said.base_resolver
+        if definition.is_async:
+            raise TypeError(f"The resolver of {definition.name} is asynchronous; all of them must be synchronous.")
+        resolver = definition.base_resolver
         if resolver is None:
-            return attrgetter(said.python_name) if said.default_resolver is getattr else None
+            return attrgetter(definition.python_name) if definition.default_resolver is getattr else None
         if (
             not resolver.self_parameter
             or resolver.info_parameter
@@ -119,25 +123,27 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if not field.args:
             return function
         try:
-            given = get_argument_values(field, asked.node, self.variable_values, asked.fragment_variable_values)
+            arguments = get_argument_values(field, details.node, self.variable_values, details.fragment_variable_values)
             schema = self.schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001 - the only way back
             converted = convert_arguments(
-                given, said.arguments, schema.schema_converter.scalar_registry, schema.config, info=None
+                arguments, definition.arguments, schema.schema_converter.scalar_registry, schema.config, info=None
             )
         except Exception:  # whatever is wrong with them is told for each object, by graphql-core
             return None
         return lambda source: function(source, **converted)
 
-    def _completer(self, type_: GraphQLOutputType, parent_type: GraphQLObjectType, details: Any) -> Complete:
+    def _build_completer(
+        self, type_: GraphQLOutputType, parent_type: GraphQLObjectType, details: Any
+    ) -> ValueCompleter:
         """Return what completes the values of a type."""
         if isinstance(type_, GraphQLNonNull):
-            return self._completer_of_required(type_, parent_type, details)
+            return self._build_required_completer(type_, parent_type, details)
         if isinstance(type_, GraphQLList):
-            return self._completer_of_list(type_, parent_type, details)
+            return self._build_list_completer(type_, parent_type, details)
         if is_leaf_type(type_):
-            return self._completer_of_leaf(type_)
+            return self._build_leaf_completer(type_)
         if isinstance(type_, GraphQLObjectType):
-            return self._completer_of_object(type_, details)
+            return self._build_object_completer(type_, details)
 
         def complete(value: Any, path: Path | None, key: str | int, typename: str | None) -> Any:
             field = self.schema.get_field(parent_type, details[0].node.name.value)
@@ -148,10 +154,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
         return complete
 
-    def _completer_of_required(
+    def _build_required_completer(
         self, type_: GraphQLNonNull[Any], parent_type: GraphQLObjectType, details: Any
-    ) -> Complete:
-        inner = self._completer(type_.of_type, parent_type, details)
+    ) -> ValueCompleter:
+        inner = self._build_completer(type_.of_type, parent_type, details)
 
         def complete(value: Any, path: Path | None, key: str | int, typename: str | None) -> Any:
             completed = inner(value, path, key, typename)
@@ -162,14 +168,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
         return complete
 
-    def _completer_of_list(self, type_: GraphQLList[Any], parent_type: GraphQLObjectType, details: Any) -> Complete:
+    def _build_list_completer(
+        self, type_: GraphQLList[Any], parent_type: GraphQLObjectType, details: Any
+    ) -> ValueCompleter:
         item_type = type_.of_type
-        inner = self._completer(item_type, parent_type, details)
+        inner = self._build_completer(item_type, parent_type, details)
 
         def complete(value: Any, path: Path | None, key: str | int, typename: str | None) -> Any:
             if value is None:
                 return None
-            _require_plain(value)
+            _raise_if_exception(value)
             if not is_iterable(value):
                 name = details[0].node.name.value
                 raise GraphQLError(f"Expected Iterable, but did not find one for field '{parent_type.name}.{name}'.")
@@ -184,20 +192,20 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
         return complete
 
-    def _completer_of_leaf(self, type_: Any) -> Complete:
-        is_text, complete_leaf = type_ in _TEXTS, self.complete_leaf_value
+    def _build_leaf_completer(self, type_: Any) -> ValueCompleter:
+        is_text, complete_leaf = type_ in _TEXT_TYPES, self.complete_leaf_value
         if isinstance(type_, GraphQLEnumType):
-            return _completer_of_enum(type_, _names_of(type_), complete_leaf)
+            return _build_enum_completer(type_, _enum_names(type_), complete_leaf)
 
         def complete(value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
             if value is None or (is_text and type(value) is str):
                 return value
-            _require_plain(value)
+            _raise_if_exception(value)
             return complete_leaf(type_, value)
 
         return complete
 
-    def _completer_of_object(self, type_: GraphQLObjectType, details: Any) -> Complete:
+    def _build_object_completer(self, type_: GraphQLObjectType, details: Any) -> ValueCompleter:
         origin = getattr(type_.extensions.get(_DEFINITION), "origin", None)
         grouped = self.collect_subfields(type_, details)[0]
 
@@ -206,7 +214,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 return None
             here = Path(path, key, typename)
             if type(value) is not origin and type_.is_type_of is not None:
-                _require_plain(value)
+                _raise_if_exception(value)
                 return self.complete_object_value(type_, details, None, here, value, None)  # type: ignore[arg-type]  # unread
             return self.execute_fields(type_, value, here, grouped, None)
 
@@ -214,28 +222,30 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
 
 @lru_cache(maxsize=200)  # there are fewer enums
-def _names_of(type_: GraphQLEnumType) -> dict[Any, str]:
+def _enum_names(type_: GraphQLEnumType) -> dict[Any, str]:
     """Return the members of an enum with their names in the schema."""
     words = getattr(type_, "wrapped_cls", ())
     return {word: str(type_.coerce_output_value(word)) for word in words}
 
 
-def _completer_of_enum(type_: GraphQLEnumType, names: Mapping[Any, str], complete_leaf: Callable[..., Any]) -> Complete:
+def _build_enum_completer(
+    type_: GraphQLEnumType, names: Mapping[Any, str], complete_leaf: Callable[..., Any]
+) -> ValueCompleter:
     words = getattr(type_, "wrapped_cls", None)
 
     def complete(value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
         if value is None or type(value) is words:
             return value if value is None else names[value]
-        _require_plain(value)
+        _raise_if_exception(value)
         return complete_leaf(type_, value)
 
     return complete
 
 
-def _unplanned(_value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
+def _complete_nothing(_value: Any, _path: Path | None, _key: str | int, _typename: str | None) -> Any:
     raise AssertionError("a field without a reader is completed by graphql-core")
 
 
-def _require_plain(value: Any) -> None:
+def _raise_if_exception(value: Any) -> None:
     if isinstance(value, Exception):
         raise value

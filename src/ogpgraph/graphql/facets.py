@@ -9,17 +9,17 @@ from enum import StrEnum
 
 import strawberry
 
-from ogpgraph.domain.subject import Subject as State
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.vocabulary import Indicator
-from ogpgraph.graphql.errors import refused
-from ogpgraph.graphql.scalars import Moment, Position
-from ogpgraph.readmodel.conditions import All, Condition
+from ogpgraph.graphql.errors import client_error
+from ogpgraph.graphql.scalars import DateTime, Position
+from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import Index
-from ogpgraph.readmodel.lists import Listing
+from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
-MOST_MOMENTS = 120
-_PLAIN = {
+MAX_TIMELINE_POINTS = 120
+_DIMENSIONS = {
     "STATUS": "status",
     "CYCLE": "cycle",
     "POLICY_AREA": "policyArea",
@@ -29,11 +29,13 @@ _PLAIN = {
     "MEMBER": "member",
     "REGION": "region",
 }
-_RATED = {indicator.value: f"rating:{indicator.value}" for indicator in Indicator if indicator is not Indicator.STARRED}
+_RATING_DIMENSIONS = {
+    indicator.value: f"rating:{indicator.value}" for indicator in Indicator if indicator is not Indicator.STARRED
+}
 
 
 @strawberry.enum(description="How far the moments of a timeline lie apart.")
-class Every(StrEnum):
+class TimelineGranularity(StrEnum):
     """How far moments of a timeline lie apart."""
 
     YEAR = "YEAR"
@@ -41,10 +43,10 @@ class Every(StrEnum):
     MONTH = "MONTH"
 
 
-_MONTHS = {Every.YEAR: 12, Every.QUARTER: 3, Every.MONTH: 1}
+_MONTHS = {TimelineGranularity.YEAR: 12, TimelineGranularity.QUARTER: 3, TimelineGranularity.MONTH: 1}
 
 
-Dimension = StrEnum("Dimension", [(name, dimension) for name, dimension in (_PLAIN | _RATED).items()])  # type: ignore[misc]  # the indicators are the vocabulary's
+Dimension = StrEnum("Dimension", [(name, dimension) for name, dimension in (_DIMENSIONS | _RATING_DIMENSIONS).items()])  # type: ignore[misc]  # the indicators are the vocabulary's
 strawberry.enum(
     Dimension,
     name="CommitmentDimension",
@@ -54,12 +56,12 @@ strawberry.enum(
 
 
 @dataclass(frozen=True)
-class Period:
+class TimelineRange:
     """From when until when a timeline goes, and in which steps; what is left out is the log's own."""
 
     start: datetime | None
     end: datetime | None
-    every: Every
+    every: TimelineGranularity
 
 
 @strawberry.type(description="How many have a value.")
@@ -93,15 +95,15 @@ class Facet:
 class TimelinePoint:
     """Counts at a past moment."""
 
-    time: Moment = strawberry.field(description="The moment.")
+    time: DateTime = strawberry.field(description="The moment.")
     position: Position = strawberry.field(description="The position of the last entry not later.")
     total_count: int = strawberry.field(description="How many commitments the list had then.")
     values: list[FacetCount] = strawberry.field(description="How many had each value.")
 
 
-def facets_of(
+def count_facets(
     snapshot: Snapshot,
-    listing: Listing,
+    query: AggregateQuery,
     owned: int,
     dimensions: list[Dimension],
     across: Dimension | None,
@@ -111,42 +113,46 @@ def facets_of(
     """Return the counts of a list by some dimensions; each without its own condition if asked."""
     facets = []
     for dimension in dimensions:
-        reduced = Listing(listing.kind, without(listing.condition, dimension.value)) if except_own else listing
-        mask = snapshot.selection(Listing(reduced.kind, reduced.condition)) & owned
-        facets.append(Facet(dimension=dimension, values=_values(snapshot, dimension, mask, across)))
+        reduced = (
+            AggregateQuery(query.aggregate_type, drop_dimension(query.condition, dimension.value))
+            if except_own
+            else query
+        )
+        mask = snapshot.select(AggregateQuery(reduced.aggregate_type, reduced.condition)) & owned
+        facets.append(Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across)))
     return facets
 
 
-def timeline_of(
-    snapshot: Snapshot, listing: Listing, parent: State | None, dimension: Dimension, period: Period
+def count_timeline(
+    snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, dimension: Dimension, period: TimelineRange
 ) -> list[TimelinePoint]:
     """Return the counts of a list at past moments, oldest first; moments before the first entry are left out."""
-    moments = dict.fromkeys(_moments(snapshot, period))
-    thens = ((moment, snapshot.reading.last_before(moment, snapshot.position)) for moment in moments)
-    return [_point(moment, then, then.selection(listing, parent), dimension) for moment, then in thens if then]
+    moments = dict.fromkeys(_timeline_moments(snapshot, period))
+    snapshots = ((moment, snapshot.session.find_last_before(moment, snapshot.position)) for moment in moments)
+    return [_timeline_point(moment, past, past.select(query, parent), dimension) for moment, past in snapshots if past]
 
 
-def _point(moment: datetime, then: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:
-    counts = [FacetCount(value=value, count=number) for value, number in _counted(then, dimension, mask)]
-    position = Position(then.position)
-    return TimelinePoint(time=Moment(moment), position=position, total_count=mask.bit_count(), values=counts)
+def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:
+    counts = [FacetCount(value=value, count=number) for value, number in _count_values(past, dimension, mask)]
+    position = Position(past.position)
+    return TimelinePoint(time=DateTime(moment), position=position, total_count=mask.bit_count(), values=counts)
 
 
-def _moments(snapshot: Snapshot, period: Period) -> Iterator[datetime]:
-    first, last = snapshot.reading.at(min(1, snapshot.position)), snapshot
+def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[datetime]:
+    first, last = snapshot.session.at(min(1, snapshot.position)), snapshot
     if first.recorded_at is None or last.recorded_at is None:
         return iter(())
     start = period.start or datetime.fromisoformat(first.recorded_at)
-    return moments_between(start, period.end or datetime.fromisoformat(last.recorded_at), period.every)
+    return period_ends(start, period.end or datetime.fromisoformat(last.recorded_at), period.every)
 
 
-def moments_between(start: datetime, end: datetime, every: Every) -> Iterator[datetime]:
+def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> Iterator[datetime]:
     """Yield the ends of periods from a moment on, and the end itself; raises a refusal where there are too many."""
     months = (end.year - start.year) * 12 + end.month - start.month
     step = _MONTHS[every]
-    if months // step > MOST_MOMENTS:
-        raise refused(
-            f"that would be more than {MOST_MOMENTS} moments: take longer periods or a shorter time", "BAD_TIME"
+    if months // step > MAX_TIMELINE_POINTS:
+        raise client_error(
+            f"that would be more than {MAX_TIMELINE_POINTS} moments: take longer periods or a shorter time", "BAD_TIME"
         )
     first = (start.year * 12 + start.month - 1) // step * step + step
     for month in range(first, end.year * 12 + end.month, step):
@@ -154,42 +160,42 @@ def moments_between(start: datetime, end: datetime, every: Every) -> Iterator[da
     yield end
 
 
-def without(condition: Condition, dimension: str) -> Condition:
+def drop_dimension(condition: Condition, dimension: str) -> Condition:
     """Return a condition less what it asks, outermost, of one dimension."""
-    if isinstance(condition, All):
-        kept = (without(each, dimension) for each in condition.conditions)
-        return All(tuple(each for each in kept if each != All()))
-    return All() if getattr(condition, "dimension", None) == dimension else condition
+    if isinstance(condition, AllOf):
+        kept = (drop_dimension(each, dimension) for each in condition.conditions)
+        return AllOf(tuple(each for each in kept if each != AllOf()))
+    return AllOf() if getattr(condition, "dimension", None) == dimension else condition
 
 
-def _values(snapshot: Snapshot, dimension: Dimension, mask: int, across: Dimension | None) -> list[FacetValue]:
+def _facet_values(snapshot: Snapshot, dimension: Dimension, mask: int, across: Dimension | None) -> list[FacetValue]:
     values = []
     for value, bits in _masks(snapshot, dimension, mask):
-        other = _counted(snapshot, across, bits) if across else []
+        other = _count_values(snapshot, across, bits) if across else []
         cells = [FacetCount(value=each, count=number) for each, number in other]
         values.append(FacetValue(value=value, count=bits.bit_count(), across=cells))
     return sorted(values, key=lambda each: (-each.count, each.value))
 
 
-def _counted(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[tuple[str, int]]:
+def _count_values(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[tuple[str, int]]:
     index = snapshot.index("commitment")
     if dimension.value not in ("member", "region"):
-        return sorted(index.counts(dimension.value, mask).items())
+        return sorted(index.count_by_value(dimension.value, mask).items())
     return sorted((value, bits.bit_count()) for value, bits in _masks(snapshot, dimension, mask))
 
 
 def _masks(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iterator[tuple[str, int]]:
     index = snapshot.index("commitment")
-    for value, owners in _groups(snapshot, index, dimension.value):
+    for value, owners in _value_groups(snapshot, index, dimension.value):
         if bits := owners & mask:
             yield value, bits
 
 
-def _groups(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
+def _value_groups(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
     if dimension == "region":
         members = snapshot.index("member")
         for region, posting in members.postings.get("region", {}).items():
-            yield region, index.having("member", members.members_of(posting.mask()))
+            yield region, index.select("member", members.iter_ids(posting.mask()))
     elif dimension == "member":
         members = snapshot.index("member")
         for member, posting in index.postings.get("member", {}).items():

@@ -6,29 +6,39 @@ from typing import Annotated, TypeVar
 
 import strawberry
 
-from ogpgraph.graphql.action_plan import ActionPlan
-from ogpgraph.graphql.commitment import Commitment
-from ogpgraph.graphql.commitment_connection import CommitmentConnection, commitments_of
-from ogpgraph.graphql.compare import Comparison, compared
-from ogpgraph.graphql.connection import After, Before, Connection, First, Last, wanted_slice
+from ogpgraph.graphql.compare import Comparison, compare_snapshots
+from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_slice
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.entry import Entry, entries_of, entry_node
-from ogpgraph.graphql.errors import refused
-from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
-from ogpgraph.graphql.follower import Follower, follower_of
-from ogpgraph.graphql.inputs import EntryFilter
-from ogpgraph.graphql.lists import list_of, listing_of
-from ogpgraph.graphql.member import Member
-from ogpgraph.graphql.node import Node
-from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.scalars import Moment, Position, moment_in
-from ogpgraph.graphql.source import Source
-from ogpgraph.graphql.subject import Subject
-from ogpgraph.readmodel import model
-from ogpgraph.readmodel import snapshot as readmodel
+from ogpgraph.graphql.errors import client_error
+from ogpgraph.graphql.filters import (
+    ActionPlanFilter,
+    ActionPlanOrder,
+    CommitmentFilter,
+    CommitmentOrder,
+    EntryFilter,
+    MemberFilter,
+    MemberOrder,
+)
+from ogpgraph.graphql.projector_status import ProjectorStatus, read_projector_status
+from ogpgraph.graphql.scalars import DateTime, Position, parse_moment
+from ogpgraph.graphql.types import (
+    ActionPlan,
+    Commitment,
+    CommitmentConnection,
+    Entry,
+    Member,
+    Node,
+    Source,
+    Subject,
+    aggregate_connection,
+    build_query,
+    commitment_connection,
+    entry_connection,
+)
 from ogpgraph.readmodel.index import BY_CODE
-from ogpgraph.readmodel.lists import EntryListing
-from ogpgraph.readmodel.model import PositionError
+from ogpgraph.readmodel.queries import EntryQuery
+from ogpgraph.readmodel.read_session import PositionError, ReadSession
+from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 
 S = TypeVar("S", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
@@ -42,19 +52,19 @@ class Meta:
     log_id: strawberry.ID = strawberry.field(description="Which log this is: positions of one mean nothing in another.")
     epoch: int = strawberry.field(description="The log's epoch; a new one begins when a restored log goes on.")
     position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
-    recorded_at: Moment | None = strawberry.field(description="When the entry at that position was recorded.")
+    recorded_at: DateTime | None = strawberry.field(description="When the entry at that position was recorded.")
     root_hash: str = strawberry.field(description="The root of the log's tree (RFC 6962) at that position, in hex.")
     projection: int = strawberry.field(description="The version of the projection that made the rows that are read.")
     schema_version: str = strawberry.field(description="The version of this schema.")
 
     @strawberry.field(description="How the read model is doing.")
-    def follower(self, info: Info) -> Follower:
-        """Return where the follower stands."""
-        return follower_of(info)
+    def projector(self, info: Info) -> ProjectorStatus:
+        """Return where the projector stands."""
+        return read_projector_status(info)
 
 
 @strawberry.interface(description="Everything that can be asked of the record as it stands at one position.")
-class Reading:
+class RecordView:
     """The questions that `Query` answers now and `Snapshot` then."""
 
     @strawberry.field(description="A member, by OGP's code (FRA) or the prefix of its commitments (FR).")
@@ -75,8 +85,8 @@ class Reading:
     ) -> Connection[Member]:
         """Return members."""
         snapshot = _snapshot(self, info)
-        listing = listing_of("member", where, order_by, snapshot)
-        return list_of(Member, snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
+        query = build_query("member", where, order_by, snapshot)
+        return aggregate_connection(Member, snapshot, query, None, parse_slice(first, after, last, before, query.order))
 
     @strawberry.field(description="An action plan, by its id.")
     def action_plan(self, info: Info, id: Id) -> ActionPlan | None:
@@ -96,8 +106,10 @@ class Reading:
     ) -> Connection[ActionPlan]:
         """Return action plans."""
         snapshot = _snapshot(self, info)
-        listing = listing_of("plan", where, order_by, snapshot)
-        return list_of(ActionPlan, snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
+        query = build_query("plan", where, order_by, snapshot)
+        return aggregate_connection(
+            ActionPlan, snapshot, query, None, parse_slice(first, after, last, before, query.order)
+        )
 
     @strawberry.field(description="A commitment, by its present or a former code.")
     def commitment(self, info: Info, code: Code) -> Commitment | None:
@@ -117,8 +129,8 @@ class Reading:
     ) -> CommitmentConnection:
         """Return commitments."""
         snapshot = _snapshot(self, info)
-        listing = listing_of("commitment", where, order_by, snapshot)
-        return commitments_of(snapshot, listing, None, wanted_slice(first, after, last, before, listing.order))
+        query = build_query("commitment", where, order_by, snapshot)
+        return commitment_connection(snapshot, query, None, parse_slice(first, after, last, before, query.order))
 
     @strawberry.field(description="The audit log: every entry, oldest first.")
     def entries(
@@ -131,18 +143,18 @@ class Reading:
         before: Before = None,
     ) -> Connection[Entry]:
         """Return entries."""
-        snapshot, wanted = _snapshot(self, info), wanted_slice(first, after, last, before)
-        listing = where.listing(snapshot) if where else EntryListing()
-        return entries_of(
-            snapshot, lambda: snapshot.entries(listing, wanted), lambda: snapshot.number_of_entries(listing)
+        snapshot, wanted = _snapshot(self, info), parse_slice(first, after, last, before)
+        query = where.to_query(snapshot) if where else EntryQuery()
+        return entry_connection(
+            snapshot, lambda: snapshot.page_entries(query, wanted), lambda: snapshot.count_entries(query)
         )
 
     @strawberry.field(description="An entry of the log, by its position.")
     def entry(self, info: Info, position: Position) -> Entry | None:
         """Return an entry."""
         snapshot = _snapshot(self, info)
-        found = snapshot.entry_at(position)
-        return entry_node(found, snapshot) if found else None
+        found = snapshot.find_entry(position)
+        return Entry.of(found, snapshot) if found else None
 
     @strawberry.field(description="A source, by its id.")
     def source(self, info: Info, id: Id) -> Source | None:
@@ -153,37 +165,37 @@ class Reading:
     def node(self, info: Info, id: Id) -> Node | None:
         """Return anything by its id."""
         snapshot = _snapshot(self, info)
-        state = snapshot.subject(id)
+        state = snapshot.find(id)
         if state is not None:
             return Subject.of(state, snapshot)
-        found = snapshot.entry_of(id)
-        return entry_node(found, snapshot) if found else None
+        found = snapshot.find_entry_by_event(id)
+        return Entry.of(found, snapshot) if found else None
 
     @strawberry.field(description="What is read, and how it can be named again.")
     def meta(self, info: Info) -> Meta:
         """Return the identity of the log and the position of the reading."""
         snapshot = _snapshot(self, info)
-        identity = info.context.reading.model.identity
+        identity = info.context.session.model.log_identity
         return Meta(
             log_id=strawberry.ID(identity.id),
             epoch=identity.epoch,
             position=Position(snapshot.position),
-            recorded_at=moment_in(snapshot.recorded_at),
+            recorded_at=parse_moment(snapshot.recorded_at),
             root_hash=snapshot.root_hash,
-            projection=snapshot.projection,
+            projection=snapshot.projection_version,
             schema_version=info.context.schema_version,
         )
 
 
 @strawberry.type(description="The record as it stood at one position: whatever is nested below held then.")
-class Snapshot(Reading):
+class Snapshot(RecordView):
     """The record at a position."""
 
-    snapshot: strawberry.Private[readmodel.Snapshot]
+    snapshot: strawberry.Private[RecordSnapshot]
 
 
 @strawberry.type(description="The record as it stands now: the position is fixed when a request begins.")
-class Query(Reading):
+class Query(RecordView):
     """The questions of the schema."""
 
     @strawberry.field(
@@ -197,12 +209,12 @@ class Query(Reading):
         position: Annotated[
             Position | None, strawberry.argument(description="A position; give this or `time`.")
         ] = None,
-        time: Annotated[Moment | None, strawberry.argument(description="A moment; give this or `position`.")] = None,
+        time: Annotated[DateTime | None, strawberry.argument(description="A moment; give this or `position`.")] = None,
     ) -> Snapshot:
         """Return a past state of the record."""
         if (position is None) == (time is None):
-            raise refused("give either `position` or `time`", "BAD_POSITION")
-        return Snapshot(snapshot=_at(info.context.reading, position, time))
+            raise client_error("give either `position` or `time`", "BAD_POSITION")
+        return Snapshot(snapshot=_at(info.context.session, position, time))
 
     @strawberry.field(
         description="What differs between two positions: the commitments that changed in between, those of which only "
@@ -220,32 +232,32 @@ class Query(Reading):
         before: Before = None,
     ) -> Connection[Comparison]:
         """Return the commitments that differ."""
-        reading = info.context.reading
-        then, later = _at(reading, from_, None), _at(reading, to, None) if to is not None else reading.now()
+        session = info.context.session
+        then, later = _at(session, from_, None), _at(session, to, None) if to is not None else session.at_head()
         if later.position < then.position:
-            raise refused("`from` has to come before `to`", "BAD_POSITION")
-        return compared(then, later, where, wanted_slice(first, after, last, before, BY_CODE))
+            raise client_error("`from` has to come before `to`", "BAD_POSITION")
+        return compare_snapshots(then, later, where, parse_slice(first, after, last, before, BY_CODE))
 
 
-def _at(reading: model.Reading, position: Position | None, time: Moment | None) -> readmodel.Snapshot:
+def _at(session: ReadSession, position: Position | None, time: DateTime | None) -> RecordSnapshot:
     if position == 0:
         # An empty log stands at 0, but nothing is so there that could be asked for again later.
-        raise refused("position 0 is before the first entry, which is 1", "BAD_POSITION")
+        raise client_error("position 0 is before the first entry, which is 1", "BAD_POSITION")
     try:
-        return reading.at_time(time) if time is not None else reading.at(position or 0)
+        return session.at_time(time) if time is not None else session.at(position or 0)
     except PositionError as error:
-        raise refused(str(error), "BAD_POSITION") from error
+        raise client_error(str(error), "BAD_POSITION") from error
 
 
-def _snapshot(asked: Reading | None, info: Info) -> readmodel.Snapshot:
-    return asked.snapshot if isinstance(asked, Snapshot) else info.context.now()
+def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
+    return view.snapshot if isinstance(view, Snapshot) else info.context.head()
 
 
-def _by_code(snapshot: readmodel.Snapshot, kind: type[S], code: str) -> S | None:
-    state = snapshot.by_code(kind.KIND, code.strip())
+def _by_code(snapshot: RecordSnapshot, kind: type[S], code: str) -> S | None:
+    state = snapshot.find_by_code(kind.AGGREGATE_TYPE, code.strip())
     return kind.of(state, snapshot) if state else None
 
 
-def _by_id(snapshot: readmodel.Snapshot, kind: type[S], stream: str) -> S | None:
-    state = snapshot.subject(stream)
-    return kind.of(state, snapshot) if state and state.kind == kind.KIND else None
+def _by_id(snapshot: RecordSnapshot, kind: type[S], stream: str) -> S | None:
+    state = snapshot.find(stream)
+    return kind.of(state, snapshot) if state and state.type == kind.AGGREGATE_TYPE else None

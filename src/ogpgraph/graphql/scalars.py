@@ -10,38 +10,39 @@ import msgspec
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from ogpgraph.clock import timestamp
-from ogpgraph.domain import account, event, text, values, vocabulary
-from ogpgraph.domain.nouns import NOUNS
-from ogpgraph.graphql.errors import refused
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain import account, event, values, vocabulary
+from ogpgraph.domain import values as text
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.graphql.errors import client_error
 
 E = TypeVar("E", bound=Enum)
-MOST_POSITION = 2**53 - 1
+MAX_POSITION = 2**53 - 1
 """The greatest integer that every JSON client can hold."""
 
 
-def _position(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_POSITION:
-        raise refused("a Position is a whole number, 0 or greater", "BAD_POSITION")
+def _parse_position(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_POSITION:
+        raise client_error("a Position is a whole number, 0 or greater", "BAD_POSITION")
     return value
 
 
-def _moment(value: object) -> datetime:
+def _parse_datetime(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise refused(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
+    raise client_error(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
 
 
-def _written(value: object) -> str:
-    return timestamp(value) if isinstance(value, datetime) else str(value)
+def _format_datetime(value: object) -> str:
+    return format_timestamp(value) if isinstance(value, datetime) else str(value)
 
 
 Position = NewType("Position", int)
-Moment = NewType("Moment", datetime)
+DateTime = NewType("DateTime", datetime)
 PartialDate = NewType("PartialDate", str)
 FieldValue = NewType("FieldValue", object)
 
@@ -51,14 +52,14 @@ SCALARS: dict[Any, ScalarDefinition] = {
         description="A place in the log: the number of an entry, counted from 1 without gaps. "
         "Whatever was so at a position can be asked for ever.",
         serialize=int,
-        parse_value=_position,
+        parse_value=_parse_position,
     ),
-    Moment: strawberry.scalar(
+    DateTime: strawberry.scalar(
         name="DateTime",
         description="A moment in UTC (RFC 3339, with microseconds). An input needs its offset.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=_written,
-        parse_value=_moment,
+        serialize=_format_datetime,
+        parse_value=_parse_datetime,
     ),
     PartialDate: strawberry.scalar(
         name="PartialDate",
@@ -75,7 +76,9 @@ SCALARS: dict[Any, ScalarDefinition] = {
     ),
 }
 
-EntryKind = StrEnum("EntryKind", [(kind.name, kind.name) for noun in NOUNS.values() for kind in noun.events])  # type: ignore[misc]  # made from the nouns, so that it cannot lack one
+# Built from the aggregate types, so that it cannot lack an event type.
+_EVENT_NAMES = [event.name for aggregate_type in AGGREGATE_TYPES.values() for event in aggregate_type.event_types]
+EntryKind = StrEnum("EntryKind", [(name, name) for name in _EVENT_NAMES])  # type: ignore[misc]  # not literal
 
 ENUMS: dict[Any, tuple[str, str]] = {
     vocabulary.Indicator: (
@@ -108,26 +111,28 @@ ENUMS: dict[Any, tuple[str, str]] = {
     account.Role: ("Role", "As what an account may act. Everyone else is a reader of all that is recorded."),
     event.Cause: ("Cause", "Why a value differs from what was recorded before."),
     event.Origin: ("Origin", "Where a fact was stated."),
-    text.Made: ("Made", "How a wording came about in its language."),
+    text.TranslationKind: ("TranslationKind", "How a text came about in its language."),
     EntryKind: (
         "EntryKind",
         "What an entry tells, by the stored name of its event. "
-        + " ".join(f"{kind.name}: {kind.meaning}" for noun in NOUNS.values() for kind in noun.events),
+        + " ".join(
+            f"{kind.name}: {kind.description}" for noun in AGGREGATE_TYPES.values() for kind in noun.event_types
+        ),
     ),
 }
 
 
-def moment_in(written: str | None) -> Moment | None:
+def parse_moment(written: str | None) -> DateTime | None:
     """Return the moment that a row of the log has as text."""
-    return Moment(datetime.fromisoformat(written)) if written else None
+    return DateTime(datetime.fromisoformat(written)) if written else None
 
 
-def word_of(words: type[E], word: str | None) -> E | None:
+def enum_member(words: type[E], word: str | None) -> E | None:
     """Return a word of a vocabulary, or None where nothing is said."""
     return words(word) if word else None
 
 
-def date_of(date: str | None) -> PartialDate | None:
+def partial_date(date: str | None) -> PartialDate | None:
     """Return a day as the schema has it, or None where none is said."""
     return PartialDate(date) if date else None
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ogpgraph.domain.event import Event
-from ogpgraph.importer.reading import Remark
-from ogpgraph.personal import marks_in, masked
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.personal import find_personal_data, mask_personal_data
 
-CAUSED = tuple[str, str]
+CausedEvent = tuple[str, str]
 """The name of an event and its cause."""
 WARNINGS = frozenset(
     (
@@ -42,7 +42,7 @@ class Report:
     language: str = ""
     layout: str = ""
     facts: int = 0
-    recorded: Counter[CAUSED] = field(default_factory=Counter)
+    recorded: Counter[CausedEvent] = field(default_factory=Counter)
     remarks: tuple[Remark, ...] = ()
     personal: Counter[str] = field(default_factory=Counter)
     problem: str = ""
@@ -50,12 +50,12 @@ class Report:
     @property
     def events(self) -> Counter[str]:
         """Return how many events of each kind it made."""
-        return _summed((name, number) for (name, _), number in self.recorded.items())
+        return _count_by((name, number) for (name, _), number in self.recorded.items())
 
     @property
     def causes(self) -> Counter[str]:
         """Return how many events it made for each cause."""
-        return _summed((cause, number) for (_, cause), number in self.recorded.items())
+        return _count_by((cause, number) for (_, cause), number in self.recorded.items())
 
     @property
     def warnings(self) -> tuple[Remark, ...]:
@@ -63,7 +63,7 @@ class Report:
         return tuple(remark for remark in self.remarks if remark.kind in WARNINGS)
 
     @property
-    def not_known(self) -> tuple[Remark, ...]:
+    def unrecognized(self) -> tuple[Remark, ...]:
         """Return labels, values, sections and lines that were not understood; they are kept in the source's text."""
         return tuple(remark for remark in self.remarks if remark.kind not in WARNINGS)
 
@@ -86,73 +86,73 @@ class Report:
             "language": self.language or None,
             "layout": self.layout or None,
             "fieldsRead": self.facts,
-            "notKnown": [_remark(remark) for remark in self.not_known],
-            "warnings": [_remark(remark) for remark in self.warnings],
+            "notKnown": [_remark_json(remark) for remark in self.unrecognized],
+            "warnings": [_remark_json(remark) for remark in self.warnings],
             "personalData": dict(sorted(self.personal.items())),
             "events": _by_kind_and_cause(self.recorded),
         }
 
 
-def remarks_of(found: Iterable[Remark]) -> tuple[Remark, ...]:
+def publishable_remarks(found: Iterable[Remark]) -> tuple[Remark, ...]:
     """Return remarks as they may be shown to anyone, in the order of their lines."""
-    shown = (Remark(each.line, each.kind, masked(each.text)) for each in found if each.kind != _COUNTED)
+    shown = (Remark(each.line, each.kind, mask_personal_data(each.text)) for each in found if each.kind != _COUNTED)
     return tuple(sorted(shown, key=lambda remark: remark.line))
 
 
-def personal_in(*texts: str) -> Counter[str]:
+def count_personal_data(*texts: str) -> Counter[str]:
     """Return how many pieces of personal data of each sort stand in some texts."""
-    return Counter(str(mark.kind) for text in texts for mark in marks_in(text))
+    return Counter(str(mark.kind) for text in texts for mark in find_personal_data(text))
 
 
-def recorded_in(events: Iterable[Event]) -> Counter[CAUSED]:
+def count_events(events: Iterable[Event]) -> Counter[CausedEvent]:
     """Return how many events there are of each kind and cause."""
     return Counter((event.name, str(event.envelope.cause)) for event in events)
 
 
-def totals(reports: Iterable[Report]) -> dict[str, Any]:
+def sum_reports(reports: Iterable[Report]) -> dict[str, Any]:
     """Return the sums over all files as JSON."""
     reports = list(reports)
     return {
         "files": len(reports),
         "outcomes": dict(sorted(Counter(report.outcome for report in reports).items())),
         "fieldsRead": sum(report.facts for report in reports),
-        "notKnown": sum(len(report.not_known) for report in reports),
+        "notKnown": sum(len(report.unrecognized) for report in reports),
         "warnings": sum(len(report.warnings) for report in reports),
-        "personalData": dict(sorted(_all(report.personal for report in reports).items())),
-        "events": _by_kind_and_cause(_all(report.recorded for report in reports)),
+        "personalData": dict(sorted(_sum_counters(report.personal for report in reports).items())),
+        "events": _by_kind_and_cause(_sum_counters(report.recorded for report in reports)),
     }
 
 
-def document(reports: Iterable[Report], *, correlation: str | None, dry_run: bool) -> dict[str, Any]:
+def build_report_document(reports: Iterable[Report], *, correlation: str | None, dry_run: bool) -> dict[str, Any]:
     """Return the report of a whole import as JSON; `correlation` is what it can be reverted by."""
     reports = list(reports)
     return {
         "dryRun": dry_run,
         "correlation": None if dry_run else correlation,
         "files": [report.as_json() for report in reports],
-        "totals": totals(reports),
+        "totals": sum_reports(reports),
     }
 
 
-def _remark(remark: Remark) -> dict[str, Any]:
+def _remark_json(remark: Remark) -> dict[str, Any]:
     return {"line": remark.line or None, "kind": remark.kind, "text": remark.text}
 
 
-def _by_kind_and_cause(recorded: Counter[CAUSED]) -> dict[str, dict[str, int]]:
+def _by_kind_and_cause(recorded: Counter[CausedEvent]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for (name, cause), number in sorted(recorded.items()):
         found.setdefault(name, {})[cause] = number
     return found
 
 
-def _summed(counted: Iterable[tuple[str, int]]) -> Counter[str]:
+def _count_by(counted: Iterable[tuple[str, int]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for name, number in counted:
         found[name] += number
     return found
 
 
-def _all(counters: Iterable[Counter[Any]]) -> Counter[Any]:
+def _sum_counters(counters: Iterable[Counter[Any]]) -> Counter[Any]:
     found: Counter[Any] = Counter()
     for counter in counters:
         found.update(counter)

@@ -7,8 +7,9 @@ index never changes: the one of a later position is made from it with what chang
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,7 +20,7 @@ from ogpgraph.storage.database import Row, Transaction
 SortKey = tuple[str, ...]
 Order = tuple[tuple[str, bool], ...]
 """Fields to sort by, each with whether it goes down: `code`, `changed`, or a dimension of the tags."""
-Bounds = tuple[tuple[object, ...] | None, tuple[object, ...] | None]
+KeyBounds = tuple[tuple[object, ...] | None, tuple[object, ...] | None]
 """After which key, and before which."""
 
 
@@ -37,19 +38,19 @@ class Posting(NamedTuple):
         """Return how many of some subjects have it."""
         return (mask >> self.offset & self.bits).bit_count()
 
-    def without_and_with(self, gone: list[int], come: list[int]) -> Posting:
+    def update(self, removed: list[int], added: list[int]) -> Posting:
         """Return the posting after some lost the value and others got it."""
-        mask = self.mask() & ~bits_of(gone) | bits_of(come)
+        mask = self.mask() & ~to_bitset(removed) | to_bitset(added)
         offset = (mask & -mask).bit_length() - 1 if mask else 0
         return Posting(offset, mask >> offset)
 
 
-NOBODY = Posting()
+EMPTY_POSTING = Posting()
 Postings = Mapping[str, Mapping[str, Posting]]
 BY_CODE: Order = (("code", False),)
-WALK = 16
+SCAN_RATIO = 16
 """From one in so many on, it is quicker to sort those found than to walk along everyone until enough are found."""
-FEW = 200
+SPARSE_LIMIT = 200
 _VERSIONS = "select id, code, since from version where kind = :kind and since <= :at and :at < until"
 _TAGS = "select id, dimension, value from tag where kind = :kind and since <= :at and :at < until"
 _NEW_VERSIONS = (
@@ -62,17 +63,17 @@ _OLD_TAGS = (
 
 
 @dataclass(frozen=True)
-class Ranking:
+class SortIndex:
     """Everyone in one order: the sort keys, the slots, and where each slot stands."""
 
     keys: list[SortKey]
     slots: list[int]
-    place_of: dict[int, int]
+    rank_of: dict[int, int]
 
-    def places(self, mask: int, start: int, stop: int, *, backward: bool) -> Iterator[int]:
+    def iter_ranks(self, mask: int, start: int, stop: int, *, backward: bool) -> Iterator[int]:
         """Yield the places of some subjects between two places, in order or from the end."""
-        if mask.bit_count() * WALK < len(self.slots):
-            places = sorted((self.place_of[slot] for slot in slots_of(mask)), reverse=backward)
+        if mask.bit_count() * SCAN_RATIO < len(self.slots):
+            places = sorted((self.rank_of[slot] for slot in iter_slots(mask)), reverse=backward)
             return (place for place in places if start <= place < stop)
         # One byte string is indexed in constant time, where shifting the number would cost its length each time.
         bits = mask.to_bytes(len(self.slots) // 8 + 1, "little")
@@ -84,55 +85,57 @@ class Ranking:
 class Index:
     """The tags of all subjects of one kind at one position."""
 
-    kind: str
+    aggregate_type: str
     position: int
     ids: tuple[str, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
     since: Mapping[int, int] = field(default_factory=dict)
-    everyone: int = 0
+    universe: int = 0
     postings: Postings = field(default_factory=dict)
-    rankings: dict[Order, Ranking] = field(default_factory=dict, compare=False)
+    sort_indexes: dict[Order, SortIndex] = field(default_factory=dict, compare=False)
 
-    def having(self, dimension: str, values: Iterable[str]) -> int:
+    def select(self, dimension: str, values: Iterable[str]) -> int:
         """Return who has one of some values of a dimension."""
         posting = self.postings.get(dimension, {})
         mask = 0
         for value in values:
-            mask |= posting.get(value, NOBODY).mask()
+            mask |= posting.get(value, EMPTY_POSTING).mask()
         return mask
 
-    def counts(self, dimension: str, mask: int) -> dict[str, int]:
+    def count_by_value(self, dimension: str, mask: int) -> dict[str, int]:
         """Return value → how many of some subjects have it, without those nobody has."""
         counted = {value: posting.count(mask) for value, posting in self.postings.get(dimension, {}).items()}
         return {value: number for value, number in counted.items() if number}
 
-    def members_of(self, mask: int) -> Iterator[str]:
+    def iter_ids(self, mask: int) -> Iterator[str]:
         """Yield the ids of some subjects, in no order."""
-        return (self.ids[slot] for slot in slots_of(mask))
+        return (self.ids[slot] for slot in iter_slots(mask))
 
-    def page(self, mask: int, order: Order, limit: int, bounds: Bounds, *, backward: bool) -> list[tuple[SortKey, str]]:
+    def page(
+        self, mask: int, order: Order, limit: int, bounds: KeyBounds, *, backward: bool
+    ) -> list[tuple[SortKey, str]]:
         """Return (sort key, id) of up to `limit` of some subjects between two keys, from the end if `backward`."""
-        ranking = self.ranking(order)
+        ranking = self.sort_index(order)
         after, before = bounds
         start = bisect_right(ranking.keys, after) if after is not None else 0
         stop = bisect_left(ranking.keys, before) if before is not None else len(ranking.keys)
-        places = islice(ranking.places(mask, start, stop, backward=backward), limit)
+        places = islice(ranking.iter_ranks(mask, start, stop, backward=backward), limit)
         return [(ranking.keys[place], self.ids[ranking.slots[place]]) for place in places]
 
-    def ranking(self, order: Order) -> Ranking:
+    def sort_index(self, order: Order) -> SortIndex:
         """Return everyone in an order; ties go by code, then by id."""
-        if order not in self.rankings:
-            parts = [self._parts(name, descending=descending) for name, descending in order]
-            name = name_of(order)
+        if order not in self.sort_indexes:
+            parts = [self._sort_values(name, descending=descending) for name, descending in order]
+            name = encode_order(order)
             keys = (((name, *(p.get(s, "") for p in parts), self.codes[s], each), s) for each, s in self.slots.items())
             rows = sorted(keys)
             slots = [slot for _, slot in rows]
             place_of = {slot: place for place, slot in enumerate(slots)}
-            self.rankings[order] = Ranking([key for key, _ in rows], slots, place_of)
-        return self.rankings[order]
+            self.sort_indexes[order] = SortIndex([key for key, _ in rows], slots, place_of)
+        return self.sort_indexes[order]
 
-    def _parts(self, name: str, *, descending: bool) -> Mapping[int, str]:
+    def _sort_values(self, name: str, *, descending: bool) -> Mapping[int, str]:
         """Return slot → what a field of an order sorts by."""
         if name == "code":
             texts = self.codes
@@ -140,41 +143,43 @@ class Index:
             texts = {slot: f"{since:020d}" for slot, since in self.since.items()}
         else:
             texts = self._least_values(name)
-        return {slot: _inverted(text) for slot, text in texts.items()} if descending else texts
+        return {slot: _invert(text) for slot, text in texts.items()} if descending else texts
 
     def _least_values(self, dimension: str) -> dict[int, str]:
         least: dict[int, str] = {}
         for value, posting in sorted(self.postings.get(dimension, {}).items(), reverse=True):
-            least.update(dict.fromkeys(slots_of(posting.mask()), value))
+            least.update(dict.fromkeys(iter_slots(posting.mask()), value))
         return least
 
 
-def name_of(order: Order) -> str:
+def encode_order(order: Order) -> str:
     """Return the name of an order, with which its sort keys begin: a key of another order is told by it."""
     return ",".join(f"{name}-" if descending else name for name, descending in order)
 
 
-def _inverted(text: str) -> str:
+def _invert(text: str) -> str:
     """Return a text that sorts the other way round, so that one comparison serves every direction."""
     return "".join(chr(0x10FFFF - ord(character)) for character in text) + chr(0x10FFFF)
 
 
-def built(transaction: Transaction, kind: str, position: int) -> Index:
+def build_index(transaction: Transaction, aggregate_type: str, position: int) -> Index:
     """Return the index of a kind at a position, made from all its rows."""
-    versions = transaction.rows(_VERSIONS, kind=kind, at=position)
-    tags = transaction.stream(_TAGS, kind=kind, at=position)
-    return _with(Index(kind, 0), position, versions, (), tags)
+    versions = transaction.fetch_all(_VERSIONS, kind=aggregate_type, at=position)
+    tags = transaction.stream(_TAGS, kind=aggregate_type, at=position)
+    return _apply_changes(Index(aggregate_type, 0), position, versions, (), tags)
 
 
-def advanced(transaction: Transaction, index: Index, position: int) -> Index:
+def advance_index(transaction: Transaction, index: Index, position: int) -> Index:
     """Return the index of a later position, made from an earlier one and what changed in between."""
-    bounds = {"kind": index.kind, "then": index.position, "at": position}
-    versions = transaction.rows(_NEW_VERSIONS, **bounds)
-    closed, opened = transaction.rows(_OLD_TAGS, **bounds), transaction.rows(_NEW_TAGS, **bounds)
-    return _with(index, position, versions, closed, opened)
+    bounds = {"kind": index.aggregate_type, "then": index.position, "at": position}
+    versions = transaction.fetch_all(_NEW_VERSIONS, **bounds)
+    closed, opened = transaction.fetch_all(_OLD_TAGS, **bounds), transaction.fetch_all(_NEW_TAGS, **bounds)
+    return _apply_changes(index, position, versions, closed, opened)
 
 
-def _with(index: Index, position: int, versions: list[Row], closed: Iterable[Row], opened: Iterable[Row]) -> Index:
+def _apply_changes(
+    index: Index, position: int, versions: list[Row], closed: Iterable[Row], opened: Iterable[Row]
+) -> Index:
     ids, slots = list(index.ids), dict(index.slots)
     codes, since = dict(index.codes), dict(index.since)
     same_order = True
@@ -184,33 +189,33 @@ def _with(index: Index, position: int, versions: list[Row], closed: Iterable[Row
             ids.append(row["id"])
         same_order &= codes.get(slot) == row["code"]
         codes[slot], since[slot] = row["code"], row["since"]
-    postings = _posted(index.postings, slots, closed, opened)
+    postings = _update_postings(index.postings, slots, closed, opened)
     # What was merged into another, or came in by an import that was undone, has no code: no list has it.
-    everyone = (1 << len(ids)) - 1 & ~bits_of([slot for slot, code in codes.items() if not code])
-    by_code = {order: ranking for order, ranking in index.rankings.items() if same_order and order == BY_CODE}
-    return Index(index.kind, position, tuple(ids), slots, codes, since, everyone, postings, by_code)
+    everyone = (1 << len(ids)) - 1 & ~to_bitset([slot for slot, code in codes.items() if not code])
+    by_code = {order: ranking for order, ranking in index.sort_indexes.items() if same_order and order == BY_CODE}
+    return Index(index.aggregate_type, position, tuple(ids), slots, codes, since, everyone, postings, by_code)
 
 
-def _posted(old: Postings, slots: Mapping[str, int], closed: Iterable[Row], opened: Iterable[Row]) -> Postings:
-    gone, come = _by_value(slots, closed), _by_value(slots, opened)
+def _update_postings(old: Postings, slots: Mapping[str, int], closed: Iterable[Row], opened: Iterable[Row]) -> Postings:
+    gone, come = _group_by_value(slots, closed), _group_by_value(slots, opened)
     postings = {dimension: dict(values) for dimension, values in old.items()}
     for tag in gone.keys() | come.keys():
         dimension, value = tag
         values = postings.setdefault(dimension, {})
-        values[value] = values.get(value, NOBODY).without_and_with(gone[tag], come[tag])
+        values[value] = values.get(value, EMPTY_POSTING).update(gone[tag], come[tag])
     return postings
 
 
-def _by_value(slots: Mapping[str, int], rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[int]]:
+def _group_by_value(slots: Mapping[str, int], rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[int]]:
     found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:
         found[row["dimension"], row["value"]].append(slots[row["id"]])
     return found
 
 
-def slots_of(mask: int) -> Iterator[int]:
+def iter_slots(mask: int) -> Iterator[int]:
     """Yield the slots whose bits are set, lowest first; a few are picked out, many are gone through byte by byte."""
-    if mask.bit_count() < FEW:
+    if mask.bit_count() < SPARSE_LIMIT:
         while mask:
             lowest = mask & -mask
             yield lowest.bit_length() - 1
@@ -221,7 +226,7 @@ def slots_of(mask: int) -> Iterator[int]:
             yield from (place * 8 + bit for bit in range(8) if byte >> bit & 1)
 
 
-def bits_of(slots: list[int]) -> int:
+def to_bitset(slots: list[int]) -> int:
     """Return the number with these bits set, in time linear in its length."""
     if not slots:
         return 0
@@ -229,3 +234,31 @@ def bits_of(slots: list[int]) -> int:
     for slot in slots:
         data[slot >> 3] |= 1 << (slot & 7)
     return int.from_bytes(data, "little")
+
+
+CACHED_PER_TYPE = 6
+
+
+class IndexCache:
+    """Gives the index of a kind at a position."""
+
+    def __init__(self) -> None:
+        self._cached: dict[str, OrderedDict[int, Index]] = defaultdict(OrderedDict)
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, transaction: Transaction, aggregate_type: str, position: int) -> Index:
+        """Return the index of a kind at a position, from memory, from an earlier one, or from the rows."""
+        with self._locks[aggregate_type]:
+            kept = self._cached[aggregate_type]
+            if position not in kept:
+                kept[position] = self._build(transaction, aggregate_type, position)
+            kept.move_to_end(position)
+            while len(kept) > CACHED_PER_TYPE:
+                kept.popitem(last=False)
+            return kept[position]
+
+    def _build(self, transaction: Transaction, aggregate_type: str, position: int) -> Index:
+        earlier = max((at for at in self._cached[aggregate_type] if at < position), default=None)
+        if earlier is None:
+            return build_index(transaction, aggregate_type, position)
+        return advance_index(transaction, self._cached[aggregate_type][earlier], position)

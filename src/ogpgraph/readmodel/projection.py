@@ -1,249 +1,215 @@
-"""What the follower writes for an event: the changes it made, what its subject is filtered and ordered by."""
+"""The follower: reads the log, in order and each event once, into rows; nothing else ever writes them.
+
+Its transaction first takes the follower's own row, so any number of threads and processes may call
+`catch_up` at the same time: one works, the others wait and then find nothing left to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import msgspec
-from msgspec import Struct
+import structlog
 
-from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.event import Event
-from ogpgraph.domain.subject import Claim, Subject
-from ogpgraph.domain.text import Wording, Wordings
-from ogpgraph.domain.values import Observation, Rating, Value
-from ogpgraph.domain.vocabulary import Stage
+from ogpgraph.readmodel.projection_failure import ProjectionFailure
+from ogpgraph.readmodel.projector import ProjectionStep, Projector
+from ogpgraph.readmodel.tables import LIVE_PREFIX, PROJECTION_VERSION, PROJECTOR_NAME, insert_projector, render_ddl
+from ogpgraph.storage.database import Database, Row, TablesMissing, Transaction
+from ogpgraph.storage.event_log import EventLog
 
-PROJECTION = 2
-"""Raised whenever the same events would make other rows; the read model is then made again."""
-_STAGES = list(Stage)
-_OF_SEVERAL = (Rating, Observation)
-"""The values that have several fields."""
+FIRST_BUILD = 0
+RETRY_SECONDS = 1.0
+"""How often it is tried again to get past an event that the follower stopped before."""
 
-Tag = tuple[str, str]
-Aspect = tuple[frozenset[str], Callable[[Subject], Iterator[Tag]]]
-ANY = "*"
+_SELECT_PROGRESS = """
+select f.log_position, f.position, f.projection as projection_version,
+       coalesce((select max(e.position) from event e), 0) as head
+from follower f where f.name = :name"""
 
-
-class Words(Struct, frozen=True, omit_defaults=True):
-    """A reference to one wording (`text`) or several (`texts`), to be put into words when it is read."""
-
-    text: str | None = None
-    texts: tuple[str, ...] | None = None
+ProgressCallback = Callable[[int, int], None]
+log = structlog.stdlib.get_logger(__name__)
 
 
-class FieldChange(Struct, frozen=True, array_like=True):
-    """One changed field: its path, and the value before and after (None where nothing was said)."""
+class ProjectionProgress(NamedTuple):
+    """How far the read model is: in the recorder's positions, of which the log's newest is `head`, and in entries.
 
-    path: str
-    before: Any
-    after: Any
-
-
-def changes_between(before: Subject, after: Subject, event: Event) -> list[FieldChange]:
-    """Return the field-level changes an event made.
-
-    Where the current value stayed what it was, the change is in what that source claims: `claims/<path>`.
+    And which version of the projection made it.
     """
-    changes: list[FieldChange] = []
-    for path in event.facts:
-        old, new = before.value(path), after.value(path)
-        if old != new:
-            changes += field_changes(path, old, new)
-        else:
-            voice = event.envelope.origin, event.envelope.source
-            said, says = before.said(path, *voice), after.said(path, *voice)
-            changes += field_changes(f"claims/{path}", said, says)
-    return changes
+
+    log_position: int = 0
+    position: int = 0
+    head: int = 0
+    projection_version: int = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the log holds events that the read model does not show yet."""
+        return self.log_position < self.head
 
 
-def field_changes(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
-    """Yield the fields in which two values at a path differ."""
-    if not isinstance(old, _OF_SEVERAL) and not isinstance(new, _OF_SEVERAL):
-        if (said := _said(old)) != (says := _said(new)):
-            yield FieldChange(path, said, says)
-        return
-    before, after = dict(fields_of(path, old)), dict(fields_of(path, new))
-    for field in sorted(before.keys() | after.keys()):
-        if before.get(field) != after.get(field):
-            yield FieldChange(field, before.get(field), after.get(field))
+@dataclass(frozen=True)
+class ProjectionStatus:
+    """Where the read model stands: its position, how many events are not in it yet, since when, and what stopped it."""
+
+    position: int
+    lag: int
+    oldest_pending_at: str | None
+    failure: ProjectionFailure | None
 
 
-def fields_of(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a value with their paths: a rating has several, most values are one."""
-    match value:
-        case None:
-            return
-        case Rating():
-            yield f"{path}/state", value.state
-            yield from ((f"{path}/{name}", part) for name, part in _parts(value) if part is not None)
-        case Observation():
-            yield f"{path}/contentHash", value.content_hash
-            yield f"{path}/reader", value.reader
-        case _:
-            yield path, _said(value)
+class ProjectionRunner:
+    """Keeps the read model up with the log."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: EventLog,
+        notifier: PositionNotifier | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._projector = Projector(database, log, LIVE_PREFIX)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._log_position = 0
+        self._position = 0
+        self._failure: tuple[ProjectionFailure, float] | None = None
+        self.notifier = notifier or PositionNotifier()
+
+    def create_tables(self) -> None:
+        """Make the read model's tables unless they are there."""
+        try:
+            with self._database.read() as transaction:
+                self.read_progress(transaction)
+        except TablesMissing:
+            self._database.apply_ddl(render_ddl(LIVE_PREFIX, FIRST_BUILD))
+        with self._database.write() as transaction:
+            insert_projector(transaction, LIVE_PREFIX, PROJECTION_VERSION, FIRST_BUILD)
+
+    def read_progress(self, transaction: Transaction) -> ProjectionProgress:
+        """Return how far the read model is, as a transaction sees it."""
+        return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+
+    def refresh(self) -> ProjectionProgress:
+        """Return how far the read model is at this moment, and tell those who wait for it."""
+        progress = _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+        self.notifier.notify(progress.position)
+        return progress
+
+    def is_outdated(self) -> bool:
+        """Tell whether the rows were made by another version of the projection, so that they must be made again."""
+        with self._database.read() as transaction:
+            return bool(
+                transaction.fetch_value("select projection from follower where name = :name", name=PROJECTOR_NAME)
+                != PROJECTION_VERSION
+            )
+
+    def catch_up(self, progress: ProgressCallback | None = None, *, to: int | None = None) -> int:
+        """Project every event there is, or at least those up to `to`; returns the position reached.
+
+        It stops before an event that it cannot follow, and says so in `stop`; the next second it tries again.
+        Positions of `to` and `progress` (where it is, where the head is) are the recorder's.
+        """
+        with self._lock:
+            while not self._is_done(to):
+                step = self._projector.step()
+                self._record_step(step)
+                if progress:
+                    progress(step.checkpoint.log_position, step.head)
+                if step.is_last:
+                    break
+            return self._position
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether somebody in this process brings the read model up, and will tell those who wait for it."""
+        return self._lock.locked()
+
+    @property
+    def failure(self) -> ProjectionFailure | None:
+        """Return what the follower was last seen to stop before, None while it follows."""
+        stopped = self._failure
+        return stopped[0] if stopped else None
+
+    def status(self, transaction: Transaction) -> ProjectionStatus:
+        """Return where the read model stands."""
+        progress = self.read_progress(transaction)
+        behind = self._log.count_after(transaction, progress.log_position)
+        since = self._log.find_time_after(transaction, progress.log_position) if behind else None
+        return ProjectionStatus(progress.position, behind, since, self.failure if behind else None)
+
+    def _is_done(self, to: int | None) -> bool:
+        if to is not None and to <= self._log_position:
+            return True
+        return self._failure is not None and self._monotonic() < self._failure[1]
+
+    def _record_step(self, step: ProjectionStep) -> None:
+        known = self.failure
+        if step.failure and known != step.failure:
+            log.error(
+                "the follower stops",
+                code=step.failure.code,
+                reason=step.failure.message,
+                position=step.checkpoint.position,
+            )
+        if known and not step.failure:
+            log.info("the follower goes on", position=step.checkpoint.position)
+        self._failure = (step.failure, self._monotonic() + RETRY_SECONDS) if step.failure else None
+        self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
+        self.notifier.notify(step.checkpoint.position)
 
 
-def _said(value: Value | None) -> Any:
-    """Return a value of one field as a change tells it."""
-    match value:
-        case Wording(text=text):
-            return Words(text=text)
-        case Wordings(texts=texts):
-            return Words(texts=texts)
-        case _:
-            return value
+def _to_progress(rows: list[Row]) -> ProjectionProgress:
+    return ProjectionProgress(**rows[0]) if rows else ProjectionProgress()
 
 
-def _parts(rating: Rating) -> tuple[tuple[str, Any], ...]:
-    return (
-        ("value", rating.value),
-        ("statedAs", Words(text=rating.stated_as) if rating.stated_as else None),
-        ("irmReport", Words(text=rating.irm_report) if rating.irm_report else None),
-    )
+PositionCallback = Callable[[int], None]
 
 
-def code_of(subject: Subject) -> str:
-    """Return the natural key that lists of its kind are ordered by; none for what was merged away or undone."""
-    match subject.kind:
-        case "source":
-            return "/".join(filter(None, (subject.text(path) for path in ("type", "code", "language"))))
-        case "code":
-            return subject.id.partition("-")[2]
-        case _:
-            return "" if subject.text("mergedInto") else subject.text("code") or subject.text("key") or ""
+class PositionNotifier:
+    """Tells subscribers the newest position; what lies between the last one told and this one they read themselves."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._subscribers: list[PositionCallback] = []
+        self.position = 0
 
-def tags_of(subject: Subject) -> frozenset[Tag]:
-    """Return (dimension, value) for everything a subject is filtered or counted by; nothing where no list has it."""
-    if not code_of(subject):
-        return frozenset()
-    return frozenset().union(*(_tags_of(subject, aspect) for aspect in _ASPECTS.get(subject.kind, ())))
+    def subscribe(self, callback: PositionCallback) -> Callable[[], None]:
+        """Call `callback` with every newer position from now on; returns what ends it.
 
+        It is called in the thread that noticed and must return at once: hand over to a queue or an event loop there.
+        """
+        with self._lock:
+            self._subscribers.append(callback)
 
-def _tags_of(subject: Subject, aspect: Aspect) -> frozenset[Tag]:
-    kept, (_, tags) = _kept_tags(subject), aspect
-    if tags not in kept:
-        kept[tags] = frozenset(tags(subject))
-    return kept[tags]
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
 
+        return unsubscribe
 
-def _kept_tags(subject: Subject) -> dict[Callable[[Subject], Iterator[Tag]], frozenset[Tag]]:
-    kept: dict[Callable[[Subject], Iterator[Tag]], frozenset[Tag]] = subject.derived.setdefault("tags", {})
-    return kept
+    def notify(self, position: int) -> None:
+        """Tell that the read model has come to a position; said again or too late it is heard by nobody."""
+        with self._lock:
+            if position <= self.position:
+                return
+            self.position = position
+            subscribers = list(self._subscribers)
+        with self._changed:
+            self._changed.notify_all()
+        for callback in subscribers:
+            try:
+                callback(position)
+            except Exception:
+                log.exception("a subscriber failed")
 
-
-def tag_changes(before: Subject, after: Subject, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
-    """Return the tags that end and those that begin between two states that differ at most at some paths."""
-    if not (aspects := _ASPECTS.get(after.kind, ())):
-        return frozenset(), frozenset()
-    if not code_of(before) or not code_of(after):
-        old, new = tags_of(before), tags_of(after)
-        return old - new, new - old
-    touched = {ANY, *(path.partition("/")[0] for path in facts)}
-    affected = [aspect for aspect in aspects if not aspect[0].isdisjoint(touched)]
-    old = frozenset().union(*(_tags_of(before, aspect) for aspect in affected))
-    # What is not affected is not worked out again: of all that following takes, tags are the most.
-    _kept_tags(after).update(_kept_tags(before))
-    for _, tags in affected:
-        _kept_tags(after).pop(tags, None)
-    new = frozenset().union(*(_tags_of(after, aspect) for aspect in affected))
-    return old - new, new - old
-
-
-def _plain_tags(commitment: Subject) -> Iterator[Tag]:
-    yield from _plain(commitment, "code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn")
-    yield from (("code", code) for code in (*_list(commitment, "formerCodes"), commitment.text("key")) if code)
-    yield from (("policyArea", area) for area in _list(commitment, "policyAreas"))
-
-
-def _wording_tags(commitment: Subject) -> Iterator[Tag]:
-    yield from (("language", language) for language in commitments.languages_of(commitment))
-    yield from (
-        ("title", claim.value.text) for _, claim in commitment.under("title/") if isinstance(claim.value, Wording)
-    )
-
-
-def _listed_tags(commitment: Subject) -> Iterator[Tag]:
-    yield "listedOnly", _flag(commitments.is_listed_only(commitment))
-
-
-def _milestone_tags(commitment: Subject) -> Iterator[Tag]:
-    yield from (("milestone", _milestone_tag(commitment, each)) for each in commitments.milestone_numbers(commitment))
-
-
-def _milestone_tag(commitment: Subject, number: str) -> str:
-    """Return a milestone's status and when it is due, together: a filter asks both of the same milestone."""
-    path = f"milestones/{number}"
-    return f"{commitment.text(path + '/status') or ''}|{commitment.text(path + '/endsOn') or ''}"
-
-
-def _rating_tags(commitment: Subject) -> Iterator[Tag]:
-    """Yield what each indicator says at each stage, and, without a stage, at the latest."""
-    yield "starred", _flag(is_starred(commitment))
-    latest: dict[str, tuple[int, str]] = {}
-    for path, claim in commitment.under("ratings/"):
-        if isinstance(rating := claim.value, Rating):
-            _, indicator, stage, *about = path.split("/")
-            said = rating.value or rating.state
-            yield ":".join(("rating", indicator, stage, *about)), said
-            if not about:
-                latest[indicator] = max(latest.get(indicator, (-1, "")), (_STAGES.index(Stage(stage)), said))
-    yield from ((f"rating:{indicator}", said) for indicator, (_, said) in latest.items())
-
-
-def _member_tags(member: Subject) -> Iterator[Tag]:
-    yield from _plain(member, "code", "region", "type", "status")
-    yield from (("code", prefix) for prefix in filter(None, [member.text("prefix")]))
-
-
-def _plan_tags(plan: Subject) -> Iterator[Tag]:
-    yield from _plain(plan, "code", "member", "cycle", "status")
-
-
-def _plain(subject: Subject, *paths: str) -> Iterator[Tag]:
-    return ((path, str(value)) for path in paths if (value := subject.value(path)) is not None)
-
-
-def _list(subject: Subject, path: str) -> tuple[str, ...]:
-    value = subject.value(path)
-    return value if isinstance(value, tuple) else ()
-
-
-def _flag(flag: bool) -> str:
-    return "true" if flag else "false"
-
-
-def is_starred(commitment: Subject) -> bool:
-    """Tell whether the commitment has the IRM's star at any stage."""
-    ratings = (claim.value for _, claim in commitment.under("ratings/STARRED/"))
-    return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
-
-
-_PLAIN = ("code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn", "formerCodes", "key", "policyAreas")
-_ASPECTS: dict[str, tuple[Aspect, ...]] = {
-    "commitment": (
-        (frozenset(_PLAIN), _plain_tags),
-        (frozenset({"title", "description"}), _wording_tags),
-        (frozenset({ANY}), _listed_tags),
-        (frozenset({"milestones"}), _milestone_tags),
-        (frozenset({"ratings"}), _rating_tags),
-    ),
-    "member": ((frozenset({ANY}), _member_tags),),
-    "plan": ((frozenset({ANY}), _plan_tags),),
-}
-"""The tags of each kind, with the first segments of the paths that they depend on (ANY: of all)."""
-
-_document_encoder = msgspec.json.Encoder(order="deterministic")
-_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
-
-
-def encode_document(subject: Subject) -> str:
-    """Return a subject's claims as they are kept in a row."""
-    return _document_encoder.encode(subject.claims).decode()
-
-
-def decode_document(stream: str, revision: int, document: str) -> Subject:
-    """Return the subject that a row holds."""
-    return Subject(stream, revision, _document_decoder.decode(document))
+    def wait_for(self, position: int, seconds: float) -> bool:
+        """Wait until the read model has come to a position; returns whether it has within the time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.position >= position, timeout=seconds)

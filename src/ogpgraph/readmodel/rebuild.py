@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import secrets
 
-from ogpgraph.readmodel.follower import Progress
-from ogpgraph.readmodel.projection import PROJECTION
-from ogpgraph.readmodel.projector import BATCH, NoFollower, Place, Projector, Step
-from ogpgraph.readmodel.tables import LIVE, NEXT, begin, drop, script, switch, tables
-from ogpgraph.storage.database import Database, DatabaseError, NoTables, Transaction
-from ogpgraph.storage.log import EventLog
+from ogpgraph.readmodel.projection import ProgressCallback
+from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
+from ogpgraph.readmodel.tables import (
+    LIVE_PREFIX,
+    NEXT_PREFIX,
+    PROJECTION_VERSION,
+    drop_tables,
+    insert_projector,
+    render_ddl,
+    swap_tables,
+    table_names,
+)
+from ogpgraph.storage.database import Database, DatabaseError, TablesMissing, Transaction
+from ogpgraph.storage.event_log import EventLog
 
-BUILDS = 2**31
+MAX_BUILD = 2**31
 
 
 class RebuildStopped(DatabaseError):
@@ -28,11 +36,11 @@ class Rebuild:
     def __init__(self, database: Database, log: EventLog) -> None:
         self._database = database
         self._log = log
-        self._build = 1 + secrets.randbelow(BUILDS - 1)
-        self._live = Projector(database, log, LIVE)
-        self._next = Projector(database, log, NEXT)
+        self._build = 1 + secrets.randbelow(MAX_BUILD - 1)
+        self._live = Projector(database, log, LIVE_PREFIX)
+        self._next = Projector(database, log, NEXT_PREFIX)
 
-    def run(self, progress: Progress | None = None) -> int:
+    def run(self, progress: ProgressCallback | None = None) -> int:
         """Make the read model again; returns the position reached.
 
         Raises RebuildStopped where an event stops it that the read model of before got past, and where another rebuild
@@ -42,46 +50,46 @@ class Rebuild:
         while True:
             step = self._step()
             if progress:
-                progress(step.place.log_position, step.head)
+                progress(step.checkpoint.log_position, step.head)
             if step.is_last and (position := self._switch()) is not None:
                 return position
 
     def _begin(self) -> None:
         with self._database.write() as transaction:
-            drop(transaction, NEXT)
-            self._database.define(transaction, script(NEXT, self._build))
-            begin(transaction, NEXT, PROJECTION, self._build)
+            drop_tables(transaction, NEXT_PREFIX)
+            self._database.execute_ddl(transaction, render_ddl(NEXT_PREFIX, self._build))
+            insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
 
-    def _step(self) -> Step:
+    def _step(self) -> ProjectionStep:
         try:
             step = self._next.step()
-        except (NoTables, NoFollower) as error:
+        except (TablesMissing, ProjectorMissing) as error:
             raise RebuildStopped("another rebuild began in the meantime") from error
-        self._require_ours(step.place)
+        self._require_own_build(step.checkpoint)
         return step
 
     def _switch(self) -> int | None:
         """Put the new tables in the place of the old, which stand still meanwhile; None if the log is too far ahead."""
         with self._database.write() as transaction:
-            transaction.seize(tables())
-            before = self._live.take(transaction)
+            transaction.lock_tables(table_names())
+            before = self._live.lock_checkpoint(transaction)
             try:
-                place = self._next.take(transaction)
-            except (NoTables, NoFollower) as error:
+                checkpoint = self._next.lock_checkpoint(transaction)
+            except (TablesMissing, ProjectorMissing) as error:
                 raise RebuildStopped("another rebuild began in the meantime") from error
-            self._require_ours(place)
-            step = self._rest(transaction, place)
+            self._require_own_build(checkpoint)
+            step = self._project_rest(transaction, checkpoint)
             if not step.is_last:
                 return None
-            if step.place.log_position < before.log_position:
-                raise RebuildStopped(step.stop.message if step.stop else "the log is shorter than the read model")
-            switch(transaction)
-        return step.place.position
+            if step.checkpoint.log_position < before.log_position:
+                raise RebuildStopped(step.failure.message if step.failure else "the log is shorter than the read model")
+            swap_tables(transaction)
+        return step.checkpoint.position
 
-    def _rest(self, transaction: Transaction, place: Place) -> Step:
-        saves = self._log.saves_after(transaction, place.log_position, BATCH)
-        return self._next.advance(transaction, place, saves)
+    def _project_rest(self, transaction: Transaction, checkpoint: Checkpoint) -> ProjectionStep:
+        saves = self._log.read_saves_after(transaction, checkpoint.log_position, BATCH_SIZE)
+        return self._next.project_saves(transaction, checkpoint, saves)
 
-    def _require_ours(self, place: Place) -> None:
-        if place.build != self._build:
+    def _require_own_build(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.build != self._build:
             raise RebuildStopped("another rebuild began in the meantime")

@@ -1,22 +1,35 @@
 """The read model's tables: a set that readers see, and, while a rebuild runs, a second one beside it.
 
 The two differ in a prefix, so one text of definitions and one of statements serves both. What the
-tables hold changes only with `PROJECTION`: then the set is made anew, never altered.
+tables hold changes only with `PROJECTION_VERSION`: then the set is made anew, never altered.
 """
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
-from ogpgraph.storage.database import Transaction
+import msgspec
 
-LIVE = ""
-NEXT = "next_"
-NAME = "main"
-_TABLE = re.compile(r"create table if not exists (\w+)")
-_INDEX = re.compile(r"create index if not exists (\w+) on (\w+)")
+from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
+from ogpgraph.readmodel.tags import Tag, code_of
+from ogpgraph.storage.database import Transaction, iter_chunks
+
+PROJECTION_VERSION = 2
+"""Raised whenever the same events would make other rows; the read model is then made again."""
+LIVE_PREFIX = ""
+NEXT_PREFIX = "next_"
+PROJECTOR_NAME = "main"
+_document_encoder = msgspec.json.Encoder(order="deterministic")
+_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
+_TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
+_INDEX_PATTERN = re.compile(r"create index if not exists (\w+) on (\w+)")
 
 
 @cache
@@ -24,37 +37,204 @@ def _definitions() -> str:
     return files("ogpgraph.readmodel").joinpath("tables.sql").read_text()
 
 
-def tables() -> list[str]:
+def table_names() -> list[str]:
     """Return the names of the tables, the follower's first: in this order whoever needs several takes them."""
-    return sorted(_TABLE.findall(_definitions()), key=lambda table: table != "follower")
+    return sorted(_TABLE_PATTERN.findall(_definitions()), key=lambda table: table != "follower")
 
 
-def script(prefix: str, build: int) -> str:
+def render_ddl(prefix: str, build: int) -> str:
     """Return the definitions of a set. The names of its indexes are its own, since not every engine renames indexes."""
-    prefixed = _TABLE.sub(rf"create table if not exists {prefix}\1", _definitions())
-    return _INDEX.sub(rf"create index if not exists \1_{build} on {prefix}\2", prefixed)
+    prefixed = _TABLE_PATTERN.sub(rf"create table if not exists {prefix}\1", _definitions())
+    return _INDEX_PATTERN.sub(rf"create index if not exists \1_{build} on {prefix}\2", prefixed)
 
 
-def drop(transaction: Transaction, prefix: str) -> None:
+def drop_tables(transaction: Transaction, prefix: str) -> None:
     """Drop a set, what there is of it."""
-    for table in tables():
+    for table in table_names():
         transaction.execute(f"drop table if exists {prefix}{table}")
 
 
-def begin(transaction: Transaction, prefix: str, projection: int, build: int) -> None:
+def insert_projector(transaction: Transaction, prefix: str, projection_version: int, build: int) -> None:
     """Give a set its follower's row, unless it has one."""
     transaction.execute(
         f"insert into {prefix}follower (name, projection, build, log_position, position, frontier) "
         "values (:name, :projection, :build, 0, 0, '') on conflict do nothing",
-        name=NAME,
-        projection=projection,
+        name=PROJECTOR_NAME,
+        projection=projection_version,
         build=build,
     )
 
 
-def switch(transaction: Transaction) -> None:
+def swap_tables(transaction: Transaction) -> None:
     """Put the second set in the place of the first: for everyone else in one moment, when the transaction commits."""
-    transaction.seize(tables())
-    drop(transaction, LIVE)
-    for table in tables():
-        transaction.execute(f"alter table {NEXT}{table} rename to {table}")
+    transaction.lock_tables(table_names())
+    drop_tables(transaction, LIVE_PREFIX)
+    for table in table_names():
+        transaction.execute(f"alter table {NEXT_PREFIX}{table} rename to {table}")
+
+
+def encode_document(aggregate: Aggregate) -> str:
+    """Return a subject's claims as they are kept in a row."""
+    return _document_encoder.encode(aggregate.claims).decode()
+
+
+def decode_document(stream: str, revision: int, document: str) -> Aggregate:
+    """Return the subject that a row holds."""
+    return Aggregate(stream, revision, _document_decoder.decode(document))
+
+
+FOREVER = 2**63 - 1
+CACHED_AGGREGATES = 2_000
+
+_ENTRY_COLUMNS = [
+    "position",
+    "log_position",
+    "event_id",
+    "stream",
+    "revision",
+    "name",
+    "recorded_at",
+    "actor",
+    "cause",
+    "source",
+    "correlation",
+    "envelope",
+    "changes",
+    "leaf",
+    "root",
+]
+_VERSION_COLUMNS = ["kind", "id", "since", "until", "revision", "code", "document"]
+_TAG_COLUMNS = ["kind", "id", "dimension", "value", "since", "until"]
+_UNTIL_INDEX = {
+    table: columns.index("until") for table, columns in (("version", _VERSION_COLUMNS), ("tag", _TAG_COLUMNS))
+}
+
+_CLOSE_VERSION = "update {}version set until = :until where id = :id and since = :since"
+_CLOSE_TAG = (
+    "update {}tag set until = :until where id = :id and dimension = :dimension and value = :value and since = :since"
+)
+_SELECT_OPEN_VERSIONS = "select id, since, revision, document from {}version where id in :streams and until = " + str(
+    FOREVER
+)
+_SELECT_OPEN_TAGS = "select id, dimension, value, since from {}tag where id in :streams and until = " + str(FOREVER)
+
+
+@dataclass
+class OpenRows:
+    """A subject's open rows: the state, since when it holds, and since when each of its tags does."""
+
+    aggregate: Aggregate
+    since: int = 0
+    tags: dict[Tag, int] = field(default_factory=dict)
+
+
+class OpenRowsCache:
+    """The subjects as they stand at one place of the log; keeps those it knows from one batch to the next."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._cached: OrderedDict[str, OpenRows] = OrderedDict()
+        self._checkpoint: object = None
+
+    def get(self, checkpoint: object, transaction: Transaction, streams: Iterable[str]) -> dict[str, OpenRows]:
+        """Return how some subjects stand at a place; what is kept of another place is forgotten first."""
+        if checkpoint != self._checkpoint:
+            self._cached.clear()
+        self._checkpoint = None
+        wanted = set(streams)
+        missing = sorted(wanted - self._cached.keys())
+        self._cached.update(_read_open_rows(transaction, self._prefix, missing))
+        return {stream: self._cached[stream] for stream in wanted}
+
+    def advance_to(self, checkpoint: object) -> None:
+        """Tell that what was given out now stands as it does at another place."""
+        self._checkpoint = checkpoint
+        while len(self._cached) > CACHED_AGGREGATES:
+            self._cached.popitem(last=False)
+
+
+def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -> dict[str, OpenRows]:
+    open_rows = {stream: OpenRows(Aggregate(stream)) for stream in streams}
+    for chunk in iter_chunks(streams):
+        for row in transaction.fetch_all(_SELECT_OPEN_VERSIONS.format(prefix), streams=chunk):
+            aggregate = decode_document(row["id"], row["revision"], row["document"])
+            open_rows[row["id"]] = OpenRows(aggregate, row["since"])
+        for row in transaction.fetch_all(_SELECT_OPEN_TAGS.format(prefix), streams=chunk):
+            open_rows[row["id"]].tags[row["dimension"], row["value"]] = row["since"]
+    return open_rows
+
+
+@dataclass
+class RowBatch:
+    """The rows of a run of events."""
+
+    entries: list[tuple[Any, ...]] = field(default_factory=list)
+    versions: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    tags: dict[tuple[str, Tag, int], list[Any]] = field(default_factory=dict)
+    closed_versions: list[dict[str, Any]] = field(default_factory=list)
+    closed_tags: list[dict[str, Any]] = field(default_factory=list)
+
+    def open_version(self, aggregate: Aggregate, position: int) -> None:
+        """Add the row of a state that holds from a position on."""
+        self.versions[aggregate.id, position] = [
+            aggregate.type,
+            aggregate.id,
+            position,
+            FOREVER,
+            aggregate.revision,
+            code_of(aggregate),
+            encode_document(aggregate),
+        ]
+
+    def close_version(self, stream: str, since: int, until: int) -> None:
+        """End a row, here if this batch made it, in the table otherwise."""
+        if (row := self.versions.get((stream, since))) is not None:
+            row[_UNTIL_INDEX["version"]] = until
+        elif since:
+            self.closed_versions.append({"id": stream, "since": since, "until": until})
+
+    def open_tag(self, stream: str, tag: Tag, position: int) -> None:
+        """Add the row of a tag that holds from a position on."""
+        self.tags[stream, tag, position] = [aggregate_type_of(stream), stream, *tag, position, FOREVER]
+
+    def close_tag(self, stream: str, tag: Tag, since: int, until: int) -> None:
+        """End a tag, here if this batch made it, in the table otherwise."""
+        if (row := self.tags.get((stream, tag, since))) is not None:
+            row[_UNTIL_INDEX["tag"]] = until
+        else:
+            dimension, value = tag
+            self.closed_tags.append(
+                {"id": stream, "dimension": dimension, "value": value, "since": since, "until": until}
+            )
+
+    def write(self, transaction: Transaction, prefix: str) -> None:
+        """Write all rows into a set of tables."""
+        transaction.execute_many(_CLOSE_VERSION.format(prefix), self.closed_versions)
+        transaction.execute_many(_CLOSE_TAG.format(prefix), self.closed_tags)
+        transaction.insert(f"{prefix}version", _VERSION_COLUMNS, list(self.versions.values()))
+        transaction.insert(f"{prefix}tag", _TAG_COLUMNS, list(self.tags.values()))
+        transaction.insert(f"{prefix}entry", _ENTRY_COLUMNS, self.entries)
+
+
+_DUMP_QUERIES = {
+    "entry": "select * from entry order by position",
+    "version": "select * from version order by id, since",
+    "tag": "select * from tag order by id, dimension, value, since",
+    "follower": "select name, projection, log_position, position, frontier from follower order by name",
+}
+
+
+def dump_rows(transaction: Transaction) -> Iterator[bytes]:
+    """Yield one line of JSON for every row of the read model, in a fixed order."""
+    for table, sql in _DUMP_QUERIES.items():
+        for row in transaction.stream(sql):
+            columns = row.keys()  # gone through by name, since going through one engine's row gives its values
+            yield msgspec.json.encode([table, *(row[column] for column in columns)]) + b"\n"
+
+
+def compute_digest(transaction: Transaction) -> str:
+    """Return the SHA-256, in hex, of the canonical dump."""
+    total = sha256()
+    for line in dump_rows(transaction):
+        total.update(line)
+    return total.hexdigest()

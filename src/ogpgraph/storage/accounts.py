@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from ogpgraph.clock import timestamp
-from ogpgraph.storage.database import Database, Row, Taken, Transaction
+from ogpgraph.clock import format_timestamp
+from ogpgraph.storage.database import Database, Row, Transaction
 
 TOKEN_PREFIX = "ogp_"  # noqa: S105 - how a token begins, so that people and scanners know one when they see it
-PREFIX_CHARACTERS = 12
-SECRET_CHARACTERS = 64
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
+PREFIX_LENGTH = 12
+SECRET_LENGTH = 64
+LAST_USE_RESOLUTION = timedelta(minutes=1)
 CREATE_TABLES = """
 create table if not exists person (
   account text primary key,
@@ -42,7 +42,7 @@ create table if not exists token (
 );
 create index if not exists token_account on token (account)
 """
-_LINKED = "select account from login where issuer = :issuer and login_subject = :subject"
+_SELECT_LINKED_ACCOUNT = "select account from login where issuer = :issuer and login_subject = :subject"
 
 
 @dataclass(frozen=True)
@@ -68,33 +68,33 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Token:
+class TokenCredential:
     """A token, by what it is looked up by."""
 
     prefix: str
 
     @classmethod
-    def shown(cls, token: str) -> Token:
+    def parse(cls, token: str) -> TokenCredential:
         """Return the token that somebody shows."""
-        return cls(_parts(token)[0])
+        return cls(_split_token(token)[0])
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginCredential:
     """Somebody whom an issuer knows."""
 
     issuer: str
     subject: str
 
 
-Credential = Token | Login
+Credential = TokenCredential | LoginCredential
 
 
-class UnknownToken(Exception):
+class InvalidToken(Exception):
     """A token that opens nothing; the message says why, for the log and never for whoever showed it."""
 
 
-class Accounts:
+class AccountStore:
     """The door to names, logins and tokens."""
 
     def __init__(self, database: Database) -> None:
@@ -113,16 +113,16 @@ class Accounts:
                 email=email,
             )
 
-    def people(self) -> dict[str, Person]:
+    def list_people(self) -> dict[str, Person]:
         """Return account → who is behind it, in the order of the ids."""
         with self._database.read() as transaction:
-            rows = transaction.rows("select account, name, email from person order by account")
+            rows = transaction.fetch_all("select account, name, email from person order by account")
         return {row["account"]: Person(row["account"], row["name"], row["email"]) for row in rows}
 
     # Logins at an issuer
 
     def link(self, issuer: str, subject: str, account: str) -> None:
-        """Let somebody whom an issuer knows act as an account; raises Taken where they act as one already."""
+        """Let somebody whom an issuer knows act as an account; raises UniqueViolation where they act as one already."""
         with self._database.write() as transaction:
             transaction.execute(
                 "insert into login (issuer, login_subject, account) values (:issuer, :subject, :account)",
@@ -136,26 +136,26 @@ class Accounts:
         with self._database.append() as transaction:
             transaction.execute("delete from login where account = :account", account=account)
 
-    def linked(self, issuer: str, subject: str) -> str | None:
+    def find_linked_account(self, issuer: str, subject: str) -> str | None:
         """Return the account that somebody whom an issuer knows acts as, or None."""
         with self._database.read() as transaction:
-            found: str | None = transaction.value(_LINKED, issuer=issuer, subject=subject)
+            found: str | None = transaction.fetch_value(_SELECT_LINKED_ACCOUNT, issuer=issuer, subject=subject)
         return found
 
     # Tokens
 
-    def issue(
+    def issue_token(
         self,
         account: str,
         *,
         now: datetime,
-        lasts: timedelta,
+        lifetime: timedelta,
         random_hex: Callable[[int], str],
         label: str | None = None,
     ) -> str:
         """Return a new token of an account: shown this once, since only its hash is kept."""
-        prefix = random_hex(PREFIX_CHARACTERS // 2)
-        secret = random_hex(SECRET_CHARACTERS // 2)
+        prefix = random_hex(PREFIX_LENGTH // 2)
+        secret = random_hex(SECRET_LENGTH // 2)
         with self._database.write() as transaction:
             transaction.execute(
                 "insert into token (prefix, hash, account, label, created_at, expires_at) "
@@ -164,88 +164,80 @@ class Accounts:
                 hash=_hash(secret),
                 account=account,
                 label=label,
-                created_at=timestamp(now),
-                expires_at=timestamp(now + lasts),
+                created_at=format_timestamp(now),
+                expires_at=format_timestamp(now + lifetime),
             )
         return f"{TOKEN_PREFIX}{prefix}_{secret}"
 
-    def account_of(self, token: str, now: datetime) -> str:
-        """Return the account that a token opens, noting its use; raises UnknownToken."""
-        prefix, secret = _parts(token)
+    def authenticate_token(self, token: str, now: datetime) -> str:
+        """Return the account that a token opens, noting its use; raises InvalidToken."""
+        prefix, secret = _split_token(token)
         with self._database.read() as transaction:
-            row = transaction.row("select * from token where prefix = :prefix", prefix=prefix)
+            row = transaction.fetch_one("select * from token where prefix = :prefix", prefix=prefix)
         # Compared even where there is no such prefix, so that time tells nothing of which prefixes exist.
         if not hmac.compare_digest(_hash(secret), row["hash"] if row else _hash("")) or row is None:
-            raise UnknownToken("wrong")
+            raise InvalidToken("wrong")
         if row["revoked_at"] is not None:
-            raise UnknownToken("revoked")
-        if row["expires_at"] <= timestamp(now):
-            raise UnknownToken("expired")
-        self._note_use(row, now)
+            raise InvalidToken("revoked")
+        if row["expires_at"] <= format_timestamp(now):
+            raise InvalidToken("expired")
+        self._record_use(row, now)
         account: str = row["account"]
         return account
 
-    def still_opens(self, transaction: Transaction, credential: Credential, account: str, now: datetime) -> bool:
+    def is_still_valid(self, transaction: Transaction, credential: Credential, account: str, now: datetime) -> bool:
         """Tell whether what opened an account opens it in a transaction too; under the log's lock it stays so."""
-        if isinstance(credential, Login):
-            return bool(transaction.value(_LINKED, issuer=credential.issuer, subject=credential.subject) == account)
-        row = transaction.row(
+        if isinstance(credential, LoginCredential):
+            return bool(
+                transaction.fetch_value(_SELECT_LINKED_ACCOUNT, issuer=credential.issuer, subject=credential.subject)
+                == account
+            )
+        row = transaction.fetch_one(
             "select revoked_at, expires_at from token where prefix = :prefix", prefix=credential.prefix
         )
-        return row is not None and row["revoked_at"] is None and row["expires_at"] > timestamp(now)
+        return row is not None and row["revoked_at"] is None and row["expires_at"] > format_timestamp(now)
 
-    def _note_use(self, row: Row, now: datetime) -> None:
-        if row["last_used_at"] is not None and row["last_used_at"] > timestamp(now - USE_IS_NOTED_EVERY):
+    def _record_use(self, row: Row, now: datetime) -> None:
+        if row["last_used_at"] is not None and row["last_used_at"] > format_timestamp(now - LAST_USE_RESOLUTION):
             return
         with self._database.write() as transaction:
             transaction.execute(
-                "update token set last_used_at = :now where prefix = :prefix", now=timestamp(now), prefix=row["prefix"]
+                "update token set last_used_at = :now where prefix = :prefix",
+                now=format_timestamp(now),
+                prefix=row["prefix"],
             )
 
-    def tokens(self, account: str) -> list[TokenRow]:
+    def list_tokens(self, account: str) -> list[TokenRow]:
         """Return what is kept of an account's tokens, oldest first."""
         with self._database.read() as transaction:
-            rows = transaction.rows(
+            rows = transaction.fetch_all(
                 "select prefix, account, label, created_at, expires_at, revoked_at, last_used_at from token "
                 "where account = :account order by created_at, prefix",
                 account=account,
             )
         return [TokenRow(**{name: row[name] for name in TokenRow.__dataclass_fields__}) for row in rows]
 
-    def revoke(self, account: str, *, now: datetime, prefix: str | None = None) -> int:
+    def revoke_tokens(self, account: str, *, now: datetime, prefix: str | None = None) -> int:
         """Revoke one token of an account, or all of them; returns how many were open until now.
 
         From here on nothing that is sent with them is recorded: who is writing at this moment is waited for.
         """
         with self._database.append() as transaction:
-            rows = transaction.rows(
+            rows = transaction.fetch_all(
                 "select prefix from token where account = :account and revoked_at is null", account=account
             )
             revocable = [row["prefix"] for row in rows if prefix in (None, row["prefix"])]
             for each in revocable:
                 transaction.execute(
-                    "update token set revoked_at = :now where prefix = :prefix", now=timestamp(now), prefix=each
+                    "update token set revoked_at = :now where prefix = :prefix", now=format_timestamp(now), prefix=each
                 )
         return len(revocable)
 
 
-def _parts(token: str) -> tuple[str, str]:
+def _split_token(token: str) -> tuple[str, str]:
     prefix, _, secret = token.removeprefix(TOKEN_PREFIX).partition("_")
     return prefix, secret
 
 
 def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
-
-
-__all__ = [
-    "CREATE_TABLES",
-    "Accounts",
-    "Credential",
-    "Login",
-    "Person",
-    "Taken",
-    "Token",
-    "TokenRow",
-    "UnknownToken",
-]

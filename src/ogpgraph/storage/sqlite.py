@@ -19,29 +19,29 @@ from eventsourcing.persistence import ConnectionPoolClosedError, ConnectionUnava
 from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from ogpgraph.storage.database import (
-    BrokenOff,
-    Busy,
     Database,
     DatabaseError,
-    NoTables,
+    DataRejected,
+    LockTimeout,
     Parameters,
     Row,
-    Taken,
+    StatementCancelled,
+    TablesMissing,
     Transaction,
-    Unacceptable,
-    statements_of,
+    UniqueViolation,
+    WriterLock,
+    split_statements,
 )
-from ogpgraph.storage.turns import Turns
 
 LOCK_TIMEOUT_SECONDS = 30
-READERS = 8
-WAIT_SECONDS = 10
+READER_POOL_SIZE = 8
+POOL_TIMEOUT_SECONDS = 10
 POLL_SECONDS = 0.01
 CACHE_KIBIBYTES = 65_536
 CHECKPOINT_PAGES = 4_000
 """A page that is written again before the checkpoint is copied back once: 16 MiB of log instead of 4."""
-STEPS_BETWEEN_LOOKS = 20_000
-IO_ERROR = 10
+PROGRESS_HANDLER_STEPS = 20_000
+SQLITE_IOERR = 10
 """SQLite's primary result code of a disk that failed to read, write or sync."""
 
 
@@ -54,19 +54,19 @@ class SQLiteTransaction(Transaction):
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
         """Yield the rows of a query one by one."""
         self.statements += 1
-        with _translated_errors():
-            yield from self._connection.execute(*_spread(sql, parameters))
+        with _translate_errors():
+            yield from self._connection.execute(*_expand_lists(sql, parameters))
 
     def execute(self, sql: str, **parameters: object) -> None:
         """Run one statement."""
         self.statements += 1
-        with _translated_errors():
-            self._connection.execute(*_spread(sql, parameters))
+        with _translate_errors():
+            self._connection.execute(*_expand_lists(sql, parameters))
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
         """Run one statement for each set of parameters."""
         self.statements += 1
-        with _translated_errors():
+        with _translate_errors():
             self._connection.executemany(sql, parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -76,28 +76,28 @@ class SQLiteTransaction(Transaction):
         self.statements += 1
         places = ", ".join("?" * len(columns))
         statement = f"insert into {table} ({', '.join(columns)}) values ({places})"  # noqa: S608 - our own tables' names
-        with _translated_errors():
+        with _translate_errors():
             self._connection.executemany(statement, rows)
 
-    def watch(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server's way to tell time
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server's way to tell time
         """Ask, every so many steps of SQLite's machine, whether to go on; the time is the caller's to measure."""
-        self._connection.set_progress_handler(is_over, STEPS_BETWEEN_LOOKS)
+        self._connection.set_progress_handler(is_over, PROGRESS_HANDLER_STEPS)
 
-    def seize(self, tables: Sequence[str]) -> None:
+    def lock_tables(self, tables: Sequence[str]) -> None:
         """Do nothing: there is one writer at a time, and readers keep what they see."""
 
 
-class _Readers(SQLiteConnectionPool):
+class _ReaderPool(SQLiteConnectionPool):
     """The library's pool, whose connections only read."""
 
     def _create_connection(self) -> SQLiteConnection:
         connection: SQLiteConnection = super()._create_connection()
-        connection._sqlite_conn.text_factory = _text  # noqa: SLF001 - the library's pool has no other way
+        connection._sqlite_conn.text_factory = _decode_text  # noqa: SLF001 - the library's pool has no other way
         connection.cursor().execute("PRAGMA query_only = 1")
         return connection
 
 
-def _text(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     """Return a text as stored; damaged bytes become what no text can be, so that whoever checks it can name it."""
     return data.decode(errors="surrogateescape")
 
@@ -106,15 +106,15 @@ class SQLiteDatabase(Database):
     """One SQLite database file."""
 
     def __init__(self, url: str) -> None:
-        self.path = sqlite_path(url)
-        self._readers = _Readers(
+        self.path = parse_sqlite_url(url)
+        self._readers = _ReaderPool(
             db_name=str(self.path),
             lock_timeout=LOCK_TIMEOUT_SECONDS,
-            pool_size=READERS,
-            max_overflow=READERS,
-            pool_timeout=WAIT_SECONDS,
+            pool_size=READER_POOL_SIZE,
+            max_overflow=READER_POOL_SIZE,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
         )
-        self._turns = Turns(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
+        self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._failed = False
         self._closing = False
@@ -127,7 +127,9 @@ class SQLiteDatabase(Database):
         except ConnectionPoolClosedError as error:
             raise DatabaseError(f"{self.path} is closed") from error
         except ConnectionUnavailableError as error:
-            raise Busy(f"no connection to {self.path} within {WAIT_SECONDS} seconds: all are in use") from error
+            raise LockTimeout(
+                f"no connection to {self.path} within {POOL_TIMEOUT_SECONDS} seconds: all are in use"
+            ) from error
         connection = pooled._sqlite_conn  # noqa: SLF001 - the library's pool has no other way to its connection
         try:
             if self._closing:
@@ -142,13 +144,13 @@ class SQLiteDatabase(Database):
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a writing transaction, in its turn among threads and processes."""
-        with self._turns.taken():
+        with self._writer_lock.acquire():
             if self._failed:
                 raise DatabaseError(f"the disk under {self.path} failed before: nothing is written until a restart")
             writer = self._writer = self._writer or self._open_writer()
             # FULL syncs the log of a WAL database at every commit; NORMAL leaves it to the next commit that does.
             writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            with _translated_errors():
+            with _translate_errors():
                 writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteTransaction(writer)
@@ -160,7 +162,7 @@ class SQLiteDatabase(Database):
 
     append = write
 
-    def changes(self, stop: threading.Event) -> Iterator[bool]:
+    def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         """Yield True when another connection has committed, by asking again and again; False in between."""
         connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         try:
@@ -174,14 +176,14 @@ class SQLiteDatabase(Database):
         finally:
             connection.close()
 
-    def create(self, script: str) -> None:
+    def apply_ddl(self, script: str) -> None:
         """Run the statements of a script of definitions."""
         with self.write() as transaction:
-            self.define(transaction, script)
+            self.execute_ddl(transaction, script)
 
-    def define(self, transaction: Transaction, script: str) -> None:
+    def execute_ddl(self, transaction: Transaction, script: str) -> None:
         """Run the statements of a script of definitions in a transaction."""
-        for statement in statements_of(script):
+        for statement in split_statements(script):
             transaction.execute(statement)
 
     def close(self) -> None:
@@ -190,20 +192,20 @@ class SQLiteDatabase(Database):
         A connection closed under a thread that uses it would end the process. What does not end in time stays open.
         """
         self._closing = True
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + POOL_TIMEOUT_SECONDS
         while self._readers.num_in_use and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         if not self._readers.num_in_use:
             self._readers.close()
         if self._writer:
-            with suppress(Busy), self._turns.taken():
+            with suppress(LockTimeout), self._writer_lock.acquire():
                 self._writer.close()
                 self._writer = None
-        self._turns.close()
+        self._writer_lock.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
-        writer.row_factory, writer.text_factory = sqlite3.Row, _text
+        writer.row_factory, writer.text_factory = sqlite3.Row, _decode_text
         try:
             writer.execute("PRAGMA journal_mode = WAL")
             writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
@@ -214,7 +216,7 @@ class SQLiteDatabase(Database):
         return writer
 
 
-def sqlite_path(url: str) -> Path:
+def parse_sqlite_url(url: str) -> Path:
     """Return the file of a `sqlite:///file.db` URL; raises DatabaseError for another form or a missing folder."""
     _, _, rest = url.partition("://")
     if not rest.startswith("/") or len(rest) < 2:
@@ -239,10 +241,10 @@ def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_inf
 
 
 def _is_disk_failure(error: sqlite3.OperationalError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == IO_ERROR
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == SQLITE_IOERR
 
 
-def _spread(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
+def _expand_lists(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
     """Return a statement with every list parameter spread out: `in :ids` → `in (:ids_0, :ids_1)`."""
     lists = {name: value for name, value in parameters.items() if isinstance(value, (list, tuple))}
     if not lists:
@@ -256,20 +258,20 @@ def _spread(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        raise Taken(str(error)) from error
+        raise UniqueViolation(str(error)) from error
     except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
-        raise Unacceptable(str(error)) from error
+        raise DataRejected(str(error)) from error
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            raise BrokenOff("the statement took too long") from error
+            raise StatementCancelled("the statement took too long") from error
         if "no such table" in str(error):
-            raise NoTables from error
+            raise TablesMissing from error
         if "no such column" in str(error) or "readonly database" in str(error):
-            raise Unacceptable(str(error)) from error
+            raise DataRejected(str(error)) from error
         if "database is locked" in str(error):
-            raise Busy(f"another program has held the database for {LOCK_TIMEOUT_SECONDS} seconds") from error
+            raise LockTimeout(f"another program has held the database for {LOCK_TIMEOUT_SECONDS} seconds") from error
         raise

@@ -1,4 +1,4 @@
-"""What caches may keep: an answer's ETag is made of all that the answer depends on, and of nothing else."""
+"""HTTP caching: an ETag is made of all that an answer depends on, and of nothing else."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from typing import Any, Final
 import msgspec
 from graphql import FieldNode, IntValueNode, OperationDefinitionNode, VariableNode
 
+from ogpgraph.graphql.context import Context
+from ogpgraph.web.deadline import Deadline
+
 # Short while it speaks of the present. Bounded too while it speaks of the past: a redaction may take words out of that.
-PRESENT: Final = "public, max-age=5"
-PAST: Final = "public, max-age=3600"
-NOT_KEPT: Final = "no-store"
+PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
+PAST_CACHE_CONTROL: Final = "public, max-age=3600"
+NO_STORE: Final = "no-store"
 VARY: Final = "Accept, Authorization, X-At-Least-Position"
 _TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-class Standing(msgspec.Struct, frozen=True):
+class CacheVersion(msgspec.Struct, frozen=True):
     """What an answer depends on that the request does not say: which log (with its epochs) and schema; its position."""
 
-    record: tuple[str | int, ...]
+    log_state: tuple[str | int, ...]
     position: int
 
 
-class Question(msgspec.Struct, frozen=True):
+class CacheKey(msgspec.Struct, frozen=True):
     """What an answer depends on that the request says: the document, its operation, the variables, the media type.
 
     And what such a document may cost, which every answer tells.
@@ -35,35 +38,35 @@ class Question(msgspec.Struct, frozen=True):
     text: str
     operation_name: str | None
     variables: Mapping[str, Any] | None
-    media: str
-    limit: int
+    media_type: str
+    cost_limit: int
 
-    def etag(self, standing: Standing, pinned: int | None) -> str:
+    def etag(self, version: CacheVersion, pinned: int | None) -> str:
         """Return the ETag of the answer; `pinned` is the position that the document names itself, if it does.
 
         It is a weak one: the same answer may come compressed or not.
         """
-        asked = (self.text, self.operation_name, self.variables or {}, self.media, self.limit)
+        asked = (self.text, self.operation_name, self.variables or {}, self.media_type, self.cost_limit)
         # A position that it names is in the document or its variables already.
-        position = "named" if is_past(pinned, standing) else standing.position
-        return f'W/"{sha256(_encoder.encode((asked, standing.record, position))).hexdigest()[:32]}"'
+        position = "named" if is_past(pinned, version) else version.position
+        return f'W/"{sha256(_encoder.encode((asked, version.log_state, position))).hexdigest()[:32]}"'
 
 
-def is_past(pinned: int | None, standing: Standing) -> bool:
+def is_past(pinned: int | None, version: CacheVersion) -> bool:
     """Tell whether the document speaks of the past only."""
-    return pinned is not None and 1 <= pinned <= standing.position
+    return pinned is not None and 1 <= pinned <= version.position
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
+def etag_matches(if_none_match: str | None, etag: str) -> bool:
     """Tell whether a client has what an ETag stands for, weakly compared as If-None-Match is."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAGS.findall(if_none_match)
 
 
-def headers_of(etag: str, *, past: bool) -> dict[str, str]:
+def cache_headers(etag: str, *, past: bool) -> dict[str, str]:
     """Return the headers of an answer that may be kept."""
-    return {"ETag": etag, "Cache-Control": PAST if past else PRESENT}
+    return {"ETag": etag, "Cache-Control": PAST_CACHE_CONTROL if past else PRESENT_CACHE_CONTROL}
 
 
 def pinned_position(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int | None:
@@ -87,3 +90,21 @@ def _whole_number(arguments: Sequence[tuple[str, object]], variables: Mapping[st
         return int(value.value) if len(value.value) < 17 else None
     given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
     return given if isinstance(given, int) and not isinstance(given, bool) else None
+
+
+class ReadSessionValidators:
+    """Tells the executor of the contexts that the schema's resolvers see."""
+
+    def cache_version(self, context: Context) -> CacheVersion:
+        """Return the log, its epochs, projection and schema, and the position that the reading has pinned."""
+        reading = context.session
+        # Asked of the database: another process may have redacted something since this one started.
+        log = reading.transaction.fetch_one("select id, epoch, redaction_epoch from log")
+        assert log is not None
+        projection = reading.at_head().projection_version
+        record = (log["id"], log["epoch"], log["redaction_epoch"], projection, context.schema_version)
+        return CacheVersion(record, reading.head)
+
+    def apply_deadline(self, context: Context, deadline: Deadline) -> None:
+        """Have the database break off statements of the reading when the operation is to stop."""
+        context.session.transaction.set_deadline(deadline.is_exceeded, deadline.seconds)

@@ -10,8 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogpgraph.web.media import HTML, rather_than_json
-from ogpgraph.web.shell import json_response
+from ogpgraph.web.content_negotiation import HTML, json_response, prefer_over_json
 
 _INDEX = {
     "endpoints": [
@@ -39,32 +38,32 @@ class Console:
 
     def __init__(self, examples: Sequence[Example]) -> None:
         template = (files("ogpgraph.web") / "console.html").read_text("utf-8")
-        self._page = template.replace("__EXAMPLES__", _for_html(examples)).encode()
+        self._page = template.replace("__EXAMPLES__", _encode_for_html(examples)).encode()
         # Made from the template: the examples are data, which no browser runs, so they need no leave.
         self._headers = {
             "Content-Type": f"{HTML}; charset=utf-8",
             "Vary": "Accept",
-            "Content-Security-Policy": _policy(template),
+            "Content-Security-Policy": _content_security_policy(template),
         }
 
     async def __call__(self, request: Request) -> Response:
-        if rather_than_json(HTML, request.headers.get("accept")) == HTML:
+        if prefer_over_json(HTML, request.headers.get("accept")) == HTML:
             return Response(self._page, headers=self._headers)
         return json_response(200, _INDEX, {"Vary": "Accept"})
 
 
-def _for_html(examples: Sequence[Example]) -> str:
+def _encode_for_html(examples: Sequence[Example]) -> str:
     """The examples as JSON that can stand in a script element: nothing in it can end the element or begin a comment."""
     text = msgspec.json.encode(examples).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _policy(template: str) -> str:
+def _content_security_policy(template: str) -> str:
     """A policy that allows the page's own style and script, known by their hashes, requests to this server, no more."""
     rules: Mapping[str, str] = {
         "default-src": "'none'",
-        "style-src": _hash(template, "style"),
-        "script-src": _hash(template, "script"),
+        "style-src": _source_hash(template, "style"),
+        "script-src": _source_hash(template, "script"),
         "connect-src": "'self'",
         "img-src": "data:",
         "base-uri": "'none'",
@@ -75,7 +74,7 @@ def _policy(template: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def _hash(template: str, element: str) -> str:
+def _source_hash(template: str, element: str) -> str:
     """The source expression for the one inline `element` (without attributes) of the page."""
     (content,) = re.findall(f"<{element}>(.*?)</{element}>", template, re.DOTALL)
     digest = hashlib.sha256(content.encode()).digest()

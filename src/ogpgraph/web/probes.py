@@ -9,12 +9,12 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogpgraph.web.identified import request_id_of
-from ogpgraph.web.shell import json_response
+from ogpgraph.web.content_negotiation import json_response
+from ogpgraph.web.middleware import request_id_of
 
 log = structlog.stdlib.get_logger(__name__)
 
-_NOT_KEPT = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Readiness(msgspec.Struct, frozen=True):
     details: dict[str, object] = {}
 
 
-class Ready:
+class ReadinessEndpoint:
     """The endpoint `/ready`: 200 if `ready` says so, else 503.
 
     `ready` may block: it is called in a thread, and one that raises or takes longer than the deadline is not ready.
@@ -36,10 +36,10 @@ class Ready:
         self._limiter = anyio.CapacityLimiter(2)  # probes that hang shall not use up the threads of those that work
 
     async def __call__(self, request: Request) -> Response:
-        readiness = await self._asked(request_id_of(request.scope))
-        return json_response(200 if readiness.ready else 503, readiness, _NOT_KEPT)
+        readiness = await self._check(request_id_of(request.scope))
+        return json_response(200 if readiness.ready else 503, readiness, _NO_STORE)
 
-    async def _asked(self, request_id: str) -> Readiness:
+    async def _check(self, request_id: str) -> Readiness:
         try:
             with anyio.fail_after(self._deadline):
                 return await anyio.to_thread.run_sync(self._ready, limiter=self._limiter, abandon_on_cancel=True)
@@ -52,4 +52,4 @@ class Ready:
 
 async def health(_request: Request) -> Response:
     """The endpoint `/health`: 200 as long as the process answers at all."""
-    return json_response(200, {"status": "alive"}, _NOT_KEPT)
+    return json_response(200, {"status": "alive"}, _NO_STORE)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import strawberry
 
+from ogpgraph.application.commands import accounts
 from ogpgraph.domain.account import Role
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out, identified
-from ogpgraph.graphql.mutations.describing import described
-from ogpgraph.graphql.payloads import AccountPayload
-from ogpgraph.graphql.write_inputs import MOST_ITEMS, WriteInput, given
+from ogpgraph.graphql.enum_descriptions import describe_mutation
+from ogpgraph.graphql.mutations.context import MutationContext, by_id, run_mutation
+from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MutationInput, is_set
+from ogpgraph.graphql.mutations.payloads import AccountPayload
 
 _ACCOUNT = "The account, by its id."
 
 
 @strawberry.input(description="A role for an account.")
-class GrantRightsInput(WriteInput):
+class GrantRightsInput(MutationInput):
     account: strawberry.ID = strawberry.field(description=_ACCOUNT)
     role: Role = strawberry.field(description="The role.")
     members: list[str] | None = strawberry.field(
@@ -24,7 +25,7 @@ class GrantRightsInput(WriteInput):
 
 
 @strawberry.input(description="A role that an account loses.")
-class RevokeRightsInput(WriteInput):
+class RevokeRightsInput(MutationInput):
     account: strawberry.ID = strawberry.field(description=_ACCOUNT)
     role: Role | None = strawberry.field(
         default=strawberry.UNSET, description="The role; all of them where it is left out."
@@ -39,7 +40,7 @@ class AccountMutations:
     """What is written of accounts."""
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "grantRights",
             "Lets an account act in a role; everyone can read that it may, nobody who it is.",
             "an account or a member that is not known, a reporter without members",
@@ -48,16 +49,16 @@ class AccountMutations:
     def grant_rights(self, info: Info, input: GrantRightsInput) -> AccountPayload:
         """Grant rights."""
 
-        def commands(desk: Desk) -> None:
-            desk.permit()
-            account = desk.session.find_account(input.account)
-            desk.expect(account)
-            desk.session.grant_rights(account.id, input.role, _members(input), desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.authorize()
+            account = accounts.find_account(context.uow, input.account)
+            context.check_revision(account)
+            accounts.grant_rights(context.uow, account.id, input.role, _members(input), context.provenance)
 
-        return AccountPayload.of(carry_out(info, input, identified(input.account), commands))
+        return AccountPayload.of(run_mutation(info, input, by_id(input.account), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "revokeRights",
             "Takes a role from an account, or some members from a reporter; it holds from the next request on.",
             "an account that is not known",
@@ -66,16 +67,16 @@ class AccountMutations:
     def revoke_rights(self, info: Info, input: RevokeRightsInput) -> AccountPayload:
         """Revoke rights."""
 
-        def commands(desk: Desk) -> None:
-            desk.permit()
-            account = desk.session.find_account(input.account)
-            desk.expect(account)
-            role = input.role if given(input.role) else None
-            desk.session.revoke_rights(account.id, role, _members(input), desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.authorize()
+            account = accounts.find_account(context.uow, input.account)
+            context.check_revision(account)
+            role = input.role if is_set(input.role) else None
+            accounts.revoke_rights(context.uow, account.id, role, _members(input), context.provenance)
 
-        return AccountPayload.of(carry_out(info, input, identified(input.account), commands))
+        return AccountPayload.of(run_mutation(info, input, by_id(input.account), commands))
 
 
 def _members(sent: GrantRightsInput | RevokeRightsInput) -> tuple[str, ...]:
-    members = sent.members if given(sent.members) else None
-    return tuple(code.strip().upper() for code in (members or [])[:MOST_ITEMS])
+    members = sent.members if is_set(sent.members) else None
+    return tuple(code.strip().upper() for code in (members or [])[:MAX_ITEMS])

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import strawberry
 
+from ogpgraph.application.commands import commitments
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out, coded
+from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
-from ogpgraph.graphql.mutations.describing import described
+from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.inputs import (
+    MutationInput,
+    is_set,
+    match_format,
+    normalize_code,
+    normalize_language,
+    normalize_text,
+)
 from ogpgraph.graphql.mutations.members import LANGUAGE
-from ogpgraph.graphql.payloads import CommitmentPayload
-from ogpgraph.graphql.write_inputs import WriteInput, code_of, formed, given, language_of, words
+from ogpgraph.graphql.mutations.payloads import CommitmentPayload
 
 _UNKNOWN = "a commitment that is not known"
 _PUBLISHED = "what a published page states, which can be replaced but not withdrawn"
 
 
 @strawberry.input(description="A rating by the IRM.")
-class WithdrawRatingInput(WriteInput):
+class WithdrawRatingInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     indicator: Indicator = strawberry.field(description="What is rated.")
     stage: Stage = strawberry.field(description="At which point of the plan's life.")
@@ -41,7 +49,7 @@ class RecordRatingInput(WithdrawRatingInput):
 
 
 @strawberry.input(description="A section of the IRM's text on a commitment.")
-class WithdrawNarrativeInput(WriteInput):
+class WithdrawNarrativeInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     stage: Stage = strawberry.field(description="The stage that the text is about.")
     section: str = strawberry.field(description="The section's name in capitals, such as NEXT_STEPS.")
@@ -58,7 +66,7 @@ class AssessmentMutations:
     """What the IRM writes."""
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "recordRating",
             "Records what the IRM says of one indicator at one stage; a later assessment replaces the earlier one, "
             "which stays in the history.",
@@ -68,17 +76,23 @@ class AssessmentMutations:
     def record_rating(self, info: Info, input: RecordRatingInput) -> CommitmentPayload:
         """Record a rating."""
 
-        def commands(desk: Desk) -> None:
-            code = code_of(input.commitment)
-            desk.open(code)
-            desk.session.record_rating(
-                code, input.indicator, input.stage, _rating(desk, input), desk.basis, _ogp_value(input)
+        def commands(context: MutationContext) -> None:
+            code = normalize_code(input.commitment)
+            context.open_commitment(code)
+            commitments.record_rating(
+                context.uow,
+                code,
+                input.indicator,
+                input.stage,
+                _rating(context, input),
+                context.provenance,
+                _ogp_value(input),
             )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "withdrawRating",
             "Takes back a rating that a reviewer recorded, without another in its place.",
             f"{_UNKNOWN}, a rating that is not recorded, and {_PUBLISHED}",
@@ -87,15 +101,17 @@ class AssessmentMutations:
     def withdraw_rating(self, info: Info, input: WithdrawRatingInput) -> CommitmentPayload:
         """Withdraw a rating."""
 
-        def commands(desk: Desk) -> None:
-            code = code_of(input.commitment)
-            desk.open(code)
-            desk.session.withdraw_rating(code, input.indicator, input.stage, _ogp_value(input), desk.basis)
+        def commands(context: MutationContext) -> None:
+            code = normalize_code(input.commitment)
+            context.open_commitment(code)
+            commitments.withdraw_rating(
+                context.uow, code, input.indicator, input.stage, _ogp_value(input), context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "recordNarrative",
             "Records a section of the IRM's text in one language; a later text replaces the earlier one, which stays "
             "in the history.",
@@ -105,17 +121,17 @@ class AssessmentMutations:
     def record_narrative(self, info: Info, input: RecordNarrativeInput) -> CommitmentPayload:
         """Record a narrative."""
 
-        def commands(desk: Desk) -> None:
-            desk.open(code_of(input.commitment))
-            section, language = formed(input.section, "section"), language_of(input.language)
-            text = desk.wording(input.text, "text")
-            code = code_of(input.commitment)
-            desk.session.record_narrative(code, input.stage, section, language, text, desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.open_commitment(normalize_code(input.commitment))
+            section, language = match_format(input.section, "section"), normalize_language(input.language)
+            text = context.text_value(input.text, "text")
+            code = normalize_code(input.commitment)
+            commitments.record_narrative(context.uow, code, input.stage, section, language, text, context.provenance)
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "withdrawNarrative",
             "Takes back a section of text that a reviewer recorded, in one language.",
             f"{_UNKNOWN}, a section that is not recorded, and {_PUBLISHED}",
@@ -124,21 +140,25 @@ class AssessmentMutations:
     def withdraw_narrative(self, info: Info, input: WithdrawNarrativeInput) -> CommitmentPayload:
         """Withdraw a narrative."""
 
-        def commands(desk: Desk) -> None:
-            desk.open(code_of(input.commitment))
-            section, language = formed(input.section, "section"), language_of(input.language)
-            desk.session.withdraw_narrative(code_of(input.commitment), input.stage, section, language, desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.open_commitment(normalize_code(input.commitment))
+            section, language = match_format(input.section, "section"), normalize_language(input.language)
+            commitments.withdraw_narrative(
+                context.uow, normalize_code(input.commitment), input.stage, section, language, context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
 
-def _rating(desk: Desk, sent: RecordRatingInput) -> Rating:
-    def word(text: str | None, field: str) -> str | None:
-        return desk.session.word(words(str(text), field)) if given(text) else None
+def _rating(context: MutationContext, sent: RecordRatingInput) -> Rating:
+    def text_reference(text: str | None, field: str) -> str | None:
+        return context.uow.text_ref(normalize_text(str(text), field)) if is_set(text) else None
 
-    value = sent.value if given(sent.value) else None
-    return Rating(sent.state, value, word(sent.stated_as, "statedAs"), word(sent.irm_report, "irmReport"))
+    value = sent.value if is_set(sent.value) else None
+    return Rating(
+        sent.state, value, text_reference(sent.stated_as, "statedAs"), text_reference(sent.irm_report, "irmReport")
+    )
 
 
 def _ogp_value(sent: WithdrawRatingInput) -> OgpValue | None:
-    return sent.ogp_value if given(sent.ogp_value) else None
+    return sent.ogp_value if is_set(sent.ogp_value) else None

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import strawberry
 
+from ogpgraph.application.commands import commitments, members
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.subject import Subject
-from ogpgraph.domain.text import Made
+from ogpgraph.domain.values import TranslationKind
 from ogpgraph.domain.vocabulary import CommitmentStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out, coded
-from ogpgraph.graphql.mutations.describing import described
+from ogpgraph.graphql.enum_descriptions import describe_mutation
+from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE, PLAN
-from ogpgraph.graphql.payloads import CommitmentPayload
+from ogpgraph.graphql.mutations.payloads import CommitmentPayload
 from ogpgraph.graphql.scalars import PartialDate
-from ogpgraph.graphql.write_inputs import WriteInput, code_of, formed, given, language_of
 
 COMMITMENT = "The commitment, by its present or a former code, in any case."
 UNKNOWN = "a commitment that is not known"
@@ -32,7 +33,7 @@ _GOVERNMENT = (
 
 
 @strawberry.input(description="What a government says of its commitment.")
-class CommitmentTextInput(WriteInput):
+class CommitmentTextInput(MutationInput):
     number: str | None = strawberry.field(default=strawberry.UNSET, description="Its number in the plan, as published.")
     title: str | None = strawberry.field(default=strawberry.UNSET, description="Its title.")
     description: str | None = strawberry.field(default=strawberry.UNSET, description="The government's own text.")
@@ -65,10 +66,12 @@ class ReviseCommitmentInput(CommitmentTextInput):
 
 
 @strawberry.input(description="A commitment's wordings in another language.")
-class TranslateCommitmentInput(WriteInput):
+class TranslateCommitmentInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     language: str = strawberry.field(description="The language translated into, as a lower-case code.")
-    made: Made = strawberry.field(default=Made.HUMAN, description="How the translation was made.")
+    translation_kind: TranslationKind = strawberry.field(
+        default=TranslationKind.HUMAN, description="How the translation was made."
+    )
     title: str | None = strawberry.field(default=strawberry.UNSET, description="Its title.")
     description: str | None = strawberry.field(default=strawberry.UNSET, description="The government's text.")
     lead_institutions: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Who leads it.")
@@ -78,7 +81,7 @@ class TranslateCommitmentInput(WriteInput):
 
 
 @strawberry.input(description="A commitment that the government withdraws.")
-class WithdrawCommitmentInput(WriteInput):
+class WithdrawCommitmentInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
 
 
@@ -87,7 +90,7 @@ class CommitmentMutations:
     """What is written of commitments."""
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "registerCommitment",
             "Records a new commitment of an action plan.",
             "a code that is taken or is not the member's, and a plan that is not known",
@@ -96,18 +99,22 @@ class CommitmentMutations:
     def register_commitment(self, info: Info, input: RegisterCommitmentInput) -> CommitmentPayload:
         """Register a commitment."""
 
-        def commands(desk: Desk) -> None:
-            plan = desk.session.find_action_plan(input.action_plan)
-            desk.permit([desk.member_of(plan)])
-            desk.expect_nothing()
-            code = code_of(input.code, "code")
-            facts = _said(desk, input) | _of_plan(desk, plan, code) | {"status": CommitmentStatus.ACTIVE.value}
-            desk.session.register_commitment(code, facts, desk.basis)
+        def commands(context: MutationContext) -> None:
+            plan = members.find_action_plan(context.uow, input.action_plan)
+            context.authorize([context.member_code(plan)])
+            context.check_is_new()
+            code = normalize_code(input.code, "code")
+            facts = (
+                _text_facts(context, input)
+                | _plan_facts(context, plan, code)
+                | {"status": CommitmentStatus.ACTIVE.value}
+            )
+            commitments.register_commitment(context.uow, code, facts, context.provenance)
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.code), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.code), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "reviseCommitment",
             "Records what is newly said of a commitment; what it said before stays in its history.",
             f"{UNKNOWN}, a policy area that OGP does not have, and an input that says nothing",
@@ -116,16 +123,16 @@ class CommitmentMutations:
     def revise_commitment(self, info: Info, input: ReviseCommitmentInput) -> CommitmentPayload:
         """Revise a commitment."""
 
-        def commands(desk: Desk) -> None:
-            commitment = desk.open(code_of(input.commitment))
-            facts = _said(desk, input) | desk.facts(input, "status")
-            _require_something(facts)
-            desk.session.revise_commitment(commitment.id, facts, desk.basis)
+        def commands(context: MutationContext) -> None:
+            commitment = context.open_commitment(normalize_code(input.commitment))
+            facts = _text_facts(context, input) | context.facts_from(input, "status")
+            _require_facts(facts)
+            commitments.revise_commitment(context.uow, commitment.id, facts, context.provenance)
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "translateCommitment",
             "Records a commitment's wordings in another language, and how the translation was made.",
             f"{UNKNOWN}, and an input without wordings",
@@ -134,39 +141,41 @@ class CommitmentMutations:
     def translate_commitment(self, info: Info, input: TranslateCommitmentInput) -> CommitmentPayload:
         """Translate a commitment."""
 
-        def commands(desk: Desk) -> None:
-            commitment = desk.open(code_of(input.commitment))
+        def commands(context: MutationContext) -> None:
+            commitment = context.open_commitment(normalize_code(input.commitment))
             fields = ("title", "description", "leadInstitutions", "supportingInstitutions")
-            facts = desk.facts(input, *fields, language=language_of(input.language), made=input.made)
-            _require_something(facts)
-            desk.session.translate_commitment(commitment.id, facts, desk.basis)
+            facts = context.facts_from(
+                input, *fields, language=normalize_language(input.language), translation_kind=input.translation_kind
+            )
+            _require_facts(facts)
+            commitments.translate_commitment(context.uow, commitment.id, facts, context.provenance)
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "withdrawCommitment", "Records that the government withdrew a commitment; it stays readable.", UNKNOWN
         )
     )
     def withdraw_commitment(self, info: Info, input: WithdrawCommitmentInput) -> CommitmentPayload:
         """Withdraw a commitment."""
 
-        def commands(desk: Desk) -> None:
-            desk.open(code_of(input.commitment))
-            desk.session.withdraw_commitment(code_of(input.commitment), desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.open_commitment(normalize_code(input.commitment))
+            commitments.withdraw_commitment(context.uow, normalize_code(input.commitment), context.provenance)
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
-
-
-def _said(desk: Desk, sent: CommitmentTextInput) -> Facts:
-    if given(sent.number):
-        formed(str(sent.number), "number")
-    return desk.facts(sent, *_GOVERNMENT, language=language_of(sent.language))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
 
-def _of_plan(desk: Desk, plan: Subject, code: str) -> Facts:
-    member = desk.session.subject(plan.text("member") or "")
-    letters = {member.text("prefix"), member.text("code")} - {None}
+def _text_facts(context: MutationContext, sent: CommitmentTextInput) -> Facts:
+    if is_set(sent.number):
+        match_format(str(sent.number), "number")
+    return context.facts_from(sent, *_GOVERNMENT, language=normalize_language(sent.language))
+
+
+def _plan_facts(context: MutationContext, plan: Aggregate, code: str) -> Facts:
+    member = context.uow.aggregate(plan.string("member") or "")
+    letters = {member.string("prefix"), member.string("code")} - {None}
     if letters and code.rstrip("0123456789") not in letters:
         raise Invalid(f"{code} does not begin with {' or '.join(sorted(filter(None, letters)))}", "code")
     facts: Facts = {"member": member.id, "actionPlan": plan.id}
@@ -174,6 +183,6 @@ def _of_plan(desk: Desk, plan: Subject, code: str) -> Facts:
     return facts | ({"cycle": cycle} if cycle is not None else {})
 
 
-def _require_something(facts: Facts) -> None:
+def _require_facts(facts: Facts) -> None:
     if not facts:
         raise Invalid("the input says nothing of the commitment")

@@ -6,26 +6,27 @@ from typing import TypeVar
 
 import strawberry
 
+from ogpgraph.application.commands import commitments as commitment_commands
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out, coded
+from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT, UNKNOWN
-from ogpgraph.graphql.mutations.describing import described
+from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MutationInput, is_set, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE
-from ogpgraph.graphql.payloads import CommitmentPayload
-from ogpgraph.graphql.write_inputs import MOST_ITEMS, WriteInput, code_of, given, language_of
+from ogpgraph.graphql.mutations.payloads import CommitmentPayload
 
 T = TypeVar("T")
 
 
 @strawberry.input(description="Another code for a commitment.")
-class RecodeCommitmentInput(WriteInput):
+class RecodeCommitmentInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     code: str = strawberry.field(description="The new code.")
 
 
 @strawberry.input(description="Commitments that turned out to be one.")
-class MergeCommitmentsInput(WriteInput):
+class MergeCommitmentsInput(MutationInput):
     commitments: list[str] = strawberry.field(description="The codes of those that are merged into the other.")
     into: str = strawberry.field(description="The code of the one that remains.")
 
@@ -38,14 +39,14 @@ class CommitmentPartInput:
 
 
 @strawberry.input(description="A commitment that turned out to be several.")
-class SplitCommitmentInput(WriteInput):
+class SplitCommitmentInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     into: list[CommitmentPartInput] = strawberry.field(description="The parts: each becomes a commitment.")
     language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
 
 
 @strawberry.input(description="What a commitment carries forward, and what carries it forward.")
-class LinkCommitmentsInput(WriteInput):
+class LinkCommitmentsInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     predecessors: list[str] | None = strawberry.field(
         default=strawberry.UNSET, description="Codes of commitments that it carries forward."
@@ -60,7 +61,7 @@ class LineageMutations:
     """What is written of commitments in relation to each other."""
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "recodeCommitment",
             "Gives a commitment another code; the former one keeps finding it.",
             f"{UNKNOWN}, and a code that another has or had",
@@ -69,14 +70,16 @@ class LineageMutations:
     def recode_commitment(self, info: Info, input: RecodeCommitmentInput) -> CommitmentPayload:
         """Recode a commitment."""
 
-        def commands(desk: Desk) -> None:
-            desk.open(code_of(input.commitment))
-            desk.session.recode_commitment(code_of(input.commitment), code_of(input.code, "code"), desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.open_commitment(normalize_code(input.commitment))
+            commitment_commands.recode_commitment(
+                context.uow, normalize_code(input.commitment), normalize_code(input.code, "code"), context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "mergeCommitments",
             "Records that commitments are one: all their codes lead to the one that remains, each keeps its history.",
             "commitments that are not known, and such as are one already",
@@ -85,15 +88,19 @@ class LineageMutations:
     def merge_commitments(self, info: Info, input: MergeCommitmentsInput) -> CommitmentPayload:
         """Merge commitments."""
 
-        def commands(desk: Desk) -> None:
-            codes = [code_of(code, "commitments") for code in _bounded(input.commitments, "commitments")]
-            desk.open(code_of(input.into, "into"), *codes)
-            desk.session.merge_commitments(codes, code_of(input.into, "into"), desk.basis)
+        def commands(context: MutationContext) -> None:
+            codes = [
+                normalize_code(code, "commitments") for code in _check_item_count(input.commitments, "commitments")
+            ]
+            context.open_commitment(normalize_code(input.into, "into"), *codes)
+            commitment_commands.merge_commitments(
+                context.uow, codes, normalize_code(input.into, "into"), context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.into), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.into), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "splitCommitment",
             "Records that a commitment is several: each part becomes a commitment of the same plan, and tells where it "
             "is from.",
@@ -103,21 +110,23 @@ class LineageMutations:
     def split_commitment(self, info: Info, input: SplitCommitmentInput) -> CommitmentPayload:
         """Split a commitment."""
 
-        def commands(desk: Desk) -> None:
-            desk.open(code_of(input.commitment))
-            language = language_of(input.language)
+        def commands(context: MutationContext) -> None:
+            context.open_commitment(normalize_code(input.commitment))
+            language = normalize_language(input.language)
             parts = {
-                code_of(part.code, "into"): desk.facts(part, "title", "number", language=language)
-                for part in _bounded(input.into, "into")
+                normalize_code(part.code, "into"): context.facts_from(part, "title", "number", language=language)
+                for part in _check_item_count(input.into, "into")
             }
             if len(parts) < 2:
                 raise Invalid("a commitment is split into two parts or more, each with a code of its own", "into")
-            desk.session.split_commitment(code_of(input.commitment), parts, desk.basis)
+            commitment_commands.split_commitment(
+                context.uow, normalize_code(input.commitment), parts, context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "linkCommitments",
             "Links a commitment to those it carries forward and those that carry it forward, on both sides.",
             "commitments that are not known, a commitment linked to itself, and an input without links",
@@ -126,22 +135,24 @@ class LineageMutations:
     def link_commitments(self, info: Info, input: LinkCommitmentsInput) -> CommitmentPayload:
         """Link commitments."""
 
-        def commands(desk: Desk) -> None:
+        def commands(context: MutationContext) -> None:
             before = _codes(input.predecessors, "predecessors")
             after = _codes(input.successors, "successors")
-            desk.open(code_of(input.commitment), *before, *after)
+            context.open_commitment(normalize_code(input.commitment), *before, *after)
             if not before and not after:
                 raise Invalid("name at least one predecessor or successor", "predecessors")
-            desk.session.link_commitments(code_of(input.commitment), before, after, desk.basis)
+            commitment_commands.link_commitments(
+                context.uow, normalize_code(input.commitment), before, after, context.provenance
+            )
 
-        return CommitmentPayload.of(carry_out(info, input, coded("commitment", input.commitment), commands))
+        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
 
 def _codes(codes: list[str] | None, field: str) -> list[str]:
-    return [code_of(code, field) for code in _bounded(codes, field)] if codes and given(codes) else []
+    return [normalize_code(code, field) for code in _check_item_count(codes, field)] if codes and is_set(codes) else []
 
 
-def _bounded(many: list[T], field: str) -> list[T]:
-    if len(many) > MOST_ITEMS:
-        raise Invalid(f"{field} has {len(many)} items; {MOST_ITEMS} are the most", field)
+def _check_item_count(many: list[T], field: str) -> list[T]:
+    if len(many) > MAX_ITEMS:
+        raise Invalid(f"{field} has {len(many)} items; {MAX_ITEMS} are the most", field)
     return many

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import strawberry
 
+from ogpgraph.application.commands import members
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.members import member_by, region_of
-from ogpgraph.domain.subject import Subject
+from ogpgraph.domain.member import lookup_member, region_of
 from ogpgraph.domain.vocabulary import MemberStatus, PlanStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, Find, carry_out, coded
-from ogpgraph.graphql.mutations.describing import described
-from ogpgraph.graphql.payloads import ActionPlanPayload, MemberPayload
+from ogpgraph.graphql.enum_descriptions import describe_mutation
+from ogpgraph.graphql.mutations.context import MutationContext, SubjectFinder, by_code, run_mutation
+from ogpgraph.graphql.mutations.inputs import MutationInput, match_format, normalize_language
+from ogpgraph.graphql.mutations.payloads import ActionPlanPayload, MemberPayload
 from ogpgraph.graphql.scalars import PartialDate
-from ogpgraph.graphql.write_inputs import WriteInput, formed, language_of
 from ogpgraph.readmodel.snapshot import Snapshot
 
 MEMBER = "The member, by OGP's code (FRA) or the prefix of its commitments (FR)."
@@ -23,7 +24,7 @@ LANGUAGE = "The language of the wordings, as a lower-case code; English where it
 
 
 @strawberry.input(description="A new member.")
-class RegisterMemberInput(WriteInput):
+class RegisterMemberInput(MutationInput):
     code: str = strawberry.field(description="OGP's code of the member, such as FRA, or GBSC for a local government.")
     name: str = strawberry.field(description="The member's name.")
     language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
@@ -41,21 +42,21 @@ class RegisterMemberInput(WriteInput):
 
 
 @strawberry.input(description="A decision on a member's standing.")
-class ChangeMemberStatusInput(WriteInput):
+class ChangeMemberStatusInput(MutationInput):
     member: str = strawberry.field(description=MEMBER)
     status: MemberStatus = strawberry.field(description="The new status.")
     document: str = strawberry.field(description="The address or title of the document that decided it.")
 
 
 @strawberry.input(description="Another name of a member, or its name in another language.")
-class RenameMemberInput(WriteInput):
+class RenameMemberInput(MutationInput):
     member: str = strawberry.field(description=MEMBER)
     name: str = strawberry.field(description="The name.")
     language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
 
 
 @strawberry.input(description="A new action plan.")
-class RegisterActionPlanInput(WriteInput):
+class RegisterActionPlanInput(MutationInput):
     member: str = strawberry.field(description=MEMBER)
     cycle: int = strawberry.field(description="The year of submission.")
     title: str | None = strawberry.field(default=strawberry.UNSET, description="The plan's name as published.")
@@ -65,7 +66,7 @@ class RegisterActionPlanInput(WriteInput):
 
 
 @strawberry.input(description="What is newly said of an action plan; what is left out stays as it is.")
-class ReviseActionPlanInput(WriteInput):
+class ReviseActionPlanInput(MutationInput):
     action_plan: str = strawberry.field(description=PLAN)
     title: str | None = strawberry.field(default=strawberry.UNSET, description="The plan's name as published.")
     language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
@@ -76,7 +77,7 @@ class ReviseActionPlanInput(WriteInput):
 
 
 @strawberry.input(description="The end of an action plan.")
-class ConcludeActionPlanInput(WriteInput):
+class ConcludeActionPlanInput(MutationInput):
     action_plan: str = strawberry.field(description=PLAN)
     ends_on: PartialDate | None = strawberry.field(
         default=strawberry.UNSET, description="When it ended, where that differs from what was planned."
@@ -88,24 +89,24 @@ class MemberMutations:
     """What is written of members and plans."""
 
     @strawberry.mutation(
-        description=described("registerMember", "Records a new member.", "a code that is taken or not OGP's")
+        description=describe_mutation("registerMember", "Records a new member.", "a code that is taken or not OGP's")
     )
     def register_member(self, info: Info, input: RegisterMemberInput) -> MemberPayload:
         """Register a member."""
 
-        def commands(desk: Desk) -> None:
-            desk.permit()
-            desk.expect_nothing()
-            code = formed(input.code.strip().upper(), "member", "code")
-            facts = desk.facts(
-                input, "name", "prefix", "type", "region", "joinedOn", language=language_of(input.language)
+        def commands(context: MutationContext) -> None:
+            context.authorize()
+            context.check_is_new()
+            code = match_format(input.code.strip().upper(), "member", "code")
+            facts = context.facts_from(
+                input, "name", "prefix", "type", "region", "joinedOn", language=normalize_language(input.language)
             )
-            desk.session.register_member(code, _from_table(code) | facts, desk.basis)
+            members.register_member(context.uow, code, _member_table_facts(code) | facts, context.provenance)
 
-        return MemberPayload.of(carry_out(info, input, coded("member", input.code), commands))
+        return MemberPayload.of(run_mutation(info, input, by_code("member", input.code), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "changeMemberStatus",
             "Records a decision on a member's standing, with its document; `effectiveOn` is the day of the decision.",
             "a member that is not known",
@@ -114,35 +115,35 @@ class MemberMutations:
     def change_member_status(self, info: Info, input: ChangeMemberStatusInput) -> MemberPayload:
         """Change a member's status."""
 
-        def commands(desk: Desk) -> None:
-            desk.permit()
-            member = desk.session.find_member(input.member)
-            desk.expect(member)
-            facts = desk.facts(input, "status")
-            facts |= {"statusDocument": desk.wording(input.document, "document")}
-            desk.session.change_member_status(member.text("code") or "", facts, desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.authorize()
+            member = members.find_member(context.uow, input.member)
+            context.check_revision(member)
+            facts = context.facts_from(input, "status")
+            facts |= {"statusDocument": context.text_value(input.document, "document")}
+            members.change_member_status(context.uow, member.string("code") or "", facts, context.provenance)
 
-        return MemberPayload.of(carry_out(info, input, coded("member", input.member), commands))
+        return MemberPayload.of(run_mutation(info, input, by_code("member", input.member), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "renameMember", "Records a member's name; former names stay in its history.", "a member that is not known"
         )
     )
     def rename_member(self, info: Info, input: RenameMemberInput) -> MemberPayload:
         """Rename a member."""
 
-        def commands(desk: Desk) -> None:
-            desk.permit()
-            member = desk.session.find_member(input.member)
-            desk.expect(member)
-            facts = desk.facts(input, "name", language=language_of(input.language))
-            desk.session.revise_member(member.id, facts, desk.basis)
+        def commands(context: MutationContext) -> None:
+            context.authorize()
+            member = members.find_member(context.uow, input.member)
+            context.check_revision(member)
+            facts = context.facts_from(input, "name", language=normalize_language(input.language))
+            members.revise_member(context.uow, member.id, facts, context.provenance)
 
-        return MemberPayload.of(carry_out(info, input, coded("member", input.member), commands))
+        return MemberPayload.of(run_mutation(info, input, by_code("member", input.member), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "registerActionPlan",
             "Records a new action plan of a member.",
             "a member that is not known, and a cycle that the member has a plan for already",
@@ -151,20 +152,24 @@ class MemberMutations:
     def register_action_plan(self, info: Info, input: RegisterActionPlanInput) -> ActionPlanPayload:
         """Register an action plan."""
 
-        def commands(desk: Desk) -> None:
-            member = desk.session.find_member(input.member)
-            desk.permit([member.text("code")])
-            desk.expect_nothing()
+        def commands(context: MutationContext) -> None:
+            member = members.find_member(context.uow, input.member)
+            context.authorize([member.string("code")])
+            context.check_is_new()
             if not 2000 <= input.cycle <= 2100:
                 raise Invalid(f"{input.cycle} is no year of submission", "cycle")
-            facts = desk.facts(input, "cycle", "title", "startsOn", "endsOn", language=language_of(input.language))
+            facts = context.facts_from(
+                input, "cycle", "title", "startsOn", "endsOn", language=normalize_language(input.language)
+            )
             facts |= {"member": member.id, "status": PlanStatus.ACTIVE.value}
-            desk.session.register_action_plan(f"{member.text('code')}-{input.cycle}", facts, desk.basis)
+            members.register_action_plan(
+                context.uow, f"{member.string('code')}-{input.cycle}", facts, context.provenance
+            )
 
-        return ActionPlanPayload.of(carry_out(info, input, _new_plan(input), commands))
+        return ActionPlanPayload.of(run_mutation(info, input, _by_member_and_cycle(input), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "reviseActionPlan",
             "Records what is newly said of an action plan: its name, its period, an extension.",
             "a plan that is not known, and an input that says nothing",
@@ -173,47 +178,49 @@ class MemberMutations:
     def revise_action_plan(self, info: Info, input: ReviseActionPlanInput) -> ActionPlanPayload:
         """Revise an action plan."""
 
-        def commands(desk: Desk) -> None:
-            plan = desk.session.find_action_plan(input.action_plan)
-            desk.permit([desk.member_of(plan)])
-            desk.expect(plan)
-            facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
+        def commands(context: MutationContext) -> None:
+            plan = members.find_action_plan(context.uow, input.action_plan)
+            context.authorize([context.member_code(plan)])
+            context.check_revision(plan)
+            facts = context.facts_from(
+                input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
+            )
             if not facts:
                 raise Invalid("the input says nothing new of the plan: give a title or a period")
-            desk.session.revise_action_plan(plan.id, facts, desk.basis)
+            members.revise_action_plan(context.uow, plan.id, facts, context.provenance)
 
-        return ActionPlanPayload.of(carry_out(info, input, coded("plan", input.action_plan), commands))
+        return ActionPlanPayload.of(run_mutation(info, input, by_code("plan", input.action_plan), commands))
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "concludeActionPlan", "Records that an action plan came to its end.", "a plan that is not known"
         )
     )
     def conclude_action_plan(self, info: Info, input: ConcludeActionPlanInput) -> ActionPlanPayload:
         """Conclude an action plan."""
 
-        def commands(desk: Desk) -> None:
-            plan = desk.session.find_action_plan(input.action_plan)
-            desk.permit([desk.member_of(plan)])
-            desk.expect(plan)
-            facts = {"status": PlanStatus.CONCLUDED.value, **desk.facts(input, "endsOn")}
-            desk.session.conclude_action_plan(plan.text("code") or "", facts, desk.basis)
+        def commands(context: MutationContext) -> None:
+            plan = members.find_action_plan(context.uow, input.action_plan)
+            context.authorize([context.member_code(plan)])
+            context.check_revision(plan)
+            facts = {"status": PlanStatus.CONCLUDED.value, **context.facts_from(input, "endsOn")}
+            members.conclude_action_plan(context.uow, plan.string("code") or "", facts, context.provenance)
 
-        return ActionPlanPayload.of(carry_out(info, input, coded("plan", input.action_plan), commands))
+        return ActionPlanPayload.of(run_mutation(info, input, by_code("plan", input.action_plan), commands))
 
 
-def _from_table(code: str) -> Facts:
+def _member_table_facts(code: str) -> Facts:
     """Return what OGP's table says of a member, as far as it knows the code."""
-    known, region = member_by(code), region_of(code)
+    known, region = lookup_member(code), region_of(code)
     facts: Facts = {"type": known.kind, "prefix": known.prefix} if known and known.code == code else {}
     return facts | ({"region": region} if region else {})
 
 
-def _new_plan(sent: RegisterActionPlanInput) -> Find:
+def _by_member_and_cycle(sent: RegisterActionPlanInput) -> SubjectFinder:
     """Return the finder of a plan by its member, whose prefix will do, and its cycle."""
 
-    def find(snapshot: Snapshot) -> Subject | None:
-        member = snapshot.by_code("member", sent.member.strip())
-        return snapshot.by_code("plan", f"{member.text('code')}-{sent.cycle}") if member else None
+    def find(snapshot: Snapshot) -> Aggregate | None:
+        member = snapshot.find_by_code("member", sent.member.strip())
+        return snapshot.find_by_code("plan", f"{member.string('code')}-{sent.cycle}") if member else None
 
     return find

@@ -6,25 +6,26 @@ from collections.abc import Callable
 
 import strawberry
 
-from ogpgraph.clock import timestamp
+from ogpgraph.application.commands import commitments
+from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.desk import Desk, carry_out, coded
+from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
-from ogpgraph.graphql.mutations.describing import described
+from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE
-from ogpgraph.graphql.payloads import MilestonePayload
+from ogpgraph.graphql.mutations.payloads import MilestonePayload
 from ogpgraph.graphql.scalars import PartialDate
-from ogpgraph.graphql.write_inputs import WriteInput, code_of, formed, given, language_of
 
 _UNKNOWN = "a commitment or a milestone that is not known"
 _REPORT = "The progress report, in words; what it rests on goes into `source`."
 
 
 @strawberry.input(description="A milestone of a commitment.")
-class MilestoneInput(WriteInput):
+class MilestoneInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
     number: str = strawberry.field(description="The milestone's number as published, such as 14.1.")
 
@@ -68,7 +69,7 @@ class MilestoneMutations:
     """What is written of milestones."""
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "addMilestone",
             "Records a new milestone of a commitment.",
             "a commitment that is not known, and a number that another milestone has",
@@ -77,14 +78,16 @@ class MilestoneMutations:
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
         """Add a milestone."""
 
-        def commands(desk: Desk, code: str, number: str) -> None:
-            facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
-            desk.session.add_milestone(code, number, facts, desk.basis)
+        def commands(context: MutationContext, code: str, number: str) -> None:
+            facts = context.facts_from(
+                input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
+            )
+            commitments.add_milestone(context.uow, code, number, facts, context.provenance)
 
-        return _carried_out(info, input, commands)
+        return _run_milestone_mutation(info, input, commands)
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "reviseMilestone",
             "Records what is newly said of a milestone: what it delivers, and when.",
             f"{_UNKNOWN}, and an input that says nothing",
@@ -93,16 +96,18 @@ class MilestoneMutations:
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
         """Revise a milestone."""
 
-        def commands(desk: Desk, code: str, number: str) -> None:
-            facts = desk.facts(input, "title", "startsOn", "endsOn", language=language_of(input.language))
+        def commands(context: MutationContext, code: str, number: str) -> None:
+            facts = context.facts_from(
+                input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
+            )
             if not facts:
                 raise Invalid("the input says nothing of the milestone")
-            desk.session.revise_milestone(code, number, facts, desk.basis)
+            commitments.revise_milestone(context.uow, code, number, facts, context.provenance)
 
-        return _carried_out(info, input, commands)
+        return _run_milestone_mutation(info, input, commands)
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "reportMilestone",
             "Records progress on a milestone: how far it has come, in the words of a report, with the evidence in "
             "`source`.",
@@ -112,16 +117,16 @@ class MilestoneMutations:
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
         """Report progress on a milestone."""
 
-        def commands(desk: Desk, code: str, number: str) -> None:
-            facts = desk.facts(input, "status") | _report(desk, input)
+        def commands(context: MutationContext, code: str, number: str) -> None:
+            facts = context.facts_from(input, "status") | _report(context, input)
             if not facts:
                 raise Invalid("a report says how far the milestone has come, or tells of it in words", "report")
-            desk.session.report_milestone(code, number, facts, desk.basis)
+            commitments.report_milestone(context.uow, code, number, facts, context.provenance)
 
-        return _carried_out(info, input, commands)
+        return _run_milestone_mutation(info, input, commands)
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "completeMilestone",
             "Records that a milestone is complete, with the words of a report where one is sent. A milestone that is "
             "complete already stays as it is.",
@@ -131,40 +136,42 @@ class MilestoneMutations:
     def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
         """Complete a milestone."""
 
-        def commands(desk: Desk, code: str, number: str) -> None:
-            desk.session.complete_milestone(code, number, desk.basis)
-            if report := _report(desk, input):
-                desk.session.report_milestone(code, number, report, desk.basis)
+        def commands(context: MutationContext, code: str, number: str) -> None:
+            commitments.complete_milestone(context.uow, code, number, context.provenance)
+            if report := _report(context, input):
+                commitments.report_milestone(context.uow, code, number, report, context.provenance)
 
-        return _carried_out(info, input, commands)
+        return _run_milestone_mutation(info, input, commands)
 
     @strawberry.mutation(
-        description=described(
+        description=describe_mutation(
             "withdrawMilestone", "Records that the government withdrew a milestone; it stays readable.", _UNKNOWN
         )
     )
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
         """Withdraw a milestone."""
 
-        def commands(desk: Desk, code: str, number: str) -> None:
-            desk.session.withdraw_milestone(code, number, desk.basis)
+        def commands(context: MutationContext, code: str, number: str) -> None:
+            commitments.withdraw_milestone(context.uow, code, number, context.provenance)
 
-        return _carried_out(info, input, commands)
+        return _run_milestone_mutation(info, input, commands)
 
 
-def _carried_out(info: Info, sent: MilestoneInput, commands: Callable[[Desk, str, str], None]) -> MilestonePayload:
+def _run_milestone_mutation(
+    info: Info, sent: MilestoneInput, commands: Callable[[MutationContext, str, str], None]
+) -> MilestonePayload:
     """Carry out commands on a milestone, by its commitment's code and its number, once it may be written to."""
 
-    def opened(desk: Desk) -> None:
-        code = code_of(sent.commitment)
-        desk.open(code)
-        commands(desk, code, formed(sent.number, "number"))
+    def execute(context: MutationContext) -> None:
+        code = normalize_code(sent.commitment)
+        context.open_commitment(code)
+        commands(context, code, match_format(sent.number, "number"))
 
-    return MilestonePayload.of(carry_out(info, sent, coded("commitment", sent.commitment), opened), sent.number)
+    return MilestonePayload.of(run_mutation(info, sent, by_code("commitment", sent.commitment), execute), sent.number)
 
 
-def _report(desk: Desk, sent: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:
-    if not given(sent.report):
+def _report(context: MutationContext, sent: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:
+    if not is_set(sent.report):
         return {}
-    path = f"updates/{timestamp(desk.session.act.time)}/{language_of(sent.language)}"
-    return {path: desk.wording(str(sent.report), "report")}
+    path = f"updates/{format_timestamp(context.uow.context.time)}/{normalize_language(sent.language)}"
+    return {path: context.text_value(str(sent.report), "report")}

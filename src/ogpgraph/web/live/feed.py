@@ -17,20 +17,19 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ogpgraph.storage.identity import Identity
+from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.system import System
-from ogpgraph.web.authenticated import address_of, caller_of
-from ogpgraph.web.heads import ENDLESS
-from ogpgraph.web.live.cursors import about, require_this_log
-from ogpgraph.web.live.hub import Hub, NoSuchPosition
-from ogpgraph.web.live.places import Places
-from ogpgraph.web.live.readers import Ending, Item, TooSlow
-from ogpgraph.web.live.tokens import Tokens
-from ogpgraph.web.live.topics import Topic
-from ogpgraph.web.parameters import Parameters
-from ogpgraph.web.prepared import RequestErrors
-from ogpgraph.web.refused import Refused, error_payload
-from ogpgraph.web.shell import json_response
+from ogpgraph.web.authentication import caller_of, client_address
+from ogpgraph.web.connection_timeouts import ENDLESS_RESPONSE
+from ogpgraph.web.content_negotiation import json_response
+from ogpgraph.web.document_cache import RequestErrors
+from ogpgraph.web.errors import RequestRejected, error_payload
+from ogpgraph.web.live.connection_limits import ConnectionLimits
+from ogpgraph.web.live.credential_recheck import CredentialRecheck
+from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.subscribers import StreamCancellation, StreamItem, SubscriberTooSlow
+from ogpgraph.web.live.subscriptions import Subscription, log_payload, require_same_log
+from ogpgraph.web.request_parameters import RequestParameters
 
 EVENT_STREAM: Final = "text/event-stream"
 WRITE_SECONDS: Final = 30.0
@@ -38,7 +37,7 @@ _HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering
 _POSITION_DIGITS: Final = 15
 _RETRY: Final = b"retry: 2000\n\n"
 _ENDED: Final = "The token that this stream was opened with opens nothing any more."
-FEED = """subscription Feed($after: Position, $where: EntryFilter) {
+FEED_QUERY = """subscription Feed($after: Position, $where: EntryFilter) {
   entries(after: $after, where: $where) {
     position id kind recordedAt statedAt effectiveOn actor role cause statedIn reason revision correlationId isLate
     changedBetween { after before }
@@ -47,36 +46,36 @@ FEED = """subscription Feed($after: Position, $where: EntryFilter) {
     changes { path before after }
   }
 }"""
-FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
+FEED_FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
 
 
-class Feed:
+class FeedEndpoint:
     """The endpoint `/feed`."""
 
-    def __init__(self, hub: Callable[[], Hub], system: Callable[[], System], streams: Streams) -> None:
+    def __init__(self, hub: Callable[[], Hub], system: Callable[[], System], streams: EventStreamFactory) -> None:
         self._hub = hub
         self._system = system
         self._streams = streams
 
     async def __call__(self, request: Request) -> Response:
-        hub, identity = self._hub(), self._system().model.identity
+        hub, identity = self._hub(), self._system().model.log_identity
         try:
             after = await self._beginning(request, identity)
-            topic = await hub.topics.topic(Parameters(query=FEED, variables=_variables(request)))
-            await hub.require(after)
-        except Refused as refused:
+            topic = await hub.compiler.compile(RequestParameters(query=FEED_QUERY, variables=_variables(request)))
+            await hub.require_position(after)
+        except RequestRejected as refused:
             return json_response(refused.status, error_payload(refused.message, code=refused.code), refused.headers)
         except RequestErrors as wrong:
             return json_response(400, error_payload(str(wrong.errors[0].message), code=wrong.code))
-        except NoSuchPosition as wrong:
+        except PositionBeyondHead as wrong:
             return json_response(400, error_payload(str(wrong), code="BAD_POSITION"))
-        return self._streams.of(lambda ending: _feed(hub, topic, after, identity, ending))
+        return self._streams.create(lambda ending: _feed(hub, topic, after, identity, ending))
 
-    async def _beginning(self, request: Request, identity: Identity) -> int | None:
+    async def _beginning(self, request: Request, identity: LogIdentity) -> int | None:
         given = request.headers.get("last-event-id") or request.query_params.get("after")  # a browser's own comes first
         asked = request.query_params
         since = asked.get("since")
-        require_this_log(identity, {"logId": asked.get("log"), "epoch": asked.get("epoch")})
+        require_same_log(identity, {"logId": asked.get("log"), "epoch": asked.get("epoch")})
         if given is not None:
             return _position(given)
         return await anyio.to_thread.run_sync(self._position_at, since) if since else None
@@ -87,53 +86,63 @@ class Feed:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise Refused(400, "`since` is a time with its offset, such as 2026-11-22T12:00:00Z.", code="BAD_TIME")
-        with self._system().reading() as reading:
-            snapshot = reading.last_before(moment)
+            raise RequestRejected(
+                400, "`since` is a time with its offset, such as 2026-11-22T12:00:00Z.", code="BAD_TIME"
+            )
+        with self._system().read_session() as reading:
+            snapshot = reading.find_last_before(moment)
             return snapshot.position if snapshot else 0
 
 
-class Streams:
+class EventStreamFactory:
     """Makes streams of those who have a place, for as long as their token is good."""
 
-    def __init__(self, places: Places, tokens: Tokens) -> None:
-        self._places = places
-        self._tokens = tokens
+    def __init__(self, connection_limits: ConnectionLimits, credential_recheck: CredentialRecheck) -> None:
+        self._connection_limits = connection_limits
+        self._credential_recheck = credential_recheck
 
-    def of(self, content: Callable[[Ending], AsyncIterator[bytes]]) -> Stream:
+    def create(self, content: Callable[[StreamCancellation], AsyncIterator[bytes]]) -> EventStreamResponse:
         """Return the response that streams what `content` yields until it is ended."""
-        ending = Ending()
-        return Stream(content(ending), ending, self._places, self._tokens)
+        ending = StreamCancellation()
+        return EventStreamResponse(content(ending), ending, self._connection_limits, self._credential_recheck)
 
 
-class Stream(StreamingResponse):
+class EventStreamResponse(StreamingResponse):
     """An event stream, given up when nobody reads it. It has its place from its first byte to its last."""
 
-    def __init__(self, content: AsyncIterator[bytes], ending: Ending, places: Places, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        content: AsyncIterator[bytes],
+        ending: StreamCancellation,
+        connection_limits: ConnectionLimits,
+        credential_recheck: CredentialRecheck,
+    ) -> None:
         super().__init__(content, headers=_HEADERS, media_type=EVENT_STREAM)
         self._ending = ending
-        self._places = places
-        self._tokens = tokens
+        self._connection_limits = connection_limits
+        self._credential_recheck = credential_recheck
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         caller = caller_of(request)
         with ExitStack() as held:
             try:
-                held.callback(self._places.take(caller.address, caller.account).release)
-            except Refused as refused:
+                held.callback(self._connection_limits.acquire(caller.address, caller.account).release)
+            except RequestRejected as refused:
                 refusal = json_response(
                     refused.status, error_payload(refused.message, code=refused.code), refused.headers
                 )
                 await refusal(scope, receive, send)
                 return
-            token, address = request.headers.get("authorization"), address_of(scope)
+            token, address = request.headers.get("authorization"), client_address(scope)
             if token is not None:
-                held.callback(self._tokens.watch(token, address, lambda: self._ending.end("UNAUTHENTICATED")))
+                held.callback(
+                    self._credential_recheck.watch(token, address, lambda: self._ending.cancel("UNAUTHENTICATED"))
+                )
             await self._stream(scope, receive, send)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})[ENDLESS] = True
+        scope.setdefault("state", {})[ENDLESS_RESPONSE] = True
 
         async def send_in_time(message: Message) -> None:
             with anyio.fail_after(WRITE_SECONDS):
@@ -145,29 +154,31 @@ class Stream(StreamingResponse):
             return  # whoever reads this has stopped reading
 
 
-async def _feed(hub: Hub, topic: Topic, after: int | None, identity: Identity, ending: Ending) -> AsyncIterator[bytes]:
+async def _feed(
+    hub: Hub, topic: Subscription, after: int | None, identity: LogIdentity, ending: StreamCancellation
+) -> AsyncIterator[bytes]:
     begins = await hub.head() if after is None else after
-    yield _RETRY + b"event: log\ndata: " + msgspec.json.encode(about(identity, begins)) + b"\n\n"
-    async with aclosing(hub.follow(topic, begins, ending)) as items:
+    yield _RETRY + b"event: log\ndata: " + msgspec.json.encode(log_payload(identity, begins)) + b"\n\n"
+    async with aclosing(hub.stream(topic, begins, ending)) as items:
         try:
             async for item in items:
                 yield _event(b"entry", item)
-        except TooSlow as slow:
+        except SubscriberTooSlow as slow:
             told = error_payload(str(slow), code="TOO_SLOW") | {"position": slow.position}
             yield b"event: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
     if ending.code:
         yield b"event: error\ndata: " + msgspec.json.encode(error_payload(_ENDED, code=ending.code)) + b"\n\n"
 
 
-async def graphql_events(hub: Hub, topic: Topic, ending: Ending) -> AsyncIterator[bytes]:
+async def stream_graphql_events(hub: Hub, topic: Subscription, ending: StreamCancellation) -> AsyncIterator[bytes]:
     """Yield a subscription as GraphQL over SSE has it (distinct connections mode), each result with its position."""
     yield b":\n\n"  # so that the client knows at once that it is connected
-    async with aclosing(hub.follow(topic, topic.after, ending)) as items:
+    async with aclosing(hub.stream(topic, topic.after, ending)) as items:
         try:
             async for item in items:
                 yield b":\n\n" if item.payload is None else _event(b"next", item)
-        except (TooSlow, NoSuchPosition) as ended:
-            code = "TOO_SLOW" if isinstance(ended, TooSlow) else "BAD_POSITION"
+        except (SubscriberTooSlow, PositionBeyondHead) as ended:
+            code = "TOO_SLOW" if isinstance(ended, SubscriberTooSlow) else "BAD_POSITION"
             yield _failed(error_payload(str(ended), code=code))
     if ending.code:
         yield _failed(error_payload(_ENDED, code=ending.code))
@@ -178,19 +189,19 @@ def _failed(told: dict[str, object]) -> bytes:
     return b"event: next\ndata: " + msgspec.json.encode(told) + b"\n\n"
 
 
-def last_event_id(request: Request, after: int | None) -> int | None:
-    """Return where a client goes on that comes back by itself: it says the last id it had; raises Refused."""
+def resume_position(request: Request, after: int | None) -> int | None:
+    """Return where a client goes on that comes back by itself: it says the last id it had; raises RequestRejected."""
     given = request.headers.get("last-event-id")
     return _position(given) if given else after
 
 
 def _position(given: str) -> int:
     if not given.isascii() or not given.isdigit() or len(given) > _POSITION_DIGITS:
-        raise Refused(400, "A position is a whole number, 0 or greater.", code="BAD_POSITION")
+        raise RequestRejected(400, "A position is a whole number, 0 or greater.", code="BAD_POSITION")
     return int(given)
 
 
-def _event(name: bytes, item: Item) -> bytes:
+def _event(name: bytes, item: StreamItem) -> bytes:
     position = b"id: %d\n" % item.position
     if item.payload is None:
         return position + b'event: position\ndata: {"position":%d}\n\n' % item.position
@@ -199,7 +210,7 @@ def _event(name: bytes, item: Item) -> bytes:
 
 def _variables(request: Request) -> dict[str, object]:
     where: dict[str, object] = {}
-    for name in FILTERS:
+    for name in FEED_FILTERS:
         if values := [value for each in request.query_params.getlist(name) for value in each.split(",") if value]:
             where[name] = values
     return {"where": where} if where else {}

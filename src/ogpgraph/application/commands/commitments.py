@@ -1,0 +1,247 @@
+"""Commands on commitments and their milestones, ratings and narratives."""
+
+from __future__ import annotations
+
+from ogpgraph.application.commands.corrections import withdraw
+from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.commitment import (
+    all_codes,
+    decide_events,
+    decide_milestone_completion,
+    decide_milestone_report,
+    former_codes,
+    milestone_facts,
+    milestone_numbers,
+    reserved_codes,
+    validate_rating,
+)
+from ogpgraph.domain.errors import Conflict, Invalid
+from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.values import Rating, TextValue
+from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MilestoneStatus, OgpValue, Stage
+
+_SHARED_BY_PARTS = ("member", "actionPlan", "cycle")
+
+
+def register_commitment(
+    uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> Aggregate:
+    """Record a new commitment; raises Conflict where its code is taken."""
+    stream = uow.new_stream("commitment")
+    uow.reserve_code("commitment", code, stream)
+    uow.append_all(stream, decide_events(Aggregate(stream), {"code": code, **facts}), provenance)
+    return uow.aggregate(stream)
+
+
+def revise_commitment(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record changed facts of a commitment: of its milestones, ratings, narratives and translations too."""
+    commitment = uow.aggregate(stream)
+    uow.append_all(stream, decide_events(commitment, changed_facts(commitment, facts)), provenance)
+
+
+def translate_commitment(
+    uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record texts in another language."""
+    changed = changed_facts(uow.aggregate(stream), facts)
+    uow.append(stream, "CommitmentTranslated", changed, provenance.with_cause(Cause.TRANSLATION))
+
+
+def recode_commitment(uow: UnitOfWork, code: str, new_code: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Give a commitment another code, the former one keeps resolving; raises NotFound and Conflict."""
+    commitment = uow.require_by_code("commitment", code)
+    former = commitment.string("code") or code
+    if new_code == former:
+        return
+    if uow.resolve_code("commitment", new_code) != commitment.id:
+        uow.reserve_code("commitment", new_code, commitment.id)
+    all_former = tuple(each for each in (*former_codes(commitment), former) if each != new_code)
+    uow.append(commitment.id, "CommitmentRecoded", {"code": new_code, "formerCodes": all_former}, provenance)
+
+
+def merge_commitments(
+    uow: UnitOfWork, codes: list[str], into: str, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record that commitments are one: their codes come to mean the one that remains.
+
+    Raises NotFound, and Invalid where there is nothing to merge.
+    """
+    remaining = uow.require_by_code("commitment", into)
+    merged = {
+        found.id: found for code in codes if (found := uow.require_by_code("commitment", code)).id != remaining.id
+    }
+    if not merged:
+        raise Invalid(f"{into} and what is to be merged into it are one already", "commitments")
+    for each in merged.values():
+        uow.append(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, provenance)
+        for code in reserved_codes(each):
+            uow.assign_code("commitment", code, remaining.id)
+    added = [code for each in merged.values() for code in all_codes(each)]
+    former = tuple(dict.fromkeys((*former_codes(remaining), *added)))
+    uow.append(remaining.id, "CommitmentMerged", {"formerCodes": former}, provenance)
+
+
+def split_commitment(
+    uow: UnitOfWork, code: str, parts: dict[str, Facts], provenance: Provenance = REPORTED_BY_PERSON
+) -> list[Aggregate]:
+    """Record that a commitment is several, each a new commitment under its code; raises NotFound and Conflict."""
+    whole = uow.require_by_code("commitment", code)
+    shared: Facts = {"splitFrom": whole.id}
+    shared |= {path: value for path in _SHARED_BY_PARTS if (value := whole.value(path)) is not None}
+    registered = [register_commitment(uow, each, shared | facts, provenance) for each, facts in parts.items()]
+    into = (*_references_at(whole, "splitInto"), *(part.id for part in registered))
+    uow.append(whole.id, "CommitmentSplit", {"splitInto": into}, provenance)
+    return registered
+
+
+def link_commitments(
+    uow: UnitOfWork,
+    code: str,
+    predecessors: list[str],
+    successors: list[str],
+    provenance: Provenance = REPORTED_BY_PERSON,
+) -> None:
+    """Link a commitment to those it carries forward and that carry it forward, on both sides.
+
+    Raises NotFound, and Invalid for a commitment linked to itself.
+    """
+    commitment = uow.require_by_code("commitment", code)
+    for path, inverse, others in (
+        ("predecessors", "successors", predecessors),
+        ("successors", "predecessors", successors),
+    ):
+        found = [uow.require_by_code("commitment", other) for other in others]
+        if any(other.id == commitment.id for other in found):
+            raise Invalid(f"{code} cannot be linked to itself", path)
+        _link(uow, commitment.id, path, [other.id for other in found], provenance)
+        for other in found:
+            _link(uow, other.id, inverse, [commitment.id], provenance)
+
+
+def _link(uow: UnitOfWork, stream: str, path: str, others: list[str], provenance: Provenance) -> None:
+    commitment = uow.aggregate(stream)
+    linked = tuple(dict.fromkeys((*_references_at(commitment, path), *others)))
+    uow.append(stream, "CommitmentLinked", changed_facts(commitment, {path: linked}) if others else {}, provenance)
+
+
+def withdraw_commitment(uow: UnitOfWork, code: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that the government withdrew a commitment; doing so again records nothing. Raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
+    uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
+
+
+def _references_at(commitment: Aggregate, path: str) -> tuple[str, ...]:
+    value = commitment.value(path)
+    return value if isinstance(value, tuple) else ()
+
+
+# Milestones: paths of facts are relative to the milestone (`status`, `title/en`).
+
+
+def add_milestone(
+    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record a new milestone; raises NotFound, and Conflict where there is one of that number."""
+    commitment = uow.require_by_code("commitment", code)
+    if number in milestone_numbers(commitment):
+        raise Conflict(f"{commitment.string('code')} already has a milestone {number}", "number")
+    absolute = {f"milestones/{number}/{path}": value for path, value in facts.items()}
+    uow.append(commitment.id, "MilestoneAdded", absolute, provenance)
+
+
+def revise_milestone(
+    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record changed facts of a milestone; raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    absolute = milestone_facts(commitment, number, facts)
+    uow.append(commitment.id, "MilestoneRevised", changed_facts(commitment, absolute), provenance)
+
+
+def complete_milestone(uow: UnitOfWork, code: str, number: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that a milestone is complete; completing it again records nothing. Raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    completion = decide_milestone_completion(commitment, number)
+    uow.append_all(commitment.id, [completion] if completion else [], provenance)
+
+
+def report_milestone(
+    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record progress on a milestone: its `status`, and reports at `updates/…`. Raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    uow.append_all(commitment.id, [decide_milestone_report(commitment, number, facts)], provenance)
+
+
+def withdraw_milestone(uow: UnitOfWork, code: str, number: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that a milestone was withdrawn; doing so again records nothing. Raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.WITHDRAWN.value})
+    uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute), provenance)
+
+
+# Assessments by the IRM
+
+
+def record_rating(
+    uow: UnitOfWork,
+    code: str,
+    indicator: Indicator,
+    stage: Stage,
+    rating: Rating,
+    provenance: Provenance = REPORTED_BY_PERSON,
+    ogp_value: OgpValue | None = None,
+) -> None:
+    """Record a rating of a commitment; raises NotFound, and Invalid for a value off the indicator's scale."""
+    commitment = uow.require_by_code("commitment", code)
+    validate_rating(indicator, rating)
+    facts: Facts = {rating_path(indicator, stage, ogp_value): rating}
+    uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
+
+
+def withdraw_rating(
+    uow: UnitOfWork,
+    code: str,
+    indicator: Indicator,
+    stage: Stage,
+    ogp_value: OgpValue | None = None,
+    provenance: Provenance = REPORTED_BY_PERSON,
+) -> None:
+    """Withdraw a rating that people recorded; raises NotFound, and Conflict where a published page reports it."""
+    commitment = uow.require_by_code("commitment", code)
+    withdraw(uow, commitment.id, "RatingWithdrawn", [rating_path(indicator, stage, ogp_value)], provenance)
+
+
+def record_narrative(
+    uow: UnitOfWork,
+    code: str,
+    stage: Stage,
+    section: str,
+    language: str,
+    text: TextValue,
+    provenance: Provenance = REPORTED_BY_PERSON,
+) -> None:
+    """Record a section of the IRM's text in a language; raises NotFound."""
+    commitment = uow.require_by_code("commitment", code)
+    facts: Facts = {f"narratives/{stage}/{section}/{language}": text}
+    uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts), provenance)
+
+
+def withdraw_narrative(
+    uow: UnitOfWork,
+    code: str,
+    stage: Stage,
+    section: str,
+    language: str,
+    provenance: Provenance = REPORTED_BY_PERSON,
+) -> None:
+    """Withdraw a section that people recorded; raises NotFound, and Conflict where a published page reports it."""
+    commitment = uow.require_by_code("commitment", code)
+    withdraw(uow, commitment.id, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)
+
+
+def rating_path(indicator: Indicator, stage: Stage, ogp_value: OgpValue | None = None) -> str:
+    """Return the path of a rating."""
+    return "/".join(filter(None, ("ratings", indicator.value, stage.value, ogp_value and ogp_value.value)))

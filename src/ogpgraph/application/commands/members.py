@@ -1,0 +1,78 @@
+"""Commands on members and their action plans."""
+
+from __future__ import annotations
+
+from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.commitment import NewEvent, is_translated, languages_of
+from ogpgraph.domain.errors import NotFound
+from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.member import lookup_member
+
+
+def find_member(uow: UnitOfWork, code: str) -> Aggregate:
+    """Return the member that OGP's code or the prefix of its commitments means; raises NotFound."""
+    stream = uow.resolve_code("member", code)
+    if stream is None and (known := lookup_member(code)) is not None:
+        stream = uow.resolve_code("member", known.code)
+    if stream is None:
+        raise NotFound(f"there is no member {code}", "member")
+    return uow.aggregate(stream)
+
+
+def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Aggregate:
+    """Record a new member; raises Conflict where its code is taken."""
+    stream = uow.new_stream("member")
+    uow.reserve_code("member", code, stream)
+    uow.append(stream, "MemberRegistered", {"code": code, **facts}, provenance)
+    return uow.aggregate(stream)
+
+
+def revise_member(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record changed facts of a member."""
+    changed = changed_facts(uow.aggregate(stream), facts)
+    names = {path: value for path, value in changed.items() if path.startswith("name/")}
+    uow.append(stream, "MemberRenamed", names, provenance)
+    uow.append(stream, "MemberRevised", {p: v for p, v in changed.items() if p not in names}, provenance)
+
+
+def change_member_status(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record a decision on a member's status; raises NotFound."""
+    member = uow.require_by_code("member", code)
+    uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts), provenance)
+
+
+def find_action_plan(uow: UnitOfWork, key: str) -> Aggregate:
+    """Return the plan of a code such as FRA-2021, or of an id; raises NotFound."""
+    stream = key if key.startswith("plan-") else uow.resolve_code("plan", key)
+    plan = uow.aggregate(stream) if stream else None
+    if plan is None or not plan.revision:
+        raise NotFound(f"there is no action plan {key}", "actionPlan")
+    return plan
+
+
+def register_action_plan(
+    uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> Aggregate:
+    """Record a new action plan; raises Conflict where its code is taken."""
+    stream = uow.new_stream("plan")
+    uow.reserve_code("plan", code, stream)
+    uow.append(stream, "ActionPlanRegistered", {"code": code, **facts}, provenance)
+    return uow.aggregate(stream)
+
+
+def revise_action_plan(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record changed facts of a plan; a translated title in a further language is a translation."""
+    plan = uow.aggregate(stream)
+    changed = changed_facts(plan, facts)
+    known = languages_of(plan)
+    translated = {p: v for p, v in changed.items() if known and is_translated(v) and p.partition("/")[2] not in known}
+    revised = {path: value for path, value in changed.items() if path not in translated}
+    translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
+    uow.append_all(stream, [translation, NewEvent("ActionPlanRevised", revised)], provenance)
+
+
+def conclude_action_plan(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that a plan has ended; raises NotFound."""
+    plan = uow.require_by_code("plan", code)
+    uow.append(plan.id, "ActionPlanConcluded", changed_facts(plan, facts), provenance)

@@ -1,0 +1,135 @@
+"""The table of rights: which role may use which field of which mutation; whatever is read is public.
+
+Every mutation and every field of its input has a row, and a test holds the table against the schema. A reporter's
+rights reach as far as the members that it reports for. The five fields that all inputs share belong to whoever may use
+the mutation. What is corrected is looked up by the kind of thing and the beginning of the path (`commitment/ratings`).
+
+Reading knows no roles: present and past, history, blame, claims, entries and sources are the same for everyone. Names,
+e-mail addresses and tokens are not in the record at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ogpgraph.domain.account import Rights, Role
+from ogpgraph.domain.errors import Forbidden
+
+Roles = frozenset[Role]
+
+WRITERS: Roles = frozenset(Role)
+GOVERNMENT: Roles = frozenset({Role.REPORTER, Role.ADMINISTRATOR})
+IRM: Roles = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
+ADMINISTRATORS: Roles = frozenset({Role.ADMINISTRATOR})
+NOBODY: Roles = frozenset()
+
+COMMON_FIELDS = frozenset({"expectedRevision", "idempotencyKey", "reason", "effectiveOn", "source"})
+
+
+def _allow(roles: Roles, fields: str) -> dict[str, Roles]:
+    return dict.fromkeys(fields.split(), roles)
+
+
+PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
+    "registerMember": _allow(ADMINISTRATORS, "code name language prefix type region joinedOn"),
+    "changeMemberStatus": _allow(ADMINISTRATORS, "member status document"),
+    "renameMember": _allow(ADMINISTRATORS, "member name language"),
+    "registerActionPlan": _allow(GOVERNMENT, "member cycle title language startsOn endsOn"),
+    "reviseActionPlan": _allow(GOVERNMENT, "actionPlan title language startsOn endsOn"),
+    "concludeActionPlan": _allow(GOVERNMENT, "actionPlan endsOn"),
+    "registerCommitment": _allow(
+        GOVERNMENT,
+        "code actionPlan number title description language leadInstitutions supportingInstitutions policyAreas "
+        "startsOn endsOn",
+    ),
+    "reviseCommitment": _allow(
+        GOVERNMENT,
+        "commitment number title description language leadInstitutions supportingInstitutions policyAreas "
+        "startsOn endsOn status",
+    ),
+    "translateCommitment": _allow(
+        GOVERNMENT, "commitment language translationKind title description leadInstitutions supportingInstitutions"
+    ),
+    "recodeCommitment": _allow(ADMINISTRATORS, "commitment code"),
+    "mergeCommitments": _allow(ADMINISTRATORS, "commitments into"),
+    "splitCommitment": _allow(ADMINISTRATORS, "commitment into language"),
+    "linkCommitments": _allow(GOVERNMENT, "commitment predecessors successors"),
+    "withdrawCommitment": _allow(GOVERNMENT, "commitment"),
+    "addMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
+    "reviseMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
+    "reportMilestone": _allow(GOVERNMENT, "commitment number status report language"),
+    "completeMilestone": _allow(GOVERNMENT, "commitment number report language"),
+    "withdrawMilestone": _allow(GOVERNMENT, "commitment number"),
+    "recordRating": _allow(IRM, "commitment indicator stage ogpValue state value statedAs irmReport"),
+    "withdrawRating": _allow(IRM, "commitment indicator stage ogpValue"),
+    "recordNarrative": _allow(IRM, "commitment stage section text language"),
+    "withdrawNarrative": _allow(IRM, "commitment stage section language"),
+    "correct": {
+        **_allow(WRITERS, "entry changes"),
+        **_allow(ADMINISTRATORS, "member/prefix member/type member/region member/name member/joinedOn"),
+        **_allow(ADMINISTRATORS, "member/status member/statusDocument member/category"),
+        **_allow(NOBODY, "member/code"),
+        **_allow(GOVERNMENT, "plan/title plan/startsOn plan/endsOn plan/status"),
+        **_allow(ADMINISTRATORS, "plan/member plan/cycle plan/number plan/publishedId plan/durationYears"),
+        **_allow(IRM, "plan/coCreation"),
+        **_allow(NOBODY, "plan/code"),
+        **_allow(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
+        **_allow(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),
+        **_allow(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
+        **_allow(ADMINISTRATORS, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
+        **_allow(
+            ADMINISTRATORS, "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasWithout"
+        ),
+        **_allow(ADMINISTRATORS, "commitment/database"),
+        **_allow(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
+        **_allow(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
+        # What a thing is known by, and what it is linked to on two sides, has commands of its own.
+        **_allow(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
+        **_allow(NOBODY, "commitment/predecessors commitment/successors"),
+        **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
+        **_allow(ADMINISTRATORS, "source/type source/code source/language source/url source/etag source/lastModified"),
+        # What was seen was seen; what a code means and what an account may do has commands of its own.
+        **_allow(
+            NOBODY, "source/observations source/seenAgain source/readToEnd code/means account/roles account/reporterOf"
+        ),
+    },
+    "revertImport": _allow(ADMINISTRATORS, "correlationId"),
+    "grantRights": _allow(ADMINISTRATORS, "account role members"),
+    "revokeRights": _allow(ADMINISTRATORS, "account role members"),
+}
+
+
+def authorize(rights: Rights, mutation: str, fields: Iterable[str], members: Iterable[str | None]) -> Role:
+    """Return the first role of an account in which it may use these fields on things of these members.
+
+    Raises Forbidden, naming the field at fault; a field without a row is nobody's.
+    """
+    used, whose = [field for field in fields if field not in COMMON_FIELDS], list(members)
+    for role in rights.roles:
+        if all(role in allowed_roles(mutation, field) for field in used) and _covers(role, rights, whose):
+            return role
+    raise _forbidden(rights, mutation, used, whose)
+
+
+def allowed_roles(mutation: str, field: str) -> Roles:
+    """Return the roles that may use a field of a mutation."""
+    return PERMISSIONS.get(mutation, {}).get(field, NOBODY)
+
+
+def _covers(role: Role, rights: Rights, members: list[str | None]) -> bool:
+    return role is not Role.REPORTER or (bool(members) and all(member in rights.reporter_of for member in members))
+
+
+def _forbidden(rights: Rights, mutation: str, fields: list[str], members: list[str | None]) -> Forbidden:
+    have = " and ".join(f"a {role.lower()}" for role in rights.roles or ["reader"])
+    for field in fields:
+        allowed = allowed_roles(mutation, field)
+        if not allowed & frozenset(rights.roles):
+            need = " and ".join(f"{role.lower()}s" for role in Role if role in allowed)
+            told = f"is for {need}; this account is {have}" if need else "is nobody's: other mutations write it"
+            return Forbidden(f"`{field}` of {mutation} {told}", field)
+    foreign = sorted({member or "no known member" for member in members} - set(rights.reporter_of))
+    if Role.REPORTER in rights.roles and foreign:
+        own = ", ".join(rights.reporter_of)
+        return Forbidden(f"{mutation}: this account reports for {own}, not for {', '.join(foreign)}")
+    return Forbidden(f"{mutation}: no role of this account may use all of {', '.join(fields)} at once")

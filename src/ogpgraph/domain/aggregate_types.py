@@ -1,0 +1,122 @@
+"""All nouns of the record, the one way to read their events, and the documentation of these as one JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from inspect import cleandoc
+from typing import Any
+
+import msgspec
+
+from ogpgraph.domain.account import ACCOUNT
+from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate import aggregate_type_of
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.code import CODE
+from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.errors import StoredEventError
+from ogpgraph.domain.event import VERSION, Envelope, Event, decode_payload
+from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.source import SOURCE
+
+AGGREGATE_TYPES: dict[str, AggregateType] = {
+    aggregate_type.name: aggregate_type for aggregate_type in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)
+}
+Schema = dict[str, Any]
+_REF = "#/$defs/{name}"
+_PUBLISHED_NAMES = {"TextValue": "Wording", "TextListValue": "Wordings", "TranslationKind": "Made"}
+"""Names of types in the published schema, which stay when a class is renamed."""
+_EVENTS = frozenset(
+    (aggregate_type.name, event_type.name)
+    for aggregate_type in AGGREGATE_TYPES.values()
+    for event_type in aggregate_type.event_types
+)
+
+
+def decode_event(stream: str, revision: int, name: str, version: int, payload: bytes) -> Event:
+    """Return the event that a stored payload holds.
+
+    Raises StoredEventError for what this program cannot read: an event that no noun has is a newer program's.
+    """
+    if (aggregate_type_of(stream), name) not in _EVENTS:
+        raise StoredEventError(f"{stream} revision {revision}: {name} is no event that this program knows")
+    return decode_payload(stream, revision, name, version, payload)
+
+
+def events_schema() -> Schema:
+    """Return the JSON Schema (2020-12) of every stored payload, keyed by event name and version under `events`."""
+    paths = [path for aggregate_type in AGGREGATE_TYPES.values() for path in aggregate_type.paths]
+    schemas, definitions = msgspec.json.schema_components([Envelope, *(p.type for p in paths)], ref_template=_REF)
+    value_schemas = dict(zip(paths, schemas[1:], strict=True))
+    all_facts = {
+        _facts_name(aggregate_type): _facts_schema(aggregate_type.paths, value_schemas)
+        for aggregate_type in AGGREGATE_TYPES.values()
+    }
+    events = {
+        f"{event_type.name}.{VERSION}": _event_schema(aggregate_type, event_type, schemas[0], value_schemas)
+        for aggregate_type in AGGREGATE_TYPES.values()
+        for event_type in aggregate_type.event_types
+    }
+    published = {_PUBLISHED_NAMES.get(name, name): schema for name, schema in (definitions | all_facts).items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stored events of ogpgraph",
+        "events": _publish(dict(sorted(events.items()))),
+        "$defs": {name: _clean(_publish(published[name])) for name in sorted(published)},
+    }
+
+
+def _publish(schema: Any) -> Any:
+    """Return a schema in which titles of types, and references to them, have their published names."""
+    match schema:
+        case dict():
+            return {key: _published(key, value) for key, value in schema.items()}
+        case list():
+            return [_publish(each) for each in schema]
+        case _:
+            return schema
+
+
+def _published(key: str, value: Any) -> Any:
+    if key == "$ref":
+        name = value.rpartition("/")[2]
+        return _REF.format(name=_PUBLISHED_NAMES.get(name, name))
+    return _PUBLISHED_NAMES.get(value, value) if key == "title" and isinstance(value, str) else _publish(value)
+
+
+def _clean(definition: Schema) -> Schema:
+    description = definition.get("description")
+    return {**definition, "description": cleandoc(description)} if description else definition
+
+
+def _event_schema(
+    aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Path, Schema]
+) -> Schema:
+    paths = [path for path in aggregate_type.paths if path.pattern.startswith(event_type.path_prefixes)]
+    all_facts = {"$ref": _REF.format(name=_facts_name(aggregate_type))}
+    return {
+        "description": event_type.description,
+        "type": "object",
+        "required": ["envelope", "facts"],
+        "additionalProperties": False,
+        "properties": {
+            "envelope": envelope,
+            "facts": all_facts if len(paths) == len(aggregate_type.paths) else _facts_schema(paths, value_schemas),
+        },
+    }
+
+
+def _facts_name(aggregate_type: AggregateType) -> str:
+    return f"{aggregate_type.name.capitalize()}Facts"
+
+
+def _facts_schema(paths: Iterable[Path], value_schemas: dict[Path, Schema]) -> Schema:
+    properties = {
+        path.regex: {
+            "title": path.pattern,
+            "description": path.description,
+            "anyOf": [value_schemas[path], {"type": "null"}],
+        }
+        for path in paths
+    }
+    return {"type": "object", "additionalProperties": False, "patternProperties": properties}

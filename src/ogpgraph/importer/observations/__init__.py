@@ -1,0 +1,1 @@
+"""Turn what was observed of a source into commands on the log."""

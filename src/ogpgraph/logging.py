@@ -1,0 +1,90 @@
+"""The log for operators: one line for each thing that happened, for people or for collectors, without secrets.
+
+Lines of a request carry its id, wherever in the program they are written. Tracebacks show no local
+variables, since those hold what people wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+HIDDEN = "***"
+_SECRET_NAME = re.compile(r"pass|secret|token|authorization|cookie|api_?key|dsn", re.IGNORECASE)
+_SECRETS = (
+    (re.compile(r"(://[^:@/\s]*):[^@\s]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(\b\w*(?:pass|secret|token)\w*\s*=\s*)[^\s&'\"]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{HIDDEN}"),
+    (re.compile(r"\bogp_\w+"), HIDDEN),
+)
+
+
+def configure_logging(level: str, form: str, stream: TextIO | None = None) -> None:
+    """Send all logging of this process, libraries included, to a stream (standard error) as `console` or `json`."""
+    out = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(allow=()),
+        _hide_secret_fields,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(_json() if form == "json" else _console(colors=out.isatty())),
+                _mask_line,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    for name in ("psycopg", "psycopg.pool"):  # it warns of every lost connection; who needed it tells what became of it
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _json() -> list[Processor]:
+    told = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _console(*, colors: bool) -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _hide_secret_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in event:
+        if _SECRET_NAME.search(name):
+            event[name] = HIDDEN
+    return event
+
+
+def _mask_line(_logger: WrappedLogger, _method: str, line: str | bytes | EventDict) -> str:
+    return mask_secrets(str(line))
+
+
+def mask_secrets(text: str) -> str:
+    """Return a text with the passwords of URLs and settings, bearer tokens and our own tokens hidden."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text

@@ -1,0 +1,550 @@
+"""What each command records, and what it refuses: given events, when a command, then events."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ogpgraph.application import REPORTED_BY_PERSON, Provenance, UnitOfWork
+from ogpgraph.application.commands import accounts, commitments, corrections, members
+from ogpgraph.domain.account import Role
+from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
+from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
+from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
+from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
+from tests.application.in_memory_log import Command, InMemoryLog, event_names, names_and_facts, text_value
+from tests.domain.events import day
+
+COMPLETE = Rating(RatingState.RATED, RatingValue.COMPLETE)
+LIMITED = Rating(RatingState.RATED, RatingValue.LIMITED)
+PENDING = Rating(RatingState.PENDING)
+PAGE = Provenance(origin=Origin.HEADER, source="source-1", language="en")
+
+
+def register(code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON, **texts: str) -> Command:
+    def command(uow: UnitOfWork) -> object:
+        said: Facts = {f"{path}/en": uow.text_value(text) for path, text in texts.items()}
+        return commitments.register_commitment(
+            uow, code, said or {"title/en": uow.text_value("Open the budget")}, provenance
+        )
+
+    return command
+
+
+def revise(facts: dict[str, Any], code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON) -> Command:
+    return lambda uow: commitments.revise_commitment(uow, uow.require_by_code("commitment", code).id, facts, provenance)
+
+
+def with_milestone(uow: UnitOfWork) -> None:
+    commitments.add_milestone(uow, "FR0001", "1.1", {"title/en": uow.text_value("Publish it")})
+
+
+@pytest.fixture
+def log() -> InMemoryLog:
+    """FR0001 is registered."""
+    return InMemoryLog().given(register())
+
+
+# Codes
+
+
+def test_registering_reserves_the_code_and_tells_what_is_known() -> None:
+    events = InMemoryLog().when(register())
+    assert names_and_facts(events) == [
+        ("CodeAssigned", {"means": "commitment-0001"}),
+        ("CommitmentRegistered", {"code": "FR0001", "title/en": text_value("Open the budget")}),
+    ]
+    assert [event.stream for event in events] == ["code-commitment-FR0001", "commitment-0001"]
+    assert [event.revision for event in events] == [1, 1]
+    assert events[0].envelope.origin is Origin.REFERENCE
+
+
+@pytest.mark.parametrize("code", ["FR0001", "fr0001"])
+def test_a_code_that_is_taken_is_refused_in_any_case(log: InMemoryLog, code: str) -> None:
+    with pytest.raises(Conflict, match="already is the code of a commitment") as refusal:
+        log.when(register(code))
+    assert (refusal.value.code, refusal.value.path) == ("CONFLICT", "code")
+    assert log.size == 2
+
+
+def test_codes_of_members_plans_and_commitments_do_not_meet() -> None:
+    log = InMemoryLog().given(
+        lambda uow: members.register_member(uow, "FRA", {"prefix": "FR", "type": "NATIONAL"}),
+        lambda uow: members.register_action_plan(uow, "FRA", {"cycle": 2018}),
+    )
+    with pytest.raises(Conflict):
+        log.when(lambda uow: members.register_member(uow, "fra", {}))
+    with pytest.raises(Conflict):
+        log.when(lambda uow: members.register_action_plan(uow, "FRA", {}))
+    assert log.subject("member", "FRA").id != log.subject("plan", "FRA").id
+
+
+def test_a_code_that_means_nothing_is_not_found() -> None:
+    with pytest.raises(NotFound, match="there is no commitment FR0009") as refusal:
+        InMemoryLog().when(lambda uow: commitments.complete_milestone(uow, "FR0009", "1.1"))
+    assert (refusal.value.code, refusal.value.path) == ("NOT_FOUND", "code")
+
+
+def test_a_code_of_another_form_is_refused() -> None:
+    with pytest.raises(Invalid, match="code"):
+        InMemoryLog().when(register("FR-1"))
+
+
+def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
+    events = log.when(lambda uow: commitments.recode_commitment(uow, "FR0001", "FR0101"))
+    assert names_and_facts(events) == [
+        ("CodeAssigned", {"means": "commitment-0001"}),
+        ("CommitmentRecoded", {"code": "FR0101", "formerCodes": ("FR0001",)}),
+    ]
+    assert log.subject("commitment", "FR0001") == log.subject("commitment", "FR0101")
+    with pytest.raises(Conflict):
+        log.when(register("FR0001"))
+    assert names_and_facts(log.when(lambda uow: commitments.recode_commitment(uow, "FR0101", "FR0001"))) == [
+        ("CommitmentRecoded", {"code": "FR0001", "formerCodes": ("FR0101",)})
+    ]
+    assert log.when(lambda uow: commitments.recode_commitment(uow, "FR0001", "FR0001")) == []
+
+
+# Saying things, and saying them again
+
+
+def test_saying_what_is_so_already_records_nothing(log: InMemoryLog) -> None:
+    facts = {"status": "ACTIVE", "policyAreas": ("Open Data",), "startsOn": "2018"}
+    assert len(log.when(revise(facts))) == 1
+    assert log.when(revise(facts), on=5) == []
+    assert names_and_facts(log.when(revise(facts | {"status": "INACTIVE"}), on=6)) == [
+        ("CommitmentRevised", {"status": "INACTIVE"})
+    ]
+
+
+def test_taking_back_what_nobody_said_records_nothing(log: InMemoryLog) -> None:
+    assert log.when(revise({"status": None, "milestones/1/status": None})) == []
+
+
+def test_a_statement_that_changes_nothing_is_recorded_once_however_often_it_is_made(log: InMemoryLog) -> None:
+    log.given(revise({"status": "ACTIVE"}, provenance=PAGE))
+    table = revise({"status": "INACTIVE"}, provenance=Provenance(origin=Origin.REFERENCE))
+    assert event_names(log.when(table)) == ["CommitmentRevised"]
+    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+    assert log.when(table) == []
+
+
+def test_a_person_can_say_again_what_a_page_has_said_otherwise_since(log: InMemoryLog) -> None:
+    log.given(revise({"status": "ACTIVE"}), on=1).given(revise({"status": "INACTIVE"}, provenance=PAGE), on=2)
+    assert event_names(log.when(revise({"status": "ACTIVE"}), on=3)) == ["CommitmentRevised"]
+    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+
+
+def test_each_thing_is_told_in_the_words_of_what_happened(log: InMemoryLog) -> None:
+    events = log.when(
+        revise(
+            {
+                "status": "ACTIVE",
+                "startsOn": "2018",
+                "milestones/1/title/en": text_value("one"),
+                "milestones/1/endsOn": "2019",
+                "milestones/2/title/en": text_value("two"),
+                "ratings/COMPLETION/DESIGN": PENDING,
+                "ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION": PENDING,
+                "narratives/DESIGN/SUMMARY/en": text_value("three"),
+                "narratives/DESIGN/NEXT_STEPS/en": text_value("four"),
+                "narratives/RESULTS/SUMMARY/en": text_value("five"),
+                "title/fr": text_value("six", TranslationKind.HUMAN),
+                "description/fr": text_value("seven", TranslationKind.MACHINE),
+            }
+        )
+    )
+    assert [(event.name, len(event.facts), event.envelope.cause) for event in events] == [
+        ("CommitmentRevised", 2, Cause.REPORTED),
+        ("MilestoneAdded", 2, Cause.REPORTED),
+        ("MilestoneAdded", 1, Cause.REPORTED),
+        ("RatingRecorded", 1, Cause.REPORTED),
+        ("RatingRecorded", 1, Cause.REPORTED),
+        ("NarrativeRecorded", 2, Cause.REPORTED),
+        ("NarrativeRecorded", 1, Cause.REPORTED),
+        ("CommitmentTranslated", 2, Cause.TRANSLATION),
+    ]
+    assert [event.revision for event in events] == list(range(2, 10))
+
+
+def test_a_language_that_is_known_already_is_no_translation(log: InMemoryLog) -> None:
+    log.given(revise({"title/fr": text_value("six", TranslationKind.HUMAN)}))
+    assert event_names(log.when(revise({"title/fr": text_value("other words", TranslationKind.HUMAN)}))) == [
+        "CommitmentRevised"
+    ]
+
+
+def test_a_cause_that_is_known_better_is_kept(log: InMemoryLog) -> None:
+    (event,) = log.when(
+        revise({"title/fr": text_value("six", TranslationKind.HUMAN)}, provenance=Provenance(cause=Cause.EXTRACTION))
+    )
+    assert (event.name, event.envelope.cause) == ("CommitmentTranslated", Cause.EXTRACTION)
+
+
+# Members and plans
+
+
+def test_a_member_is_renamed_and_revised_in_two_events() -> None:
+    log = InMemoryLog().given(
+        lambda uow: members.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
+    )
+    stream = log.subject("member", "FRA").id
+    facts: Facts = {"name/en": text_value("French Republic"), "region": "Europe"}
+    assert names_and_facts(log.when(lambda uow: members.revise_member(uow, stream, facts))) == [
+        ("MemberRenamed", {"name/en": text_value("French Republic")}),
+        ("MemberRevised", {"region": "Europe"}),
+    ]
+    assert log.when(lambda uow: members.revise_member(uow, stream, facts)) == []
+
+
+def test_a_member_s_status_is_a_decision_with_a_document() -> None:
+    log = InMemoryLog().given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
+    facts: Facts = {"status": "INACTIVE", "statusDocument": text_value("Resolution 1")}
+    decide: Command = lambda uow: members.change_member_status(uow, "FRA", facts, Provenance(effective_on="2026-01"))  # noqa: E731
+    (event,) = log.when(decide)
+    assert (event.name, event.facts, event.envelope.effective_on) == ("MemberStatusChanged", facts, "2026-01")
+    assert log.when(decide) == []
+
+
+def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
+    log = InMemoryLog().given(
+        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+    )
+    stream = log.subject("plan", "FRA-2018").id
+    facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN), "startsOn": "2018"}
+    events = log.when(lambda uow: members.revise_action_plan(uow, stream, facts))
+    assert [(event.name, event.envelope.cause) for event in events] == [
+        ("ActionPlanTranslated", Cause.TRANSLATION),
+        ("ActionPlanRevised", Cause.REPORTED),
+    ]
+    assert event_names(
+        log.when(lambda uow: members.conclude_action_plan(uow, "FRA-2018", {"status": "CONCLUDED"}))
+    ) == ["ActionPlanConcluded"]
+
+
+@pytest.mark.parametrize("made", [TranslationKind.ORIGINAL, TranslationKind.UNKNOWN])
+def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(made: TranslationKind) -> None:
+    title = text_value("Plan d'action", TranslationKind.MACHINE)
+    log = InMemoryLog().given(
+        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/fr": title})
+    )
+    stream = log.subject("plan", "FRA-2018").id
+    (event,) = log.when(
+        lambda uow: members.revise_action_plan(uow, stream, {"title/en": text_value("Action plan", made)})
+    )
+    assert (event.name, event.envelope.cause) == ("ActionPlanRevised", Cause.REPORTED)
+
+
+@pytest.mark.parametrize("cause", [Cause.SOURCE_CHANGED, Cause.EXTRACTION])
+def test_a_translation_of_a_plan_s_title_keeps_the_cause_that_an_import_knows_better(cause: Cause) -> None:
+    log = InMemoryLog().given(
+        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+    )
+    stream = log.subject("plan", "FRA-2018").id
+    facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN)}
+    (event,) = log.when(lambda uow: members.revise_action_plan(uow, stream, facts, Provenance(cause=cause)))
+    assert (event.name, event.envelope.cause) == ("ActionPlanTranslated", cause)
+
+
+# Milestones
+
+
+def test_a_milestone_is_added_once(log: InMemoryLog) -> None:
+    assert event_names(log.when(with_milestone)) == ["MilestoneAdded"]
+    with pytest.raises(Conflict, match=r"already has a milestone 1\.1"):
+        log.when(with_milestone)
+
+
+def test_completing_a_milestone_twice_records_it_once(log: InMemoryLog) -> None:
+    log.given(with_milestone)
+    (event,) = log.when(lambda uow: commitments.complete_milestone(uow, "fr0001", "1.1"))
+    assert (event.name, event.facts) == ("MilestoneCompleted", {"milestones/1.1/status": "COMPLETE"})
+    assert log.when(lambda uow: commitments.complete_milestone(uow, "FR0001", "1.1"), on=9) == []
+
+
+def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -> None:
+    def twice(uow: UnitOfWork) -> None:
+        with_milestone(uow)
+        commitments.complete_milestone(uow, "FR0001", "1.1")
+        commitments.complete_milestone(uow, "FR0001", "1.1")
+
+    assert event_names(log.when(twice)) == ["MilestoneAdded", "MilestoneCompleted"]
+
+
+def test_the_same_report_is_recorded_once(log: InMemoryLog) -> None:
+    log.given(with_milestone)
+    facts: Facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": text_value("Half done")}
+    report: Command = lambda uow: commitments.report_milestone(uow, "FR0001", "1.1", facts)  # noqa: E731
+    (event,) = log.when(report)
+    assert event.name == "MilestoneReported"
+    assert set(event.facts) == {f"milestones/1.1/{path}" for path in facts}
+    assert log.when(report, on=1) == []
+
+
+def _on_milestone(command: str, uow: UnitOfWork) -> None:
+    getattr(commitments, command)(uow, "FR0001", "1.2")
+
+
+def test_a_milestone_that_there_is_not_is_not_found(log: InMemoryLog) -> None:
+    log.given(with_milestone)
+    for command in ("complete_milestone", "withdraw_milestone"):
+        with pytest.raises(NotFound, match=r"FR0001 has no milestone 1\.2") as refusal:
+            log.when(partial(_on_milestone, command))
+        assert refusal.value.path == "number"
+    with pytest.raises(NotFound):
+        log.when(lambda uow: commitments.report_milestone(uow, "FR0001", "1.10", {"status": "LIMITED"}))
+    with pytest.raises(NotFound):
+        log.when(lambda uow: commitments.revise_milestone(uow, "FR0001", "1", {"endsOn": "2019"}))
+
+
+def test_a_milestone_is_revised_and_withdrawn(log: InMemoryLog) -> None:
+    log.given(with_milestone)
+    assert names_and_facts(
+        log.when(lambda uow: commitments.revise_milestone(uow, "FR0001", "1.1", {"endsOn": "2019-03"}))
+    ) == [("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})]
+    assert event_names(log.when(lambda uow: commitments.withdraw_milestone(uow, "FR0001", "1.1"))) == [
+        "MilestoneWithdrawn"
+    ]
+    assert log.when(lambda uow: commitments.withdraw_milestone(uow, "FR0001", "1.1")) == []
+
+
+# Ratings
+
+
+@pytest.mark.parametrize(
+    ("indicator", "rating", "says"),
+    [
+        (Indicator.AMBITION, COMPLETE, "AMBITION cannot be COMPLETE: its scale is LOW, HIGH"),
+        (Indicator.STARRED, Rating(RatingState.RATED, RatingValue.MAJOR), "STARRED cannot be MAJOR"),
+        (Indicator.COMPLETION, Rating(RatingState.RATED), "exactly when it is RATED"),
+        (Indicator.COMPLETION, Rating(RatingState.PENDING, RatingValue.COMPLETE), "exactly when it is RATED"),
+    ],
+)
+def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
+    log: InMemoryLog, indicator: Indicator, rating: Rating, says: str
+) -> None:
+    path = f"ratings/{indicator}/DESIGN"
+    commands: list[Command] = [
+        lambda uow: commitments.record_rating(uow, "FR0001", indicator, Stage.DESIGN, rating),
+        lambda uow: commitments.register_commitment(uow, "FR0002", {path: rating}),
+        revise({path: rating}),
+        revise({f"{path}/CIVIC_PARTICIPATION": rating}),
+        lambda uow: corrections.correct(uow, "FR0001", {path: rating}, "0002"),
+    ]
+    for command in commands:
+        with pytest.raises(Invalid, match=says):
+            log.when(command)
+    assert log.size == 2
+
+
+def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> None:
+    rate: Command = lambda uow: commitments.record_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)  # noqa: E731
+    assert names_and_facts(log.when(rate)) == [("RatingRecorded", {"ratings/COMPLETION/MIDTERM": LIMITED})]
+    assert log.when(rate, on=3) == []
+
+
+def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
+    (event,) = log.when(
+        lambda uow: commitments.record_rating(
+            uow, "FR0001", Indicator.RELEVANCE, Stage.DESIGN, PENDING, ogp_value=OgpValue.CIVIC_PARTICIPATION
+        )
+    )
+    assert list(event.facts) == ["ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION"]
+
+
+def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMemoryLog) -> None:
+    log.given(lambda uow: commitments.record_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
+    withdraw: Command = lambda uow: commitments.withdraw_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)  # noqa: E731
+    assert names_and_facts(log.when(withdraw, on=1)) == [("RatingWithdrawn", {"ratings/COMPLETION/MIDTERM": None})]
+    assert log.subject("commitment", "FR0001").value("ratings/COMPLETION/MIDTERM") is None
+    with pytest.raises(NotFound):
+        log.when(withdraw)
+    log.given(revise({"ratings/COMPLETION/MIDTERM": LIMITED}, provenance=PAGE))
+    with pytest.raises(Conflict, match="a published page states"):
+        log.when(withdraw)
+
+
+# Corrections
+
+
+def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
+    (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
+    (event,) = log.when(lambda uow: corrections.correct(uow, "FR0001", {"status": "ACTIVE"}, wrong.envelope.id), on=2)
+    assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
+    assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
+    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+
+
+def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> None:
+    log.given(revise({"status": "ACTIVE"}))
+    with pytest.raises(Conflict, match="already is as the correction would have it") as refusal:
+        log.when(lambda uow: corrections.correct(uow, "FR0001", {"status": "ACTIVE"}, "0004"))
+    assert refusal.value.path == "status"
+
+
+# Merging, splitting, linking
+
+
+def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> None:
+    log.given(register("FR0002"), lambda uow: commitments.recode_commitment(uow, "FR0002", "FR0102"))
+    events = log.when(lambda uow: commitments.merge_commitments(uow, ["FR0102"], "FR0001"))
+    assert event_names(events) == ["CommitmentMerged", "CodeAssigned", "CodeAssigned", "CommitmentMerged"]
+    remaining = log.subject("commitment", "FR0001")
+    assert {log.subject("commitment", code).id for code in ("FR0001", "FR0002", "FR0102")} == {remaining.id}
+    assert remaining.value("formerCodes") == ("FR0102", "FR0002")
+    with pytest.raises(Invalid, match="are one already"):
+        log.when(lambda uow: commitments.merge_commitments(uow, ["FR0002"], "FR0001"))
+
+
+def test_a_commitment_is_split_into_new_ones(log: InMemoryLog) -> None:
+    log.given(revise({"cycle": 2018}))
+    log.when(lambda uow: commitments.split_commitment(uow, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
+    whole, parts = log.subject("commitment", "FR0001"), [log.subject("commitment", c) for c in ("FR0011", "FR0012")]
+    assert whole.value("splitInto") == tuple(part.id for part in parts)
+    assert [(part.value("splitFrom"), part.value("cycle")) for part in parts] == [(whole.id, 2018)] * 2
+
+
+def test_links_are_on_both_sides_and_made_once(log: InMemoryLog) -> None:
+    log.given(register("FR0002"))
+    link: Command = lambda uow: commitments.link_commitments(uow, "FR0002", ["FR0001"], [])  # noqa: E731
+    assert event_names(log.when(link)) == ["CommitmentLinked", "CommitmentLinked"]
+    one, two = log.subject("commitment", "FR0001"), log.subject("commitment", "FR0002")
+    assert (one.value("successors"), two.value("predecessors")) == ((two.id,), (one.id,))
+    assert log.when(link) == []
+    with pytest.raises(Invalid, match="cannot be linked to itself"):
+        log.when(lambda uow: commitments.link_commitments(uow, "FR0002", ["FR0002"], []))
+
+
+def test_a_commitment_is_withdrawn_once(log: InMemoryLog) -> None:
+    assert event_names(log.when(lambda uow: commitments.withdraw_commitment(uow, "FR0001"))) == ["CommitmentWithdrawn"]
+    assert log.when(lambda uow: commitments.withdraw_commitment(uow, "FR0001")) == []
+
+
+# Accounts
+
+
+def test_rights_are_granted_and_revoked(log: InMemoryLog) -> None:
+    log.given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
+    (opened,) = log.when(accounts.open_account)
+    account = opened.stream
+    assert event_names(log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER, ("FRA",)))) == [
+        "RightsGranted"
+    ]
+    assert log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER, ("FRA",))) == []
+    assert event_names(log.when(lambda uow: accounts.revoke_rights(uow, account))) == ["RightsRevoked"]
+    with pytest.raises(NotFound):
+        log.when(lambda uow: accounts.grant_rights(uow, "account-9", Role.REVIEWER))
+    with pytest.raises(Invalid):
+        log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER))
+
+
+# Envelopes and wordings
+
+
+def test_an_event_tells_who_said_it_when_why_and_on_what_evidence() -> None:
+    provenance = Provenance(
+        origin=Origin.HEADER,
+        cause=Cause.SOURCE_CHANGED,
+        language="fr",
+        source="source-1",
+        evidence=(Evidence("source-1", "sha256:0", None, {"title/en": (1, 5), "status": (7, 9)}),),
+        effective_on="2018-S2",
+        changed_between=Interval(before=day(2), after=day(1)),
+    )
+    log = InMemoryLog()
+    key = Idempotency("key", "hash")
+    events = log.when(
+        register(provenance=provenance),
+        on=3,
+        reason="the yearly import",
+        causation="e9",
+        idempotency=key,
+        role="importer",
+    )
+    told_ = events[-1].envelope
+    assert (told_.actor, told_.role, told_.time) == ("account-1", "importer", day(3))
+    assert (told_.cause, told_.origin, told_.language, told_.source) == (
+        Cause.SOURCE_CHANGED,
+        Origin.HEADER,
+        "fr",
+        "source-1",
+    )
+    assert (told_.effective_on, told_.changed_between) == ("2018-S2", Interval(before=day(2), after=day(1)))
+    assert (told_.correlation, told_.causation, told_.idempotency) == ("request", "e9", key)
+    assert told_.reason == text_value("the yearly import").text
+    assert told_.evidence[0].spans == {"title/en": (1, 5)}
+    assert len({event.envelope.id for event in events}) == len(events)
+
+
+def test_only_the_wordings_that_events_speak_of_are_kept(log: InMemoryLog) -> None:
+    def command(uow: UnitOfWork) -> None:
+        uow.text_ref("said by nobody")
+        commitments.revise_commitment(
+            uow, uow.require_by_code("commitment", "FR0001").id, {"title/en": uow.text_value("Words")}
+        )
+
+    log.given(command, reason="why")
+    assert {text for _, text in log.texts.values()} == {"Open the budget", "Words", "why"}
+
+
+def test_wordings_are_kept_of_no_session_that_records_nothing(log: InMemoryLog) -> None:
+    before = dict(log.texts)
+    assert log.when(lambda uow: uow.text_ref("said by nobody"), reason="why") == []
+    assert log.texts == before
+
+
+@pytest.mark.parametrize("text", ["nul \x00", "half \ud800", "\udfff"])
+def test_wordings_that_no_store_can_keep_are_refused(log: InMemoryLog, text: str) -> None:
+    commands: list[Command] = [
+        lambda uow: uow.text_value(text),
+        register("FR0002", title=text),
+        revise({"policyAreas": (text,)}),
+        lambda uow: members.register_action_plan(uow, text, {}),
+    ]
+    for command in commands:
+        with pytest.raises(Invalid):
+            log.when(command)
+    with pytest.raises(Invalid):
+        log.when(register("FR0003"), reason=text)
+    assert log.size == 2
+
+
+def test_wordings_may_hold_line_breaks_and_any_letter(log: InMemoryLog) -> None:
+    text = "a\nb\tc 𝔘 👩‍👩‍👧\r\n"
+    log.given(revise({"description/en": text_value(text), "leadInstitutions/en": TextListValue(())}))
+    assert log.subject("commitment", "FR0001").value("description/en") == text_value(text)
+
+
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        Provenance(effective_on="soon"),
+        Provenance(effective_on="2018\n"),
+        Provenance(changed_between=Interval(before=day(0).replace(tzinfo=None))),
+    ],
+    ids=["soon", "line break", "no zone"],
+)
+def test_what_could_not_be_read_back_is_refused_and_not_stored(log: InMemoryLog, provenance: Provenance) -> None:
+    with pytest.raises(Refusal, match="cannot be stored"):
+        log.when(revise({"status": "ACTIVE"}, provenance=provenance))
+    assert log.size == 2
+
+
+def test_a_command_that_fails_leaves_nothing_of_what_was_said_before_it(log: InMemoryLog) -> None:
+    def command(uow: UnitOfWork) -> None:
+        commitments.withdraw_commitment(uow, "FR0001")
+        commitments.complete_milestone(uow, "FR0001", "9")
+
+    with pytest.raises(NotFound):
+        log.when(command)
+    assert log.size == 2
+
+
+def test_a_session_sees_what_it_has_said() -> None:
+    def command(uow: UnitOfWork) -> None:
+        register()(uow)
+        with_milestone(uow)
+        assert isinstance(uow.require_by_code("commitment", "FR0001").value("title/en"), TextValue)
+        assert uow.require_by_code("commitment", "FR0001").revision == 2
+
+    assert len(InMemoryLog().when(command)) == 3

@@ -1,0 +1,20 @@
+"""A request with an idempotency key that a log holds from an earlier version is recognized when it is sent again."""
+
+from __future__ import annotations
+
+from ogpgraph.domain.values import TranslationKind
+from ogpgraph.graphql.mutations.commitments import TranslateCommitmentInput
+from ogpgraph.graphql.mutations.inputs import canonical_request
+
+
+def test_hashed_request_keeps_the_first_names_of_renamed_fields() -> None:
+    translate = TranslateCommitmentInput(
+        idempotency_key="k1",
+        commitment="FR0043",
+        language="fr",
+        translation_kind=TranslationKind.MACHINE,
+        title="Titre",
+    )
+    assert canonical_request("translateCommitment", translate) == (
+        '["translateCommitment",{"commitment":"FR0043","language":"fr","made":"MACHINE","title":"Titre"}]'
+    )

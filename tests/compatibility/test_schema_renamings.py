@@ -1,0 +1,101 @@
+"""The published schema differs from that of the first milestone in its descriptions and in the listed words only."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from graphql import Visitor, build_schema, lexicographic_sort_schema, parse, print_ast, print_schema, visit
+from graphql.language import (
+    DocumentNode,
+    EnumTypeDefinitionNode,
+    FieldDefinitionNode,
+    InputObjectTypeDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    NamedTypeNode,
+    NameNode,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+)
+
+HERE: Final = Path(__file__).parent
+OLD_SCHEMA: Final = HERE / "first-milestone.graphql"
+NEW_SCHEMA: Final = HERE.parents[1] / "schema" / "ogpgraph.graphql"
+SECTIONS: Final = ("types", "fields", "arguments", "enum_values")
+RENAMINGS: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "renamings.toml").read_text())["schema"]
+
+
+class StripDescriptions(Visitor):
+    def enter(self, node: Any, *_: object) -> Any:
+        return replace(node, description=None) if getattr(node, "description", None) else None
+
+
+class RenameWords(Visitor):
+    """Applies the renamings, which are keyed by the old type's name, and notes those that were used."""
+
+    def __init__(self, renamings: dict[str, dict[str, str]]) -> None:
+        super().__init__()
+        self.unused = {(section, old) for section in SECTIONS for old in renamings.get(section, {})}
+        self._renamings = renamings
+
+    def leave(self, node: Any, *_: object) -> Any:
+        match node:
+            case NamedTypeNode() | ScalarTypeDefinitionNode():
+                return self._renamed("types", node.name.value, node)
+            case EnumTypeDefinitionNode():
+                values = [
+                    self._renamed("enum_values", f"{node.name.value}.{v.name.value}", v) for v in node.values or ()
+                ]
+                return self._renamed("types", node.name.value, replace(node, values=tuple(values)))
+            case ObjectTypeDefinitionNode() | InterfaceTypeDefinitionNode() | InputObjectTypeDefinitionNode():
+                fields: Any = [self._renamed_field(node.name.value, field) for field in node.fields or ()]
+                return self._renamed("types", node.name.value, replace(node, fields=tuple(fields)))  # type: ignore[arg-type]
+        return None
+
+    def _renamed_field(self, type_name: str, field: Any) -> Any:
+        key = f"{type_name}.{field.name.value}"
+        if isinstance(field, FieldDefinitionNode):
+            arguments = [self._renamed("arguments", f"{key}.{a.name.value}", a) for a in field.arguments or ()]
+            field = replace(field, arguments=tuple(arguments))
+        return self._renamed("fields", key, field)
+
+    def _renamed(self, section: str, old: str, node: Any) -> Any:
+        new = self._renamings.get(section, {}).get(old)
+        if new is None:
+            return node
+        self.unused.discard((section, old))
+        return replace(node, name=NameNode(value=new))
+
+
+def parse_without_descriptions(path: Path) -> DocumentNode:
+    document: DocumentNode = visit(parse(path.read_text(encoding="utf-8"), no_location=True), StripDescriptions())
+    return document
+
+
+def print_sorted(document: DocumentNode) -> str:
+    return print_schema(lexicographic_sort_schema(build_schema(print_ast(document)))) + "\n"
+
+
+@pytest.fixture(scope="module")
+def renamed() -> tuple[DocumentNode, RenameWords]:
+    rename = RenameWords(RENAMINGS)
+    return visit(parse_without_descriptions(OLD_SCHEMA), rename), rename
+
+
+def test_schema_is_that_of_the_first_milestone_under_the_listed_renamings(
+    renamed: tuple[DocumentNode, RenameWords],
+) -> None:
+    assert print_sorted(renamed[0]) == print_sorted(parse_without_descriptions(NEW_SCHEMA))
+
+
+def test_every_listed_renaming_names_a_word_of_the_first_milestone(renamed: tuple[DocumentNode, RenameWords]) -> None:
+    assert renamed[1].unused == set()
+    assert set(RENAMINGS) <= set(SECTIONS)
+
+
+def test_first_milestone_schema_holds_no_descriptions() -> None:
+    text = OLD_SCHEMA.read_text(encoding="utf-8")
+    assert text == print_sorted(parse_without_descriptions(OLD_SCHEMA))

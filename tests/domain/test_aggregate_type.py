@@ -1,0 +1,167 @@
+"""What a noun accepts and refuses: paths, forms of values, and which events speak of what."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogpgraph.domain.account import ACCOUNT
+from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.code import CODE, code_stream
+from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.source import SOURCE
+from ogpgraph.domain.values import Rating, TextListValue
+from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState
+from tests.domain.events import text_value
+from tests.domain.values import ALL_EVENT_TYPES, facts_of
+
+PENDING = Rating(RatingState.PENDING)
+
+
+def test_the_nouns_are_these() -> None:
+    assert [*AGGREGATE_TYPES] == ["member", "plan", "commitment", "source", "code", "account"]
+
+
+@given(st.sampled_from(ALL_EVENT_TYPES).flatmap(lambda both: st.tuples(st.just(both), facts_of(*both))))
+def test_everything_that_is_declared_can_be_said(said: tuple[tuple[AggregateType, Any], dict[str, Any]]) -> None:
+    (noun, kind), facts = said
+    noun.validate(kind.name, facts)
+
+
+@pytest.mark.parametrize(
+    ("noun", "path"),
+    [
+        (COMMITMENT, "budget"),
+        (COMMITMENT, "title"),
+        (COMMITMENT, "title/EN"),
+        (COMMITMENT, "title/english"),
+        (COMMITMENT, "title/en/"),
+        (COMMITMENT, "title/en\n"),
+        (COMMITMENT, " title/en"),
+        (COMMITMENT, "milestones/14.1"),
+        (COMMITMENT, "milestones//title/en"),
+        (COMMITMENT, "milestones/-1/title/en"),
+        (COMMITMENT, "milestones/1/updates/yesterday/en"),
+        (COMMITMENT, "milestones/1/updates/::Z/en"),
+        (COMMITMENT, "ratings/POPULARITY/DESIGN"),
+        (COMMITMENT, "ratings/COMPLETION"),
+        (COMMITMENT, "ratings/RELEVANCE/DESIGN/CIVIC_COURAGE"),
+        (COMMITMENT, "narratives/DESIGN/summary/en"),
+        (MEMBER, "cycle"),
+        (PLAN, "prefix"),
+        (SOURCE, "observations/2026"),
+        (CODE, "code"),
+        (ACCOUNT, "name"),
+    ],
+)
+def test_a_path_that_a_noun_does_not_have_is_refused_by_name(noun: AggregateType, path: str) -> None:
+    with pytest.raises(Invalid, match=f"a {noun.name} has no") as refusal:
+        noun.validate(noun.event_types[0].name, {path: None})
+    assert refusal.value.path == path
+    assert repr(path) in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("code", "fr0043"),
+        ("code", "FR43"),
+        ("code", 43),
+        ("code", "FR0043\n"),
+        ("code", "FR٠٠٤٣"),
+        ("formerCodes", ("FR0043", "nonsense")),
+        ("formerCodes", "FR0043"),
+        ("cycle", 1999),
+        ("cycle", "2018"),
+        ("cycle", True),
+        ("status", "DONE"),
+        ("title/en", "words themselves"),
+        ("title/en", TextListValue(())),
+        ("leadInstitutions/en", text_value("a")),
+        ("startsOn", "2018-13"),
+        ("startsOn", "2018-S3"),
+        ("startsOn", "18"),
+        ("startsOn", "٢٠١٨"),
+        ("startsOn", "2018\n"),
+        ("policyAreas", ("Open Data\x00",)),
+        ("policyAreas", ("half a character \ud800",)),
+        ("policyAreas", ("two\nlines",)),
+        ("ratings/COMPLETION/DESIGN", "COMPLETE"),
+        ("ratings/COMPLETION/DESIGN", text_value("a")),
+        ("milestones/1/status", "ALMOST"),
+        ("actionPlan", ""),
+        ("actionPlan", "p" * 121),
+    ],
+)
+def test_a_value_of_another_form_is_refused_with_its_path(path: str, value: Any) -> None:
+    with pytest.raises(Invalid, match=path) as refusal:
+        COMMITMENT.validate("CommitmentRevised", {"number": "1", path: value})
+    assert refusal.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("startsOn", "2018"),
+        ("startsOn", "2018-S2"),
+        ("startsOn", "2018-Q4"),
+        ("startsOn", "2019-03"),
+        ("startsOn", "2019-03-15"),
+        ("startsOn", "2019/.."),
+        ("number", "14.1"),
+        ("status", "ACTIVE"),
+        ("status", CommitmentStatus.INACTIVE),
+        ("policyAreas", ()),
+        ("leadInstitutions/kab", TextListValue(())),
+        ("ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION", PENDING),
+        ("milestones/A-2/updates/2026-01-02T03:04:05.000006Z/en", text_value("a")),
+    ],
+)
+def test_a_value_of_the_form_is_accepted_and_so_is_nothing(path: str, value: Any) -> None:
+    COMMITMENT.validate("CommitmentRevised", {path: value})
+    COMMITMENT.validate("CommitmentRevised", {path: None})
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "path"),
+    [
+        (COMMITMENT, "MilestoneAdded", "title/en"),
+        (COMMITMENT, "RatingRecorded", "milestones/1/status"),
+        (COMMITMENT, "NarrativeRecorded", "ratings/COMPLETION/DESIGN"),
+        (COMMITMENT, "CommitmentRecoded", "status"),
+        (MEMBER, "MemberRenamed", "status"),
+        (PLAN, "ActionPlanConcluded", "title/en"),
+        (SOURCE, "SourceSeenAgain", "url"),
+    ],
+)
+def test_an_event_speaks_of_its_own_matters_only(noun: AggregateType, name: str, path: str) -> None:
+    with pytest.raises(Invalid, match=f"{name} does not speak of") as refusal:
+        noun.validate(name, {path: None})
+    assert refusal.value.path == path
+
+
+def test_an_event_of_another_noun_is_refused_by_name() -> None:
+    with pytest.raises(Invalid, match="a plan has no event 'CommitmentRevised'"):
+        PLAN.validate("CommitmentRevised", {"startsOn": "2018"})
+
+
+def test_a_noun_tells_which_paths_hold_wordings() -> None:
+    assert COMMITMENT.holds_text("title/en")
+    assert not COMMITMENT.holds_text("leadInstitutions/en")
+    assert COMMITMENT.holds_text_list("leadInstitutions/en")
+    assert not COMMITMENT.holds_text_list("policyAreas")
+
+
+def test_no_two_nouns_share_the_name_of_an_event() -> None:
+    names = [kind.name for _, kind in ALL_EVENT_TYPES]
+    assert len(names) == len(set(names))
+
+
+def test_a_code_means_one_thing_in_any_case() -> None:
+    assert code_stream("commitment", "fr0043") == code_stream("commitment", "FR0043") == "code-commitment-FR0043"
+    assert code_stream("member", "FRA") != code_stream("plan", "FRA")

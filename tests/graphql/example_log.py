@@ -1,0 +1,80 @@
+"""A small record that has something of everything: two pages, people who add to them, corrections, an older sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+
+from ogpgraph.application import CommandContext, Provenance, UnitOfWork
+from ogpgraph.application.commands import commitments, corrections, members
+from ogpgraph.domain.values import Rating, TextListValue, TranslationKind
+from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
+from ogpgraph.system import System
+from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, import_sample_page
+
+REASON = "The keeper wrote to us."
+
+
+def sequential_ids() -> Callable[[], str]:
+    """Ids that are the same every time."""
+    numbers = count(1)
+    return lambda: f"{next(numbers):06}"
+
+
+def command_context(day: int, reason: str | None = None, actor: str = "account-7") -> CommandContext:
+    """What somebody does on a day of April 2021."""
+    return CommandContext(
+        actor=actor,
+        role="reviewer",
+        time=datetime(2021, 4, day, tzinfo=UTC),
+        reason=reason,
+        correlation=f"request-{day}",
+    )
+
+
+def record_example(system: System) -> None:
+    """Record the story."""
+    page = LIGHTHOUSE.read_text()
+    import_sample_page(system, LIGHTHOUSE, 3, "The first crawl.")
+    import_sample_page(system, LIBRARIES, 4)
+    system.execute(command_context(1, REASON), _record_rating)
+    system.execute(command_context(2), _report_milestones)
+    import_sample_page(system, page.replace("Status: Active", "Status: Inactive").encode(), 20)
+    import_sample_page(system, page.replace("Coasts and Lamps", "Lamps").encode(), 1)
+    system.execute(command_context(3), lambda uow: commitments.recode_commitment(uow, "UY0802", "UY0812"))
+    system.execute(command_context(4), lambda uow: commitments.link_commitments(uow, "UY0901", ["UY0801"], []))
+    system.execute(command_context(5), _conclude_plan)
+    system.execute(command_context(6, "A slip of the pen."), _correct_supporters)
+
+
+def _record_rating(uow: UnitOfWork) -> None:
+    rating = Rating(RatingState.RATED, RatingValue.SUBSTANTIAL, uow.text_ref("Substantial"), uow.text_ref("Report 9"))
+    commitments.record_rating(
+        uow, "UY0901", Indicator.COMPLETION, Stage.END_OF_TERM, rating, Provenance(effective_on="2020-S2")
+    )
+
+
+def _report_milestones(uow: UnitOfWork) -> None:
+    commitments.complete_milestone(uow, "UY0901", "3.1", Provenance(effective_on="2019-03"))
+    update = {"updates/2021-04-02T00:00:00.000000Z/en": uow.text_value("Half of the hours are printed.")}
+    commitments.report_milestone(uow, "UY0901", "3.2", {"status": "LIMITED", **update})
+    subject = uow.require_by_code("commitment", "UY0903")
+    supporters = TextListValue(
+        (uow.text_ref("Union of Rowers"), uow.text_ref("Port of Colonia")), TranslationKind.ORIGINAL
+    )
+    commitments.revise_commitment(uow, subject.id, {"supportingInstitutions/en": supporters})
+
+
+def _conclude_plan(uow: UnitOfWork) -> None:
+    members.revise_member(uow, uow.require_by_code("member", "URY").id, {"joinedOn": "2011"})
+    members.change_member_status(uow, "URY", {"status": "ACTIVE"})
+    members.conclude_action_plan(uow, "URY-2018", {"status": "CONCLUDED"}, Provenance(effective_on="2020-08-31"))
+
+
+def _correct_supporters(uow: UnitOfWork) -> None:
+    commitment = uow.require_by_code("commitment", "UY0903")
+    path = "supportingInstitutions/en"
+    wrong = next(event.envelope.id for event in uow.events(commitment.id) if path in event.facts)
+    right = TextListValue((uow.text_ref("Union of Rowers"),), TranslationKind.ORIGINAL)
+    corrections.correct(uow, "UY0903", {path: right}, wrong)

@@ -1,0 +1,327 @@
+"""Histories as hypothesis makes them up: what members, commitments, pages and people might say, in any order.
+
+A history is a list of steps; a step is one session, with its day and its commands. What a command
+needs to be there it first registers; what then is refused is left out, but for `fail`, which ends its whole session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ogpgraph.application import CommandContext, Provenance, UnitOfWork
+from ogpgraph.application.commands import commitments, corrections, members
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain import vocabulary
+from ogpgraph.domain.commitment import decide_events
+from ogpgraph.domain.errors import Conflict, Invalid, Refusal
+from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
+from ogpgraph.domain.source import source_id
+from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TranslationKind
+from ogpgraph.domain.vocabulary import RatingState
+from ogpgraph.system import System
+from tests.domain.events import day
+
+Command = Callable[[UnitOfWork], object]
+MEMBERS = ["FRA", "ESP"]
+COMMITMENTS = ["FR0001", "FR0002", "ES0001"]
+LANGUAGES = ["en", "fr", "es"]
+AREAS = ["Open Data", "Gender", "Tax"]
+
+
+@dataclass(frozen=True)
+class UnstoredText:
+    """A wording before there is a session to keep it."""
+
+    text: str
+    made: TranslationKind
+
+
+@dataclass(frozen=True)
+class Step:
+    """One session."""
+
+    day: int
+    commands: tuple[Command, ...]
+    reason: str | None = None
+
+    def run(self, uow: UnitOfWork) -> None:
+        for command in self.commands:
+            command(uow)
+
+
+@dataclass
+class HistoryOutcome:
+    """What became of a history in a system: the head after each step, and which steps were refused."""
+
+    heads: list[int] = field(default_factory=list)
+    refused: int = 0
+
+
+def record_history(
+    system: System, history: list[Step], after_each: Callable[[], object] = lambda: None
+) -> HistoryOutcome:
+    """Record a history, each step as one session."""
+    outcome = HistoryOutcome()
+    for step in history:
+        act = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
+        try:
+            receipt = system.execute(act, step.run)
+        except Refusal:
+            outcome.refused += 1
+        else:
+            outcome.heads += [receipt.positions[-1]] if receipt.positions else []
+            after_each()
+    return outcome
+
+
+# Commands
+
+
+def to_stored_facts(uow: UnitOfWork, facts: dict[str, Any]) -> Facts:
+    """Facts with their words kept by the session, and references to members and plans in place of codes."""
+    said: Facts = {}
+    for path, value in facts.items():
+        match value:
+            case UnstoredText(text, made):
+                said[path] = uow.text_value(text, made)
+            case [*texts] if path.startswith("leadInstitutions/"):
+                said[path] = TextListValue(tuple(uow.text_ref(text) for text in texts))
+            case str() if path in ("member", "actionPlan"):
+                kind = "member" if path == "member" else "plan"
+                said |= {path: stream} if (stream := uow.resolve_code(kind, value)) else {}
+            case list():
+                said[path] = tuple(value)
+            case _:
+                said[path] = value
+    return said
+
+
+def record_member(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
+    stream = uow.resolve_code("member", code)
+    if stream is None:
+        members.register_member(uow, code, {"prefix": code[:2], "type": "NATIONAL", **to_stored_facts(uow, facts)})
+    else:
+        members.revise_member(uow, stream, to_stored_facts(uow, facts))
+
+
+def record_plan(uow: UnitOfWork, *, member: str, year: int, facts: dict[str, Any]) -> None:
+    code, said = f"{member}-{year}", to_stored_facts(uow, {"member": member, **facts})
+    stream = uow.resolve_code("plan", code)
+    if stream is None:
+        members.register_action_plan(uow, code, {"cycle": year, **said})
+    else:
+        members.revise_action_plan(uow, stream, said)
+
+
+def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
+    """A page or a person says things of a commitment, known or not."""
+    stream, said = uow.resolve_code("commitment", code), to_stored_facts(uow, facts)
+    if stream is None:
+        commitments.register_commitment(uow, code, said, provenance)
+    elif provenance.origin is Origin.PERSON:
+        commitments.revise_commitment(uow, stream, said, provenance)
+    else:
+        uow.append_all(stream, decide_events(uow.aggregate(stream), said), provenance)
+
+
+def ensure_commitment(uow: UnitOfWork, code: str) -> str:
+    """The id of a commitment, registered now unless it was."""
+    stream = uow.resolve_code("commitment", code)
+    return stream or commitments.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")}).id
+
+
+def record_earlier_observation(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
+    uow.append(ensure_commitment(uow, code), "CommitmentSeenEarlier", to_stored_facts(uow, facts), provenance)
+
+
+def correct_commitment(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
+    ensure_commitment(uow, code)
+    with suppress(Conflict):
+        corrections.correct(uow, code, to_stored_facts(uow, facts), "event")
+
+
+def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rating: Rating) -> None:
+    ensure_commitment(uow, code)
+    commitments.record_rating(uow, code, vocabulary.Indicator(indicator), vocabulary.Stage(stage), rating)
+
+
+def complete_milestone(uow: UnitOfWork, *, code: str, number: str) -> None:
+    ensure_commitment(uow, code)
+    with suppress(Conflict):
+        commitments.add_milestone(uow, code, number, {"title/en": uow.text_value("a milestone")})
+    commitments.complete_milestone(uow, code, number)
+
+
+def recode_commitment(uow: UnitOfWork, *, code: str, new_code: str) -> None:
+    ensure_commitment(uow, code)
+    with suppress(Conflict):
+        commitments.recode_commitment(uow, code, new_code)
+
+
+def merge_commitments(uow: UnitOfWork, *, code: str, into: str) -> None:
+    ensure_commitment(uow, code)
+    ensure_commitment(uow, into)
+    with suppress(Invalid):
+        commitments.merge_commitments(uow, [code], into)
+
+
+def split_commitment(uow: UnitOfWork, *, code: str, part: str) -> None:
+    ensure_commitment(uow, code)
+    with suppress(Conflict):
+        commitments.split_commitment(uow, code, {part: {}})
+
+
+def fail(uow: UnitOfWork) -> None:
+    uow.require_by_code("commitment", "XX9999")
+
+
+def record_observation(uow: UnitOfWork, *, code: str, language: str, at: int, content: str) -> None:
+    stream, seen = source_id("PAGE", code, language), Observation(f"sha256:{content * 64}", uow.text_ref(content), "r1")
+    facts: Facts = {f"observations/{format_timestamp(day(at))}": seen}
+    if uow.aggregate(stream).revision:
+        uow.append(stream, "SourceObserved", facts, Provenance(origin=Origin.HEADER))
+    else:
+        about: Facts = {"type": "PAGE", "code": code, "language": language}
+        uow.append(stream, "SourceRegistered", about | facts, Provenance(origin=Origin.HEADER))
+
+
+def withdraw_commitment(uow: UnitOfWork, *, code: str) -> None:
+    ensure_commitment(uow, code)
+    commitments.withdraw_commitment(uow, code)
+
+
+# What is said
+
+unstored_texts = st.builds(
+    UnstoredText, st.sampled_from(["open", "closed", "Données", "a\nb", ""]), st.sampled_from(TranslationKind)
+)
+partial_dates = st.sampled_from(["2018", "2018-S2", "2019-03", "2019-03-15", "2019/.."])
+
+
+def ratings_of(indicator: str) -> st.SearchStrategy[Rating]:
+    values = vocabulary.VALUES_OF[vocabulary.Indicator(indicator)]
+    rated = st.builds(Rating, st.just(RatingState.RATED), st.sampled_from(values))
+    return rated | st.builds(Rating, st.sampled_from([RatingState.PENDING, RatingState.NOT_REVIEWED]))
+
+
+def at_paths(values: dict[str, st.SearchStrategy[Any]], *, most: int = 6) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of these paths, each with a value or with nothing."""
+    entries = [st.tuples(st.just(path), value | st.none()) for path, value in values.items()]
+    return st.lists(st.one_of(entries), min_size=1, max_size=most).map(dict)
+
+
+COMMITMENT_PATHS: dict[str, st.SearchStrategy[Any]] = {
+    **{f"title/{language}": unstored_texts for language in LANGUAGES},
+    "description/fr": unstored_texts,
+    "leadInstitutions/en": st.lists(st.sampled_from(["Ministry", "Agency"]), max_size=2),
+    "policyAreas": st.lists(st.sampled_from(AREAS), max_size=2, unique=True),
+    "status": st.sampled_from(list(vocabulary.CommitmentStatus)),
+    "startsOn": partial_dates,
+    "endsOn": partial_dates,
+    "cycle": st.sampled_from([2015, 2018]),
+    "member": st.sampled_from(MEMBERS),
+    "actionPlan": st.sampled_from(["FRA-2015", "FRA-2018"]),
+    **{f"milestones/{number}/title/en": unstored_texts for number in ("1.1", "1.10")},
+    "milestones/1.1/status": st.sampled_from(list(vocabulary.MilestoneStatus)),
+    "milestones/1.2/endsOn": partial_dates,
+    "ratings/COMPLETION/MIDTERM": ratings_of("COMPLETION"),
+    "ratings/COMPLETION/END_OF_TERM": ratings_of("COMPLETION"),
+    "ratings/STARRED/DESIGN": ratings_of("STARRED"),
+    "ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION": ratings_of("RELEVANCE"),
+    "narratives/DESIGN/SUMMARY/en": unstored_texts,
+}
+commitment_facts = at_paths(COMMITMENT_PATHS)
+codes = st.sampled_from(COMMITMENTS)
+days = st.integers(0, 20)
+
+
+@st.composite
+def page_provenances(draw: st.DrawFn, *, late: bool = False) -> Provenance:
+    """What a page's statement rests on: where it stands, in which language, and when it was seen."""
+    origin = draw(st.sampled_from([Origin.HEADER, Origin.NARRATIVE, Origin.SIBLING_LIST, Origin.DATABASE]))
+    language, seen, before = draw(st.sampled_from(LANGUAGES)), draw(days), draw(st.none() | st.integers(1, 5))
+    source = source_id("PAGE", "x", language)
+    after = day(seen - before) if before else None
+    return Provenance(
+        origin=origin,
+        cause=Cause.SOURCE_CHANGED if after else Cause.REPORTED,
+        language=language,
+        source=source,
+        evidence=(Evidence(source, "sha256:0", None, {"title/en": (0, 4)}),),
+        changed_between=Interval(before=day(seen), after=None if late else after),
+        late=late,
+    )
+
+
+commands: st.SearchStrategy[Command] = st.one_of(
+    st.builds(
+        partial,
+        st.just(record_statement),
+        code=codes,
+        facts=commitment_facts,
+        provenance=st.just(Provenance()) | page_provenances(),
+    ),
+    st.builds(partial, st.just(record_statement), code=codes, facts=commitment_facts, provenance=page_provenances()),
+    st.builds(
+        partial,
+        st.just(record_earlier_observation),
+        code=codes,
+        facts=commitment_facts,
+        provenance=page_provenances(late=True),
+    ),
+    st.builds(partial, st.just(correct_commitment), code=codes, facts=commitment_facts),
+    st.builds(
+        partial,
+        st.just(record_member),
+        code=st.sampled_from(MEMBERS),
+        facts=at_paths(
+            {"name/en": unstored_texts, "name/fr": unstored_texts, "region": st.sampled_from(["Europe", "Africa"])}
+        ),
+    ),
+    st.builds(
+        partial,
+        st.just(record_plan),
+        member=st.sampled_from(MEMBERS),
+        year=st.sampled_from([2015, 2018]),
+        facts=at_paths({"title/en": unstored_texts, "title/fr": unstored_texts, "startsOn": partial_dates}),
+    ),
+    st.sampled_from(["COMPLETION", "AMBITION", "STARRED"]).flatmap(
+        lambda indicator: st.builds(
+            partial,
+            st.just(record_rating),
+            code=codes,
+            indicator=st.just(indicator),
+            stage=st.sampled_from(["DESIGN", "RESULTS"]),
+            rating=ratings_of(indicator),
+        )
+    ),
+    st.builds(partial, st.just(complete_milestone), code=codes, number=st.sampled_from(["1.1", "1.2"])),
+    st.builds(
+        partial, st.just(recode_commitment), code=codes, new_code=st.sampled_from(["FR0101", "FR0102", "FR0001"])
+    ),
+    st.builds(partial, st.just(merge_commitments), code=codes, into=codes),
+    st.builds(
+        partial,
+        st.just(record_observation),
+        code=codes,
+        language=st.sampled_from(LANGUAGES),
+        at=days,
+        content=st.sampled_from("abc"),
+    ),
+    st.builds(partial, st.just(withdraw_commitment), code=codes),
+    st.builds(partial, st.just(split_commitment), code=codes, part=st.sampled_from(["FR0201", "FR0202"])),
+    st.just(fail),
+)
+steps = st.builds(
+    Step,
+    day=days,
+    commands=st.lists(commands, min_size=1, max_size=4).map(tuple),
+    reason=st.sampled_from([None, "why"]),
+)
+histories = st.lists(steps, min_size=1, max_size=12)

@@ -1,0 +1,96 @@
+"""A server of ours in processes of its own, as an operator starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+START_SECONDS = 90
+OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
+
+
+class Server:
+    """`ogpgraph serve` on a free port; its log is in a file."""
+
+    def __init__(self, url: str, log: Path, *options: str) -> None:
+        command = [OGPGRAPH, "serve", "--port", "0", "--database", url, *options]
+        self._log = log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                command,
+                stderr=file,
+                stdout=file,
+                start_new_session=True,
+                env=os.environ | {"OGPGRAPH_LOG_FORMAT": "json"},
+            )
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    @property
+    def address(self) -> str:
+        """Where the server answers, once it says that it listens."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := re.search(r'"address": "([^"]+)"', self._log.read_text()):
+                return found[1]
+            time.sleep(0.05)
+        raise AssertionError(f"the server does not start: {self._log.read_text()}")
+
+    def wait_until_ready(self, workers: int = 1) -> str:
+        """Wait until all workers have started and the server is ready; returns its address."""
+        address = self.address
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            started = self._log.read_text().count("Application startup complete")
+            with suppress(httpx.TransportError):
+                if started >= workers and httpx.get(f"{address}/ready", timeout=10).status_code == 200:
+                    return address
+            time.sleep(0.05)
+        raise AssertionError(f"the server is not ready: {self._log.read_text()}")
+
+    def workers(self) -> set[int]:
+        """The process ids that the workers told when they started."""
+        return {int(found) for found in re.findall(r"Started server process \[(\d+)\]", self._log.read_text())}
+
+    def kill(self) -> None:
+        """End all of it in mid-air."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> tuple[int, float]:
+        """Ask it to stop; returns its exit code and how long it took."""
+        began = time.monotonic()
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        return code, time.monotonic() - began
+
+
+@contextmanager
+def run_server(url: str, log: Path, *options: str) -> Iterator[Server]:
+    """A server that is gone at the end."""
+    server = Server(url, log, *options)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def post_query(address: str, query: str, **headers: str) -> httpx.Response:
+    """The answer to a GraphQL query; every time by a new connection, so that any of the workers may answer."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.post(f"{address}/graphql", json={"query": query}, headers=names, timeout=30)
