@@ -9,11 +9,14 @@ export UV_NO_PROGRESS ?= 1
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# One process for each core; workers take tests from one another, so that a long one does not leave the others idle.
+PARALLEL := -n auto --dist worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help install test check format demo schema lock clean
+.PHONY: help install test test-fast test-long check format demo schema lock clean
 
 help: ## say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 # uv comes by pip, at the version that the lock pins (pip checks its hash as uv checks all the others').
 $(UV):
@@ -31,8 +34,14 @@ $(UV):
 
 install: .venv/installed ## make .venv with all that the locks pin, and ogpgraph itself from src/
 
-test: .venv/installed ## run the tests; ARGS="-k …" chooses
-	$(BIN)/pytest $(ARGS)
+test: .venv/installed ## run the tests on both engines; ARGS="-k …" selects some
+	$(BIN)/pytest $(PARALLEL) -m "not long" $(ARGS)
+
+test-fast: .venv/installed ## run the tests without those that start processes or need PostgreSQL
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not postgres and not long" $(ARGS)
+
+test-long: .venv/installed ## before a release: the rest, and the property tests with many more examples
+	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long $(ARGS)
 
 check: .venv/installed ## lint, layout, types, floors
 	$(BIN)/ruff check

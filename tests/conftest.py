@@ -23,21 +23,23 @@ from tests.support.postgres import running
 settings.register_profile(
     "ogpgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
+settings.register_profile("long", settings.get_profile("ogpgraph"), max_examples=2_000)
 settings.load_profile("ogpgraph")
 
-BOTH_ENGINES = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])
-ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgres"])
-FOLDERS_ON_BOTH_ENGINES = {"storage", "application", "readmodel", "graphql"}
-"""The folders whose tests all run on each engine: what a test's databases are of, it does not know."""
+BOTH_ENGINES = pytest.mark.engines("sqlite", "postgres")
+ONLY_SQLITE = pytest.mark.engines("sqlite")
+ONLY_POSTGRES = pytest.mark.engines("postgres")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of these folders that use a database once on each engine."""
-    asked = [mark for mark in metafunc.definition.iter_markers("parametrize") if "engine" in mark.args[0]]
-    on_both = metafunc.definition.path.parent.name in FOLDERS_ON_BOTH_ENGINES
-    if on_both and "engine" in metafunc.fixturenames and not asked:
-        metafunc.parametrize("engine", ["sqlite", "postgres"])
+    """Run a test once on each engine that the closest `engines` marker names: of its function, class or module."""
+    marker = metafunc.definition.get_closest_marker("engines")
+    if marker and "engine" in metafunc.fixturenames:
+        on_engines = [pytest.param(engine, marks=_MARKS_OF_ENGINE.get(engine, ())) for engine in marker.args]
+        metafunc.parametrize("engine", on_engines)
+
+
+_MARKS_OF_ENGINE = {"postgres": pytest.mark.postgres}
 
 
 class TickingClock:

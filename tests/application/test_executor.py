@@ -20,6 +20,8 @@ from ogpgraph.system import System
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory
 
+pytestmark = BOTH_ENGINES
+
 Command = Callable[[UnitOfWork], Any]
 
 

@@ -11,6 +11,9 @@ from ogpgraph.application.commands import members
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
+
+pytestmark = BOTH_ENGINES
 
 Commands = Callable[[UnitOfWork], None]
 

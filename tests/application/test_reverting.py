@@ -18,7 +18,10 @@ from ogpgraph.domain.event import Cause, Event, Origin
 from ogpgraph.domain.values import Interval, Value
 from ogpgraph.system import System
 from tests.application.in_memory_log import Command, InMemoryLog
+from tests.conftest import BOTH_ENGINES
 from tests.domain.events import day
+
+pytestmark = BOTH_ENGINES
 
 STREAM = "commitment-1"
 SOURCES = [

@@ -13,6 +13,8 @@ from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import dump_state, execute_query, expect_error, read_position
 from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
 
+pytestmark = BOTH_ENGINES
+
 AT = "query ($p: Position, $t: DateTime) { at(position: $p, time: $t) { %s } }"
 EVERYTHING = """
   meta { position rootHash recordedAt }

@@ -11,10 +11,12 @@ import pytest
 from ogpgraph.application import UnitOfWork
 from ogpgraph.application.commands import commitments as commitment_commands
 from ogpgraph.system import System
-from tests.conftest import SystemFactory
+from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context
 from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
+
+pytestmark = BOTH_ENGINES
 
 INFO = "hasNextPage hasPreviousPage startCursor endCursor"
 PAGE = f"{{ totalCount nodes {{ id }} edges {{ cursor node {{ id }} }} pageInfo {{ {INFO} }} }}"

@@ -15,10 +15,12 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System, migrate, open_system
-from tests.conftest import SystemFactory, TickingClock
+from tests.conftest import BOTH_ENGINES, SystemFactory, TickingClock
 from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context, sequential_ids
 from tests.support.writers import register_commitment
+
+pytestmark = BOTH_ENGINES
 
 COMMITMENTS: dict[str, Facts] = {
     "FR0001": {"cycle": 2015, "status": "INACTIVE", "policyAreas": ("Open Data", "Justice"), "endsOn": "2017-06"},

@@ -9,6 +9,8 @@ from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
 from tests.graphql.mutation_client import SampleSystem, mutation_types
 
+pytestmark = BOTH_ENGINES
+
 
 @pytest.fixture
 def sample(system: System) -> SampleSystem:

@@ -15,6 +15,8 @@ from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
 from tests.graphql.mutation_client import SampleSystem
 
+pytestmark = BOTH_ENGINES
+
 RATING = {"commitment": "FR0001", "indicator": "COMPLETION", "stage": "RESULTS"}
 PATH = "ratings/COMPLETION/RESULTS"
 

@@ -9,8 +9,11 @@ from structlog.testing import capture_logs
 from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MAX_TEXT_LENGTH
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import SCHEMA, execute_query
 from tests.graphql.mutation_client import MutationClient, SampleSystem, open_sample_system
+
+pytestmark = BOTH_ENGINES
 
 TITLE = {"commitment": "FR0001", "title": "Better"}
 

@@ -10,7 +10,10 @@ from ogpgraph.auth.authorization import COMMON_FIELDS, NOBODY, PERMISSIONS, allo
 from ogpgraph.domain.account import Role
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutation_client import MutationClient, SampleSystem, mutation_types, open_sample_system
+
+pytestmark = BOTH_ENGINES
 
 SHORT = "errors { code } entries { position }"
 WORDS = {

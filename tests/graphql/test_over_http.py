@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
 from ogpgraph.web.server import SystemLifespan, create_app
-from tests.conftest import DatabaseFactory, TickingClock
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, TickingClock
 from tests.graphql.example_log import record_example, sequential_ids
 from tests.graphql.test_at import EVERYTHING
 from tests.graphql.test_statements import COMMITMENT
+
+pytestmark = BOTH_ENGINES
 
 
 @contextmanager

@@ -10,10 +10,12 @@ import pytest
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.graphql.types import SUBJECT_TYPES
 from ogpgraph.system import System
-from tests.conftest import SystemFactory
+from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult, execute_query, expect_error, read_position
 from tests.graphql.example_log import REASON
 from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, Page, import_sample_page
+
+pytestmark = BOTH_ENGINES
 
 
 def one(system: System, code: str, fields: str) -> Any:

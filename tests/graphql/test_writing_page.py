@@ -14,7 +14,10 @@ from ogpgraph.domain.account import Role
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
 from ogpgraph.graphql.mutations.payloads import ErrorCode
 from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutation_client import MutationClient, record_as_operator
+
+pytestmark = BOTH_ENGINES
 
 PAGE = Path(__file__).parents[2] / "docs" / "writing.md"
 TEXT = PAGE.read_text("utf-8")

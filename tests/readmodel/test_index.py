@@ -40,6 +40,8 @@ from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 
+pytestmark = BOTH_ENGINES
+
 ACT = CommandContext(actor="someone", role="publisher", time=datetime(2026, 1, 1, tzinfo=UTC))
 STATUSES = ["ACTIVE", "INACTIVE", "WITHDRAWN"]
 AREAS = ["Open Data", "Gender", "Justice"]

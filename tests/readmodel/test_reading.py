@@ -33,6 +33,8 @@ from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory, TickingClock
 from tests.graphql.client import execute_query
 
+pytestmark = BOTH_ENGINES
+
 COMMITMENTS = AggregateQuery("commitment")
 OF_PLAN = AggregateQuery("commitment", parent="actionPlan")
 HISTORY = EntryQuery(parent="stream")

@@ -6,6 +6,8 @@ from ogpgraph.storage.texts import TextReader, TextReferencer, build_rows, inser
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 from tests.storage.event_logs import open_migrated_database
 
+pytestmark = BOTH_ENGINES
+
 KEEPER = TextReferencer(b"k" * 32)
 
 
