@@ -46,7 +46,7 @@ test-long: .venv/installed ## before a release: the rest, and the property tests
 check: .venv/installed ## lint, layout, types, floors
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy src tests
+	$(BIN)/mypy src tests bench
 	$(BIN)/lint-imports --no-logo
 
 format: .venv/installed ## mend layout and what lint can mend
@@ -65,4 +65,4 @@ lock: $(UV) ## resolve the locks anew (UPGRADE=--upgrade takes newer versions)
 
 clean: ## remove what was made, but no database
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -85,7 +85,8 @@ def start_server(url: str) -> subprocess.Popen[bytes]:
 
 def count_entries() -> Counter[str]:
     found: Counter[str] = Counter()
-    after, positions = None, []
+    after: str | None = None
+    positions: list[int] = []
     while True:
         asked = {"query": ENTRIES, "variables": {"after": after}}
         page = httpx.post(f"{ADDRESS}/graphql", json=asked, timeout=30).json()["data"]["entries"]

@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import strawberry
@@ -23,13 +23,11 @@ NOW = 2**63 - 1
 Rows = list[sqlite3.Row]
 
 
-class Dimension(StrEnum):
+@strawberry.enum
+class CommitmentDimension(StrEnum):
     COMPLETION = "rating:COMPLETION"
     POLICY_AREA = "policyArea"
     CYCLE = "cycle"
-
-
-CommitmentDimension = strawberry.enum(Dimension, name="CommitmentDimension")
 
 
 class Loaders:
@@ -92,7 +90,7 @@ def _current(document: dict[str, Any], path: str) -> Any:
     return claims[-1][0] if claims else None
 
 
-def _words(value: Any) -> str | None:
+def _text_reference(value: Any) -> str | None:
     return value["text"] if isinstance(value, dict) else None
 
 
@@ -130,16 +128,16 @@ class Change:
 
     @strawberry.field
     async def before(self, info: LoadedInfo) -> strawberry.scalars.JSON | None:
-        return await _said(self.before_, info)
+        return await _load_value(self.before_, info)
 
     @strawberry.field
     async def after(self, info: LoadedInfo) -> strawberry.scalars.JSON | None:
-        return await _said(self.after_, info)
+        return await _load_value(self.after_, info)
 
 
-async def _said(value: Any, info: LoadedInfo) -> Any:
-    words = _words(value)
-    return await info.context.wordings.load(words) if words else value
+async def _load_value(value: Any, info: LoadedInfo) -> strawberry.scalars.JSON | None:
+    reference = _text_reference(value)
+    return strawberry.scalars.JSON(await info.context.wordings.load(reference) if reference else value)
 
 
 @strawberry.type
@@ -184,13 +182,17 @@ class Subject:
 
     @strawberry.field
     def code(self) -> str | None:
-        return self._value("code")
+        code: str | None = self._value("code")
+        return code
 
     def _value(self, path: str) -> Any:
         return _current(self.document, path)
 
 
-def _subject(kind: type[Any], row: sqlite3.Row) -> Any:
+S = TypeVar("S", bound=Subject)
+
+
+def _subject(kind: type[S], row: sqlite3.Row) -> S:
     return kind(row=row, document=msgspec.json.decode(row["document"]))
 
 
@@ -243,7 +245,7 @@ class Commitment(Subject):
             Milestone(
                 number=number,
                 status=self._value(f"milestones/{number}/status"),
-                reference=_words(self._value(f"milestones/{number}/title/en")),
+                reference=_text_reference(self._value(f"milestones/{number}/title/en")),
             )
             for number in numbers
         ]
@@ -298,7 +300,7 @@ class CommitmentConnection:
     ) -> list[Facet]:
         return [self._facet(info.context, dimension, across) for dimension in dimensions]
 
-    def _facet(self, loaders: Loaders, dimension: Dimension, across: Dimension) -> Facet:
+    def _facet(self, loaders: Loaders, dimension: CommitmentDimension, across: CommitmentDimension) -> Facet:
         rows = loaders.rows(
             f"select t.value, a.value as other, count(*) as number from tag t join tag a on a.id = t.id and "
             f"a.dimension = ? and a.until = {NOW} where t.dimension = ? and {_OF_REGION} group by t.value, a.value",
