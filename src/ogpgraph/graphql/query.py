@@ -35,6 +35,7 @@ from ogpgraph.graphql.types import (
     commitment_connection,
     entry_connection,
 )
+from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.read_session import PositionError, ReadSession
@@ -57,7 +58,11 @@ class Meta:
     projection: int = strawberry.field(description="The version of the projection that made the rows that are read.")
     schema_version: str = strawberry.field(description="The version of this schema.")
 
-    @strawberry.field(description="How the read model is doing.")
+    @strawberry.field(
+        metadata=VOLATILE,
+        description="Whether every entry of the log can be read already. It describes the moment of the request and "
+        "not the position that is read, so a response that contains it is never cached.",
+    )
     def projector(self, info: Info) -> ProjectorStatus:
         """Return where the projector stands."""
         return read_projector_status(info)
