@@ -25,7 +25,7 @@ from ogpgraph.importer.observations.observation import (
     find_observation_to_reread,
     record_observation,
 )
-from ogpgraph.importer.observations.text_equivalence import reuse_equivalent_value
+from ogpgraph.importer.observations.value_equivalence import reuse_equivalent_value
 from ogpgraph.importer.pages.dates import parse_plan_month
 from ogpgraph.importer.pages.extraction import (
     ExtractedRating,

@@ -14,11 +14,11 @@ from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
+from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
 from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.spreadsheets.codebook import Codebook
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
-from ogpgraph.importer.spreadsheets.value_equivalence import are_equivalent
 
 _IDENTITY = frozenset(("code", "key", "member", "actionPlan"))
 TextLoader = Callable[[Iterable[str]], dict[str, str]]
@@ -193,7 +193,7 @@ class CommitmentRecorder:
         outcome: Facts = {
             path: value
             for path, value in statement.facts.items()
-            if path not in own or not are_equivalent(path, own[path].value, value, texts)
+            if path not in own or not is_equivalent_cell_value(path, own[path].value, value, texts.get)
         }
         said = statement.facts.keys() | _IDENTITY
         gone = (path for path, claim in own.items() if claim.value is not None and path not in said)
@@ -229,7 +229,7 @@ class CommitmentRecorder:
             if path in _IDENTITY or not self._context.codebook.covers(path):
                 continue
             value = statement.facts.get(path)
-            if value is not None and are_equivalent(path, claim.value, value, texts):
+            if value is not None and is_equivalent_cell_value(path, claim.value, value, texts.get):
                 value = claim.value
             narrows = seen_at < claim.before and (claim.after is None or claim.after < seen_at)
             if narrows or (value != claim.value and not self._context.outcome.already_recorded):

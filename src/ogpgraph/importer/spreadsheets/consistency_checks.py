@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
+from ogpgraph.importer.observations.value_equivalence import normalize_spelling
 from ogpgraph.importer.spreadsheets.cell_repair import repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
-from ogpgraph.importer.spreadsheets.value_equivalence import normalize_spelling
 
 _COMPLETED = (RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)
 _SPECIFIC = (RatingValue.MEDIUM, RatingValue.HIGH)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ogpgraph.domain.member import MemberCode, lookup_member, member_of_commitment_code
+from ogpgraph.importer.observations.value_equivalence import normalize_spelling, normalize_title
 from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 from ogpgraph.importer.spreadsheets.row_parser import RowParser, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
-from ogpgraph.importer.spreadsheets.value_equivalence import normalize_spelling, normalize_title
 
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")

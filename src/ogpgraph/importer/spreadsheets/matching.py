@@ -9,9 +9,9 @@ from difflib import SequenceMatcher
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import TextValue
+from ogpgraph.importer.observations.value_equivalence import normalize_title
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection
 from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
-from ogpgraph.importer.spreadsheets.value_equivalence import normalize_title
 from ogpgraph.importer.writer import ImportWriter
 
 _MIN_TITLE_SIMILARITY = 0.6  # how much two titles must have in common to be one that was reworded

@@ -14,10 +14,10 @@ from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.member import region_of
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.importer.observations.observation import ObservationOutcome
+from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import RowTextBuilder, parse_co_creation_value
-from ogpgraph.importer.spreadsheets.value_equivalence import are_equivalent
 
 _READ: dict[str, CellType] = {
     "name/en": "member",
@@ -166,10 +166,15 @@ def _plan_order(item: tuple[PlanKey, list[RowIdentity]]) -> tuple[str, int, int]
 
 
 def _changed_facts(subject: Aggregate, facts: Facts, provenance: Provenance) -> Facts:
-    """Return what differs from what the file said before, or adds to what is known where it said nothing."""
+    """Return the facts that differ from the file's previous claim, or where it has none, from the current value."""
     own = subject.claims_from(provenance.origin, provenance.source)
+    before = {path: own[path].value if path in own else subject.value(path) for path in facts}
     return {
         path: value
         for path, value in facts.items()
-        if not are_equivalent(path, own[path].value if path in own else subject.value(path), value, {})
+        if not is_equivalent_cell_value(path, before[path], value, _no_text)
     }
+
+
+def _no_text(_reference: str) -> None:
+    """Make every difference between two names count: a name spelled otherwise is recorded as a renaming."""

@@ -1,0 +1,136 @@
+"""Decides which values are the same although they are written differently.
+
+A difference that these rules ignore is not recorded as a change of the source. Two readings of a page may differ in
+layout only (`reuse_equivalent_value`); releases of the commitment database also differ in case, punctuation, coding and
+the order of lists (`is_equivalent_cell_value`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from msgspec import structs
+
+from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value
+from ogpgraph.domain.vocabulary import RatingState
+
+TextLookup = Callable[[str], str | None]
+"""Returns the text of a reference, None where the text is not stored."""
+
+_BULLET = re.compile(r"^\s*[•·▪◦‣○●■□✓➢❖*\-–\ue000-\uf8ff](?=\s)", re.MULTILINE)
+_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
+_CHARACTER_VARIANTS = str.maketrans(
+    {**dict.fromkeys("’‘`´ʼ", "'"), **dict.fromkeys("‐‑‒–—―", "-"), **dict.fromkeys("“”„«»", '"')}
+)
+_LEADING_NUMBER = re.compile(r"^(?:commitment\s*)?\d+(?:\.\d+)*\s*[.:)\-]*\s*(?=\D)")
+_LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
+_TRAILING_PUNCTUATION = " .;:,"
+_TITLES = ("title/", "shortTitle/")
+_DATES = ("startsOn", "endsOn")
+
+
+def is_same_text(one: str | None, other: str | None) -> bool:
+    """Return whether two texts differ only in white space, line breaks, bullets and invisible characters."""
+    return _is_equal_after(_visible_characters, one, other)
+
+
+def normalize_spelling(text: str) -> str:
+    """Return a text without differences in case, white space, kinds of quotes and dashes, and final punctuation."""
+    return " ".join(text.translate(_CHARACTER_VARIANTS).casefold().split()).strip(_TRAILING_PUNCTUATION)
+
+
+def normalize_title(title: str) -> str:
+    """Return a title with normalized spelling and without the commitment's number, which older files put before it."""
+    plain = normalize_spelling(title)
+    return _LEADING_NUMBER.sub("", plain).strip(_TRAILING_PUNCTUATION) or plain
+
+
+def _visible_characters(text: str) -> str:
+    return _INVISIBLE.sub("", _BULLET.sub("", text))
+
+
+def _is_equal_after(normalize: Callable[[str], str], one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and normalize(one) == normalize(other)
+
+
+# Pages
+
+
+def reuse_equivalent_value(
+    value: Value | None, before: Iterable[Value | None], lookup_text: TextLookup
+) -> Value | None:
+    """Return the first earlier value that differs from `value` only in layout, otherwise `value` itself."""
+    return next((each for each in before if each is not None and _is_equal_in_layout(each, value, lookup_text)), value)
+
+
+def _is_equal_in_layout(old: Value, new: Value | None, lookup_text: TextLookup) -> bool:
+    match old, new:
+        case TextValue(), TextValue():
+            return old.translation_kind == new.translation_kind and _is_equal_reference(old.text, new.text, lookup_text)
+        case TextListValue(), TextListValue():
+            # Compared as one text each, because the line breaks that divide a list into items are layout, too.
+            return old.translation_kind == new.translation_kind and is_same_text(
+                _join_texts(old, lookup_text), _join_texts(new, lookup_text)
+            )
+        case Rating(), Rating():
+            return structs.replace(old, stated_as=None, irm_report=None) == structs.replace(
+                new, stated_as=None, irm_report=None
+            ) and all(
+                _is_equal_reference(one, other, lookup_text)
+                for one, other in ((old.stated_as, new.stated_as), (old.irm_report, new.irm_report))
+            )
+    return old == new
+
+
+def _join_texts(value: TextListValue, lookup_text: TextLookup) -> str | None:
+    texts = [lookup_text(reference) for reference in value.texts]
+    return None if None in texts else "\n".join(filter(None, texts))
+
+
+def _is_equal_reference(old: str | None, new: str | None, lookup_text: TextLookup) -> bool:
+    if old is None or new is None:
+        return old is new
+    return old == new or is_same_text(lookup_text(old), lookup_text(new))
+
+
+# Spreadsheets
+
+
+def is_equivalent_cell_value(path: str, old: Value | None, new: Value | None, lookup_text: TextLookup) -> bool:
+    """Return whether two values of a path, from two releases of the commitment database, mean the same."""
+    if old == new:
+        return True
+    match old, new:
+        case Rating(), Rating():
+            return _is_equal_rating(old, new, lookup_text)
+        case TextValue(), TextValue():
+            normalize = normalize_title if path.startswith(_TITLES) else normalize_spelling
+            return _is_equal_after(normalize, lookup_text(old.text), lookup_text(new.text))
+        case TextListValue(), TextListValue():
+            return _sorted_spellings(old, lookup_text) == _sorted_spellings(new, lookup_text)
+        case tuple(), tuple():
+            return sorted(old) == sorted(new)
+        case str(), str() if path.startswith("database/"):
+            return _is_equal_after(_normalize_raw_cell, old, new)
+        case str(), str() if path in _DATES:
+            # A spreadsheet stores a month as its first day.
+            return {old, new} == {old[:7], f"{old[:7]}-01"}
+    return False
+
+
+def _is_equal_rating(old: Rating, new: Rating, lookup_text: TextLookup) -> bool:
+    """Compare state and value; the published words count only where they could not be understood."""
+    if (old.state, old.value) != (new.state, new.value):
+        return False
+    if old.state != RatingState.UNRECOGNISED or old.stated_as is None or new.stated_as is None:
+        return True
+    return _is_equal_after(normalize_spelling, lookup_text(old.stated_as), lookup_text(new.stated_as))
+
+
+def _sorted_spellings(value: TextListValue, lookup_text: TextLookup) -> list[str]:
+    return sorted(normalize_spelling(lookup_text(reference) or reference) for reference in value.texts)
+
+
+def _normalize_raw_cell(text: str) -> str:
+    return _LEADING_ZEROS.sub("", normalize_spelling(text))
