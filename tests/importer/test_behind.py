@@ -14,7 +14,7 @@ from ogpgraph.storage.event_log import StoredEvent
 from ogpgraph.system import System
 from tests.graphql.mutation_client import SampleSystem
 from tests.importer.pages_import.sample_pages import Page, day
-from tests.importer.spreadsheet_files import build_csv, row_2016
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016
 
 STOPPED = r"not all that is recorded can be seen: the follower stopped: event \d+ \(code-plan-XXX"
 LIMIT = 100_000

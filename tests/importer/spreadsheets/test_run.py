@@ -18,7 +18,7 @@ from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query
 from tests.importer.pages_import.sample_pages import Page, day
-from tests.importer.spreadsheet_files import (
+from tests.importer.spreadsheets.spreadsheet_files import (
     Cells,
     build_csv,
     codebook_header,

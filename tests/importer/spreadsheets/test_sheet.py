@@ -10,7 +10,7 @@ from ogpgraph.domain.vocabulary import POLICY_AREAS
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
 from ogpgraph.importer.spreadsheets.sheet import is_sheet, parse_sheet
-from tests.importer.spreadsheet_files import build_csv, codebook_header, row_2015, row_2016, row_2024
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, codebook_header, row_2015, row_2016, row_2024
 
 FORMS = {"2015": row_2015, "2016": row_2016, "2024": row_2024}
 
