@@ -214,10 +214,10 @@ def _register_commitments(uow: UnitOfWork, numbers: range) -> list[str]:
 
 def _revise_commitments(uow: UnitOfWork, ids: list[str], change: int) -> None:
     values = (RatingValue.LIMITED, RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)
-    for commitment in ids:
+    for stream in ids:
         commitment_commands.revise_commitment(
             uow,
-            commitment,
+            uow.aggregate(stream),
             {
                 "ratings/COMPLETION/MIDTERM": Rating(RatingState.RATED, values[change % 3]),
                 f"milestones/{change % 3 + 1}/title/en": uow.text_value(f"Step, as revised {change}"),

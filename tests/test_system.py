@@ -74,7 +74,10 @@ def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
     system = make_system()
     for number in range(5):
         register(system, f"FR000{number}")
-    system.execute(command_context(9), lambda uow: commitments.withdraw_commitment(uow, "FR0003"))
+    system.execute(
+        command_context(9),
+        lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
+    )
     digest, told = system.digest(), list[tuple[int, int]]()
     assert system.rebuild(lambda position, head: told.append((position, head))) == 11
     assert system.digest() == digest

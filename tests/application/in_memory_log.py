@@ -30,6 +30,11 @@ def text_value(text: str, made: TranslationKind = TranslationKind.ORIGINAL) -> T
     return TextValue(TEXT_STORE.create_reference(text)[0], made)
 
 
+def on(command: Callable[..., object], code: str, *args: Any, kind: str = "commitment", **kwargs: Any) -> Command:
+    """Return a command with its aggregate looked up by its code and with its further arguments filled in."""
+    return lambda uow: command(uow, uow.require_by_code(kind, code), *args, **kwargs)
+
+
 class InMemoryLog:
     """A record in memory that sessions read and write; events are stored as bytes and read back, as in a log."""
 

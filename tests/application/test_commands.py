@@ -1,6 +1,5 @@
 """What each command records, and what it refuses: given events, when a command, then events."""
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
 from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from tests.application.in_memory_log import Command, InMemoryLog, event_names, names_and_facts, text_value
+from tests.application.in_memory_log import Command, InMemoryLog, event_names, names_and_facts, on, text_value
 from tests.domain.events import day
 
 COMPLETE = Rating(RatingState.RATED, RatingValue.COMPLETE)
@@ -32,11 +31,25 @@ def register(code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON, 
 
 
 def revise(facts: dict[str, Any], code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON) -> Command:
-    return lambda uow: commitments.revise_commitment(uow, uow.require_by_code("commitment", code).id, facts, provenance)
+    return on(commitments.revise_commitment, code, facts, provenance)
+
+
+def merge(merged: str, remaining: str) -> Command:
+    return lambda uow: commitments.merge_commitments(
+        uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", remaining)
+    )
+
+
+def link_to_predecessor(code: str, predecessor: str) -> Command:
+    return lambda uow: commitments.link_commitments(
+        uow, uow.require_by_code("commitment", code), [uow.require_by_code("commitment", predecessor)], []
+    )
 
 
 def with_milestone(uow: UnitOfWork) -> None:
-    commitments.add_milestone(uow, "FR0001", "1.1", {"title/en": uow.text_value("Publish it")})
+    commitments.add_milestone(
+        uow, uow.require_by_code("commitment", "FR0001"), "1.1", {"title/en": uow.text_value("Publish it")}
+    )
 
 
 @pytest.fixture
@@ -81,7 +94,7 @@ def test_codes_of_members_plans_and_commitments_do_not_meet() -> None:
 
 def test_a_code_that_means_nothing_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no commitment FR0009") as refusal:
-        InMemoryLog().when(lambda uow: commitments.complete_milestone(uow, "FR0009", "1.1"))
+        InMemoryLog().when(on(commitments.complete_milestone, "FR0009", "1.1"))
     assert (refusal.value.code, refusal.value.path) == ("NOT_FOUND", "code")
 
 
@@ -91,7 +104,7 @@ def test_a_code_of_another_form_is_refused() -> None:
 
 
 def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
-    events = log.when(lambda uow: commitments.recode_commitment(uow, "FR0001", "FR0101"))
+    events = log.when(on(commitments.recode_commitment, "FR0001", "FR0101"))
     assert names_and_facts(events) == [
         ("CodeAssigned", {"means": "commitment-0001"}),
         ("CommitmentRecoded", {"code": "FR0101", "formerCodes": ("FR0001",)}),
@@ -99,10 +112,10 @@ def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
     assert log.subject("commitment", "FR0001") == log.subject("commitment", "FR0101")
     with pytest.raises(Conflict):
         log.when(register("FR0001"))
-    assert names_and_facts(log.when(lambda uow: commitments.recode_commitment(uow, "FR0101", "FR0001"))) == [
+    assert names_and_facts(log.when(on(commitments.recode_commitment, "FR0101", "FR0001"))) == [
         ("CommitmentRecoded", {"code": "FR0001", "formerCodes": ("FR0101",)})
     ]
-    assert log.when(lambda uow: commitments.recode_commitment(uow, "FR0001", "FR0001")) == []
+    assert log.when(on(commitments.recode_commitment, "FR0001", "FR0001")) == []
 
 
 # Saying things, and saying them again
@@ -190,17 +203,17 @@ def test_a_member_is_renamed_and_revised_in_two_events() -> None:
     )
     stream = log.subject("member", "FRA").id
     facts: Facts = {"name/en": text_value("French Republic"), "region": "Europe"}
-    assert names_and_facts(log.when(lambda uow: members.revise_member(uow, stream, facts))) == [
+    assert names_and_facts(log.when(lambda uow: members.revise_member(uow, uow.aggregate(stream), facts))) == [
         ("MemberRenamed", {"name/en": text_value("French Republic")}),
         ("MemberRevised", {"region": "Europe"}),
     ]
-    assert log.when(lambda uow: members.revise_member(uow, stream, facts)) == []
+    assert log.when(lambda uow: members.revise_member(uow, uow.aggregate(stream), facts)) == []
 
 
 def test_a_member_s_status_is_a_decision_with_a_document() -> None:
     log = InMemoryLog().given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
     facts: Facts = {"status": "INACTIVE", "statusDocument": text_value("Resolution 1")}
-    decide: Command = lambda uow: members.change_member_status(uow, "FRA", facts, Provenance(effective_on="2026-01"))  # noqa: E731
+    decide = on(members.change_member_status, "FRA", facts, Provenance(effective_on="2026-01"), kind="member")
     (event,) = log.when(decide)
     assert (event.name, event.facts, event.envelope.effective_on) == ("MemberStatusChanged", facts, "2026-01")
     assert log.when(decide) == []
@@ -212,13 +225,13 @@ def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
     )
     stream = log.subject("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN), "startsOn": "2018"}
-    events = log.when(lambda uow: members.revise_action_plan(uow, stream, facts))
+    events = log.when(lambda uow: members.revise_action_plan(uow, uow.aggregate(stream), facts))
     assert [(event.name, event.envelope.cause) for event in events] == [
         ("ActionPlanTranslated", Cause.TRANSLATION),
         ("ActionPlanRevised", Cause.REPORTED),
     ]
     assert event_names(
-        log.when(lambda uow: members.conclude_action_plan(uow, "FRA-2018", {"status": "CONCLUDED"}))
+        log.when(on(members.conclude_action_plan, "FRA-2018", {"status": "CONCLUDED"}, kind="plan"))
     ) == ["ActionPlanConcluded"]
 
 
@@ -230,7 +243,9 @@ def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(
     )
     stream = log.subject("plan", "FRA-2018").id
     (event,) = log.when(
-        lambda uow: members.revise_action_plan(uow, stream, {"title/en": text_value("Action plan", made)})
+        lambda uow: members.revise_action_plan(
+            uow, uow.aggregate(stream), {"title/en": text_value("Action plan", made)}
+        )
     )
     assert (event.name, event.envelope.cause) == ("ActionPlanRevised", Cause.REPORTED)
 
@@ -242,7 +257,9 @@ def test_a_translation_of_a_plan_s_title_keeps_the_cause_that_an_import_knows_be
     )
     stream = log.subject("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN)}
-    (event,) = log.when(lambda uow: members.revise_action_plan(uow, stream, facts, Provenance(cause=cause)))
+    (event,) = log.when(
+        lambda uow: members.revise_action_plan(uow, uow.aggregate(stream), facts, Provenance(cause=cause))
+    )
     assert (event.name, event.envelope.cause) == ("ActionPlanTranslated", cause)
 
 
@@ -257,16 +274,16 @@ def test_a_milestone_is_added_once(log: InMemoryLog) -> None:
 
 def test_completing_a_milestone_twice_records_it_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    (event,) = log.when(lambda uow: commitments.complete_milestone(uow, "fr0001", "1.1"))
+    (event,) = log.when(on(commitments.complete_milestone, "fr0001", "1.1"))
     assert (event.name, event.facts) == ("MilestoneCompleted", {"milestones/1.1/status": "COMPLETE"})
-    assert log.when(lambda uow: commitments.complete_milestone(uow, "FR0001", "1.1"), on=9) == []
+    assert log.when(on(commitments.complete_milestone, "FR0001", "1.1"), on=9) == []
 
 
 def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -> None:
     def twice(uow: UnitOfWork) -> None:
         with_milestone(uow)
-        commitments.complete_milestone(uow, "FR0001", "1.1")
-        commitments.complete_milestone(uow, "FR0001", "1.1")
+        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
+        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
 
     assert event_names(log.when(twice)) == ["MilestoneAdded", "MilestoneCompleted"]
 
@@ -274,38 +291,32 @@ def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -
 def test_the_same_report_is_recorded_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
     facts: Facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": text_value("Half done")}
-    report: Command = lambda uow: commitments.report_milestone(uow, "FR0001", "1.1", facts)  # noqa: E731
+    report = on(commitments.report_milestone, "FR0001", "1.1", facts)
     (event,) = log.when(report)
     assert event.name == "MilestoneReported"
     assert set(event.facts) == {f"milestones/1.1/{path}" for path in facts}
     assert log.when(report, on=1) == []
 
 
-def _on_milestone(command: str, uow: UnitOfWork) -> None:
-    getattr(commitments, command)(uow, "FR0001", "1.2")
-
-
 def test_a_milestone_that_there_is_not_is_not_found(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    for command in ("complete_milestone", "withdraw_milestone"):
+    for command in (commitments.complete_milestone, commitments.withdraw_milestone):
         with pytest.raises(NotFound, match=r"FR0001 has no milestone 1\.2") as refusal:
-            log.when(partial(_on_milestone, command))
+            log.when(on(command, "FR0001", "1.2"))
         assert refusal.value.path == "number"
     with pytest.raises(NotFound):
-        log.when(lambda uow: commitments.report_milestone(uow, "FR0001", "1.10", {"status": "LIMITED"}))
+        log.when(on(commitments.report_milestone, "FR0001", "1.10", {"status": "LIMITED"}))
     with pytest.raises(NotFound):
-        log.when(lambda uow: commitments.revise_milestone(uow, "FR0001", "1", {"endsOn": "2019"}))
+        log.when(on(commitments.revise_milestone, "FR0001", "1", {"endsOn": "2019"}))
 
 
 def test_a_milestone_is_revised_and_withdrawn(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    assert names_and_facts(
-        log.when(lambda uow: commitments.revise_milestone(uow, "FR0001", "1.1", {"endsOn": "2019-03"}))
-    ) == [("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})]
-    assert event_names(log.when(lambda uow: commitments.withdraw_milestone(uow, "FR0001", "1.1"))) == [
-        "MilestoneWithdrawn"
+    assert names_and_facts(log.when(on(commitments.revise_milestone, "FR0001", "1.1", {"endsOn": "2019-03"}))) == [
+        ("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})
     ]
-    assert log.when(lambda uow: commitments.withdraw_milestone(uow, "FR0001", "1.1")) == []
+    assert event_names(log.when(on(commitments.withdraw_milestone, "FR0001", "1.1"))) == ["MilestoneWithdrawn"]
+    assert log.when(on(commitments.withdraw_milestone, "FR0001", "1.1")) == []
 
 
 # Ratings
@@ -325,11 +336,11 @@ def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
 ) -> None:
     path = f"ratings/{indicator}/DESIGN"
     commands: list[Command] = [
-        lambda uow: commitments.record_rating(uow, "FR0001", indicator, Stage.DESIGN, rating),
+        on(commitments.record_rating, "FR0001", indicator, Stage.DESIGN, rating),
         lambda uow: commitments.register_commitment(uow, "FR0002", {path: rating}),
         revise({path: rating}),
         revise({f"{path}/CIVIC_PARTICIPATION": rating}),
-        lambda uow: corrections.correct(uow, "FR0001", {path: rating}, "0002"),
+        on(corrections.correct, "FR0001", {path: rating}, "0002"),
     ]
     for command in commands:
         with pytest.raises(Invalid, match=says):
@@ -338,23 +349,28 @@ def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
 
 
 def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> None:
-    rate: Command = lambda uow: commitments.record_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)  # noqa: E731
+    rate = on(commitments.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)
     assert names_and_facts(log.when(rate)) == [("RatingRecorded", {"ratings/COMPLETION/MIDTERM": LIMITED})]
     assert log.when(rate, on=3) == []
 
 
 def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
     (event,) = log.when(
-        lambda uow: commitments.record_rating(
-            uow, "FR0001", Indicator.RELEVANCE, Stage.DESIGN, PENDING, ogp_value=OgpValue.CIVIC_PARTICIPATION
+        on(
+            commitments.record_rating,
+            "FR0001",
+            Indicator.RELEVANCE,
+            Stage.DESIGN,
+            PENDING,
+            ogp_value=OgpValue.CIVIC_PARTICIPATION,
         )
     )
     assert list(event.facts) == ["ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION"]
 
 
 def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMemoryLog) -> None:
-    log.given(lambda uow: commitments.record_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
-    withdraw: Command = lambda uow: commitments.withdraw_rating(uow, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)  # noqa: E731
+    log.given(on(commitments.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
+    withdraw = on(commitments.withdraw_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)
     assert names_and_facts(log.when(withdraw, on=1)) == [("RatingWithdrawn", {"ratings/COMPLETION/MIDTERM": None})]
     assert log.subject("commitment", "FR0001").value("ratings/COMPLETION/MIDTERM") is None
     with pytest.raises(NotFound):
@@ -369,7 +385,10 @@ def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMe
 
 def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
     (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
-    (event,) = log.when(lambda uow: corrections.correct(uow, "FR0001", {"status": "ACTIVE"}, wrong.envelope.id), on=2)
+    (event,) = log.when(
+        on(corrections.correct, "FR0001", {"status": "ACTIVE"}, wrong.envelope.id),
+        on=2,
+    )
     assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
     assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
     assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
@@ -378,7 +397,7 @@ def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
 def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> None:
     log.given(revise({"status": "ACTIVE"}))
     with pytest.raises(Conflict, match="already is as the correction would have it") as refusal:
-        log.when(lambda uow: corrections.correct(uow, "FR0001", {"status": "ACTIVE"}, "0004"))
+        log.when(on(corrections.correct, "FR0001", {"status": "ACTIVE"}, "0004"))
     assert refusal.value.path == "status"
 
 
@@ -386,19 +405,22 @@ def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> N
 
 
 def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> None:
-    log.given(register("FR0002"), lambda uow: commitments.recode_commitment(uow, "FR0002", "FR0102"))
-    events = log.when(lambda uow: commitments.merge_commitments(uow, ["FR0102"], "FR0001"))
+    log.given(
+        register("FR0002"),
+        on(commitments.recode_commitment, "FR0002", "FR0102"),
+    )
+    events = log.when(merge("FR0102", "FR0001"))
     assert event_names(events) == ["CommitmentMerged", "CodeAssigned", "CodeAssigned", "CommitmentMerged"]
     remaining = log.subject("commitment", "FR0001")
     assert {log.subject("commitment", code).id for code in ("FR0001", "FR0002", "FR0102")} == {remaining.id}
     assert remaining.value("formerCodes") == ("FR0102", "FR0002")
     with pytest.raises(Invalid, match="are one already"):
-        log.when(lambda uow: commitments.merge_commitments(uow, ["FR0002"], "FR0001"))
+        log.when(merge("FR0002", "FR0001"))
 
 
 def test_a_commitment_is_split_into_new_ones(log: InMemoryLog) -> None:
     log.given(revise({"cycle": 2018}))
-    log.when(lambda uow: commitments.split_commitment(uow, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
+    log.when(on(commitments.split_commitment, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
     whole, parts = log.subject("commitment", "FR0001"), [log.subject("commitment", c) for c in ("FR0011", "FR0012")]
     assert whole.value("splitInto") == tuple(part.id for part in parts)
     assert [(part.value("splitFrom"), part.value("cycle")) for part in parts] == [(whole.id, 2018)] * 2
@@ -406,18 +428,18 @@ def test_a_commitment_is_split_into_new_ones(log: InMemoryLog) -> None:
 
 def test_links_are_on_both_sides_and_made_once(log: InMemoryLog) -> None:
     log.given(register("FR0002"))
-    link: Command = lambda uow: commitments.link_commitments(uow, "FR0002", ["FR0001"], [])  # noqa: E731
+    link = link_to_predecessor("FR0002", "FR0001")
     assert event_names(log.when(link)) == ["CommitmentLinked", "CommitmentLinked"]
     one, two = log.subject("commitment", "FR0001"), log.subject("commitment", "FR0002")
     assert (one.value("successors"), two.value("predecessors")) == ((two.id,), (one.id,))
     assert log.when(link) == []
     with pytest.raises(Invalid, match="cannot be linked to itself"):
-        log.when(lambda uow: commitments.link_commitments(uow, "FR0002", ["FR0002"], []))
+        log.when(link_to_predecessor("FR0002", "FR0002"))
 
 
 def test_a_commitment_is_withdrawn_once(log: InMemoryLog) -> None:
-    assert event_names(log.when(lambda uow: commitments.withdraw_commitment(uow, "FR0001"))) == ["CommitmentWithdrawn"]
-    assert log.when(lambda uow: commitments.withdraw_commitment(uow, "FR0001")) == []
+    assert event_names(log.when(on(commitments.withdraw_commitment, "FR0001"))) == ["CommitmentWithdrawn"]
+    assert log.when(on(commitments.withdraw_commitment, "FR0001")) == []
 
 
 # Accounts
@@ -427,15 +449,20 @@ def test_rights_are_granted_and_revoked(log: InMemoryLog) -> None:
     log.given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
     (opened,) = log.when(accounts.open_account)
     account = opened.stream
-    assert event_names(log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER, ("FRA",)))) == [
-        "RightsGranted"
+    assert event_names(
+        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER, ("FRA",)))
+    ) == ["RightsGranted"]
+    assert (
+        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER, ("FRA",)))
+        == []
+    )
+    assert event_names(log.when(lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account)))) == [
+        "RightsRevoked"
     ]
-    assert log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER, ("FRA",))) == []
-    assert event_names(log.when(lambda uow: accounts.revoke_rights(uow, account))) == ["RightsRevoked"]
     with pytest.raises(NotFound):
-        log.when(lambda uow: accounts.grant_rights(uow, "account-9", Role.REVIEWER))
+        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, "account-9"), Role.REVIEWER))
     with pytest.raises(Invalid):
-        log.when(lambda uow: accounts.grant_rights(uow, account, Role.REPORTER))
+        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER))
 
 
 # Envelopes and wordings
@@ -480,7 +507,7 @@ def test_only_the_wordings_that_events_speak_of_are_kept(log: InMemoryLog) -> No
     def command(uow: UnitOfWork) -> None:
         uow.text_ref("said by nobody")
         commitments.revise_commitment(
-            uow, uow.require_by_code("commitment", "FR0001").id, {"title/en": uow.text_value("Words")}
+            uow, uow.require_by_code("commitment", "FR0001"), {"title/en": uow.text_value("Words")}
         )
 
     log.given(command, reason="why")
@@ -532,8 +559,8 @@ def test_what_could_not_be_read_back_is_refused_and_not_stored(log: InMemoryLog,
 
 def test_a_command_that_fails_leaves_nothing_of_what_was_said_before_it(log: InMemoryLog) -> None:
     def command(uow: UnitOfWork) -> None:
-        commitments.withdraw_commitment(uow, "FR0001")
-        commitments.complete_milestone(uow, "FR0001", "9")
+        commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001"))
+        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         log.when(command)

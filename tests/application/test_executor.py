@@ -78,7 +78,7 @@ def test_a_session_that_says_nothing_stores_nothing_not_even_its_reason(system: 
 def test_a_session_that_fails_stores_nothing(system: System) -> None:
     def command(uow: UnitOfWork) -> None:
         register()(uow)
-        commitments.complete_milestone(uow, "FR0001", "9")
+        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         system.executor.execute(command_context(), command)
@@ -171,10 +171,10 @@ def test_a_session_runs_again_where_another_wrote_in_between(make_system: System
         if not tries:
             other.executor.execute(
                 command_context(2),
-                lambda uow: commitments.revise_commitment(uow, stream, {"policyAreas": ("Gender",)}),
+                lambda uow: commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": ("Gender",)}),
             )
         tries.append(before)
-        commitments.revise_commitment(uow, stream, {"policyAreas": (*before, "Tax")})
+        commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*before, "Tax")})
 
     mine.executor.execute(command_context(3), command)
     assert tries == [(), ("Gender",)]
@@ -210,7 +210,7 @@ def test_everyone_who_adds_to_one_list_is_in_it_once(make_system: SystemFactory)
     def add(number: int) -> None:
         def command(uow: UnitOfWork) -> None:
             areas = areas_of(uow.aggregate(stream))
-            commitments.revise_commitment(uow, stream, {"policyAreas": (*areas, f"Area {number}")})
+            commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*areas, f"Area {number}")})
 
         while True:
             try:
@@ -236,9 +236,9 @@ def test_who_is_always_overtaken_is_told_so_in_the_end(system: System) -> None:
         other = "ACTIVE" if status == "INACTIVE" else "INACTIVE"
         system.executor.execute(
             command_context(len(pauses)),
-            lambda uow: commitments.revise_commitment(uow, stream, {"status": other}),
+            lambda uow: commitments.revise_commitment(uow, uow.aggregate(stream), {"status": other}),
         )
-        commitments.revise_commitment(uow, stream, {"endsOn": "2019"})
+        commitments.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
 
     with pytest.raises(Conflict, match="please try again"):
         patient.execute(command_context(), overtaken)
@@ -255,7 +255,10 @@ def test_a_command_on_a_corrupt_stream_fails_and_stores_nothing(system: System) 
     with system.database.write() as transaction:
         transaction.execute("update event set payload = :payload where revision = 1", payload=b"{}")
     with pytest.raises(CorruptEvent):
-        system.executor.execute(command_context(), lambda uow: commitments.withdraw_commitment(uow, "FR0001"))
+        system.executor.execute(
+            command_context(),
+            lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+        )
 
 
 def test_a_command_on_a_newer_program_s_event_fails(system: System) -> None:

@@ -48,7 +48,7 @@ def test_who_would_have_nothing_to_say_gets_the_first_answer(system: System) -> 
     system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
 
     def change(uow: UnitOfWork) -> None:
-        members.change_member_status(uow, "FRA", {"status": "INACTIVE"})
+        members.change_member_status(uow, uow.require_by_code("member", "FRA"), {"status": "INACTIVE"})
 
     receipt = system.execute(act(system), overtaken(system, change))
     assert receipt.repeated

@@ -147,7 +147,7 @@ def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(sys
     def second(uow: UnitOfWork) -> None:
         member, plan = uow.require_by_code("member", "FRA"), uow.require_by_code("plan", "FRA-2018")
         commitments.register_commitment(uow, "FR0002", {"member": member.id, "actionPlan": plan.id})
-        commitments.revise_commitment(uow, uow.require_by_code("commitment", "FR0001").id, {"number": "7"})
+        commitments.revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"number": "7"})
 
     system.execute(_import("first"), first)
     system.execute(_import("second"), second)
@@ -189,7 +189,9 @@ def _import(correlation: str) -> CommandContext:
 
 
 def merge(merged: str, into: str) -> Command:
-    return lambda uow: commitments.merge_commitments(uow, [merged], into)
+    return lambda uow: commitments.merge_commitments(
+        uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", into)
+    )
 
 
 def revert_of(log: InMemoryLog, correlation: str) -> Command:

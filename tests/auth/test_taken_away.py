@@ -47,7 +47,9 @@ def revise(writer: MutationClient, title: str) -> list[str]:
 def take_rights(sample: SampleSystem) -> None:
     account = str(sample.reporter.account)
     act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
-    sample.system.execute(act, lambda uow: accounts.revoke_rights(uow, account, Role.REPORTER))
+    sample.system.execute(
+        act, lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account), Role.REPORTER)
+    )
 
 
 def take_tokens(sample: SampleSystem) -> None:
@@ -105,7 +107,7 @@ def test_a_right_that_is_granted_in_between_hinders_no_write(
     sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grant(uow: UnitOfWork) -> None:
-        accounts.grant_rights(uow, str(sample.reporter.account), Role.REVIEWER)
+        accounts.grant_rights(uow, accounts.find_account(uow, str(sample.reporter.account)), Role.REVIEWER)
 
     act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
     before_storing(sample, monkeypatch, lambda: sample.system.execute(act, grant))

@@ -42,8 +42,16 @@ def record_example(system: System) -> None:
     system.execute(command_context(2), _report_milestones)
     import_sample_page(system, page.replace("Status: Active", "Status: Inactive").encode(), 20)
     import_sample_page(system, page.replace("Coasts and Lamps", "Lamps").encode(), 1)
-    system.execute(command_context(3), lambda uow: commitments.recode_commitment(uow, "UY0802", "UY0812"))
-    system.execute(command_context(4), lambda uow: commitments.link_commitments(uow, "UY0901", ["UY0801"], []))
+    system.execute(
+        command_context(3),
+        lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0802"), "UY0812"),
+    )
+    system.execute(
+        command_context(4),
+        lambda uow: commitments.link_commitments(
+            uow, uow.require_by_code("commitment", "UY0901"), [uow.require_by_code("commitment", "UY0801")], []
+        ),
+    )
     system.execute(command_context(5), _conclude_plan)
     system.execute(command_context(6, "A slip of the pen."), _correct_supporters)
 
@@ -51,25 +59,36 @@ def record_example(system: System) -> None:
 def _record_rating(uow: UnitOfWork) -> None:
     rating = Rating(RatingState.RATED, RatingValue.SUBSTANTIAL, uow.text_ref("Substantial"), uow.text_ref("Report 9"))
     commitments.record_rating(
-        uow, "UY0901", Indicator.COMPLETION, Stage.END_OF_TERM, rating, Provenance(effective_on="2020-S2")
+        uow,
+        uow.require_by_code("commitment", "UY0901"),
+        Indicator.COMPLETION,
+        Stage.END_OF_TERM,
+        rating,
+        provenance=Provenance(effective_on="2020-S2"),
     )
 
 
 def _report_milestones(uow: UnitOfWork) -> None:
-    commitments.complete_milestone(uow, "UY0901", "3.1", Provenance(effective_on="2019-03"))
+    commitments.complete_milestone(
+        uow, uow.require_by_code("commitment", "UY0901"), "3.1", Provenance(effective_on="2019-03")
+    )
     update = {"updates/2021-04-02T00:00:00.000000Z/en": uow.text_value("Half of the hours are printed.")}
-    commitments.report_milestone(uow, "UY0901", "3.2", {"status": "LIMITED", **update})
+    commitments.report_milestone(
+        uow, uow.require_by_code("commitment", "UY0901"), "3.2", {"status": "LIMITED", **update}
+    )
     subject = uow.require_by_code("commitment", "UY0903")
     supporters = TextListValue(
         (uow.text_ref("Union of Rowers"), uow.text_ref("Port of Colonia")), TranslationKind.ORIGINAL
     )
-    commitments.revise_commitment(uow, subject.id, {"supportingInstitutions/en": supporters})
+    commitments.revise_commitment(uow, subject, {"supportingInstitutions/en": supporters})
 
 
 def _conclude_plan(uow: UnitOfWork) -> None:
-    members.revise_member(uow, uow.require_by_code("member", "URY").id, {"joinedOn": "2011"})
-    members.change_member_status(uow, "URY", {"status": "ACTIVE"})
-    members.conclude_action_plan(uow, "URY-2018", {"status": "CONCLUDED"}, Provenance(effective_on="2020-08-31"))
+    members.revise_member(uow, uow.require_by_code("member", "URY"), {"joinedOn": "2011"})
+    members.change_member_status(uow, uow.require_by_code("member", "URY"), {"status": "ACTIVE"})
+    members.conclude_action_plan(
+        uow, uow.require_by_code("plan", "URY-2018"), {"status": "CONCLUDED"}, Provenance(effective_on="2020-08-31")
+    )
 
 
 def _correct_supporters(uow: UnitOfWork) -> None:
@@ -77,4 +96,4 @@ def _correct_supporters(uow: UnitOfWork) -> None:
     path = "supportingInstitutions/en"
     wrong = next(event.envelope.id for event in uow.events(commitment.id) if path in event.facts)
     right = TextListValue((uow.text_ref("Union of Rowers"),), TranslationKind.ORIGINAL)
-    corrections.correct(uow, "UY0903", {path: right}, wrong)
+    corrections.correct(uow, uow.require_by_code("commitment", "UY0903"), {path: right}, wrong)

@@ -123,7 +123,7 @@ class SampleSystem:
         def commands(uow: UnitOfWork) -> str:
             account = accounts.open_account(uow).id
             if role:
-                accounts.grant_rights(uow, account, role, members)
+                accounts.grant_rights(uow, accounts.find_account(uow, account), role, members)
             return account
 
         return MutationClient(self.system, record_as_operator(self.system, commands))

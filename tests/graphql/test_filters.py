@@ -56,7 +56,9 @@ def system_with_filters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sy
         system.execute(command_context(3), lambda uow: _rate(uow, {"FR0002": "SUBSTANTIAL"}))
         system.execute(
             command_context(4),
-            lambda uow: commitment_commands.record_rating(uow, "FR0001", Indicator.STARRED, Stage.RESULTS, _yes()),
+            lambda uow: commitment_commands.record_rating(
+                uow, uow.require_by_code("commitment", "FR0001"), Indicator.STARRED, Stage.RESULTS, _yes()
+            ),
         )
         clock.now = datetime(2022, 6, 1, tzinfo=UTC)
         yield system
@@ -79,8 +81,16 @@ def _register(uow: UnitOfWork) -> None:
 def _rate(uow: UnitOfWork, values: dict[str, str]) -> None:
     for code, value in values.items():
         rating = Rating(RatingState.RATED, RatingValue(value))
-        commitment_commands.record_rating(uow, code, Indicator.COMPLETION, Stage.END_OF_TERM, rating)
-    commitment_commands.record_rating(uow, "FR0010", Indicator.COMPLETION, Stage.RESULTS, Rating(RatingState.PENDING))
+        commitment_commands.record_rating(
+            uow, uow.require_by_code("commitment", code), Indicator.COMPLETION, Stage.END_OF_TERM, rating
+        )
+    commitment_commands.record_rating(
+        uow,
+        uow.require_by_code("commitment", "FR0010"),
+        Indicator.COMPLETION,
+        Stage.RESULTS,
+        Rating(RatingState.PENDING),
+    )
 
 
 def _yes() -> Rating:

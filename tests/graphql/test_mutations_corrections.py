@@ -162,7 +162,7 @@ def page(system: System, title: str, day: int, correlation: str) -> None:
         value = Rating(RatingState.RATED, RatingValue.COMPLETE)
         commitment_commands.revise_commitment(
             uow,
-            stream,
+            uow.aggregate(stream),
             {"title/fr": TextValue(uow.text_ref(title), TranslationKind.MACHINE), "ratings/COMPLETION/RESULTS": value},
             provenance,
         )

@@ -83,7 +83,9 @@ def grow(system: System, number: int) -> None:
         import_sample_page(system, page.with_changes(status="Inactive"), 2)
 
         def link(uow: UnitOfWork, one: str = one, other: str = other) -> None:
-            commitments.link_commitments(uow, one, [other], [])
+            commitments.link_commitments(
+                uow, uow.require_by_code("commitment", one), [uow.require_by_code("commitment", other)], []
+            )
 
         system.execute(command_context(4, f"Linked for {prefix}"), link)
 

@@ -29,7 +29,7 @@ def account(system: System, role: Role, *members: str) -> MutationClient:
 
     def commands(uow: UnitOfWork) -> str:
         opened = accounts.open_account(uow).id
-        accounts.grant_rights(uow, opened, role, members)
+        accounts.grant_rights(uow, accounts.find_account(uow, opened), role, members)
         return opened
 
     return MutationClient(system, record_as_operator(system, commands))

@@ -46,7 +46,10 @@ def commitment(system: System, code: str, fields: str) -> Any:
 class TestCodes:
     def test_a_page_under_a_former_code_updates_the_same_commitment(self, system: System) -> None:
         import_sample_page(system, FERRIES, 1)
-        system.execute(PERSON, lambda uow: commitments.recode_commitment(uow, "UY0901", "UY0105"))
+        system.execute(
+            PERSON,
+            lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
+        )
         report = import_sample_page(system, FERRIES.with_changes(status="Inactive"), 3)
         assert dict(report.events) == {"SourceObserved": 1, "CommitmentRevised": 1}
         assert codes(system) == ["UY0105"]
@@ -58,7 +61,10 @@ class TestCodes:
 
     def test_so_does_a_page_under_the_new_one_and_a_list_that_still_has_the_former(self, system: System) -> None:
         import_sample_page(system, FERRIES, 1)
-        system.execute(PERSON, lambda uow: commitments.recode_commitment(uow, "UY0901", "UY0105"))
+        system.execute(
+            PERSON,
+            lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
+        )
         report = import_sample_page(system, FERRIES.with_changes(code="UY0105", status="Inactive"), 3)
         assert report.warnings == ()
         import_sample_page(
@@ -73,7 +79,12 @@ class TestCodes:
     def test_two_that_turn_out_to_be_one_are_one_after_a_merge(self, system: System) -> None:
         import_sample_page(system, FERRIES, 1)
         import_sample_page(system, FERRIES.with_changes(code="UY0105"), 2)
-        system.execute(PERSON, lambda uow: commitments.merge_commitments(uow, ["UY0901"], "UY0105"))
+        system.execute(
+            PERSON,
+            lambda uow: commitments.merge_commitments(
+                uow, [uow.require_by_code("commitment", "UY0901")], uow.require_by_code("commitment", "UY0105")
+            ),
+        )
         import_sample_page(system, FERRIES.with_changes(status="Inactive"), 3)
         assert commitment(system, "UY0901", "code status") == {"code": "UY0105", "status": "INACTIVE"}
 

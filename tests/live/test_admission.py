@@ -59,7 +59,7 @@ def token_of(writer: System, lasts: timedelta = timedelta(hours=1)) -> str:
 
     def commands(uow: UnitOfWork) -> str:
         account = accounts.open_account(uow).id
-        accounts.grant_rights(uow, account, Role.REVIEWER)
+        accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REVIEWER)
         return account
 
     account = writer.execute(command_context(), commands).result

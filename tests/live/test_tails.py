@@ -55,7 +55,7 @@ def long_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def _retitled(uow: UnitOfWork, begins: int, entries: int) -> None:
     commitment = uow.require_by_code("commitment", "FR0001")
     for number in range(begins, min(begins + SAVE, entries)):
-        commitments.revise_commitment(uow, commitment.id, title_facts(uow, {"title/en": f"Title {number}"}))
+        commitments.revise_commitment(uow, commitment, title_facts(uow, {"title/en": f"Title {number}"}))
 
 
 def without_words(_topic: Subscription, _reading: object, entry: object) -> bytes:

@@ -107,7 +107,7 @@ def record_member(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
     if stream is None:
         members.register_member(uow, code, {"prefix": code[:2], "type": "NATIONAL", **to_stored_facts(uow, facts)})
     else:
-        members.revise_member(uow, stream, to_stored_facts(uow, facts))
+        members.revise_member(uow, uow.aggregate(stream), to_stored_facts(uow, facts))
 
 
 def record_plan(uow: UnitOfWork, *, member: str, year: int, facts: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def record_plan(uow: UnitOfWork, *, member: str, year: int, facts: dict[str, Any
     if stream is None:
         members.register_action_plan(uow, code, {"cycle": year, **said})
     else:
-        members.revise_action_plan(uow, stream, said)
+        members.revise_action_plan(uow, uow.aggregate(stream), said)
 
 
 def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
@@ -125,7 +125,7 @@ def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], prove
     if stream is None:
         commitments.register_commitment(uow, code, said, provenance)
     elif provenance.origin is Origin.PERSON:
-        commitments.revise_commitment(uow, stream, said, provenance)
+        commitments.revise_commitment(uow, uow.aggregate(stream), said, provenance)
     else:
         uow.append_all(stream, decide_events(uow.aggregate(stream), said), provenance)
 
@@ -143,38 +143,44 @@ def record_earlier_observation(uow: UnitOfWork, *, code: str, facts: dict[str, A
 def correct_commitment(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        corrections.correct(uow, code, to_stored_facts(uow, facts), "event")
+        corrections.correct(uow, uow.require_by_code("commitment", code), to_stored_facts(uow, facts), "event")
 
 
 def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rating: Rating) -> None:
     ensure_commitment(uow, code)
-    commitments.record_rating(uow, code, vocabulary.Indicator(indicator), vocabulary.Stage(stage), rating)
+    commitments.record_rating(
+        uow, uow.require_by_code("commitment", code), vocabulary.Indicator(indicator), vocabulary.Stage(stage), rating
+    )
 
 
 def complete_milestone(uow: UnitOfWork, *, code: str, number: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.add_milestone(uow, code, number, {"title/en": uow.text_value("a milestone")})
-    commitments.complete_milestone(uow, code, number)
+        commitments.add_milestone(
+            uow, uow.require_by_code("commitment", code), number, {"title/en": uow.text_value("a milestone")}
+        )
+    commitments.complete_milestone(uow, uow.require_by_code("commitment", code), number)
 
 
 def recode_commitment(uow: UnitOfWork, *, code: str, new_code: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.recode_commitment(uow, code, new_code)
+        commitments.recode_commitment(uow, uow.require_by_code("commitment", code), new_code)
 
 
 def merge_commitments(uow: UnitOfWork, *, code: str, into: str) -> None:
     ensure_commitment(uow, code)
     ensure_commitment(uow, into)
     with suppress(Invalid):
-        commitments.merge_commitments(uow, [code], into)
+        commitments.merge_commitments(
+            uow, [uow.require_by_code("commitment", code)], uow.require_by_code("commitment", into)
+        )
 
 
 def split_commitment(uow: UnitOfWork, *, code: str, part: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.split_commitment(uow, code, {part: {}})
+        commitments.split_commitment(uow, uow.require_by_code("commitment", code), {part: {}})
 
 
 def fail(uow: UnitOfWork) -> None:
@@ -193,7 +199,7 @@ def record_observation(uow: UnitOfWork, *, code: str, language: str, at: int, co
 
 def withdraw_commitment(uow: UnitOfWork, *, code: str) -> None:
     ensure_commitment(uow, code)
-    commitments.withdraw_commitment(uow, code)
+    commitments.withdraw_commitment(uow, uow.require_by_code("commitment", code))
 
 
 # What is said

@@ -83,7 +83,7 @@ def _change(uow: UnitOfWork, rng: random.Random, code: str) -> None:
         {"ratings/COMPLETION/RESULTS": rating},
         {"ratings/COMPLETION/MIDTERM": Rating(RatingState.PENDING)},
     ]
-    commitments.revise_commitment(uow, uow.require_by_code("commitment", code).id, rng.choice(changes))
+    commitments.revise_commitment(uow, uow.require_by_code("commitment", code), rng.choice(changes))
 
 
 def _condition(rng: random.Random, depth: int = 3) -> Condition:

@@ -91,7 +91,10 @@ def announce(system: System, code: str) -> None:
 
 
 def withdraw(system: System, code: str, on: int = 0) -> None:
-    system.execute(command_context(on), lambda uow: commitment_commands.withdraw_commitment(uow, code))
+    system.execute(
+        command_context(on),
+        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", code)),
+    )
 
 
 def codes(page: Page[Aggregate]) -> list[str]:
@@ -135,7 +138,10 @@ def test_the_head_is_pinned_when_the_reading_begins(make_system: SystemFactory) 
     fill(system, 1)
     with system.read_session() as reading:
         before = reading.head
-        other.execute(command_context(), lambda uow: commitment_commands.withdraw_commitment(uow, "FR0001"))
+        other.execute(
+            command_context(),
+            lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+        )
         found = reading.at_head().find_by_code("commitment", "FR0001")
         assert found
         assert found.value("status") is None
@@ -338,7 +344,10 @@ def test_a_list_that_nothing_fulfils_is_empty(system: System) -> None:
 @BOTH_ENGINES
 def test_entries_are_found_by_their_columns_and_paged_by_position(system: System) -> None:
     fill(system, 3)
-    system.execute(command_context(actor="another"), lambda uow: commitment_commands.withdraw_commitment(uow, "FR0002"))
+    system.execute(
+        command_context(actor="another"),
+        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0002")),
+    )
     with at(system) as snapshot:
         everything = [entry.position for _, entry in snapshot.page_entries(EntryQuery(), ALL).items]
         assert everything == list(range(1, snapshot.position + 1))
@@ -376,7 +385,8 @@ def test_the_history_of_a_thing_holds_its_own_entries(system: System) -> None:
 def test_a_code_means_who_has_it_now_before_who_had_it(system: System) -> None:
     system.execute(command_context(), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {}))
     first = system.execute(
-        command_context(), lambda uow: commitment_commands.recode_commitment(uow, "FR0001", "FR0101")
+        command_context(),
+        lambda uow: commitment_commands.recode_commitment(uow, uow.require_by_code("commitment", "FR0001"), "FR0101"),
     )
     assert first.events
     with at(system) as snapshot:
@@ -398,7 +408,10 @@ def test_a_code_means_who_has_it_now_before_who_had_it(system: System) -> None:
 @BOTH_ENGINES
 def test_an_entry_s_subject_is_as_it_stood_then(system: System) -> None:
     fill(system, 2)
-    system.execute(command_context(1), lambda uow: commitment_commands.withdraw_commitment(uow, "FR0001"))
+    system.execute(
+        command_context(1),
+        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+    )
     with at(system) as snapshot:
         subject = snapshot.find_by_code("commitment", "FR0001")
         assert subject
@@ -475,7 +488,9 @@ def test_rows_hold_no_wordings_only_references(system: System) -> None:
 
     def commands(uow: UnitOfWork) -> None:
         stated = Rating(rating.state, rating.value, uow.text_ref("Fully complete, they say"))
-        commitment_commands.record_rating(uow, "FR0001", Indicator.COMPLETION, Stage.RESULTS, stated)
+        commitment_commands.record_rating(
+            uow, uow.require_by_code("commitment", "FR0001"), Indicator.COMPLETION, Stage.RESULTS, stated
+        )
 
     system.execute(command_context(reason="a reason of our own"), commands)
     with system.database.read() as transaction:

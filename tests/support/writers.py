@@ -55,7 +55,7 @@ def change_title(system: System, code: str, title: str, key: str | None = None) 
     def commands(uow: UnitOfWork) -> str:
         commitment = uow.require_by_code("commitment", code)
         before = str(commitment.value("title/en"))
-        commitments.revise_commitment(uow, commitment.id, title_facts(uow, {"title/en": title}))
+        commitments.revise_commitment(uow, commitment, title_facts(uow, {"title/en": title}))
         return before
 
     return system.execute(command_context(key), commands)

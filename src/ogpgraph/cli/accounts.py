@@ -49,7 +49,7 @@ def create(
     def commands(uow: UnitOfWork) -> str:
         account = accounts.open_account(uow).id
         if role:
-            accounts.grant_rights(uow, account, role, _parse_member_codes(member))
+            accounts.grant_rights(uow, accounts.find_account(uow, account), role, _parse_member_codes(member))
         return account
 
     settings = load_settings(database)
@@ -76,7 +76,11 @@ def grant(
     """Let an account act in a role."""
     with open_migrated(load_settings(database)) as system:
         _run_commands(
-            system, reason, lambda uow: accounts.grant_rights(uow, account, role, _parse_member_codes(member))
+            system,
+            reason,
+            lambda uow: accounts.grant_rights(
+                uow, accounts.find_account(uow, account), role, _parse_member_codes(member)
+            ),
         )
         _print_rights(system, account)
 
@@ -98,7 +102,11 @@ def revoke(
     with open_migrated(load_settings(database)) as system:
         if token is None:
             _run_commands(
-                system, reason, lambda uow: accounts.revoke_rights(uow, account, role, _parse_member_codes(member))
+                system,
+                reason,
+                lambda uow: accounts.revoke_rights(
+                    uow, accounts.find_account(uow, account), role, _parse_member_codes(member)
+                ),
             )
         if token is None and role is None:
             system.accounts.unlink(account)

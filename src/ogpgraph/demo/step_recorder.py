@@ -11,6 +11,7 @@ from ogpgraph.clock import format_timestamp
 from ogpgraph.demo.observations import READER, SourceObservation
 from ogpgraph.demo.scenario import ScenarioStep, Statement
 from ogpgraph.domain import commitment as commitments
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind, Value
@@ -47,35 +48,38 @@ class StepRecorder:
         self._uow.append(observation.id, "SourceRegistered", {**known, **facts})
 
     def _record_statement(self, kind: str, statement: Statement, facts: Facts, provenance: Provenance) -> None:
-        uow, code, milestone = self._uow, statement.code, statement.milestone
+        if statement.action == "revise":
+            self._revise(kind, statement.code, facts, provenance)
+            return
+        uow, milestone = self._uow, statement.milestone
+        subject = uow.require_by_code(kind, statement.code)
         match statement.action:
-            case "revise":
-                self._revise(kind, code, facts, provenance)
             case "conclude":
-                members.conclude_action_plan(uow, code, facts, provenance)
+                members.conclude_action_plan(uow, subject, facts, provenance)
             case "complete":
-                commitment_commands.complete_milestone(uow, code, milestone, provenance)
+                commitment_commands.complete_milestone(uow, subject, milestone, provenance)
             case "report":
-                commitment_commands.report_milestone(uow, code, milestone, facts, provenance)
+                commitment_commands.report_milestone(uow, subject, milestone, facts, provenance)
             case "correct":
-                corrections.correct(uow, code, facts, self._mistaken_event_id(code, facts), provenance)
+                corrections.correct(uow, subject, facts, self._mistaken_event_id(subject, facts), provenance)
             case "withdraw" if milestone:
-                commitment_commands.withdraw_milestone(uow, code, milestone, provenance)
+                commitment_commands.withdraw_milestone(uow, subject, milestone, provenance)
             case "withdraw":
-                commitment_commands.withdraw_commitment(uow, code, provenance)
+                commitment_commands.withdraw_commitment(uow, subject, provenance)
             case "link":
-                commitment_commands.link_commitments(uow, code, [], statement.facts["successors"], provenance)
+                successors = [uow.require_by_code("commitment", code) for code in statement.facts["successors"]]
+                commitment_commands.link_commitments(uow, subject, [], successors, provenance)
 
     def _revise(self, kind: str, code: str, facts: Facts, provenance: Provenance) -> None:
         uow = self._uow
         stream = uow.resolve_code(kind, code)
         match kind:
+            case "member" if stream:
+                members.revise_member(uow, uow.aggregate(stream), facts, provenance)
             case "member":
-                members.revise_member(uow, stream, facts, provenance) if stream else members.register_member(
-                    uow, code, facts, provenance
-                )
+                members.register_member(uow, code, facts, provenance)
             case "plan" if stream:
-                members.revise_action_plan(uow, stream, facts, provenance)
+                members.revise_action_plan(uow, uow.aggregate(stream), facts, provenance)
             case "plan":
                 members.register_action_plan(uow, code, facts, provenance)
             case _ if stream:
@@ -84,9 +88,8 @@ class StepRecorder:
             case _:
                 commitment_commands.register_commitment(uow, code, facts, provenance)
 
-    def _mistaken_event_id(self, code: str, facts: Facts) -> str:
-        """Return the id of the event that said what is now corrected."""
-        commitment = self._uow.require_by_code("commitment", code)
+    def _mistaken_event_id(self, commitment: Aggregate, facts: Facts) -> str:
+        """Return the id of the event whose value is now corrected."""
         claim = next(claim for path in facts if (claim := commitment.current_claim(path)))
         return self._uow.events(commitment.id)[claim.revision - 1].envelope.id
 

@@ -428,7 +428,12 @@ def test_a_like_title_under_the_same_number_is_the_same_commitment_and_another_t
 def test_of_two_rows_that_turned_out_to_be_one_commitment_the_present_code_speaks(system: System) -> None:
     import_file(system, build_csv("2024", [row_2024(), row_2024("UY0902")]), 2024)
     by_hand = CommandContext(actor="ann", role="administrator", time=day(1))
-    system.execute(by_hand, lambda uow: commitments.merge_commitments(uow, ["UY0901"], "UY0902"))
+    system.execute(
+        by_hand,
+        lambda uow: commitments.merge_commitments(
+            uow, [uow.require_by_code("commitment", "UY0901")], uow.require_by_code("commitment", "UY0902")
+        ),
+    )
     after = [row_2024(Specificity="Low"), row_2024("UY0902", Specificity="High")]
     report = import_file(system, build_csv("2024", after), 2024, 2)
     assert [remark.line for remark in report.warnings if remark.kind == "former-code"] == [2]
@@ -442,12 +447,22 @@ def test_a_key_goes_on_finding_what_its_commitment_was_merged_into_again_and_aga
     nodes = execute_query(system, "{ commitments { nodes { key } } }")["commitments"]["nodes"]
     (key,) = filter(None, (each["key"] for each in nodes))
     by_hand = CommandContext(actor="ann", role="administrator", time=day(1))
-    system.execute(by_hand, lambda uow: commitments.merge_commitments(uow, [key], "UY0902"))
+    system.execute(
+        by_hand,
+        lambda uow: commitments.merge_commitments(
+            uow, [uow.require_by_code("commitment", key)], uow.require_by_code("commitment", "UY0902")
+        ),
+    )
     assert query_commitment(system, key, "code") == {"code": "UY0902"}
-    system.execute(by_hand, lambda uow: commitments.merge_commitments(uow, ["UY0902"], "UY0903"))
+    system.execute(
+        by_hand,
+        lambda uow: commitments.merge_commitments(
+            uow, [uow.require_by_code("commitment", "UY0902")], uow.require_by_code("commitment", "UY0903")
+        ),
+    )
     for code in (key, key.lower(), "UY0902", "UY0903"):
         assert query_commitment(system, code, "code") == {"code": "UY0903"}
-    system.execute(by_hand, lambda uow: commitments.withdraw_commitment(uow, key))
+    system.execute(by_hand, lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", key)))
     history = query_commitment(system, "UY0903", "history(last: 1) { nodes { kind } }")
     assert history == {"history": {"nodes": [{"kind": "CommitmentWithdrawn"}]}}
     entries = execute_query(

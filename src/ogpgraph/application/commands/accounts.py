@@ -26,36 +26,34 @@ def open_account(uow: UnitOfWork, provenance: Provenance = REPORTED_BY_PERSON) -
 
 def grant_rights(
     uow: UnitOfWork,
-    account: str,
+    account: Aggregate,
     role: Role,
     members: tuple[str, ...] = (),
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Let an account act in a role; raises NotFound, and Invalid unless a reporter, and only one, has members."""
+    """Let an account act in a role; raises Invalid unless a reporter, and only one, has members, NotFound for these."""
     if (role is Role.REPORTER) != bool(members):
         raise Invalid("a reporter reports for one or more members; other roles name none", "members")
     for code in members:
         if uow.resolve_code("member", code) is None:
             raise NotFound(f"there is no member {code}", "members")
-    found = find_account(uow, account)
-    _append_rights(uow, found, "RightsGranted", rights_of(found).with_role(role, members), provenance)
+    _append_rights(uow, account, "RightsGranted", rights_of(account).with_role(role, members), provenance)
 
 
 def revoke_rights(
     uow: UnitOfWork,
-    account: str,
+    account: Aggregate,
     role: Role | None = None,
     members: tuple[str, ...] = (),
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
     """Take a role from an account, some members from a reporter, or every right where no role is named.
 
-    Raises NotFound, and Invalid where a role other than the reporter's names members.
+    Raises Invalid where a role other than the reporter's names members.
     """
     if members and role is not Role.REPORTER:
         raise Invalid("only a reporter has members", "members")
-    found = find_account(uow, account)
-    _append_rights(uow, found, "RightsRevoked", rights_of(found).without_role(role, members), provenance)
+    _append_rights(uow, account, "RightsRevoked", rights_of(account).without_role(role, members), provenance)
 
 
 def _append_rights(uow: UnitOfWork, account: Aggregate, name: str, rights: Rights, provenance: Provenance) -> None:

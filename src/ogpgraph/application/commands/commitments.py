@@ -34,45 +34,49 @@ def register_commitment(
     return uow.aggregate(stream)
 
 
-def revise_commitment(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+def revise_commitment(
+    uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
     """Record changed facts of a commitment: of its milestones, ratings, narratives and translations too."""
-    commitment = uow.aggregate(stream)
-    uow.append_all(stream, decide_events(commitment, changed_facts(commitment, facts)), provenance)
+    uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
 
 
 def translate_commitment(
-    uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record texts in another language."""
-    changed = changed_facts(uow.aggregate(stream), facts)
-    uow.append(stream, "CommitmentTranslated", changed, provenance.with_cause(Cause.TRANSLATION))
+    translating = provenance.with_cause(Cause.TRANSLATION)
+    uow.append(commitment.id, "CommitmentTranslated", changed_facts(commitment, facts), translating)
 
 
-def recode_commitment(uow: UnitOfWork, code: str, new_code: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Give a commitment another code, the former one keeps resolving; raises NotFound and Conflict."""
-    commitment = uow.require_by_code("commitment", code)
-    former = commitment.string("code") or code
-    if new_code == former:
+def recode_commitment(
+    uow: UnitOfWork, commitment: Aggregate, code: str, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record that a commitment has another code, while the former one still means it.
+
+    Raises Conflict where the code means another commitment.
+    """
+    former = commitment.string("code") or commitment.string("key")
+    if code == former:
         return
-    if uow.resolve_code("commitment", new_code) != commitment.id:
-        uow.reserve_code("commitment", new_code, commitment.id)
-    all_former = tuple(each for each in (*former_codes(commitment), former) if each != new_code)
-    uow.append(commitment.id, "CommitmentRecoded", {"code": new_code, "formerCodes": all_former}, provenance)
+    if uow.resolve_code("commitment", code) != commitment.id:
+        uow.reserve_code("commitment", code, commitment.id)
+    all_former = tuple(each for each in (*former_codes(commitment), former) if each and each != code)
+    uow.append(commitment.id, "CommitmentRecoded", {"code": code, "formerCodes": all_former}, provenance)
 
 
 def merge_commitments(
-    uow: UnitOfWork, codes: list[str], into: str, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitments: list[Aggregate], remaining: Aggregate, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record that commitments are one: their codes come to mean the one that remains.
+    """Record that commitments are one and the same: their codes come to mean the one that remains.
 
-    Raises NotFound, and Invalid where there is nothing to merge.
+    Raises Invalid where there is nothing to merge.
     """
-    remaining = uow.require_by_code("commitment", into)
-    merged = {
-        found.id: found for code in codes if (found := uow.require_by_code("commitment", code)).id != remaining.id
-    }
+    merged = {each.id: each for each in commitments if each.id != remaining.id}
     if not merged:
-        raise Invalid(f"{into} and what is to be merged into it are one already", "commitments")
+        raise Invalid(
+            f"{remaining.string('code')} and the commitments to be merged into it are one already", "commitments"
+        )
     for each in merged.values():
         uow.append(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, provenance)
         for code in reserved_codes(each):
@@ -83,10 +87,9 @@ def merge_commitments(
 
 
 def split_commitment(
-    uow: UnitOfWork, code: str, parts: dict[str, Facts], provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, whole: Aggregate, parts: dict[str, Facts], provenance: Provenance = REPORTED_BY_PERSON
 ) -> list[Aggregate]:
-    """Record that a commitment is several, each a new commitment under its code; raises NotFound and Conflict."""
-    whole = uow.require_by_code("commitment", code)
+    """Record that a commitment is several, each a new commitment under its code; raises Conflict for a code taken."""
     shared: Facts = {"splitFrom": whole.id}
     shared |= {path: value for path in _SHARED_BY_PARTS if (value := whole.value(path)) is not None}
     registered = [register_commitment(uow, each, shared | facts, provenance) for each, facts in parts.items()]
@@ -97,25 +100,23 @@ def split_commitment(
 
 def link_commitments(
     uow: UnitOfWork,
-    code: str,
-    predecessors: list[str],
-    successors: list[str],
+    commitment: Aggregate,
+    predecessors: list[Aggregate],
+    successors: list[Aggregate],
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
     """Link a commitment to those it carries forward and that carry it forward, on both sides.
 
-    Raises NotFound, and Invalid for a commitment linked to itself.
+    Raises Invalid for a commitment linked to itself.
     """
-    commitment = uow.require_by_code("commitment", code)
     for path, inverse, others in (
         ("predecessors", "successors", predecessors),
         ("successors", "predecessors", successors),
     ):
-        found = [uow.require_by_code("commitment", other) for other in others]
-        if any(other.id == commitment.id for other in found):
-            raise Invalid(f"{code} cannot be linked to itself", path)
-        _link(uow, commitment.id, path, [other.id for other in found], provenance)
-        for other in found:
+        if any(other.id == commitment.id for other in others):
+            raise Invalid(f"{commitment.string('code')} cannot be linked to itself", path)
+        _link(uow, commitment.id, path, [other.id for other in others], provenance)
+        for other in others:
             _link(uow, other.id, inverse, [commitment.id], provenance)
 
 
@@ -125,9 +126,8 @@ def _link(uow: UnitOfWork, stream: str, path: str, others: list[str], provenance
     uow.append(stream, "CommitmentLinked", changed_facts(commitment, {path: linked}) if others else {}, provenance)
 
 
-def withdraw_commitment(uow: UnitOfWork, code: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Record that the government withdrew a commitment; doing so again records nothing. Raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
+def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that the government withdrew a commitment; doing so again records nothing."""
     facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
     uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
 
@@ -141,10 +141,9 @@ def _references_at(commitment: Aggregate, path: str) -> tuple[str, ...]:
 
 
 def add_milestone(
-    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record a new milestone; raises NotFound, and Conflict where there is one of that number."""
-    commitment = uow.require_by_code("commitment", code)
+    """Record a new milestone; raises Conflict where there is one of that number."""
     if number in milestone_numbers(commitment):
         raise Conflict(f"{commitment.string('code')} already has a milestone {number}", "number")
     absolute = {f"milestones/{number}/{path}": value for path, value in facts.items()}
@@ -152,32 +151,32 @@ def add_milestone(
 
 
 def revise_milestone(
-    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record changed facts of a milestone; raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
     absolute = milestone_facts(commitment, number, facts)
     uow.append(commitment.id, "MilestoneRevised", changed_facts(commitment, absolute), provenance)
 
 
-def complete_milestone(uow: UnitOfWork, code: str, number: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+def complete_milestone(
+    uow: UnitOfWork, commitment: Aggregate, number: str, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
     """Record that a milestone is complete; completing it again records nothing. Raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
     completion = decide_milestone_completion(commitment, number)
     uow.append_all(commitment.id, [completion] if completion else [], provenance)
 
 
 def report_milestone(
-    uow: UnitOfWork, code: str, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record progress on a milestone: its `status`, and reports at `updates/…`. Raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
     uow.append_all(commitment.id, [decide_milestone_report(commitment, number, facts)], provenance)
 
 
-def withdraw_milestone(uow: UnitOfWork, code: str, number: str, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+def withdraw_milestone(
+    uow: UnitOfWork, commitment: Aggregate, number: str, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
     """Record that a milestone was withdrawn; doing so again records nothing. Raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
     absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.WITHDRAWN.value})
     uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute), provenance)
 
@@ -187,15 +186,14 @@ def withdraw_milestone(uow: UnitOfWork, code: str, number: str, provenance: Prov
 
 def record_rating(
     uow: UnitOfWork,
-    code: str,
+    commitment: Aggregate,
     indicator: Indicator,
     stage: Stage,
     rating: Rating,
-    provenance: Provenance = REPORTED_BY_PERSON,
     ogp_value: OgpValue | None = None,
+    provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Record a rating of a commitment; raises NotFound, and Invalid for a value off the indicator's scale."""
-    commitment = uow.require_by_code("commitment", code)
+    """Record a rating of a commitment; raises Invalid for a value off the indicator's scale."""
     validate_rating(indicator, rating)
     facts: Facts = {rating_path(indicator, stage, ogp_value): rating}
     uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
@@ -203,42 +201,39 @@ def record_rating(
 
 def withdraw_rating(
     uow: UnitOfWork,
-    code: str,
+    commitment: Aggregate,
     indicator: Indicator,
     stage: Stage,
     ogp_value: OgpValue | None = None,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
     """Withdraw a rating that people recorded; raises NotFound, and Conflict where a published page reports it."""
-    commitment = uow.require_by_code("commitment", code)
     withdraw(uow, commitment.id, "RatingWithdrawn", [rating_path(indicator, stage, ogp_value)], provenance)
 
 
 def record_narrative(
     uow: UnitOfWork,
-    code: str,
+    commitment: Aggregate,
     stage: Stage,
     section: str,
     language: str,
     text: TextValue,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Record a section of the IRM's text in a language; raises NotFound."""
-    commitment = uow.require_by_code("commitment", code)
+    """Record a section of the IRM's text in a language."""
     facts: Facts = {f"narratives/{stage}/{section}/{language}": text}
     uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts), provenance)
 
 
 def withdraw_narrative(
     uow: UnitOfWork,
-    code: str,
+    commitment: Aggregate,
     stage: Stage,
     section: str,
     language: str,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
     """Withdraw a section that people recorded; raises NotFound, and Conflict where a published page reports it."""
-    commitment = uow.require_by_code("commitment", code)
     withdraw(uow, commitment.id, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)
 
 

@@ -53,10 +53,9 @@ def _require_withdrawable(uow: UnitOfWork, stream: str, path: str) -> None:
 
 
 def correct(
-    uow: UnitOfWork, code: str, facts: Facts, corrects: str, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, commitment: Aggregate, facts: Facts, corrects: str, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Correct facts of a commitment that an event recorded wrongly; raises NotFound, and Conflict for no change."""
-    commitment = uow.require_by_code("commitment", code)
+    """Correct facts of a commitment that an event recorded wrongly; raises Conflict for no change."""
     correcting = structs.replace(provenance, cause=Cause.CORRECTION, corrects=corrects)
     uow.append_all(commitment.id, [decide_correction(commitment, facts)], correcting)
 

@@ -28,17 +28,20 @@ def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Proven
     return uow.aggregate(stream)
 
 
-def revise_member(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+def revise_member(
+    uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
     """Record changed facts of a member."""
-    changed = changed_facts(uow.aggregate(stream), facts)
+    changed = changed_facts(member, facts)
     names = {path: value for path, value in changed.items() if path.startswith("name/")}
-    uow.append(stream, "MemberRenamed", names, provenance)
-    uow.append(stream, "MemberRevised", {p: v for p, v in changed.items() if p not in names}, provenance)
+    uow.append(member.id, "MemberRenamed", names, provenance)
+    uow.append(member.id, "MemberRevised", {p: v for p, v in changed.items() if p not in names}, provenance)
 
 
-def change_member_status(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Record a decision on a member's status; raises NotFound."""
-    member = uow.require_by_code("member", code)
+def change_member_status(
+    uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record a decision on a member's status."""
     uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts), provenance)
 
 
@@ -61,18 +64,20 @@ def register_action_plan(
     return uow.aggregate(stream)
 
 
-def revise_action_plan(uow: UnitOfWork, stream: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+def revise_action_plan(
+    uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
     """Record changed facts of a plan; a translated title in a further language is a translation."""
-    plan = uow.aggregate(stream)
     changed = changed_facts(plan, facts)
     known = languages_of(plan)
     translated = {p: v for p, v in changed.items() if known and is_translated(v) and p.partition("/")[2] not in known}
     revised = {path: value for path, value in changed.items() if path not in translated}
     translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
-    uow.append_all(stream, [translation, NewEvent("ActionPlanRevised", revised)], provenance)
+    uow.append_all(plan.id, [translation, NewEvent("ActionPlanRevised", revised)], provenance)
 
 
-def conclude_action_plan(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Record that a plan has ended; raises NotFound."""
-    plan = uow.require_by_code("plan", code)
+def conclude_action_plan(
+    uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record that a plan has ended."""
     uow.append(plan.id, "ActionPlanConcluded", changed_facts(plan, facts), provenance)

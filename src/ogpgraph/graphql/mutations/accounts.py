@@ -53,7 +53,7 @@ class AccountMutations:
             context.authorize()
             account = accounts.find_account(context.uow, input.account)
             context.check_revision(account)
-            accounts.grant_rights(context.uow, account.id, input.role, _members(input), context.provenance)
+            accounts.grant_rights(context.uow, account, input.role, _members(input), context.provenance)
 
         return AccountPayload.of(run_mutation(info, input, by_id(input.account), commands))
 
@@ -72,7 +72,7 @@ class AccountMutations:
             account = accounts.find_account(context.uow, input.account)
             context.check_revision(account)
             role = input.role if is_set(input.role) else None
-            accounts.revoke_rights(context.uow, account.id, role, _members(input), context.provenance)
+            accounts.revoke_rights(context.uow, account, role, _members(input), context.provenance)
 
         return AccountPayload.of(run_mutation(info, input, by_id(input.account), commands))
 

@@ -77,16 +77,15 @@ class AssessmentMutations:
         """Record a rating."""
 
         def commands(context: MutationContext) -> None:
-            code = normalize_code(input.commitment)
-            context.open_commitment(code)
+            commitment = context.open_commitment(normalize_code(input.commitment))
             commitments.record_rating(
                 context.uow,
-                code,
+                commitment,
                 input.indicator,
                 input.stage,
                 _rating(context, input),
-                context.provenance,
                 _ogp_value(input),
+                context.provenance,
             )
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
@@ -102,10 +101,9 @@ class AssessmentMutations:
         """Withdraw a rating."""
 
         def commands(context: MutationContext) -> None:
-            code = normalize_code(input.commitment)
-            context.open_commitment(code)
+            commitment = context.open_commitment(normalize_code(input.commitment))
             commitments.withdraw_rating(
-                context.uow, code, input.indicator, input.stage, _ogp_value(input), context.provenance
+                context.uow, commitment, input.indicator, input.stage, _ogp_value(input), context.provenance
             )
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
@@ -122,11 +120,12 @@ class AssessmentMutations:
         """Record a narrative."""
 
         def commands(context: MutationContext) -> None:
-            context.open_commitment(normalize_code(input.commitment))
+            commitment = context.open_commitment(normalize_code(input.commitment))
             section, language = match_format(input.section, "section"), normalize_language(input.language)
             text = context.text_value(input.text, "text")
-            code = normalize_code(input.commitment)
-            commitments.record_narrative(context.uow, code, input.stage, section, language, text, context.provenance)
+            commitments.record_narrative(
+                context.uow, commitment, input.stage, section, language, text, context.provenance
+            )
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
@@ -141,11 +140,9 @@ class AssessmentMutations:
         """Withdraw a narrative."""
 
         def commands(context: MutationContext) -> None:
-            context.open_commitment(normalize_code(input.commitment))
+            commitment = context.open_commitment(normalize_code(input.commitment))
             section, language = match_format(input.section, "section"), normalize_language(input.language)
-            commitments.withdraw_narrative(
-                context.uow, normalize_code(input.commitment), input.stage, section, language, context.provenance
-            )
+            commitments.withdraw_narrative(context.uow, commitment, input.stage, section, language, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 

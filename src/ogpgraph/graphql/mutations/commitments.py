@@ -127,7 +127,7 @@ class CommitmentMutations:
             commitment = context.open_commitment(normalize_code(input.commitment))
             facts = _text_facts(context, input) | context.facts_from(input, "status")
             _require_facts(facts)
-            commitments.revise_commitment(context.uow, commitment.id, facts, context.provenance)
+            commitments.revise_commitment(context.uow, commitment, facts, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
@@ -148,7 +148,7 @@ class CommitmentMutations:
                 input, *fields, language=normalize_language(input.language), translation_kind=input.translation_kind
             )
             _require_facts(facts)
-            commitments.translate_commitment(context.uow, commitment.id, facts, context.provenance)
+            commitments.translate_commitment(context.uow, commitment, facts, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
@@ -161,8 +161,8 @@ class CommitmentMutations:
         """Withdraw a commitment."""
 
         def commands(context: MutationContext) -> None:
-            context.open_commitment(normalize_code(input.commitment))
-            commitments.withdraw_commitment(context.uow, normalize_code(input.commitment), context.provenance)
+            commitment = context.open_commitment(normalize_code(input.commitment))
+            commitments.withdraw_commitment(context.uow, commitment, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 

@@ -76,15 +76,19 @@ class MutationContext:
         """Go on only if nothing was expected of what does not exist yet, or revision 0; raises StaleRevision."""
         self.check_revision(Aggregate(""))
 
-    def open_commitment(self, code: str, *others: str) -> Aggregate:
-        """Return a commitment by its code, now that it, and others with it, may be written to.
+    def open_commitment(self, code: str) -> Aggregate:
+        """Return a commitment by its code, now that it may be written to; raises NotFound, Forbidden, StaleRevision."""
+        return self.open_commitments(code)[0]
+
+    def open_commitments(self, *codes: str) -> list[Aggregate]:
+        """Return commitments by their codes, now that all may be written to; the first is the one to be changed.
 
         Raises NotFound, Forbidden and StaleRevision.
         """
-        found = [self.uow.require_by_code("commitment", each) for each in (code, *others)]
+        found = [self.uow.require_by_code("commitment", code) for code in codes]
         self.authorize(self.member_code(each) for each in found)
         self.check_revision(found[0])
-        return found[0]
+        return found
 
     def member_code(self, subject: Aggregate) -> str | None:
         """Return the code of the member that a thing belongs to, None where it belongs to none."""

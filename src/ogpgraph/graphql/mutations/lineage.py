@@ -71,10 +71,9 @@ class LineageMutations:
         """Recode a commitment."""
 
         def commands(context: MutationContext) -> None:
-            context.open_commitment(normalize_code(input.commitment))
-            commitment_commands.recode_commitment(
-                context.uow, normalize_code(input.commitment), normalize_code(input.code, "code"), context.provenance
-            )
+            commitment = context.open_commitment(normalize_code(input.commitment))
+            code = normalize_code(input.code, "code")
+            commitment_commands.recode_commitment(context.uow, commitment, code, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
@@ -92,10 +91,8 @@ class LineageMutations:
             codes = [
                 normalize_code(code, "commitments") for code in _check_item_count(input.commitments, "commitments")
             ]
-            context.open_commitment(normalize_code(input.into, "into"), *codes)
-            commitment_commands.merge_commitments(
-                context.uow, codes, normalize_code(input.into, "into"), context.provenance
-            )
+            remaining, *merged = context.open_commitments(normalize_code(input.into, "into"), *codes)
+            commitment_commands.merge_commitments(context.uow, merged, remaining, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.into), commands))
 
@@ -111,7 +108,7 @@ class LineageMutations:
         """Split a commitment."""
 
         def commands(context: MutationContext) -> None:
-            context.open_commitment(normalize_code(input.commitment))
+            commitment = context.open_commitment(normalize_code(input.commitment))
             language = normalize_language(input.language)
             parts = {
                 normalize_code(part.code, "into"): context.facts_from(part, "title", "number", language=language)
@@ -119,9 +116,7 @@ class LineageMutations:
             }
             if len(parts) < 2:
                 raise Invalid("a commitment is split into two parts or more, each with a code of its own", "into")
-            commitment_commands.split_commitment(
-                context.uow, normalize_code(input.commitment), parts, context.provenance
-            )
+            commitment_commands.split_commitment(context.uow, commitment, parts, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 
@@ -138,12 +133,11 @@ class LineageMutations:
         def commands(context: MutationContext) -> None:
             before = _codes(input.predecessors, "predecessors")
             after = _codes(input.successors, "successors")
-            context.open_commitment(normalize_code(input.commitment), *before, *after)
+            commitment, *others = context.open_commitments(normalize_code(input.commitment), *before, *after)
             if not before and not after:
                 raise Invalid("name at least one predecessor or successor", "predecessors")
-            commitment_commands.link_commitments(
-                context.uow, normalize_code(input.commitment), before, after, context.provenance
-            )
+            predecessors, successors = others[: len(before)], others[len(before) :]
+            commitment_commands.link_commitments(context.uow, commitment, predecessors, successors, context.provenance)
 
         return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
 

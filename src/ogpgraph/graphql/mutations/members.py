@@ -121,7 +121,7 @@ class MemberMutations:
             context.check_revision(member)
             facts = context.facts_from(input, "status")
             facts |= {"statusDocument": context.text_value(input.document, "document")}
-            members.change_member_status(context.uow, member.string("code") or "", facts, context.provenance)
+            members.change_member_status(context.uow, member, facts, context.provenance)
 
         return MemberPayload.of(run_mutation(info, input, by_code("member", input.member), commands))
 
@@ -138,7 +138,7 @@ class MemberMutations:
             member = members.find_member(context.uow, input.member)
             context.check_revision(member)
             facts = context.facts_from(input, "name", language=normalize_language(input.language))
-            members.revise_member(context.uow, member.id, facts, context.provenance)
+            members.revise_member(context.uow, member, facts, context.provenance)
 
         return MemberPayload.of(run_mutation(info, input, by_code("member", input.member), commands))
 
@@ -187,7 +187,7 @@ class MemberMutations:
             )
             if not facts:
                 raise Invalid("the input says nothing new of the plan: give a title or a period")
-            members.revise_action_plan(context.uow, plan.id, facts, context.provenance)
+            members.revise_action_plan(context.uow, plan, facts, context.provenance)
 
         return ActionPlanPayload.of(run_mutation(info, input, by_code("plan", input.action_plan), commands))
 
@@ -204,7 +204,7 @@ class MemberMutations:
             context.authorize([context.member_code(plan)])
             context.check_revision(plan)
             facts = {"status": PlanStatus.CONCLUDED.value, **context.facts_from(input, "endsOn")}
-            members.conclude_action_plan(context.uow, plan.string("code") or "", facts, context.provenance)
+            members.conclude_action_plan(context.uow, plan, facts, context.provenance)
 
         return ActionPlanPayload.of(run_mutation(info, input, by_code("plan", input.action_plan), commands))
 

@@ -8,6 +8,7 @@ import strawberry
 
 from ogpgraph.application.commands import commitments
 from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.vocabulary import MilestoneStatus
@@ -78,11 +79,11 @@ class MilestoneMutations:
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
         """Add a milestone."""
 
-        def commands(context: MutationContext, code: str, number: str) -> None:
+        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
             facts = context.facts_from(
                 input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
             )
-            commitments.add_milestone(context.uow, code, number, facts, context.provenance)
+            commitments.add_milestone(context.uow, commitment, number, facts, context.provenance)
 
         return _run_milestone_mutation(info, input, commands)
 
@@ -96,13 +97,13 @@ class MilestoneMutations:
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
         """Revise a milestone."""
 
-        def commands(context: MutationContext, code: str, number: str) -> None:
+        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
             facts = context.facts_from(
                 input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
             )
             if not facts:
                 raise Invalid("the input says nothing of the milestone")
-            commitments.revise_milestone(context.uow, code, number, facts, context.provenance)
+            commitments.revise_milestone(context.uow, commitment, number, facts, context.provenance)
 
         return _run_milestone_mutation(info, input, commands)
 
@@ -117,11 +118,11 @@ class MilestoneMutations:
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
         """Report progress on a milestone."""
 
-        def commands(context: MutationContext, code: str, number: str) -> None:
+        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
             facts = context.facts_from(input, "status") | _report(context, input)
             if not facts:
                 raise Invalid("a report says how far the milestone has come, or tells of it in words", "report")
-            commitments.report_milestone(context.uow, code, number, facts, context.provenance)
+            commitments.report_milestone(context.uow, commitment, number, facts, context.provenance)
 
         return _run_milestone_mutation(info, input, commands)
 
@@ -136,10 +137,10 @@ class MilestoneMutations:
     def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
         """Complete a milestone."""
 
-        def commands(context: MutationContext, code: str, number: str) -> None:
-            commitments.complete_milestone(context.uow, code, number, context.provenance)
+        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
+            commitments.complete_milestone(context.uow, commitment, number, context.provenance)
             if report := _report(context, input):
-                commitments.report_milestone(context.uow, code, number, report, context.provenance)
+                commitments.report_milestone(context.uow, commitment, number, report, context.provenance)
 
         return _run_milestone_mutation(info, input, commands)
 
@@ -151,21 +152,20 @@ class MilestoneMutations:
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
         """Withdraw a milestone."""
 
-        def commands(context: MutationContext, code: str, number: str) -> None:
-            commitments.withdraw_milestone(context.uow, code, number, context.provenance)
+        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
+            commitments.withdraw_milestone(context.uow, commitment, number, context.provenance)
 
         return _run_milestone_mutation(info, input, commands)
 
 
 def _run_milestone_mutation(
-    info: Info, sent: MilestoneInput, commands: Callable[[MutationContext, str, str], None]
+    info: Info, sent: MilestoneInput, commands: Callable[[MutationContext, Aggregate, str], None]
 ) -> MilestonePayload:
-    """Carry out commands on a milestone, by its commitment's code and its number, once it may be written to."""
+    """Carry out commands on a milestone, by its commitment and its number, once it may be written to."""
 
     def execute(context: MutationContext) -> None:
-        code = normalize_code(sent.commitment)
-        context.open_commitment(code)
-        commands(context, code, match_format(sent.number, "number"))
+        commitment = context.open_commitment(normalize_code(sent.commitment))
+        commands(context, commitment, match_format(sent.number, "number"))
 
     return MilestonePayload.of(run_mutation(info, sent, by_code("commitment", sent.commitment), execute), sent.number)
 

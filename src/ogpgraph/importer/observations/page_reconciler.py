@@ -165,7 +165,7 @@ class PageReconciler:
         self,
         stream: str,
         noun: str,
-        revise: Callable[[UnitOfWork, str, Facts, Provenance], None],
+        revise: Callable[[UnitOfWork, Aggregate, Facts, Provenance], None],
         facts: Facts,
         provenance: Provenance,
     ) -> None:
@@ -184,7 +184,7 @@ class PageReconciler:
         at_once = structs.replace(provenance, late=False)
         repeated = {path: value for path, value in facts.items() if path not in own and aggregate.value(path) == value}
         confirmed = {path: value for path, value in repeated.items() if _should_confirm(aggregate, path, provenance)}
-        revise(self._uow, stream, facts, at_once)
+        revise(self._uow, self._uow.aggregate(stream), facts, at_once)
         self._uow.append(stream, f"{noun}Revised", confirmed, at_once)
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
