@@ -1,10 +1,14 @@
-"""The report of an import: what became of each file, what was not understood, what gives reason to doubt."""
+"""The report of an import: the outcome of each file, the input that was not recognized, and what a person should check.
+
+One kind of report serves pages and spreadsheets: a spreadsheet's has the number of its rows, and its remarks name a
+column. The JSON document made of it is a contract with scripts (`ogpgraph import --json`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ogpgraph.domain.event import Event
@@ -13,7 +17,7 @@ from ogpgraph.personal import find_personal_data, mask_personal_data
 
 CausedEvent = tuple[str, str]
 """The name of an event and its cause."""
-WARNINGS = frozenset(
+PAGE_WARNINGS = frozenset(
     (
         "contradiction",
         "header-lags",
@@ -28,14 +32,50 @@ WARNINGS = frozenset(
         "code-reissued",
     )
 )
-"""Kinds of remarks on what was understood and gives reason to doubt; all others are on what was not understood."""
-_COUNTED = "personal-data"
+SPREADSHEET_WARNINGS = frozenset(
+    (
+        "duplicate",
+        "same-title",
+        "twins-disagree",
+        "star-differs",
+        "repaired",
+        "date-repaired",
+        "doubtful",
+        "date-doubtful",
+        "not-matched",
+        "former-code",
+        "plan-differs",
+        "member-differs",
+        "header-repeated",
+        "row-too-short",
+        "encoding",
+        "e-mail",
+        "area-not-applicable",
+    )
+)
+WARNINGS = PAGE_WARNINGS | SPREADSHEET_WARNINGS
+"""Kinds of remarks on input that was recognized and is doubtful; the others are on input that was not recognized."""
+_PERSONAL_DATA = "personal-data"
 _SEEN_AGAIN = "SourceSeenAgain"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTotal:
+    """The rows of a member in a cycle (in a plan, where the spreadsheet names no year), and how many were recorded."""
+
+    member: str
+    name: str
+    cycle: str
+    rows: int
+    recorded: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one file: the page it holds, the events it made, or the reason why nothing was recorded."""
+    """The outcome of one file: the source it holds, the events it caused, or the reason why nothing was recorded.
+
+    `facts` counts the values read. `rows` is the number of a spreadsheet's rows, None for a page.
+    """
 
     file: str
     code: str = ""
@@ -46,30 +86,37 @@ class Report:
     remarks: tuple[Remark, ...] = ()
     personal: Counter[str] = field(default_factory=Counter)
     problem: str = ""
+    rows: int | None = None
+    totals: tuple[CycleTotal, ...] = ()
 
     @property
     def events(self) -> Counter[str]:
-        """Return how many events of each kind it made."""
+        """Return how many events of each kind were recorded."""
         return _count_by((name, number) for (name, _), number in self.recorded.items())
 
     @property
     def causes(self) -> Counter[str]:
-        """Return how many events it made for each cause."""
+        """Return how many events were recorded for each cause."""
         return _count_by((cause, number) for (_, cause), number in self.recorded.items())
 
     @property
     def warnings(self) -> tuple[Remark, ...]:
-        """Return what was understood and gives reason to doubt."""
+        """Return the remarks on input that was recognized and is doubtful."""
         return tuple(remark for remark in self.remarks if remark.kind in WARNINGS)
 
     @property
     def unrecognized(self) -> tuple[Remark, ...]:
-        """Return labels, values, sections and lines that were not understood; they are kept in the source's text."""
+        """Return the remarks on input that was not recognized; it is preserved in the source's text."""
         return tuple(remark for remark in self.remarks if remark.kind not in WARNINGS)
 
     @property
+    def remark_counts(self) -> Counter[str]:
+        """Return how many remarks there are of each kind."""
+        return Counter(remark.kind for remark in self.remarks)
+
+    @property
     def outcome(self) -> str:
-        """Return in a few words what the import of the file did."""
+        """Return `refused`, `recorded`, or `seen again` where nothing changed."""
         if self.problem:
             return "refused"
         if self.events.keys() - {_SEEN_AGAIN}:
@@ -77,8 +124,8 @@ class Report:
         return "seen again"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON; the names of the fields are a contract."""
-        return {
+        """Return the report as JSON; a spreadsheet's has rows, remarks by kind and totals as well."""
+        report: dict[str, Any] = {
             "file": self.file,
             "outcome": self.outcome,
             "problem": self.problem or None,
@@ -86,17 +133,38 @@ class Report:
             "language": self.language or None,
             "layout": self.layout or None,
             "fieldsRead": self.facts,
-            "notKnown": [_remark_json(remark) for remark in self.unrecognized],
-            "warnings": [_remark_json(remark) for remark in self.warnings],
+            "notKnown": self._remarks_json(self.unrecognized),
+            "warnings": self._remarks_json(self.warnings),
             "personalData": dict(sorted(self.personal.items())),
             "events": _by_kind_and_cause(self.recorded),
         }
+        if self.rows is None:
+            return report
+        return report | {
+            "rows": self.rows,
+            "remarks": dict(sorted(self.remark_counts.items())),
+            "totals": [
+                {"member": t.member, "name": t.name, "cycle": t.cycle, "rows": t.rows, "recorded": t.recorded}
+                for t in self.totals
+            ],
+        }
+
+    def _remarks_json(self, remarks: Iterable[Remark]) -> list[dict[str, Any]]:
+        found = [{"line": each.line or None, "kind": each.kind, "text": each.text} for each in remarks]
+        if self.rows is None:
+            return found
+        return [json | {"column": each.column or None} for json, each in zip(found, remarks, strict=True)]
 
 
 def publishable_remarks(found: Iterable[Remark]) -> tuple[Remark, ...]:
-    """Return remarks as they may be shown to anyone, in the order of their lines."""
-    shown = (Remark(each.line, each.kind, mask_personal_data(each.text)) for each in found if each.kind != _COUNTED)
+    """Return a page's remarks with personal data masked, in the order of their lines."""
+    shown = (replace(each, text=mask_personal_data(each.text)) for each in found if each.kind != _PERSONAL_DATA)
     return tuple(sorted(shown, key=lambda remark: remark.line))
+
+
+def create_cell_remark(row: int, column: str, kind: str, text: str) -> Remark:
+    """Return a remark on a spreadsheet's cell with personal data masked; row 0 stands for the whole file."""
+    return Remark(row, kind, mask_personal_data(text), column)
 
 
 def count_personal_data(*texts: str) -> Counter[str]:
@@ -132,10 +200,6 @@ def build_report_document(reports: Iterable[Report], *, correlation: str | None,
         "files": [report.as_json() for report in reports],
         "totals": sum_reports(reports),
     }
-
-
-def _remark_json(remark: Remark) -> dict[str, Any]:
-    return {"line": remark.line or None, "kind": remark.kind, "text": remark.text}
 
 
 def _by_kind_and_cause(recorded: Counter[CausedEvent]) -> dict[str, dict[str, int]]:

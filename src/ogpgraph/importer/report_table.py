@@ -13,7 +13,6 @@ from rich.text import Text
 from ogpgraph.importer.fetch import is_url
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import Report, sum_reports
-from ogpgraph.importer.spreadsheets.report import CellRemark, SpreadsheetReport
 
 _MAX_FILES_WITH_EVENTS = 10
 """Up to so many files the events of each are told, not only their sums."""
@@ -27,7 +26,7 @@ def print_report(console: Console, reports: Sequence[Report], *, correlation: st
     """Print the report of an import."""
     console.print(_files_table(reports))
     for report in reports:
-        if isinstance(report, SpreadsheetReport) and report.rows:
+        if report.rows:
             console.print(build_totals_table(report))
     for line in (*_detail_lines(reports), *_closing_lines(reports, correlation, dry_run)):
         console.print(line, soft_wrap=True)
@@ -103,7 +102,7 @@ def _remarks(report: Report, remarks: Sequence[Remark]) -> Iterator[str]:
 
 def _format_remark(report: Report, remark: Remark) -> str:
     place = f"{report.file}:{remark.line}" if remark.line else report.file
-    column = f"{remark.column}: " if isinstance(remark, CellRemark) and remark.column else ""
+    column = f"{remark.column}: " if remark.column else ""
     return f"{place}: {remark.kind}: {column}{' '.join(remark.text.split())}"
 
 
@@ -114,7 +113,7 @@ def _closing_lines(reports: Sequence[Report], correlation: str | None, dry_run: 
         yield Text(f"To take all of it back: ogpgraph revert {correlation} --reason …")
 
 
-def build_totals_table(report: SpreadsheetReport) -> Table:
+def build_totals_table(report: Report) -> Table:
     """Return the table of rows by member and cycle."""
     table = Table(title=f"{report.rows:,} rows", show_footer=True, header_style="bold", box=None, pad_edge=False)
     table.add_column("Member", f"{len({total.member for total in report.totals}):,} members")

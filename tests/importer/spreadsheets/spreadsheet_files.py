@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from ogpgraph.application import CommandContext
+from ogpgraph.importer.report import Report
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
-from ogpgraph.importer.spreadsheets.report import SpreadsheetReport
 from ogpgraph.importer.spreadsheets.run import ProgressCallback, import_spreadsheet
 from ogpgraph.importer.writer import LogWriter
 from ogpgraph.system import System
@@ -116,17 +116,17 @@ def build_csv(
 
 def import_file(
     system: System, data: bytes, year: int, month: int = 1, progress: ProgressCallback | None = None
-) -> SpreadsheetReport:
+) -> Report:
     """Import a file as it was observed at the beginning of a month."""
     act = CommandContext(actor="importer", role="publisher", time=datetime(year, month, 1, tzinfo=UTC))
     return import_spreadsheet(LogWriter(system), "file.csv", data, act, progress)
 
 
-def remark_kinds(report: SpreadsheetReport) -> set[str]:
+def remark_kinds(report: Report) -> set[str]:
     return {remark.kind for remark in report.remarks}
 
 
-def count_recorded_events(report: SpreadsheetReport) -> dict[tuple[str, str], int]:
+def count_recorded_events(report: Report) -> dict[tuple[str, str], int]:
     """Return the events of a report by kind and cause, without those of every import: the sight and the end."""
     return {
         (name, cause): number

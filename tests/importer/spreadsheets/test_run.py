@@ -157,7 +157,7 @@ def test_every_fact_leads_to_its_cell(system: System) -> None:
 
 def test_a_cell_that_no_vocabulary_knows_is_kept_and_told(system: System) -> None:
     report = import_file(system, build_csv("2024", [row_2024(Specificity="Very high", Potential_Impact="0")]), 2024)
-    told = {(r.column, r.kind, r.text) for r in report.unrecognized}  # type: ignore[attr-defined]
+    told = {(r.column, r.kind, r.text) for r in report.unrecognized}
     assert told == {("Specificity", "unrecognised", "Very high"), ("Potential Impact", "unrecognised", "0")}
     found = query_commitment(system, "UY0901", "rating(indicator: SPECIFICITY) { state value statedAs }")["rating"]
     assert found == {"state": "UNRECOGNISED", "value": None, "statedAs": "Very high"}
@@ -199,7 +199,7 @@ STARRY = {
 )
 def test_stars_are_held_against_the_published_rule(system: System, changed: Cells, column: str | None) -> None:
     report = import_file(system, build_csv("2024", [row_2024(**{**STARRY, **changed})]), 2024)
-    told = [remark.column for remark in report.warnings if remark.kind == "star-differs"]  # type: ignore[attr-defined]
+    told = [remark.column for remark in report.warnings if remark.kind == "star-differs"]
     assert told == ([column] if column else [])
 
 

@@ -53,11 +53,15 @@ ExtractedFacts = dict[str, ExtractedValue]
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something a reader of the import should know: the line (from 1), what kind of thing, and the words."""
+    """A finding for the report of an import: its kind, and the text it is about.
+
+    `line` counts from 1, 0 is the whole source; in a spreadsheet it is the row, and `column` the name of the column.
+    """
 
     line: int
     kind: str
     text: str
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.cell_repair import repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
-from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
@@ -21,7 +22,7 @@ _RELEVANCE = "ratings/RELEVANCE/DESIGN/"
 _VALUES = ("ACCESS_TO_INFORMATION", "CIVIC_PARTICIPATION", "PUBLIC_ACCOUNTABILITY")
 
 
-def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[CellRemark]:
+def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:
     """Yield a remark for every column whose numeric twin says something else; the words are what is recorded."""
     for name, column in codebook.columns.items():
         if not column.numeric_twin or column.numeric_twin not in row.cells:
@@ -33,7 +34,7 @@ def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) ->
         agrees = re.fullmatch(expected, twin) or (state is not None and state is said) or (not twin and said is None)
         if not agrees and said is not RatingState.UNRECOGNISED:
             words = " ".join(row.cells.get(name, "").split())[:60]
-            yield create_remark(
+            yield create_cell_remark(
                 row.number,
                 name,
                 "twins-disagree",
@@ -41,7 +42,7 @@ def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) ->
             )
 
 
-def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[CellRemark]:
+def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:
     """Yield a remark for every star that OGP's published rule would not have given, or would have."""
     for rule in codebook.stars:
         starred = parsed.rating_at(codebook.columns[rule.column].path)
@@ -49,7 +50,7 @@ def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterato
             continue
         due = _expected_star(codebook, rule, parsed)
         if due is not None and due is not (starred is RatingValue.YES):
-            yield create_remark(
+            yield create_cell_remark(
                 row.number, rule.column, "star-differs", f"says {starred}, the rule {'YES' if due else 'NO'}"
             )
 
@@ -73,7 +74,7 @@ def _is_specific(parsed: ParsedRow) -> bool:
     return parsed.rating_at("ratings/VERIFIABLE/DESIGN") is RatingValue.YES
 
 
-def check_members_and_plans(identities: Iterable[RowIdentity]) -> Iterator[CellRemark]:
+def check_members_and_plans(identities: Iterable[RowIdentity]) -> Iterator[Remark]:
     """Yield a remark for every row that says of its member or plan what most of their rows do not."""
     rows = list(identities)
     names: dict[str, Counter[str]] = defaultdict(Counter)
@@ -84,10 +85,10 @@ def check_members_and_plans(identities: Iterable[RowIdentity]) -> Iterator[CellR
     for row in rows:
         usual = names[row.member.code].most_common(1)[0][0]
         if normalize_spelling(row.member.name) != normalize_spelling(usual):
-            yield create_remark(row.row_number, "", "member-differs", f"{row.member.name}, elsewhere {usual}")
+            yield create_cell_remark(row.row_number, "", "member-differs", f"{row.member.name}, elsewhere {usual}")
         said, usual = _plan_words(row), plans[row.plan].most_common(1)[0][0]
         if said != usual:
-            yield create_remark(row.row_number, "", "plan-differs", f"{row.plan.name}: {said}, elsewhere {usual}")
+            yield create_cell_remark(row.row_number, "", "plan-differs", f"{row.plan.name}: {said}, elsewhere {usual}")
 
 
 def _plan_words(row: RowIdentity) -> str:

@@ -10,7 +10,8 @@ from hashlib import sha256
 
 from ogpgraph.domain.member import MemberCode, lookup_member, member_of_commitment_code
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling, normalize_title
-from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.row_parser import RowParser, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
@@ -86,27 +87,29 @@ class RowSelection:
 
     identities: dict[int, RowIdentity] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
-    remarks: list[CellRemark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     read_counts: Counter[CycleKey] = field(default_factory=Counter)
     selected_counts: Counter[CycleKey] = field(default_factory=Counter)
     row_count: int = 0
 
 
-def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | CellRemark:
+def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
     """Return what tells a row from others, or the remark why nothing can."""
     code = parser.cell_text(row, "code").upper() or None
     if code is not None and not _CODE.fullmatch(code):
-        return create_remark(row.number, "", "code-malformed", f"{code[:40]} is no code of a commitment; not recorded")
+        return create_cell_remark(
+            row.number, "", "code-malformed", f"{code[:40]} is no code of a commitment; not recorded"
+        )
     member = _identify_member(row, parser, code)
     if member is None:
         named = parser.cell_text(row, "member")[:60]
-        return create_remark(
+        return create_cell_remark(
             row.number, "", "member-unknown", f"no member is called {named or '(nothing)'}; not recorded"
         )
     title = parser.cell_text(row, "title")
     number, cycle = parser.plan_number(row), parser.year(row, "cycle")
     if code is None and (not title or parse_rating_state(title) or not (number or cycle)):
-        return create_remark(row.number, "", "no-key", "neither code nor plan and title; not recorded")
+        return create_cell_remark(row.number, "", "no-key", "neither code nor plan and title; not recorded")
     cells = [cell.strip() for cell in row.cells.values()]
     return RowIdentity(
         row.number,
@@ -141,7 +144,7 @@ def select_rows(rows: Iterable[SheetRow], parser: RowParser) -> RowSelection:
     for row in rows:
         selection.row_count += 1
         found = identify_row(row, parser)
-        if isinstance(found, CellRemark):
+        if isinstance(found, Remark):
             selection.remarks.append(found)
             continue
         selection.read_counts[cycle_key_of(found)] += 1
@@ -181,10 +184,10 @@ def _select_per_commitment(group: list[RowIdentity], selection: RowSelection) ->
             if left.row_number != kept.row_number:
                 like = "the same" if left.row_hash == kept.row_hash else "other values"
                 text = f"rows {rows} have one key: row {kept.row_number} is recorded, this one, with {like}, is not"
-                selection.remarks.append(create_remark(left.row_number, "", "duplicate", text))
+                selection.remarks.append(create_cell_remark(left.row_number, "", "duplicate", text))
     if len(by_text) > 1:
         text = f"rows {rows} have one member, plan and title; they are told apart by their text"
-        selection.remarks.append(create_remark(group[0].row_number, "", "same-title", text))
+        selection.remarks.append(create_cell_remark(group[0].row_number, "", "same-title", text))
 
 
 def _identify_member(row: SheetRow, parser: RowParser, code: str | None) -> MemberKey | None:

@@ -10,8 +10,9 @@ from difflib import SequenceMatcher
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import TextValue
 from ogpgraph.importer.observations.value_equivalence import normalize_title
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection
-from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 from ogpgraph.importer.writer import ImportWriter
 
 _MIN_TITLE_SIMILARITY = 0.6  # how much two titles must have in common to be one that was reworded
@@ -35,7 +36,7 @@ class RowMatches:
     """Which commitment of the record each row speaks of, and what could not be decided."""
 
     streams: dict[int, str] = field(default_factory=dict)
-    remarks: list[CellRemark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 def match_rows(selection: RowSelection, known: Iterable[KnownCommitment]) -> RowMatches:
@@ -95,7 +96,7 @@ def _match_plan_rows(rows: list[RowIdentity], in_plan: list[KnownCommitment], fo
             taken.add(candidates[0].stream)
         elif any(_has_similar_title(row, known) for known in candidates):
             text = f"number {row.number} of the plan is there more than once with a like title; recorded apart"
-            found.remarks.append(create_remark(row.row_number, "", "not-matched", text))
+            found.remarks.append(create_cell_remark(row.row_number, "", "not-matched", text))
 
 
 def _has_similar_title(row: RowIdentity, known: KnownCommitment) -> bool:

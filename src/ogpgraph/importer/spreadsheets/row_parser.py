@@ -11,6 +11,7 @@ from ogpgraph.importer.pages.extraction import (
     ExtractedRating,
     ExtractedValue,
     Line,
+    Remark,
     Span,
     Value,
     split_lines,
@@ -18,6 +19,7 @@ from ogpgraph.importer.pages.extraction import (
 from ogpgraph.importer.pages.labels import Labels, load_labels
 from ogpgraph.importer.pages.text_normalization import fold
 from ogpgraph.importer.pages.values import parse_institutions
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.cell_repair import (
     DateOrder,
     RepairedCell,
@@ -28,7 +30,6 @@ from ogpgraph.importer.spreadsheets.cell_repair import (
     repair_numbers,
 )
 from ogpgraph.importer.spreadsheets.codebook import IDENTITY_PATHS, Codebook, CodebookColumn
-from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
 _ENUMERATION = re.compile(r"^[a-g][.)]\s*")
@@ -295,7 +296,7 @@ class ParsedRow:
     facts: ExtractedFacts = field(default_factory=dict)
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
-    remarks: list[CellRemark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     imprecise_paths: set[str] = field(default_factory=set)
 
     def record_span(self, path: str, column: str, span: Span) -> None:
@@ -304,7 +305,7 @@ class ParsedRow:
 
     def add_remark(self, column: str, kind: str, text: str) -> None:
         """Add a remark on a cell."""
-        self.remarks.append(create_remark(self.row_number, column, kind, text))
+        self.remarks.append(create_cell_remark(self.row_number, column, kind, text))
 
     def rating_at(self, path: str) -> RatingState | RatingValue | None:
         """Return what a rating says: its value, or why it has none; None where nothing is said."""

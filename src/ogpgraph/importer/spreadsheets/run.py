@@ -22,7 +22,8 @@ from ogpgraph.importer.observations.observation import (
     SourceObservation,
     record_observation,
 )
-from ogpgraph.importer.report import CausedEvent, count_events, count_personal_data
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.report import CausedEvent, CycleTotal, Report, count_events, count_personal_data
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, detect_date_orders
 from ogpgraph.importer.spreadsheets.codebook import find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
@@ -30,7 +31,6 @@ from ogpgraph.importer.spreadsheets.consistency_checks import check_members_and_
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection, select_rows
 from ogpgraph.importer.spreadsheets.matching import load_known_commitments, match_rows
 from ogpgraph.importer.spreadsheets.member_plan_recorder import MemberPlanRecorder
-from ogpgraph.importer.spreadsheets.report import CellRemark, CycleTotal, SpreadsheetReport
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser
 from ogpgraph.importer.spreadsheets.sheet import Sheet, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
@@ -53,7 +53,7 @@ class _ImportRun:
     act: CommandContext
     sheet: Sheet
     observation: SourceObservation
-    remarks: list[CellRemark] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     recorded: Counter[CausedEvent] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
     facts: int = 0
@@ -80,7 +80,7 @@ class _ImportRun:
 
 def import_spreadsheet(
     writer: ImportWriter, name: str, data: bytes, act: CommandContext, progress: ProgressCallback | None = None
-) -> SpreadsheetReport:
+) -> Report:
     """Read one file and record what it says; returns the report.
 
     Raises UnreadableInput for an unknown layout and Conflict while not all that is recorded can be seen, having
@@ -98,7 +98,7 @@ def import_spreadsheet(
     if context is not None:
         _record_all(run, context, progress)
     selection = run.selection if context is not None else RowSelection()
-    return SpreadsheetReport(
+    return Report(
         name,
         code=SOURCE[1],
         language=SOURCE[2],

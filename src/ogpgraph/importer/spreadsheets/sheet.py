@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ogpgraph.importer.pages.extraction import UnreadableInput
+from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
-from ogpgraph.importer.spreadsheets.report import CellRemark, create_remark
 
 _HEADER_WITHIN = 10
 _NEAR = 0.02  # the share above which the nearest form is worth naming
@@ -38,7 +38,7 @@ class Sheet:
     header: tuple[str, ...]
     header_row: int
     columns_by_position: dict[int, str]
-    remarks: tuple[CellRemark, ...]
+    remarks: tuple[Remark, ...]
 
     def rows(self) -> Iterator[SheetRow]:
         """Yield the rows that hold anything, headers that are repeated among them left out."""
@@ -49,16 +49,18 @@ class Sheet:
                     {name: cells[place] for place, name in self.columns_by_position.items() if place < len(cells)},
                 )
 
-    def layout_remarks(self) -> Iterator[CellRemark]:
+    def layout_remarks(self) -> Iterator[Remark]:
         """Yield remarks on rows that are no rows of the table: headers again, too many or too few cells."""
         for number, cells in _records(self.text, self.delimiter):
             if number > self.header_row and self._is_header(cells):
-                yield create_remark(number, "", "header-repeated", "the header stands here again; left out")
+                yield create_cell_remark(number, "", "header-repeated", "the header stands here again; left out")
         for number, cells in self._lines():
             if len(cells) > len(self.header) and any(cells[len(self.header) :]):
-                yield create_remark(number, "", "row-too-long", f"{len(cells)} cells for {len(self.header)}; left out")
+                yield create_cell_remark(
+                    number, "", "row-too-long", f"{len(cells)} cells for {len(self.header)}; left out"
+                )
             elif len(cells) < len(self.header):
-                yield create_remark(number, "", "row-too-short", f"{len(cells)} cells for {len(self.header)}")
+                yield create_cell_remark(number, "", "row-too-short", f"{len(cells)} cells for {len(self.header)}")
 
     def duplicate_columns(self) -> dict[str, list[int]]:
         """Return the columns that the header names more than once, with all their places."""
@@ -69,14 +71,16 @@ class Sheet:
                 places.setdefault(name, []).append(place)
         return {name: found for name, found in places.items() if len(found) > 1}
 
-    def duplicate_column_remarks(self) -> Iterator[CellRemark]:
+    def duplicate_column_remarks(self) -> Iterator[Remark]:
         """Yield remarks on rows in which two columns of one name say different things."""
         repeated = self.duplicate_columns()
         for number, cells in self._lines() if repeated else ():
             for name, places in repeated.items():
                 said = {cells[place].strip() for place in places if place < len(cells)}
                 if len(said) > 1:
-                    yield create_remark(number, name, "twins-disagree", f"two columns of this name say {sorted(said)}")
+                    yield create_cell_remark(
+                        number, name, "twins-disagree", f"two columns of this name say {sorted(said)}"
+                    )
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         for number, cells in _records(self.text, self.delimiter):
@@ -106,7 +110,9 @@ def parse_sheet(data: bytes) -> Sheet:
             f"a layout that is not known; the nearest is that of {codebook.version} (header in row {row}), "
             f"but it lacks {_some(missing)}" + (f" and has {_some(unknown)}" if unknown else "")
         )
-    remarks += [create_remark(row, name, "column-unknown", "no codebook has this column; not read") for name in unknown]
+    remarks += [
+        create_cell_remark(row, name, "column-unknown", "no codebook has this column; not read") for name in unknown
+    ]
     return Sheet(text, delimiter, codebook, tuple(header), row, names, tuple(remarks))
 
 
@@ -140,14 +146,14 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         raise UnreadableInput(f"line {reader.line_num}: {error}") from error
 
 
-def _decoded(data: bytes, *, cut: bool = False) -> tuple[str, list[CellRemark]]:
+def _decoded(data: bytes, *, cut: bool = False) -> tuple[str, list[Remark]]:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace"), []
     try:
         return data.decode("utf-8-sig", errors="ignore" if cut else "strict"), []
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        remark = create_remark(0, "", "encoding", f"not UTF-8 (line {line} of the file): read as Windows-1252")
+        remark = create_cell_remark(0, "", "encoding", f"not UTF-8 (line {line} of the file): read as Windows-1252")
         return data.decode("cp1252", errors="replace"), [remark]
 
 
