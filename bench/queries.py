@@ -27,12 +27,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from graphql import ExecutionResult
 
 from bench.data import COMMITMENTS, MEMBERS, database
 from bench.filter_index import measure_filter_and_facets
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.executor import Executor, core_schema
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import open_system
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits
@@ -214,7 +213,7 @@ def compare_cached(ours: Client, rounds: int, seconds: float) -> bool:
 def print_profile(url: str, code: str) -> None:
     """Print where the time of each operation goes, in this process, by what the functions belong to."""
     schema = build_schema()
-    documents = DocumentCache(schema._schema, DocumentLimits())  # noqa: SLF001 - as the server does
+    documents = DocumentCache(core_schema(schema), DocumentLimits())
     print("\nwhere the time goes (share of each operation; under a profiler, which makes small functions look larger)")
     areas = ["SQL", "snapshot", "domain", "resolvers", "execution", "encoding", "other"]
     print(f"{'':4}" + "".join(f"{area:>11}" for area in areas))
@@ -224,15 +223,8 @@ def print_profile(url: str, code: str) -> None:
 
             def run() -> None:
                 with system.read_session() as reading:
-                    executor = Executor.build(
-                        schema._schema,  # noqa: SLF001 - as the server does
-                        asked.document.ast,  # noqa: B023 - called in this turn
-                        context_value=Context(reading, "1"),
-                        check_deadline=lambda: None,
-                    )
-                    assert isinstance(executor, Executor)
-                    result = executor.execute_operation()
-                assert isinstance(result, ExecutionResult)
+                    executor = Executor.prepare(schema, asked.document.ast)  # noqa: B023 - called in this turn
+                    result = executor.run(Context(reading, "1"), check_deadline=lambda: None)
                 msgspec.json.encode(result.data)
 
             run()

@@ -8,12 +8,12 @@ import msgspec
 from graphql import DocumentNode, ExecutionResult, GraphQLError, parse, validate
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System
 
 SCHEMA = build_schema()
-_core = SCHEMA._schema
+_core = core_schema(SCHEMA)
 _documents: dict[str, DocumentNode] = {}
 
 
@@ -41,14 +41,11 @@ class QueryResult:
 
 def execute_operation(query: str, variables: dict[str, Any], context: Context) -> ExecutionResult:
     """Run an operation with the server's own executor."""
-    executor = Executor.build(
-        _core, parse_document(query), context_value=context, raw_variable_values=variables, check_deadline=lambda: None
-    )
-    if isinstance(executor, list):
-        return ExecutionResult(None, executor)
-    result = executor.execute_operation()
-    assert isinstance(result, ExecutionResult)
-    return result
+    try:
+        executor = Executor.prepare(SCHEMA, parse_document(query), variables)
+    except VariableErrors as wrong:
+        return ExecutionResult(None, wrong.errors)
+    return executor.run(context, check_deadline=lambda: None)
 
 
 def execute_query(system: System, query: str, **variables: Any) -> Any:

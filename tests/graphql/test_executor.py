@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from enum import Enum
 from typing import Any
 
@@ -23,8 +23,9 @@ from graphql import (
     parse,
 )
 
+from ogpgraph.graphql import types
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System
 
@@ -33,19 +34,20 @@ SCHEMA = build_schema()
 
 def both(schema: strawberry.Schema, query: str, context: Any = None, **variables: Any) -> tuple[Any, Any]:
     """What our executor and strawberry's answer, each as its data and errors."""
-    document, core = parse(query), schema._schema
-    ours = Executor.build(
-        core, document, context_value=context, raw_variable_values=variables, check_deadline=lambda: None
-    )
-    assert isinstance(ours, Executor)
+    document = parse(query)
+    ours = Executor.prepare(schema, document, variables).run(context, check_deadline=no_deadline)
     theirs = execute(
-        core,
+        core_schema(schema),
         document,
         context_value=context,
         variable_values=variables,
         executor_class=schema.execution_context_class,
     )
-    return plain(ours.execute_operation()), plain(theirs)
+    return plain(ours), plain(theirs)
+
+
+def no_deadline() -> None:
+    pass
 
 
 def plain(result: Any) -> Any:
@@ -257,18 +259,103 @@ def test_an_asynchronous_resolver_is_an_error_and_no_answer() -> None:
         async def one(self) -> int:
             return 1
 
-    core = strawberry.Schema(Asynchronous)._schema
-    executor = Executor.build(core, parse("{ one }"), check_deadline=lambda: None)
-    assert isinstance(executor, Executor)
+    executor = Executor.prepare(strawberry.Schema(Asynchronous), parse("{ one }"))
     with pytest.raises(TypeError, match="asynchronous"):
-        executor.execute_operation()
+        executor.run(None, check_deadline=no_deadline)
 
 
-def test_the_watch_is_asked_for_each_object() -> None:
-    asked: list[None] = []
-    executor = Executor.build(
-        TOY._schema, parse("{ box { inner(times: 5) { name } } }"), check_deadline=lambda: asked.append(None)
-    )
-    assert isinstance(executor, Executor)
-    executor.execute_operation()
-    assert len(asked) == 1 + 1 + 5
+@pytest.mark.parametrize(
+    "text", ["query ($w: Filter!) { colours(where: $w) }", "query A { numbers } query B { numbers }"]
+)
+def test_variables_that_do_not_fit_and_unclear_operations_are_reported_before_anything_runs(text: str) -> None:
+    with pytest.raises(VariableErrors) as raised:
+        Executor.prepare(TOY, parse(text))
+    assert len(raised.value.errors) == 1
+
+
+# ------------------------------------------------------------------------------------------------------- several runs
+
+
+def test_one_executor_runs_an_operation_again_without_the_errors_of_the_run_before() -> None:
+    executor = Executor.prepare(TOY, parse("{ box { name } boxes { maybe name } }"))
+    first, second = (executor.run(None, check_deadline=no_deadline) for _ in range(2))
+    assert plain(first) == plain(second)
+    assert len(first.errors or []) == 2
+
+
+EVENTS = """
+subscription Entries($language: String) {
+  __typename
+  entries {
+    position kind recordedAt changes { path before after }
+    subject { __typename id ... on Commitment { title(language: $language) milestones { number title } } }
+    source { url language }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [EVENTS, "subscription { e: entries { ...E } } fragment E on Entry { id actor cause }"]
+)
+def test_one_executor_answers_each_event_of_a_subscription_as_graphql_core_does(
+    example_system: System, text: str
+) -> None:
+    document = parse(text)
+    with example_system.read_session() as session:
+        context = Context(session, "1")
+        executor = Executor.prepare(SCHEMA, document, {"language": "es"})
+        for position in range(1, session.head + 1):
+            snapshot = session.at(position)
+            entry = snapshot.find_entry(position)
+            assert entry is not None
+            event = types.Entry.of(entry, snapshot)
+            expected = execute(
+                core_schema(SCHEMA),
+                document,
+                root_value=event,
+                context_value=context,
+                variable_values={"language": "es"},
+                executor_class=SCHEMA.execution_context_class,
+            )
+            assert plain(executor.run(context, event, check_deadline=no_deadline)) == plain(expected)
+
+
+# ----------------------------------------------------------------------------------------------------------- deadline
+
+
+def test_the_deadline_is_checked_for_each_object() -> None:
+    checks: list[None] = []
+    executor = Executor.prepare(TOY, parse("{ box { inner(times: 5) { name } } }"))
+    executor.run(None, check_deadline=lambda: checks.append(None))
+    assert len(checks) == 1 + 1 + 5
+
+
+class Stopped(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["query", "mutation", "subscription"])
+def test_an_operation_is_stopped_by_what_the_check_of_the_deadline_raises(kind: str) -> None:
+    @strawberry.type
+    class Mutation:
+        @strawberry.mutation
+        def box(self) -> Box:
+            return Box(name="b", size=1)
+
+    @strawberry.type
+    class Subscription:
+        @strawberry.subscription
+        async def box(self) -> AsyncGenerator[Box, None]:
+            yield Box(name="b", size=1)
+
+    schema = strawberry.Schema(Query, Mutation, Subscription, types=[Box])
+    remaining = iter([None, None, None])
+
+    def check_deadline() -> None:
+        if next(remaining, Stopped) is Stopped:
+            raise Stopped
+
+    executor = Executor.prepare(schema, parse(f"{kind} {{ box {{ inner(times: 5) {{ name }} }} }}"))
+    with pytest.raises(Stopped):
+        executor.run(None, Box(name="b", size=1), check_deadline=check_deadline)

@@ -1,16 +1,16 @@
 """Running one operation, whole and in the calling thread, from the request to the response that GraphQL defines."""
 
 import re
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Any, Final, Protocol
 
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 
-from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.caching import NO_STORE, CacheKey, CacheVersion, cache_headers, etag_matches, is_past, pinned_position
 from ogpgraph.web.deadline import Deadline, OperationCancelled
@@ -87,10 +87,10 @@ class OperationRunner:
             raise ValueError(
                 "Strawberry's extensions and operation directives are not run here: the schema must have none."
             )
-        self._core = schema._schema  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
+        self._schema = schema
         self._context = context
         self._limits = limits.query
-        self._documents = DocumentCache(self._core, limits)
+        self._documents = DocumentCache(core_schema(schema), limits)
         self._rate_limiter = rate_limiter
         self._validators = cache_validators
         self._persisted_documents = persisted_documents or {}
@@ -190,22 +190,17 @@ class OperationRunner:
     def _execute(
         self, call: OperationRequest, asked: PreparedOperation, parameters: RequestParameters, context: Any
     ) -> ExecutionResult:
-        executor = Executor.build(
-            self._core,
-            asked.document.ast,
-            context_value=context,
-            raw_variable_values=parameters.variables,
-            operation_name=parameters.operation_name,
-            is_async_iterable=_is_never_async,
-            operation_extensions=parameters.extensions,
-            check_deadline=call.deadline,
-        )
-        if isinstance(executor, list):
-            raise RequestErrors(executor, code="BAD_USER_INPUT")
-        result = executor.execute_operation()
-        if not isinstance(result, ExecutionResult):
-            raise TypeError("A resolver is asynchronous; all of them must be synchronous.")
-        return result
+        try:
+            executor = Executor.prepare(
+                self._schema,
+                asked.document.ast,
+                parameters.variables,
+                parameters.operation_name,
+                extensions=parameters.extensions,
+            )
+        except VariableErrors as wrong:
+            raise RequestErrors(wrong.errors, code="BAD_USER_INPUT") from None
+        return executor.run(context, check_deadline=call.deadline)
 
 
 def _rate_limit_keys(request: Request) -> list[str]:
@@ -230,7 +225,3 @@ def _build_payload(result: ExecutionResult, request_id: str) -> dict[str, object
         raise RequestErrors(errors, code="BAD_USER_INPUT")  # nothing ran: a variable was not coercible
     # The specification wants `errors` first, to be seen.
     return {"errors": format_errors(errors, request_id), "data": result.data} if errors else {"data": result.data}
-
-
-def _is_never_async(_value: object) -> TypeGuard[AsyncIterable[Any]]:
-    return False
