@@ -1,41 +1,68 @@
-"""How often one may write: so many times a minute for each account and each address, counted in this process."""
+"""The one rate limiter: a token bucket for each client address and account, in the memory of this process.
+
+It limits mutations (each takes one token) and query cost (an operation takes as many tokens as it may cost).
+"""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-
-from ogpgraph.domain.errors import RateLimited
+from collections.abc import Callable, Sequence
 
 MINUTE = 60.0
 MAX_KEYS = 50_000
+"""Bounds the memory that clients with many addresses can make the process use: about 10 MB."""
+
+
+class RateLimitExceeded(Exception):
+    """A bucket has too few tokens; it will have enough after `wait_seconds`."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(f"wait {wait_seconds} seconds")
+        self.wait_seconds = wait_seconds
 
 
 class RateLimiter:
-    """A bucket for each key, which fills evenly within a minute; `clock` gives seconds that never go back."""
+    """Token buckets, one for each key, which refill evenly to `per_minute` tokens within a minute.
+
+    `clock` returns seconds and must never go back. All methods may be called from any thread.
+    """
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
-        self._most = per_minute
+        self._capacity = float(per_minute)
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, tuple[float, float]] = {}  # key → tokens, and the time when it had so many
         self._lock = threading.Lock()
 
-    def consume(self, *keys: str) -> None:
-        """Take one from the bucket of every key; raises RateLimited, having taken none, where one is empty."""
+    def charge(self, keys: Sequence[str], cost: float = 1) -> None:
+        """Take tokens from the buckets of all keys; a cost above the capacity takes a full bucket.
+
+        Raises RateLimitExceeded, with nothing taken, if one of the buckets has too few tokens.
+        """
+        charged = min(cost, self._capacity)
         with self._lock:
             now = self._clock()
-            left = {key: self._left(key, now) for key in keys}
-            lowest = min(left.values())
-            if lowest < 1:
-                raise RateLimited(math.ceil((1 - lowest) * MINUTE / self._most))
-            self._buckets |= {key: (amount - 1, now) for key, amount in left.items()}
+            tokens = {key: self._tokens(key, now) for key in keys}
+            fewest = min(tokens.values(), default=self._capacity)
+            if fewest < charged:
+                raise RateLimitExceeded(math.ceil((charged - fewest) * MINUTE / self._capacity))
+            self._buckets |= {key: (amount - charged, now) for key, amount in tokens.items()}
             if len(self._buckets) > MAX_KEYS:
-                self._forget_full(now)
+                self._evict(now)
 
-    def _left(self, key: str, now: float) -> float:
-        amount, since = self._buckets.get(key, (float(self._most), now))
-        return min(float(self._most), amount + (now - since) * self._most / MINUTE)
+    def refund(self, keys: Sequence[str], cost: float) -> None:
+        """Return tokens that were charged in advance and not used; a bucket never exceeds its capacity."""
+        with self._lock:
+            now = self._clock()
+            self._buckets |= {key: (min(self._capacity, self._tokens(key, now) + cost), now) for key in keys}
 
-    def _forget_full(self, now: float) -> None:
-        self._buckets = {key: kept for key, kept in self._buckets.items() if self._left(key, now) < self._most}
+    def _tokens(self, key: str, now: float) -> float:
+        tokens, since = self._buckets.get(key, (self._capacity, now))
+        return min(self._capacity, tokens + (now - since) * self._capacity / MINUTE)
+
+    def _evict(self, now: float) -> None:
+        # A full bucket equals a missing one, so forgetting it changes nothing. If that is not enough, the buckets that
+        # have existed for longest are dropped: their owners get a full bucket, which is better than growing.
+        self._buckets = {key: each for key, each in self._buckets.items() if self._tokens(key, now) < self._capacity}
+        for key in list(self._buckets)[: max(0, len(self._buckets) - MAX_KEYS)]:
+            del self._buckets[key]

@@ -12,9 +12,9 @@ import strawberry
 
 from ogpgraph.application import CommandContext, Receipt, UnitOfWork
 from ogpgraph.auth.authentication import Caller, RefusalLog
-from ogpgraph.domain.errors import Refusal, Unauthenticated
+from ogpgraph.domain.errors import RateLimited, Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
-from ogpgraph.rate_limit import RateLimiter
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.readmodel.read_session import ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import Transaction
@@ -56,10 +56,16 @@ class WriteAccess:
     def require_account(self) -> str:
         """Return the account that writes; raises Unauthenticated for a reader, and RateLimited."""
         if self.caller.account is None:
-            self.budget.consume(f"address {self.caller.address}")
+            self._charge(f"address {self.caller.address}")
             raise Unauthenticated("only known accounts may write: send a token as `Authorization: Bearer …`")
-        self.budget.consume(f"address {self.caller.address}", self.caller.account)
+        self._charge(f"address {self.caller.address}", self.caller.account)
         return self.caller.account
+
+    def _charge(self, *keys: str) -> None:
+        try:
+            self.budget.charge(keys)
+        except RateLimitExceeded as exceeded:
+            raise RateLimited(exceeded.wait_seconds) from None
 
     def now(self) -> datetime:
         """Return the present moment."""

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.web import request_parameters as parameters
 from ogpgraph.web.caching import NO_STORE, VARY
 from ogpgraph.web.content_negotiation import GRAPHQL, JSON, negotiate_graphql_media_type
@@ -20,7 +21,6 @@ from ogpgraph.web.document_cache import DocumentLimits, RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_internal_error
 from ogpgraph.web.middleware import request_id_of
 from ogpgraph.web.operation import CacheValidators, OperationRequest, OperationRunner
-from ogpgraph.web.rate_limit import CostRateLimiter
 from ogpgraph.web.request_parameters import BodyLimits, read_json_body
 
 _METHODS = "GET, POST, OPTIONS"
@@ -58,7 +58,7 @@ class GraphQLEndpoint:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         bounds, self._execution_limits = document_limits or DocumentLimits(), execution or ExecutionLimits()
-        rate_limiter = CostRateLimiter(self._execution_limits.cost_per_minute, clock)
+        rate_limiter = RateLimiter(self._execution_limits.cost_per_minute, clock)
         self._runner = OperationRunner(
             schema,
             context,

@@ -24,6 +24,17 @@ def bad_request(message: str) -> RequestRejected:
     return RequestRejected(400, message, code="BAD_REQUEST")
 
 
+def budget_exhausted(wait_seconds: int) -> RequestRejected:
+    """429: the operation costs more than the client has left for the moment."""
+    return RequestRejected(
+        429,
+        f"The budget for the moment is spent; this fits in it again in {wait_seconds} s. `extensions.cost` says what "
+        "each operation takes.",
+        code="BUDGET_EXHAUSTED",
+        headers={"Retry-After": str(wait_seconds)},
+    )
+
+
 def error_payload(message: str, **extensions: object) -> dict[str, object]:
     """The body of an answer that is one error: a GraphQL response without `data`."""
     return {"errors": [{"message": message, "extensions": extensions}]}

@@ -1,7 +1,7 @@
 """Running one operation, whole and in the calling thread, from the request to the response that GraphQL defines."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
@@ -11,6 +11,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from starlette.requests import Request
 
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.caching import NO_STORE, CacheKey, CacheVersion, cache_headers, etag_matches, is_past, pinned_position
 from ogpgraph.web.deadline import Deadline, OperationCancelled
@@ -21,9 +22,8 @@ from ogpgraph.web.document_cache import (
     RequestErrors,
     ValidatedDocument,
 )
-from ogpgraph.web.errors import RequestRejected, format_errors
+from ogpgraph.web.errors import RequestRejected, budget_exhausted, format_errors
 from ogpgraph.web.persisted_documents import find_document
-from ogpgraph.web.rate_limit import CostRateLimiter
 from ogpgraph.web.request_parameters import RequestParameters
 from ogpgraph.web.stack_guard import make_stack_guard
 
@@ -79,7 +79,7 @@ class OperationRunner:
         context: Callable[[Request], object],
         limits: DocumentLimits,
         *,
-        rate_limiter: CostRateLimiter,
+        rate_limiter: RateLimiter,
         cache_validators: CacheValidators | None = None,
         persisted_documents: Mapping[str, str] | None = None,
     ) -> None:
@@ -168,12 +168,18 @@ class OperationRunner:
             return OperationResponse(None, headers)
         share = PERSISTED_COST_DIVISOR if parameters.document_id else 1
         keys, charged = _rate_limit_keys(call.request), max(1, asked.cost // share)
-        self._rate_limiter.charge(keys, charged)
+        self._charge(keys, charged)
         try:
             payload = self._execute_to_payload(call, asked, parameters, context)
         finally:
             self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // share))
         return OperationResponse(payload, {"Cache-Control": NO_STORE} if "errors" in payload else headers)
+
+    def _charge(self, keys: Sequence[str], cost: int) -> None:
+        try:
+            self._rate_limiter.charge(keys, cost)
+        except RateLimitExceeded as exceeded:
+            raise budget_exhausted(exceeded.wait_seconds) from None
 
     def _execute_to_payload(
         self, call: OperationRequest, asked: PreparedOperation, parameters: RequestParameters, context: Any
