@@ -1,16 +1,16 @@
 import csv
 import os
 import re
+from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pycountry
 import pytest
 
 from ogpgraph.domain.member import (
-    _COUNTRIES,
-    MemberCode,
-    _by_code,
-    _parse_records,
+    MemberIdentity,
+    known_members,
     lookup_member,
     member_of_commitment_code,
     region_of,
@@ -19,8 +19,8 @@ from ogpgraph.domain.member import (
 REGIONS = {"Europe", "Asia and the Pacific", "Africa and the Middle East", "Americas"}
 SAMPLES = Path(os.environ.get("OGPGRAPH_TEST_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))
 
-FRANCE = MemberCode("FRA", "FR", "NATIONAL", "France")
-KADUNA = MemberCode("NGKD", "KAD", "LOCAL", "Kaduna State, Nigeria")
+FRANCE = MemberIdentity("FRA", "FR", "NATIONAL", "France")
+KADUNA = MemberIdentity("NGKD", "KAD", "LOCAL", "Kaduna State, Nigeria")
 
 
 def code_of(commitment_code: str) -> str | None:
@@ -29,13 +29,14 @@ def code_of(commitment_code: str) -> str | None:
 
 
 def test_every_country_of_iso_is_in_the_table_once() -> None:
-    listed = [code for text in _COUNTRIES.values() for _, code, _ in _parse_records(text, 3)]
+    data = msgspec.toml.decode(files("ogpgraph.domain").joinpath("members.toml").read_bytes())
+    listed = [member["code"] for group in data["group"] if group["kind"] == "NATIONAL" for member in group["members"]]
     assert sorted(listed) == sorted({country.alpha_3 for country in pycountry.countries} | {"XKX"})
 
 
 def test_the_prefix_is_iso_alpha_2_with_three_exceptions() -> None:
     alpha_2 = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
-    national = {member.code: member.prefix for member in _by_code().values() if member.kind == "NATIONAL"}
+    national = {member.code: member.prefix for member in known_members().values() if member.kind == "NATIONAL"}
     others = {code: prefix for code, prefix in national.items() if alpha_2.get(code) != prefix}
     assert others == {"GBR": "UK", "XKX": "XK", "PNG": "PNG"}
 
@@ -43,11 +44,11 @@ def test_the_prefix_is_iso_alpha_2_with_three_exceptions() -> None:
 def test_iso_codes_lead_to_the_country() -> None:
     for country in pycountry.countries:
         assert code_of(f"{country.alpha_2}0001") == country.alpha_3
-        assert lookup_member(country.alpha_2) == lookup_member(country.alpha_3) == _by_code()[country.alpha_3]
+        assert lookup_member(country.alpha_2) == lookup_member(country.alpha_3) == known_members()[country.alpha_3]
 
 
 def test_every_name_is_unlike_every_other_and_leads_back() -> None:
-    for member in _by_code().values():
+    for member in known_members().values():
         assert member.name
         assert lookup_member(member.name) == member
         assert lookup_member(member.code) == member
@@ -88,8 +89,8 @@ def test_old_and_new_codes_of_a_local_member_mean_the_same() -> None:
 
 
 def test_four_letters_mean_a_local_member_though_nobody_told_us_of_it() -> None:
-    assert member_of_commitment_code("mxqr0001") == MemberCode("MXQR", "MXQR", "LOCAL", None)
-    assert member_of_commitment_code("PERU0001") == MemberCode("PERU", "PERU", "LOCAL", None)
+    assert member_of_commitment_code("mxqr0001") == MemberIdentity("MXQR", "MXQR", "LOCAL", None)
+    assert member_of_commitment_code("PERU0001") == MemberIdentity("PERU", "PERU", "LOCAL", None)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,11 @@ def test_a_member_is_found_by_code_prefix_and_name_in_any_case(word: str) -> Non
     ],
 )
 def test_older_and_unaccented_names_lead_to_the_same_member(name: str, code: str) -> None:
-    assert lookup_member(name) == _by_code()[code]
+    assert lookup_member(name) == known_members()[code]
 
 
 def test_names_are_as_ogp_writes_them() -> None:
-    names = {code: _by_code()[code].name for code in ("GBR", "KOR", "SVK", "MKD", "KGZ", "ARBA")}
+    names = {code: known_members()[code].name for code in ("GBR", "KOR", "SVK", "MKD", "KGZ", "ARBA")}
     assert names == {
         "GBR": "United Kingdom",
         "KOR": "Republic of Korea",
@@ -133,14 +134,14 @@ def test_names_are_as_ogp_writes_them() -> None:
 
 
 def test_an_unknown_local_member_is_found_by_its_code_in_capitals_only() -> None:
-    assert lookup_member("MXQR") == MemberCode("MXQR", "MXQR", "LOCAL", None)
+    assert lookup_member("MXQR") == MemberIdentity("MXQR", "MXQR", "LOCAL", None)
     assert lookup_member("Bali") is None
     assert lookup_member("") is None
 
 
 def test_every_region_is_one_of_the_four_of_ogp() -> None:
     uninhabited = {"ATA", "ATF", "BVT", "HMD", "SGS"}
-    regions = {code: region_of(code) for code in _by_code()}
+    regions = {code: region_of(code) for code in known_members()}
     assert {code for code, region in regions.items() if region is None} == uninhabited
     assert set(regions.values()) - {None} == REGIONS
 

@@ -8,7 +8,7 @@ import pytest
 
 from ogpgraph.application import UnitOfWork
 from ogpgraph.application.commands import commitments
-from ogpgraph.domain.member import _by_code
+from ogpgraph.domain.member import known_members
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
 from tests.graphql.client import QueryResult
@@ -69,7 +69,7 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, 
 
 def grow(system: System, number: int) -> None:
     """Let as many members each have a page of a commitment, a listed one, an older sight, and a link of the two."""
-    prefixes = [member.prefix for member in _by_code().values() if len(member.prefix) == 2][:number]
+    prefixes = [member.prefix for member in known_members().values() if len(member.prefix) == 2][:number]
     for prefix in prefixes:
         one, other = f"{prefix}0001", f"{prefix}0002"
         page = Page(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
-from ogpgraph.domain.member import MemberCodeStr
+from ogpgraph.domain.member import MemberCode
 
 
 class Role(StrEnum):
@@ -24,7 +24,7 @@ ACCOUNT = AggregateType(
     description="Somebody who may write, known here by a pseudonymous id and by their rights alone.",
     paths=(
         Path("roles", tuple[Role, ...], "As what the account may act; none is a reader, as everyone is."),
-        Path("reporterOf", tuple[MemberCodeStr, ...], "The codes of the members that it may report for."),
+        Path("reporterOf", tuple[MemberCode, ...], "The codes of the members that it may report for."),
     ),
     event_types=(
         EventType("AccountOpened", "An account came into the record, without rights."),

@@ -16,7 +16,7 @@ from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.commitment import COMMITMENT, NewEvent
 from ogpgraph.domain.event import Facts, Origin
-from ogpgraph.domain.member import MemberCode, member_of_commitment_code, region_of
+from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.importer.observations.observation import (
@@ -93,13 +93,13 @@ class PageReconciler:
         url = self._capture.url if kind == "PAGE" else None
         return SourceObservation(kind, code, self._page.language, self._capture.observed_at, digest, text, READER, url)
 
-    def _list_observation(self, member_code: MemberCode, listed: SiblingListReading) -> SourceObservation:
+    def _list_observation(self, member_code: MemberIdentity, listed: SiblingListReading) -> SourceObservation:
         return self._make_observation(
             "COMMITMENT_LIST", member_code.code, content_hash(listed.text.encode()), listed.text
         )
 
     def _reconcile_list(
-        self, member_code: MemberCode, listed: SiblingListReading, same_bytes_until: datetime | None = None
+        self, member_code: MemberIdentity, listed: SiblingListReading, same_bytes_until: datetime | None = None
     ) -> None:
         outcome = record_observation(
             self._uow, self._list_observation(member_code, listed), same_bytes_until=same_bytes_until
@@ -122,7 +122,7 @@ class PageReconciler:
         if (page.code, page.language) == (self._page.code, self._page.language):
             self._earlier_reconciler(former, replace(page, siblings=None)).run()
 
-    def _reread_list(self, member_code: MemberCode, listed: SiblingListReading) -> None:
+    def _reread_list(self, member_code: MemberIdentity, listed: SiblingListReading) -> None:
         former = find_observation_to_reread(self._uow, self._list_observation(member_code, listed))
         text = former and self._stored_text(former[1].text)
         if former and text:
@@ -145,7 +145,7 @@ class PageReconciler:
 
     # The member and the plan
 
-    def _reconcile_member(self, member_code: MemberCode, outcome: ObservationOutcome | None) -> Aggregate:
+    def _reconcile_member(self, member_code: MemberIdentity, outcome: ObservationOutcome | None) -> Aggregate:
         stream = self._uow.resolve_code("member", member_code.code)
         if stream is None:
             facts: Facts = {"prefix": member_code.prefix, "type": member_code.kind}

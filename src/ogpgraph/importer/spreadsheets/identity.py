@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ogpgraph.domain.member import MemberCode, lookup_member, member_of_commitment_code
+from ogpgraph.domain.member import MemberIdentity, lookup_member, member_of_commitment_code
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling, normalize_title
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
@@ -203,7 +203,7 @@ def _identify_member(row: SheetRow, parser: RowParser, code: str | None) -> Memb
     return None
 
 
-def _find_member_by_name(name: str) -> MemberCode | None:
+def _find_member_by_name(name: str) -> MemberIdentity | None:
     """Return the member of a name as files write them: `Korea, South`, `Macedonia (FYR)`, `Bosnia & Herzegovina`."""
     plain = " ".join(name.replace("&", "and").replace(".", "").split())
     last, _, first = plain.partition(", ")
