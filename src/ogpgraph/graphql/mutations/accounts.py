@@ -7,8 +7,8 @@ import strawberry
 from ogpgraph.application.commands import accounts
 from ogpgraph.domain.account import Role
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.context import MutationContext, by_id, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MutationInput, is_set
 from ogpgraph.graphql.mutations.payloads import AccountPayload
 

@@ -8,9 +8,9 @@ from ogpgraph.application.commands import commitments
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
 from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import (
     MutationInput,
     is_set,

@@ -11,8 +11,8 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import TranslationKind
 from ogpgraph.domain.vocabulary import CommitmentStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE, PLAN
 from ogpgraph.graphql.mutations.payloads import CommitmentPayload

@@ -17,8 +17,8 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.context import MutationContext, by_id, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import (
     MAX_ITEMS,
     MutationInput,

@@ -9,9 +9,9 @@ import strawberry
 from ogpgraph.application.commands import commitments as commitment_commands
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT, UNKNOWN
 from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MutationInput, is_set, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE
 from ogpgraph.graphql.mutations.payloads import CommitmentPayload

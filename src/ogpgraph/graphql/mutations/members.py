@@ -11,8 +11,8 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.member import lookup_member, region_of
 from ogpgraph.domain.vocabulary import MemberStatus, PlanStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.context import MutationContext, SubjectFinder, by_code, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import MutationInput, match_format, normalize_language
 from ogpgraph.graphql.mutations.payloads import ActionPlanPayload, MemberPayload
 from ogpgraph.graphql.scalars import PartialDate

@@ -13,9 +13,9 @@ from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.enum_descriptions import describe_mutation
 from ogpgraph.graphql.mutations.commitments import COMMITMENT
 from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
+from ogpgraph.graphql.mutations.descriptions import describe_mutation
 from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
 from ogpgraph.graphql.mutations.members import LANGUAGE
 from ogpgraph.graphql.mutations.payloads import MilestonePayload
