@@ -65,9 +65,9 @@ def _indexes(url: str) -> dict[str, Index]:
         tags += [("commitment", stream, dimension, value, 1, FOREVER) for dimension, value in said.items()]
     try:
         with database.write() as transaction:
-            columns = ("kind", "id", "since", "until", "revision", "code", "document")
+            columns = ("aggregate_type", "id", "since", "until", "revision", "code", "document")
             transaction.insert("version", columns, versions)
-            transaction.insert("tag", ("kind", "id", "dimension", "value", "since", "until"), tags)
+            transaction.insert("tag", ("aggregate_type", "id", "dimension", "value", "since", "until"), tags)
         with database.read() as transaction:
             return {kind: build_index(transaction, kind, 1) for kind in ("member", "commitment")}
     finally:

@@ -51,9 +51,9 @@ class Loaders:
 
     async def _wordings(self, references: list[str]) -> list[str | None]:
         rows = self.rows(
-            f"select reference, wording from wording where reference in ({_marks(references)})", references
+            f"select reference, content from stored_text where reference in ({_marks(references)})", references
         )
-        found = {row["reference"]: row["wording"] for row in rows}
+        found = {row["reference"]: row["content"] for row in rows}
         return [found.get(each) for each in references]
 
     async def _plans_of_member(self, ids: list[str]) -> list[Rows]:
@@ -65,7 +65,8 @@ class Loaders:
     def _children(self, kind: str, dimension: str, ids: list[str]) -> list[Rows]:
         rows = self.rows(
             f"select t.value as parent, v.* from tag t join version v on v.id = t.id and v.until = {NOW} "
-            f"where t.kind = ? and t.dimension = ? and t.until = {NOW} and t.value in ({_marks(ids)}) order by v.code",
+            f"where t.aggregate_type = ? and t.dimension = ? and t.until = {NOW} and t.value in ({_marks(ids)}) "
+            "order by v.code",
             (kind, dimension, *ids),
         )
         found: dict[str, Rows] = defaultdict(list)
@@ -283,8 +284,10 @@ class Facet:
 
 
 _OF_REGION = (
-    f"t.kind = 'commitment' and t.until = {NOW} and t.id in (select m.id from tag m where m.kind = 'commitment' and "
-    f"m.dimension = 'member' and m.until = {NOW} and m.value in (select r.id from tag r where r.kind = 'member' and "
+    f"t.aggregate_type = 'commitment' and t.until = {NOW} and t.id in ("
+    "select m.id from tag m where m.aggregate_type = 'commitment' and "
+    f"m.dimension = 'member' and m.until = {NOW} and m.value in ("
+    "select r.id from tag r where r.aggregate_type = 'member' and "
     f"r.dimension = 'region' and r.until = {NOW} and r.value = ?))"
 )
 
@@ -353,7 +356,7 @@ class CommitmentFilter:
 class Query:
     @strawberry.field
     def commitment(self, info: LoadedInfo, code: str) -> Commitment | None:
-        sql = f"select * from version where kind = 'commitment' and until = {NOW} and code = ?"
+        sql = f"select * from version where aggregate_type = 'commitment' and until = {NOW} and code = ?"
         return next((_subject(Commitment, row) for row in info.context.rows(sql, [code])), None)
 
     @strawberry.field
@@ -362,15 +365,16 @@ class Query:
             return CommitmentConnection(nodes=[], region=where.member.region.eq)
         assert where.cycle is not None
         rows = info.context.rows(
-            f"select v.* from tag t join version v on v.id = t.id and v.until = {NOW} where t.kind = 'commitment' and "
-            f"t.dimension = 'cycle' and t.value = ? and t.until = {NOW} order by v.code limit ?",
+            f"select v.* from tag t join version v on v.id = t.id and v.until = {NOW} "
+            f"where t.aggregate_type = 'commitment' and t.dimension = 'cycle' and t.value = ? and t.until = {NOW} "
+            "order by v.code limit ?",
             [str(where.cycle.eq), first],
         )
         return CommitmentConnection(nodes=[_subject(Commitment, row) for row in rows], region=None)
 
     @strawberry.field
     def members(self, info: LoadedInfo, first: int = 100) -> MemberConnection:
-        sql = f"select * from version where kind = 'member' and until = {NOW} order by code limit ?"
+        sql = f"select * from version where aggregate_type = 'member' and until = {NOW} order by code limit ?"
         return MemberConnection(nodes=[_subject(Member, row) for row in info.context.rows(sql, [first])])
 
     @strawberry.field

@@ -39,7 +39,8 @@ def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: DatabaseFa
     for name in ("one", "other"):
         migrate(new_database(name))
         database = open_database(new_database(name))
-        identities.append(read_log_identity(database))
+        with database.read() as transaction:
+            identities.append(read_log_identity(transaction))
         database.close()
     one, other = identities
     assert one.id != other.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from ogpgraph.storage import accounts, event_log, texts
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
 from ogpgraph.storage.event_log import AppendCheck, EventLog
+from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
@@ -161,21 +163,33 @@ def migrate(
         log = EventLog(database, clock)
         follower = ProjectionRunner(database, log)
         log.create_table()
-        follower.create_tables()
-        texts.create_text_table(database)
-        database.apply_ddl(accounts.CREATE_TABLES)
         event_log.create_log_identity(database, new_id, generate_key)
+        database.apply_ddl(accounts.CREATE_TABLES)
+        follower.create_tables()
         if follower.is_outdated():
             Rebuild(database, log).run(progress)
+        # Renamed last: until then a server of the former program goes on reading its tables.
+        texts.create_text_table(database)
     finally:
         database.close()
+
+
+def database_exists(database_url: str) -> bool:
+    """Return whether there is a database to open: a `sqlite:` URL may name a file that is still to be created."""
+    return not database_url.startswith("sqlite:") or parse_sqlite_url(database_url).exists()
+
+
+def unsafe_sqlite_version(database_url: str) -> str | None:
+    """Return SQLite's version where several writing processes may corrupt the database with it, else None."""
+    return sqlite3.sqlite_version if database_url.startswith("sqlite:") and has_wal_reset_bug() else None
 
 
 def require_migrated(database_url: str) -> None:
     """Raise TablesMissing or DatabaseError unless the tables are there and made by this version of the program."""
     database = open_database(database_url)
     try:
-        event_log.read_log_identity(database)
+        with database.read_autocommit() as transaction:
+            event_log.read_log_identity(transaction)
         if ProjectionRunner(database, EventLog(database, system_clock)).is_outdated():
             raise DatabaseError("another version made the read model: run `ogpgraph migrate`")
     finally:
@@ -190,7 +204,8 @@ def open_system(
     database = open_database(database_url)
     try:
         log = EventLog(database, clock)
-        log_identity = event_log.read_log_identity(database)
+        with database.read_autocommit() as transaction:
+            log_identity = event_log.read_log_identity(transaction)
         executor = CommandExecutor(log, texts.TextReferencer(log_identity.text_key), new_id)
         follower = ProjectionRunner(database, log)
         yield System(

@@ -48,7 +48,7 @@ def areas_of(commitment: Aggregate) -> tuple[str, ...]:
 
 def wordings_in(system: System) -> set[str]:
     with system.database.read() as transaction:
-        return {row["wording"] for row in transaction.fetch_all("select wording from wording")}
+        return {row["content"] for row in transaction.fetch_all("select content from stored_text")}
 
 
 # One session, one save

@@ -59,16 +59,16 @@ def test_a_key_that_is_taken_is_named_as_that(database: Database, rows: int) -> 
 
 def test_a_number_that_is_too_large_is_unacceptable(database: Database) -> None:
     with pytest.raises(DataRejected), database.write() as transaction:
-        transaction.execute("update follower set position = :huge", huge=2**70)
+        transaction.execute("update projector set position = :huge", huge=2**70)
 
 
 def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Database) -> None:
     for _ in range(20):
         with suppress(ZeroDivisionError), database.write() as transaction:
-            transaction.execute("update follower set position = 7")
+            transaction.execute("update projector set position = 7")
             raise ZeroDivisionError
     with database.read() as transaction:
-        assert transaction.fetch_value("select position from follower") == 0
+        assert transaction.fetch_value("select position from projector") == 0
 
 
 @pytest.mark.parametrize("rows", [1, 100])
@@ -90,7 +90,7 @@ def test_a_failure_nobody_waited_for_is_raised_by_the_commit_and_nothing_is_kept
 
 def test_readers_cannot_write(database: Database) -> None:
     with pytest.raises(DataRejected), database.read() as transaction:
-        transaction.execute("update follower set position = 7")
+        transaction.execute("update projector set position = 7")
 
 
 def test_a_reading_sees_one_moment(url: str, database: Database) -> None:
@@ -132,7 +132,7 @@ def test_eight_processes_may_migrate_at_once(new_database: DatabaseFactory) -> N
     assert problems == [""] * 8
     with open_system(url) as system, system.database.read() as transaction:
         assert transaction.fetch_value("select count(*) from log") == 1
-        assert transaction.fetch_value("select count(*) from follower") == 1
+        assert transaction.fetch_value("select count(*) from projector") == 1
 
 
 def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: str) -> None:

@@ -53,7 +53,7 @@ def hashed_as(row: Mapping[str, Any]) -> bytes:
 
 def codes(system: System) -> list[str]:
     with system.database.read() as transaction:
-        sql = "select distinct code from version where kind = 'commitment' order by code"
+        sql = "select distinct code from version where aggregate_type = 'commitment' order by code"
         return [row["code"] for row in transaction.fetch_all(sql)]
 
 
@@ -203,7 +203,7 @@ def test_a_rebuild_stops_there_too_and_keeps_what_was(system: System) -> None:
 
 def test_a_program_of_another_projection_does_not_write(system: System, new_database: Callable[[], str]) -> None:
     with system.database.write() as transaction:
-        transaction.execute("update follower set projection = 999")
+        transaction.execute("update projector set projection_version = 999")
     with capture_logs():
         register_commitment(system, "FR0001")
     stands = system.projection_status()

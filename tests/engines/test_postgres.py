@@ -16,7 +16,7 @@ from ogpgraph.system import open_system
 from tests.support.proxy import Proxy
 from tests.support.writers import change_title, register_commitment
 
-FOLLOWER = ["name", "projection", "build", "log_position", "position", "frontier"]
+PROJECTOR = ["name", "projection_version", "build", "log_position", "position", "frontier"]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_connection_lost_in_the_midst_of_writing_is_named(url: str, postgres_s
             pid = transaction.fetch_value("select pg_backend_pid()")
             with psycopg.connect(postgres_server, autocommit=True) as server:
                 server.execute("select pg_terminate_backend(%s)", [pid])
-            transaction.execute("update follower set position = 7")
+            transaction.execute("update projector set position = 7")
 
     try:
         for _ in range(30):
@@ -95,7 +95,9 @@ def test_what_the_server_did_not_keep_is_not_taken_for_committed(url: str) -> No
 
     def write() -> None:
         with database.write() as transaction:
-            transaction.insert("follower", FOLLOWER, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPY_MIN_ROWS)])
+            transaction.insert(
+                "projector", PROJECTOR, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPY_MIN_ROWS)]
+            )
             with suppress(DatabaseError):
                 transaction.execute("select 1 / 0")
 

@@ -29,7 +29,7 @@ def filled(system: System) -> System:
 
 def has_leftovers(database: Database) -> bool:
     with suppress(TablesMissing), database.read() as transaction:
-        transaction.fetch_value("select count(*) from next_follower")
+        transaction.fetch_value("select count(*) from next_projector")
         return True
     return False
 
@@ -68,7 +68,7 @@ def test_readers_writers_and_followers_go_on_meanwhile(filled: System, url: str)
         with system.read_session() as reading:
             counts = [
                 reading.transaction.fetch_value(f"select count(*) from {table}")
-                for table in ("entry", "version", "follower")
+                for table in ("entry", "version", "projector")
             ]
             assert counts == [reading.head, reading.head, 1]
             assert reading.head >= 15
@@ -143,7 +143,7 @@ def test_a_failure_in_the_switch_leaves_what_was(filled: System, monkeypatch: py
 def test_migrating_makes_the_rows_of_another_projection_again(filled: System, url: str) -> None:
     before = filled.digest()
     with filled.database.write() as transaction:
-        transaction.execute("update follower set projection = 0")
+        transaction.execute("update projector set projection_version = 0")
         transaction.execute("delete from entry")
     migrate(url)
     assert filled.digest() == before

@@ -101,7 +101,7 @@ def test_a_poisonous_event_is_told_to_everyone_who_asks(url: str, tmp_path: Path
         register_commitment(writer, "FR0002")
         with writer.database.write() as transaction:
             transaction.execute("update event set topic = 'CommitmentSang.1' where position = 4")
-            transaction.execute("update follower set log_position = 0, position = 0, frontier = ''")
+            transaction.execute("update projector set log_position = 0, position = 0, frontier = ''")
             for table in ("entry", "version", "tag"):
                 transaction.execute(f"delete from {table}")
     with run_server(url, tmp_path / "log") as server:

@@ -529,7 +529,7 @@ def test_wordings_that_were_removed_are_null_and_nothing_else_changes(make_syste
     system = make_system()
     import_sample_page(system, Page())
     with system.database.write() as transaction:
-        transaction.execute("delete from wording where wording in ('Ferry Tables', 'Ministry of Ferries')")
+        transaction.execute("delete from stored_text where content in ('Ferry Tables', 'Ministry of Ferries')")
     fields = """code title leadInstitutions localizedTexts { path text } history { nodes { changes { path after } } }
                 blame(path: "leadInstitutions") { value }"""
     found = one(make_system(), "UY0901", fields)

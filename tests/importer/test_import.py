@@ -237,7 +237,7 @@ def test_the_spanish_seed_is_a_translation_of_the_same_commitment(seeds: System)
 @with_seeds
 def test_what_belongs_to_the_site_is_never_stored(seeds: System) -> None:
     with seeds.database.read() as transaction:
-        stored = [row["wording"] for row in transaction.fetch_all("select wording from wording")]
+        stored = [row["content"] for row in transaction.fetch_all("select content from stored_text")]
     site = ("Skip Navigation", "Saltar navegación", "Do NOT follow", "NO siga este enlace", "banned", "Design i")
     assert not [text for text in stored for words in site if words.lower() in text.lower()]
 

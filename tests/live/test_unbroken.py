@@ -80,7 +80,7 @@ async def test_a_crash_of_the_database_server_takes_nothing_from_those_who_follo
                 server.stop("immediate")
                 server.start()
                 with system.database.read() as transaction:
-                    assert transaction.fetch_value("select position from follower") < 4
+                    assert transaction.fetch_value("select position from projector") < 4
                 assert await take_positions(hub, 4, 0) == [1, 2, 3, 4]
     finally:
         server.stop("immediate")

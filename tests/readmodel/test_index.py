@@ -110,11 +110,14 @@ class PlainSql:
         self._at = at
 
     def everyone(self, kind: str) -> dict[str, int]:
-        sql = "select id, since from version where kind = :kind and since <= :at and :at < until"
+        sql = "select id, since from version where aggregate_type = :kind and since <= :at and :at < until"
         return {row["id"]: row["since"] for row in self._transaction.fetch_all(sql, kind=kind, at=self._at)}
 
     def values(self, kind: str, dimension: str) -> dict[str, set[str]]:
-        sql = "select id, value from tag where kind = :kind and dimension = :dimension and since <= :at and :at < until"
+        sql = (
+            "select id, value from tag where aggregate_type = :kind and dimension = :dimension "
+            "and since <= :at and :at < until"
+        )
         found: dict[str, set[str]] = {}
         for row in self._transaction.fetch_all(sql, kind=kind, dimension=dimension, at=self._at):
             found.setdefault(row["id"], set()).add(row["value"])

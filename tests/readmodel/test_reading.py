@@ -231,7 +231,7 @@ def test_a_time_is_not_answered_past_an_event_that_the_follower_stopped_before(m
 def test_the_projection_is_that_of_the_rows_not_of_the_program(system: System) -> None:
     announce(system, "FR0001")
     with system.database.write() as transaction:
-        transaction.execute("update follower set projection = projection + 1")
+        transaction.execute("update projector set projection_version = projection_version + 1")
     with system.read_session() as reading:
         assert reading.at_head().projection_version == reading.at(1).projection_version == PROJECTION_VERSION + 1
     assert execute_query(system, "{ meta { projection } }") == {"meta": {"projection": PROJECTION_VERSION + 1}}
@@ -494,7 +494,7 @@ def test_rows_hold_no_wordings_only_references(system: System) -> None:
 
     system.execute(command_context(reason="a reason of our own"), commands)
     with system.database.read() as transaction:
-        wordings = [row["wording"] for row in transaction.fetch_all("select wording from wording")]
+        wordings = [row["content"] for row in transaction.fetch_all("select content from stored_text")]
         rows = b"".join(dump_rows(transaction)).decode()
     assert "a reason of our own" in wordings
     assert "Fully complete, they say" in wordings
@@ -506,7 +506,7 @@ def test_rows_hold_no_wordings_only_references(system: System) -> None:
 def test_a_wording_that_was_removed_is_read_as_none(system: System) -> None:
     fill(system, 2)
     with system.database.write() as transaction:
-        transaction.execute("delete from wording where wording = 'Commitment 1'")
+        transaction.execute("delete from stored_text where content = 'Commitment 1'")
     with at(system) as snapshot:
         texts = [
             snapshot.text(each, "title/en", each.value("title/en").text)  # type: ignore[union-attr]

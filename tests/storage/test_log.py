@@ -147,7 +147,7 @@ def test_a_revision_that_is_taken_stores_neither_events_nor_wordings(
         assert [stream for _, stream, _ in everything(log)] == ["member-1"]
         assert log.read_command("c") == []
         with database.read() as transaction:
-            assert transaction.fetch_value("select count(*) from wording") == 0
+            assert transaction.fetch_value("select count(*) from stored_text") == 0
 
 
 @BOTH_ENGINES

@@ -39,7 +39,7 @@ def test_a_wording_is_masked_for_the_public_and_kept_as_it_came_in(new_database:
         with database.read() as transaction:
             assert read_unmasked(transaction, reference) == SECRET
             assert read_unmasked(transaction, "0" * 64) is None
-            marks = json.loads(transaction.fetch_value("select personal from wording"))
+            marks = json.loads(transaction.fetch_value("select marks from stored_text"))
         assert marks == [[9, 17, "NAME"], [19, 35, "EMAIL"]]
         assert read(database, keep(database, "Open the budget of 2018-2020")) == "Open the budget of 2018-2020"
     finally:
@@ -53,7 +53,7 @@ def test_a_table_from_before_marks_were_kept_gets_them_and_what_it_holds_is_mask
     migrate(new_database())
     database = open_database(new_database())
     try:
-        database.apply_ddl(f"drop table wording; {OLD_TABLE}")
+        database.apply_ddl(f"drop table stored_text; {OLD_TABLE}")
         reference, salt = KEEPER.create_reference(SECRET)
         with database.write() as transaction:
             transaction.execute(
@@ -77,7 +77,7 @@ def test_marks_are_decided_when_a_wording_first_comes_in(new_database: DatabaseF
     try:
         reference = keep(database, SECRET)
         with database.write() as transaction:
-            transaction.execute("update wording set personal = :none", none="[]")
+            transaction.execute("update stored_text set marks = :none", none="[]")
         assert keep(database, SECRET) == reference
         assert read(database, reference) == SECRET
     finally:

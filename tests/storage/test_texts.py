@@ -45,7 +45,7 @@ def test_wordings_are_read_as_they_were_written(new_database: DatabaseFactory) -
         "Données ouvertes",
         "a\nb\r\n\tc",
         "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 e\u0301",
-        "'; drop table wording; --",
+        "'; drop table stored_text; --",
         "%s :name %(x)s",
     ]
     with open_migrated_database(new_database()) as database:
@@ -60,7 +60,7 @@ def test_a_wording_said_again_is_kept_once(new_database: DatabaseFactory) -> Non
     with open_migrated_database(new_database()) as database:
         assert keep(database, "once") == keep(database, "once")
         with database.read() as transaction:
-            assert transaction.fetch_value("select count(*) from wording") == 1
+            assert transaction.fetch_value("select count(*) from stored_text") == 1
 
 
 @BOTH_ENGINES
@@ -105,7 +105,7 @@ def test_what_is_forgotten_is_read_anew(new_database: DatabaseFactory) -> None:
         with database.read() as transaction:
             assert reader.read_many(transaction, [reference])
         with database.write() as transaction:
-            transaction.execute("delete from wording")
+            transaction.execute("delete from stored_text")
         reader.clear_cache()
         with database.read() as transaction:
             assert reader.read_many(transaction, [reference]) == {}

@@ -51,14 +51,17 @@ BY_CODE: Order = (("code", False),)
 SCAN_RATIO = 16
 """From one in so many on, it is quicker to sort those found than to walk along everyone until enough are found."""
 SPARSE_LIMIT = 200
-_VERSIONS = "select id, code, since from version where kind = :kind and since <= :at and :at < until"
-_TAGS = "select id, dimension, value from tag where kind = :kind and since <= :at and :at < until"
-_NEW_VERSIONS = (
-    "select id, code, since from version where kind = :kind and since > :then and since <= :at and :at < until"
+_SELECT_VERSIONS = (
+    "select id, code, since from version where aggregate_type = :aggregate_type and since <= :at and :at < until"
 )
-_NEW_TAGS = "select id, dimension, value from tag where kind = :kind and since > :then and since <= :at and :at < until"
-_OLD_TAGS = (
-    "select id, dimension, value from tag where kind = :kind and until > :then and until <= :at and since <= :then"
+_SELECT_TAGS = (
+    "select id, dimension, value from tag where aggregate_type = :aggregate_type and since <= :at and :at < until"
+)
+_SELECT_NEW_VERSIONS = f"{_SELECT_VERSIONS} and since > :then"
+_SELECT_OPENED_TAGS = f"{_SELECT_TAGS} and since > :then"
+_SELECT_CLOSED_TAGS = (
+    "select id, dimension, value from tag where aggregate_type = :aggregate_type "
+    "and since <= :then and until > :then and until <= :at"
 )
 
 
@@ -164,16 +167,17 @@ def _invert(text: str) -> str:
 
 def build_index(transaction: Transaction, aggregate_type: str, position: int) -> Index:
     """Return the index of a kind at a position, made from all its rows."""
-    versions = transaction.fetch_all(_VERSIONS, kind=aggregate_type, at=position)
-    tags = transaction.stream(_TAGS, kind=aggregate_type, at=position)
+    versions = transaction.fetch_all(_SELECT_VERSIONS, aggregate_type=aggregate_type, at=position)
+    tags = transaction.stream(_SELECT_TAGS, aggregate_type=aggregate_type, at=position)
     return _apply_changes(Index(aggregate_type, 0), position, versions, (), tags)
 
 
 def advance_index(transaction: Transaction, index: Index, position: int) -> Index:
     """Return the index of a later position, made from an earlier one and what changed in between."""
-    bounds = {"kind": index.aggregate_type, "then": index.position, "at": position}
-    versions = transaction.fetch_all(_NEW_VERSIONS, **bounds)
-    closed, opened = transaction.fetch_all(_OLD_TAGS, **bounds), transaction.fetch_all(_NEW_TAGS, **bounds)
+    bounds = {"aggregate_type": index.aggregate_type, "then": index.position, "at": position}
+    versions = transaction.fetch_all(_SELECT_NEW_VERSIONS, **bounds)
+    closed = transaction.fetch_all(_SELECT_CLOSED_TAGS, **bounds)
+    opened = transaction.fetch_all(_SELECT_OPENED_TAGS, **bounds)
     return _apply_changes(index, position, versions, closed, opened)
 
 

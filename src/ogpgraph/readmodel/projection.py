@@ -16,8 +16,16 @@ import structlog
 
 from ogpgraph.readmodel.projection_failure import ProjectionFailure
 from ogpgraph.readmodel.projector import ProjectionStep, Projector
-from ogpgraph.readmodel.tables import LIVE_PREFIX, PROJECTION_VERSION, PROJECTOR_NAME, insert_projector, render_ddl
-from ogpgraph.storage.database import Database, Row, TablesMissing, Transaction
+from ogpgraph.readmodel.tables import (
+    FORMER_PROJECTOR_TABLE,
+    LIVE_PREFIX,
+    PROJECTION_VERSION,
+    PROJECTOR_NAME,
+    PROJECTOR_TABLE,
+    insert_projector,
+    render_ddl,
+)
+from ogpgraph.storage.database import Database, Row, Transaction
 from ogpgraph.storage.event_log import EventLog
 
 FIRST_BUILD = 0
@@ -25,9 +33,9 @@ RETRY_SECONDS = 1.0
 """How often it is tried again to get past an event that the follower stopped before."""
 
 _SELECT_PROGRESS = """
-select f.log_position, f.position, f.projection as projection_version,
+select p.log_position, p.position, p.projection_version,
        coalesce((select max(e.position) from event e), 0) as head
-from follower f where f.name = :name"""
+from projector p where p.name = :name"""
 
 ProgressCallback = Callable[[int, int], None]
 log = structlog.stdlib.get_logger(__name__)
@@ -81,11 +89,10 @@ class ProjectionRunner:
         self.notifier = notifier or PositionNotifier()
 
     def create_tables(self) -> None:
-        """Make the read model's tables unless they are there."""
-        try:
-            with self._database.read() as transaction:
-                self.read_progress(transaction)
-        except TablesMissing:
+        """Create the read model's tables unless it has some; an older program's are left for `Rebuild` to replace."""
+        if not self._database.has_table(PROJECTOR_TABLE):
+            if self._database.has_table(FORMER_PROJECTOR_TABLE):
+                return
             self._database.apply_ddl(render_ddl(LIVE_PREFIX, FIRST_BUILD))
         with self._database.write() as transaction:
             insert_projector(transaction, LIVE_PREFIX, PROJECTION_VERSION, FIRST_BUILD)
@@ -101,12 +108,11 @@ class ProjectionRunner:
         return progress
 
     def is_outdated(self) -> bool:
-        """Tell whether the rows were made by another version of the projection, so that they must be made again."""
-        with self._database.read() as transaction:
-            return bool(
-                transaction.fetch_value("select projection from follower where name = :name", name=PROJECTOR_NAME)
-                != PROJECTION_VERSION
-            )
+        """Return whether another version of the projection wrote the rows, so that they must be rebuilt."""
+        if not self._database.has_table(PROJECTOR_TABLE):
+            return True
+        rows = self._database.query("select projection_version from projector where name = :name", name=PROJECTOR_NAME)
+        return not rows or rows[0]["projection_version"] != PROJECTION_VERSION
 
     def catch_up(self, progress: ProgressCallback | None = None, *, to: int | None = None) -> int:
         """Project every event there is, or at least those up to `to`; returns the position reached.

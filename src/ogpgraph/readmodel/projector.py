@@ -28,11 +28,11 @@ from ogpgraph.storage.merkle import Frontier
 BATCH_SIZE = 500
 
 _LOCK_CHECKPOINT = (
-    "update {}follower set position = position where name = :name "
-    "returning projection, build, log_position, position, frontier"
+    "update {}projector set position = position where name = :name "
+    "returning projection_version, build, log_position, position, frontier"
 )
 _SAVE_CHECKPOINT = (
-    "update {}follower set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
+    "update {}projector set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
 )
 _encoder = msgspec.json.Encoder()
 
@@ -117,7 +117,7 @@ class Projector:
         if row is None:
             raise ProjectorMissing
         frontier = Frontier.from_bytes(row["position"], bytes.fromhex(row["frontier"]))
-        return Checkpoint(row["projection"], row["build"], row["log_position"], frontier)
+        return Checkpoint(row["projection_version"], row["build"], row["log_position"], frontier)
 
     def project_saves(
         self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[list[Row]]

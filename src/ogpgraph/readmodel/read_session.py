@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from ogpgraph.readmodel.projection_failure import ProjectionFailure
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tables import decode_document
 from ogpgraph.storage.database import Database, Row, Transaction, iter_chunks
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.event_log import LogIdentity, read_log_identity
 from ogpgraph.storage.texts import TextReader
 
 CACHE_SIZE = 20_000
@@ -112,6 +112,14 @@ class ReadSession:
     def projection_failure(self) -> ProjectionFailure | None:
         """Return what keeps this reading from showing all that is in the log, None where nothing does."""
         return self.projection_status().failure if self.is_behind else None
+
+    def read_log_identity(self) -> LogIdentity:
+        """Return the log's identity, read anew: another process may have raised an epoch since this one started."""
+        return read_log_identity(self.transaction)
+
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Have statements of the session raise StatementCancelled once `is_over` returns True, or after `seconds`."""
+        self.transaction.set_deadline(is_over, seconds)
 
     def at_head(self) -> Snapshot:
         """Return the snapshot at the head."""

@@ -11,9 +11,10 @@ import secrets
 from ogpgraph.readmodel.projection import ProgressCallback
 from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
 from ogpgraph.readmodel.tables import (
-    LIVE_PREFIX,
+    FORMER_PROJECTOR_TABLE,
     NEXT_PREFIX,
     PROJECTION_VERSION,
+    PROJECTOR_NAME,
     drop_tables,
     insert_projector,
     render_ddl,
@@ -37,7 +38,7 @@ class Rebuild:
         self._database = database
         self._log = log
         self._build = 1 + secrets.randbelow(MAX_BUILD - 1)
-        self._live = Projector(database, log, LIVE_PREFIX)
+        self._live_tables = table_names()
         self._next = Projector(database, log, NEXT_PREFIX)
 
     def run(self, progress: ProgressCallback | None = None) -> int:
@@ -59,6 +60,8 @@ class Rebuild:
             drop_tables(transaction, NEXT_PREFIX)
             self._database.execute_ddl(transaction, render_ddl(NEXT_PREFIX, self._build))
             insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
+        # Asked only now: from here on, no other rebuild can replace the live set without this one noticing.
+        self._live_tables = table_names(former=self._database.has_table(FORMER_PROJECTOR_TABLE))
 
     def _step(self) -> ProjectionStep:
         try:
@@ -71,8 +74,9 @@ class Rebuild:
     def _switch(self) -> int | None:
         """Put the new tables in the place of the old, which stand still meanwhile; None if the log is too far ahead."""
         with self._database.write() as transaction:
-            transaction.lock_tables(table_names())
-            before = self._live.lock_checkpoint(transaction)
+            transaction.lock_tables(self._live_tables)
+            sql = f"select log_position from {self._live_tables[0]} where name = :name"
+            live_log_position = transaction.fetch_value(sql, name=PROJECTOR_NAME) or 0
             try:
                 checkpoint = self._next.lock_checkpoint(transaction)
             except (TablesMissing, ProjectorMissing) as error:
@@ -81,7 +85,7 @@ class Rebuild:
             step = self._project_rest(transaction, checkpoint)
             if not step.is_last:
                 return None
-            if step.checkpoint.log_position < before.log_position:
+            if step.checkpoint.log_position < live_log_position:
                 raise RebuildStopped(step.failure.message if step.failure else "the log is shorter than the read model")
             swap_tables(transaction)
         return step.checkpoint.position

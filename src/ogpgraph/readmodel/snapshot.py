@@ -9,7 +9,7 @@ the shape of a query, never on the number of things it finds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
@@ -138,10 +138,10 @@ class Snapshot:
         """Return the subject that a present or former code means, or a key it was known by, in any case, or None."""
         rows = self._transaction.fetch_all(
             # Tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
-            "select v.id, v.since, v.revision, v.document from tag t cross join version v where t.kind = :kind and "
-            f"t.dimension = 'code' and t.value = :code and {VALID_AT.format('t')} "
-            f"and v.id = t.id and {VALID_AT.format('v')} order by v.code <> :code, v.since",
-            kind=aggregate_type,
+            "select v.id, v.since, v.revision, v.document from tag t cross join version v "
+            "where t.aggregate_type = :aggregate_type and t.dimension = 'code' and t.value = :code "
+            f"and {VALID_AT.format('t')} and v.id = t.id and {VALID_AT.format('v')} order by v.code <> :code, v.since",
+            aggregate_type=aggregate_type,
             code=code.upper(),
             at=self.position,
         )
@@ -152,6 +152,16 @@ class Snapshot:
         stream = resolve_code(aggregate_type, code, self.find)
         found = self.find(stream) if stream else None
         return found if found and code_of(found) else None
+
+    def find_ids_by_tag(self, aggregate_type: str, dimension: str, values: Sequence[str]) -> list[str]:
+        """Return the ids of the aggregates that have one of some values of a dimension, in no order."""
+        sql = (
+            "select distinct t.id from tag t where t.aggregate_type = :aggregate_type "
+            f"and t.dimension = :dimension and t.value in :values and {VALID_AT.format('t')}"
+        )
+        bounds = {"aggregate_type": aggregate_type, "dimension": dimension, "at": self.position}
+        found = (self._transaction.fetch_all(sql, values=chunk, **bounds) for chunk in iter_chunks(values))
+        return [row["id"] for rows in found for row in rows]
 
     def find_related(self, aggregate: Aggregate, path: str) -> Aggregate | None:
         """Return the subject that a path of another refers to; fetched for all that came with that one."""
@@ -346,6 +356,21 @@ class Snapshot:
             for s, each in alike:
                 s._load_entries(row for row in rows[each.id] if row["position"] <= s.position)  # noqa: SLF001 - its own kind
         return self._entries.get((aggregate.id, revision))
+
+    def find_correlated_streams(self, correlation: str, max_entries: int | None = None) -> list[str] | None:
+        """Return the streams that the entries of a correlation belong to, in the order of their first entry.
+
+        None where there are more than `max_entries` entries.
+        """
+        limit = {} if max_entries is None else {"limit": max_entries + 1}
+        sql = (
+            "select stream from entry where correlation = :correlation and position <= :at order by position"
+            f"{' limit :limit' if limit else ''}"
+        )
+        rows = self._transaction.fetch_all(sql, correlation=correlation, at=self.position, **limit)
+        if max_entries is not None and len(rows) > max_entries:
+            return None
+        return list(dict.fromkeys(row["stream"] for row in rows))
 
     def _load_entries(self, rows: Iterable[Row]) -> list[Entry]:
         entries = [self.session.load_entry(row) for row in rows]

@@ -26,6 +26,9 @@ PROJECTION_VERSION = 2
 LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
+PROJECTOR_TABLE = "projector"
+FORMER_PROJECTOR_TABLE = "follower"
+"""The first program's name of the table; its `version` and `tag` have other columns than ours."""
 _document_encoder = msgspec.json.Encoder(order="deterministic")
 _document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
@@ -37,9 +40,10 @@ def _definitions() -> str:
     return files("ogpgraph.readmodel").joinpath("tables.sql").read_text()
 
 
-def table_names() -> list[str]:
-    """Return the names of the tables, the follower's first: in this order whoever needs several takes them."""
-    return sorted(_TABLE_PATTERN.findall(_definitions()), key=lambda table: table != "follower")
+def table_names(*, former: bool = False) -> list[str]:
+    """Return the names of a set's tables, the projector's first: everyone who locks several does so in this order."""
+    others = [table for table in _TABLE_PATTERN.findall(_definitions()) if table != PROJECTOR_TABLE]
+    return [FORMER_PROJECTOR_TABLE if former else PROJECTOR_TABLE, *others]
 
 
 def render_ddl(prefix: str, build: int) -> str:
@@ -49,25 +53,24 @@ def render_ddl(prefix: str, build: int) -> str:
 
 
 def drop_tables(transaction: Transaction, prefix: str) -> None:
-    """Drop a set, what there is of it."""
-    for table in table_names():
+    """Drop the tables of a set as far as they exist, also those that an older program left."""
+    for table in (*table_names(), FORMER_PROJECTOR_TABLE):
         transaction.execute(f"drop table if exists {prefix}{table}")
 
 
 def insert_projector(transaction: Transaction, prefix: str, projection_version: int, build: int) -> None:
-    """Give a set its follower's row, unless it has one."""
+    """Insert the projector's row into a set, unless it has one."""
     transaction.execute(
-        f"insert into {prefix}follower (name, projection, build, log_position, position, frontier) "
-        "values (:name, :projection, :build, 0, 0, '') on conflict do nothing",
+        f"insert into {prefix}projector (name, projection_version, build, log_position, position, frontier) "
+        "values (:name, :projection_version, :build, 0, 0, '') on conflict do nothing",
         name=PROJECTOR_NAME,
-        projection=projection_version,
+        projection_version=projection_version,
         build=build,
     )
 
 
 def swap_tables(transaction: Transaction) -> None:
-    """Put the second set in the place of the first: for everyone else in one moment, when the transaction commits."""
-    transaction.lock_tables(table_names())
+    """Replace the live set by the next one. The caller has locked the live tables; all others see it at the commit."""
     drop_tables(transaction, LIVE_PREFIX)
     for table in table_names():
         transaction.execute(f"alter table {NEXT_PREFIX}{table} rename to {table}")
@@ -103,8 +106,8 @@ _ENTRY_COLUMNS = [
     "leaf",
     "root",
 ]
-_VERSION_COLUMNS = ["kind", "id", "since", "until", "revision", "code", "document"]
-_TAG_COLUMNS = ["kind", "id", "dimension", "value", "since", "until"]
+_VERSION_COLUMNS = ["aggregate_type", "id", "since", "until", "revision", "code", "document"]
+_TAG_COLUMNS = ["aggregate_type", "id", "dimension", "value", "since", "until"]
 _UNTIL_INDEX = {
     table: columns.index("until") for table, columns in (("version", _VERSION_COLUMNS), ("tag", _TAG_COLUMNS))
 }
@@ -220,7 +223,7 @@ _DUMP_QUERIES = {
     "entry": "select * from entry order by position",
     "version": "select * from version order by id, since",
     "tag": "select * from tag order by id, dimension, value, since",
-    "follower": "select name, projection, log_position, position, frontier from follower order by name",
+    "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
 }
 
 

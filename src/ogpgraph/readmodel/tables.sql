@@ -24,7 +24,7 @@ create index if not exists entry_source on entry (source, position);
 create index if not exists entry_correlation on entry (correlation, position);
 
 create table if not exists version (
-  kind text not null,
+  aggregate_type text not null,
   id text not null,
   since bigint not null,
   until bigint not null,
@@ -33,10 +33,10 @@ create table if not exists version (
   document text not null,
   primary key (id, since)
 );
-create index if not exists version_order on version (kind, code, id, since, until);
+create index if not exists version_order on version (aggregate_type, code, id, since, until);
 
 create table if not exists tag (
-  kind text not null,
+  aggregate_type text not null,
   id text not null,
   dimension text not null,
   value text not null,
@@ -44,11 +44,11 @@ create table if not exists tag (
   until bigint not null,
   primary key (id, dimension, value, since)
 );
-create index if not exists tag_value on tag (kind, dimension, value, since, until, id);
+create index if not exists tag_value on tag (aggregate_type, dimension, value, since, until, id);
 
-create table if not exists follower (
+create table if not exists projector (
   name text primary key,
-  projection bigint not null,
+  projection_version bigint not null,
   build bigint not null,
   log_position bigint not null,
   position bigint not null,

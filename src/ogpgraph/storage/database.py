@@ -116,6 +116,14 @@ class Database(ABC):
         with self.read() as transaction:
             return transaction.fetch_all(sql, **parameters)
 
+    def has_table(self, name: str) -> bool:
+        """Return whether a table exists."""
+        try:
+            self.query(f"select 1 from {name} limit 1")  # noqa: S608 - the name of one of our own tables
+        except TablesMissing:
+            return False
+        return True
+
     @abstractmethod
     def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
         """Open a writing transaction, committed at its end and rolled back on any error.

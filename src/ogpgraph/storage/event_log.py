@@ -323,10 +323,9 @@ def create_log_identity(database: Database, new_id: Callable[[], str], new_key: 
         )
 
 
-def read_log_identity(database: Database) -> LogIdentity:
+def read_log_identity(transaction: Transaction) -> LogIdentity:
     """Return the log's identity."""
-    with database.read() as transaction:
-        row = transaction.fetch_one("select id, epoch, redaction_epoch, text_key from log")
+    row = transaction.fetch_one("select id, epoch, redaction_epoch, text_key from log")
     if row is None:
         raise LookupError("the log has no identity: run `ogpgraph migrate`")
     return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])

@@ -50,7 +50,7 @@ _READ = (
     "begin isolation level repeatable read, read only; "
     # Taken before the view is: a rebuild that swaps the tables meanwhile is waited for, never half seen. The follower's
     # table comes first for everyone who takes several, so that no two wait for each other.
-    "lock table follower, entry, version, tag in access share mode"
+    "lock table projector, entry, version, tag in access share mode"
 )
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
@@ -314,7 +314,7 @@ def translate_ddl(statement: str) -> str:
     statement = statement.replace(
         "integer primary key autoincrement", "bigint generated always as identity primary key"
     )
-    return re.sub(r"\btext\b(?! \()", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
+    return re.sub(r"\btext\b", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
 
 
 @contextmanager

@@ -14,29 +14,25 @@ import hmac
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 
 from ogpgraph.personal import Mark, find_personal_data, mask_personal_data
-from ogpgraph.storage.database import Database, Parameters, Row, Transaction, iter_chunks
+from ogpgraph.storage.database import Database, DataRejected, Parameters, Row, TablesMissing, Transaction, iter_chunks
 
 SALT_BYTES = 16
 CACHE_SIZE = 50_000
 MAX_CACHED_LENGTH = 4_000
-CREATE_TABLE = (
-    "create table if not exists wording "
-    "(reference text primary key, salt blob not null, wording text not null, personal text)"
+_CREATE_TABLE = (
+    "create table if not exists stored_text "
+    "(reference text primary key, salt blob not null, content text not null, marks text)"
 )
-_ADD_MARKS_COLUMN = "alter table wording add column personal text"
-# Where the table has no such column, the name means the outer one: so either engine can tell, and neither complains.
-_HAS_MARKS_COLUMN = """
-select coalesce(
-  (select personal from (select 1 as one) o left join wording w on w.reference = '' where w.reference is null), 'kept'
-)
-from (select 'absent' as personal) d"""
+_FORMER_TABLE = "wording"
+"""The first program's name of the table, and of its column `content`; `marks` was `personal`."""
 _INSERT = (
-    "insert into wording (reference, salt, wording, personal) values (:reference, :salt, :wording, :personal) "
+    "insert into stored_text (reference, salt, content, marks) values (:reference, :salt, :content, :marks) "
     "on conflict (reference) do nothing"
 )
 _marks_encoder = msgspec.json.Encoder()
@@ -74,7 +70,7 @@ class TextReader:
         missing = sorted(wanted - found.keys())
         for chunk in iter_chunks(missing):
             rows = transaction.fetch_all(
-                "select reference, wording, personal from wording where reference in :references", references=chunk
+                "select reference, content, marks from stored_text where reference in :references", references=chunk
             )
             found |= {row["reference"]: _mask_row(row) for row in rows}
         self._add_to_cache({reference: found[reference] for reference in missing if reference in found})
@@ -93,25 +89,33 @@ class TextReader:
 
 
 def create_text_table(database: Database) -> None:
-    """Make the table unless it is there, and give one that was made before marks were kept a place for them."""
-    database.apply_ddl(CREATE_TABLE)
-    with database.read() as transaction:
-        if _has_marks_column(transaction):
-            return
+    """Create the table unless it exists; one that an older program made is renamed."""
+    if not database.has_table("stored_text") and database.has_table(_FORMER_TABLE):
+        with suppress(TablesMissing):  # another process renamed it in between
+            _rename_former_table(database)
+    database.apply_ddl(_CREATE_TABLE)
+
+
+def _rename_former_table(database: Database) -> None:
+    try:
+        database.query("select personal from wording limit 1")
+        has_marks = True
+    except DataRejected:  # the column is younger than the table
+        has_marks = False
     with database.write() as transaction:
-        transaction.lock_tables(["wording"])
-        if not _has_marks_column(transaction):
-            database.execute_ddl(transaction, _ADD_MARKS_COLUMN)
-
-
-def _has_marks_column(transaction: Transaction) -> bool:
-    return bool(transaction.fetch_value(_HAS_MARKS_COLUMN) == "kept")
+        transaction.lock_tables([_FORMER_TABLE])
+        if has_marks:
+            transaction.execute("alter table wording rename column personal to marks")
+        else:
+            database.execute_ddl(transaction, "alter table wording add column marks text")
+        transaction.execute("alter table wording rename column wording to content")
+        transaction.execute("alter table wording rename to stored_text")
 
 
 def read_unmasked(transaction: Transaction, reference: str) -> str | None:
     """Return a wording as it came in, None where it is not kept: for those who read it again, never for the public."""
     found: str | None = transaction.fetch_value(
-        "select wording from wording where reference = :reference", reference=reference
+        "select content from stored_text where reference = :reference", reference=reference
     )
     return found
 
@@ -120,17 +124,17 @@ def read_unmasked_many(transaction: Transaction, references: Iterable[str]) -> d
     """Return reference → wording as it came in, without those that are not kept: never for the public."""
     found: dict[str, str] = {}
     for chunk in iter_chunks(sorted(set(references))):
-        sql = "select reference, wording from wording where reference in :references"
+        sql = "select reference, content from stored_text where reference in :references"
         rows = transaction.fetch_all(sql, references=chunk)
-        found |= {row["reference"]: row["wording"] for row in rows}
+        found |= {row["reference"]: row["content"] for row in rows}
     return found
 
 
 def _mask_row(row: Row) -> str:
     """Return a wording masked by its marks; one stored without them is looked through now."""
-    if row["personal"] is None:
-        return mask_personal_data(row["wording"])
-    return mask_personal_data(row["wording"], _marks_decoder.decode(row["personal"]))
+    if row["marks"] is None:
+        return mask_personal_data(row["content"])
+    return mask_personal_data(row["content"], _marks_decoder.decode(row["marks"]))
 
 
 def build_rows(texts: Mapping[str, tuple[bytes, str]]) -> list[Parameters]:
@@ -139,8 +143,8 @@ def build_rows(texts: Mapping[str, tuple[bytes, str]]) -> list[Parameters]:
         {
             "reference": reference,
             "salt": salt,
-            "wording": text,
-            "personal": _marks_encoder.encode(find_personal_data(text)).decode(),
+            "content": text,
+            "marks": _marks_encoder.encode(find_personal_data(text)).decode(),
         }
         for reference, (salt, text) in texts.items()
     ]
