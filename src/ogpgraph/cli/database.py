@@ -70,10 +70,9 @@ def open_migrated(settings: Settings) -> Iterator[System]:
 @contextmanager
 def open_for_dry_run(settings: Settings) -> Iterator[System]:
     """Open a database to record nothing in it; where there is none yet, an empty one elsewhere stands for it."""
-    from ogpgraph.storage.sqlite import parse_sqlite_url
-    from ogpgraph.system import open_system, require_migrated
+    from ogpgraph.system import database_exists, open_system, require_migrated
 
-    if settings.database.startswith("sqlite:") and not parse_sqlite_url(settings.database).exists():
+    if not database_exists(settings.database):
         with (
             TemporaryDirectory() as folder,
             open_migrated(replace(settings, database=f"sqlite:///{folder}/empty.db")) as system,

@@ -17,15 +17,6 @@ from ogpgraph.system import System
 T = TypeVar("T")
 TitlesByCode = dict[str, set[str]]
 """The code of a commitment, or its key where it has none → its titles, by reference."""
-_COMMITMENTS_OF_PLAN = (
-    "select id from tag where kind = 'commitment' and dimension = 'actionPlan' and value = :plan "
-    "and since <= :at and :at < until"
-)
-
-_COMMITMENTS_OF_MEMBERS = (
-    "select id from tag where kind = 'commitment' and dimension = 'member' and value in :members "
-    "and since <= :at and :at < until"
-)
 
 
 class ImportWriter(Protocol):
@@ -77,8 +68,9 @@ class LogWriter:
     def titles_of_plan(self, plan: str) -> TitlesByCode:
         """Return the titles of a plan's commitments."""
         with self._system.read_session() as reading:
-            rows = reading.transaction.fetch_all(_COMMITMENTS_OF_PLAN, plan=plan, at=reading.head)
-            return _titles_by_code(reading.at_head().find_many(row["id"] for row in rows).values())
+            snapshot = reading.at_head()
+            ids = snapshot.find_ids_by_tag("commitment", "actionPlan", [plan])
+            return _titles_by_code(snapshot.find_many(ids).values())
 
     def load(self, stream: str) -> Aggregate:
         """Return a subject as it stands."""
@@ -99,8 +91,7 @@ class LogWriter:
         for chunk in iter_chunks(sorted(members)):
             with self._system.read_session() as reading:
                 require_caught_up(reading.projection_failure())
-                rows = reading.transaction.fetch_all(_COMMITMENTS_OF_MEMBERS, members=list(chunk), at=reading.head)
-            found.update(row["id"] for row in rows)
+                found.update(reading.at_head().find_ids_by_tag("commitment", "member", chunk))
         for chunk in iter_chunks(sorted(found)):
             with self._system.read_session() as reading:
                 yield list(reading.at_head().find_many(chunk).values())
@@ -187,9 +178,5 @@ def revert_import(system: System, correlation: str, act: CommandContext) -> int:
     """
     with system.read_session() as reading:
         require_caught_up(reading.projection_failure())
-        rows = reading.transaction.fetch_all(
-            "select distinct stream from entry where correlation = :correlation order by stream",
-            correlation=correlation,
-        )
-    streams = [row["stream"] for row in rows]
+        streams = sorted(reading.at_head().find_correlated_streams(correlation) or ())
     return len(system.execute(act, lambda uow: corrections.revert(uow, correlation, streams)).events)

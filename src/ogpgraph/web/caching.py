@@ -97,14 +97,11 @@ class ReadSessionValidators:
 
     def cache_version(self, context: Context) -> CacheVersion:
         """Return the log, its epochs, projection and schema, and the position that the reading has pinned."""
-        reading = context.session
-        # Asked of the database: another process may have redacted something since this one started.
-        log = reading.transaction.fetch_one("select id, epoch, redaction_epoch from log")
-        assert log is not None
-        projection = reading.at_head().projection_version
-        record = (log["id"], log["epoch"], log["redaction_epoch"], projection, context.schema_version)
-        return CacheVersion(record, reading.head)
+        session = context.session
+        log = session.read_log_identity()
+        record = (log.id, log.epoch, log.redaction_epoch, session.projection_version, context.schema_version)
+        return CacheVersion(record, session.head)
 
     def apply_deadline(self, context: Context, deadline: Deadline) -> None:
         """Have the database break off statements of the reading when the operation is to stop."""
-        context.session.transaction.set_deadline(deadline.is_exceeded, deadline.seconds)
+        context.session.set_deadline(deadline.is_exceeded, deadline.seconds)

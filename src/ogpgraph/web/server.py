@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -23,8 +22,7 @@ from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
 from ogpgraph.settings import Settings
-from ogpgraph.storage.sqlite import has_wal_reset_bug
-from ogpgraph.system import PositionNotReached, System, generate_id, open_system
+from ogpgraph.system import PositionNotReached, System, generate_id, open_system, unsafe_sqlite_version
 from ogpgraph.web.app import WebLimits, build_app
 from ogpgraph.web.authentication import AccessControl
 from ogpgraph.web.caching import ReadSessionValidators
@@ -270,10 +268,10 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket, on_listening: 
 
 
 def _warn_about_sqlite(settings: Settings) -> None:
-    if settings.workers > 1 and settings.database.startswith("sqlite:") and has_wal_reset_bug():
+    if settings.workers > 1 and (version := unsafe_sqlite_version(settings.database)):
         log.warning(
             "several processes share a database of a SQLite that may corrupt it (the WAL-reset bug): see the README, "
             "Production",
-            sqlite=sqlite3.sqlite_version,
+            sqlite=version,
             mended_in="3.51.3, 3.50.7, 3.44.6",
         )

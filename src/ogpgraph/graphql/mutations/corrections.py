@@ -107,7 +107,9 @@ class CorrectionMutations:
     )
     def revert_import(self, info: Info, input: RevertImportInput) -> RevertPayload:
         """Revert an import."""
-        streams, stop = _streams_of(info, input.correlation_id), info.context.session.projection_failure()
+        session = info.context.session
+        streams = session.at_head().find_correlated_streams(str(input.correlation_id), MAX_REVERTED_ENTRIES)
+        stop = session.projection_failure()
 
         def commands(context: MutationContext) -> None:
             context.authorize()
@@ -124,16 +126,6 @@ def _entry(info: Info, key: str) -> Entry | None:
     now = info.context.session.at_head()
     found = now.find_entry_by_event(key)
     return found or (now.find_entry(int(key)) if key.isascii() and key.isdigit() and len(key) < 16 else None)
-
-
-def _streams_of(info: Info, correlation: str) -> list[str] | None:
-    """Return the streams that an import wrote to, None where there are too many entries to undo at once."""
-    rows = info.context.session.transaction.fetch_all(
-        "select stream from entry where correlation = :correlation order by position limit :most",
-        correlation=correlation,
-        most=MAX_REVERTED_ENTRIES + 1,
-    )
-    return list(dict.fromkeys(row["stream"] for row in rows)) if len(rows) <= MAX_REVERTED_ENTRIES else None
 
 
 def _require_reason(sent: MutationInput, what: str) -> None:
