@@ -2,16 +2,17 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from ogpgraph.graphql.context import Context
 from ogpgraph.logging import configure_logging
-from ogpgraph.web.app import build_app
-from ogpgraph.web.probes import Readiness
-from tests.web.sample_app import REQUEST_ID, SCHEMA, ContextFactory, make_client, post
+from ogpgraph.web.app import AppOptions
+from tests.web.sample_app import REQUEST_ID, ContextFactory, build_sample_app, make_client, post
 
 URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
 
@@ -77,17 +78,11 @@ def test_json_is_one_object_a_line_for_libraries_too() -> None:
 
 
 def app() -> Starlette:
-    def context(request: Request) -> object:
+    def open_context(request: Request) -> AbstractContextManager[Context]:
         structlog.stdlib.get_logger("deep").info("in the midst of it")
         return ContextFactory()(request)
 
-    return build_app(
-        SCHEMA,
-        context,
-        ready=lambda: Readiness(ready=True),
-        new_request_id=lambda: REQUEST_ID,
-        access_log=True,
-    )
+    return build_sample_app(open_context, options=AppOptions(access_log=True))
 
 
 @pytest.mark.anyio

@@ -17,7 +17,7 @@ from ogpgraph.web.live import subscribers
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamItem, SubscriberTooSlow
 from ogpgraph.web.live.subscriptions import SubscriptionCompiler
-from ogpgraph.web.request_parameters import RequestParameters
+from ogpgraph.web.request import RequestParameters
 from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES
 from tests.support.writers import change_title, register_commitment
 

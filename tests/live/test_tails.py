@@ -18,7 +18,7 @@ from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import hub as hubs
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscriptions import Subscription
-from ogpgraph.web.request_parameters import RequestParameters
+from ogpgraph.web.request import RequestParameters
 from tests.conftest import execute_statement
 from tests.live.test_hub import POSITIONS, run_hub
 from tests.support.writers import command_context, register_commitment, title_facts

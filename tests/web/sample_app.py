@@ -1,20 +1,24 @@
-"""A small schema and what the tests of the web floor need around it."""
+"""A small schema, a context for it that needs no database, and an application that serves it as any other."""
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import strawberry
 from graphql import GraphQLError
+from msgspec import structs
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from ogpgraph.web.app import WebLimits, build_app
-from ogpgraph.web.middleware import IPNetwork
-from ogpgraph.web.operation import CacheValidators
+from ogpgraph.auth.authentication import Caller
+from ogpgraph.graphql.context import Context
+from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
+from ogpgraph.web.endpoint import DEFAULT_LIMITS, OpenContext, WebLimits
 from ogpgraph.web.probes import Readiness
 
 REQUEST_ID = "00000000-aaaa-bbbb-cccc-000000000001"
@@ -22,30 +26,44 @@ GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 
 
-class Context:
-    """What resolvers see: where it was made, and whether it has been left."""
+class EmptySession(ReadSession):
+    """A read session of an empty log, without a database."""
+
+    def __init__(self) -> None:
+        self.head = self.projection_version = 0
+
+    def read_log_identity(self) -> LogIdentity:
+        return LogIdentity("log", 1, 0, b"")
+
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
+        pass  # there are no statements
+
+
+class SampleContext(Context):
+    """A context that knows where it was opened, and whether it has been closed."""
 
     def __init__(self, request: Request) -> None:
+        super().__init__(EmptySession(), "sample")
         self.path = request.url.path
         self.thread = threading.get_ident()
         self.exited = False
 
 
 class ContextFactory:
-    """Makes a context for each request and keeps them all for the test to look at."""
+    """Opens a context for each request, and keeps them all for the test."""
 
     def __init__(self) -> None:
-        self.created: list[Context] = []
+        self.created: list[SampleContext] = []
 
     @contextmanager
     def __call__(self, request: Request) -> Iterator[Context]:
-        context = Context(request)
+        context = SampleContext(request)
         self.created.append(context)
         yield context
         context.exited = True
 
 
-Info = strawberry.Info[Context, None]
+Info = strawberry.Info[SampleContext, None]
 
 
 @strawberry.type
@@ -120,23 +138,22 @@ SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 
 
 def build_sample_app(
-    context: Callable[[Request], object] | None = None,
-    limits: WebLimits | None = None,
+    open_context: OpenContext | None = None,
+    limits: WebLimits = DEFAULT_LIMITS,
     *,
-    cache_validators: CacheValidators | None = None,
-    persisted_documents: Mapping[str, str] | None = None,
-    proxies: Sequence[IPNetwork] = (),
+    schema: strawberry.Schema = SCHEMA,
+    options: AppOptions = DEFAULT_OPTIONS,
+    check_readiness: Callable[[], Readiness] = lambda: Readiness(ready=True),
+    lifespan: Lifespan | None = None,
 ) -> Starlette:
-    """An application around the toy schema whose new request ids are all `REQUEST_ID`."""
+    """An application around the sample schema whose new request ids are all `REQUEST_ID`."""
     return build_app(
-        SCHEMA,
-        context or ContextFactory(),
-        ready=lambda: Readiness(ready=True),
-        new_request_id=lambda: REQUEST_ID,
-        limits=limits,
-        cache_validators=cache_validators,
-        persisted_documents=persisted_documents,
-        proxies=proxies,
+        schema,
+        open_context or ContextFactory(),
+        structs.replace(options, limits=limits, new_request_id=lambda: REQUEST_ID),
+        check_readiness=check_readiness,
+        identify=lambda _authorization, address, _request_id: Caller(address=address),
+        lifespan=lifespan,
     )
 
 

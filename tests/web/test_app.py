@@ -1,7 +1,8 @@
 import gzip
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -13,28 +14,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from ogpgraph.web.app import LifespanHook, WebLimits, build_app
+from ogpgraph.web.app import AppOptions, Lifespan
 from ogpgraph.web.middleware import InternalErrorMiddleware, RequestIdMiddleware
 from ogpgraph.web.probes import Readiness
-from tests.web.sample_app import GRAPHQL, REQUEST_ID, SCHEMA, ContextFactory, make_client, post
+from tests.web.sample_app import GRAPHQL, REQUEST_ID, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 
 def app_of(
-    ready: Callable[[], Readiness] = lambda: Readiness(ready=True),
-    startup: LifespanHook | None = None,
-    shutdown: LifespanHook | None = None,
+    ready: Callable[[], Readiness] = lambda: Readiness(ready=True), lifespan: Lifespan | None = None
 ) -> Starlette:
-    return build_app(
-        SCHEMA,
-        ContextFactory(),
-        ready=ready,
-        new_request_id=lambda: REQUEST_ID,
-        limits=WebLimits(ready_deadline_seconds=0.2),
-        startup=startup,
-        shutdown=shutdown,
-    )
+    return build_sample_app(options=AppOptions(ready_deadline_seconds=0.2), check_readiness=ready, lifespan=lifespan)
 
 
 # ------------------------------------------------------------------------------------------------------------- probes
@@ -108,26 +99,29 @@ async def lives(app: Starlette) -> None:
         pass
 
 
-async def test_hooks_are_called_when_the_server_starts_and_stops() -> None:
+async def test_the_lifespan_is_entered_when_the_server_starts_and_left_when_it_stops() -> None:
     called: list[str] = []
 
-    async def stop() -> None:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        called.append("start")
+        yield
         called.append("stop")
 
-    await lives(app_of(startup=lambda: called.append("start"), shutdown=stop))
+    await lives(app_of(lifespan=lifespan))
     assert called == ["start", "stop"]
 
 
-async def test_a_server_needs_no_hooks() -> None:
+async def test_a_server_needs_no_lifespan() -> None:
     await lives(app_of())
 
 
 async def test_a_server_whose_startup_fails_does_not_start() -> None:
-    def fail() -> None:
+    def fail(_app: Starlette) -> AbstractAsyncContextManager[None]:
         raise OSError("no database")
 
     with pytest.raises(OSError, match="no database"):
-        await lives(app_of(startup=fail))
+        await lives(app_of(lifespan=fail))
 
 
 # ------------------------------------------------------------------------------------------------- errors, request ids
@@ -208,7 +202,7 @@ async def test_a_response_that_breaks_off_is_logged_and_not_taken_for_whole() ->
     async with make_client(around(endpoint)) as client:
         with capture_logs() as logs, pytest.raises(ValueError, match="secret"):
             await client.get("/")
-    assert [(line["event"], line["request_id"]) for line in logs] == [("response broken off", REQUEST_ID)]
+    assert [(line["event"], line["request_id"]) for line in logs] == [("response aborted", REQUEST_ID)]
 
 
 async def test_what_is_no_http_passes_the_middleware() -> None:

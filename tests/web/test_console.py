@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 
-from ogpgraph.web.app import build_app
+from ogpgraph.web.app import AppOptions
 from ogpgraph.web.console import Example
-from ogpgraph.web.probes import Readiness
-from tests.web.sample_app import REQUEST_ID, SCHEMA, ContextFactory, make_client
+from tests.web.sample_app import build_sample_app, make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +22,7 @@ EXAMPLES = (
 
 
 def client_with(examples: Sequence[Example]) -> httpx.AsyncClient:
-    app = build_app(
-        SCHEMA,
-        ContextFactory(),
-        ready=lambda: Readiness(ready=True),
-        new_request_id=lambda: REQUEST_ID,
-        examples=examples,
-    )
-    return make_client(app)
+    return make_client(build_sample_app(options=AppOptions(examples=examples)))
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ import httpx
 import pytest
 
 from ogpgraph.graphql.query_cost import QueryLimits
-from ogpgraph.web.app import WebLimits
-from ogpgraph.web.caching import CacheVersion
-from ogpgraph.web.deadline import Deadline
+from ogpgraph.web.app import AppOptions
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits
+from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
 from ogpgraph.web.errors import budget_exhausted
 from ogpgraph.web.persisted_documents import document_id
 from tests.web.sample_app import GRAPHQL, ContextFactory, build_sample_app, make_client, post
@@ -107,20 +105,10 @@ async def test_pages_that_were_not_full_are_not_paid_for() -> None:
             assert response.status_code == 200
 
 
-class Still:
-    """A record at which nothing happens."""
-
-    def cache_version(self, _context: object) -> CacheVersion:
-        return CacheVersion(("log",), 1)
-
-    def apply_deadline(self, _context: object, _deadline: Deadline) -> None:
-        pass
-
-
 async def test_what_the_client_has_already_costs_nothing() -> None:
     limits = WebLimits(execution=ExecutionLimits(cost_per_minute=15))
     params = {"query": "{ items(first: 12) { number } }"}
-    async with make_client(build_sample_app(limits=limits, cache_validators=Still())) as client:
+    async with make_client(build_sample_app(limits=limits)) as client:
         first = await client.get("/graphql", params=params)
         had = [
             await client.get("/graphql", params=params, headers={"If-None-Match": first.headers["etag"]})
@@ -140,7 +128,7 @@ TRUSTED = {document_id(text): text for text in (KNOWN, MUTATION)}
 
 @pytest.fixture
 def trusting() -> httpx.AsyncClient:
-    return make_client(build_sample_app(limits=FIVE, persisted_documents=TRUSTED))
+    return make_client(build_sample_app(limits=FIVE, options=AppOptions(persisted_documents=TRUSTED)))
 
 
 async def test_a_trusted_document_runs_by_its_id_by_post_and_get_with_a_larger_limit(

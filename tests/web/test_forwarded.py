@@ -9,9 +9,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from ogpgraph.settings import Settings, SettingsError
-from ogpgraph.web.app import WebLimits
-from ogpgraph.web.endpoint import ExecutionLimits
-from ogpgraph.web.middleware import ForwardedForMiddleware
+from ogpgraph.web.app import AppOptions
+from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
+from ogpgraph.web.middleware import ForwardedForMiddleware, IPNetwork
 from tests.web.sample_app import build_sample_app, post
 
 pytestmark = pytest.mark.anyio
@@ -65,8 +65,9 @@ async def test_without_known_proxies_nothing_is_believed() -> None:
 
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 429), ((ip_network("127.0.0.1"),), 200)])
-async def test_budgets_go_by_the_address_that_is_believed(proxies: tuple[object, ...], status: int) -> None:
-    app = build_sample_app(limits=WebLimits(execution=ExecutionLimits(cost_per_minute=15)), proxies=proxies)  # type: ignore[arg-type]
+async def test_budgets_go_by_the_address_that_is_believed(proxies: tuple[IPNetwork, ...], status: int) -> None:
+    limits = WebLimits(execution=ExecutionLimits(cost_per_minute=15))
+    app = build_sample_app(limits=limits, options=AppOptions(proxies=proxies))
     statuses = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
         for number in (1, 2):

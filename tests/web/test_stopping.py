@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,18 +12,20 @@ import anyio
 import httpx
 import pytest
 import strawberry
+from starlette.applications import Starlette
 from starlette.requests import Request
 
+from ogpgraph.graphql.context import Context
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, StatementCancelled
-from ogpgraph.system import migrate
-from ogpgraph.web.app import WebLimits, build_app
-from ogpgraph.web.caching import CacheVersion
-from ogpgraph.web.deadline import Deadline, OperationCancelled
-from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint
-from ogpgraph.web.probes import Readiness
+from ogpgraph.system import System, migrate
+from ogpgraph.web.document_cache import DocumentLimits
+from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint, WebLimits
+from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.operation import Deadline, OperationCancelled, OperationRunner, format_result
+from ogpgraph.web.request import RequestParameters
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
-from tests.web.sample_app import REQUEST_ID, make_client, post
+from tests.web.sample_app import REQUEST_ID, EmptySession, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
@@ -34,13 +36,13 @@ ENDLESS_RESPONSE = {
 }
 
 
-class Context:
-    """What the toy's resolvers see."""
+class SlowContext(Context):
+    """A context that knows whether its resolvers run, and whether it has been left."""
 
     def __init__(self) -> None:
+        super().__init__(EmptySession(), "slow")
         self.entered = threading.Event()
         self.left = threading.Event()
-        self.made = 0
 
 
 @strawberry.type
@@ -60,7 +62,7 @@ class Slow:
 @strawberry.type
 class Query:
     @strawberry.field
-    def slow(self, info: strawberry.Info[Context, None]) -> Slow:
+    def slow(self, info: strawberry.Info[SlowContext, None]) -> Slow:
         info.context.entered.set()
         return Slow(number=0)
 
@@ -77,7 +79,7 @@ NESTED = "{ slow { many { next { many { next { many { number } } } } } } }"
 
 
 @contextmanager
-def entered(context: Context) -> Iterator[Context]:
+def entered(context: SlowContext) -> Iterator[Context]:
     context.left.clear()
     try:
         yield context
@@ -85,18 +87,16 @@ def entered(context: Context) -> Iterator[Context]:
         context.left.set()
 
 
-def slow_app(context: Context) -> Any:
-    return build_app(
-        strawberry.Schema(Query, Mutation),
+def slow_app(context: SlowContext) -> Starlette:
+    return build_sample_app(
         lambda _request: entered(context),
-        ready=lambda: Readiness(ready=True),
-        new_request_id=lambda: REQUEST_ID,
-        limits=WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, threads=1)),
+        WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, threads=1)),
+        schema=strawberry.Schema(Query, Mutation),
     )
 
 
 async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_and_thread() -> None:
-    context = Context()
+    context = SlowContext()
     async with make_client(slow_app(context)) as client:
         began = time.monotonic()
         response = await post(client, {"query": NESTED})
@@ -110,15 +110,15 @@ async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_an
 
 
 async def test_what_a_mutation_recorded_is_answered_however_long_it_took() -> None:
-    async with make_client(slow_app(Context())) as client:
+    async with make_client(slow_app(SlowContext())) as client:
         response = await post(client, {"query": "mutation { patient { number } }"})
     assert response.json()["data"] == {"patient": {"number": 1}}
 
 
 async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
-    context = Context()
-    limits = ExecutionLimits(deadline_seconds=60, threads=1)
-    view = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: entered(context), execution=limits)
+    context = SlowContext()
+    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=60, threads=1))
+    view = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: entered(context), limits)
     messages = [{"type": "http.request", "body": b'{"query": "%s"}' % NESTED.encode()}]
 
     async def receive() -> dict[str, Any]:
@@ -151,6 +151,51 @@ def test_a_watch_stops_by_time_or_departure_and_never_when_patient() -> None:
     other.client_disconnected = True
     assert other.is_exceeded()
     assert watch.object_count == 3
+
+
+def test_a_deadline_that_is_restarted_gives_the_next_operation_the_whole_time() -> None:
+    now = [0.0]
+    deadline = Deadline(10, lambda: now[0])
+    now[0] = 10.5
+    assert deadline.is_exceeded()
+    deadline.restart()
+    now[0] = 20.0
+    assert not deadline.is_exceeded()
+
+
+def test_a_session_is_told_the_deadline_once_for_all_operations_executed_in_it() -> None:
+    calls: list[float] = []
+
+    class Session(EmptySession):
+        def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - its base has it
+            calls.append(seconds)
+
+    first, second, deadline = Session(), Session(), Deadline(10)
+    for session in (first, first, second):
+        deadline.apply_to(session)
+    assert calls == [10, 10]
+
+
+def test_a_subscription_is_executed_on_each_event_within_a_deadline() -> None:
+    @strawberry.type
+    class Subscription:
+        @strawberry.subscription
+        async def slow(self) -> AsyncIterator[Slow]:
+            yield Slow(number=0)
+
+    runner = OperationRunner(strawberry.Schema(Query, subscription=Subscription), DocumentLimits())
+    context, deadline = SlowContext(), Deadline(DEADLINE)
+    parameters = RequestParameters("subscription { slow { number next { number } } }")
+    executor = runner.create_executor(runner.prepare(parameters), parameters)
+    for number in (1, 2):
+        result = runner.run(executor, context, deadline, root_value=Slow(number=number))
+        assert format_result(result, "x") == {"data": {"slow": {"number": number, "next": {"number": number + 1}}}}
+    nested = RequestParameters("subscription " + NESTED)
+    executor = runner.create_executor(runner.prepare(nested), nested)
+    deadline.restart()
+    with pytest.raises(RequestRejected) as rejected:
+        runner.run(executor, context, deadline, root_value=Slow(number=0))
+    assert rejected.value.code == "DEADLINE_EXCEEDED"
 
 
 def test_looking_at_the_watch_for_each_object_costs_next_to_nothing() -> None:
@@ -190,33 +235,20 @@ def test_a_statement_is_broken_off_and_the_connection_serves_on(engine: str, dat
 
 
 @BOTH_ENGINES
-async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: str, database: Database) -> None:
+async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: str, system: System) -> None:
     @strawberry.type
     class Asking:
         @strawberry.field
         def count(self, info: strawberry.Info[Any, None]) -> int | None:
-            return int(info.context.value(ENDLESS_RESPONSE[engine]))
-
-    class Watched:
-        def cache_version(self, _context: Any) -> CacheVersion:
-            return CacheVersion(("log",), 1)
-
-        def apply_deadline(self, context: Any, deadline: Deadline) -> None:
-            context.watch(deadline.is_exceeded, deadline.seconds)
+            return int(info.context.session.transaction.fetch_value(ENDLESS_RESPONSE[engine]))
 
     @contextmanager
-    def context(_request: Request) -> Iterator[Any]:
-        with database.read() as transaction:
-            yield transaction
+    def open_context(_request: Request) -> Iterator[Context]:
+        with system.read_session() as session:
+            yield Context(session, "asking")
 
-    app = build_app(
-        strawberry.Schema(Asking),
-        context,
-        ready=lambda: Readiness(ready=True),
-        new_request_id=lambda: REQUEST_ID,
-        limits=WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE)),
-        cache_validators=Watched(),
-    )
+    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE))
+    app = build_sample_app(open_context, limits, schema=strawberry.Schema(Asking))
     async with make_client(app) as client:
         response: httpx.Response = await post(client, {"query": "{ count }"})
     assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"

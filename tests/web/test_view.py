@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -15,15 +15,25 @@ from starlette.types import Message
 from strawberry.extensions import QueryDepthLimiter
 from structlog.testing import capture_logs
 
+from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_cost import QueryLimits
-from ogpgraph.web import content_negotiation as media
-from ogpgraph.web.app import WebLimits
+from ogpgraph.web import request as media
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
-from ogpgraph.web.endpoint import GraphQLEndpoint
+from ogpgraph.web.endpoint import GraphQLEndpoint, WebLimits
 from ogpgraph.web.errors import RequestRejected
-from ogpgraph.web.request_parameters import BodyLimits, parse_json_body, parse_query_string
-from ogpgraph.web.stack_guard import STACK_SLOTS, make_stack_guard
-from tests.web.sample_app import GRAPHQL, JSON, REQUEST_ID, SCHEMA, ContextFactory, build_sample_app, make_client, post
+from ogpgraph.web.operation import STACK_SLOTS, make_stack_guard
+from ogpgraph.web.request import BodyLimits, parse_json_body, parse_query_string
+from tests.web.sample_app import (
+    GRAPHQL,
+    JSON,
+    REQUEST_ID,
+    SCHEMA,
+    ContextFactory,
+    SampleContext,
+    build_sample_app,
+    make_client,
+    post,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -87,11 +97,6 @@ async def test_a_context_is_made_for_each_request_and_left_after_it() -> None:
         for _ in range(2):
             await post(client, {"query": "{ broken hello }"})
     assert [(context.path, context.exited) for context in contexts.created] == [("/graphql", True)] * 2
-
-
-async def test_a_context_need_not_be_a_context_manager() -> None:
-    async with make_client(build_sample_app(lambda _request: object())) as client:
-        assert (await post(client, {"query": "{ hello }"})).status_code == 200
 
 
 async def test_no_context_is_made_for_what_does_not_run() -> None:
@@ -230,7 +235,7 @@ async def test_a_required_field_that_fails_leaves_null_and_status_200(client: ht
 
 @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
 async def test_a_context_that_cannot_be_made_gives_500_without_the_reason(accept: str) -> None:
-    def failing(_request: Request) -> object:
+    def failing(_request: Request) -> AbstractContextManager[Context]:
         raise OSError("secret path")
 
     async with make_client(build_sample_app(failing)) as client:
@@ -250,8 +255,8 @@ async def test_an_answer_that_cannot_be_said_gives_500(client: httpx.AsyncClient
 
 async def test_a_failure_while_leaving_the_context_gives_500() -> None:
     @contextmanager
-    def failing(_request: Request) -> Iterator[object]:
-        yield object()
+    def failing(request: Request) -> Iterator[Context]:
+        yield SampleContext(request)
         raise OSError("secret")
 
     async with make_client(build_sample_app(failing)) as client:
@@ -568,8 +573,8 @@ def test_a_wrong_document_is_not_kept() -> None:
 
 def test_html_is_chosen_only_where_it_is_named() -> None:
     assert media.prefer_over_json(media.HTML, "text/html,application/xml;q=0.9,*/*;q=0.8") == media.HTML
-    assert media.prefer_over_json(media.HTML, "*/*") == media.JSON
-    assert media.prefer_over_json(media.HTML, None) == media.JSON
+    assert media.prefer_over_json(media.HTML, "*/*") == JSON
+    assert media.prefer_over_json(media.HTML, None) == JSON
 
 
 def test_a_roomy_call_returns_and_raises_what_the_function_does() -> None:

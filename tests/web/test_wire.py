@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 import uvicorn
 
-from ogpgraph.web.app import WebLimits
-from ogpgraph.web.request_parameters import BodyLimits
+from ogpgraph.web.endpoint import WebLimits
+from ogpgraph.web.request import BodyLimits
 from tests.web.sample_app import build_sample_app
 
 CAP, DEADLINE = 2_000, 0.4

@@ -1,1 +1,1 @@
-"""The web floor: GraphQL over HTTP, a query console and the probes, around a schema and a context handed in."""
+"""GraphQL over HTTP, live feeds, the query console and the probes, served by uvicorn."""

@@ -1,8 +1,10 @@
-"""The web application: every route, and what stands around them, made from parts that are handed in."""
+"""The web application: its routes and the middleware around them, built from the parts that are passed in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from inspect import isawaitable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 import msgspec
 import strawberry
@@ -11,14 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
 from starlette.routing import Route
 
+from ogpgraph.system import generate_id
 from ogpgraph.web.authentication import AuthenticationMiddleware, IdentifyCaller
 from ogpgraph.web.console import Console, Example
-from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint
-from ogpgraph.web.live.service import LiveService, WebSocketRouter
+from ogpgraph.web.endpoint import GraphQLEndpoint, OpenContext, WebLimits
+from ogpgraph.web.live.service import LiveService
 from ogpgraph.web.middleware import (
     ANY_ORIGIN,
     POSITION_HEADER,
@@ -31,136 +32,106 @@ from ogpgraph.web.middleware import (
     PositionMiddleware,
     RequestIdMiddleware,
     SecurityHeadersMiddleware,
+    WebSocketRouter,
     handle_http_exception,
 )
-from ogpgraph.web.operation import CacheValidators
 from ogpgraph.web.probes import Readiness, ReadinessEndpoint, health
-from ogpgraph.web.request_parameters import BodyLimits
 
-LifespanHook = Callable[[], Awaitable[None] | None]
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+"""Entered on the event loop when the server starts to serve, left when it has served its last request."""
 
-_COMPRESSED_FROM_BYTES = 1_000
-_PREFLIGHT_SECONDS = 86_400
+_COMPRESSED_FROM_BYTES: Final = 1_000
+_PREFLIGHT_SECONDS: Final = 86_400
 
 
-class WebLimits(msgspec.Struct, frozen=True):
-    """What one request may cost, before it is understood and when it runs."""
+class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What may differ between applications that serve the same system.
 
-    body: BodyLimits = BodyLimits()
-    document: DocumentLimits = DocumentLimits()
-    execution: ExecutionLimits = ExecutionLimits()
+    `persisted_documents` are documents by their ids; `examples` are offered by the console. Browsers may send requests
+    from pages of `origins`. `proxies` are trusted to name the addresses of their clients. `new_request_id` makes the id
+    of a request without one. With `access_log` each request is logged once it is answered.
+    """
+
+    limits: WebLimits = WebLimits()
+    persisted_documents: Mapping[str, str] = {}
+    examples: Sequence[Example] = ()
+    origins: Sequence[str] = (ANY_ORIGIN,)
+    proxies: Sequence[IPNetwork] = ()
+    new_request_id: Callable[[], str] = generate_id
+    access_log: bool = False
     ready_deadline_seconds: float = 5.0
+
+
+DEFAULT_OPTIONS: Final = AppOptions()
 
 
 def build_app(
     schema: strawberry.Schema,
-    context: Callable[[Request], object],
+    open_context: OpenContext,
+    options: AppOptions = DEFAULT_OPTIONS,
     *,
-    ready: Callable[[], Readiness],
-    new_request_id: Callable[[], str],
-    examples: Sequence[Example] = (),
-    limits: WebLimits | None = None,
-    startup: LifespanHook | None = None,
-    shutdown: LifespanHook | None = None,
-    identify: IdentifyCaller | None = None,
-    access_log: bool = False,
-    cache_validators: CacheValidators | None = None,
-    persisted_documents: Mapping[str, str] | None = None,
-    proxies: Sequence[IPNetwork] = (),
-    origins: Sequence[str] = (ANY_ORIGIN,),
+    check_readiness: Callable[[], Readiness],
+    identify: IdentifyCaller,
+    lifespan: Lifespan | None = None,
     live: LiveService | None = None,
 ) -> Starlette:
-    """The application, which serves `schema` with a context for each request.
+    """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
-    `context` and `ready` are called in worker threads and may block; `startup` and `shutdown` are called (and awaited,
-    if they give something to await) on the event loop, when the server starts to serve and has served its last request.
-    `new_request_id` makes an id for a request that brings none. `identify` finds who sends a token; without it nobody
-    is known. `cache_validators` gives what ETags are made of, `persisted_documents` has documents by their ids, and
-    what `proxies` say of their clients' addresses is believed. Browsers may ask from pages of `origins`. With
-    `access_log` each request is logged once answered.
+    `open_context`, `check_readiness` and `identify` are called in worker threads and may block.
 
     Raises:
-        ValueError: if the schema has strawberry extensions or operation directives, which the view does not run.
+        ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
     """
-    bounds = limits or WebLimits()
     endpoint = GraphQLEndpoint(
         schema,
-        context,
-        body_limits=bounds.body,
-        document_limits=bounds.document,
-        execution=bounds.execution,
-        cache_validators=cache_validators,
-        persisted_documents=persisted_documents,
+        open_context,
+        options.limits,
+        persisted_documents=options.persisted_documents,
+        event_streams=live.serve_graphql_events if live else None,
     )
+    readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
     app = Starlette(
         routes=[
-            Route("/", Console(examples).__call__),
-            *(live.routes(endpoint) if live else [Route("/graphql", endpoint)]),
+            Route("/", Console(options.examples).__call__),
+            Route("/graphql", endpoint),
+            *([Route("/feed", live.serve_feed.__call__)] if live else []),
             Route("/health", health),
-            Route("/ready", ReadinessEndpoint(ready, deadline_seconds=bounds.ready_deadline_seconds).__call__),
+            Route("/ready", readiness.__call__),
         ],
-        middleware=[
-            *([Middleware(OriginMiddleware, origins)] if ANY_ORIGIN not in origins else []),
-            *([_websocket_middleware(live, identify)] if live else []),
-            *_build_middleware(new_request_id, origins, access_log=access_log),
-            *([Middleware(AuthenticationMiddleware, identify)] if identify else []),
-        ],
+        middleware=_build_middleware(options, identify, live),
         exception_handlers={HTTPException: handle_http_exception},
-        lifespan=_lifespan(startup, shutdown),
+        lifespan=lifespan,
     )
-    if proxies:
-        app.add_middleware(
-            ForwardedForMiddleware, proxies=proxies
-        )  # the outermost: everything behind sees the client's address
-    app.router.redirect_slashes = False  # a redirect would name the host that the client made up
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header, which the client chooses
     return app
 
 
-def _websocket_middleware(live: LiveService, identify: IdentifyCaller | None) -> Middleware:
-    sockets = AuthenticationMiddleware(live.websocket_endpoint, identify) if identify else live.websocket_endpoint
-    return Middleware(WebSocketRouter, path="/graphql", websocket_endpoint=sockets)
-
-
-def _build_middleware(
-    new_request_id: Callable[[], str], origins: Sequence[str], *, access_log: bool
-) -> list[Middleware]:
-    """From the outside in.
-
-    CORS lets pages ask and read, but takes no cookies: rights come by a header that a page must know.
-    """
+def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveService | None) -> list[Middleware]:
+    """Return the middleware from the outermost to the innermost."""
     return [
-        Middleware(RequestIdMiddleware, new_request_id),
-        *([Middleware(AccessLogMiddleware)] if access_log else []),
+        *([Middleware(ForwardedForMiddleware, options.proxies)] if options.proxies else []),
+        *([Middleware(OriginMiddleware, options.origins)] if ANY_ORIGIN not in options.origins else []),
+        # WebSockets leave here: what surrounds the routes would hold a few kilobytes for as long as a socket is open.
+        *([_websocket_middleware(live, identify)] if live else []),
+        Middleware(RequestIdMiddleware, options.new_request_id),
+        *([Middleware(AccessLogMiddleware)] if options.access_log else []),
         Middleware(PositionMiddleware),
         Middleware(SecurityHeadersMiddleware),
+        # Without cookies: rights come by a header, which a page has to know.
         Middleware(
             CORSMiddleware,
-            allow_origins=origins,
+            allow_origins=options.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=[REQUEST_ID_HEADER, POSITION_HEADER, "ETag", "Retry-After"],
             max_age=_PREFLIGHT_SECONDS,
         ),
-        Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # leaves event streams alone
+        Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # but for event streams
         Middleware(InternalErrorMiddleware),
+        Middleware(AuthenticationMiddleware, identify),
     ]
 
 
-def _lifespan(
-    startup: LifespanHook | None, shutdown: LifespanHook | None
-) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await _call_hook(startup)
-        try:
-            yield
-        finally:
-            await _call_hook(shutdown)
-
-    return lifespan
-
-
-async def _call_hook(hook: LifespanHook | None) -> None:
-    outcome = hook() if hook else None
-    if isawaitable(outcome):
-        await outcome
+def _websocket_middleware(live: LiveService, identify: IdentifyCaller) -> Middleware:
+    endpoint = AuthenticationMiddleware(live.websocket_endpoint, identify)
+    return Middleware(WebSocketRouter, path="/graphql", websocket_endpoint=endpoint)

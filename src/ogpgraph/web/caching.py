@@ -1,4 +1,9 @@
-"""HTTP caching: an ETag is made of all that an answer depends on, and of nothing else."""
+"""HTTP caching: ETags and Cache-Control of responses.
+
+An ETag is computed from everything that a response depends on and from nothing else, without executing the operation:
+from the request (`CacheKey`), from the schema, and from the log and the position that is read (`CacheVersion`). So a
+response that is still right is never sent twice, and one that is not is never taken for right.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +16,28 @@ import msgspec
 from graphql import FieldNode, IntValueNode, OperationDefinitionNode, VariableNode
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.web.deadline import Deadline
 
-# Short while it speaks of the present. Bounded too while it speaks of the past: a redaction may take words out of that.
 PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
+# Bounded although the past does not change: a redaction may remove a text from it.
 PAST_CACHE_CONTROL: Final = "public, max-age=3600"
 NO_STORE: Final = "no-store"
 VARY: Final = "Accept, Authorization, X-At-Least-Position"
-_TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
+_ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+_MAX_POSITION_CHARACTERS: Final = 17
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class CacheVersion(msgspec.Struct, frozen=True):
-    """What an answer depends on that the request does not say: which log (with its epochs) and schema; its position."""
+    """What a response depends on besides the request: the log (with its epochs), projection, schema and position."""
 
     log_state: tuple[str | int, ...]
     position: int
 
 
 class CacheKey(msgspec.Struct, frozen=True):
-    """What an answer depends on that the request says: the document, its operation, the variables, the media type.
+    """What a response depends on in the request: document, operation, variables, media type.
 
-    And what such a document may cost, which every answer tells.
+    And the limit of cost for that document, which every response reports.
     """
 
     text: str
@@ -42,66 +47,59 @@ class CacheKey(msgspec.Struct, frozen=True):
     cost_limit: int
 
     def etag(self, version: CacheVersion, pinned: int | None) -> str:
-        """Return the ETag of the answer; `pinned` is the position that the document names itself, if it does.
+        """Return the ETag of the response; `pinned` is the latest position that the operation pins, if it pins all.
 
-        It is a weak one: the same answer may come compressed or not.
+        It is a weak one, because the same response may be sent compressed or not.
         """
-        asked = (self.text, self.operation_name, self.variables or {}, self.media_type, self.cost_limit)
-        # A position that it names is in the document or its variables already.
+        key = (self.text, self.operation_name, self.variables or {}, self.media_type, self.cost_limit)
+        # A pinned position is part of the document or its variables, so the response outlives the head.
         position = "named" if is_past(pinned, version) else version.position
-        return f'W/"{sha256(_encoder.encode((asked, version.log_state, position))).hexdigest()[:32]}"'
+        return f'W/"{sha256(_encoder.encode((key, version.log_state, position))).hexdigest()[:32]}"'
+
+
+def cache_version(context: Context) -> CacheVersion:
+    """Return what a response that is read in a context depends on besides the request."""
+    session = context.session
+    log = session.read_log_identity()
+    log_state = (log.id, log.epoch, log.redaction_epoch, session.projection_version, context.schema_version)
+    return CacheVersion(log_state, session.head)
 
 
 def is_past(pinned: int | None, version: CacheVersion) -> bool:
-    """Tell whether the document speaks of the past only."""
+    """Return whether the positions that an operation reads are all recorded, so that its response does not change."""
     return pinned is not None and 1 <= pinned <= version.position
 
 
 def etag_matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether a client has what an ETag stands for, weakly compared as If-None-Match is."""
+    """Return whether an If-None-Match header matches an ETag, by weak comparison (RFC 9110, 13.1.2)."""
     if if_none_match is None:
         return False
-    return if_none_match.strip() == "*" or etag.removeprefix("W/") in _TAGS.findall(if_none_match)
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
 
 
 def cache_headers(etag: str, *, past: bool) -> dict[str, str]:
-    """Return the headers of an answer that may be kept."""
+    """Return the headers of a response that caches may store."""
     return {"ETag": etag, "Cache-Control": PAST_CACHE_CONTROL if past else PRESENT_CACHE_CONTROL}
 
 
 def pinned_position(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int | None:
-    """Return the latest position that an operation reads, where all it asks is asked `at` positions it names itself."""
+    """Return the latest position that an operation reads, if all its root fields are `at` with a position."""
     positions = [_position(node, variables) for node in operation.selection_set.selections]
-    named = [position for position in positions if position is not None]
-    return max(named) if named and len(named) == len(positions) else None
+    pinned = [position for position in positions if position is not None]
+    return max(pinned) if pinned and len(pinned) == len(positions) else None
 
 
 def _position(node: object, variables: Mapping[str, Any]) -> int | None:
     if not isinstance(node, FieldNode) or node.name.value != "at":
         return None
-    return _whole_number([(each.name.value, each.value) for each in node.arguments or ()], variables)
+    return _position_argument([(each.name.value, each.value) for each in node.arguments or ()], variables)
 
 
-def _whole_number(arguments: Sequence[tuple[str, object]], variables: Mapping[str, Any]) -> int | None:
+def _position_argument(arguments: Sequence[tuple[str, object]], variables: Mapping[str, Any]) -> int | None:
     if len(arguments) != 1 or arguments[0][0] != "position":
         return None
     value = arguments[0][1]
     if isinstance(value, IntValueNode):
-        return int(value.value) if len(value.value) < 17 else None
+        return int(value.value) if len(value.value) < _MAX_POSITION_CHARACTERS else None
     given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
     return given if isinstance(given, int) and not isinstance(given, bool) else None
-
-
-class ReadSessionValidators:
-    """Tells the executor of the contexts that the schema's resolvers see."""
-
-    def cache_version(self, context: Context) -> CacheVersion:
-        """Return the log, its epochs, projection and schema, and the position that the reading has pinned."""
-        session = context.session
-        log = session.read_log_identity()
-        record = (log.id, log.epoch, log.redaction_epoch, session.projection_version, context.schema_version)
-        return CacheVersion(record, session.head)
-
-    def apply_deadline(self, context: Context, deadline: Deadline) -> None:
-        """Have the database break off statements of the reading when the operation is to stop."""
-        context.session.set_deadline(deadline.is_exceeded, deadline.seconds)

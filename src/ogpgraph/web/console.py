@@ -10,7 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogpgraph.web.content_negotiation import HTML, json_response, prefer_over_json
+from ogpgraph.web.errors import json_response
+from ogpgraph.web.request import HTML, prefer_over_json
 
 _INDEX = {
     "endpoints": [

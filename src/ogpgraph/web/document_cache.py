@@ -1,4 +1,10 @@
-"""Documents made ready to run: parsed and validated once, then kept as long as they are asked for and there is room."""
+"""Documents that were parsed and validated once and are cached, with the costs of their operations.
+
+Validation happens here and nowhere else: the executor is only given documents from this cache. Large documents are
+rejected by their length, their tokens and their cost before validation, whose time grows faster than the document.
+"""
+
+from __future__ import annotations
 
 import math
 from collections import OrderedDict
@@ -39,9 +45,9 @@ _ABSENT: Final = object()
 
 
 class RequestErrors(Exception):
-    """The document, the choice of its operation or the variables are wrong, and nothing was run: a request error.
+    """The document, the choice of its operation or the variables are wrong, so nothing was executed: a request error.
 
-    `cost` is what the operation asked for, 0 where that was not understood.
+    `cost` is the cost of the operation, 0 if it could not be measured.
     """
 
     def __init__(self, errors: Sequence[GraphQLError], *, code: str, cost: int = 0) -> None:
@@ -52,10 +58,10 @@ class RequestErrors(Exception):
 
 
 class DocumentLimits(msgspec.Struct, frozen=True):
-    """What a document may ask for, how many of its errors are told, and how much of all documents' text is kept ready.
+    """The limits of one document, how many of its errors are reported, and the size of the cache.
 
-    A parsed document takes 100 to 400 bytes a character (measured), so the default keeps 100 MB at the very worst and a
-    thousand ordinary documents in 30 MB.
+    A parsed document takes 100 to 400 bytes a character (measured), so the default cache has 100 MB at the very worst,
+    and a thousand ordinary documents in 30 MB.
     """
 
     query: QueryLimits = QueryLimits()
@@ -64,19 +70,23 @@ class DocumentLimits(msgspec.Struct, frozen=True):
 
 
 class ValidatedDocument(msgspec.Struct, frozen=True):
-    """A document fit to be run. What its operations cost is kept with it, by the sizes of pages that variables say."""
+    """A valid document.
+
+    `costs` caches the costs of its operations by what they depend on: the operation, and the values of the variables
+    that determine page sizes, whose names are in `page_size_variables`.
+    """
 
     ast: DocumentNode
     page_size_variables: dict[str | None, tuple[str, ...]] = {}
     costs: dict[tuple[object, ...], DocumentCost] = {}
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """The operation of that name, or the only one."""
+        """Return the operation of that name, or the only one if there is no name; None if there is none."""
         return get_operation_ast(self.ast, name)
 
 
 class PreparedOperation(msgspec.Struct, frozen=True):
-    """One operation of a prepared document, and what it asks for with its variables."""
+    """One operation of a valid document, and its cost with the variables of one request."""
 
     document: ValidatedDocument
     operation: OperationDefinitionNode
@@ -84,7 +94,10 @@ class PreparedOperation(msgspec.Struct, frozen=True):
 
 
 class DocumentCache:
-    """Validated documents by their text. Several threads may use it, and prepare one document at once, to no harm."""
+    """Validated documents by their text, the least recently used of which are dropped.
+
+    Several threads may use it at once; two that prepare the same document at the same time do the work twice.
+    """
 
     def __init__(self, schema: GraphQLSchema, limits: DocumentLimits) -> None:
         self._schema = schema
@@ -92,7 +105,7 @@ class DocumentCache:
         self._cache = _LruCache(limits.cached_characters)
 
     def get(self, text: str) -> ValidatedDocument | None:
-        """The document, if it is kept ready."""
+        """Return the document, if it is cached."""
         return self._cache.get(text)
 
     def prepare(
@@ -103,30 +116,30 @@ class DocumentCache:
         *,
         max_cost: int | None = None,
     ) -> PreparedOperation:
-        """The operation of that name in the document that the text says, fit to be run.
+        """Return the operation of that name, or the only one, of a document, parsed and validated unless it is cached.
 
         Raises:
-            RequestErrors: if it cannot be parsed, asks for too much, does not hold against the schema or has no such
-                operation. Documents that are wrong, or too large whatever the variables, are not kept.
+            RequestErrors: if the document cannot be parsed, exceeds a limit, is invalid or has no such operation. A
+                document that is invalid, or too large whatever the variables, is not cached.
         """
-        most = self._limits.query.cost if max_cost is None else max_cost
-        prepared = self._cache.get(text)
-        if prepared is not None:
-            operation = select_operation(prepared.ast, name)
-            return PreparedOperation(prepared, operation, self._check_cost(prepared, operation, variables or {}, most))
-        prepared = ValidatedDocument(self._parse(text))
-        # Validation compares fields pairwise, 0.9 s for 990 times `a{b}`: so what is large is turned away before.
-        cost = self._check_cost(prepared, prepared.operation(name), variables or {}, most)
-        self._validate(prepared.ast, cost)
-        operation = select_operation(prepared.ast, name)
-        self._cache.put(text, prepared)
-        return PreparedOperation(prepared, operation, cost)
+        limit = self._limits.query.cost if max_cost is None else max_cost
+        cached = self._cache.get(text)
+        if cached is not None:
+            operation = select_operation(cached.ast, name)
+            return PreparedOperation(cached, operation, self._check_cost(cached, operation, variables or {}, limit))
+        document = ValidatedDocument(self._parse(text))
+        # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
+        cost = self._check_cost(document, document.operation(name), variables or {}, limit)
+        self._validate(document.ast, cost)
+        operation = select_operation(document.ast, name)
+        self._cache.put(text, document)
+        return PreparedOperation(document, operation, cost)
 
     def _parse(self, text: str) -> DocumentNode:
-        most = self._limits.query.tokens
+        max_tokens = self._limits.query.tokens
         try:
             check_length(text, self._limits.query)
-            return parse(text, max_lexical_tokens=most, max_comments=most, allow_empty_selection_sets=False)
+            return parse(text, max_lexical_tokens=max_tokens, max_comments=max_tokens, allow_empty_selection_sets=False)
         except LimitExceeded as error:
             raise RequestErrors([GraphQLError(str(error))], code=error.code) from None
         except GraphQLError as error:
@@ -134,33 +147,33 @@ class DocumentCache:
 
     def _check_cost(
         self,
-        prepared: ValidatedDocument,
+        document: ValidatedDocument,
         operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
-        most: int,
+        limit: int,
     ) -> int:
         cost = 0
         try:
-            requested = self._measure(prepared, operation, variables)
-            cost = min(requested.cost, MAX_REPORTED_COST)
-            requested.check(self._limits.query, most)
+            measured = self._measure(document, operation, variables)
+            cost = min(measured.cost, MAX_REPORTED_COST)
+            measured.check(self._limits.query, limit)
         except LimitExceeded as error:
             raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost) from None
         return cost
 
     def _measure(
-        self, prepared: ValidatedDocument, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
+        self, document: ValidatedDocument, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
     ) -> DocumentCost:
-        named = operation.name.value if operation and operation.name else None
-        sizes = prepared.page_size_variables.get(named)
-        known = prepared.costs.get(_cost_key(named, sizes, variables)) if sizes is not None else None
-        if known is not None:
-            return known
-        requested = measure_document(self._schema, prepared.ast, operation, variables)
-        sizes = prepared.page_size_variables[named] = tuple(sorted(requested.page_size_variables))
-        if len(prepared.costs) < _MAX_CACHED_COSTS:
-            prepared.costs[_cost_key(named, sizes, variables)] = requested
-        return requested
+        name = operation.name.value if operation and operation.name else None
+        sizes = document.page_size_variables.get(name)
+        cached = document.costs.get(_cost_key(name, sizes, variables)) if sizes is not None else None
+        if cached is not None:
+            return cached
+        measured = measure_document(self._schema, document.ast, operation, variables)
+        sizes = document.page_size_variables[name] = tuple(sorted(measured.page_size_variables))
+        if len(document.costs) < _MAX_CACHED_COSTS:
+            document.costs[_cost_key(name, sizes, variables)] = measured
+        return measured
 
     def _validate(self, document: DocumentNode, cost: int) -> None:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
@@ -168,14 +181,14 @@ class DocumentCache:
             raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED", cost=cost)
 
 
-def _cost_key(named: str | None, sizes: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[object, ...]:
-    """What the cost of an operation depends on: the variables that say how large pages are."""
-    given = (variables.get(name, _ABSENT) for name in sizes)
-    return (named, *(size if isinstance(size, int) else type(size) for size in given))
+def _cost_key(name: str | None, sizes: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what the cost of an operation depends on; a value that is not a page size counts by its type only."""
+    values = (variables.get(size, _ABSENT) for size in sizes)
+    return (name, *(value if isinstance(value, int) else type(value) for value in values))
 
 
 def select_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation of that name, or the only one.
+    """Return the operation of that name, or the only one if there is no name.
 
     Raises:
         RequestErrors: if there is none of that name, or several and no name.
@@ -183,18 +196,18 @@ def select_operation(document: DocumentNode, name: str | None) -> OperationDefin
     operation = get_operation_ast(document, name)
     if operation is not None:
         return operation
-    message = f"The document has no operation named {name!r}." if name else _resolution_failure_message(document)
+    message = f"The document has no operation named {name!r}." if name else _explain_missing_operation(document)
     raise RequestErrors([GraphQLError(message)], code="OPERATION_RESOLUTION_FAILURE")
 
 
-def _resolution_failure_message(document: DocumentNode) -> str:
+def _explain_missing_operation(document: DocumentNode) -> str:
     if any(isinstance(definition, OperationDefinitionNode) for definition in document.definitions):
-        return "The document has several operations: say which by `operationName`."
+        return "The document has several operations: choose one by `operationName`."
     return "The document has no operation."
 
 
 class _PlainValuesRule(ValidationRule):
-    """Values written into the document follow the rules for variables: no NUL (PostgreSQL has none), no infinity."""
+    """Literals follow the rules of variables: no NUL in a string (PostgreSQL has none), no number past a float."""
 
     def enter_string_value(self, node: StringValueNode, *_args: Any) -> None:
         if "\0" in node.value:
@@ -213,17 +226,17 @@ class _PlainValuesRule(ValidationRule):
 
 _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
     *specified_rules,
-    MaybeNullValidationRule,  # strawberry's own two complete what it says by Maybe and one_of
+    MaybeNullValidationRule,  # strawberry adds these two for `Maybe` inputs and `one_of`
     OneOfInputValidationRule,
     _PlainValuesRule,
 )
 
 
 class _LruCache:
-    """The documents last asked for, up to a number of characters of their text."""
+    """Documents by their text, up to a total number of characters."""
 
     def __init__(self, max_characters: int) -> None:
-        self._room = max_characters
+        self._free_characters = max_characters
         self._documents: OrderedDict[str, ValidatedDocument] = OrderedDict()
         self._lock = Lock()
 
@@ -239,7 +252,7 @@ class _LruCache:
             if text in self._documents:
                 return
             self._documents[text] = document
-            self._room -= len(text)
-            while self._room < 0:
-                forgotten, _ = self._documents.popitem(last=False)
-                self._room += len(forgotten)
+            self._free_characters -= len(text)
+            while self._free_characters < 0:
+                dropped, _ = self._documents.popitem(last=False)
+                self._free_characters += len(dropped)

@@ -1,167 +1,321 @@
-"""GraphQL over HTTP: one operation by GET or POST, run whole in one worker thread, with the status clients expect."""
+"""The GraphQL endpoint: one operation by GET or POST, executed in one worker thread, with the status clients expect.
+
+Reading the request is asynchronous and bounded in size and time; everything after it (decoding, preparing, executing,
+encoding) happens in a worker thread, in `_respond_in_thread`, because it takes time and the database blocks.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
 
 import anyio
 import anyio.to_thread
 import msgspec
 import strawberry
+from graphql import OperationDefinitionNode, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ogpgraph.rate_limit import RateLimiter
-from ogpgraph.web import request_parameters as parameters
-from ogpgraph.web.caching import NO_STORE, VARY
-from ogpgraph.web.content_negotiation import GRAPHQL, JSON, negotiate_graphql_media_type
-from ogpgraph.web.deadline import Deadline
-from ogpgraph.web.document_cache import DocumentLimits, RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_internal_error
+from ogpgraph.graphql.context import Context
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
+from ogpgraph.web.authentication import caller_of
+from ogpgraph.web.caching import (
+    NO_STORE,
+    VARY,
+    CacheKey,
+    cache_headers,
+    cache_version,
+    etag_matches,
+    is_past,
+    pinned_position,
+)
+from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors, ValidatedDocument
+from ogpgraph.web.errors import (
+    JSON,
+    RequestRejected,
+    budget_exhausted,
+    error_payload,
+    format_error,
+    report_internal_error,
+)
 from ogpgraph.web.middleware import request_id_of
-from ogpgraph.web.operation import CacheValidators, OperationRequest, OperationRunner
-from ogpgraph.web.request_parameters import BodyLimits, read_json_body
+from ogpgraph.web.operation import Deadline, OperationRunner, format_result
+from ogpgraph.web.persisted_documents import find_document
+from ogpgraph.web.request import (
+    EVENT_STREAM,
+    GRAPHQL,
+    BodyLimits,
+    RequestParameters,
+    negotiate_graphql_media_type,
+    parse_json_body,
+    parse_query_string,
+    prefers_over_graphql_response,
+    read_json_body,
+)
 
-_METHODS = "GET, POST, OPTIONS"
+OpenContext = Callable[[Request], AbstractContextManager[Context]]
+"""Opens the context that the resolvers of one request share; called, entered and left in a worker thread."""
+
+PERSISTED_COST_DIVISOR: Final = 4
+"""Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
+_METHODS: Final = "GET, POST, OPTIONS"
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True):
-    """How long an operation may run, how many at once, and what each address and account may ask for in a minute."""
+    """The time of one operation, the operations that run at once, and the cost a minute of each address and account."""
 
     deadline_seconds: float = 10.0
     threads: int = 8
     cost_per_minute: int = 20_000_000
 
 
+class WebLimits(msgspec.Struct, frozen=True):
+    """The limits of one request: of its body, its document and its execution."""
+
+    body: BodyLimits = BodyLimits()
+    document: DocumentLimits = DocumentLimits()
+    execution: ExecutionLimits = ExecutionLimits()
+
+
+DEFAULT_LIMITS: Final = WebLimits()
+
+
+class OperationRequest(msgspec.Struct):
+    """One request to execute an operation; every response reports `cost` and `cost_limit`, which are set on the way."""
+
+    request: Request
+    request_id: str
+    media_type: str
+    deadline: Deadline
+    cost_limit: int
+    cost: int = 0
+
+    @property
+    def is_cacheable(self) -> bool:
+        """Return whether a shared cache may store the response: a GET that depends on nobody's rights."""
+        return self.request.method == "GET" and "authorization" not in self.request.headers
+
+    @property
+    def is_conditional(self) -> bool:
+        """Return whether the request names responses that the client has."""
+        return self.is_cacheable and "if-none-match" in self.request.headers
+
+
+class OperationResponse(msgspec.Struct, frozen=True):
+    """The body of a response, None if the client has it already; and its headers."""
+
+    payload: dict[str, object] | None
+    headers: dict[str, str]
+
+
 class GraphQLEndpoint:
-    """An ASGI endpoint for a schema.
+    """An ASGI endpoint that executes the operations of a schema; it needs `RequestIdMiddleware` around it.
 
-    Statuses keep to what npm `graphql-http` audits. What is no GraphQL request (not JSON, no document, too large, …)
-    gets 4xx. A request error (syntax, validation, choice of operation, variables) gets 400 as
+    The statuses are those that npm `graphql-http` audits. What is not a GraphQL request (not JSON, no document, too
+    large, …) gets 4xx. A request error (syntax, validation, choice of operation, variables) gets 400 as
     `application/graphql-response+json`, but 200 as `application/json`, whose clients read the body only then; the body
-    has no `data`. What has run gets 200, whether fields failed or not.
+    has no `data`. What was executed gets 200, whether fields failed or not.
 
-    The view stands behind `RequestIdMiddleware`, which gives each request its id.
+    A client that prefers an event stream is passed to `event_streams`, if that is given. `clock` gives seconds that
+    never go back.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
-        context: Callable[[Request], object],
+        open_context: OpenContext,
+        limits: WebLimits = DEFAULT_LIMITS,
         *,
-        body_limits: BodyLimits | None = None,
-        document_limits: DocumentLimits | None = None,
-        execution: ExecutionLimits | None = None,
-        cache_validators: CacheValidators | None = None,
         persisted_documents: Mapping[str, str] | None = None,
+        event_streams: ASGIApp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        bounds, self._execution_limits = document_limits or DocumentLimits(), execution or ExecutionLimits()
-        rate_limiter = RateLimiter(self._execution_limits.cost_per_minute, clock)
-        self._runner = OperationRunner(
-            schema,
-            context,
-            bounds,
-            rate_limiter=rate_limiter,
-            cache_validators=cache_validators,
-            persisted_documents=persisted_documents,
-        )
-        self._max_cost = bounds.query.cost
-        self._body_limits = body_limits or BodyLimits()
-        self._limiter = anyio.CapacityLimiter(self._execution_limits.threads)
+        self._runner = OperationRunner(schema, limits.document)
+        self._open_context = open_context
+        self._limits = limits
+        self._persisted_documents = persisted_documents or {}
+        self._event_streams = event_streams
+        self._rate_limiter = RateLimiter(limits.execution.cost_per_minute, clock)
+        self._thread_limiter = anyio.CapacityLimiter(limits.execution.threads)
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if self._event_streams and _prefers_event_stream(request):
+            await self._event_streams(scope, receive, send)
+            return
         try:
             response = await self._respond(request)
         except ClientDisconnect:
-            return  # nobody is left to answer
+            return  # nobody is left to respond to
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": _METHODS})
-        media = JSON  # in which it is told that none fits
+        media_type = JSON  # of the rejection, if the client accepts neither type
         try:
-            media = negotiate_graphql_media_type(request.headers.get("accept"))
-            sent = await self._read_request(request)
-        except RequestRejected as refused:
-            return self._rejection_response(refused, self._operation_request(request, media))
-        return await self._run(self._operation_request(request, media), sent)
-
-    def _operation_request(self, request: Request, media: str) -> OperationRequest:
-        deadline = Deadline(self._execution_limits.deadline_seconds, self._clock)
-        return OperationRequest(request, request_id_of(request.scope), media, deadline, self._max_cost)
-
-    async def _run(self, call: OperationRequest, sent: bytes) -> Response:
-        """The response, made in a worker thread while this one notices whether the client goes."""
-        noticing = asyncio.create_task(_watch_disconnect(call))
+            media_type = negotiate_graphql_media_type(request.headers.get("accept"))
+            encoded = await self._read_parameters(request)
+        except RequestRejected as rejected:
+            return _rejection_response(rejected, self._operation_request(request, media_type))
+        call = self._operation_request(request, media_type)
+        watching = asyncio.create_task(_watch_disconnect(call))
         try:
-            return await anyio.to_thread.run_sync(self._run_operation, call, sent, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(self._respond_in_thread, call, encoded, limiter=self._thread_limiter)
         finally:
-            noticing.cancel()
+            watching.cancel()
 
-    async def _read_request(self, request: Request) -> bytes:
-        """The bytes in which the request is: a query string or a body."""
+    def _operation_request(self, request: Request, media_type: str) -> OperationRequest:
+        deadline = Deadline(self._limits.execution.deadline_seconds, self._clock)
+        return OperationRequest(
+            request, request_id_of(request.scope), media_type, deadline, self._limits.document.query.cost
+        )
+
+    async def _read_parameters(self, request: Request) -> bytes:
+        """Return the parameters as they were sent: a query string or a body."""
         match request.method:
             case "GET":
-                return self._query_string(request)
+                query_string: bytes = request.scope["query_string"]
+                if len(query_string) > self._limits.body.max_bytes:
+                    raise RequestRejected(414, "The URL is too long.", code="URI_TOO_LONG")
+                return query_string
             case "POST":
-                return await read_json_body(request, self._body_limits)
+                return await read_json_body(request, self._limits.body)
             case method:
                 raise RequestRejected(
-                    405, f"{method} is not served here.", code="METHOD_NOT_ALLOWED", headers={"Allow": _METHODS}
+                    405, f"{method} is not supported here.", code="METHOD_NOT_ALLOWED", headers={"Allow": _METHODS}
                 )
 
-    def _query_string(self, request: Request) -> bytes:
-        query_string: bytes = request.scope["query_string"]
-        if len(query_string) > self._body_limits.max_bytes:
-            raise RequestRejected(414, "The URL is too long.", code="URI_TOO_LONG")
-        return query_string
-
-    def _run_operation(self, call: OperationRequest, sent: bytes) -> Response:
-        """The response to what was sent. Decoding, running and encoding take time: called in a worker thread."""
-        read = parameters.parse_json_body if call.request.method == "POST" else parameters.parse_query_string
+    def _respond_in_thread(self, call: OperationRequest, encoded: bytes) -> Response:
+        parse = parse_json_body if call.request.method == "POST" else parse_query_string
         try:
-            answer = self._runner(call, read(sent))
-        except RequestRejected as refused:
-            return self._rejection_response(refused, call)
+            response = self._answer(call, self._resolve_document(call, parse(encoded)))
+            if response.payload is None:
+                return Response(status_code=304, headers={"Vary": VARY, **response.headers})
+            return _encode_response(200, response.payload, call, response.headers)
+        except RequestRejected as rejected:
+            return _rejection_response(rejected, call)
         except RequestErrors as wrong:
+            call.cost = call.cost or wrong.cost
             errors = [format_error(error, code=wrong.code) for error in wrong.errors]
-            return _response(400 if call.media_type == GRAPHQL else 200, {"errors": errors}, call)
+            return _encode_response(400 if call.media_type == GRAPHQL else 200, {"errors": errors}, call)
         except Exception as failure:
-            return _response(500, report_internal_error(failure, call.request_id), call)
-        if answer.payload is None:
-            return Response(status_code=304, headers={"Vary": VARY, **answer.headers})
+            return _encode_response(500, report_internal_error(failure, call.request_id), call)
+
+    def _resolve_document(self, call: OperationRequest, parameters: RequestParameters) -> RequestParameters:
+        """Return the parameters with the text of the persisted document that they name, if they name one."""
+        if parameters.document_id is None:
+            return parameters
+        text = find_document(self._persisted_documents, parameters.document_id)
+        call.cost_limit = self._limits.document.query.persisted_cost
+        return msgspec.structs.replace(parameters, query=text)
+
+    def _answer(self, call: OperationRequest, parameters: RequestParameters) -> OperationResponse:
+        if not call.is_conditional:
+            operation = self._prepare(call, parameters)  # first, because an invalid document needs no context
+            with self._open_context(call.request) as context:
+                return self._execute(call, operation, parameters, context)
+        with self._open_context(call.request) as context:
+            # Before anything is parsed. A document that is not cached is taken to read the present.
+            headers = self._cache_headers(call, parameters, self._runner.documents.get(parameters.query), context)
+            if _is_not_modified(call, headers):
+                return OperationResponse(None, headers)
+            return self._execute(call, self._prepare(call, parameters), parameters, context)
+
+    def _prepare(self, call: OperationRequest, parameters: RequestParameters) -> PreparedOperation:
+        operation = self._runner.prepare(parameters, max_cost=call.cost_limit)
+        call.cost = operation.cost
+        _require_allowed(operation.operation, call.request.method)
+        return operation
+
+    def _execute(
+        self, call: OperationRequest, operation: PreparedOperation, parameters: RequestParameters, context: Context
+    ) -> OperationResponse:
+        headers = self._cache_headers(call, parameters, operation.document, context)
+        if _is_not_modified(call, headers):
+            return OperationResponse(None, headers)
+        divisor = PERSISTED_COST_DIVISOR if parameters.document_id else 1
+        keys, charged = _rate_limit_keys(call.request), max(1, operation.cost // divisor)
+        self._charge(keys, charged)
         try:
-            return _response(200, answer.payload, call, answer.headers)
-        except Exception as failure:
-            return _response(500, report_internal_error(failure, call.request_id), call)
+            executor = self._runner.create_executor(operation, parameters)
+            payload = format_result(self._runner.run(executor, context, call.deadline), call.request_id)
+        finally:
+            self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))
+        return OperationResponse(payload, {"Cache-Control": NO_STORE} if "errors" in payload else headers)
 
-    @staticmethod
-    def _rejection_response(refused: RequestRejected, call: OperationRequest) -> Response:
-        payload = error_payload(refused.message, code=refused.code)
-        return _response(refused.status, payload, call, refused.headers)
+    def _charge(self, keys: Sequence[str], cost: int) -> None:
+        try:
+            self._rate_limiter.charge(keys, cost)
+        except RateLimitExceeded as exceeded:
+            raise budget_exhausted(exceeded.wait_seconds) from None
+
+    def _cache_headers(
+        self,
+        call: OperationRequest,
+        parameters: RequestParameters,
+        document: ValidatedDocument | None,
+        context: Context,
+    ) -> dict[str, str]:
+        if not call.is_cacheable or "projector" in parameters.query:
+            return {"Cache-Control": NO_STORE}
+        key = CacheKey(
+            parameters.query, parameters.operation_name, parameters.variables, call.media_type, call.cost_limit
+        )
+        operation = document.operation(parameters.operation_name) if document else None
+        pinned = pinned_position(operation, parameters.variables or {}) if operation else None
+        version = cache_version(context)
+        return cache_headers(key.etag(version, pinned), past=is_past(pinned, version))
 
 
-def _response(
+def _prefers_event_stream(request: Request) -> bool:
+    accept = request.headers.get("accept")
+    return request.method in ("GET", "POST") and prefers_over_graphql_response(EVENT_STREAM, accept)
+
+
+def _is_not_modified(call: OperationRequest, headers: Mapping[str, str]) -> bool:
+    return "ETag" in headers and etag_matches(call.request.headers.get("if-none-match"), headers["ETag"])
+
+
+def _rate_limit_keys(request: Request) -> list[str]:
+    caller = caller_of(request)
+    return [f"address {caller.address}", *([f"account {caller.account}"] if caller.account else [])]
+
+
+def _require_allowed(operation: OperationDefinitionNode, method: str) -> None:
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise RequestRejected(400, "Subscriptions need an event stream.", code="SUBSCRIPTION_NOT_SUPPORTED")
+    if operation.operation is OperationType.MUTATION and method != "POST":
+        raise RequestRejected(405, "Mutations need POST.", code="METHOD_NOT_ALLOWED", headers={"Allow": "POST"})
+
+
+def _rejection_response(rejected: RequestRejected, call: OperationRequest) -> Response:
+    payload = error_payload(rejected.message, code=rejected.code)
+    return _encode_response(rejected.status, payload, call, rejected.headers)
+
+
+def _encode_response(
     status: int, payload: dict[str, object], call: OperationRequest, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The payload with what the operation asked for, and how much one may ask for."""
-    said = {
+    """Return a response in the negotiated media type, with the cost of the operation and its limit."""
+    all_headers = {
         "Content-Type": f"{call.media_type}; charset=utf-8",
         "Cache-Control": NO_STORE,
         "Vary": VARY,
         **(headers or {}),
     }
-    told_cost = {**payload, "extensions": {"cost": {"requested": call.cost, "limit": call.cost_limit}}}
-    return Response(msgspec.json.encode(told_cost), status, said)
+    extensions = {"cost": {"requested": call.cost, "limit": call.cost_limit}}
+    return Response(msgspec.json.encode({**payload, "extensions": extensions}), status, all_headers)
 
 
 async def _watch_disconnect(call: OperationRequest) -> None:
-    """Have an operation stopped when nobody waits for its answer any more."""
+    """Stop the operation when the client disconnects."""
     while (await call.request.receive())["type"] != "http.disconnect":
-        pass  # what is left of a body that was not wanted
+        pass  # the rest of a body that was not read
     call.deadline.client_disconnected = True

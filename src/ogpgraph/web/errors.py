@@ -1,15 +1,28 @@
-"""Rejected requests, and how errors are reported to clients and operators."""
+"""Rejected requests, and how errors are reported: to clients without internal details, to operators with all of them.
+
+A GraphQL error that a resolver raised on purpose reaches the client with its message and code. Any other exception is
+logged with its traceback and replaced by "Internal error" and the id of the request, by which the log line is found.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+import msgspec
 import structlog
 from graphql import GraphQLError
+from starlette.responses import Response
+
+JSON: Final = "application/json"
+INTERNAL_ERROR_MESSAGE: Final = "Internal error"
+INTERNAL_ERROR_CODE: Final = "INTERNAL"
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class RequestRejected(Exception):
-    """The request cannot be served as sent: `status` is the answer's, whatever media type the client asked for."""
+    """The request cannot be served as sent; `status` and `headers` are those of the response in any media type."""
 
     def __init__(self, status: int, message: str, *, code: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -20,54 +33,58 @@ class RequestRejected(Exception):
 
 
 def bad_request(message: str) -> RequestRejected:
-    """400: what was sent is no GraphQL request."""
+    """Return the rejection (400) of something that is not a GraphQL request."""
     return RequestRejected(400, message, code="BAD_REQUEST")
 
 
 def budget_exhausted(wait_seconds: int) -> RequestRejected:
-    """429: the operation costs more than the client has left for the moment."""
+    """Return the rejection (429) of an operation that costs more than its client has left at the moment."""
     return RequestRejected(
         429,
-        f"The budget for the moment is spent; this fits in it again in {wait_seconds} s. `extensions.cost` says what "
-        "each operation takes.",
+        f"The budget is spent for the moment; there will be enough for this operation in {wait_seconds} s. "
+        "`extensions.cost` reports the cost of each operation.",
         code="BUDGET_EXHAUSTED",
         headers={"Retry-After": str(wait_seconds)},
     )
 
 
+def json_response(status: int, payload: object, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON response that names its charset."""
+    return Response(msgspec.json.encode(payload), status, {"Content-Type": f"{JSON}; charset=utf-8", **(headers or {})})
+
+
+def rejection_response(rejected: RequestRejected) -> Response:
+    """Return the JSON response to a rejected request."""
+    return json_response(rejected.status, error_payload(rejected.message, code=rejected.code), rejected.headers)
+
+
 def error_payload(message: str, **extensions: object) -> dict[str, object]:
-    """The body of an answer that is one error: a GraphQL response without `data`."""
+    """Return a response body with one error: a GraphQL response without `data`."""
     return {"errors": [{"message": message, "extensions": extensions}]}
 
 
-log = structlog.stdlib.get_logger(__name__)
-
-INTERNAL_ERROR_MESSAGE = "Internal error"
-INTERNAL_ERROR_CODE = "INTERNAL"
-
-
 def format_error(error: GraphQLError, *, code: str | None = None) -> dict[str, object]:
-    """The error as the response says it, with `code` in its extensions unless it brings its own."""
+    """Return an error as a member of `errors`, with `code` in its extensions unless it has its own."""
     payload: dict[str, object] = {**error.formatted}
     extensions = {"code": code, **(error.extensions or {})} if code else error.extensions
     return {**payload, "extensions": extensions} if extensions else payload
 
 
 def format_errors(errors: Sequence[GraphQLError], request_id: str) -> list[dict[str, object]]:
-    """The errors of an execution as the response says them; those that nobody meant to raise are masked and logged."""
+    """Return the errors of an execution as `errors`; unexpected ones are masked and logged."""
     _log_unexpected([error for error in errors if not _is_expected(error)], request_id)
     return [format_error(error if _is_expected(error) else _mask(error, request_id)) for error in errors]
 
 
 def report_internal_error(failure: Exception, request_id: str) -> dict[str, object]:
-    """The whole response where something failed outside of any field. Logs it."""
+    """Log a failure outside of any field, and return the response body for it."""
     log.error("request failed", request_id=request_id, exc_info=failure)
     return error_payload(INTERNAL_ERROR_MESSAGE, code=INTERNAL_ERROR_CODE, requestId=request_id)
 
 
 def log_aborted_response(failure: Exception, request_id: str) -> None:
-    """Log a failure that came when the response had begun, too late to be told."""
-    log.error("response broken off", request_id=request_id, exc_info=failure)
+    """Log a failure after the start of the response, when the client can no longer be sent an error."""
+    log.error("response aborted", request_id=request_id, exc_info=failure)
 
 
 def _is_expected(error: GraphQLError) -> bool:
@@ -82,12 +99,12 @@ def _mask(error: GraphQLError, request_id: str) -> GraphQLError:
 
 
 def _log_unexpected(errors: Iterable[GraphQLError], request_id: str) -> None:
-    """One line with a traceback for each field and kind of error, however many items of a list it befell."""
-    seen: dict[tuple[str, type[object]], list[GraphQLError]] = {}
+    """Log one line with a traceback for each field and type of error, however many items of a list it affects."""
+    grouped: dict[tuple[str, type[object]], list[GraphQLError]] = {}
     for error in errors:
         field = ".".join(step for step in error.path or () if isinstance(step, str))
-        seen.setdefault((field, type(error.original_error)), []).append(error)
-    for (field, _), alike in seen.items():
+        grouped.setdefault((field, type(error.original_error)), []).append(error)
+    for (field, _), group in grouped.items():
         log.error(
-            "resolver failed", request_id=request_id, field=field, times=len(alike), exc_info=alike[0].original_error
+            "resolver failed", request_id=request_id, field=field, times=len(group), exc_info=group[0].original_error
         )

@@ -1,4 +1,8 @@
-"""ASGI middleware around every endpoint: request ids, access log, positions, client addresses, origins, headers."""
+"""ASGI middleware around every endpoint: request ids, access log, positions, client addresses, origins, headers.
+
+Data of one request is in the `state` of its scope: `request_id`, `position`, and `caller` (see `authentication`).
+The classes are in the order in which `app` puts them around the routes, from the outermost to the innermost.
+"""
 
 from __future__ import annotations
 
@@ -17,134 +21,40 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from ogpgraph.web.content_negotiation import json_response
-from ogpgraph.web.errors import RequestRejected, error_payload, log_aborted_response, report_internal_error
+from ogpgraph.web.errors import (
+    RequestRejected,
+    error_payload,
+    json_response,
+    log_aborted_response,
+    rejection_response,
+    report_internal_error,
+)
 
-REQUEST_ID_HEADER = "X-Request-Id"
+IPNetwork = IPv4Network | IPv6Network
+ANY_ORIGIN: Final = "*"
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+POSITION_HEADER: Final = "X-Position"
+AT_LEAST_POSITION_HEADER: Final = "X-At-Least-Position"
+_FORWARDED_FOR_HEADER: Final = "X-Forwarded-For"
 
-# Long enough to be found again, short and plain enough to be logged and sent back as it came.
-_ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-
-
-class RequestIdMiddleware:
-    """ASGI middleware that gives each HTTP request its id, from the client if that is sane, else from `new_id`."""
-
-    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
-        self._app = app
-        self._new_id = new_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = self._given(scope) or self._new_id()
-        scope.setdefault("state", {})["request_id"] = request_id
-
-        async def send_identified(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
-            await send(message)
-
-        await self._app(scope, receive, send_identified)
-
-    def _given(self, scope: Scope) -> str | None:
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER)
-        return given if given is not None and _ACCEPTED_REQUEST_ID.fullmatch(given) else None
-
-
-def request_id_of(scope: Scope) -> str:
-    """The id of a request that passed `RequestIdMiddleware`."""
-    request_id: str = scope["state"]["request_id"]
-    return request_id
-
+# Long enough to be unique, short and plain enough to be logged and sent back unchanged.
+_ACCEPTED_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_POSITION: Final = re.compile(r"[0-9]{1,18}")
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # pages of all origins may use the data
+}
 
 access_logger = structlog.stdlib.get_logger("ogpgraph.access")
 
 
-class AccessLogMiddleware:
-    """ASGI middleware that logs each request when it has been answered; it stands behind `RequestIdMiddleware`.
-
-    What is asked is not logged: neither query strings nor bodies.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 0
-
-        async def send_noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id_of(scope)):
-            try:
-                await self._app(scope, receive, send_noting)
-            finally:
-                milliseconds = round((time.perf_counter() - began) * 1000, 1)
-                access_logger.info(
-                    "request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds
-                )
-
-
-AT_LEAST_POSITION_HEADER = "X-At-Least-Position"
-POSITION_HEADER = "X-Position"
-POSITION_WAIT_SECONDS = 3.0
-_POSITION_PATTERN = re.compile(r"[0-9]{1,18}")
-
-
-def parse_at_least_position(request: Request) -> int:
-    """Return the position that a request asks for at least, 0 where it asks for none; raises RequestRejected."""
-    asked = request.headers.get(AT_LEAST_POSITION_HEADER)
-    if asked is None:
-        return 0
-    if not _POSITION_PATTERN.fullmatch(asked):
-        raise RequestRejected(
-            400, f"{AT_LEAST_POSITION_HEADER} must be a position, a whole number.", code="BAD_POSITION"
-        )
-    return int(asked)
-
-
-def position_not_reached(message: str) -> RequestRejected:
-    """Return the refusal of a request whose position did not come in time."""
-    return RequestRejected(503, message, code="POSITION_NOT_REACHED", headers={"Retry-After": "1"})
-
-
-def set_response_position(request: Request, position: int) -> None:
-    """Have the response say at which position it was read; said again, the later counts."""
-    request.scope.setdefault("state", {})["position"] = position
-
-
-class PositionMiddleware:
-    """ASGI middleware that gives a response the position that was told for its request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_positioned(message: Message) -> None:
-            position = scope.get("state", {}).get("position")
-            if message["type"] == "http.response.start" and position is not None:
-                MutableHeaders(scope=message)[POSITION_HEADER] = str(position)
-            await send(message)
-
-        await self._app(scope, receive, send_positioned)
-
-
-IPNetwork = IPv4Network | IPv6Network
-_FORWARDED_FOR_HEADER = "x-forwarded-for"
-
-
 class ForwardedForMiddleware:
-    """ASGI middleware that puts the client's address in the place of its proxy's.
+    """ASGI middleware that replaces the address of a trusted proxy by that of its client.
 
-    `X-Forwarded-For` is read from its end: each known proxy vouches for the address before its own. The first address
-    that is no known proxy's is the client's, whatever is said before it.
+    `X-Forwarded-For` is read from its end, because each proxy appends the address that it was connected from. The first
+    address that is not a trusted proxy's is the client's; anybody may have written what precedes it.
     """
 
     def __init__(self, app: ASGIApp, proxies: Sequence[IPNetwork]) -> None:
@@ -159,13 +69,13 @@ class ForwardedForMiddleware:
         await self._app(scope, receive, send)
 
     def _client_address(self, peer: str, headers: Sequence[str]) -> str:
-        told = [each.strip() for header in headers for each in header.split(",")]
+        forwarded = [each.strip() for header in headers for each in header.split(",")]
         address = peer
-        while told and self._is_proxy(address):
-            said = _parse_address(told.pop())
-            if said is None:
-                return address  # the proxy says something that is no address: it is all that is known
-            address = str(said)
+        while forwarded and self._is_proxy(address):
+            previous = _parse_address(forwarded.pop())
+            if previous is None:
+                return address  # the proxy's own address is the last that is known
+            address = str(previous)
         return address
 
     def _is_proxy(self, text: str) -> bool:
@@ -178,91 +88,14 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text)
     except ValueError:
         return None
+    # A dual-stack socket reports IPv4 peers as ::ffff:a.b.c.d, which no IPv4 network contains.
     return getattr(address, "ipv4_mapped", None) or address
 
 
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # the data is for everyone's pages
-}
-
-
-class SecurityHeadersMiddleware:
-    """ASGI middleware that gives each HTTP response the strict headers that it does not set itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_strict(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_strict)
-
-
-class InternalErrorMiddleware:
-    """ASGI middleware that answers 500 where an endpoint raised, and logs it.
-
-    Raises:
-        Exception: the endpoint's own, if the response had begun: the server then breaks the connection off, so that
-            nobody takes it for whole.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_noting)
-        except ClientDisconnect:
-            return
-        except Exception as failure:
-            if begun:
-                log_aborted_response(failure, request_id_of(scope))
-                raise
-            response = json_response(500, report_internal_error(failure, request_id_of(scope)))
-            await response(scope, receive, send)
-
-
-def handle_http_exception(_request: Request, error: Exception) -> Response:
-    """The answer to what Starlette itself refuses: an unknown path, a method that a path does not have."""
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    return json_response(status, error_payload(error.detail, code=status.name), error.headers)
-
-
-async def send_rejection(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request, or the handshake of a WebSocket, with a refusal."""
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).send_denial_response(refusal)
-        return
-    await refusal(scope, receive, send)
-
-
-ANY_ORIGIN: Final = "*"
-_ORIGIN_REJECTED = "pages of your origin may not ask this server"
-
-
 class OriginMiddleware:
-    """ASGI middleware that refuses (403) what pages of other origins than those allowed, and the server's own, ask.
+    """ASGI middleware that rejects (403) requests from pages of other origins than those allowed and the server's own.
 
-    Browsers ask nobody before they open a WebSocket, so it is not enough to tell them by CORS who may.
+    CORS does not suffice: browsers do not ask before they open a WebSocket.
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
@@ -273,9 +106,8 @@ class OriginMiddleware:
         if scope["type"] not in ("http", "websocket") or self._is_allowed(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        await send_rejection(
-            json_response(403, error_payload(_ORIGIN_REJECTED, code="ORIGIN_REFUSED")), scope, receive, send
-        )
+        rejected = RequestRejected(403, "Pages of your origin may not use this server.", code="ORIGIN_REFUSED")
+        await send_rejection(rejected, scope, receive, send)
 
     def _is_allowed(self, headers: Headers) -> bool:
         own = headers.get("host", "").lower()
@@ -283,3 +115,177 @@ class OriginMiddleware:
             origin in self._allowed or (own and origin in (f"http://{own}", f"https://{own}"))
             for origin in headers.getlist("origin")
         )
+
+
+class WebSocketRouter:
+    """ASGI middleware that passes the WebSockets of one path to an endpoint of their own."""
+
+    def __init__(self, app: ASGIApp, path: str, websocket_endpoint: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._websocket_endpoint = websocket_endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_routed = scope["type"] == "websocket" and scope["path"] == self._path
+        await (self._websocket_endpoint if is_routed else self._app)(scope, receive, send)
+
+
+class RequestIdMiddleware:
+    """ASGI middleware that gives each HTTP request an id: the client's own if it is well-formed, else a new one."""
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+        self._app = app
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _accepted_request_id(scope) or self._new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_request_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        await self._app(scope, receive, send_with_request_id)
+
+
+def _accepted_request_id(scope: Scope) -> str | None:
+    request_id = Headers(scope=scope).get(REQUEST_ID_HEADER)
+    return request_id if request_id is not None and _ACCEPTED_REQUEST_ID.fullmatch(request_id) else None
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the id that `RequestIdMiddleware` gave a request."""
+    request_id: str = scope["state"]["request_id"]
+    return request_id
+
+
+class AccessLogMiddleware:
+    """ASGI middleware that logs each request once it is answered, without its query string and body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def send_and_note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id_of(scope)):
+            try:
+                await self._app(scope, receive, send_and_note_status)
+            finally:
+                milliseconds = round((time.perf_counter() - began) * 1000, 1)
+                access_logger.info(
+                    "request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds
+                )
+
+
+class PositionMiddleware:
+    """ASGI middleware that adds to a response the position that was set for its request, if one was."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_position(message: Message) -> None:
+            position = scope.get("state", {}).get("position")
+            if message["type"] == "http.response.start" and position is not None:
+                MutableHeaders(scope=message)[POSITION_HEADER] = str(position)
+            await send(message)
+
+        await self._app(scope, receive, send_with_position)
+
+
+def set_response_position(request: Request, position: int) -> None:
+    """Set the position that the response was read at; a mutation sets it again to the position after its write."""
+    request.scope.setdefault("state", {})["position"] = position
+
+
+def parse_at_least_position(request: Request) -> int:
+    """Return the position that a request requires, 0 if it requires none; raises RequestRejected."""
+    position = request.headers.get(AT_LEAST_POSITION_HEADER)
+    if position is None:
+        return 0
+    if not _POSITION.fullmatch(position):
+        raise RequestRejected(
+            400, f"{AT_LEAST_POSITION_HEADER} must be a position, a whole number.", code="BAD_POSITION"
+        )
+    return int(position)
+
+
+class SecurityHeadersMiddleware:
+    """ASGI middleware that adds strict security headers to each response, except those that it sets itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_security_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_security_headers)
+
+
+class InternalErrorMiddleware:
+    """ASGI middleware that logs an exception of an endpoint and responds 500.
+
+    Raises:
+        Exception: the endpoint's own, if the response has started: the server then closes the connection, so that no
+            client takes the response for complete.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_and_note_start(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note_start)
+        except ClientDisconnect:
+            return
+        except Exception as failure:
+            if started:
+                log_aborted_response(failure, request_id_of(scope))
+                raise
+            response = json_response(500, report_internal_error(failure, request_id_of(scope)))
+            await response(scope, receive, send)
+
+
+def handle_http_exception(_request: Request, error: Exception) -> Response:
+    """Return the response to what Starlette rejects itself: an unknown path, or a method that a path does not have."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    return json_response(status, error_payload(error.detail, code=status.name), error.headers)
+
+
+async def send_rejection(rejected: RequestRejected, scope: Scope, receive: Receive, send: Send) -> None:
+    """Reject a request, or the handshake of a WebSocket."""
+    response = rejection_response(rejected)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+        return
+    await response(scope, receive, send)

@@ -1,233 +1,196 @@
-"""Running one operation, whole and in the calling thread, from the request to the response that GraphQL defines."""
+"""Preparing and executing one GraphQL operation, in the calling thread and within a deadline, for every transport.
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Protocol
+The HTTP endpoint executes a query or mutation for each request, the live transports a subscription's selection for each
+entry they deliver. Both use `OperationRunner`, so both have the same validation, executor, deadline and statement
+timeout.
+"""
 
-import msgspec
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
+from typing import Final, Protocol, TypeVar, cast
+
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
-from starlette.requests import Request
+from graphql import ExecutionResult, GraphQLError, OperationType
 
+from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
-from ogpgraph.web.authentication import caller_of
-from ogpgraph.web.caching import NO_STORE, CacheKey, CacheVersion, cache_headers, etag_matches, is_past, pinned_position
-from ogpgraph.web.deadline import Deadline, OperationCancelled
-from ogpgraph.web.document_cache import (
-    DocumentCache,
-    DocumentLimits,
-    PreparedOperation,
-    RequestErrors,
-    ValidatedDocument,
-)
-from ogpgraph.web.errors import RequestRejected, budget_exhausted, format_errors
-from ogpgraph.web.persisted_documents import find_document
-from ogpgraph.web.request_parameters import RequestParameters
-from ogpgraph.web.stack_guard import make_stack_guard
+from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
+from ogpgraph.web.errors import RequestRejected, format_errors
+from ogpgraph.web.request import RequestParameters
 
-_UNCACHEABLE_FIELDS: Final = re.compile(r"\bprojector\b")
-"""How far the projection is changes while the position does not, so an answer that contains it must not be cached."""
-PERSISTED_COST_DIVISOR: Final = 4
-"""What a trusted document asks for is charged by so many times less: it was looked at when it was written."""
+T = TypeVar("T")
+
+STACK_SLOTS: Final = 32_000
+"""The slots of an oversized frame.
+
+CPython doubles its chunk of 16 KiB until it holds the frame and 1,000 slots (of 8 bytes) more. With just over
+2**15 - 1,000 slots that is 512 KiB, of which the frame leaves half: enough for a thousand calls.
+"""
 
 
-class CacheValidators(Protocol):
-    """What the executor needs to know of the contexts that resolvers see."""
+class OperationCancelled(BaseException):
+    """Unwinds an operation that has to stop.
 
-    def cache_version(self, context: Any) -> CacheVersion:
-        """Return what an answer read in a context depends on."""
-
-    def apply_deadline(self, context: Any, deadline: Deadline) -> None:
-        """Have a context's database stop long statements when the watch says so."""
+    Not an `Exception`: resolvers and the executor may catch those, and would go on.
+    """
 
 
-class OperationRequest(msgspec.Struct):
-    """One request to run an operation. `cost` and `limit` are told with whatever the answer is, and set on the way."""
+class Deadline:
+    """Decides whether an operation has to stop; it begins with the deadline.
 
-    request: Request
-    request_id: str
-    media_type: str
-    deadline: Deadline
-    cost_limit: int
-    cost: int = 0
+    The executor calls it for each object, SQLite every few thousand steps of a statement. `clock` gives seconds that
+    never go back. Other threads may set `client_disconnected`.
+    """
 
-    @property
-    def is_cacheable(self) -> bool:
-        """Tell whether caches may keep the answer: it is asked by GET, and by nobody in particular."""
-        return self.request.method == "GET" and "authorization" not in self.request.headers
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self.client_disconnected = False
+        self.is_disabled = False
+        self.object_count = 0
+        self._clock = clock
+        self._until = clock() + seconds
+        self._session: ReadSession | None = None
 
+    def __call__(self) -> None:
+        """Count an object; raises OperationCancelled if the operation has to stop."""
+        self.object_count += 1
+        if self.is_exceeded():
+            raise OperationCancelled
 
-class OperationResponse(msgspec.Struct, frozen=True):
-    """The response to a request, None where the client has it already; and its headers."""
+    def is_exceeded(self) -> bool:
+        """Return whether the operation has to stop."""
+        return (self.client_disconnected or self._clock() > self._until) and not self.is_disabled
 
-    payload: dict[str, object] | None
-    headers: dict[str, str]
+    def restart(self) -> None:
+        """Give the next operation of the same session the whole time again."""
+        self._until = self._clock() + self.seconds
+
+    def apply_to(self, session: ReadSession) -> None:
+        """Have the database cancel statements of a session at the deadline.
+
+        A session is told once: on a server that takes a round trip, too long for each of thousands of entries.
+        """
+        if session is not self._session:
+            session.set_deadline(self.is_exceeded, self.seconds)
+            self._session = session
 
 
 class OperationRunner:
-    """Runs operations of a schema whose resolvers are synchronous and may block: call it in a worker thread.
+    """Prepares and executes the operations of one schema, whose resolvers are synchronous and may block.
 
-    `context` is called in that thread for each request. Where it gives a context manager, resolvers see what entering
-    it gives, and it is left when the operation has run.
+    Several threads may use it at once.
+
+    Raises:
+        ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
     """
 
-    def __init__(
-        self,
-        schema: strawberry.Schema,
-        context: Callable[[Request], object],
-        limits: DocumentLimits,
-        *,
-        rate_limiter: RateLimiter,
-        cache_validators: CacheValidators | None = None,
-        persisted_documents: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, schema: strawberry.Schema, limits: DocumentLimits) -> None:
         if schema.extensions or schema.directives:
-            raise ValueError(
-                "Strawberry's extensions and operation directives are not run here: the schema must have none."
-            )
+            raise ValueError("The schema has strawberry extensions or operation directives, which are not executed.")
         self._schema = schema
-        self._context = context
-        self._limits = limits.query
-        self._documents = DocumentCache(core_schema(schema), limits)
-        self._rate_limiter = rate_limiter
-        self._validators = cache_validators
-        self._persisted_documents = persisted_documents or {}
-        self._stack_guard = make_stack_guard()
+        self.documents = DocumentCache(core_schema(schema), limits)
+        self._call_with_room = make_stack_guard()
 
-    def __call__(self, call: OperationRequest, parameters: RequestParameters) -> OperationResponse:
-        """The answer to a request.
+    def prepare(self, parameters: RequestParameters, *, max_cost: int | None = None) -> PreparedOperation:
+        """Return the operation that a request asks for, validated and within the limits, or within `max_cost`.
 
         Raises:
-            RequestErrors: if the document, the choice of its operation or the variables are wrong, or ask for too much.
-            RequestRejected: if the operation may not be run over this method or endpoint, is not in the budget, or was
-                stopped.
+            RequestErrors: if the document cannot be parsed, is invalid, has no such operation, or asks for too much.
+        """
+        prepare = partial(
+            self.documents.prepare,
+            parameters.query,
+            parameters.operation_name,
+            parameters.variables,
+            max_cost=max_cost,
+        )
+        return prepare() if self.documents.get(parameters.query) else self._call_with_room(prepare)
+
+    def create_executor(self, operation: PreparedOperation, parameters: RequestParameters) -> Executor:
+        """Return the executor of an operation with its variables, for one `run` or several, but one at a time.
+
+        Raises:
+            RequestErrors: if the variables cannot be coerced.
         """
         try:
-            return self._stack_guard(lambda: self._run(call, parameters))
-        except RequestErrors as wrong:
-            call.cost = call.cost or wrong.cost
-            raise
-        except OperationCancelled:
-            raise RequestRejected(
-                504, "The operation took too long and was stopped.", code="DEADLINE_EXCEEDED"
-            ) from None
-
-    def _run(self, call: OperationRequest, parameters: RequestParameters) -> OperationResponse:
-        text = parameters.query
-        if parameters.document_id is not None:
-            text, call.cost_limit = (
-                find_document(self._persisted_documents, parameters.document_id),
-                self._limits.persisted_cost,
-            )
-        key = CacheKey(text, parameters.operation_name, parameters.variables, call.media_type, call.cost_limit)
-        if not (call.is_cacheable and "if-none-match" in call.request.headers):
-            asked = self._prepare(call, text, parameters)
-            with _enter_context(self._context(call.request)) as context:
-                return self._respond(call, asked, parameters, key, context)
-        with _enter_context(self._context(call.request)) as context:
-            # Before anything is parsed: a document that is not known is taken to speak of the present.
-            had = self._not_modified_response(call, key, context, self._documents.get(text))
-            return had or self._respond(call, self._prepare(call, text, parameters), parameters, key, context)
-
-    def _prepare(self, call: OperationRequest, text: str, parameters: RequestParameters) -> PreparedOperation:
-        asked = self._documents.prepare(text, parameters.operation_name, parameters.variables, max_cost=call.cost_limit)
-        call.cost = asked.cost
-        _require_allowed(asked.operation, call.request.method)
-        return asked
-
-    def _not_modified_response(
-        self, call: OperationRequest, key: CacheKey, context: Any, known: ValidatedDocument | None
-    ) -> OperationResponse | None:
-        """Return that the client has the answer already, if it has."""
-        headers = self._cache_headers(call, key, context, known)
-        had = "ETag" in headers and etag_matches(call.request.headers.get("if-none-match"), headers["ETag"])
-        return OperationResponse(None, headers) if had else None
-
-    def _cache_headers(
-        self, call: OperationRequest, key: CacheKey, context: Any, known: ValidatedDocument | None
-    ) -> dict[str, str]:
-        if self._validators is None or not call.is_cacheable or _UNCACHEABLE_FIELDS.search(key.text):
-            return {"Cache-Control": NO_STORE}
-        operation = known.operation(key.operation_name) if known else None
-        pinned = pinned_position(operation, key.variables or {}) if operation else None
-        version = self._validators.cache_version(context)
-        return cache_headers(key.etag(version, pinned), past=is_past(pinned, version))
-
-    def _respond(
-        self,
-        call: OperationRequest,
-        asked: PreparedOperation,
-        parameters: RequestParameters,
-        key: CacheKey,
-        context: Any,
-    ) -> OperationResponse:
-        headers = self._cache_headers(call, key, context, asked.document)
-        if "ETag" in headers and etag_matches(call.request.headers.get("if-none-match"), headers["ETag"]):
-            return OperationResponse(None, headers)
-        share = PERSISTED_COST_DIVISOR if parameters.document_id else 1
-        keys, charged = _rate_limit_keys(call.request), max(1, asked.cost // share)
-        self._charge(keys, charged)
-        try:
-            payload = self._execute_to_payload(call, asked, parameters, context)
-        finally:
-            self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // share))
-        return OperationResponse(payload, {"Cache-Control": NO_STORE} if "errors" in payload else headers)
-
-    def _charge(self, keys: Sequence[str], cost: int) -> None:
-        try:
-            self._rate_limiter.charge(keys, cost)
-        except RateLimitExceeded as exceeded:
-            raise budget_exhausted(exceeded.wait_seconds) from None
-
-    def _execute_to_payload(
-        self, call: OperationRequest, asked: PreparedOperation, parameters: RequestParameters, context: Any
-    ) -> dict[str, object]:
-        if asked.operation.operation is OperationType.MUTATION:
-            call.deadline.is_disabled = True  # what was recorded is answered, however long that takes
-        elif self._validators is not None:
-            self._validators.apply_deadline(context, call.deadline)
-        result = self._execute(call, asked, parameters, context)
-        if result.errors and call.deadline.is_exceeded():
-            raise OperationCancelled  # the errors are those of statements that were broken off
-        return _build_payload(result, call.request_id)
-
-    def _execute(
-        self, call: OperationRequest, asked: PreparedOperation, parameters: RequestParameters, context: Any
-    ) -> ExecutionResult:
-        try:
-            executor = Executor.prepare(
+            return Executor.prepare(
                 self._schema,
-                asked.document.ast,
+                operation.document.ast,
                 parameters.variables,
                 parameters.operation_name,
                 extensions=parameters.extensions,
             )
         except VariableErrors as wrong:
             raise RequestErrors(wrong.errors, code="BAD_USER_INPUT") from None
-        return executor.run(context, check_deadline=call.deadline)
+
+    def run(
+        self, executor: Executor, context: Context, deadline: Deadline, *, root_value: object = None
+    ) -> ExecutionResult:
+        """Execute an operation; for a subscription, on one event, which is the `root_value`.
+
+        A mutation is never stopped, because what it has recorded must be reported.
+
+        Raises:
+            RequestRejected: 504, if the operation was stopped at the deadline.
+        """
+        if executor.operation.operation is OperationType.MUTATION:
+            deadline.is_disabled = True
+        else:
+            deadline.apply_to(context.session)
+        try:
+            result = self._call_with_room(partial(executor.run, context, root_value, check_deadline=deadline))
+        except OperationCancelled:
+            raise _deadline_exceeded() from None
+        if result.errors and deadline.is_exceeded():
+            raise _deadline_exceeded()  # the errors are those of cancelled statements
+        return result
 
 
-def _rate_limit_keys(request: Request) -> list[str]:
-    caller = caller_of(request)
-    return [f"address {caller.address}", *([f"account {caller.account}"] if caller.account else [])]
+def format_result(result: ExecutionResult, request_id: str) -> dict[str, object]:
+    """Return the result of an execution as a response body, with unexpected errors masked and logged.
 
-
-def _require_allowed(operation: OperationDefinitionNode, method: str) -> None:
-    if operation.operation is OperationType.SUBSCRIPTION:
-        raise RequestRejected(400, "Subscriptions do not run over this endpoint.", code="SUBSCRIPTION_NOT_SUPPORTED")
-    if operation.operation is OperationType.MUTATION and method != "POST":
-        raise RequestRejected(405, "Mutations run by POST only.", code="METHOD_NOT_ALLOWED", headers={"Allow": "POST"})
-
-
-def _enter_context(context: object) -> AbstractContextManager[Any]:
-    return context if isinstance(context, AbstractContextManager) else nullcontext(context)
-
-
-def _build_payload(result: ExecutionResult, request_id: str) -> dict[str, object]:
+    Raises:
+        RequestErrors: if nothing was executed, because a variable could not be coerced.
+    """
     errors: list[GraphQLError] = result.errors or []
+    if not errors:
+        return {"data": result.data}
     if result.data is None and not any(error.path for error in errors):
-        raise RequestErrors(errors, code="BAD_USER_INPUT")  # nothing ran: a variable was not coercible
-    # The specification wants `errors` first, to be seen.
-    return {"errors": format_errors(errors, request_id), "data": result.data} if errors else {"data": result.data}
+        raise RequestErrors(errors, code="BAD_USER_INPUT")
+    # The specification recommends `errors` first, to make them obvious.
+    return {"errors": format_errors(errors, request_id), "data": result.data}
+
+
+class StackGuard(Protocol):
+    """Calls a function from an oversized frame and returns its result."""
+
+    def __call__(self, function: Callable[[], T], /) -> T: ...
+
+
+def make_stack_guard() -> StackGuard:
+    """Return a function that calls another from an oversized frame, to avoid a slowdown of CPython 3.11 and 3.12.
+
+    CPython allocates Python frames in chunks of 16 KiB, maps a chunk when a call crosses into it and unmaps it when
+    that call returns. graphql-core crosses such an edge up and down for every field, if the depth of its caller
+    happens to put it there. Measured with 1,050 fields from 65 depths: 4 ms, but up to 32 ms from 12 of them; from an
+    oversized frame 4 to 5 ms from all. CPython fixed it later (python/cpython#142183); 3.11 gets security fixes only.
+
+    A frame too large for a chunk gets a larger chunk of its own, and all deeper frames share what it leaves. So one
+    such call, which costs about 10 µs, keeps a whole operation off the edge.
+    """
+    # A large evaluation stack is nearly free: unlike 32,000 local variables it is never cleared.
+    code = _call.__code__.replace(co_stacksize=STACK_SLOTS)
+    return cast(StackGuard, FunctionType(code, {}, "call_with_room"))
+
+
+def _call(function: Callable[[], T]) -> T:
+    return function()
+
+
+def _deadline_exceeded() -> RequestRejected:
+    return RequestRejected(504, "The operation took too long and was stopped.", code="DEADLINE_EXCEEDED")

@@ -9,7 +9,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogpgraph.web.content_negotiation import json_response
+from ogpgraph.web.errors import json_response
 from ogpgraph.web.middleware import request_id_of
 
 log = structlog.stdlib.get_logger(__name__)

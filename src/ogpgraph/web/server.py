@@ -1,12 +1,17 @@
-"""Serves a system, in one process or several: its schema, its probes, its console."""
+"""Serving a system with uvicorn, in one process or several.
+
+`SystemLifespan` opens the system of a process, `ServedSystem` connects the web application to it, and `serve` runs the
+application until the process is told to stop. Every process opens everything for itself.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 
 import structlog
@@ -16,128 +21,180 @@ from starlette.requests import Request
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from ogpgraph.auth.authentication import Caller
-from ogpgraph.graphql.context import Context
+from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
+from ogpgraph.auth.oidc import Issuer, open_key_source
+from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
+from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.settings import Settings
-from ogpgraph.system import PositionNotReached, System, generate_id, open_system, unsafe_sqlite_version
-from ogpgraph.web.app import WebLimits, build_app
-from ogpgraph.web.authentication import AccessControl
-from ogpgraph.web.caching import ReadSessionValidators
+from ogpgraph.system import PositionNotReached, System, open_system, unsafe_sqlite_version
+from ogpgraph.web.app import AppOptions, build_app
+from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits
+from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
+from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.middleware import (
-    POSITION_WAIT_SECONDS,
-    parse_at_least_position,
-    position_not_reached,
-    set_response_position,
-)
+from ogpgraph.web.middleware import parse_at_least_position, request_id_of, set_response_position
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
-from ogpgraph.web.request_parameters import BodyLimits
+from ogpgraph.web.request import BodyLimits
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
+POSITION_WAIT_SECONDS = 3.0
+"""How long a request waits for the position that it requires."""
 MAX_WEBSOCKET_MESSAGE_BYTES = 65_536
-"""How many bytes a client may send over a WebSocket at once."""
 WORKER_START_SECONDS = 30
-"""A new worker answers nobody while it imports, which on a busy machine takes longer than uvicorn waits by default."""
+"""A new worker does not answer uvicorn's health check while it imports, which takes longer than its default allows."""
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class SystemLifespan:
-    """The system that a process serves: opened when the server starts, after any fork or spawn, closed at its stop."""
+    """The system of a serving process: opened when the server starts, after any fork or spawn, closed when it stops."""
 
-    def __init__(self, opened: Callable[[], AbstractContextManager[System]]) -> None:
-        self._opened = opened
-        self._open = ExitStack()
+    def __init__(self, open_: Callable[[], AbstractContextManager[System]]) -> None:
+        self._open = open_
+        self._exit_stack = ExitStack()
         self._system: System | None = None
 
     @property
     def system(self) -> System:
-        """Return the system; there is none before the start and after the stop."""
+        """The open system.
+
+        Raises:
+            RuntimeError: before the start and after the stop.
+        """
         if self._system is None:
-            raise RuntimeError("nothing is served yet, or any more")
+            raise RuntimeError("the system is not open")
         return self._system
 
     def start(self) -> None:
-        """Open the system and follow the log."""
-        self._system = self._open.enter_context(self._opened())
-        self._open.enter_context(self._system.poller.run())
+        """Open the system and start to follow the log."""
+        self._system = self._exit_stack.enter_context(self._open())
+        self._exit_stack.enter_context(self._system.poller.run())
 
     def stop(self) -> None:
         """Close everything."""
         self._system = None
-        self._open.close()
+        self._exit_stack.close()
 
 
-def create_app(serving: SystemLifespan, settings: Settings, examples: Sequence[Example] = ()) -> Starlette:
-    """Return the web application over a system that opens when the server starts."""
-    schema = build_schema()
-    version = compute_schema_version(schema)
-    admission = AccessControl(settings)
+class ServedSystem:
+    """Connects the web application to the system of a process: who calls, with what rights, and at which position."""
+
+    def __init__(self, lifespan: SystemLifespan, settings: Settings, schema_version: str) -> None:
+        self._lifespan = lifespan
+        self._schema_version = schema_version
+        self._refusals = RefusalLog()
+        self._write_limiter = RateLimiter(settings.writes_per_minute, time.monotonic)
+        self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
 
     @contextmanager
-    def context(request: Request) -> Iterator[Context]:
+    def open_context(self, request: Request) -> Iterator[Context]:
+        """Open the context of one request, at the position that it requires or later, and set that of its response.
+
+        Raises:
+            RequestRejected: 503, if the read model does not reach the position in time; 400 if it is malformed.
+        """
+        system = self._lifespan.system
+        at_least = parse_at_least_position(request)
         try:
-            with ExitStack() as readings:
-                reading = readings.enter_context(
-                    serving.system.read_session(
-                        at_least=parse_at_least_position(request), timeout_seconds=POSITION_WAIT_SECONDS
-                    )
+            with ExitStack() as sessions:
+                session = sessions.enter_context(
+                    system.read_session(at_least=at_least, timeout_seconds=POSITION_WAIT_SECONDS)
                 )
-                set_response_position(request, reading.head)
-                context = Context(reading, version, admission.write_access(serving.system, request, readings))
+                set_response_position(request, session.head)
+                write_access = WriteAccess(
+                    system,
+                    caller_of(request),
+                    request_id_of(request.scope),
+                    self._write_limiter,
+                    self._refusals,
+                    sessions,
+                )
+                context = Context(session, self._schema_version, write_access)
                 yield context
-                set_response_position(request, context.session.head)
+                set_response_position(request, context.session.head)  # a mutation has opened another session
         except PositionNotReached as error:
-            raise position_not_reached(str(error)) from error
+            raise RequestRejected(503, str(error), code="POSITION_NOT_REACHED", headers={"Retry-After": "1"}) from error
 
-    def identify(authorization: str, address: str, request_id: str) -> Caller:
-        return admission.identify(serving.system, authorization, address, request_id)
+    def identify(self, authorization: str, address: str, request_id: str) -> Caller:
+        """Return the caller for an Authorization header; raises AuthenticationFailed and KeysUnavailable."""
+        system = self._lifespan.system
+        authenticator = Authenticator(system.accounts, system.clock, self._refusals, self._issuer)
+        return authenticator.identify(authorization, address=address, request_id=request_id)
 
-    limits = _limits(settings)
-    live = LiveService(
-        schema, lambda: serving.system, lambda reading: Context(reading, version), _live_limits(settings), identify
+    def check_readiness(self) -> Readiness:
+        """Return whether the system may be sent requests, with the reasons if not; the check changes nothing."""
+        system = self._lifespan.system
+        status, problems = system.projection_status(), system.readiness_problems()
+        details: dict[str, object] = {"position": status.position, "behind": status.lag}
+        if status.failure:
+            details["error"] = {"code": status.failure.code, "message": status.failure.message}
+        return Readiness(ready=not problems, details=details | ({"problems": problems} if problems else {}))
+
+
+def _build_issuer(settings: Settings) -> Issuer:
+    return Issuer(
+        settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        keys=open_key_source(settings.oidc_jwks),
+        algorithms=settings.oidc_algorithms,
+        skew_seconds=settings.oidc_skew_seconds,
     )
 
-    async def start() -> None:
-        serving.start()
-        await live.start()
 
-    async def stop() -> None:
-        await live.stop()
-        serving.stop()
+def create_app(lifespan: SystemLifespan, settings: Settings, examples: Sequence[Example] = ()) -> Starlette:
+    """Return the web application over a system that is opened when the server starts."""
+    schema = build_schema()
+    schema_version = compute_schema_version(schema)
+    served = ServedSystem(lifespan, settings, schema_version)
+    live = LiveService(
+        schema,
+        lambda: lifespan.system,
+        lambda session: Context(session, schema_version),
+        _live_limits(settings),
+        served.identify,
+    )
+    options = AppOptions(
+        limits=_limits(settings),
+        persisted_documents=load_persisted_documents(),
+        examples=examples,
+        origins=settings.origins,
+        proxies=settings.trusted_proxies,
+        access_log=True,
+    )
+
+    @asynccontextmanager
+    async def run(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            lifespan.start()
+            stack.callback(lifespan.stop)
+            await live.start()
+            stack.push_async_callback(live.stop)
+            yield
 
     return build_app(
         schema,
-        context,
-        ready=lambda: check_readiness(serving.system),
-        new_request_id=generate_id,
-        examples=examples,
-        limits=limits,
+        served.open_context,
+        options,
+        check_readiness=served.check_readiness,
+        identify=served.identify,
+        lifespan=run,
         live=live,
-        cache_validators=ReadSessionValidators(),
-        persisted_documents=load_persisted_documents(),
-        proxies=settings.trusted_proxies,
-        origins=settings.origins,
-        startup=start,
-        shutdown=stop,
-        access_log=True,
-        identify=identify,
     )
 
 
 def _limits(settings: Settings) -> WebLimits:
+    query = QueryLimits(cost=settings.max_cost, persisted_cost=settings.max_trusted_cost)
     return WebLimits(
         body=BodyLimits(max_bytes=settings.max_body_bytes),
-        document=DocumentLimits(query=QueryLimits(cost=settings.max_cost, persisted_cost=settings.max_trusted_cost)),
+        document=DocumentLimits(query=query),
         execution=ExecutionLimits(deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute),
     )
 
@@ -151,50 +208,44 @@ def _live_limits(settings: Settings) -> LiveLimits:
     )
 
 
-def check_readiness(system: System) -> Readiness:
-    """Return whether a system may be sent requests, with what is wrong if not; looking moves nothing."""
-    stands, problems = system.projection_status(), system.readiness_problems()
-    details: dict[str, object] = {"position": stands.position, "behind": stands.lag}
-    if stands.failure:
-        details["error"] = {"code": stands.failure.code, "message": stands.failure.message}
-    return Readiness(ready=not problems, details=details | ({"problems": problems} if problems else {}))
-
-
 def create_worker_app(settings: Settings) -> Starlette:
-    """Return the application of a serving process: called in that process, which opens everything itself."""
+    """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
     return create_app(SystemLifespan(lambda: open_system(settings.database)), settings)
 
 
 def create_app_from_environment() -> Starlette:
-    """Return the app for the environment: `uvicorn --factory ogpgraph.web.server:create_app_from_environment`."""
+    """Return the application as the environment sets it up, for `uvicorn --factory` and other ASGI servers."""
     return create_worker_app(Settings.from_environment())
 
 
 class AddressUnavailable(Exception):
-    """The server cannot listen where it was told to; the message says where, why and what to do."""
+    """The server cannot listen at the address in the settings; the message names it, the reason and the remedy."""
 
 
 def bind_socket(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say; raises AddressUnavailable."""
+    """Return a listening socket at the address in the settings; raises AddressUnavailable."""
     host, port = settings.host, settings.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        choose = "choose another with --port or OGPGRAPH_PORT; 0 takes any that is free"
-        raise AddressUnavailable(f"port {port} of {host} {why}: {choose}") from error
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        remedy = "choose another with --port or OGPGRAPH_PORT; 0 takes any that is free"
+        raise AddressUnavailable(f"port {port} of {host} {reason}: {remedy}") from error
 
 
-def server_url(address: socket.socket) -> str:
-    """Return the address of a server as a browser takes it."""
-    host, port = address.getsockname()[:2]
+def server_url(listener: socket.socket) -> str:
+    """Return the URL of a server that listens on a socket."""
+    host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it listens, and whose end in good order is a success: uvicorn's is by the signal."""
+    """uvicorn.Server that calls back once it is listening, and exits with 0 after a clean shutdown.
+
+    uvicorn raises the signal that stopped it again, so that its own exit code is that of the signal.
+    """
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -220,9 +271,12 @@ def serve(
     address: socket.socket | None = None,
     on_listening: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve a migrated database until told to stop, in this process or in the `workers` that the settings ask for.
+    """Serve a migrated database until a signal stops it, in this process or in as many `workers` as the settings name.
 
-    `address` is a socket that listens already; else one is made from the settings. Raises AddressUnavailable.
+    `address` is a listening socket, else one is bound as the settings say.
+
+    Raises:
+        AddressUnavailable: if there is no `address` and the settings' one cannot be bound.
     """
     configure_logging(settings.log_level, settings.log_format)
     config = uvicorn.Config(
@@ -233,7 +287,7 @@ def serve(
         workers=settings.workers,
         log_config=None,
         log_level=settings.log_level,
-        access_log=False,
+        access_log=False,  # `AccessLogMiddleware` logs requests, with their ids
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=WORKER_START_SECONDS,
         server_header=False,
@@ -241,8 +295,8 @@ def serve(
         http=HeaderTimeoutProtocol,
         ws=WebSocketProtocol,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # it costs each connection memory, and each message the CPU time of many
-        proxy_headers=False,  # `ForwardedForMiddleware` reads them, from the proxies that the settings name
+        ws_per_message_deflate=False,  # it costs memory for each connection and CPU time for each message
+        proxy_headers=False,  # `ForwardedForMiddleware` reads them, from trusted proxies only
     )
     with address or bind_socket(settings) as listener:
         log.info("listening", address=server_url(listener), workers=settings.workers)
@@ -270,8 +324,8 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket, on_listening: 
 def _warn_about_sqlite(settings: Settings) -> None:
     if settings.workers > 1 and (version := unsafe_sqlite_version(settings.database)):
         log.warning(
-            "several processes share a database of a SQLite that may corrupt it (the WAL-reset bug): see the README, "
-            "Production",
+            "several processes share a database of a SQLite version that may corrupt it (the WAL-reset bug): "
+            "see docs/production.md",
             sqlite=version,
-            mended_in="3.51.3, 3.50.7, 3.44.6",
+            fixed_in="3.51.3, 3.50.7, 3.44.6",
         )

@@ -21,17 +21,15 @@ from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.authentication import caller_of, client_address
 from ogpgraph.web.connection_timeouts import ENDLESS_RESPONSE
-from ogpgraph.web.content_negotiation import json_response
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload
+from ogpgraph.web.errors import RequestRejected, error_payload, json_response
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamCancellation, StreamItem, SubscriberTooSlow
 from ogpgraph.web.live.subscriptions import Subscription, log_payload, require_same_log
-from ogpgraph.web.request_parameters import RequestParameters
+from ogpgraph.web.request import EVENT_STREAM, RequestParameters
 
-EVENT_STREAM: Final = "text/event-stream"
 WRITE_SECONDS: Final = 30.0
 _HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _POSITION_DIGITS: Final = 15

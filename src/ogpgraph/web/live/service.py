@@ -9,19 +9,16 @@ from dataclasses import replace
 import msgspec
 import strawberry
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.authentication import IdentifyCaller
-from ogpgraph.web.content_negotiation import json_response, prefers_over_graphql_response
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload, format_error
+from ogpgraph.web.errors import RequestRejected, error_payload, format_error, json_response, rejection_response
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.feed import (
-    EVENT_STREAM,
     EventStreamFactory,
     FeedEndpoint,
     resume_position,
@@ -30,7 +27,7 @@ from ogpgraph.web.live.feed import (
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscriptions import ContextFactory, SubscriptionCompiler, require_same_log
 from ogpgraph.web.live.websocket import WebSocketEndpoint
-from ogpgraph.web.request_parameters import BodyLimits, parse_json_body, parse_query_string, read_json_body
+from ogpgraph.web.request import BodyLimits, parse_json_body, parse_query_string, read_json_body
 
 
 class LiveLimits(msgspec.Struct, frozen=True):
@@ -64,6 +61,7 @@ class LiveService:
         self._connection_limits = ConnectionLimits(limits.max_connections, limits.max_connections_per_client)
         self._credential_recheck = CredentialRecheck(identify)
         self._streams = EventStreamFactory(self._connection_limits, self._credential_recheck)
+        self.serve_feed = FeedEndpoint(lambda: self.hub, self._system, self._streams)
         self.websocket_endpoint = WebSocketEndpoint(
             lambda: self.hub, self._identity, self._connection_limits, self._credential_recheck
         )
@@ -89,17 +87,11 @@ class LiveService:
         self._hub = None
         await self._open.aclose()
 
-    def routes(self, endpoint: ASGIApp) -> list[BaseRoute]:
-        """Return the routes of the live feeds, and that of the view they share an address with."""
-        return [
-            Route("/feed", FeedEndpoint(lambda: self.hub, self._system, self._streams).__call__),
-            Route("/graphql", _EventStreamRouter(endpoint, self._serve_graphql_events)),
-        ]
-
     def _identity(self) -> LogIdentity:
         return self._system().model.log_identity
 
-    async def _serve_graphql_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve_graphql_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a subscription over server-sent events: an ASGI endpoint."""
         request = Request(scope, receive)
         try:
             sent = (
@@ -112,7 +104,7 @@ class LiveService:
             topic = replace(topic, after=resume_position(request, topic.after))
             await self.hub.require_position(topic.after)
         except RequestRejected as refused:
-            response = json_response(refused.status, error_payload(refused.message, code=refused.code), refused.headers)
+            response = rejection_response(refused)
         except RequestErrors as wrong:
             response = json_response(400, {"errors": [format_error(error, code=wrong.code) for error in wrong.errors]})
         except PositionBeyondHead as wrong:
@@ -120,29 +112,3 @@ class LiveService:
         else:
             response = self._streams.create(lambda ending: stream_graphql_events(self.hub, topic, ending))
         await response(scope, receive, send)
-
-
-class WebSocketRouter:
-    """ASGI middleware that takes the WebSockets of one path out of the way that requests go."""
-
-    def __init__(self, app: ASGIApp, path: str, websocket_endpoint: ASGIApp) -> None:
-        self._app = app
-        self._path = path
-        self._websocket_endpoint = websocket_endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        taken = scope["type"] == "websocket" and scope["path"] == self._path
-        await (self._websocket_endpoint if taken else self._app)(scope, receive, send)
-
-
-class _EventStreamRouter:
-    """Who wants an event stream rather than an answer follows; everybody else asks the view."""
-
-    def __init__(self, endpoint: ASGIApp, events: ASGIApp) -> None:
-        self._endpoint = endpoint
-        self._serve_graphql_events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        follows = prefers_over_graphql_response(EVENT_STREAM, Request(scope).headers.get("accept"))
-        chosen = self._serve_graphql_events if follows and scope["method"] in ("GET", "POST") else self._endpoint
-        await chosen(scope, receive, send)

@@ -34,7 +34,7 @@ from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.web.document_cache import DocumentCache, RequestErrors
 from ogpgraph.web.errors import RequestRejected, format_errors
-from ogpgraph.web.request_parameters import RequestParameters
+from ogpgraph.web.request import RequestParameters
 
 ContextFactory = Callable[[ReadSession], object]
 

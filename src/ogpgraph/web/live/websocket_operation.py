@@ -22,7 +22,7 @@ from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamItem, Subscriber, SubscriberTooSlow
 from ogpgraph.web.live.subscriptions import require_same_log
 from ogpgraph.web.live.websocket_protocol import SCOPE_EXTENSION, DirectWriter, WebSocketProtocol
-from ogpgraph.web.request_parameters import parse_json_body
+from ogpgraph.web.request import parse_json_body
 
 WRITE_SECONDS: Final = 30.0
 

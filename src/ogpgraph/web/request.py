@@ -1,0 +1,324 @@
+"""The request side of GraphQL over HTTP: which media type a client accepts, and which operation it asks for.
+
+A request's parameters are decoded strictly, from a JSON body or from a URL: whatever gets past this module can be
+stored, compared and encoded again. The HTTP endpoint and the live transports use it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import anyio
+import msgspec
+from starlette.requests import Request
+
+from ogpgraph.web.errors import JSON, RequestRejected, bad_request
+
+GRAPHQL: Final = "application/graphql-response+json"
+HTML: Final = "text/html"
+EVENT_STREAM: Final = "text/event-stream"
+_FULLY_NAMED: Final = 2
+"""The specificity of a media range that names a type and a subtype."""
+
+MAX_NESTING_DEPTH: Final = 64
+"""No input of the schema needs deeper nesting, and recursion over it would end at the interpreter's limit."""
+_PARAMETER_NAMES: Final = ("query", "documentId", "operationName", "variables", "extensions")
+_MAX_URL_FIELDS: Final = 32
+# The rest of a rejected body is not read, so the connection cannot serve another request.
+_CLOSE_CONNECTION: Final = {"Connection": "close"}
+
+
+# -------------------------------------------------------------------------------------------------- content negotiation
+
+
+def negotiate_graphql_media_type(accept: str | None) -> str:
+    """Return `GRAPHQL` or `JSON`, whichever the `Accept` header prefers.
+
+    Raises:
+        RequestRejected: 406, if the header allows neither.
+    """
+    media_type = prefer_over_json(GRAPHQL, accept)
+    if media_type is None:
+        raise RequestRejected(406, f"Responses come as {GRAPHQL} or {JSON}.", code="NOT_ACCEPTABLE")
+    return media_type
+
+
+def prefer_over_json(offer: str, accept: str | None) -> str | None:
+    """Return `offer` if the header rates it above JSON, or as high and names it in full; else `JSON`.
+
+    Without a header, or for `*/*`, that is JSON, which clients older than `GRAPHQL` expect. None if the header allows
+    neither.
+    """
+    if accept is None or not accept.strip():
+        return JSON
+    ranges = list(_iter_media_ranges(accept))
+    quality, specificity = _rate(offer, ranges)
+    json_quality, _ = _rate(JSON, ranges)
+    if quality > json_quality or (quality == json_quality > 0 and specificity == _FULLY_NAMED):
+        return offer
+    return JSON if json_quality > 0 else None
+
+
+def prefers_over_graphql_response(offer: str, accept: str | None) -> bool:
+    """Return whether the header rates `offer` above both media types of a response.
+
+    Naming it is not enough: some clients send one header for all operations that names everything they can read.
+    """
+    ranges = list(_iter_media_ranges(accept or ""))
+    return _rate(offer, ranges)[0] > max(_rate(GRAPHQL, ranges)[0], _rate(JSON, ranges)[0])
+
+
+def split_media_type(text: str) -> tuple[str, dict[str, str]]:
+    """Return a media type or range and its parameters in lower case: `a/b; charset="X"` → `a/b`, `{charset: x}`."""
+    media_type, *pieces = (piece.strip() for piece in text.lower().split(";"))
+    parameters = (piece.partition("=") for piece in pieces)
+    return media_type, {name.strip(): value.strip().strip('"') for name, _, value in parameters}
+
+
+def allows_utf8(parameters: dict[str, str]) -> bool:
+    """Return whether a media type's parameters name UTF-8 or no charset."""
+    return parameters.get("charset", "utf-8") in {"utf-8", "utf8"}
+
+
+def _rate(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
+    """Return the quality that the most specific matching range gives an offer, and the specificity of that range."""
+    patterns = ("*/*", offer.partition("/")[0] + "/*", offer)
+    matches = [(patterns.index(media_range), quality) for media_range, quality in ranges if media_range in patterns]
+    specificity, quality = max(matches, default=(0, 0.0))
+    return quality, specificity
+
+
+def _iter_media_ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Yield each media range with its quality, without malformed ones and those of another charset."""
+    for part in accept.lower().split(","):
+        media_range, parameters = split_media_type(part)
+        quality = _parse_quality(parameters.get("q", "1"))
+        if quality is not None and allows_utf8(parameters):
+            yield media_range, quality
+
+
+def _parse_quality(text: str) -> float | None:
+    try:
+        quality = float(text)
+    except ValueError:
+        return None
+    return quality if 0 <= quality <= 1 else None
+
+
+# ----------------------------------------------------------------------------------------------------------- parameters
+
+
+class RequestParameters(msgspec.Struct, frozen=True):
+    """The parameters of one request: a document or the id of a persisted one, the operation in it, and its input."""
+
+    query: str
+    document_id: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+def parse_json_body(body: bytes) -> RequestParameters:
+    """Return the parameters in a JSON body; unknown members are ignored, as the specification requires.
+
+    Raises:
+        RequestRejected: 400, if the body is not strict JSON in UTF-8, not an object, or a parameter has the wrong type.
+    """
+    if not body:
+        raise bad_request("The body is empty: send a JSON object with `query`.")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise bad_request("The body is not UTF-8.") from None
+    decoded = _decode_strict_json(text, "The body")
+    if isinstance(decoded, list):
+        raise RequestRejected(
+            400, "Batches are not supported: send one operation per request.", code="BATCHING_NOT_SUPPORTED"
+        )
+    if not isinstance(decoded, dict):
+        raise bad_request("The body must be a JSON object with `query`.")
+    return _build_parameters(decoded)
+
+
+def parse_query_string(query_string: bytes) -> RequestParameters:
+    """Return the parameters in a URL, whose `variables` and `extensions` are JSON; an empty value counts as absent.
+
+    Raises:
+        RequestRejected: 400, if it is not UTF-8, repeats a parameter, or a parameter is malformed.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), errors="strict", max_num_fields=_MAX_URL_FIELDS)
+    except UnicodeDecodeError:
+        raise bad_request("The query string is not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise bad_request("The query string has too many fields.") from None
+    values = _reject_duplicates(pair for pair in pairs if pair[0] in _PARAMETER_NAMES)
+    _require_plain(values)
+    return _build_parameters({name: _decode_parameter(name, text) for name, text in values.items()})
+
+
+def _reject_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, text in pairs:
+        if name in values:
+            raise bad_request(f"`{name}` is given twice.")
+        values[name] = text
+    return values
+
+
+def _decode_parameter(name: str, text: str) -> object:
+    return _decode_strict_json(text, f"`{name}`") if name in {"variables", "extensions"} else text
+
+
+def _build_parameters(values: dict[str, Any]) -> RequestParameters:
+    query, document_id = values.get("query"), values.get("documentId")
+    if document_id is not None and not isinstance(document_id, str):
+        raise bad_request("`documentId` must be a string.")
+    if document_id and query:
+        raise bad_request("`query` and `documentId` are both given: send one of them.")
+    if not document_id and (not isinstance(query, str) or not query):
+        raise bad_request("`query` is missing: it must be a string, a GraphQL document; or name one by `documentId`.")
+    name = values.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise bad_request("`operationName` must be a string.")
+    variables, extensions = _optional_object(values, "variables"), _optional_object(values, "extensions")
+    return RequestParameters(query or "", document_id or None, name or None, variables, extensions)
+
+
+def _optional_object(values: dict[str, Any], name: str) -> dict[str, Any] | None:
+    value = values.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise bad_request(f"`{name}` must be an object.")
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------------- strict JSON
+
+
+def _decode_strict_json(text: str, source: str) -> object:
+    """Return the value of a JSON text; what Python's decoder accepts beyond the standard is rejected."""
+    try:
+        value: object = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise bad_request(f"{source} is not JSON: {error}.") from None
+    except ValueError as error:  # from the hooks below, or for an integer of thousands of digits
+        raise bad_request(f"{source} is not acceptable JSON: {error}.") from None
+    except RecursionError:
+        raise bad_request(f"{source} is nested too deeply.") from None
+    _require_plain(value)
+    return value
+
+
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return members
+
+
+def _reject_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _parse_finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+# json and not msgspec: msgspec has no hook that could reject a duplicate key.
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant, parse_float=_parse_finite_float
+)
+
+
+def _require_plain(value: object) -> None:
+    """Reject deep nesting, and strings that no database or encoder accepts: with a NUL or a lone surrogate."""
+    layer = [value]
+    for _ in range(MAX_NESTING_DEPTH):
+        if not all(_is_plain(item) for item in layer if isinstance(item, str)):
+            raise bad_request("A string has a NUL or half of a surrogate pair.")
+        layer = [part for item in layer for part in _child_values(item)]
+        if not layer:
+            return
+    raise bad_request(f"Values are nested more than {MAX_NESTING_DEPTH} levels deep.")
+
+
+def _child_values(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return (*value.keys(), *value.values())
+    return value if isinstance(value, list) else ()
+
+
+def _is_plain(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+# ----------------------------------------------------------------------------------------------------------------- body
+
+
+class BodyLimits(msgspec.Struct, frozen=True):
+    """The largest body in bytes, and the time within which it has to arrive."""
+
+    max_bytes: int = 262_144
+    deadline_seconds: float = 15.0
+
+
+async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
+    """Return the whole body of a request that is declared to be JSON.
+
+    Raises:
+        RequestRejected: 415 for another media type, charset or encoding; 413 if the body is too large; 408 if it does
+            not arrive in time; 400 for a malformed length.
+        ClientDisconnect: if the client disconnects before the end.
+    """
+    _require_json(request)
+    _check_content_length(request, limits.max_bytes)
+    try:
+        with anyio.fail_after(limits.deadline_seconds):
+            return await _read_body(request, limits.max_bytes)
+    except TimeoutError:
+        raise RequestRejected(
+            408, "The body did not arrive in time.", code="REQUEST_TIMEOUT", headers=_CLOSE_CONNECTION
+        ) from None
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _body_too_large(max_bytes)
+    return bytes(body)
+
+
+def _require_json(request: Request) -> None:
+    media_type, parameters = split_media_type(request.headers.get("content-type", ""))
+    if media_type != JSON or not allows_utf8(parameters):
+        raise _unsupported_media_type("Send `Content-Type: application/json` (in UTF-8).", {"Accept-Post": JSON})
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _unsupported_media_type("Send the body without a content encoding.", {"Accept-Encoding": "identity"})
+
+
+def _check_content_length(request: Request, max_bytes: int) -> None:
+    announced = request.headers.get("content-length", "0")
+    if not (announced.isascii() and announced.isdigit()):
+        raise bad_request("`Content-Length` is not a number.")
+    # The number of digits first: Python refuses to convert thousands of them.
+    if len(announced) > len(str(max_bytes)) + 20 or int(announced) > max_bytes:
+        raise _body_too_large(max_bytes)
+
+
+def _unsupported_media_type(message: str, headers: dict[str, str]) -> RequestRejected:
+    return RequestRejected(415, message, code="UNSUPPORTED_MEDIA_TYPE", headers=headers)
+
+
+def _body_too_large(max_bytes: int) -> RequestRejected:
+    return RequestRejected(
+        413, f"The body has more than {max_bytes} bytes.", code="PAYLOAD_TOO_LARGE", headers=_CLOSE_CONNECTION
+    )
