@@ -170,7 +170,7 @@ def test_words_and_numbers_that_disagree_are_told_and_the_words_count(system: Sy
     row = row_2024(Specificity="Low", _Specificity="3", Change_In_Completion="Increase", _ChangeCompletion="2")
     report = import_file(system, build_csv("2024", [row]), 2024)
     (told,) = [remark for remark in report.warnings if remark.kind == "twins-disagree"]
-    assert (told.line, told.text) == (2, "Low, but _Specificity says 3")
+    assert (told.line, told.text) == (2, "Low, but _Specificity is 3")
     assert query_commitment(system, "UY0901", "rating(indicator: SPECIFICITY) { value }")["rating"]["value"] == "LOW"
 
 
@@ -220,7 +220,7 @@ def test_duplicates_are_told_with_their_rows_and_never_merged(system: System) ->
     rows = [row_2024(Specificity="High"), row_2024("UY0902"), row_2024(Specificity="Low", Verifiable="Yes")]
     report = import_file(system, build_csv("2024", rows), 2024)
     (told,) = [remark for remark in report.warnings if remark.kind == "duplicate"]
-    assert (told.line, "rows 2, 4 have one key: row 4 is recorded" in told.text) == (2, True)
+    assert (told.line, "rows 2, 4 have the same key: row 4 is recorded" in told.text) == (2, True)
     assert [(total.cycle, total.rows, total.recorded) for total in report.totals] == [("2018", 3, 2)]
     assert len(query_commitment(system, "UY0901", HISTORY)["history"]["nodes"]) == 2  # registered, and its ratings
 

@@ -1,4 +1,8 @@
-"""Undoing what spreadsheets do to cells, where it is certain what had been typed; saying so in every case."""
+"""Repairs cells that a spreadsheet program changed: dates, numbers and encodings.
+
+A cell is repaired only where the original text is certain. The result describes every repair and every doubt, so that
+the report can list them. No cell raises an error.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +29,18 @@ _FLOAT = re.compile(r"\d+\.\d{9,}")
 _WHOLE = re.compile(r"(\d+)\.0+")
 _ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES, 1)}
-_DAY_ZERO = date(1899, 12, 30)  # the day that spreadsheets number 0
-_YEARS = range(2000, 2041)  # what a date of the partnership, founded in 2011, may lie in
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+# Serial number 0 of a spreadsheet's dates. It is not 31 December 1899 because Lotus 1-2-3 took 1900 for a leap year and
+# the others copied that.
+_DAY_ZERO = date(1899, 12, 30)
+_PLAUSIBLE_YEARS = range(2000, 2041)  # the partnership was founded in 2011
+# UTF-8 bytes decoded as Windows-1252: "é" becomes "Ã©", a curly quote "â€œ", a no-break space "Â ".
 _MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]")
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedCell:
-    """What a cell says; `repair` tells what was undone to know it, `doubt` why it is not known whole."""
+    """A cell's text, None where it cannot be read; what was repaired, and what remains doubtful, both may be empty."""
 
     text: str | None
     repair: str = ""
@@ -42,45 +49,44 @@ class RepairedCell:
 
 @lru_cache(maxsize=4096)
 def clean_short_cell(cell: str) -> RepairedCell:
-    """Return the same as `clean_cell`: most cells are short, and say again what others say."""
+    """Return `clean_cell` from a cache: short cells repeat the same few codes thousands of times."""
     return clean_cell(cell)
 
 
 def clean_cell(cell: str) -> RepairedCell:
-    """Return a cell's words with plain line ends and no blanks around them; letters torn apart are joined again."""
+    r"""Return a cell with `\n` as its line end, without surrounding white space, and with its encoding repaired."""
     text = cell.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\x00", "")
+    # "_x000D_" is how XLSX escapes a carriage return; some converters leave it in the CSV.
     text = _BREAK.sub("\n", text.replace("_x000D_", "")).strip(" \t\n\u00a0\u200b")
     if _MOJIBAKE.search(text):
         try:
-            return RepairedCell(text.encode("cp1252").decode("utf-8"), repair="letters that had been decoded wrongly")
+            return RepairedCell(text.encode("cp1252").decode("utf-8"), repair="UTF-8 had been decoded as Windows-1252")
         except UnicodeError:
-            return RepairedCell(text, doubt="letters look decoded wrongly")
+            return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
     if _ERROR.fullmatch(text):
-        return RepairedCell("", doubt=f"the spreadsheet's error {text}")
+        return RepairedCell("", doubt=f"spreadsheet error {text}")
     return RepairedCell(text)
 
 
 def repair_number(text: str) -> RepairedCell:
-    """Return a number as it was typed: `2.2999999999999998` was 2.3, `5.0` was 5."""
+    """Return a number as it was typed: `2.3` for the binary fraction `2.2999999999999998`, `5` for `5.0`."""
     if match := _WHOLE.fullmatch(text):
-        return RepairedCell(match[1], repair=f"{text} was {match[1]}")
+        return _replaced(text, match[1])
     if _FLOAT.fullmatch(text):
-        typed = f"{float(text):.10g}"
-        return RepairedCell(typed, repair=f"{text} was {typed}")
+        return _replaced(text, f"{float(text):.10g}")
     return RepairedCell(text)
 
 
 def repair_numbers(text: str) -> RepairedCell:
-    """Return a list of numbers as it was typed: a spreadsheet takes `12, 21` for a day of the year it is typed in."""
+    """Return a list of numbers as it was typed; a spreadsheet converts `12, 21` to 21 December of the current year."""
     match = _SLASHED.fullmatch(text)
     if match is None:
         return repair_number(text)
-    typed = f"{int(match[1])}, {int(match[2])}"
-    return RepairedCell(typed, repair=f"{text} was {typed}")
+    return _replaced(text, f"{int(match[1])}, {int(match[2])}")
 
 
 def detect_date_orders(cells: Iterable[str]) -> set[DateOrder]:
-    """Return in which orders day and month stand, by the cells that can be read in one order only."""
+    """Return the orders of day and month that occur in cells of which only one order makes a date."""
     orders: set[DateOrder] = set()
     for cell in cells:
         if (match := _SLASHED.fullmatch(cell.strip())) is None:
@@ -94,70 +100,77 @@ def detect_date_orders(cells: Iterable[str]) -> set[DateOrder]:
 
 
 def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
-    """Return a cell as a partial date; without an order, one that can be read in two ways is known to the year only."""
+    """Return a cell as a partial date.
+
+    Without an order, a date that is ambiguous between day and month keeps only its year.
+    """
     if match := _YEAR.fullmatch(text):
-        return RepairedCell(match[1], repair=f"{text} was {match[1]}")
+        return _replaced(text, match[1])
     if match := _SLASHED.fullmatch(text):
-        return _slashed(text, match, order)
+        return _repair_slashed_date(text, match, order)
     if match := _ISO.fullmatch(text):
-        return _checked(text, *(int(part) for part in match.groups()))
+        return _check_date(text, *(int(part) for part in match.groups()))
     if match := _MONTH_YEAR.fullmatch(text):
-        return _short(text, match[1], match[2], None)
+        return _repair_named_month(text, match[1], match[2], None)
     if match := _DAY_MONTH_YEAR.fullmatch(text):
-        return _short(text, match[2], match[3], int(match[1]))
+        return _repair_named_month(text, match[2], match[3], int(match[1]))
     if _SERIAL.fullmatch(text):
         day = _DAY_ZERO + timedelta(days=int(float(text)))
-        return RepairedCell(day.isoformat(), repair=f"{text} was {day}") if day.year in _YEARS else RepairedCell(None)
+        return _replaced(text, day.isoformat()) if day.year in _PLAUSIBLE_YEARS else RepairedCell(None)
     return RepairedCell(parse_partial_date(text, "en"))
 
 
-def _slashed(text: str, match: re.Match[str], order: DateOrder | None) -> RepairedCell:
+def _replaced(text: str, original: str) -> RepairedCell:
+    return RepairedCell(original, repair=f"{text} was read as {original}")
+
+
+def _repair_slashed_date(text: str, match: re.Match[str], order: DateOrder | None) -> RepairedCell:
     first, second, year = int(match[1]), int(match[2]), int(match[3])
-    short = len(match[3]) == 2
-    year += 2000 if short else 0
+    is_short = len(match[3]) == 2
+    year += 2000 if is_short else 0
     by_order = {"month first": (first, second), "day first": (second, first)}
-    readings = {how: (month, day) for how, (month, day) in by_order.items() if _is_day(year, month, day)}
-    if not readings:
-        return RepairedCell(None, doubt=f"{text} is no day")
-    chosen = readings.get(order or "") or (next(iter(readings.values())) if len(set(readings.values())) == 1 else None)
+    possible = {how: (month, day) for how, (month, day) in by_order.items() if _is_date(year, month, day)}
+    if not possible:
+        return RepairedCell(None, doubt=f"{text} is not a date")
+    chosen = possible.get(order or "") or (next(iter(possible.values())) if len(set(possible.values())) == 1 else None)
     if chosen is None:
-        return RepairedCell(str(year), doubt=f"{text} can be read in two ways; the year is certain")
-    found = _checked(text, year, *chosen)
-    return (
-        RepairedCell(found.text, repair=f"{text} was {found.text}", doubt=found.doubt)
-        if short and found.text
-        else found
-    )
+        return RepairedCell(str(year), doubt=f"{text} is ambiguous (day or month first); only its year is used")
+    found = _check_date(text, year, *chosen)
+    if not is_short or not found.text:
+        return found
+    return RepairedCell(found.text, repair=f"{text} was read as {found.text}", doubt=found.doubt)
 
 
-def _checked(text: str, year: int, month: int, day: int) -> RepairedCell:
-    if not _is_day(year, month, day):
-        return RepairedCell(None, doubt=f"{text} is no day")
-    if year in _YEARS:
+def _check_date(text: str, year: int, month: int, day: int) -> RepairedCell:
+    if not _is_date(year, month, day):
+        return RepairedCell(None, doubt=f"{text} is not a date")
+    if year in _PLAUSIBLE_YEARS:
         return RepairedCell(f"{year}-{month:02}-{day:02}")
-    if (meant := _serial_year(year, month, day)) is not None:
-        return RepairedCell(str(meant), repair=f"{text} was the year {meant}")
-    return RepairedCell(None, doubt=f"{text} lies outside {_YEARS[0]} to {_YEARS[-1]}")
+    if (original := _serial_year(year, month, day)) is not None:
+        return RepairedCell(str(original), repair=f"{text} was read as the year {original}")
+    return RepairedCell(None, doubt=f"{text} is outside {_PLAUSIBLE_YEARS[0]} to {_PLAUSIBLE_YEARS[-1]}")
 
 
-def _short(text: str, month: str, year: str, day: int | None) -> RepairedCell:
+def _repair_named_month(text: str, month: str, year: str, day: int | None) -> RepairedCell:
     number = _MONTHS.get(month.lower())
-    whole = 2000 + int(year)
-    if number is None or whole not in _YEARS or (day is not None and not _is_day(whole, number, day)):
+    full_year = 2000 + int(year)
+    if number is None or full_year not in _PLAUSIBLE_YEARS:
         return RepairedCell(None)
-    found = f"{whole}-{number:02}" + (f"-{day:02}" if day is not None else "")
-    return RepairedCell(found, repair=f"{text} was {found}")
+    if day is not None and not _is_date(full_year, number, day):
+        return RepairedCell(None)
+    return _replaced(text, f"{full_year}-{number:02}" + (f"-{day:02}" if day is not None else ""))
 
 
-def _is_day(year: int, month: int, day: int) -> bool:
+def _is_date(year: int, month: int, day: int) -> bool:
     return 1 <= month <= 12 and year >= 1 and 1 <= day <= monthrange(year, month)[1]
 
 
 def _serial_year(year: int, month: int, day: int) -> int | None:
-    """Return the year that a spreadsheet took for the number of a day: 15 July 1905 has the number 2022."""
+    """Return the year that a spreadsheet took for a serial number: 2022 became day 2022, 15 July 1905."""
     number = (date(year, month, day) - _DAY_ZERO).days
-    return number if number in _YEARS else None
+    return number if number in _PLAUSIBLE_YEARS else None
 
 
 def _is_serial_year(year: int, month: int, day: int) -> bool:
-    return year == 1905 and _is_day(year, month, day) and _serial_year(year, month, day) is not None
+    # Serial numbers 2000 to 2040 are days of 1905. Such a cell was typed as a year and says nothing about the order.
+    return year == 1905 and _is_date(year, month, day) and _serial_year(year, month, day) is not None

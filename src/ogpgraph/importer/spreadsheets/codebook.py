@@ -1,4 +1,8 @@
-"""Codebooks: how each published form of OGP's database is read, as data in `codebooks/*.toml`."""
+"""Codebooks: data that describes how each published layout of OGP's commitment database is read.
+
+There is one file in `codebooks/` for each layout; a layout is added by adding a file, without code. `sheet` matches a
+file's header with the codebooks, `row_parser` reads the cells of each column as its codebook says.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,6 @@ CellType = Literal[
     "line",
     "co-creation",
 ]
-_TAG = re.compile(r"<[^<>]*>")
 IDENTITY_PATHS = {
     "code": ("code", "member"),
     "member": ("member",),
@@ -47,22 +50,34 @@ IDENTITY_PATHS = {
     "number": ("number",),
     "title": ("title/en",),
 }
+"""The paths of a commitment that hold cells which identify it."""
+
+_HTML_TAG = re.compile(r"<[^<>]*>")
 
 
 class CodebookColumn(Struct, frozen=True, forbid_unknown_fields=True):
-    """A column: how its cells are read, to which path, its other spellings, and its numeric twin."""
+    """A column: how its cells are parsed and the path of a commitment that their values go to.
+
+    A cell that cannot be parsed goes to `database/{fallback}` as it is. The numeric twin is another column that repeats
+    these ratings as numbers; `twin_patterns` has a regular expression for the number of each value or state.
+    `value_spellings` are needed only where cells do not use the names of the rating's values.
+    """
 
     parse_as: CellType
     path: str = ""
     aliases: tuple[str, ...] = ()
-    fallback: str = ""  # the column of `database/` that holds cells which are no date, list or code
+    fallback: str = ""
     numeric_twin: str = ""
-    twin_patterns: dict[str, str] = {}  # value or state → an expression for the numbers that its twin writes
+    twin_patterns: dict[str, str] = {}
     value_spellings: dict[RatingValue, tuple[str, ...]] = {}
 
 
 class StarRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A published rule of the star: the columns it is in and rests on, and what a commitment had to reach."""
+    """A published rule for the star: its column, and the ratings that a commitment needs to receive it.
+
+    `specificity` is true if the rule requires a specific commitment; `impact` lists the potential impacts that suffice;
+    `completion` is the column whose completion counts.
+    """
 
     column: str
     specificity: bool
@@ -71,7 +86,11 @@ class StarRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One published form of the database."""
+    """One published layout of the database.
+
+    `areas` maps the column of each policy area to the area's name in the vocabulary; `ignored` maps each column that is
+    not read to the reason; `optional` are columns about the action plan that only some files of the layout have.
+    """
 
     version: str
     description: str
@@ -80,11 +99,11 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     areas: dict[str, str]
     ignored: dict[str, str]
     stars: tuple[StarRule, ...]
-    optional: dict[str, CodebookColumn] = {}  # columns of the plan that only some files of the form have
+    optional: dict[str, CodebookColumn] = {}
 
     @cached_property
     def spellings(self) -> dict[str, str]:
-        """Return the key of every spelling of every column that is known → the column's name here."""
+        """Map the `column_key` of every known spelling of every column to the column's name in this codebook."""
         names = {
             name: name for name in (*self.columns, *self.optional, *self.areas, *self.ignored, *self.numeric_twins)
         }
@@ -94,59 +113,65 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @cached_property
     def numeric_twins(self) -> tuple[str, ...]:
-        """Return the columns that hold numbers for the words of another."""
+        """Return the columns that repeat the ratings of another column as numbers."""
         return tuple(column.numeric_twin for column in self.columns.values() if column.numeric_twin)
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """Return the columns that a file of this form has to have."""
+        """Return the columns without which a file does not have this layout."""
         return (*self.columns, *self.areas)
 
     @cached_property
     def column_by_type(self) -> dict[str, str]:
-        """Return how a column is read → its name, for what a row has once: its code, member, title and so on."""
+        """Map cell types to columns, for those that occur once in a row: code, member, title and so on."""
         return {column.parse_as: name for name, column in self.columns.items() if not column.path}
 
     @cached_property
     def taxonomy(self) -> frozenset[str]:
-        """Return the policy areas that this form knows."""
+        """Return the policy areas that this layout distinguishes."""
         return frozenset(self.areas.values())
 
     @cached_property
     def _paths(self) -> frozenset[str]:
         identity = {path for column in self.columns.values() for path in IDENTITY_PATHS.get(column.parse_as, ())}
         own = {column.path for column in self.columns.values() if column.path}
-        rest = {f"database/{column.fallback}" for column in self.columns.values() if column.fallback}
-        states = {f"policyAreasWithout/{state}" for state in RatingState}
-        return frozenset(identity | own | rest | states | {"policyAreas"})
+        fallbacks = {f"database/{column.fallback}" for column in self.columns.values() if column.fallback}
+        undetermined = {f"policyAreasWithout/{state}" for state in RatingState}
+        return frozenset(identity | own | fallbacks | undetermined | {"policyAreas"})
 
     def covers(self, path: str) -> bool:
-        """Tell whether this form has a column for what stands at a path of a commitment."""
+        """Return whether this layout has a column for a path of a commitment.
+
+        Only then does a missing value mean that the file no longer reports it.
+        """
         return path in self._paths
 
     def match_header(self, header: list[str]) -> dict[int, str]:
-        """Return position → column for the cells of a header line that name one; the first of two of a name counts."""
+        """Map the positions in a header to the names of known columns.
+
+        Of two columns with the same name the first is read; `Sheet.duplicate_column_remarks` reports where they differ.
+        """
         found: dict[str, int] = {}
-        for place, cell in enumerate(header):
+        for position, cell in enumerate(header):
             name = self.spellings.get(column_key(cell)) if cell.strip() else None
             if name is not None:
-                found.setdefault(name, place)
-        return {place: name for name, place in found.items()}
+                found.setdefault(name, position)
+        return {position: name for name, position in found.items()}
 
 
 def column_key(name: str) -> str:
-    """Return what makes two spellings one column: blind to case, accents, punctuation, blanks and HTML tags."""
-    return normalize_policy_area(_TAG.sub(" ", name.replace("\ufeff", "")))
+    """Return a column's name without differences in case, accents, punctuation, white space and HTML tags."""
+    return normalize_policy_area(_HTML_TAG.sub(" ", name.replace("\ufeff", "")))
 
 
 @cache
 def load_codebooks() -> tuple[Codebook, ...]:
-    """Return every codebook, the oldest first; a form is added by adding a file."""
+    """Return all codebooks, the oldest layout first."""
     folder = files("ogpgraph.importer.spreadsheets").joinpath("codebooks")
     found = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return tuple(msgspec.convert(tomllib.loads(file.read_text("utf-8")), Codebook) for file in found)
 
 
 def find_codebook(version: str) -> Codebook | None:
-    """Return the codebook of a version, None where there is none."""
+    """Return the codebook of a version, None where there is none, as for the reader of a page."""
     return next((book for book in load_codebooks() if book.version == version), None)

@@ -1,4 +1,7 @@
-"""Checks of a row against itself: words against their numeric twins, stars against OGP's published rule."""
+"""Checks rows for contradictions: ratings with their numeric twins, stars with OGP's rules, rows with each other.
+
+The checks only add remarks to the report. What they find wrong is recorded as the file has it.
+"""
 
 from __future__ import annotations
 
@@ -19,55 +22,61 @@ from ogpgraph.importer.spreadsheets.sheet import SheetRow
 _COMPLETED = (RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)
 _SPECIFIC = (RatingValue.MEDIUM, RatingValue.HIGH)
 _RELEVANCE = "ratings/RELEVANCE/DESIGN/"
-_VALUES = ("ACCESS_TO_INFORMATION", "CIVIC_PARTICIPATION", "PUBLIC_ACCOUNTABILITY")
+# Relevance to technology and innovation alone does not earn a star.
+_STAR_OGP_VALUES = ("ACCESS_TO_INFORMATION", "CIVIC_PARTICIPATION", "PUBLIC_ACCOUNTABILITY")
+_NEVER = r"(?!)"
+_MAX_REMARK_LENGTH = 60
 
 
 def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:
-    """Yield a remark for every column whose numeric twin says something else; the words are what is recorded."""
+    """Yield a remark on each rating that differs from its numeric twin; the rating is recorded, not the number."""
     for name, column in codebook.columns.items():
         if not column.numeric_twin or column.numeric_twin not in row.cells:
             continue
-        said = parsed.rating_at(column.path)
+        rating = parsed.rating_at(column.path)
+        if rating is RatingState.UNRECOGNISED:
+            continue  # has a remark of its own
         twin = repair_number(row.cells[column.numeric_twin].strip()).text or ""
-        state = parse_rating_state(twin)
-        expected = column.twin_patterns.get(str(said), r"(?!)")
-        agrees = re.fullmatch(expected, twin) or (state is not None and state is said) or (not twin and said is None)
-        if not agrees and said is not RatingState.UNRECOGNISED:
-            words = " ".join(row.cells.get(name, "").split())[:60]
-            yield create_cell_remark(
-                row.number,
-                name,
-                "twins-disagree",
-                f"{words or 'empty'}, but {column.numeric_twin} says {twin or 'nothing'}",
-            )
+        expected = column.twin_patterns.get(str(rating), _NEVER)
+        twin_state = parse_rating_state(twin)
+        is_same_state = twin_state is rating if twin_state else not twin and rating is None
+        if not is_same_state and not re.fullmatch(expected, twin):
+            cell = " ".join(row.cells.get(name, "").split())[:_MAX_REMARK_LENGTH]
+            text = f"{cell or 'empty'}, but {column.numeric_twin} is {twin or 'empty'}"
+            yield create_cell_remark(row.number, name, "twins-disagree", text)
 
 
 def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:
-    """Yield a remark for every star that OGP's published rule would not have given, or would have."""
+    """Yield a remark on each star that differs from OGP's published rule."""
     for rule in codebook.stars:
-        starred = parsed.rating_at(codebook.columns[rule.column].path)
-        if starred not in (RatingValue.YES, RatingValue.NO):
+        star = parsed.rating_at(codebook.columns[rule.column].path)
+        if star not in (RatingValue.YES, RatingValue.NO):
             continue
-        due = _expected_star(codebook, rule, parsed)
-        if due is not None and due is not (starred is RatingValue.YES):
+        expected = _expected_star(codebook, rule, parsed)
+        if expected not in (None, star):
             yield create_cell_remark(
-                row.number, rule.column, "star-differs", f"says {starred}, the rule {'YES' if due else 'NO'}"
+                row.number, rule.column, "star-differs", f"{star}, but by OGP's rule it is {expected}"
             )
 
 
-def _expected_star(codebook: Codebook, rule: StarRule, parsed: ParsedRow) -> bool | None:
-    """Tell whether the rule gives the star; None where a rating that it rests on is not given."""
+def _expected_star(codebook: Codebook, rule: StarRule, parsed: ParsedRow) -> RatingValue | None:
+    """Return YES or NO by the rule, None where a rating that it needs is missing."""
     impact = parsed.rating_at("ratings/POTENTIAL_IMPACT/DESIGN")
     completion = parsed.rating_at(codebook.columns[rule.completion].path)
-    relevant = [parsed.rating_at(_RELEVANCE + value) for value in _VALUES]
+    relevance = [parsed.rating_at(_RELEVANCE + value) for value in _STAR_OGP_VALUES]
     if not isinstance(impact, RatingValue) or not isinstance(completion, RatingValue):
         return None
-    reached = RatingValue.YES in relevant and impact in rule.impact and completion in _COMPLETED
-    return reached and (not rule.specificity or _is_specific(parsed))
+    is_earned = (
+        RatingValue.YES in relevance
+        and impact in rule.impact
+        and completion in _COMPLETED
+        and (not rule.specificity or _is_specific(parsed))
+    )
+    return RatingValue.YES if is_earned else RatingValue.NO
 
 
 def _is_specific(parsed: ParsedRow) -> bool:
-    """Where specificity was no longer rated, being verifiable stands for it."""
+    """Return whether the commitment is specific; later reviews rate it as verifiable instead."""
     specificity = parsed.rating_at("ratings/SPECIFICITY/DESIGN")
     if isinstance(specificity, RatingValue):
         return specificity in _SPECIFIC
@@ -75,23 +84,25 @@ def _is_specific(parsed: ParsedRow) -> bool:
 
 
 def check_members_and_plans(identities: Iterable[RowIdentity]) -> Iterator[Remark]:
-    """Yield a remark for every row that says of its member or plan what most of their rows do not."""
+    """Yield a remark on each row whose cells about its member or plan differ from those of most of their rows."""
     rows = list(identities)
     names: dict[str, Counter[str]] = defaultdict(Counter)
     plans: dict[PlanKey, Counter[str]] = defaultdict(Counter)
     for row in rows:
         names[row.member.code][row.member.name] += 1
-        plans[row.plan][_plan_words(row)] += 1
+        plans[row.plan][_describe_plan(row)] += 1
     for row in rows:
-        usual = names[row.member.code].most_common(1)[0][0]
-        if normalize_spelling(row.member.name) != normalize_spelling(usual):
-            yield create_cell_remark(row.row_number, "", "member-differs", f"{row.member.name}, elsewhere {usual}")
-        said, usual = _plan_words(row), plans[row.plan].most_common(1)[0][0]
-        if said != usual:
-            yield create_cell_remark(row.row_number, "", "plan-differs", f"{row.plan.name}: {said}, elsewhere {usual}")
+        usual_name = names[row.member.code].most_common(1)[0][0]
+        if normalize_spelling(row.member.name) != normalize_spelling(usual_name):
+            text = f"{row.member.name}, but {usual_name} in most rows"
+            yield create_cell_remark(row.row_number, "", "member-differs", text)
+        plan, usual_plan = _describe_plan(row), plans[row.plan].most_common(1)[0][0]
+        if plan != usual_plan:
+            text = f"{row.plan.name}: {plan}, but {usual_plan} in most rows"
+            yield create_cell_remark(row.row_number, "", "plan-differs", text)
 
 
-def _plan_words(row: RowIdentity) -> str:
-    published, end, duration = row.plan_cells
-    words = (("submitted", row.cycle), ("ends", end), ("years", duration), ("id", published))
-    return ", ".join(f"{name} {said}" for name, said in words if said) or "nothing"
+def _describe_plan(row: RowIdentity) -> str:
+    published_id, end, duration = row.plan_cells
+    cells = (("submitted", row.cycle), ("ends", end), ("years", duration), ("id", published_id))
+    return ", ".join(f"{name} {cell}" for name, cell in cells if cell) or "no details"

@@ -1,4 +1,8 @@
-"""Whose rows are whose: keys of rows, duplicates among them, and which commitment of the record a row speaks of."""
+"""Identifies rows: the member, plan and commitment that each is about, and which of several rows is recorded.
+
+A commitment is identified by its code where the layout has codes, otherwise by member, plan and title. Each commitment
+gets at most one row, and the choice does not depend on the order of the file.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,18 @@ from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.row_parser import RowParser, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
+CycleKey = tuple[str, str, str]
+"""Member code, member name, and cycle, or plan where there is no cycle: what the report counts rows by."""
+
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
-CycleKey = tuple[str, str, str]
 _EMPTY_CELLS = frozenset(("", "0"))
-_QUALIFIED = re.compile(r"^FYR |\s*\([^()]*\)$")
+_NAME_QUALIFIER = re.compile(r"^FYR |\s*\([^()]*\)$")
 
 
 @dataclass(frozen=True, slots=True)
 class MemberKey:
-    """A member as a row names it: OGP's code, the letters its commitments' codes begin with, and the name."""
+    """A member as a row names it: OGP's code, the prefix of its commitments' codes, and the name."""
 
     code: str
     prefix: str
@@ -34,7 +40,7 @@ class MemberKey:
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
-    """A plan as rows tell it from others: the member, and the number or else the cycle."""
+    """The identity of a plan: its member and its number, or its cycle where there is no number."""
 
     member: str
     number: int | None
@@ -42,15 +48,16 @@ class PlanKey:
 
     @property
     def name(self) -> str:
-        """Return OGP's form of id for it."""
+        """Return an id in the manner of OGP's, such as `AP_URY04`."""
         return f"AP_{self.member}{self.number:02}" if self.number else f"{self.member}-{self.cycle}"
 
 
 @dataclass(frozen=True, slots=True)
 class RowIdentity:
-    """What tells a row from every other: code where the form has codes, else member, plan, number and title.
+    """The identity of a row, and its cells about the member and the plan.
 
-    `text_hash` stands for the commitment's full text and `row_hash` for the whole row; neither holds the words.
+    `text_hash` is of the commitment's full text and `row_hash` of the whole row. The texts themselves are not held,
+    because the identities of all rows of a file are in memory at once.
     """
 
     row_number: int
@@ -69,21 +76,29 @@ class RowIdentity:
 
     @property
     def natural_key(self) -> tuple[str, int | None, str]:
-        """Return what two rows of a form without codes have in common where they may be one commitment."""
+        """Return the key under which rows without codes may be the same commitment: member, plan and title."""
         return self.member.code, self.plan.number or self.plan.cycle, self.title
 
+    @property
+    def cycle_key(self) -> CycleKey:
+        """Return the key by which the report counts the row."""
+        return self.member.code, self.member.name, str(self.cycle) if self.cycle else f"plan {self.plan.number}"
+
     def key(self, *, with_text: bool) -> str:
-        """Return the record's own key of a commitment without a code."""
-        said = f"{self.title}\n{self.text_hash}" if with_text else self.title
+        """Return the key of a commitment without a code, such as `GHA-01-BF150B68`.
+
+        It is stored, so it must never change. `with_text` distinguishes commitments that share member, plan and title.
+        """
+        content = f"{self.title}\n{self.text_hash}" if with_text else self.title
         plan = f"{self.plan.number:02}" if self.plan.number else "XX"
         if self.plan.number is None:
-            said = f"{self.plan.cycle}\n{said}"
-        return f"{self.member.code}-{plan}-{sha256(said.encode()).hexdigest()[:8].upper()}"
+            content = f"{self.plan.cycle}\n{content}"
+        return f"{self.member.code}-{plan}-{sha256(content.encode()).hexdigest()[:8].upper()}"
 
 
 @dataclass
 class RowSelection:
-    """Every row of a file that is to be recorded, by its number, with what was found on the way."""
+    """The rows to be recorded and the keys of their commitments, both by row number, with remarks on the other rows."""
 
     identities: dict[int, RowIdentity] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
@@ -93,23 +108,41 @@ class RowSelection:
     row_count: int = 0
 
 
+def select_rows(rows: Iterable[SheetRow], parser: RowParser) -> RowSelection:
+    """Return one row for each commitment; the others, and rows that cannot be identified, have a remark."""
+    selection = RowSelection()
+    groups: dict[object, list[RowIdentity]] = defaultdict(list)
+    for row in rows:
+        selection.row_count += 1
+        found = identify_row(row, parser)
+        if isinstance(found, Remark):
+            selection.remarks.append(found)
+            continue
+        selection.read_counts[found.cycle_key] += 1
+        groups[found.code or found.natural_key].append(found)
+    for group in groups.values():
+        for identity in _select_from_group(group, selection):
+            selection.identities[identity.row_number] = identity
+            selection.selected_counts[identity.cycle_key] += 1
+    selection.identities = dict(sorted(selection.identities.items()))
+    return selection
+
+
 def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
-    """Return what tells a row from others, or the remark why nothing can."""
+    """Return the identity of a row, or a remark with the reason if it has none."""
     code = parser.cell_text(row, "code").upper() or None
     if code is not None and not _CODE.fullmatch(code):
         return create_cell_remark(
-            row.number, "", "code-malformed", f"{code[:40]} is no code of a commitment; not recorded"
+            row.number, "", "code-malformed", f"{code[:40]} is not a commitment code; not recorded"
         )
     member = _identify_member(row, parser, code)
     if member is None:
-        named = parser.cell_text(row, "member")[:60]
-        return create_cell_remark(
-            row.number, "", "member-unknown", f"no member is called {named or '(nothing)'}; not recorded"
-        )
+        name = parser.cell_text(row, "member")[:60]
+        return create_cell_remark(row.number, "", "member-unknown", f"unknown member {name or '(empty)'}; not recorded")
     title = parser.cell_text(row, "title")
     number, cycle = parser.plan_number(row), parser.year(row, "cycle")
     if code is None and (not title or parse_rating_state(title) or not (number or cycle)):
-        return create_cell_remark(row.number, "", "no-key", "neither code nor plan and title; not recorded")
+        return create_cell_remark(row.number, "", "no-key", "has no code, and no plan or no title; not recorded")
     cells = [cell.strip() for cell in row.cells.values()]
     return RowIdentity(
         row.number,
@@ -119,9 +152,9 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         cycle,
         parser.commitment_number(row),
         normalize_title(title),
-        sha256(normalize_spelling(_full_text(row)).encode(errors="replace")).hexdigest(),
+        _hash(normalize_spelling(row.cells.get("Full Text", ""))),
         sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
-        _hash_row(row),
+        _hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
         (parser.cell_text(row, "region"), parser.cell_text(row, "category")),
         (
             parser.cell_text(row, "plan id"),
@@ -132,84 +165,57 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
     )
 
 
-def _hash_row(row: SheetRow) -> str:
-    cells = sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items())
-    return sha256("\x1f".join(cells).encode(errors="replace")).hexdigest()
+def _hash(text: str) -> str:
+    # A str may hold lone surrogates, which UTF-8 cannot encode; hashing must not fail on them.
+    return sha256(text.encode(errors="replace")).hexdigest()
 
 
-def select_rows(rows: Iterable[SheetRow], parser: RowParser) -> RowSelection:
-    """Return the rows that are to be recorded: one of each commitment, whatever the order of the file."""
-    selection = RowSelection()
-    groups: dict[object, list[RowIdentity]] = defaultdict(list)
-    for row in rows:
-        selection.row_count += 1
-        found = identify_row(row, parser)
-        if isinstance(found, Remark):
-            selection.remarks.append(found)
-            continue
-        selection.read_counts[cycle_key_of(found)] += 1
-        groups[found.code or found.natural_key].append(found)
-    for group in groups.values():
-        for identity in _select_per_commitment(group, selection):
-            selection.identities[identity.row_number] = identity
-            selection.selected_counts[cycle_key_of(identity)] += 1
-    selection.identities = dict(sorted(selection.identities.items()))
-    return selection
+def _select_from_group(group: list[RowIdentity], selection: RowSelection) -> Iterator[RowIdentity]:
+    """Yield one row for each commitment in rows of the same key, and add a remark on each of the others.
 
-
-def cycle_key_of(identity: RowIdentity) -> CycleKey:
-    """Return what a row is counted under."""
-    return identity.member.code, identity.member.name, _cycle_label(identity)
-
-
-def _cycle_label(identity: RowIdentity) -> str:
-    return str(identity.cycle) if identity.cycle else f"plan {identity.plan.number}"
-
-
-def _select_per_commitment(group: list[RowIdentity], selection: RowSelection) -> Iterator[RowIdentity]:
-    """Yield one row for each commitment among rows of one key, and tell of the others."""
+    Rows with the same code are one commitment. Rows without codes that differ in their full text are several.
+    """
     if len(group) == 1:
         selection.keys[group[0].row_number] = group[0].key(with_text=False)
         yield group[0]
         return
-    rows = ", ".join(str(each.row_number) for each in group)
+    rows = ", ".join(str(identity.row_number) for identity in group)
     by_text: dict[str, list[RowIdentity]] = defaultdict(list)
-    for each in group:
-        by_text[each.text_hash if each.code is None else ""].append(each)
+    for identity in group:
+        by_text[identity.text_hash if identity.code is None else ""].append(identity)
     for duplicates in by_text.values():
-        kept = max(duplicates, key=lambda each: (each.filled_cells, each.row_hash))
-        selection.keys[kept.row_number] = kept.key(with_text=len(by_text) > 1)
-        yield kept
-        for left in duplicates:
-            if left.row_number != kept.row_number:
-                like = "the same" if left.row_hash == kept.row_hash else "other values"
-                text = f"rows {rows} have one key: row {kept.row_number} is recorded, this one, with {like}, is not"
-                selection.remarks.append(create_cell_remark(left.row_number, "", "duplicate", text))
+        # The hash decides between equally complete rows, because their order in the file must not.
+        chosen = max(duplicates, key=lambda identity: (identity.filled_cells, identity.row_hash))
+        selection.keys[chosen.row_number] = chosen.key(with_text=len(by_text) > 1)
+        yield chosen
+        for other in duplicates:
+            if other.row_number != chosen.row_number:
+                values = "the same" if other.row_hash == chosen.row_hash else "other"
+                recorded = f"row {chosen.row_number} is recorded, this one, with {values} values, is not"
+                text = f"rows {rows} have the same key: {recorded}"
+                selection.remarks.append(create_cell_remark(other.row_number, "", "duplicate", text))
     if len(by_text) > 1:
-        text = f"rows {rows} have one member, plan and title; they are told apart by their text"
+        text = f"rows {rows} have the same member, plan and title; they are distinguished by their text"
         selection.remarks.append(create_cell_remark(group[0].row_number, "", "same-title", text))
 
 
 def _identify_member(row: SheetRow, parser: RowParser, code: str | None) -> MemberKey | None:
-    name, given = parser.cell_text(row, "member"), parser.cell_text(row, "member code").upper()
-    by_code = member_of_commitment_code(code) if code else None
-    found = lookup_member(given) if given else None
-    found = found or (by_code if not given else None) or _find_member_by_name(name)
+    """Return the member by its own code, else by the commitment's code, else by its name; None if all are unknown."""
+    name, member_code = parser.cell_text(row, "member"), parser.cell_text(row, "member code").upper()
+    by_own_code = lookup_member(member_code) if member_code else None
+    by_commitment_code = member_of_commitment_code(code) if code and not member_code else None
+    found = by_own_code or by_commitment_code or _find_member_by_name(name)
     if found is not None:
         return MemberKey(found.code, found.prefix, found.kind == "LOCAL", name or found.name or found.code)
-    if code and _MEMBER_CODE.fullmatch(given):
-        letters = code.rstrip("0123456789")
-        return MemberKey(given, letters, len(given) > 3, name or given)
+    if code and _MEMBER_CODE.fullmatch(member_code):
+        # A member that joined after our table was made: OGP's codes of local members are longer than three letters.
+        return MemberKey(member_code, code.rstrip("0123456789"), len(member_code) > 3, name or member_code)
     return None
 
 
 def _find_member_by_name(name: str) -> MemberIdentity | None:
-    """Return the member of a name as files write them: `Korea, South`, `Macedonia (FYR)`, `Bosnia & Herzegovina`."""
+    """Return the member of a name as files spell it: `Korea, South`, `Macedonia (FYR)`, `Bosnia & Herzegovina`."""
     plain = " ".join(name.replace("&", "and").replace(".", "").split())
     last, _, first = plain.partition(", ")
-    spellings = (plain, _QUALIFIED.sub("", plain), f"{first} {last}")
+    spellings = (plain, _NAME_QUALIFIER.sub("", plain), f"{first} {last}")
     return next(filter(None, map(lookup_member, filter(None, spellings))), None)
-
-
-def _full_text(row: SheetRow) -> str:
-    return row.cells.get("Full Text", "")

@@ -1,4 +1,8 @@
-"""Which commitment of the record a row speaks of, where the code does not say it."""
+"""Matches rows without a known code with commitments that are already recorded.
+
+A second commitment can be merged later; a wrong match mixes the histories of two commitments. So a row is
+matched only where the match is unambiguous, and reported where it could match several commitments.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,13 @@ from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection
 from ogpgraph.importer.writer import ImportWriter
 
-_MIN_TITLE_SIMILARITY = 0.6  # how much two titles must have in common to be one that was reworded
+_MIN_TITLE_SIMILARITY = 0.6
+"""The ratio of `SequenceMatcher` from which two titles may be the same title reworded."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCommitment:
-    """A commitment of the record, as far as it takes to know it again in a row without a code."""
+    """The fields of a recorded commitment by which a row is matched with it; `titles` are normalized."""
 
     stream: str
     code: str | None
@@ -33,106 +38,110 @@ class KnownCommitment:
 
 @dataclass
 class RowMatches:
-    """Which commitment of the record each row speaks of, and what could not be decided."""
+    """The streams of the matched commitments by row number, and remarks on rows whose match is ambiguous."""
 
     streams: dict[int, str] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
 
 
-def match_rows(selection: RowSelection, known: Iterable[KnownCommitment]) -> RowMatches:
-    """Return row → stream where member and plan are the same and the title is on both sides once.
+def match_rows(selection: RowSelection, commitments: Iterable[KnownCommitment]) -> RowMatches:
+    """Match rows with commitments of the same member and plan, first by title, then by number and similar title.
 
-    A number that is on both sides once does too, where the titles are alike. Rows whose code the record knows need no
-    match and get none.
+    Both must be unique among the plan's rows and among its commitments. Rows whose code is recorded are not matched.
     """
     by_member: dict[str, list[KnownCommitment]] = defaultdict(list)
     codes = set()
-    for each in known:
-        by_member[each.member].append(each)
-        codes.add(each.code)
-    found = RowMatches()
-    plans: dict[PlanKey, list[RowIdentity]] = defaultdict(list)
+    for commitment in commitments:
+        by_member[commitment.member].append(commitment)
+        codes.add(commitment.code)
+    rows_by_plan: dict[PlanKey, list[RowIdentity]] = defaultdict(list)
     for identity in selection.identities.values():
         if identity.code is None or identity.code not in codes:
-            plans[identity.plan].append(identity)
-    for plan, rows in plans.items():
-        # A row with a code is another commitment than one that the record knows by another code.
-        coded = rows[0].code is not None
-        cycle = rows[0].cycle
-        in_plan = [k for k in by_member[plan.member] if _is_in_plan(k, plan, cycle) and not (coded and k.code)]
+            rows_by_plan[identity.plan].append(identity)
+    matches = RowMatches()
+    for plan, rows in rows_by_plan.items():
+        # Two different codes are two commitments, so a row with a code can only match a commitment without one.
+        has_codes = rows[0].code is not None
+        in_plan = [
+            commitment
+            for commitment in by_member[plan.member]
+            if _is_in_plan(commitment, plan, rows[0].cycle) and not (has_codes and commitment.code)
+        ]
         if in_plan:
-            _match_plan_rows(rows, in_plan, found)
-    return found
+            _match_by_title(rows, in_plan, matches)
+            _match_by_number(rows, in_plan, matches)
+    return matches
 
 
-def _is_in_plan(known: KnownCommitment, plan: PlanKey, cycle: int | None) -> bool:
-    if known.plan_number and plan.number:
-        return known.plan_number == plan.number
-    return known.cycle is not None and known.cycle == cycle
+def _is_in_plan(commitment: KnownCommitment, plan: PlanKey, cycle: int | None) -> bool:
+    if commitment.plan_number and plan.number:
+        return commitment.plan_number == plan.number
+    return commitment.cycle is not None and commitment.cycle == cycle
 
 
-def _match_plan_rows(rows: list[RowIdentity], in_plan: list[KnownCommitment], found: RowMatches) -> None:
-    """Match by title where it is on both sides once, then by number where the titles are alike."""
-    titles = Counter(row.title for row in rows)
-    known_titles = Counter(title for known in in_plan for title in known.titles)
-    taken: set[str] = set()
+def _match_by_title(rows: list[RowIdentity], in_plan: list[KnownCommitment], matches: RowMatches) -> None:
+    row_titles = Counter(row.title for row in rows)
+    known_titles = Counter(title for commitment in in_plan for title in commitment.titles)
     for row in rows:
-        candidates = [known for known in in_plan if row.title in known.titles]
-        if len(candidates) == 1 and titles[row.title] == 1 and known_titles[row.title] == 1:
-            found.streams[row.row_number] = candidates[0].stream
-            taken.add(candidates[0].stream)
-    numbers = Counter(row.number for row in rows)
-    left = [known for known in in_plan if known.stream not in taken]
-    known_numbers = Counter(known.number for known in left)
+        if row_titles[row.title] == 1 and known_titles[row.title] == 1:
+            matches.streams[row.row_number] = next(c.stream for c in in_plan if row.title in c.titles)
+
+
+def _match_by_number(rows: list[RowIdentity], in_plan: list[KnownCommitment], matches: RowMatches) -> None:
+    matched = {matches.streams[row.row_number] for row in rows if row.row_number in matches.streams}
+    unmatched = [commitment for commitment in in_plan if commitment.stream not in matched]
+    row_numbers = Counter(row.number for row in rows)
+    known_numbers = Counter(commitment.number for commitment in unmatched)
     for row in rows:
-        if row.row_number in found.streams:
+        if row.number is None or row.row_number in matches.streams:
             continue
-        candidates = [known for known in left if row.number and known.number == row.number]
-        if not candidates:
+        candidates = [c for c in unmatched if c.number == row.number]
+        similar = [c for c in candidates if _has_similar_title(row, c)]
+        if not similar:
             continue
-        alike = numbers[row.number] == 1 and known_numbers[row.number] == 1 and _has_similar_title(row, candidates[0])
-        if alike and candidates[0].stream not in taken:
-            found.streams[row.row_number] = candidates[0].stream
-            taken.add(candidates[0].stream)
-        elif any(_has_similar_title(row, known) for known in candidates):
-            text = f"number {row.number} of the plan is there more than once with a like title; recorded apart"
-            found.remarks.append(create_cell_remark(row.row_number, "", "not-matched", text))
+        if row_numbers[row.number] == 1 and known_numbers[row.number] == 1:
+            matches.streams[row.row_number] = similar[0].stream
+        else:
+            text = f"number {row.number} occurs several times in the plan with a similar title; recorded separately"
+            matches.remarks.append(create_cell_remark(row.row_number, "", "not-matched", text))
 
 
-def _has_similar_title(row: RowIdentity, known: KnownCommitment) -> bool:
+def _has_similar_title(row: RowIdentity, commitment: KnownCommitment) -> bool:
     return any(
         row.title in title
         or title in row.title
         or SequenceMatcher(None, row.title, title).ratio() >= _MIN_TITLE_SIMILARITY
-        for title in known.titles
+        for title in commitment.titles
         if title and row.title
     )
 
 
 def load_known_commitments(writer: ImportWriter, members: Mapping[str, str]) -> Iterator[KnownCommitment]:
-    """Yield what it takes to know the commitments of some members again; `members` is code → stream."""
-    codes = {stream: code for code, stream in members.items()}
-    for found in writer.load_commitments(codes):
-        words = writer.stored_texts({ref for subject in found for ref in _titles(subject)})
-        yield from (
-            _known_commitment(subject, codes, words) for subject in found if subject.string("mergedInto") is None
-        )
+    """Yield the commitments of members, without those that were merged into others; `members` maps codes to streams."""
+    member_codes = {stream: code for code, stream in members.items()}
+    for commitments in writer.load_commitments(member_codes):
+        texts = writer.stored_texts({reference for each in commitments for reference in _title_references(each)})
+        for commitment in commitments:
+            if commitment.string("mergedInto") is None:
+                yield _known_commitment(commitment, member_codes, texts)
 
 
-def _titles(subject: Aggregate) -> Iterator[str]:
-    for path, claims in subject.claims.items():
+def _title_references(commitment: Aggregate) -> Iterator[str]:
+    for path, claims in commitment.claims.items():
         if path.startswith(("title/", "shortTitle/")):
             yield from (claim.value.text for claim in claims if isinstance(claim.value, TextValue))
 
 
-def _known_commitment(subject: Aggregate, codes: dict[str, str], words: dict[str, str]) -> KnownCommitment:
-    number, cycle = subject.value("planNumber"), subject.value("cycle")
+def _known_commitment(
+    commitment: Aggregate, member_codes: Mapping[str, str], texts: Mapping[str, str]
+) -> KnownCommitment:
+    plan_number, cycle = commitment.value("planNumber"), commitment.value("cycle")
     return KnownCommitment(
-        subject.id,
-        subject.string("code"),
-        codes.get(subject.string("member") or "", ""),
-        number if isinstance(number, int) else None,
+        commitment.id,
+        commitment.string("code"),
+        member_codes.get(commitment.string("member") or "", ""),
+        plan_number if isinstance(plan_number, int) else None,
         cycle if isinstance(cycle, int) else None,
-        subject.string("number"),
-        frozenset(normalize_title(words[ref]) for ref in _titles(subject) if ref in words),
+        commitment.string("number"),
+        frozenset(normalize_title(texts[each]) for each in _title_references(commitment) if each in texts),
     )

@@ -1,4 +1,8 @@
-"""Reading a row: every cell by the codebook's word for it, damage undone, what is not understood kept and told."""
+"""Parses rows into facts by path, each with its column and its span in the row's canonical text.
+
+`RowParser` reads each cell as the codebook says and repairs what a spreadsheet program changed. A cell that it cannot
+understand is preserved, as an UNRECOGNISED rating or under `database/`, and has a remark. Parsing never fails.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +36,6 @@ from ogpgraph.importer.spreadsheets.cell_repair import (
 from ogpgraph.importer.spreadsheets.codebook import IDENTITY_PATHS, Codebook, CodebookColumn
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
-_ENUMERATION = re.compile(r"^[a-g][.)]\s*")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
-_CODE = re.compile(r"[A-Z]{2,4}\d{4}")
-_PLAN = re.compile(r"\d{1,2}")
-_YEAR = re.compile(r"20\d\d")
-_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}")
-_MAX_LINE_LENGTH = 300
-_MAX_VALUE_LENGTH = 60
-_MAX_REMARK_LENGTH = 80
-_MAX_CACHED_LENGTH = 30
-_UNTYPED_COLUMN = CodebookColumn("line")
-_YES_NO_COLUMNS = frozenset(("ratings/VERIFIABLE/DESIGN",))  # columns that say Yes and No, not 1 and 0
-_YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO}
 RATING_STATES = {
     "nd": RatingState.NO_DATA,
     "no data": RatingState.NO_DATA,
@@ -57,238 +48,66 @@ RATING_STATES = {
     "pending": RatingState.PENDING,
     "pending irm review": RatingState.PENDING,
 }
-_CO_CREATION = {
+
+_CO_CREATION_VALUES = {
     **{value.value.lower().replace("_", " "): value.value for value in CoCreationValue},
-    **{short: state.value for short, state in RATING_STATES.items()},
+    **{spelling: state.value for spelling, state in RATING_STATES.items()},
     "invitation-only": CoCreationValue.INVITATION_ONLY.value,
 }
-CellValue = Value | None
 _STATUSES = {"1": CommitmentStatus.ACTIVE, "0": CommitmentStatus.INACTIVE}
+_YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO}
+_YES_NO_PATHS = frozenset(("ratings/VERIFIABLE/DESIGN",))
+"""The ratings whose cells are Yes and No; all other columns with two values have 1 and 0."""
+_STATES_WITHOUT_INSTITUTIONS = (RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.PENDING)
 
-
-def parse_co_creation_value(cell: str) -> str | None:
-    """Return what a cell says of how the public took part in a plan, None where no vocabulary knows it."""
-    return _CO_CREATION.get(fold(cell)) if len(cell) <= _MAX_VALUE_LENGTH else None
+_ENUMERATION = re.compile(r"^[a-g][.)]\s*")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
+_CODE = re.compile(r"[A-Z]{2,4}\d{4}")
+_PLAN_NUMBER = re.compile(r"\d{1,2}")
+_YEAR = re.compile(r"20\d\d")
+_COMMITMENT_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}")
+_MAX_LINE_LENGTH = 300
+_MAX_VALUE_LENGTH = 60
+_MAX_STATE_LENGTH = 20
+_MAX_REMARK_LENGTH = 80
+_MAX_CACHED_LENGTH = 30
 
 
 def parse_rating_state(cell: str) -> RatingState | None:
-    """Return why a cell has no value, None where it has one; empty is none of these."""
-    return RATING_STATES.get(fold(cell)) if len(cell) <= 20 else None
+    """Return the state for which a cell has no value; None for an empty cell and for one that may have a value."""
+    return RATING_STATES.get(fold(cell)) if len(cell) <= _MAX_STATE_LENGTH else None
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell with its column, in the row that is being read."""
-
-    parsed: ParsedRow
-    name: str
-    column: CodebookColumn
-    text: str
-
-    @property
-    def single_line(self) -> str:
-        """Return the words on one line, cut where they are longer than a cell of a column should be."""
-        return " ".join(self.text.split())[:_MAX_LINE_LENGTH]
-
-    def report_repair(self, found: RepairedCell, kind: str = "") -> str | None:
-        """Return what was found in the cell, with a remark on what was undone or is not certain."""
-        if found.repair:
-            self.parsed.add_remark(self.name, f"{kind}repaired", found.repair)
-        if found.doubt:
-            self.parsed.add_remark(self.name, f"{kind}doubtful", found.doubt)
-        return found.text
-
-    def report_unrecognised(self) -> None:
-        """Add the remark that nothing is known of such words in this column."""
-        self.parsed.add_remark(self.name, "unrecognised", self.single_line[:_MAX_REMARK_LENGTH])
+def parse_co_creation_value(cell: str) -> str | None:
+    """Return a value or state of public participation in a plan, None if the vocabulary does not have it."""
+    return _CO_CREATION_VALUES.get(fold(cell)) if len(cell) <= _MAX_VALUE_LENGTH else None
 
 
-class RowParser:
-    """Reads the rows of one sheet; `orders` is how each of its columns of dates writes day and month."""
+class RowTextBuilder:
+    """Builds the canonical text of a row, `Column: cell` on a line for each column that is read."""
 
-    def __init__(self, codebook: Codebook, orders: dict[str, DateOrder | None]) -> None:
-        self._codebook = codebook
-        self._orders = orders
-        self._labels: Labels = load_labels("en")
-        self._rating_values = {
-            name: {fold(word): value for value, words in column.value_spellings.items() for word in words}
-            for name, column in codebook.columns.items()
-        }
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
 
-    def parse(self, row: SheetRow) -> ParsedRow:
-        """Return what a row says."""
-        parsed, text = ParsedRow(row.number), RowTextBuilder()
-        for name, column in self._codebook.columns.items():
-            cell = _clean_and_report(parsed, name, row.cells.get(name, ""))
-            if not cell:
-                continue
-            span = text.add(name, cell)
-            for path in IDENTITY_PATHS.get(column.parse_as, ()):
-                parsed.record_span(path, name, span)
-            if column.path or column.parse_as == "title":
-                self._parse_cell(Cell(parsed, name, column, cell), span)
-        for name in self._codebook.optional:
-            cell = _clean_and_report(parsed, name, row.cells.get(name, ""))
-            if cell and parse_co_creation_value(cell) is None:
-                Cell(parsed, name, _UNTYPED_COLUMN, cell).report_unrecognised()
-        self._parse_policy_areas(parsed, row, text)
-        parsed.text = text.build()
-        return parsed
+    def add(self, column: str, cell: str) -> Span:
+        """Append a cell and return its span in the text."""
+        start = self._length + len(column) + 2
+        part = f"{column}: {cell}\n"
+        self._parts.append(part)
+        self._length += len(part)
+        return Span(start, start + len(cell))
 
-    def cell_text(self, row: SheetRow, cell_type: str) -> str:
-        """Return the cell of the column that is read in a way that only one is, empty where the form has none."""
-        name = self._codebook.column_by_type.get(cell_type)
-        return clean_cell(row.cells.get(name, "")).text or "" if name else ""
-
-    def co_creation_cells(self, row: SheetRow) -> tuple[tuple[str, str], ...]:
-        """Return column and cell for what a row says, in known words, of how the public took part in its plan."""
-        said = ((name, clean_cell(row.cells.get(name, "")).text or "") for name in self._codebook.optional)
-        return tuple((name, cell) for name, cell in said if parse_co_creation_value(cell))
-
-    def commitment_number(self, row: SheetRow) -> str | None:
-        """Return a commitment's number as it was typed, None where there is none."""
-        typed = repair_number(self.cell_text(row, "number")).text or ""
-        return typed if _NUMBER.fullmatch(typed) and parse_rating_state(typed) is None else None
-
-    def plan_number(self, row: SheetRow) -> int | None:
-        """Return which of the member's plans the commitment is in."""
-        typed = repair_number(self.cell_text(row, "plan number")).text or ""
-        return int(typed) if _PLAN.fullmatch(typed) and int(typed) else None
-
-    def year(self, row: SheetRow, cell_type: str) -> int | None:
-        """Return the year in a cell that belongs to the plan."""
-        typed = repair_number(self.cell_text(row, cell_type)).text or ""
-        return int(typed) if _YEAR.fullmatch(typed) else None
-
-    def _parse_cell(self, cell: Cell, span: Span) -> None:
-        if _EMAIL.search(cell.text):
-            cell.parsed.add_remark(cell.name, "e-mail", "an address, masked for the public")
-        path = cell.column.path or "title/en"
-        value = self._parse_value(cell)
-        if value is None and cell.column.fallback:
-            path, value = f"database/{cell.column.fallback}", cell.single_line
-        if value is not None:
-            cell.parsed.facts[path] = ExtractedValue(value, span)
-            cell.parsed.record_span(path, cell.name, span)
-
-    def _parse_value(self, cell: Cell) -> CellValue:
-        match cell.column.parse_as:
-            case "rating":
-                return self._parse_rating(cell)
-            case "date":
-                return self._parse_date(cell)
-            case "institutions":
-                return self._parse_institutions(cell)
-            case "numbers":
-                return cell.report_repair(repair_numbers(cell.single_line))
-            case "title" | "line":
-                return cell.single_line if cell.column.parse_as == "line" else " ".join(cell.text.split())
-            case _:
-                return _parse_simple_value(cell)
-
-    def _parse_institutions(self, cell: Cell) -> CellValue:
-        if parse_rating_state(cell.text) in (RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.PENDING):
-            return None
-        lines = split_lines(cell.text)
-        if not any(line.is_bullet for line in lines):
-            lines = [Line(" ".join(cell.text.split()), 0, 1)]  # a line's end is but the end of a line
-        return parse_institutions(lines, cell.text, self._labels)
-
-    def _parse_date(self, cell: Cell) -> CellValue:
-        found = repair_date(" ".join(cell.text.split()), self._orders.get(cell.name))
-        if found.doubt and found.text and cell.column.fallback:
-            cell.parsed.imprecise_paths.add(cell.column.path)
-            cell.parsed.facts[f"database/{cell.column.fallback}"] = ExtractedValue(cell.single_line, Span(0, 0))
-        return cell.report_repair(found, "date-")
-
-    def _parse_rating(self, cell: Cell) -> CellValue:
-        state = parse_rating_state(cell.text)
-        if state is not None:
-            return ExtractedRating(state, None, cell.text)
-        value = self._find_rating_value(cell)
-        if value is None:
-            cell.report_unrecognised()
-            return ExtractedRating(RatingState.UNRECOGNISED, None, cell.text)
-        if cell.text == "1" and cell.column.path in _YES_NO_COLUMNS:
-            cell.report_repair(RepairedCell(None, repair="1 stands for Yes"))
-        return ExtractedRating(RatingState.RATED, value, cell.text)
-
-    def _find_rating_value(self, cell: Cell) -> RatingValue | None:
-        word = fold(_ENUMERATION.sub("", cell.text)) if len(cell.text) <= _MAX_VALUE_LENGTH else ""
-        if own := self._rating_values[cell.name]:
-            return own.get(word)
-        _, about, *_ = cell.column.path.split("/")
-        if about in Indicator.__members__:
-            meaning = self._labels.ratings[Indicator(about)].meanings.get(word)
-            if isinstance(meaning, RatingValue):
-                return meaning
-            if RatingValue.YES not in VALUES_OF[Indicator(about)]:
-                return None
-        return _YES_OR_NO.get(repair_number(word).text or "")
-
-    # Policy areas
-
-    def _parse_policy_areas(self, parsed: ParsedRow, row: SheetRow, text: RowTextBuilder) -> None:
-        chosen: list[str] = []
-        without: dict[RatingState, list[str]] = {}
-        columns: dict[str, list[str]] = {}
-        for name, area in self._codebook.areas.items():
-            cell = _clean_and_report(parsed, name, row.cells.get(name, ""))
-            said = _YES_OR_NO.get(cell) or _YES_OR_NO.get(repair_number(cell).text or "")
-            state = parse_rating_state(cell) if said is None else None
-            if said is RatingValue.YES:
-                chosen.append(area)
-            elif state is not None:
-                without.setdefault(state, []).append(area)
-            elif cell and said is None:
-                Cell(parsed, name, _UNTYPED_COLUMN, cell).report_unrecognised()
-            if said is RatingValue.YES or state is not None:
-                path = "policyAreas" if state is None else f"policyAreasWithout/{state}"
-                columns.setdefault(path, []).append(name)
-                if state is RatingState.NOT_APPLICABLE:
-                    parsed.add_remark(name, "area-not-applicable", "NA where the others say 0, 1 or ND")
-        facts = {"policyAreas": chosen} | {f"policyAreasWithout/{state}": each for state, each in without.items()}
-        for path, areas in facts.items():
-            names = columns.get(path, [])
-            spans = [text.add(name, row.cells[name].strip()) for name in names]
-            span = Span(spans[0].start - len(names[0]) - 2, spans[-1].end) if spans else Span(0, 0)
-            parsed.facts[path] = ExtractedValue(tuple(sorted(set(areas))), span)
-            if names:
-                parsed.record_span(path, ", ".join(names), span)
-
-
-def _clean_and_report(parsed: ParsedRow, name: str, cell: str) -> str:
-    if not cell:
-        return ""
-    found = clean_short_cell(cell) if len(cell) <= _MAX_CACHED_LENGTH else clean_cell(cell)
-    if found.repair or found.doubt:
-        return Cell(parsed, name, _UNTYPED_COLUMN, cell).report_repair(found) or ""
-    return found.text or ""
-
-
-def _parse_simple_value(cell: Cell) -> CellValue:
-    """Return what a cell says that is one word of a closed sort, or prose; None where it is none."""
-    state = parse_rating_state(cell.text)
-    match cell.column.parse_as:
-        case "text":
-            return cell.text if state is None else None
-        case "year":
-            typed = repair_number(cell.text).text or ""
-            found: CellValue = int(typed) if _YEAR.fullmatch(typed) else state
-        case "status":
-            found = _STATUSES.get(repair_number(cell.text).text or "")
-        case _:
-            return tuple(sorted(set(_CODE.findall(cell.text.upper())))) or None
-    if found is None and state is None:
-        cell.report_unrecognised()
-    return found
+    def build(self) -> str:
+        """Return the text."""
+        return "".join(self._parts)
 
 
 @dataclass
 class ParsedRow:
-    """All that one row says; `text` is its canonical text, `Column: cell` for each column that is read.
+    """The facts of a row by path, the span and column of each, the row's canonical text, and remarks on its cells.
 
-    `imprecise_paths` are the paths of dates that are known to the year only, though the cell says more.
+    `imprecise_paths` are the dates of which only the year is certain.
     """
 
     row_number: int
@@ -299,37 +118,239 @@ class ParsedRow:
     remarks: list[Remark] = field(default_factory=list)
     imprecise_paths: set[str] = field(default_factory=set)
 
+    def rating_at(self, path: str) -> RatingState | RatingValue | None:
+        """Return the value of a rating, its state where it has no value, None where the row has no such rating."""
+        extracted = self.facts.get(path)
+        if extracted is None or not isinstance(extracted.value, ExtractedRating):
+            return None
+        return extracted.value.value or extracted.value.state
+
     def record_span(self, path: str, column: str, span: Span) -> None:
-        """Note where in the row the words stand that a path was read from."""
+        """Record the column and span from which the fact at a path was read."""
         self.spans[path], self.columns[path] = (span.start, span.end), column
 
     def add_remark(self, column: str, kind: str, text: str) -> None:
         """Add a remark on a cell."""
         self.remarks.append(create_cell_remark(self.row_number, column, kind, text))
 
-    def rating_at(self, path: str) -> RatingState | RatingValue | None:
-        """Return what a rating says: its value, or why it has none; None where nothing is said."""
-        said = self.facts.get(path)
-        if said is None or not isinstance(said.value, ExtractedRating):
+    def report_repair(self, column: str, cell: RepairedCell, *, kind_prefix: str = "") -> str | None:
+        """Add remarks on what was repaired in a cell and what remains doubtful; returns the cell's text."""
+        if cell.repair:
+            self.add_remark(column, f"{kind_prefix}repaired", cell.repair)
+        if cell.doubt:
+            self.add_remark(column, f"{kind_prefix}doubtful", cell.doubt)
+        return cell.text
+
+    def report_unrecognised(self, column: str, cell: str) -> None:
+        """Add a remark that the codebook and the vocabulary do not have a cell's value."""
+        self.add_remark(column, "unrecognised", " ".join(cell.split())[:_MAX_REMARK_LENGTH])
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A cell that is not empty, after cleaning, with its column and the row that it belongs to."""
+
+    parsed: ParsedRow
+    name: str
+    column: CodebookColumn
+    text: str
+
+    @property
+    def single_line(self) -> str:
+        """Return the text on one line, truncated to the length of a value."""
+        return " ".join(self.text.split())[:_MAX_LINE_LENGTH]
+
+    def report_unrecognised(self) -> None:
+        self.parsed.report_unrecognised(self.name, self.text)
+
+
+class RowParser:
+    """Parses the rows of a sheet; `date_orders` has the order of day and month in each column of dates."""
+
+    def __init__(self, codebook: Codebook, date_orders: dict[str, DateOrder | None]) -> None:
+        self._codebook = codebook
+        self._date_orders = date_orders
+        self._labels: Labels = load_labels("en")
+        self._rating_values = {
+            name: {fold(spelling): value for value, found in column.value_spellings.items() for spelling in found}
+            for name, column in codebook.columns.items()
+        }
+
+    def parse(self, row: SheetRow) -> ParsedRow:
+        """Return the facts of a row, with remarks on the cells that were repaired or not understood."""
+        parsed, text = ParsedRow(row.number), RowTextBuilder()
+        for name, column in self._codebook.columns.items():
+            cell = _clean_cell(parsed, name, row.cells.get(name, ""))
+            if not cell:
+                continue
+            span = text.add(name, cell)
+            for path in IDENTITY_PATHS.get(column.parse_as, ()):
+                parsed.record_span(path, name, span)
+            if column.path or column.parse_as == "title":
+                self._parse_cell(_Cell(parsed, name, column, cell), span)
+        for name in self._codebook.optional:
+            # Their values are recorded with the plan, by MemberPlanRecorder.
+            cell = _clean_cell(parsed, name, row.cells.get(name, ""))
+            if cell and parse_co_creation_value(cell) is None:
+                parsed.report_unrecognised(name, cell)
+        self._parse_policy_areas(parsed, row, text)
+        parsed.text = text.build()
+        return parsed
+
+    # Cells that identify the row, its member and its plan
+
+    def cell_text(self, row: SheetRow, cell_type: str) -> str:
+        """Return the cell of the only column of a type, empty where the layout has no such column."""
+        name = self._codebook.column_by_type.get(cell_type)
+        return clean_cell(row.cells.get(name, "")).text or "" if name else ""
+
+    def co_creation_cells(self, row: SheetRow) -> tuple[tuple[str, str], ...]:
+        """Return column and cell for each column on public participation in the plan whose value is known."""
+        cells = ((name, clean_cell(row.cells.get(name, "")).text or "") for name in self._codebook.optional)
+        return tuple((name, cell) for name, cell in cells if parse_co_creation_value(cell))
+
+    def commitment_number(self, row: SheetRow) -> str | None:
+        """Return the commitment's number in its plan, None where there is none."""
+        number = repair_number(self.cell_text(row, "number")).text or ""
+        return number if _COMMITMENT_NUMBER.fullmatch(number) and parse_rating_state(number) is None else None
+
+    def plan_number(self, row: SheetRow) -> int | None:
+        """Return the number of the plan among the member's plans, None where there is none."""
+        number = repair_number(self.cell_text(row, "plan number")).text or ""
+        return int(number) if _PLAN_NUMBER.fullmatch(number) and int(number) else None
+
+    def year(self, row: SheetRow, cell_type: str) -> int | None:
+        """Return the year in the only column of a type, None where there is none."""
+        year = repair_number(self.cell_text(row, cell_type)).text or ""
+        return int(year) if _YEAR.fullmatch(year) else None
+
+    # Values
+
+    def _parse_cell(self, cell: _Cell, span: Span) -> None:
+        if _EMAIL.search(cell.text):
+            cell.parsed.add_remark(cell.name, "e-mail", "contains an e-mail address, which is masked in every answer")
+        path = cell.column.path or "title/en"
+        value = self._parse_value(cell)
+        if value is None and cell.column.fallback:
+            path, value = f"database/{cell.column.fallback}", cell.single_line
+        if value is not None:
+            cell.parsed.facts[path] = ExtractedValue(value, span)
+            cell.parsed.record_span(path, cell.name, span)
+
+    def _parse_value(self, cell: _Cell) -> Value | None:
+        match cell.column.parse_as:
+            case "rating":
+                return self._parse_rating(cell)
+            case "date":
+                return self._parse_date(cell)
+            case "institutions":
+                return self._parse_institutions(cell)
+            case "numbers":
+                return cell.parsed.report_repair(cell.name, repair_numbers(cell.single_line))
+            case "line":
+                return cell.single_line
+            case "title":
+                return " ".join(cell.text.split())
+            case _:
+                return _parse_simple_value(cell)
+
+    def _parse_institutions(self, cell: _Cell) -> Value | None:
+        if parse_rating_state(cell.text) in _STATES_WITHOUT_INSTITUTIONS:
             return None
-        return said.value.value or said.value.state
+        lines = split_lines(cell.text)
+        if not any(line.is_bullet for line in lines):
+            # Only bullets divide a cell into institutions; other line breaks are there to fit the column's width.
+            lines = [Line(" ".join(cell.text.split()), 0, 1)]
+        return parse_institutions(lines, cell.text, self._labels)
+
+    def _parse_date(self, cell: _Cell) -> Value | None:
+        date = repair_date(" ".join(cell.text.split()), self._date_orders.get(cell.name))
+        if date.doubt and date.text and cell.column.fallback:
+            cell.parsed.imprecise_paths.add(cell.column.path)
+            cell.parsed.facts[f"database/{cell.column.fallback}"] = ExtractedValue(cell.single_line, Span(0, 0))
+        return cell.parsed.report_repair(cell.name, date, kind_prefix="date-")
+
+    def _parse_rating(self, cell: _Cell) -> ExtractedRating:
+        state = parse_rating_state(cell.text)
+        if state is not None:
+            return ExtractedRating(state, None, cell.text)
+        value = self._find_rating_value(cell)
+        if value is None:
+            cell.report_unrecognised()
+            return ExtractedRating(RatingState.UNRECOGNISED, None, cell.text)
+        if cell.text == "1" and cell.column.path in _YES_NO_PATHS:
+            cell.parsed.add_remark(cell.name, "repaired", "1 was read as Yes")
+        return ExtractedRating(RatingState.RATED, value, cell.text)
+
+    def _find_rating_value(self, cell: _Cell) -> RatingValue | None:
+        spelling = fold(_ENUMERATION.sub("", cell.text)) if len(cell.text) <= _MAX_VALUE_LENGTH else ""
+        if spellings := self._rating_values[cell.name]:
+            return spellings.get(spelling)
+        _, about, *_ = cell.column.path.split("/")
+        if about in Indicator.__members__:
+            meaning = self._labels.ratings[Indicator(about)].meanings.get(spelling)
+            if isinstance(meaning, RatingValue):
+                return meaning
+            if RatingValue.YES not in VALUES_OF[Indicator(about)]:
+                return None
+        return _YES_OR_NO.get(repair_number(spelling).text or "")
+
+    # Policy areas
+
+    def _parse_policy_areas(self, parsed: ParsedRow, row: SheetRow, text: RowTextBuilder) -> None:
+        """Collect the columns with 1 as `policyAreas`, and those without a finding by their state."""
+        areas_by_path: dict[str, list[str]] = {"policyAreas": []}
+        columns_by_path: dict[str, list[str]] = {}
+        for name, area in self._codebook.areas.items():
+            path = self._policy_area_path(parsed, name, row.cells.get(name, ""))
+            if path:
+                areas_by_path.setdefault(path, []).append(area)
+                columns_by_path.setdefault(path, []).append(name)
+        for path, areas in areas_by_path.items():
+            columns = columns_by_path.get(path, [])
+            spans = [text.add(name, row.cells[name].strip()) for name in columns]
+            # One span over all lines, from the first column's name on.
+            span = Span(spans[0].start - len(columns[0]) - 2, spans[-1].end) if spans else Span(0, 0)
+            parsed.facts[path] = ExtractedValue(tuple(sorted(set(areas))), span)
+            if columns:
+                parsed.record_span(path, ", ".join(columns), span)
+
+    def _policy_area_path(self, parsed: ParsedRow, column: str, raw: str) -> str:
+        """Return the path that lists the area of a column, empty where the cell is 0, empty or not understood."""
+        cell = _clean_cell(parsed, column, raw)
+        is_chosen = _YES_OR_NO.get(cell) or _YES_OR_NO.get(repair_number(cell).text or "")
+        if is_chosen is not None:
+            return "policyAreas" if is_chosen is RatingValue.YES else ""
+        state = parse_rating_state(cell)
+        if state is None:
+            if cell:
+                parsed.report_unrecognised(column, cell)
+            return ""
+        if state is RatingState.NOT_APPLICABLE:
+            parsed.add_remark(column, "area-not-applicable", "NA, where other rows have 0, 1 or ND")
+        return f"policyAreasWithout/{state}"
 
 
-class RowTextBuilder:
-    """The canonical text of a row, grown cell by cell; each cell knows where in it its words stand."""
+def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str:
+    if not cell:
+        return ""
+    cleaned = clean_short_cell(cell) if len(cell) <= _MAX_CACHED_LENGTH else clean_cell(cell)
+    return parsed.report_repair(column, cleaned) or ""
 
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._length = 0
 
-    def add(self, column: str, cell: str) -> Span:
-        """Add a cell and return where its words stand."""
-        start = self._length + len(column) + 2
-        part = f"{column}: {cell}\n"
-        self._parts.append(part)
-        self._length += len(part)
-        return Span(start, start + len(cell))
-
-    def build(self) -> str:
-        """Return the text."""
-        return "".join(self._parts)
+def _parse_simple_value(cell: _Cell) -> Value | None:
+    """Return a text, year, status or list of codes; None where the cell has none."""
+    state = parse_rating_state(cell.text)
+    match cell.column.parse_as:
+        case "text":
+            return cell.text if state is None else None
+        case "year":
+            year = repair_number(cell.text).text or ""
+            found: Value | None = int(year) if _YEAR.fullmatch(year) else state
+        case "status":
+            found = _STATUSES.get(repair_number(cell.text).text or "")
+        case _:
+            return tuple(sorted(set(_CODE.findall(cell.text.upper())))) or None
+    if found is None and state is None:
+        cell.report_unrecognised()
+    return found
