@@ -1,1 +1,1 @@
-"""Reading OGP's commitment database: published CSV files in, facts with row and column as evidence out."""
+"""Import of OGP's commitment database, which is published as CSV files; every fact has its row and column as evidence."""

@@ -1,4 +1,8 @@
-"""Brings rows into the record: each states its facts, and only what differs from what the file said is recorded."""
+"""Records the commitments of rows: only differences from the file's previous claims become events.
+
+A difference that is due to a new layout of the file has the cause METHODOLOGY. A file that is older than one imported
+before supplements history and leaves the present unchanged.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,26 @@ from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
-from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
+from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
 from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.spreadsheets.codebook import Codebook
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
 
-_IDENTITY = frozenset(("code", "key", "member", "actionPlan"))
 TextLoader = Callable[[Iterable[str]], dict[str, str]]
+"""Returns stored texts by reference, without those that are not stored."""
+
+_IDENTITY_PATHS = frozenset(("code", "key", "member", "actionPlan"))
+"""Paths that a file never withdraws: they say which commitment a row is about, not what it reports."""
 
 
 @dataclass(frozen=True)
 class ImportContext:
-    """One state of the file: what it allows to be said, its form and the former state's, whose rows are whose."""
+    """The data that all rows of an observed file share.
+
+    `matched_streams` and `commitment_keys` are by row number; `previous_codebook` is of the file observed before this
+    one, None if there is none.
+    """
 
     outcome: ObservationOutcome
     codebook: Codebook
@@ -39,23 +50,23 @@ class ImportContext:
 
     @property
     def source(self) -> str:
-        """Return the id of the file as a source."""
+        """Return the stream of the source that the file is an observation of."""
         return self.outcome.observation.source
 
 
 @dataclass(frozen=True)
-class _Statement:
-    """What a row says of a commitment, ready to be compared with what is so."""
+class _PreparedRow:
+    """A row's facts as stored values, with the stream of its commitment, if it has one, and the file's claims there."""
 
     stream: str | None
     identity: RowIdentity
     parsed: ParsedRow
     facts: Facts
-    own: dict[str, Claim]
+    claims: dict[str, Claim]
 
 
 class CommitmentRecorder:
-    """Brings rows of one state into the record, in one session; `load_texts` gives wordings by their references."""
+    """Records rows of one observed file in a unit of work."""
 
     def __init__(self, uow: UnitOfWork, context: ImportContext, load_texts: TextLoader) -> None:
         self._uow = uow
@@ -63,184 +74,203 @@ class CommitmentRecorder:
         self._load_texts = load_texts
 
     def record(self, rows: Iterable[tuple[RowIdentity, ParsedRow]]) -> None:
-        """Record what is new in some rows."""
-        found = [self._build_statement(identity, parsed) for identity, parsed in rows]
-        statements = [each for each in found if not self._has_row_under_current_code(each)]
-        texts = self._load_texts_of(statements)
-        for statement in statements:
-            self._record_statement(statement, texts)
+        """Append the events for rows; a row with a former code gets a remark if the present code has a row, too."""
+        prepared = []
+        for row in [self._prepare(identity, parsed) for identity, parsed in rows]:
+            if (code := self._superseding_code(row)) is None:
+                prepared.append(row)
+            else:
+                text = f"{row.identity.code} is a former code of {code}, which has a row, too; not recorded"
+                row.parsed.add_remark("", "former-code", text)
+        texts = self._load_compared_texts(prepared)
+        for row in prepared:
+            self._record_row(row, texts.get)
 
-    def _build_statement(self, identity: RowIdentity, parsed: ParsedRow) -> _Statement:
-        facts: Facts = {path: self._stored_value(path, said) for path, said in parsed.facts.items()}
-        facts |= {
-            "member": self._context.member_streams[identity.member.code],
-            "actionPlan": self._context.plan_streams[identity.plan],
+    # Preparing rows
+
+    def _prepare(self, identity: RowIdentity, parsed: ParsedRow) -> _PreparedRow:
+        facts: Facts = {path: self._stored_value(path, extracted) for path, extracted in parsed.facts.items()}
+        facts["member"] = self._context.member_streams[identity.member.code]
+        facts["actionPlan"] = self._context.plan_streams[identity.plan]
+        identifying = {
+            "code": identity.code,
+            "planNumber": identity.plan.number,
+            "cycle": identity.cycle,
+            "number": identity.number,
         }
-        known = {"code": identity.code, "planNumber": identity.plan.number, "cycle": identity.cycle}
-        facts |= {path: value for path, value in {**known, "number": identity.number}.items() if value is not None}
-        stream = self._stream(identity)
-        if stream and self._uow.aggregate(stream).string("code") not in (None, identity.code):
-            facts.pop("code", None)  # the file uses a code that the commitment no longer has
-        own = self._uow.aggregate(stream).claims_from(Origin.DATABASE, self._context.source) if stream else {}
-        for path in parsed.imprecise_paths & own.keys():
-            # What is certain of a doubtful date does not contradict what was known more exactly.
-            before = own[path].value
-            facts[path] = before if str(before).startswith(str(facts[path])) else facts[path]
-        return _Statement(stream, identity, parsed, facts, own)
+        facts |= {path: value for path, value in identifying.items() if value is not None}
+        stream = self._find_stream(identity)
+        if stream is None:
+            return _PreparedRow(None, identity, parsed, facts, {})
+        commitment = self._uow.aggregate(stream)
+        if commitment.string("code") not in (None, identity.code):
+            # The file has a former code of the commitment, which is not a reason to recode it back.
+            facts.pop("code", None)
+        claims = commitment.claims_from(Origin.DATABASE, self._context.source)
+        for path in parsed.imprecise_paths & claims.keys():
+            # A year does not contradict a date within it that was read before.
+            if str(claims[path].value).startswith(str(facts[path])):
+                facts[path] = claims[path].value
+        return _PreparedRow(stream, identity, parsed, facts, claims)
 
-    def _has_row_under_current_code(self, statement: _Statement) -> bool:
-        """Tell whether the row has a former code of a commitment that has another row, under its present code."""
-        code = self._uow.aggregate(statement.stream).string("code") if statement.stream else None
-        if code in (None, statement.identity.code) or code not in self._context.codes_in_file:
-            return False
-        if statement.identity.code is None:
-            return False
-        text = f"{statement.identity.code} is a former code of {code}, which has a row too; not recorded"
-        statement.parsed.add_remark("", "former-code", text)
-        return True
-
-    def _stream(self, identity: RowIdentity) -> str | None:
-        code = identity.code or self._context.commitment_keys[identity.row_number]
-        return self._uow.resolve_code("commitment", code) or self._context.matched_streams.get(identity.row_number)
-
-    def _stored_value(self, path: str, said: ExtractedValue) -> Value:
-        word, value = self._uow.text_ref, said.value
+    def _stored_value(self, path: str, extracted: ExtractedValue) -> Value:
+        text_ref, value = self._uow.text_ref, extracted.value
         if isinstance(value, ExtractedRating):
-            return Rating(value.state, value.value, word(value.stated_as))
+            return Rating(value.state, value.value, text_ref(value.stated_as))
         if isinstance(value, tuple) and COMMITMENT.holds_text_list(path):
-            return TextListValue(tuple(word(each) for each in value))
-        return TextValue(word(str(value)), TranslationKind.UNKNOWN) if COMMITMENT.holds_text(path) else value
+            return TextListValue(tuple(text_ref(each) for each in value))
+        return TextValue(text_ref(str(value)), TranslationKind.UNKNOWN) if COMMITMENT.holds_text(path) else value
 
-    def _load_texts_of(self, statements: list[_Statement]) -> dict[str, str]:
-        """Return the wordings that it takes to tell a re-spelled value from another one."""
+    def _find_stream(self, identity: RowIdentity) -> str | None:
+        stream = self._uow.resolve_code("commitment", self._code_or_key(identity))
+        return stream or self._context.matched_streams.get(identity.row_number)
+
+    def _code_or_key(self, identity: RowIdentity) -> str:
+        return identity.code or self._context.commitment_keys[identity.row_number]
+
+    def _superseding_code(self, row: _PreparedRow) -> str | None:
+        """Return the present code of the row's commitment if the row has a former one and the file has both."""
+        code = self._uow.aggregate(row.stream).string("code") if row.stream else None
+        is_former = row.identity.code is not None and row.identity.code != code
+        return code if is_former and code in self._context.codes_in_file else None
+
+    def _load_compared_texts(self, rows: list[_PreparedRow]) -> dict[str, str]:
+        """Return the texts of all values that differ by reference, and may be the same in another spelling."""
         needed: set[str] = set()
-        for each in statements:
-            for path, claim in each.own.items():
-                if (new := each.facts.get(path)) is not None and new != claim.value:
+        for row in rows:
+            for path, claim in row.claims.items():
+                if (value := row.facts.get(path)) is not None and value != claim.value:
                     needed.update(value_text_references(claim.value))
-        fresh = {reference: text for reference, (_, text) in self._uow.texts.items()}
-        return self._load_texts(needed - fresh.keys()) | fresh
+        pending = {reference: text for reference, (_, text) in self._uow.texts.items()}
+        return self._load_texts(needed - pending.keys()) | pending
 
-    # Saying it
+    # Recording rows
 
-    def _record_statement(self, statement: _Statement, texts: dict[str, str]) -> None:
-        provenance = self._basis(statement.parsed)
-        stream = statement.stream or self._uow.new_stream("commitment")
-        if all(claim.value is None for claim in statement.own.values()):
-            self._record_first(stream, statement, provenance)
+    def _record_row(self, row: _PreparedRow, lookup_text: TextLookup) -> None:
+        provenance = self._provenance(row.parsed)
+        if all(claim.value is None for claim in row.claims.values()):
+            self._record_first(row, provenance)
         elif provenance.late:
-            self._record_earlier_state(stream, statement, provenance, texts)
+            self._record_earlier_state(row, provenance, lookup_text)
         else:
-            self._record_changes(stream, statement, provenance, texts)
+            self._record_changes(row, provenance, lookup_text)
 
-    def _basis(self, parsed: ParsedRow) -> Provenance:
+    def _provenance(self, parsed: ParsedRow) -> Provenance:
         outcome = self._context.outcome
-        spans = {path: span for path, span in parsed.spans.items() if span[1]}
         evidence = Evidence(
             self._context.source,
             outcome.observation.content_hash,
             self._uow.text_ref(parsed.text),
-            spans,
+            parsed.spans,
             parsed.row_number,
-            {path: " ".join(column.split()) for path, column in parsed.columns.items() if path in spans},
+            {path: " ".join(column.split()) for path, column in parsed.columns.items()},
         )
         return structs.replace(outcome.provenance(Origin.DATABASE, {}), evidence=(evidence,))
 
-    def _record_first(self, stream: str, statement: _Statement, provenance: Provenance) -> None:
-        """Record all that the file says of a commitment of which it said nothing: one event, one for its ratings."""
-        # The file never spoke of it, so nothing is newer than this, however old the file is.
-        not_late = structs.replace(provenance, late=False)
-        self._reserve(stream, statement)
-        facts = dict(statement.facts)
-        subject = self._uow.aggregate(stream)
-        if not subject.revision and statement.identity.code is None:
-            facts["key"] = self._context.commitment_keys[statement.identity.row_number]
-        if subject.revision and subject.value("code") is None and (code := facts.pop("code", None)):
-            self._uow.append(stream, "CommitmentRecoded", {"code": code}, not_late)
-        self._record_together(stream, facts, not_late)
+    def _record_first(self, row: _PreparedRow, provenance: Provenance) -> None:
+        """Record a commitment of which the file has no claims: one event for the commitment, one for its ratings."""
+        # However old the file is, it has no later claims that these would have to leave unchanged.
+        provenance = structs.replace(provenance, late=False)
+        stream = row.stream or self._uow.new_stream("commitment")
+        self._reserve_code(stream, row.identity)
+        commitment, facts = self._uow.aggregate(stream), dict(row.facts)
+        if not commitment.revision and row.identity.code is None:
+            facts["key"] = self._context.commitment_keys[row.identity.row_number]
+        if commitment.revision and commitment.value("code") is None and (code := facts.pop("code", None)):
+            self._uow.append(stream, "CommitmentRecoded", {"code": code}, provenance)
+        self._append_in_bulk(stream, facts, provenance)
 
-    def _reserve(self, stream: str, statement: _Statement) -> None:
-        code = statement.identity.code or self._context.commitment_keys[statement.identity.row_number]
+    def _record_changes(self, row: _PreparedRow, provenance: Provenance, lookup_text: TextLookup) -> None:
+        assert row.stream is not None  # the file has claims there
+        stream = row.stream
+        self._reserve_code(stream, row.identity)
+        changed = self._changed_facts(row, lookup_text)
+        for cause, facts in self._split_by_cause(row, changed, provenance.cause):
+            caused = provenance.with_cause(cause)
+            if (code := facts.pop("code", None)) is not None:
+                self._uow.append(stream, "CommitmentRecoded", {"code": code}, caused)
+            if cause is Cause.METHODOLOGY:
+                self._append_in_bulk(stream, facts, caused)
+            else:
+                events = commitments.decide_events(self._uow.aggregate(stream), facts)
+                self._uow.append_all(stream, events, caused)
+
+    def _record_earlier_state(self, row: _PreparedRow, provenance: Provenance, lookup_text: TextLookup) -> None:
+        """Record what an older file shows: past values, intervals that it narrows, and facts that no newer file has."""
+        assert row.stream is not None  # the file has claims there
+        stream, claims, outcome = row.stream, row.claims, self._context.outcome
+        observed_at = outcome.interval.before
+        past: Facts = {}
+        for path, claim in claims.items():
+            if path in _IDENTITY_PATHS or not self._context.codebook.covers(path):
+                continue
+            value = row.facts.get(path)
+            if value is not None and is_equivalent_cell_value(path, claim.value, value, lookup_text):
+                value = claim.value
+            narrows = observed_at < claim.before and (claim.after is None or claim.after < observed_at)
+            if narrows or (value != claim.value and not outcome.already_recorded):
+                past[path] = value
+        self._uow.append(stream, "CommitmentSeenEarlier", past, provenance)
+        new = {path: value for path, value in row.facts.items() if path not in claims}
+        commitment, not_late = self._uow.aggregate(stream), structs.replace(provenance, late=False)
+        if new.pop("code", None) and commitment.value("code") is None:
+            self._uow.append(stream, "CommitmentRecoded", {"code": row.identity.code}, not_late)
+        self._uow.append_all(stream, commitments.decide_events(commitment, new), not_late)
+
+    def _reserve_code(self, stream: str, identity: RowIdentity) -> None:
+        code = self._code_or_key(identity)
         if self._uow.resolve_code("commitment", code) is None:
             self._uow.reserve_code("commitment", code, stream)
 
-    def _record_changes(
-        self, stream: str, statement: _Statement, provenance: Provenance, texts: dict[str, str]
-    ) -> None:
-        self._reserve(stream, statement)
-        outcome = self._changed_facts(statement, texts)
-        for cause, facts in self._split_by_cause(statement, outcome, provenance.cause):
-            because = structs.replace(provenance, cause=cause)
-            if (code := facts.pop("code", None)) is not None:
-                self._uow.append(stream, "CommitmentRecoded", {"code": code}, because)
-            if cause is Cause.METHODOLOGY:
-                self._record_together(stream, facts, because)
-            else:
-                changes = commitments.decide_events(self._uow.aggregate(stream), facts)
-                self._uow.append_all(stream, changes, because)
-
-    def _record_together(self, stream: str, facts: Facts, provenance: Provenance) -> None:
-        """Record facts in one event, and the ratings among them in another: nothing of it happened by itself."""
+    def _append_in_bulk(self, stream: str, facts: Facts, provenance: Provenance) -> None:
+        """Append one event for the ratings and one for all other facts: no single one of them is a change by itself."""
         ratings = {path: value for path, value in facts.items() if path.startswith("ratings/")}
-        plain = {path: value for path, value in facts.items() if path not in ratings}
-        is_known = self._uow.aggregate(stream).revision
-        self._uow.append(stream, "CommitmentRevised" if is_known else "CommitmentRegistered", plain, provenance)
+        others = {path: value for path, value in facts.items() if path not in ratings}
+        name = "CommitmentRevised" if self._uow.aggregate(stream).revision else "CommitmentRegistered"
+        self._uow.append(stream, name, others, provenance)
         self._uow.append(stream, "RatingRecorded", ratings, provenance)
 
-    def _changed_facts(self, statement: _Statement, texts: dict[str, str]) -> Facts:
-        """Return what the row says otherwise than the file did, None for what its form could say and it does not."""
-        own = statement.own
-        outcome: Facts = {
+    # Differences
+
+    def _changed_facts(self, row: _PreparedRow, lookup_text: TextLookup) -> Facts:
+        """Return the facts that differ from the file's claims, and None for claims whose column is empty now."""
+        claims = row.claims
+        changed: Facts = {
             path: value
-            for path, value in statement.facts.items()
-            if path not in own or not is_equivalent_cell_value(path, own[path].value, value, texts.get)
+            for path, value in row.facts.items()
+            if path not in claims or not is_equivalent_cell_value(path, claims[path].value, value, lookup_text)
         }
-        said = statement.facts.keys() | _IDENTITY
-        gone = (path for path, claim in own.items() if claim.value is not None and path not in said)
-        return outcome | {path: None for path in gone if self._context.codebook.covers(path)}
+        reported = row.facts.keys() | _IDENTITY_PATHS
+        missing = (path for path, claim in claims.items() if claim.value is not None and path not in reported)
+        return changed | {path: None for path in missing if self._context.codebook.covers(path)}
 
-    def _split_by_cause(self, statement: _Statement, outcome: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
-        """Part what the form of the file alone made different from what changed in what it says."""
-        former = self._context.previous_codebook
-        if former is None or former.version == self._context.codebook.version or cause is not Cause.SOURCE_CHANGED:
-            return [(cause, outcome)]
-        method = {
-            path: value for path, value in outcome.items() if path not in statement.own and not former.covers(path)
+    def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
+        """Separate the differences that the new layout alone explains from changes in what the file reports."""
+        previous = self._context.previous_codebook
+        if previous is None or previous.version == self._context.codebook.version or cause is not Cause.SOURCE_CHANGED:
+            return [(cause, changed)]
+        methodology = {
+            path: value for path, value in changed.items() if path not in row.claims and not previous.covers(path)
         }
-        rest = {path: value for path, value in outcome.items() if path not in method}
-        # Areas that only one of the two taxonomies has come and go with the form.
-        both = former.taxonomy & self._context.codebook.taxonomy
+        rest = {path: value for path, value in changed.items() if path not in methodology}
+        # Policy areas that only one of the two taxonomies has appear and disappear with the layout. So a changed list
+        # is recorded in two steps: from `before` to `between` by the layout, from there to `after` by the source.
+        in_both = previous.taxonomy & self._context.codebook.taxonomy
         for path in [path for path in rest if path.startswith("policyAreas")]:
-            before = _areas(statement.own[path].value if path in statement.own else None)
+            before = _areas(row.claims[path].value if path in row.claims else None)
             after = _areas(rest.pop(path))
-            between = (before & both) | (after - both)
-            for facts, areas, is_new in ((method, between, between != before), (rest, after, after != between)):
-                if is_new:
-                    facts[path] = tuple(sorted(areas)) if areas or path == "policyAreas" else None
-        return [(Cause.METHODOLOGY, method), (cause, rest)]
-
-    def _record_earlier_state(
-        self, stream: str, statement: _Statement, provenance: Provenance, texts: dict[str, str]
-    ) -> None:
-        """Record what an older state of the file tells of the past; what no newer one speaks of holds still."""
-        own, seen_at = statement.own, self._context.outcome.interval.before
-        then: Facts = {}
-        for path, claim in own.items():
-            if path in _IDENTITY or not self._context.codebook.covers(path):
-                continue
-            value = statement.facts.get(path)
-            if value is not None and is_equivalent_cell_value(path, claim.value, value, texts.get):
-                value = claim.value
-            narrows = seen_at < claim.before and (claim.after is None or claim.after < seen_at)
-            if narrows or (value != claim.value and not self._context.outcome.already_recorded):
-                then[path] = value
-        self._uow.append(stream, "CommitmentSeenEarlier", then, provenance)
-        fresh = {path: value for path, value in statement.facts.items() if path not in own}
-        not_late, subject = structs.replace(provenance, late=False), self._uow.aggregate(stream)
-        if fresh.pop("code", None) and subject.value("code") is None:
-            self._uow.append(stream, "CommitmentRecoded", {"code": statement.identity.code}, not_late)
-        self._uow.append_all(stream, commitments.decide_events(subject, fresh), not_late)
+            between = (before & in_both) | (after - in_both)
+            if between != before:
+                methodology[path] = _areas_value(path, between)
+            if after != between:
+                rest[path] = _areas_value(path, after)
+        return [(Cause.METHODOLOGY, methodology), (cause, rest)]
 
 
 def _areas(value: Value | None) -> frozenset[str]:
     return frozenset(value) if isinstance(value, tuple) else frozenset()
+
+
+def _areas_value(path: str, areas: frozenset[str]) -> tuple[str, ...] | None:
+    """Return areas as a value; an empty list of areas without a finding is no value at all."""
+    return tuple(sorted(areas)) if areas or path == "policyAreas" else None

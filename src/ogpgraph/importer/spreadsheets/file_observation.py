@@ -1,0 +1,79 @@
+"""Observations of the commitment database: all its files are states of one source, each observed at a time.
+
+Unlike a page, a file is recorded in many transactions. The event SourceReadToEnd marks the last one, so that an import
+that was interrupted can be resumed with the observation it began with, and ends as if it had not been interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from ogpgraph.application import Provenance, UnitOfWork
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.event import Cause, Origin
+from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.values import Interval
+from ogpgraph.importer.observations.observation import (
+    ObservationHistory,
+    ObservationOutcome,
+    SourceObservation,
+    record_observation,
+)
+from ogpgraph.importer.spreadsheets.sheet import Sheet
+
+SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
+
+READER_VERSION = "database-1"
+"""Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
+
+
+def observe_file(data: bytes, sheet: Sheet, observed_at: datetime) -> SourceObservation:
+    """Return the observation of a file, whose canonical text is only its layout: each row has a text of its own."""
+    columns = "\n".join(" ".join(cell.split()) for cell in sheet.header)
+    version = sheet.codebook.version
+    layout = f"Layout of {version}, header in row {sheet.header_row}\n{columns}\n"
+    reader = f"{READER_VERSION}/{version}"
+    return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
+
+
+def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome | None:
+    """Record an observation, or return that of an interrupted import of the same file; None if nothing is new."""
+    source = uow.aggregate(observation.source)
+    history = observations(source)
+    for index, (time, recorded) in enumerate(history):
+        is_same_file = (recorded.content_hash, recorded.reader) == (observation.content_hash, observation.reader)
+        if is_same_file and source.value(_read_to_end_path(time)) is None:
+            return _resume(observation, history, index)
+    return record_observation(uow, observation)
+
+
+def record_read_to_end(uow: UnitOfWork, outcome: ObservationOutcome, row_count: int) -> None:
+    """Record that all rows of an observed file have been recorded."""
+    observation = outcome.observation
+    facts = {_read_to_end_path(observation.observed_at): row_count}
+    uow.append(observation.source, "SourceReadToEnd", {**facts}, Provenance(origin=Origin.HEADER))
+
+
+def previous_codebook_version(source: Aggregate, outcome: ObservationOutcome) -> str:
+    """Return the codebook's version of the last observation before an observation, empty if it is the first."""
+    readers = [seen.reader for time, seen in observations(source) if time < outcome.observation.observed_at]
+    return readers[-1].rpartition("/")[2] if readers else ""
+
+
+def _resume(observation: SourceObservation, history: ObservationHistory, index: int) -> ObservationOutcome:
+    """Return what `record_observation` returned when the import of the recorded observation began."""
+    time, recorded = history[index]
+    previous = history[index - 1] if index else None
+    cause, interval = Cause.REPORTED, Interval(before=time)
+    if previous and previous[1].content_hash == recorded.content_hash:
+        cause, interval = Cause.EXTRACTION, Interval(before=previous[0])
+    elif previous:
+        cause, interval = Cause.SOURCE_CHANGED, Interval(before=time, after=previous[0])
+    is_late = index < len(history) - 1
+    return ObservationOutcome(replace(observation, observed_at=time), cause, interval, recorded.text, late=is_late)
+
+
+def _read_to_end_path(time: datetime) -> str:
+    return f"readToEnd/{format_timestamp(time)}"
