@@ -1,4 +1,4 @@
-"""Invented files of OGP's database: a row says what a test is about, the rest is filled in by the form."""
+"""Invented files of the commitment database; cells that a test does not set have plausible values."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def codebook_header(version: str) -> list[str]:
     return [*book.columns, *book.numeric_twins, *book.areas]
 
 
-def row_2024(code: str = "UY0901", **said: str) -> Cells:
-    """Return a row of the form of 2024; the names of its columns stand in `said` with `_` for what is no letter."""
+def row_2024(code: str = "UY0901", **changed: str) -> Cells:
+    """Return a row in the layout of 2024; keywords are column names with `_` for each character that is no letter."""
     cells = dict.fromkeys(codebook_header("2024"), "ND") | dict.fromkeys(require_codebook("2024").areas, "0")
     cells |= {
         "Commitment Unique Identifier": code,
@@ -55,11 +55,11 @@ def row_2024(code: str = "UY0901", **said: str) -> Cells:
         "URL": "https://example.org",
         "Active Commitment": "1",
     }
-    return _with_cells("2024", cells, said)
+    return _with_cells("2024", cells, changed)
 
 
-def row_2016(title: str = "1. Ferry tables", **said: str) -> Cells:
-    """Return a row of the form of 2016."""
+def row_2016(title: str = "1. Ferry tables", **changed: str) -> Cells:
+    """Return a row in the layout of 2016."""
     cells = dict.fromkeys(codebook_header("2016"), "NR") | dict.fromkeys(require_codebook("2016").areas, "0")
     cells |= {
         "Country": "Uruguay",
@@ -75,11 +75,11 @@ def row_2016(title: str = "1. Ferry tables", **said: str) -> Cells:
         "Start Date": "2012",
         "End Date": "2013",
     }
-    return _with_cells("2016", cells, said)
+    return _with_cells("2016", cells, changed)
 
 
-def row_2015(title: str = "1: Ferry tables", **said: str) -> Cells:
-    """Return a row of the form of 2015."""
+def row_2015(title: str = "1: Ferry tables", **changed: str) -> Cells:
+    """Return a row in the layout of 2015."""
     cells = dict.fromkeys(codebook_header("2015"), "NR") | dict.fromkeys(require_codebook("2015").areas, "0")
     cells |= {
         "Country": "Uruguay",
@@ -91,12 +91,12 @@ def row_2015(title: str = "1: Ferry tables", **said: str) -> Cells:
         "Start": "2012",
         "End": "2013",
     }
-    return _with_cells("2015", cells, said)
+    return _with_cells("2015", cells, changed)
 
 
-def _with_cells(version: str, cells: Cells, said: dict[str, str]) -> Cells:
+def _with_cells(version: str, cells: Cells, changed: dict[str, str]) -> Cells:
     names = {_normalized_name(name): name for name in codebook_header(version)}
-    return cells | {names[_normalized_name(name)]: value for name, value in said.items()}
+    return cells | {names[_normalized_name(name)]: value for name, value in changed.items()}
 
 
 def _normalized_name(name: str) -> str:
@@ -106,7 +106,7 @@ def _normalized_name(name: str) -> str:
 def build_csv(
     version: str, rows: Sequence[Cells], *, header: Sequence[str] | None = None, above: Sequence[Sequence[str]] = ()
 ) -> bytes:
-    """Return the file that has these rows, with lines above its header."""
+    """Return a file with these rows, and with lines above its header."""
     names = list(header or codebook_header(version))
     out = io.StringIO()
     writer = csv.writer(out)
@@ -117,9 +117,9 @@ def build_csv(
 def import_file(
     system: System, data: bytes, year: int, month: int = 1, progress: ProgressCallback | None = None
 ) -> Report:
-    """Import a file as it was observed at the beginning of a month."""
-    act = CommandContext(actor="importer", role="publisher", time=datetime(year, month, 1, tzinfo=UTC))
-    return import_spreadsheet(LogWriter(system), "file.csv", data, act, progress)
+    """Import a file observed on the first day of a month."""
+    context = CommandContext(actor="importer", role="publisher", time=datetime(year, month, 1, tzinfo=UTC))
+    return import_spreadsheet(LogWriter(system), "file.csv", data, context, progress)
 
 
 def remark_kinds(report: Report) -> set[str]:
@@ -127,7 +127,7 @@ def remark_kinds(report: Report) -> set[str]:
 
 
 def count_recorded_events(report: Report) -> dict[tuple[str, str], int]:
-    """Return the events of a report by kind and cause, without those of every import: the sight and the end."""
+    """Return the events of a report by kind and cause, without the observation and the end, which every import has."""
     return {
         (name, cause): number
         for (name, cause), number in report.recorded.items()
@@ -151,9 +151,9 @@ RECORD_QUERY = """{
 
 
 def dump_record(system: System) -> Any:
-    """Return all that the record says, in words; ids, which no two logs have in common, by their kind."""
-    said = msgspec.json.encode(execute_query(system, RECORD_QUERY)).decode()
-    return msgspec.json.decode(re.sub(r'"(member|plan|commitment)-[0-9a-f]+"', r'"\1"', said))
+    """Return the whole record as JSON, with types for ids, which differ from log to log."""
+    answer = msgspec.json.encode(execute_query(system, RECORD_QUERY)).decode()
+    return msgspec.json.decode(re.sub(r'"(member|plan|commitment)-[0-9a-f]+"', r'"\1"', answer))
 
 
 def query_commitment(system: System, code: str, fields: str) -> Any:

@@ -1,4 +1,4 @@
-"""What spreadsheets do to cells is undone where it is certain, and told in every case."""
+"""Cells that a spreadsheet program changed are repaired where the original is certain, and reported in every case."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from ogpgraph.importer.spreadsheets.cell_repair import (
 
 
 @given(st.integers(2000, 2040))
-def test_a_year_that_was_taken_for_the_number_of_a_day_is_the_year_again(year: int) -> None:
+def test_a_year_that_was_converted_to_a_date_is_restored(year: int) -> None:
     day = date(1899, 12, 30) + timedelta(days=year)
     written = f"{day.month}/{day.day}/{day.year}"
     found = repair_date(written, "month first")
-    assert (found.text, found.repair, found.doubt) == (str(year), f"{written} was the year {year}", "")
+    assert (found.text, found.repair, found.doubt) == (str(year), f"{written} was read as the year {year}", "")
 
 
 @given(st.dates(date(2001, 1, 1), date(2039, 12, 31)))
-def test_a_date_is_read_in_the_order_of_its_column(day: date) -> None:
+def test_a_date_is_parsed_in_the_order_of_its_column(day: date) -> None:
     assert repair_date(f"{day.month}/{day.day}/{day.year}", "month first").text == day.isoformat()
     assert repair_date(f"{day.day}/{day.month}/{day.year}", "day first").text == day.isoformat()
 
 
 @given(st.dates(date(2001, 1, 1), date(2039, 12, 31)))
-def test_without_an_order_a_date_is_never_read_wrongly(day: date) -> None:
+def test_without_an_order_an_ambiguous_date_keeps_only_its_year(day: date) -> None:
     found = repair_date(f"{day.month}/{day.day}/{day.year}", None)
     assert found.text in (day.isoformat(), str(day.year))
     assert (found.text == str(day.year)) is bool(found.doubt)
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "original"),
     [
         ("Dec-12", "2012-12"),
         ("13-Feb-11", "2011-02-13"),
@@ -55,11 +55,11 @@ def test_without_an_order_a_date_is_never_read_wrongly(day: date) -> None:
         ("1/1/1987", None),
     ],
 )
-def test_dates_keep_as_much_as_is_certain(written: str, meant: str | None) -> None:
-    assert repair_date(written, "month first").text == meant
+def test_a_date_keeps_the_precision_that_is_certain(written: str, original: str | None) -> None:
+    assert repair_date(written, "month first").text == original
 
 
-def test_the_order_of_a_column_is_told_by_the_dates_that_can_be_read_in_one_way() -> None:
+def test_unambiguous_dates_determine_the_order_of_a_column() -> None:
     assert detect_date_orders(["1/2/2014", "12/31/2014", "7/15/1905"]) == {"month first"}
     assert detect_date_orders(["31/12/2014", "1/2/2014"]) == {"day first"}
     assert detect_date_orders(["31/12/2014", "12/31/2014"]) == {"day first", "month first"}
@@ -67,31 +67,31 @@ def test_the_order_of_a_column_is_told_by_the_dates_that_can_be_read_in_one_way(
 
 
 @given(st.integers(0, 99), st.integers(0, 9))
-def test_a_number_that_a_computer_could_not_write_is_the_number_that_was_typed(whole: int, tenth: int) -> None:
+def test_a_binary_fraction_is_restored_to_the_number_that_was_typed(whole: int, tenth: int) -> None:
     typed = f"{whole}.{tenth}" if tenth else str(whole)
     assert repair_number(f"{float(typed):.17f}").text == typed
     assert repair_number("2.2999999999999998").text == "2.3"
 
 
-def test_a_pair_of_numbers_that_was_taken_for_a_day_is_a_pair_again() -> None:
+def test_a_pair_of_numbers_that_was_converted_to_a_date_is_restored() -> None:
     assert (repair_numbers("12/21/2016").text, repair_numbers("04/22/2016").text) == ("12, 21", "4, 22")
     assert repair_numbers("12, 21").text == "12, 21"
 
 
-def test_letters_that_were_decoded_wrongly_are_joined_again() -> None:
-    torn = "Educación – “año”".encode().decode("cp1252", errors="ignore")
+def test_a_wrong_decoding_is_repaired() -> None:
+    mojibake = "Educación – “año”".encode().decode("cp1252", errors="ignore")
     assert clean_cell("Educación".encode().decode("cp1252")).text == "Educación"
-    assert clean_cell(torn).doubt or clean_cell(torn).repair
+    assert clean_cell(mojibake).doubt or clean_cell(mojibake).repair
     assert clean_cell("Educación").repair == ""
 
 
-def test_an_error_of_the_spreadsheet_says_nothing() -> None:
+def test_a_spreadsheet_error_is_no_value() -> None:
     found = clean_cell("#REF!")
-    assert (found.text, found.doubt) == ("", "the spreadsheet's error #REF!")
+    assert (found.text, found.doubt) == ("", "spreadsheet error #REF!")
 
 
 @given(st.text(max_size=40))
-def test_no_cell_makes_reading_fail(cell: str) -> None:
+def test_no_cell_raises_an_error(cell: str) -> None:
     text = clean_cell(cell).text or ""
     for read in (
         repair_number,

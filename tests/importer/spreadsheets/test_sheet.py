@@ -1,4 +1,4 @@
-"""Files of OGP's database are known by their columns, however they are written; every other file is refused."""
+"""Files of the database are recognized by their column names; any other file is refused."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import random
 
 import pytest
 
-from ogpgraph.domain.vocabulary import POLICY_AREAS
 from ogpgraph.importer.pages.extraction import UnreadableInput
-from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
 from ogpgraph.importer.spreadsheets.sheet import is_sheet, parse_sheet
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, codebook_header, row_2015, row_2016, row_2024
 
-FORMS = {"2015": row_2015, "2016": row_2016, "2024": row_2024}
+ROWS_BY_LAYOUT = {"2015": row_2015, "2016": row_2016, "2024": row_2024}
 
 
-@pytest.mark.parametrize("version", FORMS)
-def test_each_form_is_known_by_its_header(version: str) -> None:
-    sheet = parse_sheet(build_csv(version, [FORMS[version]()]))
+@pytest.mark.parametrize("version", ROWS_BY_LAYOUT)
+def test_each_layout_is_recognized_by_its_header(version: str) -> None:
+    sheet = parse_sheet(build_csv(version, [ROWS_BY_LAYOUT[version]()]))
     assert (sheet.codebook.version, sheet.header_row, len(list(sheet.rows()))) == (version, 1, 1)
 
 
-def test_the_header_may_stand_below_other_lines_and_again_among_the_rows() -> None:
+def test_the_header_may_be_below_other_lines_and_repeated_among_the_rows() -> None:
     names = codebook_header("2016")
     again = dict(zip(names, names, strict=True))
     above = [[str(n) for n in range(len(names))], ["", "Themes"]]
@@ -36,7 +34,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_column(start: bytes) -> None
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_cells_may_be_parted_by_semicolons_or_tabs(delimiter: str) -> None:
+def test_the_delimiter_may_be_a_semicolon_or_a_tab(delimiter: str) -> None:
     lines = [codebook_header("2016"), list(row_2016().values())]
     data = "\n".join(delimiter.join(f'"{cell}"' for cell in line) for line in lines).encode()
     assert len(list(parse_sheet(data).rows())) == 1
@@ -67,43 +65,36 @@ def test_an_unknown_layout_is_refused_with_the_nearest_one_and_what_differs() ->
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\x00\x01\x02", b'"', "ä;ö\n".encode("utf-16")])
-def test_what_is_no_file_of_the_database_is_refused(data: bytes) -> None:
+def test_any_other_file_is_refused(data: bytes) -> None:
     assert not is_sheet(data)
     with pytest.raises(UnreadableInput):
         parse_sheet(data)
 
 
-def test_a_column_that_no_codebook_knows_is_told_and_does_not_stop_the_file() -> None:
+def test_an_unknown_column_is_reported_and_not_read() -> None:
     names = [*codebook_header("2024"), "DELETE THIS COLUMN"]
     sheet = parse_sheet(build_csv("2024", [row_2024()], header=names))
     assert [(remark.kind, remark.column) for remark in sheet.remarks] == [("column-unknown", "DELETE THIS COLUMN")]
 
 
-def test_a_row_with_too_many_cells_is_left_out_and_told() -> None:
+def test_a_row_with_too_many_cells_is_skipped_and_reported() -> None:
     data = build_csv("2016", [row_2016(), row_2016("2. Piers")]) + b"x," * 200 + b"x\r\n"
     sheet = parse_sheet(data)
     assert [row.number for row in sheet.rows()] == [2, 3]
     assert [(remark.line, remark.kind) for remark in sheet.layout_remarks()] == [(4, "row-too-long")]
 
 
-def test_a_file_that_is_not_utf_8_is_read_as_a_spreadsheet_writes_it() -> None:
+def test_a_file_that_is_not_utf_8_is_decoded_as_windows_1252() -> None:
     data = build_csv("2016", [row_2016("1. Año")]).decode().encode("cp1252")
     sheet = parse_sheet(data)
     assert next(iter(sheet.rows())).cells["Commitment Title"] == "1. Año"
     assert [remark.kind for remark in sheet.remarks] == ["encoding"]
 
 
-def test_two_columns_of_one_name_that_disagree_are_told() -> None:
+def test_columns_of_the_same_name_that_differ_are_reported() -> None:
     data = build_csv("2015", [row_2015()], header=[*codebook_header("2015"), "Action Plan No."])
     assert list(parse_sheet(data).duplicate_column_remarks()) == []
     disagreeing = data.replace(b",1\r\n", b",2\r\n")
     assert [(r.line, r.column, r.kind) for r in parse_sheet(disagreeing).duplicate_column_remarks()] == [
         (2, "Action Plan No.", "twins-disagree")
     ]
-
-
-@pytest.mark.parametrize("book", load_codebooks(), ids=lambda book: book.version)
-def test_a_codebook_names_each_column_once_and_only_areas_of_the_vocabulary(book: Codebook) -> None:
-    names = [*book.columns, *book.areas, *book.ignored, *book.numeric_twins]
-    assert len({column_key(name) for name in names}) == len(names)
-    assert set(book.areas.values()) <= set(POLICY_AREAS)

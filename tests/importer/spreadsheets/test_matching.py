@@ -1,0 +1,42 @@
+"""Rows without a known code are matched with commitments that are already recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ogpgraph.application import CommandContext
+from ogpgraph.importer.run import import_files
+from ogpgraph.system import System
+from tests.graphql.client import execute_query
+from tests.importer.pages_import.sample_pages import Page, day
+from tests.importer.spreadsheets.spreadsheet_files import (
+    build_csv,
+    import_file,
+    query_commitment,
+    row_2016,
+    row_2024,
+)
+
+
+def test_a_similar_title_with_the_same_number_is_the_same_commitment_and_another_title_is_not(system: System) -> None:
+    import_file(
+        system, build_csv("2016", [row_2016("1. Timetables of all ferries"), row_2016("2. Piers of the north")]), 2016
+    )
+    plan = {"Action_Plan_Number": "1", "Year_Of_Submission": "2012"}
+    rows = [
+        row_2024("UY0901", Commitment_Title="Timetables of ferries", Commitment_Number="1", **plan),
+        row_2024("UY0902", Commitment_Title="An ombudsman", Commitment_Number="2", **plan),
+    ]
+    import_file(system, build_csv("2024", rows), 2024)
+    assert query_commitment(system, "UY0901", "key")["key"] is not None
+    assert query_commitment(system, "UY0902", "key")["key"] is None
+    assert execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"] == 3
+
+
+def test_a_row_without_a_code_is_matched_with_the_commitment_of_a_page(system: System, tmp_path: Path) -> None:
+    (file := tmp_path / "page.txt").write_bytes(Page("UY0901", plan="Uruguay Action Plan 2012-2014").data)
+    context = CommandContext(actor="importer", role="publisher", time=day(1))
+    list(import_files(system, [file], context, limit_bytes=100_000))
+    cycle = str(query_commitment(system, "UY0901", "cycle")["cycle"])
+    import_file(system, build_csv("2016", [row_2016("1. Ferry tables", Year_of_submission=cycle)]), 2016)
+    assert execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"] == 1
