@@ -21,10 +21,10 @@ def kinds(payload: Any) -> list[str]:
     return [entry["kind"] for entry in payload["entries"]]
 
 
-def test_every_mutation_says_who_may_and_what_is_refused() -> None:
+def test_every_description_names_the_permitted_roles_and_the_refusals() -> None:
     for name, field in mutation_types().items():
-        assert "May: " in field.description, name
-        assert "Refused: " in field.description, name
+        assert "\nPermitted to " in field.description, name
+        assert "\nRefused with `" in field.description, name
         assert list(field.args) == ["input"], name
 
 

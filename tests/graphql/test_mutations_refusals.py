@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.graphql.mutations.inputs import MAX_ITEMS, MAX_TEXT_LENGTH
+from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MAX_TEXT_LENGTH
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
@@ -16,6 +16,7 @@ from tests.graphql.mutation_client import MutationClient, SampleSystem, open_sam
 pytestmark = BOTH_ENGINES
 
 TITLE = {"commitment": "FR0001", "title": "Better"}
+TOO_MANY = ["x"] * (MAX_LIST_ITEMS + 1)
 
 
 @pytest.fixture
@@ -45,7 +46,12 @@ def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleSystem
         ("reviseCommitment", {**TITLE, "reason": ""}, "INVALID", "reason"),
         ("reviseCommitment", {**TITLE, "idempotencyKey": "two words"}, "INVALID", "idempotencyKey"),
         ("reviseCommitment", {**TITLE, "idempotencyKey": ""}, "INVALID", "idempotencyKey"),
-        ("reviseCommitment", {**TITLE, "leadInstitutions": ["x"] * (MAX_ITEMS + 1)}, "INVALID", "leadInstitutions"),
+        (
+            "reviseCommitment",
+            {**TITLE, "leadInstitutions": ["x"] * (MAX_LIST_ITEMS + 1)},
+            "INVALID",
+            "leadInstitutions",
+        ),
         ("reviseCommitment", {"commitment": "FR0001", "leadInstitutions": [""]}, "INVALID", "leadInstitutions"),
         ("registerCommitment", {"code": "FR0001", "actionPlan": "FRA-2021"}, "CONFLICT", "code"),
         ("registerCommitment", {"code": "UK0007", "actionPlan": "FRA-2021"}, "INVALID", "code"),

@@ -11,8 +11,8 @@ from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.demo.example_queries import format_json
 from ogpgraph.domain.account import Role
+from ogpgraph.graphql.mutations.context import ErrorCode
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
-from ogpgraph.graphql.mutations.payloads import ErrorCode
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutation_client import MutationClient, record_as_operator

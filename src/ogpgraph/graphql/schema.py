@@ -14,31 +14,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from ogpgraph.graphql.enum_descriptions import add_descriptions
 from ogpgraph.graphql.filters import EntryFilter
-from ogpgraph.graphql.mutations.accounts import AccountMutations
-from ogpgraph.graphql.mutations.assessments import AssessmentMutations
-from ogpgraph.graphql.mutations.commitments import CommitmentMutations
-from ogpgraph.graphql.mutations.corrections import CorrectionMutations
-from ogpgraph.graphql.mutations.lineage import LineageMutations
-from ogpgraph.graphql.mutations.members import MemberMutations
-from ogpgraph.graphql.mutations.milestones import MilestoneMutations
+from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS, Position
 from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
-
-
-@strawberry.type(
-    description="How the record is written. Nothing is overwritten: what was so before stays readable at its position."
-)
-class Mutation(
-    MemberMutations,
-    CommitmentMutations,
-    LineageMutations,
-    MilestoneMutations,
-    AssessmentMutations,
-    CorrectionMutations,
-    AccountMutations,
-):
-    """Every mutation."""
 
 
 @dataclass(frozen=True)

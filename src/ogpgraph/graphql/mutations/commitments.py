@@ -1,4 +1,4 @@
-"""Mutations on what a government says of its commitments."""
+"""Mutations of the government's part of a commitment, other than its milestones."""
 
 from __future__ import annotations
 
@@ -11,73 +11,83 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import TranslationKind
 from ogpgraph.domain.vocabulary import CommitmentStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
-from ogpgraph.graphql.mutations.descriptions import describe_mutation
-from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
-from ogpgraph.graphql.mutations.members import LANGUAGE, PLAN
-from ogpgraph.graphql.mutations.payloads import CommitmentPayload
-from ogpgraph.graphql.scalars import PartialDate
-
-COMMITMENT = "The commitment, by its present or a former code, in any case."
-UNKNOWN = "a commitment that is not known"
-_GOVERNMENT = (
-    "number",
-    "title",
-    "description",
-    "leadInstitutions",
-    "supportingInstitutions",
-    "policyAreas",
-    "startsOn",
-    "endsOn",
+from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_code, mutation, run_mutation
+from ogpgraph.graphql.mutations.inputs import (
+    ACTION_PLAN,
+    COMMITMENT,
+    LANGUAGE,
+    NOT_RECORDED,
+    MutationInput,
+    is_set,
+    normalize_commitment_code,
+    optional,
+    validate_format,
 )
+from ogpgraph.graphql.scalars import PartialDate
+from ogpgraph.graphql.types import Commitment
+
+UNKNOWN_COMMITMENT = "if the commitment is unknown"
+_TEXT_FIELDS = ("title", "description", "lead_institutions", "supporting_institutions")
+_PLAN_FIELDS = ("number", *_TEXT_FIELDS, "policy_areas", "starts_on", "ends_on")
 
 
-@strawberry.input(description="What a government says of its commitment.")
-class CommitmentTextInput(MutationInput):
-    number: str | None = strawberry.field(default=strawberry.UNSET, description="Its number in the plan, as published.")
-    title: str | None = strawberry.field(default=strawberry.UNSET, description="Its title.")
-    description: str | None = strawberry.field(default=strawberry.UNSET, description="The government's own text.")
-    language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
-    lead_institutions: list[str] | None = strawberry.field(
-        default=strawberry.UNSET, description="Who leads it; an empty list says that nobody does."
+@strawberry.type(description="A changed commitment.")
+class CommitmentPayload(Payload):
+    @strawberry.field(description="The commitment after the mutation; null if it was refused.")
+    def commitment(self) -> Commitment | None:
+        return self.outcome.subject(Commitment)
+
+
+@strawberry.input
+class CommitmentPlanInput(MutationInput):
+    """What an action plan says of a commitment."""
+
+    number: str | None = optional(
+        "The number in the action plan, as published: up to 16 letters, digits, dots and hyphens. " + NOT_RECORDED
     )
-    supporting_institutions: list[str] | None = strawberry.field(
-        default=strawberry.UNSET, description="Who supports it; an empty list says that nobody does."
+    title: str | None = optional(f"The title. {NOT_RECORDED}")
+    description: str | None = optional(f"The government's own text, up to 100,000 characters. {NOT_RECORDED}")
+    language: str | None = optional(LANGUAGE)
+    lead_institutions: list[str] | None = optional(
+        f"The institutions that lead it; an empty list records that there is none. {NOT_RECORDED}"
     )
-    policy_areas: list[str] | None = strawberry.field(
-        default=strawberry.UNSET, description="OGP's policy areas, in the vocabulary's words."
+    supporting_institutions: list[str] | None = optional(
+        f"The institutions that support it; an empty list records that there is none. {NOT_RECORDED}"
     )
-    starts_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When work on it begins.")
-    ends_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When it is due.")
+    policy_areas: list[str] | None = optional(
+        f"OGP's policy areas, such as `Open Data`; case does not matter. They replace those recorded. {NOT_RECORDED}"
+    )
+    starts_on: PartialDate | None = optional(f"When work on it begins. {NOT_RECORDED}")
+    ends_on: PartialDate | None = optional(f"When it is due. {NOT_RECORDED}")
 
 
-@strawberry.input(description="A new commitment of an action plan.")
-class RegisterCommitmentInput(CommitmentTextInput):
-    code: str = strawberry.field(description="Its code, such as FR0043.")
-    action_plan: str = strawberry.field(description=PLAN)
+@strawberry.input(description="A new commitment of an action plan; what is omitted can be added later.")
+class RegisterCommitmentInput(CommitmentPlanInput):
+    code: str = strawberry.field(
+        description="The code: the prefix or code of the member and four digits, such as `FR0043`."
+    )
+    action_plan: str = strawberry.field(description=ACTION_PLAN)
 
 
-@strawberry.input(description="What is newly said of a commitment; what is left out stays as it is.")
-class ReviseCommitmentInput(CommitmentTextInput):
+@strawberry.input(description="Changes to a commitment; at least one field is needed.")
+class ReviseCommitmentInput(CommitmentPlanInput):
     commitment: str = strawberry.field(description=COMMITMENT)
-    status: CommitmentStatus | None = strawberry.field(
-        default=strawberry.UNSET, description="Whether it is being worked on."
-    )
+    status: CommitmentStatus | None = optional(f"The status of the work on it. {NOT_RECORDED}")
 
 
-@strawberry.input(description="A commitment's wordings in another language.")
+@strawberry.input(description="The texts of a commitment in another language; at least one is needed.")
 class TranslateCommitmentInput(MutationInput):
     commitment: str = strawberry.field(description=COMMITMENT)
-    language: str = strawberry.field(description="The language translated into, as a lower-case code.")
+    language: str = strawberry.field(
+        description="The language of the translation: two or three lower-case letters, such as `fr`."
+    )
     translation_kind: TranslationKind = strawberry.field(
-        default=TranslationKind.HUMAN, description="How the translation was made."
+        default=TranslationKind.HUMAN, description="How the translation was made. Default: `HUMAN`."
     )
-    title: str | None = strawberry.field(default=strawberry.UNSET, description="Its title.")
-    description: str | None = strawberry.field(default=strawberry.UNSET, description="The government's text.")
-    lead_institutions: list[str] | None = strawberry.field(default=strawberry.UNSET, description="Who leads it.")
-    supporting_institutions: list[str] | None = strawberry.field(
-        default=strawberry.UNSET, description="Who supports it."
-    )
+    title: str | None = optional(f"The title. {NOT_RECORDED}")
+    description: str | None = optional(f"The government's text. {NOT_RECORDED}")
+    lead_institutions: list[str] | None = optional(f"The institutions that lead it. {NOT_RECORDED}")
+    supporting_institutions: list[str] | None = optional(f"The institutions that support it. {NOT_RECORDED}")
 
 
 @strawberry.input(description="A commitment that the government withdraws.")
@@ -87,102 +97,90 @@ class WithdrawCommitmentInput(MutationInput):
 
 @strawberry.type
 class CommitmentMutations:
-    """What is written of commitments."""
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "registerCommitment",
-            "Records a new commitment of an action plan.",
-            "a code that is taken or is not the member's, and a plan that is not known",
-        )
+    @mutation(
+        "Records a new commitment of an action plan, with the status `ACTIVE`.",
+        not_found="if the action plan is unknown",
+        invalid="if the code does not begin with the member's prefix, or OGP does not have one of the policy areas",
+        conflict="if the code is taken",
     )
     def register_commitment(self, info: Info, input: RegisterCommitmentInput) -> CommitmentPayload:
-        """Register a commitment."""
-
-        def commands(context: MutationContext) -> None:
-            plan = members.find_action_plan(context.uow, input.action_plan)
-            context.authorize([context.member_code(plan)])
-            context.check_is_new()
-            code = normalize_code(input.code, "code")
-            facts = (
-                _text_facts(context, input)
-                | _plan_facts(context, plan, code)
-                | {"status": CommitmentStatus.ACTIVE.value}
-            )
-            commitments.register_commitment(context.uow, code, facts, context.provenance)
-
-        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.code), commands))
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "reviseCommitment",
-            "Records what is newly said of a commitment; what it said before stays in its history.",
-            f"{UNKNOWN}, a policy area that OGP does not have, and an input that says nothing",
+        return CommitmentPayload(
+            outcome=run_mutation(info, input, by_code("commitment", input.code), _register_commitment)
         )
+
+    @mutation(
+        "Records changes to a commitment. Earlier values stay in the history.",
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if no field is set, or OGP does not have one of the policy areas",
     )
     def revise_commitment(self, info: Info, input: ReviseCommitmentInput) -> CommitmentPayload:
-        """Revise a commitment."""
-
-        def commands(context: MutationContext) -> None:
-            commitment = context.open_commitment(normalize_code(input.commitment))
-            facts = _text_facts(context, input) | context.facts_from(input, "status")
-            _require_facts(facts)
-            commitments.revise_commitment(context.uow, commitment, facts, context.provenance)
-
-        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "translateCommitment",
-            "Records a commitment's wordings in another language, and how the translation was made.",
-            f"{UNKNOWN}, and an input without wordings",
+        return CommitmentPayload(
+            outcome=run_mutation(info, input, by_code("commitment", input.commitment), _revise_commitment)
         )
+
+    @mutation(
+        "Records the texts of a commitment in another language, and how the translation was made.",
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if there is no text",
     )
     def translate_commitment(self, info: Info, input: TranslateCommitmentInput) -> CommitmentPayload:
-        """Translate a commitment."""
-
-        def commands(context: MutationContext) -> None:
-            commitment = context.open_commitment(normalize_code(input.commitment))
-            fields = ("title", "description", "leadInstitutions", "supportingInstitutions")
-            facts = context.facts_from(
-                input, *fields, language=normalize_language(input.language), translation_kind=input.translation_kind
-            )
-            _require_facts(facts)
-            commitments.translate_commitment(context.uow, commitment, facts, context.provenance)
-
-        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "withdrawCommitment", "Records that the government withdrew a commitment; it stays readable.", UNKNOWN
+        return CommitmentPayload(
+            outcome=run_mutation(info, input, by_code("commitment", input.commitment), _translate_commitment)
         )
+
+    @mutation(
+        "Records that the government withdrew a commitment. It stays readable, with the status `WITHDRAWN`.",
+        not_found=UNKNOWN_COMMITMENT,
     )
     def withdraw_commitment(self, info: Info, input: WithdrawCommitmentInput) -> CommitmentPayload:
-        """Withdraw a commitment."""
-
-        def commands(context: MutationContext) -> None:
-            commitment = context.open_commitment(normalize_code(input.commitment))
-            commitments.withdraw_commitment(context.uow, commitment, context.provenance)
-
-        return CommitmentPayload.of(run_mutation(info, input, by_code("commitment", input.commitment), commands))
+        return CommitmentPayload(
+            outcome=run_mutation(info, input, by_code("commitment", input.commitment), _withdraw_commitment)
+        )
 
 
-def _text_facts(context: MutationContext, sent: CommitmentTextInput) -> Facts:
-    if is_set(sent.number):
-        match_format(str(sent.number), "number")
-    return context.facts_from(sent, *_GOVERNMENT, language=normalize_language(sent.language))
+def _register_commitment(context: MutationContext, input: RegisterCommitmentInput) -> None:
+    plan = members.find_action_plan(context.uow, input.action_plan)
+    context.authorize([context.member_code(plan)])
+    context.check_is_new()
+    code = normalize_commitment_code(input.code, "code")
+    facts = _plan_facts(context, input) | _identity_facts(context, plan, code)
+    facts |= {"status": CommitmentStatus.ACTIVE.value}
+    commitments.register_commitment(context.uow, code, facts, context.provenance)
 
 
-def _plan_facts(context: MutationContext, plan: Aggregate, code: str) -> Facts:
+def _revise_commitment(context: MutationContext, input: ReviseCommitmentInput) -> None:
+    commitment = context.open_commitment(input.commitment)
+    facts = _plan_facts(context, input) | context.facts("commitment", input, "status")
+    if not facts:
+        raise Invalid("the input changes nothing: set at least one field of the commitment")
+    commitments.revise_commitment(context.uow, commitment, facts, context.provenance)
+
+
+def _translate_commitment(context: MutationContext, input: TranslateCommitmentInput) -> None:
+    commitment = context.open_commitment(input.commitment)
+    language, translation_kind = input.language, input.translation_kind
+    facts = context.facts("commitment", input, *_TEXT_FIELDS, language=language, translation_kind=translation_kind)
+    if not facts:
+        raise Invalid("the input has no text to record")
+    commitments.translate_commitment(context.uow, commitment, facts, context.provenance)
+
+
+def _withdraw_commitment(context: MutationContext, input: WithdrawCommitmentInput) -> None:
+    commitments.withdraw_commitment(context.uow, context.open_commitment(input.commitment), context.provenance)
+
+
+def _plan_facts(context: MutationContext, input: CommitmentPlanInput) -> Facts:
+    if is_set(input.number):
+        validate_format(input.number, "number")
+    return context.facts("commitment", input, *_PLAN_FIELDS, language=input.language)
+
+
+def _identity_facts(context: MutationContext, plan: Aggregate, code: str) -> Facts:
+    """Return member, plan and cycle of a new commitment; raises Invalid unless its code begins as the member's do."""
     member = context.uow.aggregate(plan.string("member") or "")
-    letters = {member.string("prefix"), member.string("code")} - {None}
-    if letters and code.rstrip("0123456789") not in letters:
-        raise Invalid(f"{code} does not begin with {' or '.join(sorted(filter(None, letters)))}", "code")
+    prefixes = {prefix for path in ("prefix", "code") if (prefix := member.string(path))}
+    if prefixes and code.rstrip("0123456789") not in prefixes:
+        raise Invalid(f"{code} does not begin with {' or '.join(sorted(prefixes))}", "code")
     facts: Facts = {"member": member.id, "actionPlan": plan.id}
     cycle = plan.value("cycle")
     return facts | ({"cycle": cycle} if cycle is not None else {})
-
-
-def _require_facts(facts: Facts) -> None:
-    if not facts:
-        raise Invalid("the input says nothing of the commitment")

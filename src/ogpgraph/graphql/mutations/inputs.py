@@ -1,4 +1,8 @@
-"""What all inputs of mutations share, and how what people send becomes what the record keeps, or is refused."""
+"""Inputs of mutations: the fields that all of them share, validation, and conversion to the values of facts.
+
+Whatever enters the log through a mutation is validated here or by the path that it is recorded at. A field that is null
+counts as omitted, in every input.
+"""
 
 from __future__ import annotations
 
@@ -8,103 +12,161 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, TypeGuard, TypeVar, cast
 
 import msgspec
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from ogpgraph.application.unit_of_work import validate_text
+from ogpgraph.application.unit_of_work import UnitOfWork, validate_text
+from ogpgraph.domain.aggregate_type import Path
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
-from ogpgraph.domain.vocabulary import POLICY_AREAS
+from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
+from ogpgraph.domain.vocabulary import POLICY_AREAS, RatingState, RatingValue
 from ogpgraph.graphql.scalars import PartialDate
 
+T = TypeVar("T")
 MAX_TEXT_LENGTH = 100_000
-MAX_ITEMS = 200
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+MAX_LIST_ITEMS = 200
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _FORMATS = {
-    "language": (re.compile(r"[a-z]{2,3}"), "a language as a lower-case code, such as en or fr"),
-    "code": (re.compile(r"[A-Z]{2,4}[0-9]{4}"), "a commitment's code, such as FR0043"),
+    "language": (re.compile(r"[a-z]{2,3}"), "a lower-case language code, such as en or fr"),
+    "code": (re.compile(r"[A-Z]{2,4}[0-9]{4}"), "the code of a commitment, such as FR0043"),
     "member": (re.compile(r"[A-Z]{2,6}"), "OGP's code of a member, such as FRA"),
     "number": (re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}"), "a number as published, such as 14.1"),
-    "section": (re.compile(r"[A-Z][A-Z0-9_]{0,79}"), "a section's name in capitals, such as NEXT_STEPS"),
+    "section": (re.compile(r"[A-Z][A-Z0-9_]{0,79}"), "the name of a section in capitals, such as NEXT_STEPS"),
 }
 _POLICY_AREAS = {area.casefold(): area for area in POLICY_AREAS}
+
+# Descriptions of fields that several inputs have.
+COMMITMENT = "The commitment, by its current code or a former one, such as `FR0043`. Case does not matter."
+ACTION_PLAN = "The action plan, by its code, such as `FRA-2021`, or by its id (`plan-…`)."
+LANGUAGE = "The language of the texts in this input: two or three lower-case letters, such as `fr`. Default: `en`."
+UNCHANGED = "Omitted or null: unchanged."
+NOT_RECORDED = "Omitted or null: nothing is recorded."
+
+
+def optional(description: str) -> Any:
+    """Return the declaration of an input field that may be omitted; annotate the field as `T | None`."""
+    return strawberry.field(default=strawberry.UNSET, description=description)
 
 
 @strawberry.input
 class MutationInput:
-    """The five fields that every mutation takes."""
+    """The five fields that the input of every mutation has."""
 
-    expected_revision: int | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="The revision that the thing had when it was last read; refused if it has changed since.",
+    expected_revision: int | None = optional(
+        "The `revision` that the object had when it was last read; 0 for an object that does not exist yet. If it has "
+        "changed since then, the mutation is refused with `STALE_REVISION`. Omitted or null: not checked."
     )
-    idempotency_key: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="A key of the client's own, 1 to 200 plain characters. Sent again with the same content it returns "
-        "the first answer, for ever, and writes nothing. It is kept in the log, so it should name nobody.",
+    idempotency_key: str | None = optional(
+        "A key that the client chooses for this request: 1 to 200 printable ASCII characters without spaces. Repeating "
+        "the request with the same key returns the first result and records nothing, however late it is; another "
+        "input with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The key is stored in the log, so it must "
+        "not identify a person. Omitted or null: every request is executed."
     )
-    reason: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Why, in words that everyone can read in the history."
+    reason: str | None = optional(
+        "Why the change is made: a text that everyone can read in the history. Omitted or null: no reason is recorded "
+        "(`correct` and `revertImport` need one)."
     )
-    effective_on: PartialDate | None = strawberry.field(
-        default=strawberry.UNSET, description="The day on which what is said became true, where that is another day."
+    effective_on: PartialDate | None = optional(
+        "The date on which the recorded facts became true. Omitted or null: no such date is recorded."
     )
-    source: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="What it rests on: the id of a source in the record, or the address of a document (`https://…`).",
+    source: str | None = optional(
+        "The evidence for what is recorded: the id of a source (`source-…`), or the URL of a document (`https://…`), "
+        "which becomes a source. Omitted or null: no source is cited."
     )
 
 
-def is_set(value: Any) -> bool:
-    """Tell whether a field was sent; null counts as not sent."""
+# Fields of an input
+
+
+def is_set(value: T | None) -> TypeGuard[T]:
+    """Return whether a field was sent with a value other than null."""
     return value is not strawberry.UNSET and value is not None
 
 
-def input_field_names(sent: MutationInput) -> list[str]:
-    """Return the names, as clients write them, of all fields of an input."""
-    return [to_camel_case(each.name) for each in dataclasses.fields(cast(Any, sent))]
+def none_if_unset(value: T | None) -> T | None:
+    """Return the value of a field, None where it was omitted."""
+    return value if is_set(value) else None
 
 
-def sent_field_names(sent: MutationInput) -> list[str]:
-    """Return the names, as clients write them, of the fields that were sent."""
-    fields = dataclasses.fields(cast(Any, sent))
-    return [to_camel_case(each.name) for each in fields if is_set(getattr(sent, each.name))]
+def input_field_names(input: MutationInput) -> list[str]:
+    """Return the names of all fields of an input, as in the schema."""
+    return [to_camel_case(field.name) for field in dataclasses.fields(cast(Any, input))]
 
 
-def canonical_request(mutation: str, sent: object) -> str:
-    """Return a mutation and its input as one text, the idempotency key left out: equal for equal requests only."""
-    content = _as_plain_data(sent)
-    content.pop("idempotency_key", None)
-    return msgspec.json.encode([mutation, content], order="sorted").decode()
+def set_field_names(input: MutationInput) -> list[str]:
+    """Return the names of the fields of an input that are set, as in the schema."""
+    fields = dataclasses.fields(cast(Any, input))
+    return [to_camel_case(field.name) for field in fields if is_set(getattr(input, field.name))]
 
 
 # A log holds the hash of each request with an idempotency key: a field that was renamed keeps its first name in it.
 _HASHED_NAMES = {"translation_kind": "made"}
 
 
-def _as_plain_data(value: Any) -> Any:
+def canonical_request(mutation: str, input: MutationInput) -> str:
+    """Return a text that is equal for two requests exactly if mutation and input, but for the key, are equal."""
+    content = _to_plain_data(input)
+    content.pop("idempotency_key", None)
+    return msgspec.json.encode([mutation, content], order="sorted").decode()
+
+
+def _to_plain_data(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        sent = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        return {_HASHED_NAMES.get(name, name): _as_plain_data(each) for name, each in sent.items() if is_set(each)}
+        values = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {_HASHED_NAMES.get(name, name): _to_plain_data(each) for name, each in values.items() if is_set(each)}
     if isinstance(value, (list, tuple)):
-        return [_as_plain_data(each) for each in value]
+        return [_to_plain_data(each) for each in value]
     return value.value if isinstance(value, Enum) else value
 
 
-def parse_idempotency_key(sent: MutationInput) -> str | None:
-    """Return the key that was sent, if any; raises Invalid for one that is none."""
-    if not is_set(sent.idempotency_key):
-        return None
-    key = str(sent.idempotency_key)
-    if not _KEY.fullmatch(key):
-        raise Invalid("an idempotency key is 1 to 200 plain characters without spaces", "idempotencyKey")
+# Validation: the path of a refusal is the field of the input, given as `field`.
+
+
+def validate_idempotency_key(input: MutationInput) -> str | None:
+    """Return the idempotency key, None where there is none; raises Invalid."""
+    key = none_if_unset(input.idempotency_key)
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid("an idempotency key has 1 to 200 printable ASCII characters and no spaces", "idempotencyKey")
     return key
 
 
+def validate_format(text: str, format_name: str, field: str | None = None) -> str:
+    """Return a text that matches one of the formats; raises Invalid."""
+    pattern, description = _FORMATS[format_name]
+    if not pattern.fullmatch(text):
+        raise Invalid(f"{text[:40]!r} is not {description}", field or format_name)
+    return text
+
+
+def validate_item_count(items: Sequence[T], field: str) -> Sequence[T]:
+    """Return a list that is not too long; raises Invalid."""
+    if len(items) > MAX_LIST_ITEMS:
+        raise Invalid(f"{field} has {len(items)} items; {MAX_LIST_ITEMS} are the most", field)
+    return items
+
+
+def normalize_commitment_code(text: str, field: str = "commitment") -> str:
+    """Return the code of a commitment in capitals; raises Invalid."""
+    return validate_format(text.strip().upper(), "code", field)
+
+
+def normalize_commitment_codes(codes: list[str] | None, field: str) -> list[str]:
+    """Return a list of codes in capitals, empty where it was omitted; raises Invalid."""
+    return [normalize_commitment_code(code, field) for code in validate_item_count(none_if_unset(codes) or [], field)]
+
+
+def normalize_language(text: str | None) -> str:
+    """Return a language code in lower case, `en` where none was sent; raises Invalid."""
+    return validate_format(text.strip().lower(), "language") if is_set(text) else "en"
+
+
 def normalize_text(text: str, field: str) -> str:
-    """Return a wording as it is kept, in Unicode's composed form; raises Invalid where it cannot be kept."""
+    """Return a text in Unicode normalization form C, so that texts that look equal are equal; raises Invalid."""
     if not text.strip():
         raise Invalid(f"{field} is empty", field)
     if len(text) > MAX_TEXT_LENGTH:
@@ -115,36 +177,80 @@ def normalize_text(text: str, field: str) -> str:
         raise Invalid(f"{field}: {invalid.message}", field) from invalid
 
 
-def match_format(text: str, form: str, field: str | None = None) -> str:
-    """Return a short text that has the form its field asks for; raises Invalid, saying which form that is."""
-    pattern, example = _FORMATS[form]
-    if not pattern.fullmatch(text):
-        raise Invalid(f"{text[:40]!r} is not {example}", field or form)
-    return text
-
-
-def normalize_code(text: str, field: str = "commitment") -> str:
-    """Return a commitment's code in capitals; raises Invalid."""
-    return match_format(text.strip().upper(), "code", field)
-
-
-def normalize_language(text: str | None) -> str:
-    """Return a language in lower case, English where none is given; raises Invalid."""
-    return match_format(text.strip().lower(), "language") if isinstance(text, str) else "en"
-
-
-def normalize_texts(texts: Sequence[str], field: str) -> tuple[str, ...]:
-    """Return the wordings of a list; raises Invalid."""
-    if len(texts) > MAX_ITEMS:
-        raise Invalid(f"{field} has {len(texts)} items; {MAX_ITEMS} are the most", field)
-    return tuple(normalize_text(text, field) for text in texts)
-
-
-def normalize_policy_areas(areas: Sequence[str]) -> tuple[str, ...]:
-    """Return policy areas in the vocabulary's spelling; raises Invalid for an unknown one, with what may be meant."""
+def normalize_policy_areas(areas: Sequence[str], field: str) -> tuple[str, ...]:
+    """Return policy areas in OGP's spelling, without duplicates; raises Invalid, suggesting the nearest one."""
     unknown = next((area for area in areas if area.casefold() not in _POLICY_AREAS), None)
     if unknown is not None:
         near = get_close_matches(unknown, POLICY_AREAS, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise Invalid(f"OGP has no policy area {unknown[:80]!r}{meant}", "policyAreas")
+        suggestion = f"; did you mean {near[0]}?" if near else ""
+        raise Invalid(f"OGP has no policy area {unknown[:80]!r}{suggestion}", field)
     return tuple(dict.fromkeys(_POLICY_AREAS[area.casefold()] for area in areas))
+
+
+# Conversion to the values of facts
+
+
+class RatingInput(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A rating with its texts in full; `blame` shows ratings in this form."""
+
+    state: RatingState = RatingState.RATED
+    value: RatingValue | None = None
+    stated_as: str | None = None
+    irm_report: str | None = None
+
+
+@lru_cache(maxsize=256)
+def find_declared_path(aggregate_type: str, field: str) -> Path:
+    """Return the declared path of an input field, whatever its language; raises KeyError if there is none."""
+    paths = {path.pattern: path for path in AGGREGATE_TYPES[aggregate_type].paths}
+    return paths.get(field) or paths[f"{field}/{{language}}"]
+
+
+def to_stored_value(
+    uow: UnitOfWork, path: Path, value: Any, field: str, translation_kind: TranslationKind = TranslationKind.ORIGINAL
+) -> Value:
+    """Return an input's value as a value of the type that its path declares: texts by reference, ratings as structs.
+
+    Raises Invalid, with `field` in its message and path. Dates, numbers and vocabularies are validated when the event
+    is appended.
+    """
+    if path.type is TextValue:
+        return uow.text_value(normalize_text(_require_text(value, field), field), translation_kind)
+    if path.type is TextListValue:
+        texts = validate_item_count(_require_texts(value, field), field)
+        return TextListValue(tuple(uow.text_ref(normalize_text(text, field)) for text in texts), translation_kind)
+    if path.type is Rating:
+        return to_rating(uow, _parse_rating(value, field))
+    if path.pattern == "policyAreas":
+        return normalize_policy_areas(_require_texts(value, field), field)
+    plain = tuple(value) if isinstance(value, list) else value
+    return cast(Value, plain.value if isinstance(plain, Enum) else plain)
+
+
+def to_rating(uow: UnitOfWork, rating: RatingInput) -> Rating:
+    """Return a rating with its texts by reference; raises Invalid at `statedAs` or `irmReport`."""
+    stated_as, irm_report = (
+        None if text is None else uow.text_ref(normalize_text(text, field))
+        for field, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
+    )
+    return Rating(rating.state, rating.value, stated_as, irm_report)
+
+
+def _parse_rating(value: Any, field: str) -> RatingInput:
+    try:
+        rating = msgspec.convert({"value": value} if isinstance(value, str) else value, RatingInput)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{field}: {error}", field) from error
+    return msgspec.structs.replace(rating, stated_as=rating.stated_as or None, irm_report=rating.irm_report or None)
+
+
+def _require_text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"{field} is a text", field)
+    return value
+
+
+def _require_texts(value: Any, field: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Invalid(f"{field} is a list of texts", field)
+    return value

@@ -1,8 +1,6 @@
-"""Mutations on milestones."""
+"""Mutations of milestones: the government's steps towards keeping a commitment, and progress on them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import strawberry
 
@@ -13,51 +11,78 @@ from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.mutations.commitments import COMMITMENT
-from ogpgraph.graphql.mutations.context import MutationContext, by_code, run_mutation
-from ogpgraph.graphql.mutations.descriptions import describe_mutation
-from ogpgraph.graphql.mutations.inputs import MutationInput, is_set, match_format, normalize_code, normalize_language
-from ogpgraph.graphql.mutations.members import LANGUAGE
-from ogpgraph.graphql.mutations.payloads import MilestonePayload
+from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_code, mutation, run_mutation
+from ogpgraph.graphql.mutations.inputs import (
+    COMMITMENT,
+    LANGUAGE,
+    NOT_RECORDED,
+    UNCHANGED,
+    MutationInput,
+    is_set,
+    normalize_language,
+    optional,
+    validate_format,
+)
 from ogpgraph.graphql.scalars import PartialDate
+from ogpgraph.graphql.types import Commitment, Milestone
 
-_UNKNOWN = "a commitment or a milestone that is not known"
-_REPORT = "The progress report, in words; what it rests on goes into `source`."
+_TITLE = "What the milestone delivers."
+_UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
+_PARENT = "milestones/{number}/"
 
 
-@strawberry.input(description="A milestone of a commitment.")
+@strawberry.type(description="A commitment with a changed milestone.")
+class MilestonePayload(Payload):
+    number: strawberry.Private[str]
+
+    @strawberry.field(description="The commitment after the mutation; null if it was refused.")
+    def commitment(self) -> Commitment | None:
+        return self.outcome.subject(Commitment)
+
+    @strawberry.field(description="The milestone after the mutation; null if it was refused.")
+    def milestone(self) -> Milestone | None:
+        commitment = self.outcome.subject(Commitment)
+        return Milestone(number=self.number, owner=commitment) if commitment else None
+
+
+@strawberry.input
 class MilestoneInput(MutationInput):
+    """The fields that identify a milestone."""
+
     commitment: str = strawberry.field(description=COMMITMENT)
-    number: str = strawberry.field(description="The milestone's number as published, such as 14.1.")
+    number: str = strawberry.field(
+        description="The number of the milestone as published, such as `14.1`: up to 16 letters, digits, dots and "
+        "hyphens."
+    )
 
 
-@strawberry.input(description="A new milestone.")
+@strawberry.input(description="A new milestone of a commitment.")
 class AddMilestoneInput(MilestoneInput):
-    title: str = strawberry.field(description="What it delivers.")
-    language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
-    starts_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When work on it begins.")
-    ends_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When it is due.")
+    title: str = strawberry.field(description=_TITLE)
+    language: str | None = optional(LANGUAGE)
+    starts_on: PartialDate | None = optional(f"When work on it begins. {NOT_RECORDED}")
+    ends_on: PartialDate | None = optional(f"When it is due. {NOT_RECORDED}")
 
 
-@strawberry.input(description="What is newly said of a milestone; what is left out stays as it is.")
+@strawberry.input(description="Changes to the plan of a milestone; at least one field is needed.")
 class ReviseMilestoneInput(MilestoneInput):
-    title: str | None = strawberry.field(default=strawberry.UNSET, description="What it delivers.")
-    language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
-    starts_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When work on it begins.")
-    ends_on: PartialDate | None = strawberry.field(default=strawberry.UNSET, description="When it is due.")
+    title: str | None = optional(f"{_TITLE} {UNCHANGED}")
+    language: str | None = optional(LANGUAGE)
+    starts_on: PartialDate | None = optional(f"When work on it begins. {UNCHANGED}")
+    ends_on: PartialDate | None = optional(f"When it is due. {UNCHANGED}")
 
 
-@strawberry.input(description="Progress on a milestone.")
+@strawberry.input(description="Progress on a milestone; a status or a report is needed.")
 class ReportMilestoneInput(MilestoneInput):
-    status: MilestoneStatus | None = strawberry.field(default=strawberry.UNSET, description="How far it has come.")
-    report: str | None = strawberry.field(default=strawberry.UNSET, description=_REPORT)
-    language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
+    status: MilestoneStatus | None = optional(f"The status of the milestone. {UNCHANGED}")
+    report: str | None = optional("The progress report; its evidence belongs in `source`. Omitted or null: no report.")
+    language: str | None = optional(LANGUAGE)
 
 
-@strawberry.input(description="A milestone that is done.")
+@strawberry.input(description="A milestone that has been completed.")
 class CompleteMilestoneInput(MilestoneInput):
-    report: str | None = strawberry.field(default=strawberry.UNSET, description=_REPORT)
-    language: str | None = strawberry.field(default=strawberry.UNSET, description=LANGUAGE)
+    report: str | None = optional("The progress report; its evidence belongs in `source`. Omitted or null: no report.")
+    language: str | None = optional(LANGUAGE)
 
 
 @strawberry.input(description="A milestone that the government withdraws.")
@@ -67,111 +92,98 @@ class WithdrawMilestoneInput(MilestoneInput):
 
 @strawberry.type
 class MilestoneMutations:
-    """What is written of milestones."""
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "addMilestone",
-            "Records a new milestone of a commitment.",
-            "a commitment that is not known, and a number that another milestone has",
-        )
+    @mutation(
+        "Records a new milestone of a commitment.",
+        not_found="if the commitment is unknown",
+        invalid="if the number or the title cannot be recorded",
+        conflict="if the commitment has a milestone with this number",
     )
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
-        """Add a milestone."""
+        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _add_milestone)
+        return MilestonePayload(outcome=outcome, number=input.number)
 
-        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
-            facts = context.facts_from(
-                input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
-            )
-            commitments.add_milestone(context.uow, commitment, number, facts, context.provenance)
-
-        return _run_milestone_mutation(info, input, commands)
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "reviseMilestone",
-            "Records what is newly said of a milestone: what it delivers, and when.",
-            f"{_UNKNOWN}, and an input that says nothing",
-        )
+    @mutation(
+        "Records changes to what a milestone delivers and when. Earlier values stay in the history.",
+        not_found=_UNKNOWN_MILESTONE,
+        invalid="if no field is set",
     )
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
-        """Revise a milestone."""
+        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _revise_milestone)
+        return MilestonePayload(outcome=outcome, number=input.number)
 
-        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
-            facts = context.facts_from(
-                input, "title", "startsOn", "endsOn", language=normalize_language(input.language)
-            )
-            if not facts:
-                raise Invalid("the input says nothing of the milestone")
-            commitments.revise_milestone(context.uow, commitment, number, facts, context.provenance)
-
-        return _run_milestone_mutation(info, input, commands)
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "reportMilestone",
-            "Records progress on a milestone: how far it has come, in the words of a report, with the evidence in "
-            "`source`.",
-            f"{_UNKNOWN}, and an input with neither a status nor a report",
-        )
+    @mutation(
+        "Records progress on a milestone: its status, a report, or both. Reports accumulate; each is shown with the "
+        "time at which it was recorded.",
+        not_found=_UNKNOWN_MILESTONE,
+        invalid="if there is neither a status nor a report",
     )
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
-        """Report progress on a milestone."""
+        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _report_milestone)
+        return MilestonePayload(outcome=outcome, number=input.number)
 
-        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
-            facts = context.facts_from(input, "status") | _report(context, input)
-            if not facts:
-                raise Invalid("a report says how far the milestone has come, or tells of it in words", "report")
-            commitments.report_milestone(context.uow, commitment, number, facts, context.provenance)
-
-        return _run_milestone_mutation(info, input, commands)
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "completeMilestone",
-            "Records that a milestone is complete, with the words of a report where one is sent. A milestone that is "
-            "complete already stays as it is.",
-            _UNKNOWN,
-        )
+    @mutation(
+        "Records that a milestone is complete, and a progress report if there is one. Completing a milestone that is "
+        "complete changes nothing.",
+        not_found=_UNKNOWN_MILESTONE,
     )
     def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
-        """Complete a milestone."""
+        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _complete_milestone)
+        return MilestonePayload(outcome=outcome, number=input.number)
 
-        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
-            commitments.complete_milestone(context.uow, commitment, number, context.provenance)
-            if report := _report(context, input):
-                commitments.report_milestone(context.uow, commitment, number, report, context.provenance)
-
-        return _run_milestone_mutation(info, input, commands)
-
-    @strawberry.mutation(
-        description=describe_mutation(
-            "withdrawMilestone", "Records that the government withdrew a milestone; it stays readable.", _UNKNOWN
-        )
+    @mutation(
+        "Records that the government withdrew a milestone. It stays readable, with the status `WITHDRAWN`.",
+        not_found=_UNKNOWN_MILESTONE,
     )
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
-        """Withdraw a milestone."""
-
-        def commands(context: MutationContext, commitment: Aggregate, number: str) -> None:
-            commitments.withdraw_milestone(context.uow, commitment, number, context.provenance)
-
-        return _run_milestone_mutation(info, input, commands)
+        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _withdraw_milestone)
+        return MilestonePayload(outcome=outcome, number=input.number)
 
 
-def _run_milestone_mutation(
-    info: Info, sent: MilestoneInput, commands: Callable[[MutationContext, Aggregate, str], None]
-) -> MilestonePayload:
-    """Carry out commands on a milestone, by its commitment and its number, once it may be written to."""
-
-    def execute(context: MutationContext) -> None:
-        commitment = context.open_commitment(normalize_code(sent.commitment))
-        commands(context, commitment, match_format(sent.number, "number"))
-
-    return MilestonePayload.of(run_mutation(info, sent, by_code("commitment", sent.commitment), execute), sent.number)
+def _add_milestone(context: MutationContext, input: AddMilestoneInput) -> None:
+    commitment, number = _open_milestone(context, input)
+    commitments.add_milestone(context.uow, commitment, number, _plan_facts(context, input), context.provenance)
 
 
-def _report(context: MutationContext, sent: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:
-    if not is_set(sent.report):
+def _revise_milestone(context: MutationContext, input: ReviseMilestoneInput) -> None:
+    commitment, number = _open_milestone(context, input)
+    facts = _plan_facts(context, input)
+    if not facts:
+        raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
+    commitments.revise_milestone(context.uow, commitment, number, facts, context.provenance)
+
+
+def _report_milestone(context: MutationContext, input: ReportMilestoneInput) -> None:
+    commitment, number = _open_milestone(context, input)
+    facts = context.facts("commitment", input, "status", parent=_PARENT) | _report_facts(context, input)
+    if not facts:
+        raise Invalid("the input reports nothing: send a status, a report, or both", "report")
+    commitments.report_milestone(context.uow, commitment, number, facts, context.provenance)
+
+
+def _complete_milestone(context: MutationContext, input: CompleteMilestoneInput) -> None:
+    commitment, number = _open_milestone(context, input)
+    commitments.complete_milestone(context.uow, commitment, number, context.provenance)
+    if report := _report_facts(context, input):
+        commitments.report_milestone(context.uow, commitment, number, report, context.provenance)
+
+
+def _withdraw_milestone(context: MutationContext, input: WithdrawMilestoneInput) -> None:
+    commitment, number = _open_milestone(context, input)
+    commitments.withdraw_milestone(context.uow, commitment, number, context.provenance)
+
+
+def _open_milestone(context: MutationContext, input: MilestoneInput) -> tuple[Aggregate, str]:
+    """Return the commitment and the milestone's number, which need not exist yet."""
+    return context.open_commitment(input.commitment), validate_format(input.number, "number")
+
+
+def _plan_facts(context: MutationContext, input: AddMilestoneInput | ReviseMilestoneInput) -> Facts:
+    fields = ("title", "starts_on", "ends_on")
+    return context.facts("commitment", input, *fields, language=input.language, parent=_PARENT)
+
+
+def _report_facts(context: MutationContext, input: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:
+    if not is_set(input.report):
         return {}
-    path = f"updates/{format_timestamp(context.uow.context.time)}/{normalize_language(sent.language)}"
-    return {path: context.text_value(str(sent.report), "report")}
+    path = f"updates/{format_timestamp(context.uow.context.time)}/{normalize_language(input.language)}"
+    return {path: context.text_value(input.report, "report")}
