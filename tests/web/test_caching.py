@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from ogpgraph.application import CommandContext
 from ogpgraph.application.commands import members
 from ogpgraph.demo.loader import load_demo
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.caching import CacheKey, CacheVersion, etag_matches
+from ogpgraph.web.caching import CacheKey, CacheVersion, cache_version, etag_matches
 from ogpgraph.web.server import SystemLifespan, create_app
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 
@@ -117,6 +119,15 @@ def _never(*_args: object, **_options: object) -> None:
     raise AssertionError("this was not to be called")
 
 
+async def test_304_for_a_cached_document_needs_no_parsing_either(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(url) as server:
+        past = await server.get(PAST, variables='{"at": 100}')
+        for function in ("parse", "validate", "measure_document"):
+            monkeypatch.setattr(f"ogpgraph.web.document_cache.{function}", _never)
+        had = await server.get(PAST, had=past.headers["etag"], variables='{"at": 100}')
+    assert had.status_code == 304
+
+
 async def test_who_has_the_answer_under_another_limit_gets_the_one_that_tells_this_limit(url: str) -> None:
     async with served(url) as server:
         first = await server.get(NAMES)
@@ -181,6 +192,83 @@ async def test_what_may_not_be_kept_has_no_etag_and_says_so(url: str) -> None:
     for response in (posted, failed, wrong, malformed):
         assert response.headers["cache-control"] == "no-store"
         assert "etag" not in response.headers
+
+
+NO_FIELD = [
+    pytest.param('{ member(code: "projector") { name } }', id="string"),
+    pytest.param("{ meta { position } } # projector", id="comment"),
+    pytest.param("{ projector: meta { position } }", id="alias"),
+    pytest.param("{ meta { ...projector } } fragment projector on Meta { position }", id="fragment"),
+    pytest.param("query projector { meta { position } }", id="operation"),
+    pytest.param("query ($projector: Boolean = true) { meta { position @include(if: $projector) } }", id="variable"),
+]
+VOLATILE = [
+    pytest.param("{ meta { projector { state } } }", id="field"),
+    pytest.param("{ meta { how: projector { state } } }", id="aliased"),
+    pytest.param("{ meta { ...M } } fragment M on Meta { projector { state } }", id="fragment"),
+    pytest.param(
+        "{ ...Q } fragment Q on Query { meta { ...M } } fragment M on Meta { projector { state } }", id="nested"
+    ),
+    pytest.param("{ ... on Query { meta { ... { projector { state } } } } }", id="inline fragment"),
+    pytest.param("{ at(position: 5) { meta { projector { state } } } }", id="past"),
+    pytest.param("{ meta { position projector @skip(if: true) { state } } }", id="skipped"),
+]
+
+
+@pytest.mark.parametrize("query", NO_FIELD)
+async def test_the_name_of_a_volatile_field_does_not_keep_a_response_from_being_cached(url: str, query: str) -> None:
+    async with served(url) as server:
+        first = await server.get(query)
+        known = await server.get(query, had=first.headers["etag"])
+    async with served(url) as server:
+        unknown = await server.get(query, had=first.headers["etag"])
+    assert (first.status_code, known.status_code, unknown.status_code) == (200, 304, 304)
+
+
+@pytest.mark.parametrize("query", VOLATILE)
+async def test_an_operation_that_selects_a_volatile_field_is_never_cached(url: str, query: str) -> None:
+    async with served(url) as server:
+        # Only a client that forges the ETag has one.
+        with server.system.read_session() as session:
+            version = cache_version(Context(session, compute_schema_version(build_schema())))
+        key = CacheKey(query, None, None, "application/json", Settings().max_cost)
+        forged = ", ".join(key.etag(version, pinned) for pinned in (None, 5))
+        unknown, known = await server.get(query, had=forged), await server.get(query, had=forged)
+        any_tag = await server.get(query, had="*")
+        other = await server.get(NAMES)
+        key = CacheKey(NAMES, None, None, "application/json", Settings().max_cost)
+        assert key.etag(version, None) == other.headers["etag"]  # so the forged ones would have been right
+    for response in (unknown, known, any_tag):
+        assert response.status_code == 200
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers
+
+
+async def test_of_several_operations_only_the_one_that_is_executed_decides(url: str) -> None:
+    query = "query A { meta { position } } query B { meta { projector { state } } }"
+    async with served(url) as server:
+        first = await server.get(query, operationName="A")
+        again = await server.get(query, had=first.headers["etag"], operationName="A")
+        volatile = await server.get(query, had=first.headers["etag"], operationName="B")
+        unnamed = await server.get(query, had=first.headers["etag"])
+    assert (first.status_code, again.status_code, volatile.status_code) == (200, 304, 200)
+    assert "etag" not in volatile.headers
+    assert unnamed.json()["errors"][0]["extensions"]["code"] == "OPERATION_RESOLUTION_FAILURE"
+
+
+@pytest.mark.parametrize(
+    "query", ["{ nope }", "{ a", 'mutation { registerMember(input: {code: "ZZ"}) { __typename } }']
+)
+async def test_an_operation_that_is_not_executed_is_an_error_whatever_the_client_has(url: str, query: str) -> None:
+    async with served(url) as server:
+        response = await server.get(query, had="*")
+    assert response.status_code != 304
+    assert "errors" in response.json()
+
+
+async def test_a_client_that_has_any_response_gets_304(url: str) -> None:
+    async with served(url) as server:
+        assert (await server.get(NAMES, had=" * ")).status_code == 304
 
 
 async def test_what_a_known_account_asks_is_not_kept(url: str) -> None:

@@ -39,6 +39,7 @@ from ogpgraph.graphql.query_cost import (
     check_length,
     measure_document,
 )
+from ogpgraph.graphql.volatile_fields import selects_volatile_field, volatile_fields
 
 _MAX_CACHED_COSTS: Final = 50
 _ABSENT: Final = object()
@@ -70,15 +71,15 @@ class DocumentLimits(msgspec.Struct, frozen=True):
 
 
 class ValidatedDocument(msgspec.Struct, frozen=True):
-    """A valid document.
+    """A valid document, with what has been computed of its operations so far, by their names.
 
-    `costs` caches the costs of its operations by what they depend on: the operation, and the values of the variables
-    that determine page sizes, whose names are in `page_size_variables`.
+    The cost of an operation depends on the values of the variables that determine page sizes, too.
     """
 
     ast: DocumentNode
     page_size_variables: dict[str | None, tuple[str, ...]] = {}
     costs: dict[tuple[object, ...], DocumentCost] = {}
+    are_volatile: dict[str | None, bool] = {}
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation of that name, or the only one if there is no name; None if there is none."""
@@ -135,6 +136,20 @@ class DocumentCache:
         self._cache.put(text, document)
         return PreparedOperation(document, operation, cost)
 
+    def is_volatile(self, document: ValidatedDocument, operation: OperationDefinitionNode) -> bool:
+        """Return whether the response of an operation may change while the position stays, so must not be cached."""
+        name = _name_of(operation)
+        if name not in document.are_volatile:
+            document.are_volatile[name] = selects_volatile_field(self._schema, document.ast, operation)
+        return document.are_volatile[name]
+
+    def may_be_volatile(self, text: str) -> bool:
+        """Return whether an operation of a document that is not cached may be volatile.
+
+        Without parsing: an operation that selects a field contains its name, though not every name selects a field.
+        """
+        return any(field in text for _, field in volatile_fields(self._schema))
+
     def _parse(self, text: str) -> DocumentNode:
         max_tokens = self._limits.query.tokens
         try:
@@ -164,7 +179,7 @@ class DocumentCache:
     def _measure(
         self, document: ValidatedDocument, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
     ) -> DocumentCost:
-        name = operation.name.value if operation and operation.name else None
+        name = _name_of(operation)
         sizes = document.page_size_variables.get(name)
         cached = document.costs.get(_cost_key(name, sizes, variables)) if sizes is not None else None
         if cached is not None:
@@ -179,6 +194,10 @@ class DocumentCache:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
         if errors:
             raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED", cost=cost)
+
+
+def _name_of(operation: OperationDefinitionNode | None) -> str | None:
+    return operation.name.value if operation and operation.name else None
 
 
 def _cost_key(name: str | None, sizes: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[object, ...]:

@@ -101,9 +101,9 @@ class OperationRequest(msgspec.Struct):
         return self.request.method == "GET" and "authorization" not in self.request.headers
 
     @property
-    def is_conditional(self) -> bool:
-        """Return whether the request names responses that the client has."""
-        return self.is_cacheable and "if-none-match" in self.request.headers
+    def names_entity_tags(self) -> bool:
+        """Return whether the request names responses that the client has (`*` does not)."""
+        return self.is_cacheable and self.request.headers.get("if-none-match", "*").strip() != "*"
 
 
 class OperationResponse(msgspec.Struct, frozen=True):
@@ -217,13 +217,12 @@ class GraphQLEndpoint:
         return msgspec.structs.replace(parameters, query=text)
 
     def _answer(self, call: OperationRequest, parameters: RequestParameters) -> OperationResponse:
-        if not call.is_conditional:
+        if not call.names_entity_tags:
             operation = self._prepare(call, parameters)  # first, because an invalid document needs no context
             with self._open_context(call.request) as context:
                 return self._execute(call, operation, parameters, context)
         with self._open_context(call.request) as context:
-            # Before anything is parsed. A document that is not cached is taken to read the present.
-            headers = self._cache_headers(call, parameters, self._runner.documents.get(parameters.query), context)
+            headers = self._cache_headers_before_parsing(call, parameters, context)
             if _is_not_modified(call, headers):
                 return OperationResponse(None, headers)
             return self._execute(call, self._prepare(call, parameters), parameters, context)
@@ -256,22 +255,35 @@ class GraphQLEndpoint:
         except RateLimitExceeded as exceeded:
             raise budget_exhausted(exceeded.wait_seconds) from None
 
-    def _cache_headers(
-        self,
-        call: OperationRequest,
-        parameters: RequestParameters,
-        document: ValidatedDocument | None,
-        context: Context,
+    def _cache_headers_before_parsing(
+        self, call: OperationRequest, parameters: RequestParameters, context: Context
     ) -> dict[str, str]:
-        if not call.is_cacheable or "projector" in parameters.query:
+        """Return the headers to compare with a client's ETags; no ETag if the document has to be parsed first.
+
+        Only the response to a valid operation within its limits was sent with an ETag, so one that matches proves that
+        this operation is. A document that is not cached is taken to read the head; if it pins all positions, its ETag
+        will match after it was parsed.
+        """
+        documents = self._runner.documents
+        document = documents.get(parameters.query)
+        if document is not None:
+            return self._cache_headers(call, parameters, document, context)
+        if documents.may_be_volatile(parameters.query):
             return {"Cache-Control": NO_STORE}
-        key = CacheKey(
-            parameters.query, parameters.operation_name, parameters.variables, call.media_type, call.cost_limit
-        )
-        operation = document.operation(parameters.operation_name) if document else None
-        pinned = pinned_position(operation, parameters.variables or {}) if operation else None
-        version = cache_version(context)
-        return cache_headers(key.etag(version, pinned), past=is_past(pinned, version))
+        return cache_headers(_cache_key(call, parameters).etag(cache_version(context), None), past=False)
+
+    def _cache_headers(
+        self, call: OperationRequest, parameters: RequestParameters, document: ValidatedDocument, context: Context
+    ) -> dict[str, str]:
+        operation = document.operation(parameters.operation_name)
+        if not call.is_cacheable or operation is None or self._runner.documents.is_volatile(document, operation):
+            return {"Cache-Control": NO_STORE}
+        pinned, version = pinned_position(operation, parameters.variables or {}), cache_version(context)
+        return cache_headers(_cache_key(call, parameters).etag(version, pinned), past=is_past(pinned, version))
+
+
+def _cache_key(call: OperationRequest, parameters: RequestParameters) -> CacheKey:
+    return CacheKey(parameters.query, parameters.operation_name, parameters.variables, call.media_type, call.cost_limit)
 
 
 def _prefers_event_stream(request: Request) -> bool:
