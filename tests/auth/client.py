@@ -17,7 +17,7 @@ from ogpgraph.clock import system_clock
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, open_system
 from ogpgraph.web.server import SystemLifespan, create_app
-from tests.graphql.mutation_client import MutationClient, mutation_document
+from tests.graphql.mutations.client import MutationClient, mutation_document
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_an_account_is_created_with_a_role_and_its_name_stays_outside_the_log(ur
 
 def test_rights_are_granted_and_revoked(url: str) -> None:
     with open_system(url) as system:
-        from tests.graphql.mutation_client import SampleSystem
+        from tests.graphql.mutations.client import SampleSystem
 
         SampleSystem(system)
     account = told("create")

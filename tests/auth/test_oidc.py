@@ -20,7 +20,7 @@ from ogpgraph.settings import Settings
 from ogpgraph.system import System
 from tests.auth.client import execute_mutation, post_mutation, run_server
 from tests.conftest import DatabaseFactory
-from tests.graphql.mutation_client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem
 
 ISSUER, AUDIENCE, SUBJECT = "https://id.example", "ogpgraph", "ana"
 RSA_KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]

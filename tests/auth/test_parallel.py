@@ -11,7 +11,7 @@ from ogpgraph.settings import Settings
 from ogpgraph.system import System
 from tests.auth.client import execute_mutation, issue_token, run_server
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
-from tests.graphql.mutation_client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem
 
 CLIENTS = 8
 

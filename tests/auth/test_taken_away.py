@@ -15,7 +15,7 @@ from ogpgraph.storage.accounts import LoginCredential
 from ogpgraph.system import System
 from tests.auth.client import issue_token
 from tests.conftest import BOTH_ENGINES, TickingClock
-from tests.graphql.mutation_client import MutationClient, SampleSystem
+from tests.graphql.mutations.client import MutationClient, SampleSystem
 
 WRITERS = 4
 MOST = 1_000

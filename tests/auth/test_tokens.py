@@ -18,7 +18,7 @@ from ogpgraph.storage.accounts import InvalidToken
 from ogpgraph.system import System
 from tests.auth.client import authorization_header, execute_mutation, issue_token, post_mutation, run_server
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, TickingClock
-from tests.graphql.mutation_client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem
 
 ACCOUNT = "account-1"
 QUERY = {"query": "{ meta { position } }"}

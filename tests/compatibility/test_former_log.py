@@ -22,7 +22,7 @@ from ogpgraph.storage.merkle import Frontier
 from ogpgraph.storage.postgres import translate_ddl
 from ogpgraph.system import System, migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
-from tests.graphql.mutation_client import MutationClient
+from tests.graphql.mutations.client import MutationClient
 from tests.readmodel.test_proof import prove
 from tests.support.writers import command_context
 

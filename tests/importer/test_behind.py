@@ -12,7 +12,7 @@ from ogpgraph.importer.run import import_files
 from ogpgraph.importer.writer import revert_import
 from ogpgraph.storage.event_log import StoredEvent
 from ogpgraph.system import System
-from tests.graphql.mutation_client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem
 from tests.importer.pages_import.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016
 

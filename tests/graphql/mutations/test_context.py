@@ -7,7 +7,7 @@ import pytest
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
-from tests.graphql.mutation_client import SampleSystem, mutation_types
+from tests.graphql.mutations.client import SampleSystem, mutation_types
 
 pytestmark = BOTH_ENGINES
 

@@ -11,7 +11,7 @@ from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import SCHEMA, execute_query
-from tests.graphql.mutation_client import MutationClient, SampleSystem, open_sample_system
+from tests.graphql.mutations.client import MutationClient, SampleSystem, open_sample_system
 
 pytestmark = BOTH_ENGINES
 

@@ -13,7 +13,7 @@ from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
-from tests.graphql.mutation_client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem
 
 pytestmark = BOTH_ENGINES
 

@@ -15,11 +15,11 @@ from ogpgraph.graphql.mutations.context import ErrorCode
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutation_client import MutationClient, record_as_operator
+from tests.graphql.mutations.client import MutationClient, record_as_operator
 
 pytestmark = BOTH_ENGINES
 
-PAGE = Path(__file__).parents[2] / "docs" / "writing.md"
+PAGE = Path(__file__).parents[3] / "docs" / "writing.md"
 TEXT = PAGE.read_text("utf-8")
 STEPS = re.findall(r"As (?:the|a) (\w+):\n\n```graphql\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
 

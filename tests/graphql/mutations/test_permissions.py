@@ -11,7 +11,7 @@ from ogpgraph.domain.account import Role
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutation_client import MutationClient, SampleSystem, mutation_types, open_sample_system
+from tests.graphql.mutations.client import MutationClient, SampleSystem, mutation_types, open_sample_system
 
 pytestmark = BOTH_ENGINES
 
