@@ -11,7 +11,7 @@ from websockets.typing import Origin
 
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
-from tests.live.clients import open_acknowledged_socket, run_live_server
+from tests.web.live.clients import open_acknowledged_socket, run_live_server
 
 THEIRS, OTHERS = "https://dashboard.example", "https://elsewhere.example"
 QUESTION = {"query": "{ meta { position } }"}

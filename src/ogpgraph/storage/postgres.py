@@ -162,7 +162,12 @@ class PostgresTransaction(Transaction):
                     copy.write_row(row)
 
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - SQLite asks it, a server cannot
-        """Have the server end what runs longer than some seconds; before that, a statement runs on."""
+        """Have the server end what runs longer than some seconds; before that, a statement runs on.
+
+        Outside a transaction this has no effect: the setting would end with the statement that makes it.
+        """
+        if self._connection.info.transaction_status == TransactionStatus.IDLE:
+            return
         self.execute("select set_config('statement_timeout', :most, true)", most=f"{max(1, round(seconds * 1000))}ms")
 
     def lock_tables(self, tables: Sequence[str]) -> None:

@@ -94,7 +94,7 @@ def build_app(
         routes=[
             Route("/", Console(options.examples).__call__),
             Route("/graphql", endpoint),
-            *([Route("/feed", live.serve_feed.__call__)] if live else []),
+            *([Route("/feed", live.serve_feed)] if live else []),
             Route("/health", health),
             Route("/ready", readiness.__call__),
         ],

@@ -203,6 +203,7 @@ def _live_limits(settings: Settings) -> LiveLimits:
     return LiveLimits(
         document=DocumentLimits(query=QueryLimits(cost=settings.max_live_cost)),
         body=BodyLimits(max_bytes=settings.max_body_bytes),
+        deadline_seconds=settings.deadline_seconds,
         max_connections=settings.max_live,
         max_connections_per_client=settings.max_live_each,
     )

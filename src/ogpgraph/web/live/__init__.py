@@ -1,1 +1,1 @@
-"""Live feeds: the entries of the log as they come, over server-sent events and WebSockets."""
+"""Live streams of entries: subscriptions over WebSocket and server-sent events, and the plain feed."""

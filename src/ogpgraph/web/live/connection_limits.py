@@ -1,4 +1,8 @@
-"""Who may be connected how often: places for live connections, of each address, of each account and of the process."""
+"""Limits on concurrent live connections: in total, for each client address, and for each account.
+
+A `ConnectionSlot` is one counted connection. Whoever acquires it must release it. All methods run on the event loop and
+await nothing, so checking a limit and counting the connection cannot interleave with another connection's.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ RETRY_AFTER_SECONDS: Final = 30
 
 
 class ConnectionLimits:
-    """Counts live connections of this process. Places are taken and given back within one step of the event loop."""
+    """Counts the live connections of this process."""
 
     def __init__(self, max_total: int, max_per_client: int) -> None:
         self._max_total = max_total
@@ -20,67 +24,75 @@ class ConnectionLimits:
         self.open_count = 0
 
     def acquire(self, address: str, account: str | None) -> ConnectionSlot:
-        """Take a place of an address and of an account, if there is one; raises RequestRejected (429)."""
+        """Count a connection of an address, and of an account if it is known.
+
+        Raises:
+            RequestRejected: 429, with nothing counted, if any of the limits is reached.
+        """
         return ConnectionSlot(self, address, account)
 
     def count_of(self, key: str) -> int:
-        """Return how many connections an address or account has."""
+        """Return the number of connections of an address or account."""
         return self._counts[key]
 
-    def require_slot(self, key: str, whose: str) -> None:
-        """Raise RequestRejected where an address or account has as many connections as it may."""
-        if self._counts[key] >= self._max_per_client:
-            raise _too_many_connections(f"this {whose} has {self._max_per_client} live connections, which is the most")
-
     def require_capacity(self) -> None:
-        """Raise RequestRejected where the process has as many connections as it may."""
+        """Raise RequestRejected if the process has reached its limit."""
         if self.open_count >= self._max_total:
             raise _too_many_connections(f"this server has {self._max_total} live connections, which is the most")
 
+    def require_client_capacity(self, key: str, client: str) -> None:
+        """Raise RequestRejected if an address or account has reached its limit; `client` names which of the two."""
+        if self._counts[key] >= self._max_per_client:
+            raise _too_many_connections(f"this {client} has {self._max_per_client} live connections, which is the most")
+
     def adjust(self, key: str, by: int) -> None:
-        """Count a connection of an address or account, or one less."""
+        """Change the number of connections of an address or account."""
         self._counts[key] += by
         if not self._counts[key]:
-            del self._counts[key]
+            del self._counts[key]  # or the counter would grow with every address ever seen
 
 
 class ConnectionSlot:
-    """A connection's place, of its address and perhaps, then or later, of its account."""
+    """One counted connection of an address and, once known, of an account."""
 
     def __init__(self, limits: ConnectionLimits, address: str, account: str | None = None) -> None:
         self._limits = limits
         self._keys: list[str] = []
         limits.require_capacity()
-        limits.require_slot(address, "address")
+        limits.require_client_capacity(address, "address")
         if account is not None:
-            limits.require_slot(account, "account")
+            limits.require_client_capacity(account, "account")
         limits.open_count += 1
-        self._add(address)
+        self._count(address)
         if account is not None:
-            self._add(account)
+            self._count(account)
 
     def assign_account(self, account: str) -> None:
-        """Take the account's place too, once it is known who is connected; raises RequestRejected."""
+        """Count the connection for an account as well: a WebSocket names its account after it was opened.
+
+        Raises:
+            RequestRejected: 429, if the account has reached its limit.
+        """
         if account not in self._keys:
-            self._limits.require_slot(account, "account")
-            self._add(account)
+            self._limits.require_client_capacity(account, "account")
+            self._count(account)
 
     def release(self) -> None:
-        """Give the place back."""
+        """Stop counting the connection."""
         for key in self._keys:
             self._limits.adjust(key, -1)
         self._limits.open_count -= 1
         self._keys.clear()
 
-    def _add(self, key: str) -> None:
+    def _count(self, key: str) -> None:
         self._limits.adjust(key, 1)
         self._keys.append(key)
 
 
-def _too_many_connections(why: str) -> RequestRejected:
+def _too_many_connections(reason: str) -> RequestRejected:
     return RequestRejected(
         429,
-        f"Too many connections: {why}.",
+        f"Too many connections: {reason}.",
         code="TOO_MANY_CONNECTIONS",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

@@ -1,4 +1,8 @@
-"""Tokens of those who stay connected, asked about again and again: an expired or revoked one ends the stream."""
+"""Periodic re-authentication of live connections: a stream does not outlive its token by more than RECHECK_SECONDS.
+
+A request is authenticated once, which is enough for a response that ends within seconds. A live connection may stay
+open for days, while its token expires or is revoked.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,14 @@ from ogpgraph.auth.oidc import KeysUnavailable
 from ogpgraph.web.authentication import IdentifyCaller
 
 RECHECK_SECONDS = 30.0
-"""How long at most a stream outlives the token that it was opened with."""
+IDENTIFY_THREADS = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(eq=False, frozen=True)
 class WatchedCredential:
-    """A token that somebody connected with, and what is done once it opens nothing any more."""
+    """The Authorization header of an open connection; `on_rejected` ends that connection."""
 
     authorization: str
     address: str
@@ -31,26 +35,26 @@ class WatchedCredential:
 
 
 class CredentialRecheck:
-    """The tokens of a process's live connections."""
+    """Authenticates live connections of this process, first when they open and then periodically."""
 
     def __init__(self, identify: IdentifyCaller) -> None:
         self._identify = identify
         self._watched: set[WatchedCredential] = set()
-        self._limiter = anyio.CapacityLimiter(2)
+        self._limiter = anyio.CapacityLimiter(IDENTIFY_THREADS)
 
     async def identify(self, authorization: str, address: str) -> Caller:
-        """Return who shows a token; raises NotIdentified and KeysUnavailable."""
+        """Return the caller that an Authorization header identifies; raises AuthenticationFailed, KeysUnavailable."""
         return await anyio.to_thread.run_sync(self._identify, authorization, address, "", limiter=self._limiter)
 
     def watch(self, authorization: str, address: str, on_rejected: Callable[[], None]) -> Callable[[], None]:
-        """Have `refuse` called in the event loop when a token opens nothing any more; returns what ends that."""
-        shown = WatchedCredential(authorization, address, on_rejected)
-        self._watched.add(shown)
-        return lambda: self._watched.discard(shown)
+        """Call `on_rejected`, on the event loop, when a token has become invalid; returns a function that ends this."""
+        watched = WatchedCredential(authorization, address, on_rejected)
+        self._watched.add(watched)
+        return lambda: self._watched.discard(watched)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Ask again and again, until the end."""
+        """Recheck the watched credentials while the context is open."""
         task = asyncio.create_task(self._recheck_forever())
         try:
             yield
@@ -62,19 +66,21 @@ class CredentialRecheck:
     async def _recheck_forever(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            for authorization in {shown.authorization for shown in self._watched}:
+            for authorization in {watched.authorization for watched in self._watched}:
                 await self._recheck(authorization)
 
     async def _recheck(self, authorization: str) -> None:
-        having = [shown for shown in self._watched if shown.authorization == authorization]
-        if not having:
+        """Check a token once for all connections that use it."""
+        affected = [watched for watched in self._watched if watched.authorization == authorization]
+        if not affected:  # they were closed while other tokens were checked
             return
         try:
-            await self.identify(authorization, having[0].address)
+            await self.identify(authorization, affected[0].address)
         except AuthenticationFailed:
-            for shown in having:
-                shown.on_rejected()
+            for watched in affected:
+                watched.on_rejected()
         except KeysUnavailable:
-            log.warning("no token can be checked again at the moment", connections=len(having))
+            # The issuer's outage is no reason to cut off clients whose token was valid when they connected.
+            log.warning("the issuer's keys are unavailable: tokens are not rechecked", connections=len(affected))
         except Exception:
-            log.exception("a token could not be checked again", connections=len(having))
+            log.exception("a token could not be rechecked", connections=len(affected))

@@ -1,7 +1,8 @@
-"""The hub of a process: one wake-up, one reader; each entry is put into words once for all who ask the same.
+"""The hub of a process: reads each new entry once for all clients that subscribe to the same thing.
 
-The table is the queue. A follower first reads what lies between its cursor and the hub's, then joins
-at exactly that point, within one step of the event loop: so nothing is missed and nothing comes twice.
+The `entry` table is the queue. A new subscriber is first replayed the entries between its position and its channel's
+cursor, and joins the channel exactly there, without an await in between. So it misses no entry and gets none twice,
+whichever process recorded it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import anyio
@@ -19,14 +21,23 @@ from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.read_session import PositionError, ReadSession
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.system import System
-from ogpgraph.web.live.subscribers import Channel, StreamCancellation, StreamItem, Subscriber
+from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.live.subscribers import (
+    Channel,
+    FailureReason,
+    StreamCancellation,
+    StreamFailed,
+    StreamItem,
+    Subscriber,
+)
 from ogpgraph.web.live.subscriptions import Subscription, SubscriptionCompiler
 
-BATCH = 100
+BATCH_SIZE = 100
 HEARTBEAT_SECONDS = 15.0
 RETRY_DELAY_SECONDS = 0.5
+READ_THREADS: Final = 4
 DELIVERIES_PER_YIELD: Final = 250
-"""How many readers are given something before others have their turn on the event loop."""
+"""The number of subscribers that are delivered to before other tasks of the event loop run."""
 
 T = TypeVar("T")
 
@@ -34,11 +45,20 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class PositionBeyondHead(Exception):
-    """A cursor lies past the head: it is of another log, or of one that was restored."""
+    """A cursor is past the head: it belongs to another log, or to this one before it was restored from a backup."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The next items of a subscription, complete up to `until`; `failure` ends the streams after them."""
+
+    until: int
+    items: list[StreamItem] = field(default_factory=list)
+    failure: FailureReason | None = None
 
 
 class Hub:
-    """Follows the read model for everybody who is connected to this process."""
+    """Reads the read model for all subscribers of this process."""
 
     def __init__(self, system: Callable[[], System], compiler: SubscriptionCompiler) -> None:
         self._system = system
@@ -47,18 +67,18 @@ class Hub:
         self._wake_event = asyncio.Event()
         self._known_head = 0
         self._delivered_position = 0
-        self._limiter = anyio.CapacityLimiter(4)
+        self._limiter = anyio.CapacityLimiter(READ_THREADS)
         self.is_closing = False
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Follow until the end; then every stream ends."""
+        """Deliver new entries while the context is open; at its end every stream ends."""
         loop = asyncio.get_running_loop()
         self._delivered_position = self._known_head = await self.head()
         unsubscribe = self._system().projection.notifier.subscribe(
             lambda position: _call_soon(loop, self._wake, position)
         )
-        task = asyncio.create_task(self._run())
+        task = asyncio.create_task(self._deliver_forever())
         try:
             yield
         finally:
@@ -69,11 +89,11 @@ class Hub:
                 await task
 
     def close(self) -> None:
-        """Let every stream end."""
+        """End every stream."""
         self.is_closing = True
         for channel in list(self._channels.values()):
-            for reader in list(channel.subscribers):
-                reader.wake()
+            for subscriber in list(channel.subscribers):
+                subscriber.wake()
 
     async def require_position(self, after: int | None) -> None:
         """Raise PositionBeyondHead for a position past the head."""
@@ -81,84 +101,96 @@ class Hub:
             raise PositionBeyondHead(f"position {after} is past the head of this log, which is {head}")
 
     async def head(self) -> int:
-        """Return the newest position."""
-        return await self._run_in_thread(self._head)
+        """Return the position of the newest entry."""
+        return await self._run_in_thread(self._read_head)
 
-    def attach(self, topic: Subscription) -> Subscriber:
-        """Return a reader of a topic, which has to be replayed before it is given anything, and must leave at last."""
-        channel = self._channels.setdefault(topic.key, Channel(topic, self._delivered_position))
+    # The life of a subscriber: attach, replay, then deliveries by the hub, detach.
+
+    def attach(self, subscription: Subscription) -> Subscriber:
+        """Return a new subscriber, which gets nothing until it was replayed, and must be detached in the end."""
+        channel = self._channels.setdefault(subscription.key, Channel(subscription, self._delivered_position))
         channel.reference_count += 1
-        self._wake_event.set()  # what the hub told while the channel was not there is caught up
+        # The hub may be in a round that began before a new channel existed: let it advance the channel as well.
+        self._wake_event.set()
         return Subscriber(channel)
 
-    def detach(self, reader: Subscriber) -> None:
-        """Forget a reader. Nothing is awaited: a disconnect cuts off whatever would be."""
-        if reader.is_detached:
+    def detach(self, subscriber: Subscriber) -> None:
+        """Deliver nothing more to a subscriber. Awaits nothing, so a client's disconnect cannot interrupt it."""
+        if subscriber.is_detached:
             return
-        reader.is_detached = True
-        channel = reader.channel
-        channel.subscribers.discard(reader)
+        subscriber.is_detached = True
+        channel = subscriber.channel
+        channel.subscribers.discard(subscriber)
         channel.reference_count -= 1
         if not channel.reference_count:
             self._channels.pop(channel.subscription.key, None)
 
-    async def replay(self, reader: Subscriber, after: int | None) -> AsyncGenerator[StreamItem, None]:
-        """Yield the entries after a position, or after the head, up to where the reader joins those who are told live.
+    async def replay(self, subscriber: Subscriber, after: int | None) -> AsyncGenerator[StreamItem, None]:
+        """Yield the entries after a position (None: the head) up to the channel's cursor, where the subscriber joins.
 
-        Raises PositionBeyondHead for a position past the head.
+        Raises:
+            PositionBeyondHead: if `after` is past the head.
+            StreamFailed: if an entry cannot be executed in time.
         """
         await self.require_position(after)
-        channel = reader.channel
-        reader.cursor = await self.head() if after is None else after
-        while reader.cursor < (until := channel.cursor) and not self.is_closing:
-            items = await self._run_in_thread(self._read, channel.subscription, reader.cursor, until)
-            for item in items:
-                reader.cursor = item.position
+        channel = subscriber.channel
+        subscriber.cursor = await self.head() if after is None else after
+        while subscriber.cursor < (until := channel.cursor) and not self.is_closing:
+            batch = await self._run_in_thread(self._read, channel.subscription, subscriber.cursor, until)
+            for item in batch.items:
+                subscriber.cursor = item.position
                 yield item
-            reader.cursor = items[-1].position if len(items) == BATCH else until
-        # Nothing is awaited between the last look at the channel's cursor and joining it: no entry can slip through.
-        reader.until = reader.cursor
-        channel.subscribers.add(reader)
+            if batch.failure:
+                raise StreamFailed(batch.failure, subscriber.cursor)
+            subscriber.cursor = batch.until
+        # Nothing is awaited between the comparison with the channel's cursor and joining: no entry can slip through.
+        subscriber.until = subscriber.cursor
+        channel.subscribers.add(subscriber)
 
     async def stream(
-        self, topic: Subscription, after: int | None, ending: StreamCancellation | None = None
+        self, subscription: Subscription, after: int | None, cancellation: StreamCancellation | None = None
     ) -> AsyncGenerator[StreamItem, None]:
-        """Yield the entries of a topic after a position, or after the head, until one stops listening or is ended.
+        """Yield the entries of a subscription after a position (None: the head), until the consumer stops.
 
-        When there is nothing for a while, an item without payload tells how far all is told.
-        Raises PositionBeyondHead for a position past the head, and SubscriberTooSlow.
+        After HEARTBEAT_SECONDS without an entry it yields a heartbeat.
+
+        Raises:
+            PositionBeyondHead: if `after` is past the head.
+            StreamFailed: if the consumer is too slow, or an entry cannot be executed in time.
         """
-        reader, ending = self.attach(topic), ending or StreamCancellation()
+        subscriber, cancellation = self.attach(subscription), cancellation or StreamCancellation()
         try:
-            async with aclosing(self.replay(reader, after)) as items:
+            async with aclosing(self.replay(subscriber, after)) as items:
                 async for item in items:
-                    if ending.code:
+                    if cancellation.code:
                         return
                     yield item
-            async for item in self._stream_live(reader, ending):
+            async for item in self._stream_live(subscriber, cancellation):
                 yield item
         finally:
-            self.detach(reader)
+            self.detach(subscriber)
 
-    async def _stream_live(self, reader: Subscriber, ending: StreamCancellation) -> AsyncIterator[StreamItem]:
-        something = asyncio.Event()
-        reader.wake = ending.wake = something.set
-        while not self.is_closing and not ending.code:
-            while (item := reader.pop()) is not None:
+    async def _stream_live(self, subscriber: Subscriber, cancellation: StreamCancellation) -> AsyncIterator[StreamItem]:
+        changed = asyncio.Event()
+        subscriber.wake = cancellation.wake = changed.set
+        while not self.is_closing and not cancellation.code:
+            while (item := subscriber.pop()) is not None:
                 yield item
-            something.clear()
+            changed.clear()
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await something.wait()
+                    await changed.wait()
             except TimeoutError:
-                reader.cursor = max(reader.cursor, reader.until)
-                yield StreamItem(reader.cursor)
+                subscriber.cursor = max(subscriber.cursor, subscriber.until)
+                yield StreamItem(subscriber.cursor)
+
+    # Delivery
 
     def _wake(self, position: int) -> None:
         self._known_head = max(self._known_head, position)
         self._wake_event.set()
 
-    async def _run(self) -> None:
+    async def _deliver_forever(self) -> None:
         while True:
             await self._wake_event.wait()
             self._wake_event.clear()
@@ -168,48 +200,61 @@ class Hub:
                     await self._advance(channel, head)
                 self._delivered_position = head
             except Exception:
-                log.exception("the live hub could not read; it tries again")
+                log.exception("the live hub could not read the new entries and tries again")
                 await asyncio.sleep(RETRY_DELAY_SECONDS)
                 self._wake_event.set()
 
     async def _advance(self, channel: Channel, head: int) -> None:
+        """Deliver the entries up to the head to the subscribers of a channel."""
         while channel.cursor < head:
-            items = await self._run_in_thread(self._read, channel.subscription, channel.cursor, head)
-            channel.cursor = items[-1].position if len(items) == BATCH else head
-            # Who joins while others have their turn joins at the new cursor, and has read up to it.
-            for number, reader in enumerate(list(channel.subscribers), start=1):
-                reader.deliver(items, channel.cursor)
+            batch = await self._run_in_thread(self._read, channel.subscription, channel.cursor, head)
+            channel.cursor = batch.until
+            # A subscriber that joins during a pause below joins at the new cursor, so it has been replayed this batch.
+            for number, subscriber in enumerate(list(channel.subscribers), start=1):
+                subscriber.deliver(batch.items, batch.until)
+                if batch.failure:
+                    subscriber.fail(batch.failure)
                 if number % DELIVERIES_PER_YIELD == 0:
                     await asyncio.sleep(0)
 
-    def _read(self, topic: Subscription, after: int, until: int) -> list[StreamItem]:
+    # Reading, in worker threads
+
+    def _read(self, subscription: Subscription, after: int, until: int) -> Batch:
         system = self._system()
         try:
-            return self._read_items(system.model.peek(until), topic, after, until)
-        except (
-            ConnectionLost,
-            PositionError,
-        ):  # the server went away, perhaps with the last that was shown: it is shown again
-            return self._read_items(system.read_session(), topic, after, until)
+            return self._read_batch(system.model.peek(until), subscription, after, until)
+        except (ConnectionLost, PositionError):
+            # The database server was restarted, perhaps without the latest rows of the read model, which are not
+            # synced: `read_session` projects them again.
+            return self._read_batch(system.read_session(), subscription, after, until)
 
-    def _read_items(
-        self, opened: AbstractContextManager[ReadSession], topic: Subscription, after: int, until: int
-    ) -> list[StreamItem]:
-        with opened as reading:
-            page = reading.at(until).page_entries(topic.listing(reading), PageRequest(BATCH, after=(after,)))
-            return [
-                StreamItem(entry.position, self.compiler.encode_payload(topic, reading, entry))
-                for _, entry in page.items
-            ]
+    def _read_batch(
+        self, opened: AbstractContextManager[ReadSession], subscription: Subscription, after: int, until: int
+    ) -> Batch:
+        with opened as session:
+            query, request = subscription.query(session), PageRequest(BATCH_SIZE, after=(after,))
+            entries = [entry for _, entry in session.at(until).page_entries(query, request).items]
+            batch = Batch(entries[-1].position if len(entries) == BATCH_SIZE else until)
+            if not entries:
+                return batch
+            executor = self.compiler.prepare_executor(subscription)
+            for entry in entries:
+                try:
+                    payload = executor.encode_result(session, entry)
+                except RequestRejected as rejected:
+                    batch.until, batch.failure = entry.position, FailureReason(rejected.code, rejected.message)
+                    break
+                batch.items.append(StreamItem(entry.position, payload))
+        return batch
 
-    def _head(self) -> int:
-        with self._system().read_session() as reading:
-            return reading.head
+    def _read_head(self) -> int:
+        with self._system().read_session() as session:
+            return session.head
 
     async def _run_in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], position: int) -> None:
-    with suppress(RuntimeError):  # the loop has been closed: nobody is left to be told
+    with suppress(RuntimeError):  # the loop was closed: the process stops
         loop.call_soon_threadsafe(function, position)

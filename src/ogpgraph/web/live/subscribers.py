@@ -1,36 +1,59 @@
-"""Those who follow: what each was told, what waits for it, and that one who is too slow hinders nobody else."""
+"""Subscribers of the hub: the items pending for each of them, and why the server ends a stream.
+
+A subscriber that reads too slowly fails alone: at MAX_PENDING items it is marked as failed, so neither the memory of
+the process nor any other subscriber depends on it. Everything here runs on the event loop and awaits nothing.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from ogpgraph.web.live.subscriptions import Subscription
 
 MAX_PENDING = 1_000
-"""How many entries may wait for one reader before it counts as too slow."""
+"""The number of items that may be pending for a subscriber; with more it fails as too slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """Something to send: an entry's payload with its position; without a payload, only how far all is told."""
+    """The encoded result for the entry at `position`.
+
+    Without a payload it is a heartbeat: there is nothing more for the subscriber up to `position`.
+    """
 
     position: int
     payload: bytes | None = None
 
 
-class SubscriberTooSlow(Exception):
-    """A reader did not keep up; `position` is the last it was given."""
+class FailureReason(NamedTuple):
+    """The reason why the server ends a stream: the code and the message of an error."""
 
-    def __init__(self, position: int) -> None:
-        super().__init__(f"you read too slowly: the last position you were sent is {position}")
+    code: str
+    message: str
+
+
+TOO_SLOW: Final = FailureReason("TOO_SLOW", "You read too slowly.")
+
+
+class StreamFailed(Exception):
+    """The server ends a stream. The client may resume after `position`, the last one that it was sent."""
+
+    def __init__(self, reason: FailureReason, position: int) -> None:
+        super().__init__(f"{reason.message} The last position you were sent is {position}.")
+        self.code = reason.code
         self.position = position
 
 
 @dataclass(eq=False, slots=True)
 class Channel:
-    """All who follow the same topic; told up to `cursor`. `users` counts those who replay, too."""
+    """The subscribers of one subscription, which all get the same payloads.
+
+    Every entry up to `cursor` has been delivered to `subscribers`. `reference_count` includes the subscribers that are
+    still being replayed.
+    """
 
     subscription: Subscription
     cursor: int
@@ -39,16 +62,16 @@ class Channel:
 
 
 def _ignore_wake() -> None:
-    """Wake nobody: the reader looks by itself."""
+    """Do nothing: the subscriber polls."""
 
 
 @dataclass(eq=False, slots=True)
 class Subscriber:
-    """One who follows.
+    """One client of a channel.
 
-    It was sent everything up to `cursor`; what came to it since lies in `waiting`, and there is nothing else for it up
-    to `until`. `wake` is called, in the event loop, whenever that changes. `straight`, where there is one, is offered a
-    single item first, with `cursor`: it tells whether it has sent it, so that nothing has to wait.
+    It was sent everything up to `cursor`. Later items are in `pending`, and there is nothing else for it up to `until`.
+    `wake` is called whenever that changes. A `direct_writer` is offered a single item first, together with `cursor`; it
+    returns whether it wrote the item, which then never becomes pending.
     """
 
     channel: Channel
@@ -57,12 +80,12 @@ class Subscriber:
     wake: Callable[[], None] = _ignore_wake
     direct_writer: Callable[[StreamItem, int], bool] | None = None
     pending: deque[StreamItem] | None = None
-    is_too_slow: bool = False
+    failure: FailureReason | None = None
     is_detached: bool = False
 
     def deliver(self, items: Sequence[StreamItem], until: int) -> None:
-        """Let items wait for the reader, unless too many do."""
-        if self.is_detached or self.is_too_slow:
+        """Write or enqueue the channel's next items; `until` is the position up to which they are complete."""
+        if self.is_detached or self.failure:
             return
         if (
             self.direct_writer is not None
@@ -73,12 +96,32 @@ class Subscriber:
             self.cursor, self.until = items[0].position, until
             return
         if len(self.pending or ()) + len(items) > MAX_PENDING:
-            self.is_too_slow = True
-        else:
-            self.until = until
-            self._enqueue(items)
+            self.fail(TOO_SLOW)
+            return
+        self.until = until
+        self._enqueue(items)
         if items:
             self.wake()
+
+    def fail(self, reason: FailureReason) -> None:
+        """End the stream once the pending items have been taken."""
+        if self.is_detached or self.failure:
+            return
+        self.failure = reason
+        self.wake()
+
+    def pop(self) -> StreamItem | None:
+        """Return the next pending item, None if there is none; raises StreamFailed after the last one of a failure."""
+        while self.pending:
+            item = self.pending.popleft()
+            if not self.pending:
+                self.pending = None  # an empty deque takes 0.7 KB, for each of thousands of subscribers
+            if item.position > self.cursor:
+                self.cursor = item.position
+                return item
+        if self.failure:
+            raise StreamFailed(self.failure, self.cursor)
+        return None
 
     def _enqueue(self, items: Sequence[StreamItem]) -> None:
         if self.pending is None:
@@ -86,28 +129,15 @@ class Subscriber:
         else:
             self.pending.extend(items)
 
-    def pop(self) -> StreamItem | None:
-        """Return the next item, None where nothing waits; raises SubscriberTooSlow at the end of what could wait."""
-        while self.pending:
-            item = self.pending.popleft()
-            if not self.pending:
-                self.pending = None  # an empty one takes 0.7 KB, of everyone who keeps up
-            if item.position > self.cursor:
-                self.cursor = item.position
-                return item
-        if self.is_too_slow:
-            raise SubscriberTooSlow(self.cursor)
-        return None
-
 
 @dataclass(eq=False, slots=True)
 class StreamCancellation:
-    """Ends a stream from outside; `code` says why."""
+    """Ends a stream from outside it; `code` is the error code that the client gets."""
 
     code: str | None = None
     wake: Callable[[], None] = _ignore_wake
 
     def cancel(self, code: str) -> None:
-        """Let the stream end."""
+        """End the stream as soon as the event loop runs it."""
         self.code = code
         self.wake()

@@ -1,30 +1,33 @@
-"""What is followed: a validated subscription, the entries it asks for, and how one of them is put into words."""
+"""Subscriptions: what a client subscribes to, compiled once, and the result of its selection for each entry.
+
+Results depend only on the subscription and the entry, so subscriptions with the same key share one execution for each
+entry. Every entry is executed like a query: by the same executor, and within the same deadline.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, cast
 
 import msgspec
-import strawberry
 from graphql import (
     ArgumentNode,
     DocumentNode,
     ExecutionResult,
-    Executor,
     GraphQLError,
-    OperationDefinitionNode,
     OperationType,
     VariableNode,
     Visitor,
     create_source_event_stream,
-    execute,
     visit,
 )
 
 from ogpgraph.graphql import types
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.executor import Executor
 from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.schema import EntrySubscription
 from ogpgraph.readmodel.entry import Entry
@@ -32,124 +35,156 @@ from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.read_session import ReadSession
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.storage.event_log import LogIdentity
-from ogpgraph.web.document_cache import DocumentCache, RequestErrors
-from ogpgraph.web.errors import RequestRejected, format_errors
+from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
+from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.request import RequestParameters
 
-ContextFactory = Callable[[ReadSession], object]
+ContextFactory = Callable[[ReadSession], Context]
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """One subscription. Those with the same key get the same payloads, whatever position they begin after."""
+    """A validated subscription; those with the same key get the same payloads, whatever position they begin after."""
 
     key: str
     after: int | None
     where: EntryFilter | None
-    document: DocumentNode
+    operation: PreparedOperation
     parameters: RequestParameters
 
-    def listing(self, reading: ReadSession) -> EntryQuery:
-        """Return the list of entries it asks for."""
-        return self.where.to_query(reading.at_head()) if self.where else EntryQuery()
+    def query(self, session: ReadSession) -> EntryQuery:
+        """Return the query for the entries that pass the filter."""
+        return self.where.to_query(session.at_head()) if self.where else EntryQuery()
 
 
 class SubscriptionCompiler:
-    """Makes topics of what clients ask, and payloads of entries."""
+    """Compiles requests to subscriptions, and prepares their execution."""
 
-    def __init__(self, schema: strawberry.Schema, documents: DocumentCache, context: ContextFactory) -> None:
-        self._core = schema._schema  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
-        self._documents = documents
+    def __init__(
+        self,
+        runner: OperationRunner,
+        context: ContextFactory,
+        *,
+        deadline_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runner = runner
         self._context = context
+        self._deadline_seconds = deadline_seconds
+        self._clock = clock
 
     async def compile(self, parameters: RequestParameters) -> Subscription:
-        """Return what a subscription asks for; raises RequestErrors, for other operations too."""
-        asked = self._documents.prepare(parameters.query, parameters.operation_name, parameters.variables)
-        operation, document = asked.operation, asked.document.ast
-        if operation.operation is not OperationType.SUBSCRIPTION:
+        """Return the subscription of a request; raises RequestErrors, for queries and mutations too."""
+        operation = self._runner.prepare(parameters)
+        if operation.operation.operation is not OperationType.SUBSCRIPTION:
             raise RequestErrors(
                 [GraphQLError("Only subscriptions run over this transport.")], code="NOT_A_SUBSCRIPTION"
             )
-        followed = await self._resolve_arguments(document, parameters)
-        key = _sharing_key(parameters, _start_variable(operation, document))
-        return Subscription(key, followed.after, followed.where, document, parameters)
+        arguments = await self._resolve_arguments(operation, parameters)
+        key = _sharing_key(parameters, _start_variable(operation))
+        return Subscription(key, arguments.after, arguments.where, operation, parameters)
 
-    async def _resolve_arguments(self, document: DocumentNode, parameters: RequestParameters) -> EntrySubscription:
-        executor = Executor.build(
-            self._core, document, raw_variable_values=parameters.variables, operation_name=parameters.operation_name
-        )
-        if isinstance(executor, list):
-            raise RequestErrors(executor, code="BAD_USER_INPUT")
-        opened = create_source_event_stream(executor)
-        stream = await opened if isawaitable(opened) else opened
+    async def _resolve_arguments(
+        self, operation: PreparedOperation, parameters: RequestParameters
+    ) -> EntrySubscription:
+        """Return the arguments of the subscription field, which its resolver yields as its only event."""
+        started = create_source_event_stream(self._runner.create_executor(operation, parameters))
+        stream = await started if isawaitable(started) else started
         if isinstance(stream, ExecutionResult):
             raise RequestErrors(stream.errors or [], code="BAD_USER_INPUT")
-        async for followed in cast(AsyncIterator[EntrySubscription], stream):
-            return followed
-        raise RequestErrors([GraphQLError("Nothing is followed.")], code="BAD_USER_INPUT")
+        async for arguments in cast(AsyncIterator[EntrySubscription], stream):
+            return arguments
+        raise RequestErrors([GraphQLError("The subscription yields nothing.")], code="BAD_USER_INPUT")
 
-    def encode_payload(self, topic: Subscription, reading: ReadSession, entry: Entry) -> bytes:
-        """Return the result of a topic's selection on one entry, as JSON."""
-        snapshot = reading.at(entry.position)
-        result = execute(
-            self._core,
-            topic.document,
-            root_value=types.Entry.of(entry, snapshot),
-            context_value=self._context(reading),
-            variable_values=topic.parameters.variables,
-            operation_name=topic.parameters.operation_name,
-        )
-        if not isinstance(result, ExecutionResult):
-            raise TypeError("a resolver is asynchronous; all of them must be synchronous")
+    def prepare_executor(self, subscription: Subscription) -> SubscriptionExecutor:
+        """Return a new executor of a subscription."""
+        executor = self._runner.create_executor(subscription.operation, subscription.parameters)
+        deadline = Deadline(self._deadline_seconds, self._clock)
+        return SubscriptionExecutor(self._runner, executor, self._context, deadline)
+
+
+class SubscriptionExecutor:
+    """Executes the selection of a subscription for one entry after the other, each within the deadline.
+
+    It is for the use of one thread, and holds on to the last session: keep none between reads.
+    """
+
+    def __init__(
+        self, runner: OperationRunner, executor: Executor, context: ContextFactory, deadline: Deadline
+    ) -> None:
+        self._runner = runner
+        self._executor = executor
+        self._context = context
+        self._deadline = deadline
+
+    def encode_result(self, session: ReadSession, entry: Entry) -> bytes:
+        """Return the JSON result for an entry; may block, so call it in a worker thread.
+
+        Raises:
+            RequestRejected: if the execution exceeds the deadline.
+            ConnectionLost: if the database connection broke; the entry can be read again through another session.
+        """
+        self._deadline.restart()
+        root_value = types.Entry.of(entry, session.at(entry.position))
+        result = self._runner.run(self._executor, self._context(session), self._deadline, root_value=root_value)
         for error in result.errors or ():
             if isinstance(error.original_error, ConnectionLost):
-                raise error.original_error  # not the entry's fault: whoever reads tries again
-        told = {"errors": format_errors(result.errors, f"entry-{entry.position}")} if result.errors else {}
-        return msgspec.json.encode({**told, "data": result.data})
+                raise error.original_error
+        return msgspec.json.encode(format_result(result, f"entry-{entry.position}"))
 
 
-def _sharing_key(parameters: RequestParameters, beginning: str | None) -> str:
-    variables = {name: value for name, value in sorted((parameters.variables or {}).items()) if name != beginning}
-    said = [parameters.query, parameters.operation_name, variables]
-    return msgspec.json.encode(said, order="deterministic").decode()
+def _sharing_key(parameters: RequestParameters, start_variable: str | None) -> str:
+    """Return the request as canonical JSON, without the variable in which clients differ only by where they begin."""
+    variables = {name: value for name, value in (parameters.variables or {}).items() if name != start_variable}
+    request = [parameters.query, parameters.operation_name, variables]
+    return msgspec.json.encode(request, order="deterministic").decode()
 
 
-def _start_variable(operation: OperationDefinitionNode, document: DocumentNode) -> str | None:
-    """Return the variable that says where to begin, if it says nothing else."""
-    uses: list[str] = []
-
-    class Uses(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            uses.append(node.name.value)
-
-    visit(document, Uses())
+def _start_variable(operation: PreparedOperation) -> str | None:
+    """Return the variable that is used for the argument `after` and for nothing else, None if there is none."""
     names = [
         argument.value.name.value
-        for field in operation.selection_set.selections
+        for field in operation.operation.selection_set.selections
         for argument in _arguments_of(field)
         if argument.name.value == "after" and isinstance(argument.value, VariableNode)
     ]
-    # Once where it is declared, once where it is used.
-    return names[0] if len(names) == 1 and uses.count(names[0]) == 2 else None
+    # Twice: in its declaration and in the argument.
+    return names[0] if len(names) == 1 and _variable_uses(operation.document.ast).count(names[0]) == 2 else None
 
 
 def _arguments_of(field: object) -> tuple[ArgumentNode, ...]:
     return tuple(getattr(field, "arguments", ()) or ())
 
 
+def _variable_uses(document: DocumentNode) -> list[str]:
+    visitor = _VariableCollector()
+    visit(document, visitor)
+    return visitor.names
+
+
+class _VariableCollector(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.names.append(node.name.value)
+
+
 def log_payload(identity: LogIdentity, position: int) -> dict[str, object]:
-    """Return what a stream says of its log at the beginning."""
+    """Return the description of the log that a stream begins with."""
     return {"logId": identity.id, "epoch": identity.epoch, "position": position}
 
 
-def require_same_log(identity: LogIdentity, given: Mapping[str, object] | None) -> None:
-    """Raise RequestRejected where `logId` or `epoch` of a cursor are said, and not those of this log."""
-    log, epoch = (given or {}).get("logId"), (given or {}).get("epoch")
+def require_same_log(identity: LogIdentity, cursor: Mapping[str, object] | None) -> None:
+    """Raise RequestRejected if a cursor has a `logId` or `epoch` other than this log's."""
+    log, epoch = (cursor or {}).get("logId"), (cursor or {}).get("epoch")
     if log not in (None, identity.id):
-        raise RequestRejected(400, "This cursor is of another log: begin anew, without one.", code="OTHER_LOG")
+        raise RequestRejected(400, "This cursor is of another log: begin again without it.", code="OTHER_LOG")
     if epoch is not None and str(epoch) != str(identity.epoch):
         raise RequestRejected(
             400,
-            "The log was restored since, and goes on otherwise: entries that you have may be gone. Begin anew.",
+            "The log has been restored from a backup since, so entries that you have may be gone: begin again.",
             code="OTHER_EPOCH",
         )

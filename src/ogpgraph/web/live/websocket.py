@@ -1,4 +1,7 @@
-"""GraphQL over WebSocket (graphql-transport-ws): what one operation does wrong ends only that one."""
+"""GraphQL over WebSocket (graphql-transport-ws): the endpoint and the connection with its operations.
+
+An error in an operation ends that operation only. A message that breaks the protocol closes the connection.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +28,25 @@ from ogpgraph.web.live.websocket_operation import MessageWriter, SubscriptionOpe
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS: Final = 10.0
 MAX_OPERATIONS: Final = 100
-CLOSE_FORBIDDEN: Final = 4403
-CLOSE_TOO_MANY: Final = 4429
 CLOSE_TRY_AGAIN_LATER: Final = 1013
-_REASON_CHARACTERS: Final = 120
+CLOSE_BAD_REQUEST: Final = 4400
+CLOSE_UNAUTHORIZED: Final = 4401
+CLOSE_FORBIDDEN: Final = 4403
+CLOSE_SUBPROTOCOL_NOT_ACCEPTABLE: Final = 4406
+CLOSE_INIT_TIMEOUT: Final = 4408
+CLOSE_SUBSCRIBER_EXISTS: Final = 4409
+CLOSE_TOO_MANY: Final = 4429
+_MAX_REASON_CHARACTERS: Final = 120  # a close frame holds 123 bytes
 _MESSAGE_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 class CloseConnection(Exception):
-    """The protocol was broken, or one may not be connected: the socket closes with a code."""
+    """The server closes the connection, with a close code of the protocol."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason[:_REASON_CHARACTERS]
+        self.reason = reason[:_MAX_REASON_CHARACTERS]
 
 
 class WebSocketEndpoint:
@@ -60,22 +68,23 @@ class WebSocketEndpoint:
         socket = WebSocket(scope, receive, send)
         try:
             await self._serve(socket)
-        except CloseConnection as closed:
+        except CloseConnection as close:
             with suppress(RuntimeError, WebSocketDisconnect):
-                await socket.close(closed.code, closed.reason)
+                await socket.close(close.code, close.reason)
         except (WebSocketDisconnect, TimeoutError):
-            pass  # whoever was there has gone, or reads no more
+            pass  # the client is gone, or does not read
 
     async def _serve(self, socket: WebSocket) -> None:
+        # A close code reaches the client only after the handshake was accepted.
         if PROTOCOL not in socket.scope.get("subprotocols", ()):
             await socket.accept()
-            raise CloseConnection(4406, "Subprotocol not acceptable")
+            raise CloseConnection(CLOSE_SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
         caller = caller_of(socket)
         try:
             slot = self._connection_limits.acquire(caller.address, caller.account)
-        except RequestRejected as refused:
+        except RequestRejected as rejected:
             await socket.accept(PROTOCOL)
-            raise CloseConnection(CLOSE_TOO_MANY, refused.message) from None
+            raise CloseConnection(CLOSE_TOO_MANY, rejected.message) from None
         connection = WebSocketConnection(socket, self._hub(), self._identity(), self._credential_recheck, slot)
         try:
             await socket.accept(PROTOCOL)
@@ -85,7 +94,7 @@ class WebSocketEndpoint:
 
 
 class WebSocketConnection:
-    """One socket and the operations that run on it; all that it holds is given back at its end."""
+    """One connection and the operations that run on it; `end` releases all that it holds."""
 
     def __init__(
         self,
@@ -101,29 +110,30 @@ class WebSocketConnection:
         self._identity = identity
         self._credential_recheck = credential_recheck
         self._slot = slot
-        self._watches: list[Callable[[], None]] = []
-        self._running: dict[str, SubscriptionOperation] = {}
+        self._unwatch: list[Callable[[], None]] = []
+        self._operations: dict[str, SubscriptionOperation] = {}
         self._closing: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        """Answer messages until the client goes; raises CloseConnection."""
-        self._watch(self._socket.headers.get("authorization"))
+        """Handle messages until the client disconnects; raises CloseConnection."""
+        self._watch_credential(self._socket.headers.get("authorization"))
         try:
             async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
-                greeting = await self._receive_init()
+                init = await self._receive_init()
         except TimeoutError:
-            raise CloseConnection(4408, "Connection initialisation timeout") from None
-        await self._acknowledge(greeting.get("payload"))
+            raise CloseConnection(CLOSE_INIT_TIMEOUT, "Connection initialisation timeout") from None
+        await self._acknowledge(init.get("payload"))
         while True:
             await self._handle(await self._receive_message())
 
     def end(self) -> None:
-        """End everything that runs; nothing is awaited, so a disconnect cannot cut it off."""
-        for operation in self._running.values():
-            operation.stop()
-        for unwatch in self._watches:
+        """End all operations. Awaits nothing, so a disconnect cannot interrupt it."""
+        self._stop_operations()
+        for unwatch in self._unwatch:
             unwatch()
         self._slot.release()
+
+    # Initialisation
 
     async def _receive_init(self) -> dict[str, Any]:
         while True:
@@ -136,14 +146,14 @@ class WebSocketConnection:
                 case "pong":
                     pass
                 case "subscribe":
-                    raise CloseConnection(4401, "Unauthorized")
+                    raise CloseConnection(CLOSE_UNAUTHORIZED, "Unauthorized")
                 case _:
-                    raise CloseConnection(4400, "Invalid message")
+                    raise CloseConnection(CLOSE_BAD_REQUEST, "Invalid message")
 
     async def _acknowledge(self, payload: object) -> None:
-        """Find out whose token the greeting has, if it has one, and tell which log this is."""
+        """Identify the caller, if the payload has a token, and acknowledge with a description of the log."""
         if payload is not None and not isinstance(payload, dict):
-            raise CloseConnection(4400, "The payload of connection_init is an object")
+            raise CloseConnection(CLOSE_BAD_REQUEST, "The payload of connection_init must be an object")
         for name, value in (payload or {}).items():
             if name.lower() == "authorization":
                 await self._identify(value)
@@ -151,39 +161,41 @@ class WebSocketConnection:
 
     async def _identify(self, authorization: object) -> None:
         if not isinstance(authorization, str):
-            raise CloseConnection(CLOSE_FORBIDDEN, "The token opens nothing")
+            raise CloseConnection(CLOSE_FORBIDDEN, "The token is not valid")
         try:
             caller = await self._credential_recheck.identify(authorization, client_address(self._socket.scope))
             if caller.account is not None:
                 self._slot.assign_account(caller.account)
         except AuthenticationFailed:
-            raise CloseConnection(CLOSE_FORBIDDEN, "The token opens nothing") from None
+            raise CloseConnection(CLOSE_FORBIDDEN, "The token is not valid") from None
         except KeysUnavailable:
-            raise CloseConnection(CLOSE_TRY_AGAIN_LATER, "Nobody can sign in at the moment") from None
-        except RequestRejected as refused:
-            raise CloseConnection(CLOSE_TOO_MANY, refused.message) from None
-        self._watch(authorization)
+            raise CloseConnection(CLOSE_TRY_AGAIN_LATER, "Signing in is not possible at the moment") from None
+        except RequestRejected as rejected:
+            raise CloseConnection(CLOSE_TOO_MANY, rejected.message) from None
+        self._watch_credential(authorization)
 
-    def _watch(self, authorization: str | None) -> None:
+    def _watch_credential(self, authorization: str | None) -> None:
         if authorization is not None:
-            self._watches.append(
-                self._credential_recheck.watch(authorization, client_address(self._socket.scope), self._refuse)
+            self._unwatch.append(
+                self._credential_recheck.watch(
+                    authorization, client_address(self._socket.scope), self._close_unauthenticated
+                )
             )
 
-    def _refuse(self) -> None:
-        """Close, since the token that one came with opens nothing any more."""
-        for operation in self._running.values():
-            operation.stop()
-        self._closing = asyncio.create_task(self._close(CLOSE_FORBIDDEN, "The token opens nothing any more"))
+    def _close_unauthenticated(self) -> None:
+        self._stop_operations()
+        self._closing = asyncio.create_task(self._close(CLOSE_FORBIDDEN, "The token is no longer valid"))
 
     async def _close(self, code: int, reason: str) -> None:
         with suppress(RuntimeError, WebSocketDisconnect):
             await self._socket.close(code, reason)
 
+    # Messages
+
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "subscribe":
-                self._subscribe(*_operation(message))
+                self._subscribe(*_parse_subscribe(message))
             case "complete":
                 self._complete(message.get("id"))
             case "ping":
@@ -191,28 +203,32 @@ class WebSocketConnection:
             case "pong":
                 pass
             case "connection_init":
-                raise CloseConnection(4429, "Too many initialisation requests")
+                raise CloseConnection(CLOSE_TOO_MANY, "Too many initialisation requests")
             case _:
-                raise CloseConnection(4400, "Invalid message")
+                raise CloseConnection(CLOSE_BAD_REQUEST, "Invalid message")
 
     def _subscribe(self, identifier: str, payload: dict[str, Any]) -> None:
-        if identifier in self._running:
-            raise CloseConnection(4409, f"Subscriber for {identifier} already exists")
+        if identifier in self._operations:
+            raise CloseConnection(CLOSE_SUBSCRIBER_EXISTS, f"Subscriber for {identifier} already exists")
+        is_full = len(self._operations) >= MAX_OPERATIONS
         operation = SubscriptionOperation(identifier, self._out, self._hub, self._identity, self._remove_operation)
-        full = len(self._running) >= MAX_OPERATIONS
-        self._running[identifier] = operation
-        if full:
+        self._operations[identifier] = operation
+        if is_full:
             message = f"A socket carries at most {MAX_OPERATIONS} operations."
             operation.reject(RequestRejected(429, message, code="TOO_MANY_OPERATIONS"))
         else:
             operation.start(payload)
 
-    def _remove_operation(self, identifier: str) -> None:
-        self._running.pop(identifier, None)
-
     def _complete(self, identifier: object) -> None:
-        operation = self._running.pop(identifier, None) if isinstance(identifier, str) else None
+        operation = self._operations.pop(identifier, None) if isinstance(identifier, str) else None
         if operation is not None:
+            operation.stop()
+
+    def _remove_operation(self, identifier: str) -> None:
+        self._operations.pop(identifier, None)
+
+    def _stop_operations(self) -> None:
+        for operation in self._operations.values():
             operation.stop()
 
     async def _pong(self, message: dict[str, Any]) -> None:
@@ -225,20 +241,21 @@ class WebSocketConnection:
             raise WebSocketDisconnect(message.get("code", 1005))
         text = message.get("text")
         if text is None:
-            raise CloseConnection(4400, "Messages are text")
+            raise CloseConnection(CLOSE_BAD_REQUEST, "Messages must be text")
         try:
-            words = _MESSAGE_DECODER.decode(text)
+            decoded = _MESSAGE_DECODER.decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-            raise CloseConnection(4400, "Messages are JSON objects") from None
-        if not isinstance(words.get("type"), str):
-            raise CloseConnection(4400, "A message needs a type")
-        return words
+            raise CloseConnection(CLOSE_BAD_REQUEST, "Messages must be JSON objects") from None
+        if not isinstance(decoded.get("type"), str):
+            raise CloseConnection(CLOSE_BAD_REQUEST, "A message needs a type")
+        return decoded
 
 
-def _operation(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _parse_subscribe(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the id and the payload of a subscribe message."""
     identifier, payload = message.get("id"), message.get("payload")
     if not isinstance(identifier, str) or not identifier:
-        raise CloseConnection(4400, "A subscription needs an id")
+        raise CloseConnection(CLOSE_BAD_REQUEST, "A subscription needs an id")
     if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        raise CloseConnection(4400, "A subscription needs a payload with a query")
+        raise CloseConnection(CLOSE_BAD_REQUEST, "A subscription needs a payload with a query")
     return identifier, payload

@@ -1,6 +1,7 @@
-"""One subscription on a socket: replayed by a task, then written straight into the socket, without any.
+"""One subscription on a WebSocket: replayed by a task, then written to the connection without one.
 
-A task comes back when the client does not keep up, or when there is something to be told at the end.
+A task per idle subscription would cost memory and a wake-up for each entry. One is started again when the client does
+not keep up, and when the operation ends with a message.
 """
 
 from __future__ import annotations
@@ -19,41 +20,41 @@ from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, format_error, report_internal_error
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
-from ogpgraph.web.live.subscribers import StreamItem, Subscriber, SubscriberTooSlow
+from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
 from ogpgraph.web.live.websocket_protocol import SCOPE_EXTENSION, DirectWriter, WebSocketProtocol
 from ogpgraph.web.request import parse_json_body
 
-WRITE_SECONDS: Final = 30.0
+WRITE_TIMEOUT_SECONDS: Final = 30.0
 
 
 class MessageWriter:
-    """The way out of a socket: at once where the server offers that and the client keeps up, else by waiting."""
+    """Writes messages to a WebSocket: directly if the server supports it and the client keeps up, else through ASGI."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._wire: WebSocketProtocol | None = socket.scope.get("extensions", {}).get(SCOPE_EXTENSION)
+        self._protocol: WebSocketProtocol | None = socket.scope.get("extensions", {}).get(SCOPE_EXTENSION)
 
     @property
     def is_writable(self) -> bool:
-        """Tell whether `write` may be used."""
-        return self._wire is not None and self._wire.is_writable
+        """Whether `write` may be called."""
+        return self._protocol is not None and self._protocol.is_writable
 
     def write(self, *parts: bytes) -> None:
-        """Write a message at once, while that is possible."""
-        assert self._wire is not None
-        self._wire.write_text(*parts)
+        """Write a message directly; only while `is_writable`."""
+        assert self._protocol is not None
+        self._protocol.write_text(*parts)
 
     def direct_writer(self, prefix: bytes) -> DirectWriter | None:
-        """Return the shortest way for messages that begin alike, where the server offers one."""
-        return DirectWriter(self._wire, prefix) if self._wire is not None else None
+        """Return a writer of messages with a common prefix, None if the server does not support it."""
+        return DirectWriter(self._protocol, prefix) if self._protocol is not None else None
 
     async def send(self, *parts: bytes) -> None:
-        """Write a message as soon as possible; raises TimeoutError where the client does not read."""
+        """Write a message as soon as possible; raises TimeoutError if the client does not read."""
         if self.is_writable:
             self.write(*parts)
             return
-        with anyio.fail_after(WRITE_SECONDS):
+        with anyio.fail_after(WRITE_TIMEOUT_SECONDS):
             await self._socket.send_text(b"".join(parts).decode())
 
     async def send_message(self, **message: object) -> None:
@@ -62,7 +63,7 @@ class MessageWriter:
 
 
 class SubscriptionOperation:
-    """A subscription with its id; `over` is called when it has ended by itself."""
+    """An operation with its id on a WebSocket; calls `on_finished` when it ends by itself."""
 
     def __init__(
         self, identifier: str, out: MessageWriter, hub: Hub, identity: LogIdentity, on_finished: Callable[[str], object]
@@ -73,75 +74,76 @@ class SubscriptionOperation:
         self._hub = hub
         self._identity = identity
         self._on_finished = on_finished
-        self._reader: Subscriber | None = None
+        self._subscriber: Subscriber | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, payload: dict[str, Any]) -> None:
-        """Do what a client asks for."""
-        self._run(partial(self._follow, payload))
+        """Begin the subscription that a client's message asks for."""
+        self._run(partial(self._subscribe, payload))
 
-    def reject(self, refused: RequestRejected) -> None:
-        """Tell the client that nothing is done for it."""
-        self._run(partial(_raise, refused))
+    def reject(self, rejected: RequestRejected) -> None:
+        """End the operation with an error instead of beginning it."""
+        self._run(partial(_raise, rejected))
 
     def stop(self) -> None:
-        """End it; nothing is awaited, so that a disconnect cannot cut it off."""
+        """End the operation without a message. Awaits nothing, so a client's disconnect cannot interrupt it."""
         if self._task is not None:
             self._task.cancel()
-        if self._reader is not None:
-            self._hub.detach(self._reader)
+        if self._subscriber is not None:
+            self._hub.detach(self._subscriber)
 
-    async def _follow(self, payload: dict[str, Any]) -> None:
-        asked = parse_json_body(msgspec.json.encode(payload))
-        require_same_log(self._identity, asked.extensions)
-        topic = await self._hub.compiler.compile(asked)
-        self._reader = self._hub.attach(topic)
-        async with aclosing(self._hub.replay(self._reader, topic.after)) as items:
+    async def _subscribe(self, payload: dict[str, Any]) -> None:
+        parameters = parse_json_body(msgspec.json.encode(payload))
+        require_same_log(self._identity, parameters.extensions)
+        subscription = await self._hub.compiler.compile(parameters)
+        self._subscriber = self._hub.attach(subscription)
+        async with aclosing(self._hub.replay(self._subscriber, subscription.after)) as items:
             async for item in items:
-                await self._out.send(*self._message(item))
+                await self._out.send(*self._message_parts(item))
         await self._drain()
 
     async def _drain(self) -> None:
-        reader = self._reader
-        while reader is not None and (item := reader.pop()) is not None:
-            await self._out.send(*self._message(item))
+        """Send the pending items, at the speed at which the client reads."""
+        subscriber = self._subscriber
+        while subscriber is not None and (item := subscriber.pop()) is not None:
+            await self._out.send(*self._message_parts(item))
 
     def _flush(self) -> None:
-        """Write what waits; called for each entry, for thousands of subscriptions in turn."""
-        reader, out = self._reader, self._out
-        if self._task is not None or reader is None:
+        """Write the pending items directly; the hub calls this for each entry of thousands of subscriptions."""
+        subscriber, out = self._subscriber, self._out
+        if self._task is not None or subscriber is None:
             return
-        while reader.pending and out.is_writable:
-            if (item := reader.pop()) is not None:
-                out.write(*self._message(item))
-        if reader.pending or reader.is_too_slow or self._hub.is_closing:
+        while subscriber.pending and out.is_writable:
+            if (item := subscriber.pop()) is not None:
+                out.write(*self._message_parts(item))
+        if subscriber.pending or subscriber.failure or self._hub.is_closing:
             self._run(self._drain)
 
-    def _message(self, item: StreamItem) -> tuple[bytes, bytes, bytes]:
+    def _message_parts(self, item: StreamItem) -> tuple[bytes, bytes, bytes]:
         assert item.payload is not None
         return self._prefix, item.payload, b"}"
 
     def _run(self, work: Callable[[], Awaitable[None]]) -> None:
-        if self._reader is not None:
-            self._reader.direct_writer = None  # nothing may overtake what the task is sending
-        self._task = asyncio.create_task(self._guarded(work))
+        if self._subscriber is not None:
+            self._subscriber.direct_writer = None  # its messages would overtake those of the task
+        self._task = asyncio.create_task(self._run_guarded(work))
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run_guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
             if self._hub.is_closing:
                 await self._finish(type="complete")
                 return
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
-            self._leave()  # the socket is gone, and with it everyone who could be told
+            self._leave()  # the connection is gone, so no message can be sent
         except Exception as failure:
             await self._finish(type="error", payload=format_failure(failure, self._identifier))
         else:
-            # What came since the last look waits, and is written now; nothing was awaited in between.
+            # Nothing is awaited from the last `pop` to the flush, so an item that arrived in between is written by it.
             self._task = None
-            if self._reader is not None:
-                self._reader.wake = self._flush
-                self._reader.direct_writer = self._out.direct_writer(self._prefix)
+            if self._subscriber is not None:
+                self._subscriber.wake = self._flush
+                self._subscriber.direct_writer = self._out.direct_writer(self._prefix)
                 self._flush()
 
     async def _finish(self, **message: object) -> None:
@@ -150,13 +152,13 @@ class SubscriptionOperation:
             await self._out.send_message(id=self._identifier, **message)
 
     def _leave(self) -> None:
-        if self._reader is not None:
-            self._hub.detach(self._reader)
+        if self._subscriber is not None:
+            self._hub.detach(self._subscriber)
         self._on_finished(self._identifier)
 
 
 def format_failure(failure: Exception, identifier: str) -> list[Any]:
-    """Return what a client is told when its operation fails; what nobody foresaw is logged and masked."""
+    """Return the errors with which an operation ends; an unexpected failure is logged and masked."""
     match failure:
         case RequestErrors():
             return [format_error(error, code=failure.code) for error in failure.errors]
@@ -164,12 +166,12 @@ def format_failure(failure: Exception, identifier: str) -> list[Any]:
             return [{"message": failure.message, "extensions": {"code": failure.code}}]
         case PositionBeyondHead():
             return [{"message": str(failure), "extensions": {"code": "BAD_POSITION"}}]
-        case SubscriberTooSlow():
-            return [{"message": str(failure), "extensions": {"code": "TOO_SLOW", "position": failure.position}}]
+        case StreamFailed():
+            return [{"message": str(failure), "extensions": {"code": failure.code, "position": failure.position}}]
         case _:
             errors: list[Any] = report_internal_error(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
             return errors
 
 
-async def _raise(refused: RequestRejected) -> None:
-    raise refused
+async def _raise(rejected: RequestRejected) -> None:
+    raise rejected

@@ -1,7 +1,7 @@
-"""WebSockets as uvicorn speaks them, with a short way out for what thousands are sent at once.
+"""uvicorn's WebSocket protocol, extended by a direct way to write to a connection.
 
-ASGI's `send` costs each message a chain of coroutines and a task that is woken for it. Whoever keeps up is written to
-directly instead; nobody else is.
+ASGI's `send` costs a chain of coroutines and the wake-up of a task for each message, which adds up when thousands of
+subscribers get the same entry. A connection whose client keeps up can be written to without any of it.
 """
 
 from __future__ import annotations
@@ -18,73 +18,78 @@ from websockets.http11 import Request
 from ogpgraph.web.connection_timeouts import WriteTimeoutMixin
 from ogpgraph.web.live.subscribers import StreamItem
 
-SCOPE_EXTENSION: Final = "ogpgraph.wire"
-"""Under which name a socket's scope has its `Wire`, among the extensions."""
-_TEXT: Final = 0x81
-_SHORT, _MEDIUM = 125, 0xFFFF
-_pack_medium = Struct(">BBH").pack
+SCOPE_EXTENSION: Final = "ogpgraph.websocket"
+"""The key of a scope's `extensions` under which the application finds its connection's `WebSocketProtocol`."""
+_TEXT_FRAME: Final = 0x81
+_MAX_SHORT_LENGTH, _MAX_MEDIUM_LENGTH = 125, 0xFFFF
+_pack_medium_header = Struct(">BBH").pack
 
 
 class ReceiveQueue:
-    """What a client sent and the application has not received yet: an asyncio.Queue in a tenth of its 3 KB."""
+    """The messages of a client that the application has not received yet.
 
-    __slots__ = ("_kept", "_waiting")
+    It takes a tenth of the 3 KB of an asyncio.Queue, of which it has the part that uvicorn uses.
+    """
+
+    __slots__ = ("_events", "_waiter")
 
     def __init__(self) -> None:
-        self._kept: deque[ASGIReceiveEvent] | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self._events: deque[ASGIReceiveEvent] | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def put_nowait(self, event: ASGIReceiveEvent) -> None:
-        """Put an event in."""
-        if self._kept is None:
-            self._kept = deque()
-        self._kept.append(event)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        """Append an event."""
+        if self._events is None:
+            self._events = deque()
+        self._events.append(event)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def empty(self) -> bool:
-        """Tell whether nothing is in it."""
-        return not self._kept
+        """Return whether there is no event."""
+        return not self._events
 
     async def get(self) -> ASGIReceiveEvent:
-        """Take the oldest event out, as soon as there is one; only one task may wait."""
-        while not self._kept:
-            self._kept = None
-            self._waiting = asyncio.get_running_loop().create_future()
+        """Remove and return the oldest event once there is one; only one task may wait at a time."""
+        while not self._events:
+            self._events = None
+            self._waiter = asyncio.get_running_loop().create_future()
             try:
-                await self._waiting
+                await self._waiter
             finally:
-                self._waiting = None
-        return self._kept.popleft()
+                self._waiter = None
+        return self._events.popleft()
 
 
 class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
-    """One WebSocket, which the application may write to without waiting."""
+    """One WebSocket connection, which the application may write to without awaiting."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.queue = ReceiveQueue()  # type: ignore[assignment]  # it has what the protocol uses of a queue
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue = ReceiveQueue()  # type: ignore[assignment]  # it has what the base class uses of a queue
 
     def start_keepalive(self) -> None:
-        """Begin to send pings; the handshake is over, and what it was made of is not needed any more."""
+        """Begin to send pings. The handshake is over, so its request and response are dropped to save memory."""
         super().start_keepalive()
         del self.request, self.response
 
     def handle_connect(self, event: Request) -> None:
-        """Begin the handshake; the application finds this wire in its scope."""
+        """Begin the handshake, and put this connection into the application's scope."""
         super().handle_connect(event)
+        # Frames are written here without compression, so not on a connection that negotiated it.
         if hasattr(self, "scope") and not self.config.ws_per_message_deflate:
-            self.scope["extensions"][SCOPE_EXTENSION] = self  # type: ignore[assignment]  # ASGI lets servers add what they like
+            self.scope["extensions"][SCOPE_EXTENSION] = self  # type: ignore[assignment]  # ASGI allows extensions of a server
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send what the application says; that a refusal ends the handshake, too, the server itself does not note."""
+        """Send a message of the application."""
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
+            # uvicorn does not do so when the application rejects the handshake with a response of its own.
             self.handshake_complete = True
 
     @property
     def is_writable(self) -> bool:
-        """Tell whether the client has read so far that more may be written."""
+        """Whether a message may be written directly: the connection is open and its write buffer is not full."""
         return (
             self.writable.is_set()
             and self.handshake_complete
@@ -92,37 +97,40 @@ class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         )
 
     def write_text(self, *parts: bytes) -> None:
-        """Write a text message, given in parts; only while it is writable."""
+        """Write the parts as one text message; only while `is_writable`."""
         self.transport.write(b"".join((encode_frame_header(sum(map(len, parts))), *parts)))
 
 
 class DirectWriter:
-    """The shortest way to a client that keeps up: few objects are touched, which thousands in turn find in no cache."""
+    """Writes results of one operation to a connection.
 
-    __slots__ = ("_is_closing", "_prefix", "_wire", "_writable", "_write")
+    It is called for thousands of connections in turn, whose objects are in no CPU cache, so it touches few of them.
+    """
 
-    def __init__(self, wire: WebSocketProtocol, prefix: bytes) -> None:
-        self._wire = wire
+    __slots__ = ("_is_closing", "_prefix", "_protocol", "_writable", "_write")
+
+    def __init__(self, protocol: WebSocketProtocol, prefix: bytes) -> None:
+        self._protocol = protocol
         self._prefix = prefix
-        self._writable = wire.writable
-        self._is_closing = wire.transport.is_closing
-        self._write = wire.transport.write
+        self._writable = protocol.writable
+        self._is_closing = protocol.transport.is_closing
+        self._write = protocol.transport.write
 
     def __call__(self, item: StreamItem, after: int) -> bool:
-        """Write an item past a position, if the client keeps up; tell whether it was written."""
+        """Write an item whose position is past `after`; returns False if that is impossible, and writes nothing."""
         prefix, payload = self._prefix, item.payload
         if payload is None or item.position <= after:
             return False
-        if not self._writable.is_set() or self._wire.close_sent or self._is_closing():
+        if not self._writable.is_set() or self._protocol.close_sent or self._is_closing():
             return False
         self._write(b"".join((encode_frame_header(len(prefix) + len(payload) + 1), prefix, payload, b"}")))
         return True
 
 
 def encode_frame_header(length: int) -> bytes:
-    """Return what stands before the payload of a whole, unmasked text frame (RFC 6455, 5.2)."""
-    if length <= _SHORT:
-        return bytes((_TEXT, length))
-    if length <= _MEDIUM:
-        return _pack_medium(_TEXT, 126, length)
-    return bytes((_TEXT, 127)) + length.to_bytes(8, "big")
+    """Return the header of an unfragmented, unmasked text frame (RFC 6455, section 5.2)."""
+    if length <= _MAX_SHORT_LENGTH:
+        return bytes((_TEXT_FRAME, length))
+    if length <= _MAX_MEDIUM_LENGTH:
+        return _pack_medium_header(_TEXT_FRAME, 126, length)
+    return bytes((_TEXT_FRAME, 127)) + length.to_bytes(8, "big")

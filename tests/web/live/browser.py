@@ -1,4 +1,4 @@
-"""A Chromium without a window, told what to do over its DevTools protocol."""
+"""A headless Chromium, controlled over its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
-START_SECONDS = 30
+START_TIMEOUT_SECONDS = 60
 _OPTIONS = (
     "--headless",
-    "--no-sandbox",  # which root cannot have; the pages are the tests' own
+    "--no-sandbox",  # it does not work as root, and the pages are the tests' own
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-quic",
@@ -36,31 +36,31 @@ _OPTIONS = (
 
 
 class Browser:
-    """A running browser; it answers one command after the other."""
+    """A running browser; commands are sent one after the other."""
 
-    def __init__(self, wire: ClientConnection) -> None:
-        self._wire = wire
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
         self._numbers = count(1)
 
     def send_command(self, method: str, session: str | None = None, **parameters: object) -> dict[str, Any]:
-        """The result of a command, to the browser or to the page of a session."""
+        """Send a command to the browser, or to the page of a session; returns its result."""
         number = next(self._numbers)
         addressed = {"sessionId": session} if session else {}
-        self._wire.send(json.dumps({"id": number, "method": method, "params": parameters, **addressed}))
+        self._connection.send(json.dumps({"id": number, "method": method, "params": parameters, **addressed}))
         while True:
-            answer: dict[str, Any] = json.loads(self._wire.recv(timeout=30))
+            answer: dict[str, Any] = json.loads(self._connection.recv(timeout=60))
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def page(self, url: str) -> Page:
-        """A new page that has loaded a URL."""
+    def open_page(self, url: str) -> Page:
+        """Open a new page and wait until it has loaded a URL."""
         target = self.send_command("Target.createTarget", url=url)["targetId"]
         page = Page(self, self.send_command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while page.run("document.readyState + ' ' + document.URL") != f"complete {url}":
-            assert time.monotonic() < deadline, f"{url} does not load"
+            assert time.monotonic() < deadline, f"{url} did not load"
             time.sleep(0.02)
         return page
 
@@ -73,7 +73,7 @@ class Page:
         self._session = session
 
     def run(self, script: str) -> Any:
-        """The value of a script that runs in the page; what it raises fails the test."""
+        """Run a script in the page and return its value; an exception in it fails the test."""
         result = self._browser.send_command("Runtime.evaluate", self._session, expression=script, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
@@ -81,25 +81,25 @@ class Page:
 
 @contextmanager
 def run_browser(folder: Path) -> Iterator[Browser]:
-    """A browser with a new profile in a folder; it is gone at the end."""
+    """Start a browser with a new profile in a folder, and kill it at the end."""
     assert CHROMIUM
     log = folder / "chromium.log"
     with log.open("w") as file:
         command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
-        with connect(_address(log, process), max_size=None) as wire:
-            yield Browser(wire)
+        with connect(_wait_for_address(log, process), max_size=None) as connection:
+            yield Browser(connection)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_for_address(log: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if found := re.search(r"DevTools listening on (ws://\S+)", log.read_text()):
             return found[1]
         time.sleep(0.02)
-    raise AssertionError(f"the browser does not start: {log.read_text()}")
+    raise AssertionError(f"the browser did not start: {log.read_text()}")

@@ -1,5 +1,3 @@
-"""A subscription on a socket, in the moments between its steps."""
-
 from __future__ import annotations
 
 import asyncio
@@ -22,20 +20,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_one_that_ends_before_its_first_step_says_nothing_and_leaves_nothing_behind() -> None:
-    said: list[Message] = []
+async def test_an_operation_stopped_before_its_task_ran_sends_nothing_and_leaves_no_coroutine() -> None:
+    sent: list[Message] = []
 
-    async def heard() -> Message:
-        raise AssertionError("nobody listens")
+    async def receive() -> Message:
+        raise AssertionError("an operation receives nothing")
 
     async def send(message: Message) -> None:
-        said.append(message)
+        sent.append(message)
 
-    socket = WebSocket({"type": "websocket"}, heard, send)
+    socket = WebSocket({"type": "websocket"}, receive, send)
     operation = SubscriptionOperation("1", MessageWriter(socket), cast(Hub, None), cast(Any, None), lambda _: None)
     operation.reject(bad_request("no subscription"))
     operation.stop()
     await asyncio.sleep(0)
     del operation
-    gc.collect()  # what was never awaited would warn now
-    assert said == []
+    gc.collect()  # a coroutine that was never awaited would warn now
+    assert sent == []

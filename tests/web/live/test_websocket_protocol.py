@@ -18,13 +18,13 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000])
-def test_frames_are_those_that_the_library_writes(length: int) -> None:
+def test_frames_equal_those_of_the_websockets_library(length: int) -> None:
     text = b"x" * length
     assert encode_frame_header(length) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
-class Flooding(WriteTimeoutMixin):
-    """Sends more than anybody's buffers hold, to a client that reads nothing."""
+class FloodingProtocol(WriteTimeoutMixin):
+    """Writes more than all buffers on the way hold, to a client that reads nothing."""
 
     write_timeout_seconds = 0.3
 
@@ -45,26 +45,26 @@ class Flooding(WriteTimeoutMixin):
 async def test_a_client_that_reads_nothing_is_cut_off() -> None:
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[float] = loop.create_future()
-    server = await loop.create_server(lambda: Flooding(lost), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: FloodingProtocol(lost), "127.0.0.1", 0)
     async with server:
         began = loop.time()
         with socket.create_connection(server.sockets[0].getsockname()[:2]):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await lost - began >= 0.3
 
 
-async def test_an_inbox_gives_what_was_put_in_in_order_and_survives_who_stops_waiting() -> None:
-    inbox = ReceiveQueue()
-    waiting = asyncio.create_task(inbox.get())
+async def test_a_receive_queue_keeps_the_order_and_survives_a_cancelled_receiver() -> None:
+    queue = ReceiveQueue()
+    cancelled = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
-    waiting.cancel()
+    cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
-    receiving = asyncio.create_task(inbox.get())
+        await cancelled
+    receiving = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     for code in (1, 2, 3):
-        inbox.put_nowait({"type": "websocket.disconnect", "code": code, "reason": None})
-    assert [(await receiving)["code"], (await inbox.get())["code"]] == [1, 2]  # type: ignore[typeddict-item]  # a disconnect
-    assert not inbox.empty()
-    assert (await inbox.get())["code"] == 3  # type: ignore[typeddict-item]  # likewise
-    assert inbox.empty()
+        queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": None})
+    assert [(await receiving)["code"], (await queue.get())["code"]] == [1, 2]  # type: ignore[typeddict-item]  # a disconnect
+    assert not queue.empty()
+    assert (await queue.get())["code"] == 3  # type: ignore[typeddict-item]  # likewise
+    assert queue.empty()

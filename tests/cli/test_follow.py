@@ -10,9 +10,9 @@ from ogpgraph.cli.feed_client import FeedCursor, FeedRejected, stream_entries
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
 from tests.conftest import DatabaseFactory
-from tests.live.clients import run_live_server
 from tests.support.server import OGPGRAPH
 from tests.support.writers import change_title, register_commitment
+from tests.web.live.clients import run_live_server
 
 
 def test_following_goes_on_where_it_was_when_the_server_comes_back(new_database: DatabaseFactory) -> None:

@@ -1,0 +1,107 @@
+"""A stream can be resumed after any position of a log of ten thousand entries, and is exactly the rest of the log.
+
+A replay is a chain of reads, each of which begins where the one before ended. So it suffices that a read from any
+position begins with the next entry; whole streams from some positions show that the chain holds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import aclosing
+from functools import partial
+
+import pytest
+
+from ogpgraph.application import UnitOfWork
+from ogpgraph.application.commands import commitments
+from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.system import System, migrate, open_system
+from ogpgraph.web.live import hub as hub_module
+from ogpgraph.web.live.hub import Hub
+from ogpgraph.web.live.subscriptions import SubscriptionExecutor
+from ogpgraph.web.request import RequestParameters
+from tests.conftest import execute_statement
+from tests.support.writers import command_context, register_commitment, title_facts
+from tests.web.live.hubs import POSITIONS, run_hub
+
+ENTRIES = 10_000
+ENTRIES_ON_POSTGRES = 1_000
+ENTRIES_PER_COMMAND = 250
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+)
+def long_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system with ten thousand entries; on PostgreSQL, which takes longer for each, with a tenth of them."""
+    if request.param == "sqlite":
+        url, entries = f"sqlite:///{tmp_path_factory.mktemp('resume') / 'log.db'}", ENTRIES
+    else:
+        server = request.getfixturevalue("postgres_server")
+        url, entries = execute_statement(server, "create database {}"), ENTRIES_ON_POSTGRES
+    migrate(url)
+    with open_system(url) as system:
+        register_commitment(system, "FR0001")
+        for start in range(2, entries, ENTRIES_PER_COMMAND):
+            numbers = range(start, min(start + ENTRIES_PER_COMMAND, entries))
+            system.execute(command_context(), partial(change_titles, numbers=numbers))
+        with system.read_session() as session:
+            assert session.head == entries
+        yield system
+
+
+def change_titles(uow: UnitOfWork, numbers: range) -> None:
+    commitment = uow.require_by_code("commitment", "FR0001")
+    for number in numbers:
+        commitments.revise_commitment(uow, commitment, title_facts(uow, {"title/en": f"Title {number}"}))
+
+
+@pytest.fixture(autouse=True)
+def only_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the execution of the selection: ten thousand of them would show nothing more."""
+
+    def encode_position(_executor: SubscriptionExecutor, _session: ReadSession, entry: Entry) -> bytes:
+        return b"%d" % entry.position
+
+    monkeypatch.setattr(SubscriptionExecutor, "encode_result", encode_position)
+
+
+async def test_a_read_after_any_position_begins_with_the_next_entry(
+    long_log: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "BATCH_SIZE", 1)
+    async with run_hub(long_log) as hub:
+        subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
+        head = await hub.head()
+        for after in range(head):
+            assert [item.position for item in hub._read(subscription, after, head).items] == [after + 1]
+        assert hub._read(subscription, head, head).items == []
+
+
+async def test_a_resumed_stream_is_exactly_the_rest_of_the_log(long_log: System) -> None:
+    async with run_hub(long_log) as hub:
+        head = await hub.head()
+        some = random.Random(9).sample(range(head // 2, head), 5)
+        for after in (0, 100, 101, head - 1, *some):
+            assert await stream_to_head(hub, after, head) == list(range(after + 1, head + 1))
+
+
+async def stream_to_head(hub: Hub, after: int, head: int) -> list[int]:
+    subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": after}))
+    positions: list[int] = []
+    async with aclosing(hub.stream(subscription, after)) as items:
+        async for item in items:
+            assert item.payload == b"%d" % item.position
+            positions.append(item.position)
+            if item.position == head:
+                break
+    return positions

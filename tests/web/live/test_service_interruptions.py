@@ -1,0 +1,199 @@
+"""Interruptions lose no entry and repeat none: rebuilds, restarts, several processes, another log in the same place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ogpgraph.settings import Settings
+from ogpgraph.system import migrate, open_system
+from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
+from tests.support.postgres import Server
+from tests.support.server import run_server
+from tests.support.writers import change_title, register_commitment
+from tests.web.live.clients import (
+    POSITIONS,
+    error_code,
+    open_acknowledged_socket,
+    open_socket,
+    read_events,
+    receive_error_code,
+    receive_message,
+    receive_position,
+    run_live_server,
+    send_message,
+    subscribe,
+)
+from tests.web.live.hubs import fill_log, run_hub, take_positions
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@BOTH_ENGINES
+@pytest.mark.anyio
+async def test_a_rebuild_loses_and_repeats_no_entry(make_system: SystemFactory) -> None:
+    system, other = make_system(), make_system()
+    fill_log(system, 20)
+    stop = threading.Event()
+
+    def rebuild_until_stopped() -> int:
+        rebuilds = 0
+        while not stop.is_set() or not rebuilds:
+            other.rebuild()
+            rebuilds += 1
+        return rebuilds
+
+    async with run_hub(system) as hub:
+        with system.poller.run():
+            streams = [
+                asyncio.create_task(take_positions(hub, 60 - after, after)) for after in (0, 7, 20) for _ in range(3)
+            ]
+            rebuilding = asyncio.create_task(asyncio.to_thread(rebuild_until_stopped))
+            for number in range(40):
+                await asyncio.to_thread(change_title, system, "FR0001", f"Title {number}")
+            stop.set()
+            for stream in streams:
+                positions = await stream
+                assert positions == list(range(positions[0], 61))
+            assert await rebuilding
+
+
+@pytest.mark.postgres
+@pytest.mark.anyio
+async def test_a_crash_of_the_database_server_loses_no_entry(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The projector's writes are not synced, so the crash loses the latest of them, which were delivered already."""
+    server = Server(tmp_path_factory.mktemp("crash"), "-c wal_writer_delay=10s -c wal_writer_flush_after=0")
+    server.start()
+    try:
+        migrate(server.url)
+        with open_system(server.url) as system:
+            register_commitment(system, "FR0001")
+            async with run_hub(system) as hub:
+                await asyncio.to_thread(register_commitment, system, "FR0002")
+                server.stop("immediate")
+                server.start()
+                with system.database.read() as transaction:
+                    assert transaction.fetch_value("select position from projector") < 4
+                assert await take_positions(hub, 4, 0) == [1, 2, 3, 4]
+    finally:
+        server.stop("immediate")
+
+
+@BOTH_ENGINES
+def test_two_processes_deliver_every_entry_once_across_a_restart(new_database: DatabaseFactory, tmp_path: Path) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer:
+        register_commitment(writer, "FR0001")
+        received: list[list[int]] = [[] for _ in range(6)]
+        for run, until in enumerate((12, 24)):
+            with run_server(url, tmp_path / f"log{run}", "--workers", "2") as server, ExitStack() as opened:
+                address = server.wait_until_ready(workers=2)
+                sockets = [opened.enter_context(open_acknowledged_socket(address)) for _ in received]
+                for socket, positions in zip(sockets, received, strict=True):
+                    subscribe(socket, "1", after=positions[-1] if positions else 0)
+                for number in range(10):
+                    change_title(writer, "FR0001", f"Run {run}, title {number}")
+                for socket, positions in zip(sockets, received, strict=True):
+                    while not positions or positions[-1] < until:
+                        positions.append(receive_position(socket))
+            for number in range(2):
+                change_title(writer, "FR0001", f"After run {run}, title {number}")
+    assert received == [list(range(1, 25))] * 6
+
+
+def test_a_cursor_of_another_log_is_rejected(new_database: DatabaseFactory, tmp_path: Path) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer:
+        register_commitment(writer, "FR0001")
+        with sqlite3.connect(tmp_path / "log.db") as log, sqlite3.connect(tmp_path / "restored.db") as backup:
+            log.backup(backup)
+        log.close()
+        backup.close()
+        change_title(writer, "FR0001", "Written after the backup")
+        identity = writer.model.log_identity
+    with run_live_server(Settings(database=f"sqlite:///{tmp_path / 'restored.db'}")) as address:
+        with open_socket(address) as socket:
+            log = receive_message(socket)["payload"]
+            assert log == {"logId": identity.id, "epoch": identity.epoch, "position": 2}
+            for cursor, code in (
+                ({"logId": "another"}, "OTHER_LOG"),
+                ({"logId": log["logId"], "epoch": log["epoch"] + 1}, "OTHER_EPOCH"),
+                ({"logId": log["logId"], "epoch": log["epoch"]}, "BAD_POSITION"),
+            ):
+                payload = {"query": POSITIONS, "variables": {"after": 3}, "extensions": cursor}
+                send_message(socket, id=code, type="subscribe", payload=payload)
+                assert receive_error_code(socket, code) == code
+                rejected = httpx.post(
+                    f"{address}/graphql", json=payload, headers={"Accept": "text/event-stream"}, timeout=60
+                )
+                assert (rejected.status_code, error_code(rejected.text)) == (400, code)
+        for query, code in (("log=another", "OTHER_LOG"), ("epoch=7", "OTHER_EPOCH"), ("after=3", "BAD_POSITION")):
+            rejected = httpx.get(f"{address}/feed?{query}", timeout=60)
+            assert (rejected.status_code, error_code(rejected.text)) == (400, code)
+
+
+def test_event_streams_resume_by_last_event_id_and_sockets_by_their_variables(new_database: DatabaseFactory) -> None:
+    url = new_database()
+    migrate(url)
+    titles = POSITIONS.replace("{ id }", "{ ... on Commitment { title } }")
+    with open_system(url) as writer, run_live_server(Settings(database=url)) as address:
+        register_commitment(writer, "FR0001")
+        for number in range(3):
+            change_title(writer, "FR0001", f"Title {number}")
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": "4"}
+        body = {"query": POSITIONS, "variables": {"after": 0}}
+        with httpx.stream("POST", f"{address}/graphql", json=body, headers=headers, timeout=60) as response:
+            assert json.loads(read_events(response, 1)[0]["data"])["data"]["entries"]["position"] == 5
+        with open_acknowledged_socket(address) as socket:
+            for operation in ("first", "second"):
+                change_title(writer, "FR0001", f"The {operation}")
+                subscribe(socket, operation, titles, after=3)
+                expected = ["Title 1", "Title 2", "The first", "The second"][: 3 + (operation == "second")]
+                received = [receive_message(socket)["payload"]["data"]["entries"]["subject"]["title"] for _ in expected]
+                assert received == expected
+                send_message(socket, id=operation, type="complete")
+
+
+@pytest.mark.parametrize("own_protocol", [True, False])
+def test_a_burst_arrives_whole_with_our_protocol_and_with_another(
+    new_database: DatabaseFactory, *, own_protocol: bool
+) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer, run_live_server(Settings(database=url), own_protocol=own_protocol) as address:
+        register_commitment(writer, "FR0001")
+        with open_acknowledged_socket(address) as socket:
+            subscribe(socket, "1", after=1)
+            assert receive_position(socket) == 2
+            for number in range(30):
+                change_title(writer, "FR0001", f"Burst {number}")
+            assert [receive_position(socket) for _ in range(30)] == list(range(3, 33))
+
+
+def test_open_streams_do_not_delay_the_stop_of_the_server(new_database: DatabaseFactory, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with run_server(new_database(), log) as server:
+        address = server.wait_until_ready()
+        with (
+            httpx.stream("GET", f"{address}/feed", timeout=60) as response,
+            open_acknowledged_socket(address) as socket,
+        ):
+            read_events(response, 1)
+            subscribe(socket, "1")
+            code, _ = server.stop()
+    assert code == 0
+    assert "timeout graceful shutdown exceeded" not in log.read_text()
