@@ -1,4 +1,8 @@
-"""Timeouts that uvicorn lacks: for request headers that do not arrive and for clients that do not read."""
+"""Timeouts that uvicorn lacks: for request headers that do not arrive, and for clients that do not read.
+
+Without them a client could hold connections for ever, by sending a header byte by byte (slowloris) or by not reading
+a response. The time for a body is limited by `request.read_json_body`, the time between requests by uvicorn.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,15 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
+HEADER_TIMEOUT_SECONDS: Final = 15.0
+ENDLESS_RESPONSE: Final = "endless"
+"""The key in the state of a request's scope that marks a response without an end."""
 
 
 class WriteTimeoutMixin(asyncio.Protocol):
-    """Mixed into a protocol: breaks off a connection that stays full for `unread_seconds`.
+    """Aborts a connection whose write buffer stays full for `write_timeout_seconds`.
 
-    Closing it in good order would wait for the client to read what is still to be sent.
+    It is aborted because closing it gracefully would wait for the client to read the rest.
     """
 
     write_timeout_seconds = WRITE_TIMEOUT_SECONDS
@@ -22,18 +29,15 @@ class WriteTimeoutMixin(asyncio.Protocol):
     _write_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
-        """Note that the client does not read fast enough."""
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.write_timeout_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Note that the client has read."""
         self._cancel_write_timer()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it has gone."""
         self._cancel_write_timer()
         super().connection_lost(exc)
 
@@ -43,22 +47,16 @@ class WriteTimeoutMixin(asyncio.Protocol):
             self._write_timer = None
 
 
-HEADER_TIMEOUT_SECONDS: Final = 15.0
-ENDLESS_RESPONSE: Final = "endless"
-"""What a response that never ends by itself notes in the state of its request."""
-
-
 class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, for clients that send the whole head of a request within `HEAD_SECONDS`.
+    """uvicorn's HTTP protocol, which closes a connection that does not send a whole header in `header_timeout_seconds`.
 
-    The time runs from the connection on, and again from the first byte after an answer; between answers uvicorn's own
-    keep-alive time runs. The body's time is the application's business.
+    The time starts with the connection, and again with the first byte after a response.
     """
 
     header_timeout_seconds = HEADER_TIMEOUT_SECONDS
     _header_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's
         super().connection_made(transport)
         self._start_header_timer()
 
@@ -74,14 +72,14 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Begin to stop; a stream without end is closed, or the stop would wait for it in vain."""
+        """Start to shut down; an endless response is closed, because uvicorn would wait for its end."""
         super().shutdown()
-        # There is no scope before the first request, whatever uvicorn's annotation says.
+        # The attribute is missing or None before the first request, contrary to uvicorn's annotation.
         if ENDLESS_RESPONSE in (getattr(self, "scope", None) or {}).get("state", {}):
             self.transport.close()
 
     def _awaits_header(self) -> bool:
-        cycle: Any = self.cycle  # which is None until the first head has come, whatever its type says
+        cycle: Any = self.cycle  # None before the first header, contrary to uvicorn's annotation
         return cycle is None or cycle.response_complete is True
 
     def _start_header_timer(self) -> None:
@@ -95,6 +93,6 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
 
     def _close_idle_connection(self) -> None:
         self._header_timer = None
-        # Another protocol may have taken over the connection, a WebSocket's.
+        # After an upgrade the connection belongs to the WebSocket's protocol.
         if self._awaits_header() and self.transport.get_protocol() is self:
             self.transport.close()

@@ -1,10 +1,13 @@
-"""The query console: one HTML page of our own that needs no network, and the index for clients that are no browsers."""
+"""The query console, an HTML page that loads nothing from the network, and an index for clients other than browsers."""
+
+from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -13,7 +16,7 @@ from starlette.responses import Response
 from ogpgraph.web.errors import json_response
 from ogpgraph.web.request import HTML, prefer_over_json
 
-_INDEX = {
+_INDEX: Final = {
     "endpoints": [
         {
             "path": "graphql",
@@ -35,12 +38,12 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Console:
-    """The endpoint `/`: the console for a browser, an index of the endpoints for everything else."""
+    """The endpoint `/`: the console for a browser, an index of the endpoints for every other client."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
         template = (files("ogpgraph.web") / "console.html").read_text("utf-8")
         self._page = template.replace("__EXAMPLES__", _encode_for_html(examples)).encode()
-        # Made from the template: the examples are data, which no browser runs, so they need no leave.
+        # Of the template: the examples are data, which browsers do not execute, so the policy need not allow them.
         self._headers = {
             "Content-Type": f"{HTML}; charset=utf-8",
             "Vary": "Accept",
@@ -54,14 +57,14 @@ class Console:
 
 
 def _encode_for_html(examples: Sequence[Example]) -> str:
-    """The examples as JSON that can stand in a script element: nothing in it can end the element or begin a comment."""
+    """Return the examples as JSON for a script element: nothing in it can end the element or begin a comment."""
     text = msgspec.json.encode(examples).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _content_security_policy(template: str) -> str:
-    """A policy that allows the page's own style and script, known by their hashes, requests to this server, no more."""
-    rules: Mapping[str, str] = {
+    """Return a policy that allows the page's own style and script, by their hashes, and requests to this server."""
+    rules = {
         "default-src": "'none'",
         "style-src": _source_hash(template, "style"),
         "script-src": _source_hash(template, "script"),
@@ -76,7 +79,7 @@ def _content_security_policy(template: str) -> str:
 
 
 def _source_hash(template: str, element: str) -> str:
-    """The source expression for the one inline `element` (without attributes) of the page."""
+    """Return the source expression for the only inline `element` (without attributes) of the page."""
     (content,) = re.findall(f"<{element}>(.*?)</{element}>", template, re.DOTALL)
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

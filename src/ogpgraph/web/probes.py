@@ -1,6 +1,9 @@
-"""The probes of whoever runs the server: is the process alive, and may it be sent requests?"""
+"""The probes for load balancers and operators: `/health` (the process is alive), `/ready` (it may be sent requests)."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -12,44 +15,46 @@ from starlette.responses import Response
 from ogpgraph.web.errors import json_response
 from ogpgraph.web.middleware import request_id_of
 
-log = structlog.stdlib.get_logger(__name__)
+_CHECK_THREADS: Final = 2
+_NO_STORE: Final = {"Cache-Control": "no-store"}
 
-_NO_STORE = {"Cache-Control": "no-store"}
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """Whether the system can serve, and what it has to say about that."""
+    """Whether the system can serve requests, and the details that the response reports."""
 
     ready: bool
     details: dict[str, object] = {}
 
 
 class ReadinessEndpoint:
-    """The endpoint `/ready`: 200 if `ready` says so, else 503.
+    """The endpoint `/ready`: 200 if `check` finds the system ready, else 503.
 
-    `ready` may block: it is called in a thread, and one that raises or takes longer than the deadline is not ready.
+    `check` may block, so it is called in a worker thread. One that raises or exceeds the deadline counts as not ready.
     """
 
-    def __init__(self, ready: Callable[[], Readiness], *, deadline_seconds: float) -> None:
-        self._ready = ready
-        self._deadline = deadline_seconds
-        self._limiter = anyio.CapacityLimiter(2)  # probes that hang shall not use up the threads of those that work
+    def __init__(self, check: Callable[[], Readiness], *, deadline_seconds: float) -> None:
+        self._check = check
+        self._deadline_seconds = deadline_seconds
+        # Threads of its own: checks that hang must not take those of requests.
+        self._limiter = anyio.CapacityLimiter(_CHECK_THREADS)
 
     async def __call__(self, request: Request) -> Response:
-        readiness = await self._check(request_id_of(request.scope))
+        readiness = await self._run_check(request_id_of(request.scope))
         return json_response(200 if readiness.ready else 503, readiness, _NO_STORE)
 
-    async def _check(self, request_id: str) -> Readiness:
+    async def _run_check(self, request_id: str) -> Readiness:
         try:
-            with anyio.fail_after(self._deadline):
-                return await anyio.to_thread.run_sync(self._ready, limiter=self._limiter, abandon_on_cancel=True)
+            with anyio.fail_after(self._deadline_seconds):
+                return await anyio.to_thread.run_sync(self._check, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
-            return Readiness(ready=False, details={"reason": f"no answer within {self._deadline:g} s"})
+            return Readiness(ready=False, details={"reason": f"no answer within {self._deadline_seconds:g} s"})
         except Exception:
             log.exception("readiness check failed", request_id=request_id)
             return Readiness(ready=False, details={"reason": "the check failed"})
 
 
 async def health(_request: Request) -> Response:
-    """The endpoint `/health`: 200 as long as the process answers at all."""
+    """The endpoint `/health`: 200 as long as the process responds at all."""
     return json_response(200, {"status": "alive"}, _NO_STORE)
