@@ -6,12 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.importer.pages.canonical import canonicalize_page, decode_page, normalize_lines
+from ogpgraph.importer.pages import canonical
+from ogpgraph.importer.pages.canonical import (
+    CanonicalPage,
+    decode_page,
+    extract_visible_text,
+    is_html,
+    normalize_lines,
+)
 from ogpgraph.importer.pages.extraction import UnreadableInput
-from ogpgraph.importer.pages.html import extract_visible_text, is_html
+from ogpgraph.importer.pages.labels import shipped_labels
 from tests.importer.page_assertions import LIMIT, PAGES, read_page_text
 
 BUDGET = (PAGES / "budget_en.txt").read_text("utf-8")
+
+
+def canonicalize_page(data: bytes, *, limit_bytes: int) -> CanonicalPage:
+    return canonical.canonicalize_page(data, shipped_labels().default, limit_bytes=limit_bytes)
 
 
 def text_of(page: str) -> str:

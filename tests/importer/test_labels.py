@@ -7,22 +7,21 @@ import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, VALUES_OF, Indicator, RatingState, RatingValue
 from ogpgraph.importer.pages.extraction import Line
-from ogpgraph.importer.pages.header_labels import guess_label, match_label
-from ogpgraph.importer.pages.heading_splitter import HEADINGS, split_at_headings
-from ogpgraph.importer.pages.labels import Labels, load_labels, supported_languages
-from ogpgraph.importer.pages.text_normalization import fold, fold_with_positions, normalize_label, normalize_policy_area
+from ogpgraph.importer.pages.labels import HEADINGS, Labels, guess_label, match_label, shipped_labels, split_at_labels
+from ogpgraph.importer.pages.text_normalization import fold, fold_with_positions, normalize_policy_area
 from ogpgraph.importer.pages.values import parse_policy_areas, parse_rating, parse_report_names
+from ogpgraph.languages import shipped_languages
 
-EN, ES, FR = (load_labels(language) for language in ("en", "es", "fr"))
+EN, ES, FR = shipped_labels()
 
 
 def field_of(text: str, language: str = "en") -> str | None:
-    match = match_label(text, load_labels(language))
+    match = match_label(text, shipped_labels().get(language))
     return match.field if match else None
 
 
 def test_the_languages_are_the_files() -> None:
-    assert supported_languages() == ("en", "es", "fr")
+    assert shipped_languages().codes == ("en", "es", "fr")
 
 
 @pytest.mark.parametrize("one", ["d'appui", "d’appui", "D`APPUI", "d´appui"])
@@ -34,7 +33,7 @@ def test_words_compare_blind_to_case_accents_and_apostrophes(one: str) -> None:
 
 def test_damage_of_scanning_is_read_as_the_ligature_that_was_lost() -> None:
     assert fold("modiᴀ밄có") == "modifico"
-    assert normalize_label("Veriᴀ밄able:") == "verifiable"
+    assert EN.normalize("Veriᴀ밄able:") == "verifiable"
 
 
 def test_a_fold_knows_where_its_characters_stand() -> None:
@@ -90,10 +89,10 @@ def test_a_slight_rewording_is_guessed_and_says_so() -> None:
     ],
 )
 def test_glued_headings_come_apart_and_prose_stays_whole(line: str, pieces: list[str]) -> None:
-    assert [piece.text for piece in split_at_headings(Line(line, 0, 1), EN, "header")] == pieces
+    assert [piece.text for piece in split_at_labels(Line(line, 0, 1), EN, "header")] == pieces
 
 
-@pytest.mark.parametrize("labels", [EN, ES, FR], ids=supported_languages())
+@pytest.mark.parametrize("labels", [EN, ES, FR], ids=shipped_languages().codes)
 def test_every_language_has_every_table_and_only_known_areas(labels: Labels) -> None:
     assert labels.own.header.keys() >= HEADINGS
     assert labels.own.header.keys() == EN.own.header.keys()
@@ -108,7 +107,7 @@ def test_no_word_means_two_things_in_one_table() -> None:
     for files in combinations([EN.own, ES.own, FR.own], 2):
         for table in ("header", "sections", "stages"):
             one, other = (
-                {normalize_label(word): name for name, group in getattr(file, table).items() for word in group}
+                {EN.normalize(word): name for name, group in getattr(file, table).items() for word in group}
                 for file in files
             )
             assert {key: one[key] for key in one.keys() & other.keys()} == {
@@ -194,6 +193,6 @@ def test_names_of_reports_keep_their_commas() -> None:
 
 
 def test_the_data_lies_beside_the_code() -> None:
-    import ogpgraph.importer as importer
+    import ogpgraph.languages as languages
 
-    assert (Path(importer.__file__).parent / "pages" / "languages" / "en.toml").exists()
+    assert (Path(languages.__file__).parent / "en.toml").exists()

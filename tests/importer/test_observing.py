@@ -17,7 +17,7 @@ from ogpgraph.domain.event import Origin
 from ogpgraph.importer import run
 from ogpgraph.importer.observations import page_reconciler
 from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, UnreadableInput
-from ogpgraph.importer.pages.page import read_page
+from ogpgraph.importer.pages.page import read_page, reread_page
 from ogpgraph.system import System, migrate, open_system
 from tests.graphql.client import dump_state, execute_query, read_position
 from tests.importer.pages_import.sample_pages import LIGHTHOUSE, Page, Sibling, count_events, import_sample_page
@@ -171,10 +171,13 @@ def newer_reader(read: Callable[[PageReading], PageReading], name: str = "page-n
     def read_otherwise(data: bytes, *, limit_bytes: int) -> PageReading:
         return read(read_page(data, limit_bytes=limit_bytes))
 
+    def reread_otherwise(text: str) -> PageReading:
+        return read(reread_page(text))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page_reconciler, "READER", name)
         patch.setattr(run, "read_page", read_otherwise)
-        patch.setattr(page_reconciler, "read_page", read_otherwise)
+        patch.setattr(page_reconciler, "reread_page", reread_otherwise)
         yield
 
 

@@ -574,3 +574,9 @@ Description
 
 The lamps along the coast are listed and the list is published.
 """
+
+
+def test_a_page_without_a_description_is_read_again_from_its_canonical_text() -> None:
+    text = (PAGES / "budget_en.txt").read_text("utf-8")
+    start, end = text.index("Every town prints"), text.index("Commitments\n\n  1.")
+    assert_consistent(read_page_text(text[:start] + text[end:]))

@@ -1,33 +1,40 @@
-"""Personal data in free text: where e-mail addresses, phone numbers and named contacts stand, and how they are masked.
+"""Personal data in free text: finds e-mail addresses, phone numbers and names of contacts, and masks them.
 
-What is found depends on the text alone, so that a wording is marked alike wherever and by whomever it is stored.
+The result depends on the text alone, so a text is masked alike wherever it is stored and whoever stored it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-from ogpgraph.personal.detectors import Mark, PersonalDataKind, find_emails, find_names, find_phones
+from ogpgraph.languages import shipped_languages
+from ogpgraph.personal.detector import Mark, PersonalDataDetector, PersonalDataKind
 
-__all__ = ["MASK", "Mark", "PersonalDataKind", "find_personal_data", "mask_personal_data"]
+__all__ = ["MASK", "Mark", "PersonalDataDetector", "PersonalDataKind", "find_personal_data", "mask_personal_data"]
 
 MASK = "█"
 
 
+@cache
+def _shipped_detector() -> PersonalDataDetector:
+    # Cached, not made on import: reading the language files and compiling the patterns takes a while.
+    return PersonalDataDetector(shipped_languages())
+
+
 def find_personal_data(text: str) -> tuple[Mark, ...]:
-    """Return where personal data stands in a text, in order and without overlap."""
-    kept: list[Mark] = []
-    for mark in sorted([*find_emails(text), *find_phones(text), *find_names(text)]):
-        if not kept or mark.start >= kept[-1].end:
-            kept.append(mark)
-    return tuple(kept)
+    """Return the personal data in a text, in order and without overlap."""
+    return _shipped_detector().find(text)
 
 
 def mask_personal_data(text: str, marks: Iterable[Mark] | None = None) -> str:
-    """Return a text of the same length with a block for each character that is personal data, all else untouched."""
+    """Return the text with each character of its personal data replaced by a block; the length stays the same.
+
+    `marks` are those of the text if they are known already.
+    """
     pieces: list[str] = []
-    at = 0
+    position = 0
     for mark in find_personal_data(text) if marks is None else marks:
-        pieces += [text[at : mark.start], MASK * (mark.end - mark.start)]
-        at = mark.end
-    return "".join([*pieces, text[at:]])
+        pieces += [text[position : mark.start], MASK * (mark.end - mark.start)]
+        position = mark.end
+    return "".join([*pieces, text[position:]])

@@ -26,7 +26,6 @@ from ogpgraph.importer.observations.observation import (
     record_observation,
 )
 from ogpgraph.importer.observations.value_equivalence import reuse_equivalent_value
-from ogpgraph.importer.pages.dates import parse_plan_month
 from ogpgraph.importer.pages.extraction import (
     ExtractedRating,
     ExtractedValue,
@@ -34,12 +33,11 @@ from ogpgraph.importer.pages.extraction import (
     SiblingListReading,
     UnreadableInput,
 )
-from ogpgraph.importer.pages.labels import load_labels
-from ogpgraph.importer.pages.page import READER, read_page
-from ogpgraph.importer.pages.siblings import read_sibling_list
+from ogpgraph.importer.pages.labels import shipped_labels
+from ogpgraph.importer.pages.page import READER, reread_page
+from ogpgraph.importer.pages.siblings import find_code_and_cycle, find_codes, read_sibling_list
+from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
 
-_YEARS = re.compile(r"\b(20\d\d)\s*[-\u2013\u2014]\s*((?:20)?\d\d)\b")
-_CODE = re.compile(r"\b[A-Z]{2,4}\d{4}\b")
 _FROM_TABLE = Provenance(origin=Origin.REFERENCE)
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
 _IDENTITY = frozenset({"code", "member"})
@@ -116,7 +114,7 @@ class PageReconciler:
         if not former or not text:
             return
         try:
-            page = read_page(text.encode(), limit_bytes=len(text.encode()))
+            page = reread_page(text)
         except UnreadableInput:
             return  # a page that this reader would refuse tells it nothing
         if (page.code, page.language) == (self._page.code, self._page.language):
@@ -126,7 +124,7 @@ class PageReconciler:
         former = find_observation_to_reread(self._uow, self._list_observation(member_code, listed))
         text = former and self._stored_text(former[1].text)
         if former and text:
-            reading, _ = read_sibling_list(text, load_labels(self._page.language))
+            reading, _ = read_sibling_list(text, shipped_labels().get(self._page.language))
             earlier = self._earlier_reconciler(former, self._page)
             earlier._reconcile_list(member_code, reading)  # noqa: SLF001 - another instance of this class
 
@@ -157,7 +155,7 @@ class PageReconciler:
         if outcome and (country := self._page.country):
             path = f"name/{self._page.language}"
             facts = {path: TextValue(self._uow.text_ref(str(country.value)), self._translation_kind)}
-            provenance = outcome.provenance(Origin.HEADER, {path: _span_of(country)})
+            provenance = outcome.provenance(Origin.HEADER, {path: country.span})
             self._add_facts(stream, "Member", members.revise_member, facts, provenance)
         return self._uow.aggregate(stream)
 
@@ -194,15 +192,19 @@ class PageReconciler:
         if title:
             path = f"title/{self._page.language}"
             facts[path] = TextValue(self._uow.text_ref(str(title.value)), self._translation_kind)
-            spans[path] = (title.span.start, title.span.end)
-            _add_plan_years(str(title.value), title.span.start, facts, spans)
+            spans[path] = title.span
+            for year_path, (year_named, span) in zip(
+                ("startsOn", "endsOn"), find_plan_years(str(title.value)) or (), strict=False
+            ):
+                facts[year_path] = year_named
+                spans[year_path] = (title.span.start + span.start, title.span.start + span.end)
         year = cycle.value if cycle else str(facts.get("startsOn", "")) or None
         if year is None:
             return None
         spans |= self._identity_spans()
         if cycle:
-            facts["cycle"], spans["cycle"] = int(str(year)), _span_of(cycle)
-        plan_month = parse_plan_month(str(title.value), self._page.language) if title else None
+            facts["cycle"], spans["cycle"] = int(str(year)), cycle.span
+        plan_month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
         return self._find_or_register_plan(
             member, str(year), facts, outcome.provenance(Origin.HEADER, spans), plan_month
         )
@@ -227,7 +229,7 @@ class PageReconciler:
         named = [
             (path, self._lookup_text(claim.value.text)) for path, claim in titles if isinstance(claim.value, TextValue)
         ]
-        months = (parse_plan_month(words or "", path.rpartition("/")[2]) for path, words in named)
+        months = (parse_plan_month(words or "", shipped_labels().get(path.rpartition("/")[2])) for path, words in named)
         return next(filter(None, months), None)
 
     # The commitment
@@ -241,7 +243,7 @@ class PageReconciler:
         if plan:
             header["actionPlan"] = plan
         if self._page.cycle:
-            header["cycle"], spans["cycle"] = int(str(self._page.cycle.value)), _span_of(self._page.cycle)
+            header["cycle"], spans["cycle"] = int(str(self._page.cycle.value)), self._page.cycle.span
         for origin, (facts, spans) in zones.items():
             self._reconcile_commitment(self._page.code, member, origin, facts, spans, outcome)
 
@@ -250,7 +252,7 @@ class PageReconciler:
         code = re.search(rf"(?<=\(){self._page.code}(?=\))", self._page.text, re.IGNORECASE)
         spans = {"code": code.span(), "member": code.span()} if code else {}
         extracted = {"member": self._page.country, "actionPlan": self._page.plan_title or self._page.cycle}
-        return spans | {path: _span_of(each) for path, each in extracted.items() if each}
+        return spans | {path: each.span for path, each in extracted.items() if each}
 
     def _reconcile_commitment(
         self, code: str, member: Aggregate, origin: Origin, facts: Facts, spans: Spans, outcome: ObservationOutcome
@@ -282,7 +284,7 @@ class PageReconciler:
 
     def _convert_facts(self, extracted: dict[str, ExtractedValue]) -> tuple[Facts, Spans]:
         facts: Facts = {path: self._convert_value(path, each) for path, each in extracted.items()}
-        return facts, {path: _span_of(each) for path, each in extracted.items()}
+        return facts, {path: each.span for path, each in extracted.items()}
 
     def _convert_value(self, path: str, extracted: ExtractedValue) -> Value:
         word, value = self._uow.text_ref, extracted.value
@@ -305,7 +307,9 @@ class PageReconciler:
     def _reconcile_siblings(self, member: Aggregate, listed: SiblingListReading, outcome: ObservationOutcome) -> None:
         for sibling in listed.entries:
             facts, spans = self._convert_facts(sibling.facts)
-            spans |= _sibling_line_spans(listed.text, sibling.code)
+            if found := find_code_and_cycle(listed.text, sibling.code):
+                code_span, cycle_span = found
+                spans |= {"code": code_span, "member": code_span, "cycle": cycle_span, "actionPlan": cycle_span}
             cycle: Facts = {"cycle": sibling.cycle}
             plan = self._find_or_register_plan(
                 member, str(sibling.cycle), cycle, outcome.provenance(Origin.SIBLING_LIST, spans)
@@ -318,7 +322,7 @@ class PageReconciler:
     def _omitted_codes(self, listed: SiblingListReading, outcome: ObservationOutcome) -> list[str]:
         """Return the codes of commitments that the list names just before or after, and does not name in this sight."""
         texts = (self._stored_text(recorded.text) or "" for recorded in outcome.adjacent)
-        named = {code for text in texts for code in _CODE.findall(text)} - {each.code for each in listed.entries}
+        named = {code for text in texts for code in find_codes(text)} - {each.code for each in listed.entries}
         return sorted(code for code in named if self._uow.resolve_code("commitment", code))
 
 
@@ -368,24 +372,3 @@ def _narrowing_facts(aggregate: Aggregate, then: Facts, provenance: Provenance) 
         for path, claim in claims.items()
         if seen_at and seen_at < claim.before and (claim.after is None or claim.after < seen_at)
     }
-
-
-def _span_of(extracted: ExtractedValue) -> tuple[int, int]:
-    return extracted.span.start, extracted.span.end
-
-
-def _sibling_line_spans(text: str, code: str) -> Spans:
-    """Return where a list says a commitment's code, and the cycle, which stands for its plan too."""
-    line = re.search(rf"\b({code})\b\D*(\d{{4}})", text)
-    if line is None:
-        return {}
-    return {"code": line.span(1), "member": line.span(1), "cycle": line.span(2), "actionPlan": line.span(2)}
-
-
-def _add_plan_years(title: str, start: int, facts: Facts, spans: Spans) -> None:
-    if (years := _YEARS.search(title)) is None:
-        return
-    first, last = years.groups()
-    for path, group, year in (("startsOn", 1, first), ("endsOn", 2, last if len(last) == 4 else first[:2] + last)):
-        facts[path] = year
-        spans[path] = (start + years.start(group), start + years.end(group))

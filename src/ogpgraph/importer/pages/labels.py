@@ -1,12 +1,19 @@
-"""The labels, headings and words of OGP's pages in each language: data in `languages/*.toml`, found by folded words."""
+"""The labels and words of OGP's pages in each language, and how labels are found in lines.
+
+The words are data, the table [pages] of each language file. A page in one language contains words of the others,
+because the machine translation of OGP's site leaves some untouched. `Labels` of a language therefore look a word up in
+its own file first, and then in the other files in the declared order.
+"""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable
-from functools import cache, cached_property
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, cached_property, lru_cache, partial
+from itertools import pairwise
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -21,10 +28,45 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.importer.pages.lexicon import Lexicon, invert_tables
-from ogpgraph.importer.pages.text_normalization import fold, fold_with_positions, normalize_label, normalize_policy_area
+from ogpgraph.importer.pages.extraction import Line
+from ogpgraph.importer.pages.text_normalization import (
+    Lexicon,
+    fold,
+    fold_with_positions,
+    invert_tables,
+    normalize_label,
+    normalize_policy_area,
+)
+from ogpgraph.languages import Languages, shipped_languages
 
-_LONGEST_PREFIX = 80
+RATING_FIELDS = frozenset(indicator.value for indicator in Indicator)
+HEADINGS = frozenset(
+    (
+        "OVERVIEW",
+        "AT_A_GLANCE",
+        "INSTITUTIONS",
+        "POLICY_AREAS",
+        "IRM_REVIEW",
+        "DESIGN",
+        "IMPLEMENTATION",
+        "DESCRIPTION",
+        "INCEPTION_REPORT_SUMMARY",
+    )
+)
+"""Labels of the header that have no value on their line."""
+SUMMARY_FIELDS = frozenset(
+    ("START_DATE", "END_DATE", "START_AND_END", "LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "MIDTERM", "END_OF_TERM")
+)
+"""Labels of an IRM summary that have their value on their line; all others are headings with text below them."""
+_LONGEST_LABEL = 90
+_LONGEST_LISTED = 80
+_COLONS = 3  # a gloss in a label may contain a colon itself
+_MIN_SIMILARITY = 0.88
+_LINES_WITH_LABELS = 40
+
+LineKind = Literal["no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment"]
+PrefixKind = Literal["robot_trap", "cookies", "starred"]
+TableName = Literal["header", "sections", "stages"]
 
 
 class DateWords(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -43,7 +85,7 @@ class DateWords(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_"
 
 
 class ProseRatingRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the IRM says in prose that an indicator has a value; a group `values` catches the OGP values it is about."""
+    """Patterns of sentences that rate an indicator; a group `values` captures the OGP values that are rated."""
 
     indicator: Indicator
     value: RatingValue
@@ -51,7 +93,7 @@ class ProseRatingRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProseRatingRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """The claims of a language, with the words that make a sentence deny or only wish what it seems to claim."""
+    """The rules of a language, and the words before a match that negate it or make it a wish."""
 
     negations: tuple[str, ...]
     hedges: tuple[str, ...]
@@ -59,179 +101,291 @@ class ProseRatingRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SummaryHeadings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The words by which a heading of an IRM summary is told in any wording."""
+    """The words by which an unlisted heading of an IRM summary and its stage are recognized."""
 
     irm: tuple[str, ...]
-    words: tuple[str, ...]
+    summary: tuple[str, ...]
     stages: dict[Stage, tuple[str, ...]]
 
 
-class ReportNameWords(Struct, frozen=True, forbid_unknown_fields=True):
-    """The words of which every name of an IRM report has one."""
+class PageWords(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table [pages] of a language file; en.toml explains each list."""
 
-    nouns: tuple[str, ...]
-
-
-class LabelFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """One language's file, checked when it is loaded."""
-
-    language: str
     translation_kind: str
-    not_a_plan: tuple[str, ...]
+    conjunctions: tuple[str, ...]
+    plural_endings: tuple[str, ...]
+    no_plan: tuple[str, ...]
     unspecified: tuple[str, ...]
-    nobody: tuple[str, ...]
-    siblings: tuple[str, ...]
+    no_institution: tuple[str, ...]
+    list_heading: tuple[str, ...]
     starred: tuple[str, ...]
     commitment: tuple[str, ...]
+    report_nouns: tuple[str, ...]
     navigation: tuple[str, ...]
     cookies: tuple[str, ...]
-    trap: tuple[str, ...]
+    robot_trap: tuple[str, ...]
     header: dict[str, tuple[str, ...]]
     stages: dict[Stage, tuple[str, ...]]
-    summaries: SummaryHeadings
+    summary_headings: SummaryHeadings
     sections: dict[str, tuple[str, ...]]
     statuses: dict[CommitmentStatus, tuple[str, ...]]
     states: dict[RatingState, tuple[str, ...]]
     values: dict[RatingValue, tuple[str, ...]]
     ogp_values: dict[OgpValue, tuple[str, ...]]
-    reports: ReportNameWords
     policy_areas: dict[str, tuple[str, ...]]
     dates: DateWords
     prose_ratings: ProseRatingRules
 
 
 class Labels:
-    """The words of one language, with those of the others behind: pages mix languages, since machines skip words."""
+    """The words of one language, then those of the others, ready for look-up."""
 
-    def __init__(self, own: LabelFile, others: Iterable[LabelFile]) -> None:
+    def __init__(self, language: str, own: PageWords, others: Iterable[PageWords]) -> None:
+        self.language = language
         self.own = own
         self.files = (own, *others)
-        self.language = own.language
         self.translation_kind = own.translation_kind
+        endings = sorted({ending for file in self.files for ending in file.plural_endings})
+        self.plural_ending = re.compile(rf"\s*\((?:{'|'.join(map(re.escape, endings))})\)")
+        self._conjunctions = sorted({fold(word) for file in self.files for word in file.conjunctions})
+        self.normalize = lru_cache(maxsize=16384)(partial(normalize_label, plural_ending=self.plural_ending))
 
     @cached_property
     def header(self) -> dict[str, str]:
-        """Label of the header zone → the field or heading it stands for."""
-        return invert_tables((file.header for file in self.files), normalize_label)
+        """Label of the header → its field or heading."""
+        return invert_tables((file.header for file in self.files), self.normalize)
 
     @cached_property
     def own_header(self) -> frozenset[str]:
-        """The labels of the header zone in this language alone, by which a page's language is told."""
-        return frozenset(invert_tables([self.own.header], normalize_label))
-
-    def has_header_label(self, label: str) -> bool:
-        """Tell whether a label is one of this very language."""
-        return normalize_label(label) in self.own_header
-
-    @cached_property
-    def stages(self) -> dict[str, Stage]:
-        """Heading of an IRM summary → the stage that it sums up."""
-        return invert_tables((file.stages for file in self.files), normalize_label)
-
-    def infer_stage(self, heading: str) -> Stage | None:
-        """Return the stage of an IRM summary's heading that no list has, by the words in it."""
-        plain = fold(heading)
-        for told in (file.summaries for file in self.files):
-            if contains_word(plain, told.irm) and contains_word(plain, told.words):
-                return next((stage for stage, words in told.stages.items() if contains_word(plain, words)), None)
-        return None
+        """The labels of the header in this language alone, by which the language of a page is recognized."""
+        return frozenset(invert_tables([self.own.header], self.normalize))
 
     @cached_property
     def sections(self) -> dict[str, str]:
-        """Heading or label within an IRM summary → the section or field it stands for."""
-        return invert_tables((file.sections for file in self.files), normalize_label)
+        """Label in an IRM summary → its section or field."""
+        return invert_tables((file.sections for file in self.files), self.normalize)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """Heading of an IRM summary → its stage."""
+        return invert_tables((file.stages for file in self.files), self.normalize)
+
+    def infer_stage(self, heading: str) -> Stage | None:
+        """Return the stage of an IRM summary whose heading is not listed, by the words in it."""
+        folded = fold(heading)
+        for words in (file.summary_headings for file in self.files):
+            if _contains_word(folded, words.irm) and _contains_word(folded, words.summary):
+                return next((stage for stage, named in words.stages.items() if _contains_word(folded, named)), None)
+        return None
 
     @cached_property
     def statuses(self) -> Lexicon[CommitmentStatus]:
         """The words of a commitment's status."""
-        return Lexicon(invert_tables(file.statuses for file in self.files))
+        return Lexicon(invert_tables(file.statuses for file in self.files), self._conjunctions)
 
     @cached_property
     def ogp_values(self) -> Lexicon[OgpValue]:
         """The words of the OGP values."""
-        return Lexicon(invert_tables(file.ogp_values for file in self.files))
+        return Lexicon(invert_tables(file.ogp_values for file in self.files), self._conjunctions)
 
     @cached_property
     def policy_areas(self) -> Lexicon[str]:
-        """Spelling of a policy area → its canonical label; looked up by `area_key`."""
-        canonical = {area: (area,) for area in POLICY_AREAS}
-        return Lexicon(invert_tables((*(file.policy_areas for file in self.files), canonical), normalize_policy_area))
-
-    @cached_property
-    def report_noun(self) -> re.Pattern[str]:
-        """Expression that finds, in folded text, the word which makes a text the name of a report."""
-        nouns = {fold(noun) for file in self.files for noun in file.reports.nouns}
-        return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, nouns)))})(?!\w)")
+        """The spellings of policy areas as `normalize_policy_area` makes them, each with its canonical name."""
+        tables = [file.policy_areas for file in self.files] + [{area: (area,) for area in POLICY_AREAS}]
+        return Lexicon(invert_tables(tables, normalize_policy_area), self._conjunctions)
 
     @cached_property
     def ratings(self) -> dict[Indicator, Lexicon[RatingState | RatingValue]]:
-        """The words of each indicator: its values, and why it may have none."""
-        return {indicator: Lexicon(self._rating_words(indicator)) for indicator in Indicator}
+        """The words of each indicator: its values, and the reasons for having none."""
+        return {indicator: Lexicon(self._rating_words(indicator), self._conjunctions) for indicator in Indicator}
 
     def _rating_words(self, indicator: Indicator) -> dict[str, RatingState | RatingValue]:
         values = invert_tables(
             {value: file.values.get(value, ()) for value in VALUES_OF[indicator]} for file in self.files
         )
         states = invert_tables(file.states for file in self.files)
-        words: dict[str, RatingState | RatingValue] = {**values, **states}
-        return words
+        return {**values, **states}
 
-    def is_listed(self, text: str, kind: str) -> bool:
-        """Tell whether a text is one of the whole-line words of a kind, such as `nobody`, in any language."""
-        return len(text) <= _LONGEST_PREFIX and normalize_label(text) in self._lines[kind]
+    @cached_property
+    def report_noun(self) -> re.Pattern[str]:
+        """The pattern of the words, in folded text, by which a text is the name of a report."""
+        nouns = {fold(noun) for file in self.files for noun in file.report_nouns}
+        return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, nouns)))})(?!\w)")
 
-    def prefix_length(self, text: str, kind: str) -> int:
-        """Return how many characters of the text a beginning of that kind takes (`trap`, `starred`), 0 for none."""
-        if not fold(text[:_LONGEST_PREFIX]).startswith(self._prefixes[kind]):
+    def is_listed(self, text: str, kind: LineKind) -> bool:
+        """Return whether a text is, as a whole, one of the listed texts of a kind in any language."""
+        return len(text) <= _LONGEST_LISTED and self.normalize(text) in self._listed[kind]
+
+    def prefix_length(self, text: str, kind: PrefixKind) -> int:
+        """Return the number of characters of the listed prefix that a text begins with, 0 where it has none."""
+        prefixes = self._prefixes[kind]
+        if not fold(text[:_LONGEST_LISTED]).startswith(prefixes):
             return 0
-        plain = fold_with_positions(text[:_LONGEST_PREFIX])
-        start = len(plain.text) - len(plain.text.lstrip())
-        return max(
-            plain.positions[start + len(each)] for each in self._prefixes[kind] if plain.text.startswith(each, start)
-        )
+        folded = fold_with_positions(text[:_LONGEST_LISTED])
+        start = len(folded.text) - len(folded.text.lstrip())
+        return max(folded.positions[start + len(each)] for each in prefixes if folded.text.startswith(each, start))
 
     def is_site_line(self, line: str) -> bool:
-        """Tell whether a line is of the site around the page: navigation, a notice on cookies, the link for robots."""
-        return self.is_listed(line, "navigation") or any(self.prefix_length(line, kind) for kind in ("cookies", "trap"))
+        """Return whether a line belongs to the site around the page: navigation, notices on cookies, the robot trap."""
+        return (
+            self.is_listed(line, "navigation")
+            or self.prefix_length(line, "cookies") > 0
+            or self.prefix_length(line, "robot_trap") > 0
+        )
+
+    @cached_property
+    def _listed(self) -> dict[str, frozenset[str]]:
+        return {
+            kind: frozenset(self.normalize(text) for file in self.files for text in getattr(file, kind))
+            for kind in get_args(LineKind)
+        }
 
     @cached_property
     def _prefixes(self) -> dict[str, tuple[str, ...]]:
-        kinds = ("trap", "cookies", "starred")
-        return {kind: tuple({fold(word) for file in self.files for word in getattr(file, kind)}) for kind in kinds}
-
-    @cached_property
-    def _lines(self) -> dict[str, frozenset[str]]:
-        kinds = ("not_a_plan", "unspecified", "nobody", "siblings", "navigation", "commitment")
         return {
-            kind: frozenset(normalize_label(word) for file in self.files for word in getattr(file, kind))
-            for kind in kinds
+            kind: tuple({fold(text) for file in self.files for text in getattr(file, kind)})
+            for kind in get_args(PrefixKind)
         }
 
 
-def contains_word(plain: str, words: Iterable[str]) -> bool:
-    """Tell whether a folded text holds one of the words, whole."""
-    return any(f" {fold(word)} " in f" {plain} " for word in words)
+def _contains_word(folded: str, words: Iterable[str]) -> bool:
+    return any(f" {fold(word)} " in f" {folded} " for word in words)
+
+
+class LabelSet:
+    """The labels of all languages; raises LanguageError and msgspec.ValidationError for missing or wrong tables."""
+
+    def __init__(self, languages: Languages) -> None:
+        tables = languages.tables("pages")
+        words = {code: msgspec.convert(table, PageWords) for code, table in tables.items()}
+        self._labels = {
+            code: Labels(code, own, [words[other] for other in words if other != code]) for code, own in words.items()
+        }
+
+    def __iter__(self) -> Iterator[Labels]:
+        return iter(self._labels.values())
+
+    @property
+    def default(self) -> Labels:
+        """The labels of the first language."""
+        return next(iter(self))
+
+    def get(self, language: str) -> Labels:
+        """Return the labels of a language, the default ones where pages in it cannot be read."""
+        return self._labels.get(language, self.default)
+
+    def detect(self, lines: Sequence[Line]) -> Labels:
+        """Return the labels of the language that lists most labels of a header; of several, the first."""
+        matches = {line.text: match_label(line.text, self.default) for line in lines[:_LINES_WITH_LABELS]}
+        found = [self.default.normalize(text[: match.value_start]) for text, match in matches.items() if match]
+        return max(self, key=lambda labels: sum(label in labels.own_header for label in found))
 
 
 @cache
-def load_label_files() -> dict[str, LabelFile]:
-    """Return every language's file; a language is added by adding a file."""
-    found = sorted(files("ogpgraph.importer.pages").joinpath("languages").iterdir(), key=lambda file: file.name)
-    read = [
-        msgspec.convert(tomllib.loads(file.read_text("utf-8")), LabelFile)
-        for file in found
-        if file.name.endswith(".toml")
-    ]
-    return {file.language: file for file in read}
+def shipped_labels() -> LabelSet:
+    """Return the labels of the shipped languages."""
+    return LabelSet(shipped_languages())
+
+
+# Labels in lines
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMatch:
+    """The field or heading that a line begins with, where its value begins, and whether the label is only similar."""
+
+    field: str
+    value_start: int
+    guessed: bool = False
+
+
+def match_label(text: str, labels: Labels) -> LabelMatch | None:
+    """Return the label of the header that a line begins with, None where it begins with none."""
+    if len(text) <= _LONGEST_LABEL and (field := _match_whole_line(text, labels)):
+        return LabelMatch(field, len(text))
+    for colon in _colon_positions(text):
+        if field := labels.header.get(labels.normalize(text[:colon])):
+            return LabelMatch(field, colon + 1)
+    return _match_without_colon(text, labels)
+
+
+def guess_label(text: str, labels: Labels) -> LabelMatch | None:
+    """Return the label to which the beginning of a line, up to a colon, is similar."""
+    for colon in _colon_positions(text):
+        similar = get_close_matches(labels.normalize(text[:colon]), labels.own_header, 1, _MIN_SIMILARITY)
+        if similar and labels.header[similar[0]] not in HEADINGS:
+            return LabelMatch(labels.header[similar[0]], colon + 1, guessed=True)
+    return None
+
+
+def _colon_positions(text: str) -> list[int]:
+    return [match.start() for match in re.finditer("[:：]", text[:_LONGEST_LABEL])][:_COLONS]
+
+
+def _match_whole_line(text: str, labels: Labels) -> str | None:
+    label = labels.normalize(text)
+    return labels.header.get(label) or labels.header.get(label.removesuffix(" i"))  # "i" is the mark of a tooltip
+
+
+def _match_without_colon(text: str, labels: Labels) -> LabelMatch | None:
+    """Return the label of a line such as "Verifiable Yes": it counts only before words that its field can have."""
+    if len(text) > _LONGEST_LABEL:
+        return None
+    words = text.split()
+    for count in range(len(words) - 1, 0, -1):
+        head = " ".join(words[:count])
+        field = labels.header.get(labels.normalize(head))
+        start = text.find(words[count], len(head) - 1)
+        if field and is_field_value(field, text[start:], labels):
+            return LabelMatch(field, start)
+    return None
+
+
+def is_field_value(field: str, text: str, labels: Labels) -> bool:
+    """Return whether a text consists of words that the field of a rating, or of the status, can have."""
+    if field == "STATUS":
+        return labels.statuses.match_all(text) is not None
+    if field not in RATING_FIELDS:
+        return False
+    if labels.ratings[Indicator(field)].match_all(text) is not None:
+        return True
+    return field == "RELEVANCE" and labels.ogp_values.match_all(text) is not None
+
+
+def split_at_labels(line: Line, labels: Labels, table: TableName) -> Iterator[Line]:
+    """Split a line where a label is joined to the text before or behind it, as compact crawls have it."""
+    folded = fold_with_positions(line.text)
+    cuts = {0}
+    for match in _label_pattern(labels, table).finditer(folded.text):
+        start, end = folded.span(match.start(1), match.end(1))
+        has_value = match["colon"] is not None
+        if line.text[start].isupper() and (has_value or _is_heading(line.text, end, match[1], labels, table)):
+            cuts |= {start} if has_value else {start, _end_of_tooltip(line.text, end)}
+    edges = [*sorted(cut for cut in cuts if cut < len(line.text)), len(line.text)]
+    yield from (piece for piece in (line.slice(*edge) for edge in pairwise(edges)) if piece.text)
+
+
+def _is_heading(text: str, end: int, label: str, labels: Labels, table: TableName) -> bool:
+    """Return whether a label without a colon ends the line, or the next sentence begins right behind it."""
+    if table == "header" and labels.header[labels.normalize(label)] not in HEADINGS:
+        return False
+    if table == "sections" and labels.sections[labels.normalize(label)] in SUMMARY_FIELDS:
+        return False
+    rest = text[_end_of_tooltip(text, end) :]
+    return not rest.strip(" :") or rest[0].isupper()
+
+
+def _end_of_tooltip(text: str, end: int) -> int:
+    """Return where a heading ends together with the "i" of its tooltip."""
+    return end + 2 if text[end : end + 2] == " i" and (len(text) == end + 2 or text[end + 2].isupper()) else end
 
 
 @cache
-def load_labels(language: str) -> Labels:
-    """Return the labels of a language; KeyError when there is no such language."""
-    known = load_label_files()
-    return Labels(known[language], (file for name, file in known.items() if name != language))
-
-
-def supported_languages() -> tuple[str, ...]:
-    """Return the languages that pages can be read in."""
-    return tuple(load_label_files())
+def _label_pattern(labels: Labels, table: TableName) -> re.Pattern[str]:
+    words = {
+        fold(word).rstrip(" ?") for file in labels.files for group in getattr(file, table).values() for word in group
+    }
+    plural = f"(?:{labels.plural_ending.pattern})?"
+    spaced = (rf"{plural}\s".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True))
+    colon = rf"{plural}(?:\s?\?)?(?P<colon>(?:\s*\([^()]*\))?\s*:)?"
+    return re.compile(rf"(?:^|(?<=[\w).,;:!?\"'%\]]))({'|'.join(spaced)}){colon}")

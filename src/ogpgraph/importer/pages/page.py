@@ -1,4 +1,8 @@
-"""Reads a published commitment page: bytes in, facts with their evidence out; nothing is stored, nothing guessed."""
+"""Reads a published commitment page: bytes to facts with their evidence. Nothing is stored, and nothing is guessed.
+
+A page has zones, each with an origin of its own: the header with the site's fields, the government's description, and
+summaries by the IRM, which quote the action plan. At the end it lists the other commitments of the member.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator
 
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.vocabulary import RatingState, Stage
-from ogpgraph.importer.pages.canonical import TITLE_PATTERN, canonicalize_page, find_title_line
+from ogpgraph.importer.pages.canonical import TITLE_PATTERN, CanonicalPage, canonicalize_page, find_title_line
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     ExtractedRating,
@@ -18,198 +22,200 @@ from ogpgraph.importer.pages.extraction import (
     SiblingListReading,
     Span,
     UnreadableInput,
+    create_remark,
     split_lines,
-    trim_span,
 )
-from ogpgraph.importer.pages.header import Header, read_header
-from ogpgraph.importer.pages.header_facts import HeaderFacts
-from ogpgraph.importer.pages.header_labels import RATING_FIELDS, match_label
-from ogpgraph.importer.pages.heading_splitter import split_at_headings
-from ogpgraph.importer.pages.labels import Labels, load_labels, supported_languages
-from ogpgraph.importer.pages.prose_ratings import find_prose_ratings
-from ogpgraph.importer.pages.roadmap import read_roadmap
-from ogpgraph.importer.pages.sections import SECTIONS_WITHOUT_FINDINGS, SummaryReader
+from ogpgraph.importer.pages.header import Header, parse_header, read_header
+from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_irm_summary
+from ogpgraph.importer.pages.labels import RATING_FIELDS, LabelSet, shipped_labels, split_at_labels
+from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
 from ogpgraph.importer.pages.siblings import read_sibling_list
-from ogpgraph.importer.pages.summary_lines import find_number, find_stage
 
-LONGEST_LABEL = 40
-__all__ = ["READER", "UnreadableInput", "read_page"]
+READER = "page-1"
+"""The version of this reader, stored with each observation; changed whenever the same bytes may be read otherwise."""
 
-READER = "page-1"  # changes whenever the same bytes may be read otherwise
-_LONGEST_NAME = 60
-_NO_NAME = re.compile(r"[\d:/|@!?]|\.$")
+_LONGEST_COUNTRY = 60
+_NOT_IN_COUNTRY = re.compile(r"[\d:/|@!?]|\.$")
+_LONGEST_LABEL_PIECE = 40
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
+_LOCAL_FIELDS = frozenset(("INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"))
+_REVIEW_FIELDS = RATING_FIELDS | {"IRM_REVIEW", "IRM_REPORT"}
 
 
-def read_page(data: bytes, *, limit_bytes: int) -> PageReading:
-    """Read one page; raises UnreadableInput with the reason where the bytes are not a commitment page."""
-    page = canonicalize_page(data, limit_bytes=limit_bytes)
-    return _Page(page.text, page.siblings, page.outside).read()
+def read_page(data: bytes, *, limit_bytes: int, label_set: LabelSet | None = None) -> PageReading:
+    """Read one page; raises UnreadableInput where the bytes are not a commitment page.
+
+    `label_set` are the languages that the page may be in, by default the shipped ones.
+    """
+    label_set = label_set or shipped_labels()
+    page = canonicalize_page(data, label_set.default, limit_bytes=limit_bytes)
+    reader = _PageReader(page, label_set)
+    reading = reader.read()
+    if reading.siblings is None and reader.ends_in_header():
+        raise UnreadableInput("cut off: it ends in the header, before any text of the commitment")
+    return reading
 
 
-class _Page:
-    """One reading: the zones in page order, each adding facts and remarks."""
+def reread_page(text: str) -> PageReading:
+    """Read the canonical text of a page that was accepted before; raises UnreadableInput where this reader refuses it.
 
-    def __init__(self, text: str, listed: str, outside: tuple[str, ...]) -> None:
-        self.text = text
-        self.listed = listed
-        lines = split_lines(text)
-        place = find_title_line([line.text for line in lines], load_labels(supported_languages()[0]))
-        self.before, self.title, self.below = lines[:place], lines[place], lines[place + 1 :]
-        self.labels = self._detect_labels()
-        self.facts: dict[Origin, ExtractedFacts] = {
+    A canonical text lacks the list behind the page, which told a page without a description from one that is cut off.
+    """
+    data, label_set = text.encode(), shipped_labels()
+    return _PageReader(canonicalize_page(data, label_set.default, limit_bytes=len(data)), label_set).read()
+
+
+class _PageReader:
+    """Reads one page zone by zone; each adds facts and remarks."""
+
+    def __init__(self, page: CanonicalPage, label_set: LabelSet) -> None:
+        self._text = page.text
+        self._list_text = page.siblings
+        lines = split_lines(page.text)
+        title = find_title_line([line.text for line in lines], label_set.default)
+        self._above, self._title_line, below = lines[:title], lines[title], lines[title + 1 :]
+        self._labels = label_set.detect(below)
+        self._facts: dict[Origin, ExtractedFacts] = {
             origin: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
         }
-        self.remarks = [Remark(text.count("\n") + 1, "behind-the-list", line.strip()[:200]) for line in outside]
-
-    def _is_cut_off(self, rest: str) -> bool:
-        """Tell whether nothing, or no more than a piece of a label, follows the header."""
-        unfinished = any(remark.kind == "header-incomplete" for remark in self.remarks)
-        return not rest or (unfinished and "\n" not in rest and len(rest) < LONGEST_LABEL)
+        behind = page.text.count("\n") + 1
+        self._remarks = [Remark(behind, "behind-the-list", line.strip()[:200]) for line in page.outside]
+        self._body = 0
 
     def read(self) -> PageReading:
-        code, title = self._read_code()
-        header = read_header(self.text, self.title.end, self.labels)
-        extracted = HeaderFacts(self.text, header, self.labels).read()
-        self.remarks += extracted.remarks
-        self.facts[Origin.HEADER].update(extracted.facts)
+        code, title = self._read_title()
+        header = parse_header(self._text, self._title_line.end, self._labels)
+        extracted = read_header(self._text, header, self._labels)
+        self._remarks += extracted.remarks
+        self._facts[Origin.HEADER].update(extracted.facts)
         if title.text:
-            self.facts[Origin.HEADER][f"title/{self.labels.language}"] = ExtractedValue(title.text, title.span)
-        self.facts[Origin.NARRATIVE].update(extracted.narratives)
+            self._facts[Origin.HEADER][f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
+        self._facts[Origin.NARRATIVE].update(extracted.narratives)
         self._read_body(header.body)
+        self._body = header.body
         siblings = self._read_siblings()
-        if siblings is None and self._is_cut_off(self.text[header.body :].strip()):
-            raise UnreadableInput("cut off: it ends in the header, before any text of the commitment")
         self._check_header_against_prose()
         self._check_personal_data()
+        country = self._read_country()
         return PageReading(
-            text=self.text,
-            language=self.labels.language,
-            layout=detect_layout(header, self.text[self.title.end : header.body]),
+            text=self._text,
+            language=self._labels.language,
+            layout=detect_layout(header, self._text[self._title_line.end : header.body]),
             code=code,
-            translation_kind=self.labels.translation_kind,
-            facts=self.facts,
-            country=self._read_country(),
+            translation_kind=self._labels.translation_kind,
+            facts=self._facts,
+            country=country,
             plan_title=extracted.plan_title,
             cycle=extracted.cycle,
             siblings=siblings,
-            remarks=tuple(sorted(self.remarks, key=lambda remark: remark.line)),
+            remarks=tuple(sorted(self._remarks, key=lambda remark: remark.line)),
         )
 
-    def _detect_labels(self) -> Labels:
-        """Return the labels of the language that knows most of the header's labels as its own."""
-        near = self.below[:40]
-        found = {
-            line.text: match
-            for line in near
-            if (match := match_label(line.text, load_labels(supported_languages()[0])))
-        }
+    def ends_in_header(self) -> bool:
+        """Return whether nothing follows the header of the page that was read, or no more than a piece of a label."""
+        body = self._text[self._body :].strip()
+        is_unfinished = any(remark.kind == "header-incomplete" for remark in self._remarks)
+        return not body or (is_unfinished and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
 
-        def own(language: str) -> int:
-            labels = load_labels(language)
-            return sum(labels.has_header_label(text[: match.value_start]) for text, match in found.items())
+    def _remark(self, kind: str, span: Span) -> None:
+        self._remarks.append(create_remark(kind, self._text, span))
 
-        return load_labels(max(supported_languages(), key=own))
+    # Above the header
 
-    def _read_code(self) -> tuple[str, Line]:
-        found = TITLE_PATTERN.match(self.title.text)
-        assert found is not None
-        title = self.title.slice(found.start("title"), found.end("title"))
-        if not title.text and self.before:
-            title = self.before.pop()  # the code stands on a line of its own
+    def _read_title(self) -> tuple[str, Line]:
+        found = TITLE_PATTERN.match(self._title_line.text)
+        assert found is not None  # find_title_line chose the line by this pattern
+        title = self._title_line.slice(found.start("title"), found.end("title"))
+        if not title.text and self._above:
+            title = self._above.pop()  # the code is on a line of its own
         return found["code"].upper(), title
 
     def _read_country(self) -> ExtractedValue | None:
-        """Return the line above the title, where it can be a name."""
-        names = [
-            line for line in self.before[-1:] if len(line.text) <= _LONGEST_NAME and not _NO_NAME.search(line.text)
-        ]
-        self.remarks += [
-            Remark(line.number, "unknown-line", line.text[:200]) for line in self.before if line not in names
-        ]
-        return ExtractedValue(names[0].text, names[0].span) if names else None
+        """Return the line above the title if it can be the name of a country; remark all other lines there."""
+        last = self._above[-1] if self._above else None
+        is_name = last and len(last.text) <= _LONGEST_COUNTRY and not _NOT_IN_COUNTRY.search(last.text)
+        for line in self._above[:-1] if is_name else self._above:
+            self._remark("unknown-line", line.span)
+        return ExtractedValue(last.text, last.span) if last and is_name else None
+
+    # Below the header
 
     def _read_body(self, start: int) -> None:
         """Read the government's text and, below it, the IRM's summaries."""
-        headings = [(line, stage) for line in self._split_headings(start) if (stage := find_stage(line, self.labels))]
-        edges = [line.start for line, _ in headings] + [len(self.text)]
+        lines = self._split_at_stage_headings(start)
+        headings = [(line, stage) for line in lines if (stage := find_stage(line, self._labels))]
+        edges = [*(line.start for line, _ in headings), len(self._text)]
         for (line, stage), end in zip(headings, edges[1:], strict=True):
             self._read_summary(line, stage, end)
-        if span := trim_span(self.text, start, edges[0]):
-            description = self.facts[Origin.DESCRIPTION]
-            description[f"description/{self.labels.language}"] = ExtractedValue(self.text[span.start : span.end], span)
-            self._read_number(split_lines(self.text, span.start, span.end)[0])
-            description.update(read_roadmap(self.text, span.start, span.end, self._milestones(), self.labels))
+        if span := Span(start, edges[0]).trim(self._text):
+            self._read_description(span)
 
-    def _read_number(self, first: Line) -> None:
-        """Read the number where the government's text begins with it: "Commitment 4: ..."."""
-        if at := find_number(first.text, self.labels, named=True):
-            number = first.slice(*at)
-            self.facts[Origin.DESCRIPTION]["number"] = ExtractedValue(number.text, number.span)
-
-    def _split_headings(self, start: int) -> Iterator[Line]:
-        for line in split_lines(self.text, start):
-            yield from split_at_headings(line, self.labels, "stages")
+    def _split_at_stage_headings(self, start: int) -> Iterator[Line]:
+        for line in split_lines(self._text, start):
+            yield from split_at_labels(line, self._labels, "stages")
 
     def _read_summary(self, heading: Line, stage: Stage, end: int) -> None:
-        summary = SummaryReader(self.text, heading.end, end, stage, self.labels).read()
+        summary = read_irm_summary(self._text, heading.end, end, stage, self._labels)
         self._merge(Origin.PLAN, summary.plan)
         self._merge(Origin.NARRATIVE, summary.narrative)
-        self.remarks += summary.remarks
-        for section in summary.sections:
-            if section.lines and section.key not in SECTIONS_WITHOUT_FINDINGS:
-                self._read_prose_ratings(section.lines[0].start, section.lines[-1].end)
-
-    def _read_prose_ratings(self, start: int, end: int) -> None:
-        facts, contradictions = find_prose_ratings(self.text, start, end, self.labels)
-        self._merge(Origin.NARRATIVE, facts)
-        for span in contradictions:
-            self._remark("contradiction", span)
+        self._remarks += summary.remarks
+        for span in summary.prose:
+            facts, contradictions = find_prose_ratings(self._text, span, self._labels)
+            self._merge(Origin.NARRATIVE, facts)
+            for contradiction in contradictions:
+                self._remark("contradiction", contradiction)
 
     def _merge(self, origin: Origin, facts: ExtractedFacts) -> None:
-        """Add facts; where two summaries differ on one path the first counts, and the other is remarked."""
+        """Add facts; where two summaries differ on one path the first counts, and the second is remarked."""
         for path, extracted in facts.items():
-            earlier = self.facts[origin].setdefault(path, extracted)
+            earlier = self._facts[origin].setdefault(path, extracted)
             if not _is_equal_value(earlier, extracted):
                 self._remark("said-twice", extracted.span)
 
-    def _milestones(self) -> dict[str, Line]:
-        found = {}
-        for path, extracted in self.facts[Origin.PLAN].items():
+    def _read_description(self, span: Span) -> None:
+        """Read the government's text: the description, the number that it may begin with, and its road map."""
+        description = self._facts[Origin.DESCRIPTION]
+        description[f"description/{self._labels.language}"] = ExtractedValue(span.of(self._text), span)
+        first = split_lines(self._text, span.start, span.end)[0]
+        if number := find_number(first, self._labels, with_word=True):
+            description["number"] = number
+        description.update(read_roadmap(self._text, span, self._quoted_milestones(), self._labels))
+
+    def _quoted_milestones(self) -> dict[str, Line]:
+        """Return number → title of the milestones that the IRM quotes."""
+        milestones = {}
+        for path, extracted in self._facts[Origin.PLAN].items():
             parts = path.split("/")
             if parts[0] == "milestones":
-                found[parts[1]] = Line(self.text[extracted.span.start : extracted.span.end], extracted.span.start, 0)
-        return found
+                milestones[parts[1]] = Line(extracted.span.of(self._text), extracted.span.start, 0)
+        return milestones
 
     def _read_siblings(self) -> SiblingListReading | None:
-        if not self.listed:
+        if not self._list_text:
             return None
-        reading, remarks = read_sibling_list(self.listed, self.labels)
-        self.remarks += remarks
+        reading, remarks = read_sibling_list(self._list_text, self._labels)
+        self._remarks += remarks
         return reading
 
+    # Checks
+
     def _check_header_against_prose(self) -> None:
-        """Remark where the site's fields and the IRM's prose differ: often the fields lag behind the prose."""
-        for path, extracted in self.facts[Origin.NARRATIVE].items():
-            header = self.facts[Origin.HEADER].get(path)
-            if (
-                header is None
-                or not isinstance(header.value, ExtractedRating)
-                or not isinstance(extracted.value, ExtractedRating)
-            ):
+        """Remark ratings that differ between header and prose; often the site's fields lag behind the IRM's text."""
+        for path, stated in self._facts[Origin.NARRATIVE].items():
+            header = self._facts[Origin.HEADER].get(path)
+            if header is None:
                 continue
-            if header.value.value is not extracted.value.value:
-                lags = header.value.state is RatingState.PENDING
-                self._remark("header-lags" if lags else "contradiction", extracted.span)
+            field, prose = header.value, stated.value
+            if not isinstance(field, ExtractedRating) or not isinstance(prose, ExtractedRating):
+                continue
+            if field.value is not prose.value:
+                self._remark("header-lags" if field.state is RatingState.PENDING else "contradiction", stated.span)
 
     def _check_personal_data(self) -> None:
-        for line in split_lines(self.text):
+        for line in split_lines(self._text):
             if _EMAIL.search(line.text):
-                self.remarks.append(Remark(line.number, "personal-data", "an e-mail address"))
-
-    def _remark(self, kind: str, span: Span) -> None:
-        line = self.text.count("\n", 0, span.start) + 1
-        self.remarks.append(Remark(line, kind, self.text[span.start : span.end][:200]))
+                # A remark is shown to anyone, so it does not quote the address.
+                self._remarks.append(Remark(line.number, "personal-data", "an e-mail address"))
 
 
 def _is_equal_value(one: ExtractedValue, other: ExtractedValue) -> bool:
@@ -219,11 +225,11 @@ def _is_equal_value(one: ExtractedValue, other: ExtractedValue) -> bool:
 
 
 def detect_layout(header: Header, zone: str) -> str:
-    """Return which of OGP's layouts over the years a header has (b: headings lost, c: no blank lines)."""
+    """Return the layout of a header: L1 to L5 over the years of OGP's site, with b without headings, c without gaps."""
     names = header.fields.keys()
-    if names & {"INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"}:
+    if names & _LOCAL_FIELDS:
         return "L5"
-    if not names & (RATING_FIELDS | {"IRM_REVIEW", "IRM_REPORT"}):
+    if not names & _REVIEW_FIELDS:
         layout = "L4"
     elif "AMBITION" in names or not names & {"STARRED", "POTENTIAL_IMPACT"}:
         layout = "L3"

@@ -1,12 +1,19 @@
-"""Comparing words as people do: blind to case, accents, apostrophes, dashes, blanks, and the damage of scanning."""
+"""Comparison of text: normal forms that ignore spelling, and lexicons of words that are found in normalized text.
+
+Folding ignores case, accents, the kinds of apostrophes, dashes and quotes, repeated blanks, and damage from scanning. A
+folded text knows the position of each of its characters in the original, because evidence quotes the original.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _REPLACEMENTS = {
     **dict.fromkeys("’‘`´ʼ′", "'"),
@@ -23,6 +30,33 @@ _REPLACEMENTS = {
 # Where a converter lost the ligature "fi", pages show a Hangul syllable, often behind a small capital: "modiᴀ밄có".
 _LOST_LIGATURE = re.compile("[ᴀ\uac00-\ud7a3]+")
 _LIGATURE = "fi"
+_GLOSS = re.compile(r"\s*(?:\([^()]*\)|\[\d*\])$")
+_SPELLING_SEPARATORS = re.compile(r"[-/,.()?\s]+")
+_NO_MATCH = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedText:
+    """A folded text; `positions` are those of its characters in the original, and behind them the original's length."""
+
+    text: str
+    positions: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the folded characters from `start` to `end` are in the original."""
+        return self.positions[start], self.positions[end]
+
+
+def fold_with_positions(text: str) -> FoldedText:
+    """Fold a text and keep the positions; a run of blanks becomes one blank, a run of damage the lost ligature."""
+    folded = list(map(_fold_character, text))
+    joined = "".join(folded)
+    # Most texts fold one character to one, so that no list of positions is needed.
+    if all(len(each) == 1 for each in folded) and "  " not in joined and not _LOST_LIGATURE.search(text):
+        return FoldedText(joined, range(len(text) + 1))
+    for match in _LOST_LIGATURE.finditer(text):
+        folded[match.start() : match.end()] = [_LIGATURE, *[""] * (match.end() - match.start() - 1)]
+    return _collapse_blanks(folded)
 
 
 @lru_cache(maxsize=4096)
@@ -32,65 +66,85 @@ def _fold_character(character: str) -> str:
     if character.isspace():
         return " "
     decomposed = unicodedata.normalize("NFKD", character)
-    kept = "".join(part for part in decomposed if not unicodedata.combining(part))
-    return "".join(_REPLACEMENTS.get(part, part) for part in kept.casefold())
+    base = "".join(part for part in decomposed if not unicodedata.combining(part))
+    return "".join(_REPLACEMENTS.get(part, part) for part in base.casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class FoldedText:
-    """A text folded for comparison, which still knows where in the original each of its characters stands."""
-
-    text: str
-    positions: Sequence[int]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where the folded characters `start` to `end` stand in the original."""
-        return self.positions[start], self.positions[end]
-
-
-def fold_with_positions(text: str) -> FoldedText:
-    """Fold a text, keeping positions; runs of blanks become one, and a run of damage becomes the lost ligature."""
-    plain = list(map(_fold_character, text))
-    joined = "".join(plain)
-    if all(len(one) == 1 for one in plain) and "  " not in joined and not _LOST_LIGATURE.search(text):
-        return FoldedText(joined, range(len(text) + 1))
-    for match in _LOST_LIGATURE.finditer(text):
-        plain[match.start() : match.end()] = [_LIGATURE, *[""] * (match.end() - match.start() - 1)]
-    return _collapse_spaces(plain)
-
-
-def _collapse_spaces(plain: list[str]) -> FoldedText:
+def _collapse_blanks(folded: list[str]) -> FoldedText:
     characters: list[str] = []
     positions: list[int] = []
-    for index, one in enumerate(plain):
-        if one == " " and characters and characters[-1] == " ":
+    for position, each in enumerate(folded):
+        if each == " " and characters and characters[-1] == " ":
             continue
-        characters.extend(one)
-        positions.extend([index] * len(one))
-    return FoldedText("".join(characters), (*positions, len(plain)))
+        characters.extend(each)
+        positions.extend([position] * len(each))
+    return FoldedText("".join(characters), (*positions, len(folded)))
 
 
 @lru_cache(maxsize=16384)
 def fold(text: str) -> str:
-    """Return a short text folded and stripped, for equality."""
+    """Return a short text folded, without blanks around it."""
     return fold_with_positions(text).text.strip()
 
 
-_PLURAL = re.compile(r"\s*\(e?s\)")
-_GLOSS = re.compile(r"\s*(?:\([^()]*\)|\[\d*\])$")
+def normalize_label(text: str, plural_ending: re.Pattern[str]) -> str:
+    """Return the form in which labels are compared, without final punctuation, gloss and plural ending.
 
-
-@lru_cache(maxsize=16384)
-def normalize_label(text: str) -> str:
-    """Return what makes two labels one: "Institution (s) d’appui :" and "institution d'appui" are the same label."""
-    key = _PLURAL.sub("", fold(text)).strip(" :.?¿")
-    return _GLOSS.sub("", key).strip(" :.?")
-
-
-_SPELLING = re.compile(r"[-/,.()?\s]+")
+    "Institution (s) d’appui :" becomes "institution d'appui".
+    """
+    plain = plural_ending.sub("", fold(text)).strip(" :.?¿")
+    return _GLOSS.sub("", plain).strip(" :.?")
 
 
 @lru_cache(maxsize=16384)
 def normalize_policy_area(text: str) -> str:
-    """Return what makes two spellings one policy area: "&" is "and", and hyphens, slashes and brackets are blanks."""
-    return _SPELLING.sub(" ", fold(text).replace("&", " and ")).strip()
+    """Return the form in which policy areas are compared: "&" is "and", hyphens, slashes and brackets are blanks."""
+    return _SPELLING_SEPARATORS.sub(" ", fold(text).replace("&", " and ")).strip()
+
+
+def invert_tables(tables: Iterable[Mapping[T, Iterable[str]]], normalize: Callable[[str], str] = fold) -> dict[str, T]:
+    """Return normalized word → its meaning, from tables of meaning → words; of several meanings the first table's."""
+    meanings: dict[str, T] = {}
+    for table in tables:
+        for meaning, words in table.items():
+            for word in words:
+                meanings.setdefault(normalize(word), meaning)
+    return meanings
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconMatch(Generic[T]):
+    """The meaning of a word that was found, and its position in the original text."""
+
+    meaning: T
+    start: int
+    end: int
+
+
+class Lexicon(Generic[T]):
+    """A closed list of folded words and their meanings. `separators` are folded words that may come between them."""
+
+    def __init__(self, meanings: Mapping[str, T], separators: Iterable[str]) -> None:
+        self.meanings = dict(meanings)
+        self._separator = re.compile(rf"[\s,;/|.()&*+·•\-]+|\b(?:{'|'.join(map(re.escape, separators))})\b")
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        # The longest word first, so that "not relevant" is not read as "relevant".
+        words = sorted((re.escape(word) for word in self.meanings if word), key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)") if words else _NO_MATCH
+
+    def find(self, text: str) -> tuple[list[LexiconMatch[T]], str]:
+        """Return the words found in a text, in order, and the rest of it without separators."""
+        folded = fold_with_positions(text)
+        found = [
+            LexiconMatch(self.meanings[match.group()], *folded.span(match.start(), match.end()))
+            for match in self._pattern.finditer(folded.text)
+        ]
+        rest = self._separator.sub(" ", self._pattern.sub(" ", folded.text)).strip()
+        return found, rest
+
+    def match_all(self, text: str) -> list[LexiconMatch[T]] | None:
+        """Return the words that a text consists of, None where it contains anything else or no word."""
+        found, rest = self.find(text)
+        return found if found and not rest else None

@@ -1,0 +1,181 @@
+"""The detector of personal data: patterns built from the words of every language at once.
+
+A text may be in any language, and pages mix several, so the words of all language files are looked for together. All
+patterns are bounded: their time is proportional to the length of the text, which anybody may send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from ogpgraph.languages import Languages
+
+
+class PersonalDataKind(StrEnum):
+    """The kinds of personal data that are found."""
+
+    EMAIL = "EMAIL"
+    PHONE = "PHONE"
+    NAME = "NAME"
+
+
+class Mark(NamedTuple):
+    """The characters of a text, `end` excluded, that are personal data."""
+
+    start: int
+    end: int
+    kind: PersonalDataKind
+
+
+class PersonalDataWords(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table [personal_data] of a language file; en.toml explains each list."""
+
+    at: tuple[str, ...]
+    dot: tuple[str, ...]
+    contact_labels: tuple[str, ...]
+    phone_labels: tuple[str, ...]
+    other_number_labels: tuple[str, ...]
+    units: tuple[str, ...]
+    titles: tuple[str, ...]
+    name_particles: tuple[str, ...]
+    between_names: tuple[str, ...]
+    between_numbers: tuple[str, ...]
+    non_name_words: tuple[str, ...]
+
+
+_LOCAL_PART = re.compile(r"(?<![\w.+%-])[\w!#$%&'*+=?^`~.-]{1,64}(?<!\.)$")
+_LONGEST_LOCAL_PART = 65
+
+_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
+_GAP = "[ \u00a0\u2009\u202f]?[-.\u2010-\u2013/]?[ \u00a0\u2009\u202f]?"
+_INTERNATIONAL = rf"(?:\+|\b00)[ ]?[1-9]\d{{0,2}}(?:{_GAP}\(\d{{1,4}}\))?(?:{_GAP}\d{{1,12}}){{1,7}}"
+_WITH_AREA_CODE = rf"\(0?\d{{1,4}}\){_GAP}\d{{2,4}}(?:[ .\u2010-\u2013-]\d{{2,4}}){{1,3}}"
+_NORTH_AMERICAN = r"\d{3}(?P<gap>[ .\u2010-])\d{3}(?P=gap)\d{4}"
+_WITH_TRUNK_PREFIX = r"0\d{1,4}(?:[ .\u2010-\u2013/-]\d{2,4}){2,4}"
+_MOBILE = r"0[1-9]\d{8,9}"
+_PHONE = re.compile(
+    rf"(?<![\w.,/+$€£#=_-])(?:{_INTERNATIONAL}|{_WITH_AREA_CODE}|{_NORTH_AMERICAN}|{_WITH_TRUNK_PREFIX}|{_MOBILE})"
+    r"(?!\w|[.,/-]\d)"
+)
+# Behind a word such as "Tel." any group of digits is a phone number.
+_LABELLED_NUMBER = "[+(]{0,2}\\d(?:[ \u00a0().\u2010-\u2013-]{0,2}\\d){5,14}"
+_LABELLED_NUMBERS = re.compile(_LABELLED_NUMBER)
+_DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./ -]\d{1,2}[./ -](?:19|20)\d\d|(?:19|20)\d\d[./ -]\d{1,2}[./ -]\d{1,2})(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_FEWEST_DIGITS, _MOST_DIGITS = 8, 15
+_CONTEXT = 40
+"""The characters before a number in which a word may state what it is the number of."""
+
+_BLANK = "[ \u00a0]"
+_CAPITAL = "[^\\W\\d_a-zß-öø-ÿ]"
+_LETTER = "[^\\W\\d_]"
+_NAME_WORD = rf"(?:{_CAPITAL}(?:{_LETTER}|['’-])*{_LETTER}|{_CAPITAL}\.)(?!\w)"
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    """Return an expression for any of the words, the longest first, with any number of blanks between their parts."""
+    escaped = (re.escape(word).replace(r"\ ", "[ \u00a0]+") for word in sorted(words, key=len, reverse=True))
+    return "|".join(escaped)
+
+
+class PersonalDataDetector:
+    """Finds personal data in texts by the words of some languages.
+
+    Raises LanguageError and msgspec.ValidationError where the table [personal_data] of a language is missing or wrong.
+    """
+
+    def __init__(self, languages: Languages) -> None:
+        tables = languages.tables("personal_data").values()
+        files = [msgspec.convert(table, PersonalDataWords) for table in tables]
+        words = {
+            name: _alternatives({word for file in files for word in getattr(file, name)})
+            for name in PersonalDataWords.__struct_fields__
+        }
+        # E-mail addresses: the sign between the parts, and the part behind it.
+        self._at = re.compile(rf"[ ]?[@＠][ ]?|[ ]?[\[({{][ ]?(?:{words['at']}|@)[ ]?[\])}}][ ]?", re.IGNORECASE)
+        self._domain = re.compile(
+            rf"(?:[\w-]{{1,63}}(?:\.|[ ]?[\[({{][ ]?(?:{words['dot']})[ ]?[\])}}][ ]?)){{1,8}}[^\W\d_]{{2,24}}(?!\w)",
+            re.IGNORECASE,
+        )
+        # Phone numbers: a word with the numbers behind it, and what makes a number something else.
+        more_numbers = rf"(?:[ ]?(?:[/,;|]|\b(?:{words['between_numbers']})\b)[ ]?{_LABELLED_NUMBER}){{0,4}}"
+        self._labelled_numbers = re.compile(
+            rf"(?<!\w)(?i:{words['phone_labels']})(?:\(s\))?[ .:;,#\u00ba\u00b0()|\[\]\u2013-]{{0,6}}"
+            rf"(?P<numbers>{_LABELLED_NUMBER}{more_numbers})(?!\d)"
+        )
+        self._unit = re.compile(rf"[ \u00a0]?(?:[%€$£]|(?i:{words['units']})(?!\w))")
+        self._other_number_label = re.compile(rf"(?<!\w)(?i:{words['other_number_labels']})[ .:#\u00ba\u00b0]{{0,4}}$")
+        # Names: a label up to the name, which may be on the next line; the name itself; the separator of the next one.
+        self._contact_label = re.compile(
+            rf"(?<!\w)(?i:{words['contact_labels']})(?:{_BLANK}?\([^()\n]{{1,60}}\))?"
+            rf"{_BLANK}*(?:[:|=\u2013\u2014-]{_BLANK}*\n?|\n){_BLANK}*(?:[•*-]{_BLANK}*)?"
+        )
+        titles = rf"(?:(?i:{words['titles']})\.?{_BLANK}+){{0,3}}"
+        between = rf"{_BLANK}+(?:(?:{words['name_particles']}){_BLANK}+){{0,2}}"
+        self._name = re.compile(rf"(?P<titles>{titles})(?P<name>{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,4}})")
+        self._next_name = re.compile(rf"{_BLANK}*(?:[,;/&]|(?:{words['between_names']})(?=\s)){_BLANK}*")
+        self._non_name_word = re.compile(rf"(?<!\w)(?i:{words['non_name_words']})(?!\w)")
+
+    def find(self, text: str) -> tuple[Mark, ...]:
+        """Return the personal data in a text, in order; of marks that overlap, the one that begins first."""
+        marks: list[Mark] = []
+        for mark in sorted([*self._find_emails(text), *self._find_phones(text), *self._find_names(text)]):
+            if not marks or mark.start >= marks[-1].end:
+                marks.append(mark)
+        return tuple(marks)
+
+    def _find_emails(self, text: str) -> Iterator[Mark]:
+        """Yield e-mail addresses, also those written to hide from robots: jane (at) ministry.example."""
+        for sign in self._at.finditer(text):
+            before = max(0, sign.start() - _LONGEST_LOCAL_PART)
+            local_part = _LOCAL_PART.search(text[before : sign.start()])
+            domain = self._domain.match(text, sign.end())
+            if local_part and domain:
+                yield Mark(before + local_part.start(), domain.end(), PersonalDataKind.EMAIL)
+
+    def _find_phones(self, text: str) -> Iterator[Mark]:
+        """Yield phone numbers: any number behind a word for one, elsewhere only what has the form of one."""
+        for labelled in self._labelled_numbers.finditer(text):
+            for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
+                if not _contains_date(number.group()):
+                    yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+        urls = [url.span() for url in _URL.finditer(text)]
+        for number in _PHONE.finditer(text):
+            if self._is_phone(text, number) and not any(start <= number.start() < end for start, end in urls):
+                yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+
+    def _is_phone(self, text: str, number: re.Match[str]) -> bool:
+        digits = sum(character.isdigit() for character in number.group())
+        if not _FEWEST_DIGITS <= digits <= _MOST_DIGITS or _contains_date(number.group()):
+            return False
+        before = text[max(0, number.start() - _CONTEXT) : number.start()]
+        return not self._unit.match(text, number.end()) and not self._other_number_label.search(before)
+
+    def _find_names(self, text: str) -> Iterator[Mark]:
+        """Yield the names behind a label for contacts, several where they are listed."""
+        for label in self._contact_label.finditer(text):
+            position: int | None = label.end()
+            while position is not None and (name := self._match_name(text, position)):
+                yield name
+                separator = self._next_name.match(text, name.end)
+                position = separator.end() if separator else None
+
+    def _match_name(self, text: str, position: int) -> Mark | None:
+        """Return the name at a position, without its titles. One word is a name only behind a title."""
+        match = self._name.match(text, position)
+        if match is None or self._non_name_word.search(match["name"]):
+            return None
+        if not match["titles"] and not re.search(r"\s", match["name"]):
+            return None
+        return Mark(match.start("name"), match.end("name"), PersonalDataKind.NAME)
+
+
+def _contains_date(number: str) -> bool:
+    """Return whether digits are a date, or two years such as "2018-2020", rather than a phone number."""
+    return bool(_DATE.search(number)) or len(_YEAR.findall(number)) > 1
