@@ -117,13 +117,8 @@ def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
         return _repair_named_month(text, match[2], match[3], int(match[1]))
     if _SERIAL.fullmatch(text):
         day = _DAY_ZERO + timedelta(days=int(float(text)))
-<<<<<<< HEAD
         return _replaced(text, day.isoformat()) if day.year in _PLAUSIBLE_YEARS else RepairedCell(None)
-    return RepairedCell(parse_partial_date(text, "en"))
-=======
-        return RepairedCell(day.isoformat(), repair=f"{text} was {day}") if day.year in _YEARS else RepairedCell(None)
     return RepairedCell(parse_partial_date(text, shipped_labels().get("en")))
->>>>>>> 89d632f (Put everything that depends on a language into one file per language, and merge the page reader's fragments)
 
 
 def _replaced(text: str, original: str) -> RepairedCell:

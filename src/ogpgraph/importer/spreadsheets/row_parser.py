@@ -86,20 +86,9 @@ def parse_co_creation_value(cell: str) -> str | None:
 class RowTextBuilder:
     """Builds the canonical text of a row, `Column: cell` on a line for each column that is read."""
 
-<<<<<<< HEAD
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
-=======
-    def __init__(self, codebook: Codebook, orders: dict[str, DateOrder | None]) -> None:
-        self._codebook = codebook
-        self._orders = orders
-        self._labels: Labels = shipped_labels().get("en")
-        self._rating_values = {
-            name: {fold(word): value for value, words in column.value_spellings.items() for word in words}
-            for name, column in codebook.columns.items()
-        }
->>>>>>> 89d632f (Put everything that depends on a language into one file per language, and merge the page reader's fragments)
 
     def add(self, column: str, cell: str) -> Span:
         """Append a cell and return its span in the text."""
@@ -181,7 +170,7 @@ class RowParser:
     def __init__(self, codebook: Codebook, date_orders: dict[str, DateOrder | None]) -> None:
         self._codebook = codebook
         self._date_orders = date_orders
-        self._labels: Labels = load_labels("en")
+        self._labels: Labels = shipped_labels().get("en")
         self._rating_values = {
             name: {fold(spelling): value for value, found in column.value_spellings.items() for spelling in found}
             for name, column in codebook.columns.items()
