@@ -335,17 +335,18 @@ def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
     log: InMemoryLog, indicator: Indicator, rating: Rating, says: str
 ) -> None:
     path = f"ratings/{indicator}/DESIGN"
+    (rated,) = log.when(revise({path: PENDING}))
     commands: list[Command] = [
         on(commitments.record_rating, "FR0001", indicator, Stage.DESIGN, rating),
         lambda uow: commitments.register_commitment(uow, "FR0002", {path: rating}),
         revise({path: rating}),
         revise({f"{path}/CIVIC_PARTICIPATION": rating}),
-        on(corrections.correct, "FR0001", {path: rating}, "0002"),
+        on(corrections.correct, "FR0001", rated.envelope.id, {path: rating}),
     ]
     for command in commands:
         with pytest.raises(Invalid, match=says):
             log.when(command)
-    assert log.size == 2
+    assert log.size == 3
 
 
 def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> None:
@@ -385,19 +386,16 @@ def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMe
 
 def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
     (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
-    (event,) = log.when(
-        on(corrections.correct, "FR0001", {"status": "ACTIVE"}, wrong.envelope.id),
-        on=2,
-    )
+    (event,) = log.when(on(corrections.correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
     assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
     assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
     assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
 
 
 def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> None:
-    log.given(revise({"status": "ACTIVE"}))
-    with pytest.raises(Conflict, match="already is as the correction would have it") as refusal:
-        log.when(on(corrections.correct, "FR0001", {"status": "ACTIVE"}, "0004"))
+    (revised,) = log.when(revise({"status": "ACTIVE"}))
+    with pytest.raises(Conflict, match="already has the corrected value") as refusal:
+        log.when(on(corrections.correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
     assert refusal.value.path == "status"
 
 

@@ -96,9 +96,13 @@ def person(facts: dict[str, Any], source: str | None = None) -> Any:
     return lambda uow: uow.append(STREAM, "CommitmentRevised", facts, Provenance(source=source))
 
 
+def take_back(path: str) -> Command:
+    return lambda uow: corrections.withdraw(uow, uow.aggregate(STREAM), "CommitmentRevised", [path], Provenance())
+
+
 def test_taking_back_takes_back_all_that_people_state_on_whatever_source() -> None:
     log = InMemoryLog().given(person({"number": "1"}), person({"number": "2"}, "source-9"))
-    log.given(lambda uow: corrections.withdraw(uow, STREAM, "CommitmentRevised", ["number"], Provenance()))
+    log.given(take_back("number"))
     assert log.load(STREAM).value("number") is None
 
 
@@ -106,9 +110,6 @@ def test_taking_back_what_nobody_or_a_page_states_is_refused() -> None:
     log = InMemoryLog().given(person({"startsOn": "2021"}))
     page = Provenance(origin=Origin.HEADER, source="source-1")
     log.given(lambda uow: uow.append(STREAM, "CommitmentRevised", {"number": "1"}, page))
-
-    def take_back(path: str) -> Any:
-        return lambda uow: corrections.withdraw(uow, STREAM, "CommitmentRevised", [path], Provenance())
 
     with pytest.raises(Conflict):
         log.when(take_back("number"))
@@ -122,7 +123,7 @@ def test_a_correction_speaks_only_of_what_its_entry_spoke_of() -> None:
 
     def corrected(facts: dict[str, Any], entry: str = event.envelope.id) -> Any:
         def command(uow: UnitOfWork) -> None:
-            corrections.correct_event(uow, STREAM, entry, facts)
+            corrections.correct(uow, uow.aggregate(STREAM), entry, facts)
 
         return command
 

@@ -140,7 +140,7 @@ def test_a_value_of_the_form_is_accepted_and_so_is_nothing(path: str, value: Any
     ],
 )
 def test_an_event_speaks_of_its_own_matters_only(noun: AggregateType, name: str, path: str) -> None:
-    with pytest.raises(Invalid, match=f"{name} does not speak of") as refusal:
+    with pytest.raises(Invalid, match=f"{name} cannot state") as refusal:
         noun.validate(name, {path: None})
     assert refusal.value.path == path
 

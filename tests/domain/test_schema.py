@@ -111,7 +111,7 @@ def renamed(old: str, new: str) -> Callable[[Any], None]:
         (lambda s: s["$defs"].pop("Rating"), ["Rating is gone"]),
         (without_path, ["ActionPlanConcluded.1 facts endsOn is gone"]),
         (lambda s: s["$defs"]["Rating"]["properties"].pop("statedAs"), ["Rating statedAs is gone"]),
-        (lambda s: s["$defs"]["Rating"]["required"].append("value"), ["Rating asks for value now"]),
+        (lambda s: s["$defs"]["Rating"]["required"].append("value"), ["Rating requires value now"]),
         (lambda s: s["$defs"]["RatingState"]["enum"].remove("PENDING"), ["RatingState PENDING is gone"]),
         (
             lambda s: s["$defs"]["Wording"]["properties"]["text"].update(pattern="^x$"),

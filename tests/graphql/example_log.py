@@ -96,4 +96,4 @@ def _correct_supporters(uow: UnitOfWork) -> None:
     path = "supportingInstitutions/en"
     wrong = next(event.envelope.id for event in uow.events(commitment.id) if path in event.facts)
     right = TextListValue((uow.text_ref("Union of Rowers"),), TranslationKind.ORIGINAL)
-    corrections.correct(uow, uow.require_by_code("commitment", "UY0903"), {path: right}, wrong)
+    corrections.correct(uow, commitment, wrong, {path: right})

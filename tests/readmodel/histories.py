@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ogpgraph.application import CommandContext, Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments, corrections, members
+from ogpgraph.application.commands import commitments, members
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.commitment import decide_events
@@ -142,8 +142,10 @@ def record_earlier_observation(uow: UnitOfWork, *, code: str, facts: dict[str, A
 
 def correct_commitment(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
     ensure_commitment(uow, code)
-    with suppress(Conflict):
-        corrections.correct(uow, uow.require_by_code("commitment", code), to_stored_facts(uow, facts), "event")
+    commitment, corrected = uow.require_by_code("commitment", code), to_stored_facts(uow, facts)
+    if all(commitment.value(path) != value for path, value in corrected.items()):
+        provenance = Provenance(cause=Cause.CORRECTION, corrects="event")
+        uow.append(commitment.id, "CommitmentCorrected", corrected, provenance)
 
 
 def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rating: Rating) -> None:

@@ -1,7 +1,7 @@
-"""The command executor: runs commands in a unit of work and saves their events, once however often it is tried.
+"""The command executor: runs commands in a unit of work and stores their events, once however often it tries.
 
-A unit of work is all or nothing: the events of all streams that its commands touch are stored in one transaction, or
-none is. When another writer came in between, the whole unit of work runs again.
+The events of all streams that the commands append to are stored in one transaction, or none of them is. If another
+writer stored events in between, the commands run again in a new unit of work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ogpgraph.application.unit_of_work import CommandContext, Receipt, UnitOfWor
 from ogpgraph.domain.aggregate import Aggregate, replay
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
-from ogpgraph.domain.event import VERSION, Event, Idempotency, encode_payload
+from ogpgraph.domain.event import VERSION, Event, Idempotency
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError, LoggedEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
@@ -28,7 +28,7 @@ BACKOFF_SECONDS = 0.02
 
 
 class CommandExecutor:
-    """Runs commands and saves their events; the repository of its units of work is the log."""
+    """Runs commands and stores their events; the repository of its units of work is the log."""
 
     def __init__(
         self,
@@ -42,56 +42,56 @@ class CommandExecutor:
         self._new_id = new_id
         self._sleep = sleep
 
+    def load(self, stream: str) -> Aggregate:
+        """Return the aggregate of a stream, at revision 0 if the stream is empty."""
+        return replay(stream, self.events(stream))
+
+    def events(self, stream: str) -> list[Event]:
+        """Return the events of a stream, oldest first; raises CorruptEvent and StoredEventError."""
+        return [decode_logged_event(logged) for logged in self._log.read_stream(stream)]
+
     def new_id(self) -> str:
         """Return a new id."""
         return self._new_id()
 
     def create_reference(self, text: str) -> tuple[str, bytes]:
-        """Return a text's reference and the salt that the reference is made with."""
+        """Return a text's reference and the salt that it was computed with."""
         return self._referencer.create_reference(text)
-
-    def load(self, stream: str) -> Aggregate:
-        """Return the aggregate of a stream, at revision 0 where the stream is empty."""
-        return replay(stream, self.events(stream))
-
-    def events(self, stream: str) -> list[Event]:
-        """Return the events of a stream, oldest first."""
-        return [decode_logged_event(logged) for logged in self._log.read_stream(stream)]
 
     def execute(
         self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
     ) -> Receipt[T]:
-        """Run commands in one unit of work and save their events, at most once however often it is tried.
+        """Run commands in a unit of work and store their events, at most once however often it tries.
 
-        Returns what was recorded; a known idempotency key returns the first receipt, without the answer.
+        A repeated idempotency key returns the first receipt, without a result.
 
         Raises:
-            Refusal: what the commands refuse, KeyReused, or Conflict when other writers came in between each time.
+            Refusal: the commands' own; KeyReused; Conflict if other writers came in between at each attempt.
             Exception: what `check` raises under the log's lock.
-            Lost: the database stayed away. Nobody knows yet what was stored; repeating the same key will tell.
+            ConnectionLost: nobody knows whether the events were stored; repeating the same key will tell.
         """
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
         command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
         tried: Receipt[T] = Receipt(None)
         for attempt in range(MAX_ATTEMPTS):
-            # Asked again after a failed save too: its reply may have been lost after the commit.
+            # Also after a failed attempt: the connection may have broken after the commit.
             first: Receipt[T] | None = self._first_receipt(command, context) if context.idempotency or attempt else None
             if first is not None:
                 return first if first.events != tried.events else structs.replace(tried, positions=first.positions)
             uow = UnitOfWork(self, correlated)
             try:
-                answer = commands(uow)
+                result = commands(uow)
             except Refusal:
                 if (first := self._concurrent_receipt(command, context)) is not None:
                     return first
                 raise
             if not uow.pending and (first := self._concurrent_receipt(command, context)) is not None:
                 return first
-            tried = Receipt(answer, tuple(event.envelope.id for event in uow.pending))
-            if (positions := self._save(uow, command, check, is_last=attempt == MAX_ATTEMPTS - 1)) is not None:
+            tried = Receipt(result, tuple(event.envelope.id for event in uow.pending))
+            if (positions := self._store(uow, command, check, is_last=attempt == MAX_ATTEMPTS - 1)) is not None:
                 return structs.replace(tried, positions=tuple(positions))
             self._sleep(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
-        raise Conflict("others kept changing the same things at the same moment: please try again")
+        raise Conflict("others changed the same things at the same moment, again and again: please try again")
 
     def _concurrent_receipt(self, command: str, context: CommandContext) -> Receipt[T] | None:
         """Return the receipt of a duplicate request that committed between the idempotency check and our commands.
@@ -100,11 +100,14 @@ class CommandExecutor:
         """
         return self._first_receipt(command, context) if context.idempotency else None
 
-    def _save(self, uow: UnitOfWork, command: str, check: AppendCheck | None, *, is_last: bool) -> list[int] | None:
-        """Return the positions of the stored events, or None where nothing was stored or that is not known."""
+    def _store(self, uow: UnitOfWork, command: str, check: AppendCheck | None, *, is_last: bool) -> list[int] | None:
+        """Return the positions of the stored events; None if nothing was stored, or if that is not known."""
         if not uow.pending:
             return []
-        stored = [StoredEvent(e.stream, e.revision, f"{e.name}.{VERSION}", encode_payload(e)) for e in uow.pending]
+        stored = [
+            StoredEvent(event.stream, event.revision, f"{event.name}.{VERSION}", payload)
+            for event, payload in uow.encoded_events()
+        ]
         try:
             return self._log.append(
                 stored,
@@ -126,7 +129,7 @@ class CommandExecutor:
             return None
         events = [decode_logged_event(logged) for logged in recorded]
         if events[-1].envelope.idempotency != context.idempotency:
-            raise KeyReused("this idempotency key was used before, for something else", "idempotencyKey")
+            raise KeyReused("this idempotency key was used before, with another request", "idempotencyKey")
         return Receipt(None, tuple(e.envelope.id for e in events), tuple(e.id for e in recorded), repeated=True)
 
 
@@ -134,10 +137,10 @@ def _command_id(actor: str, idempotency: Idempotency) -> str:
     """Return the id of a command in the log: each actor has keys of its own. Raises Invalid."""
     if not idempotency.key.isprintable():
         raise Invalid("an idempotency key cannot contain unprintable characters", "idempotencyKey")
-    # Slashes of the actor are escaped, so that the first slash is where the key begins.
+    # The actor's slashes are escaped, so that the first slash always ends the actor.
     return f"{actor.replace('%', '%25').replace('/', '%2F')}/{idempotency.key}"
 
 
 def decode_logged_event(logged: LoggedEvent) -> Event:
-    """Return the event that a row of the log holds; raises StoredEventError."""
+    """Return the event of a row of the log; raises StoredEventError."""
     return decode_event(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)

@@ -1,16 +1,20 @@
-"""The unit of work: aggregates, codes and texts as commands see them, and the events that are saved together."""
+"""The unit of work: aggregates, codes and texts as commands see them, and the events that are stored together.
+
+A unit of work stores nothing itself. The executor stores its pending events in one transaction, so that either all of
+them are recorded or none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
-from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, effective_facts, evolve
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, effective_facts, evolve, replay
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.code import code_stream, resolve_code
-from ogpgraph.domain.commitment import NewEvent
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import (
     Cause,
@@ -19,9 +23,10 @@ from ogpgraph.domain.event import (
     Evidence,
     Facts,
     Idempotency,
+    NewEvent,
     Origin,
+    encode_payload,
     event_text_references,
-    validate_event,
 )
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind
 
@@ -29,7 +34,7 @@ T = TypeVar("T")
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
-    """Who acts, in which role and why, and when the statement was made or the source observed; given by the caller."""
+    """Who acts, in which role, why, and when the statement was made or the source observed; given by the caller."""
 
     actor: str
     role: str
@@ -58,8 +63,11 @@ class Provenance(Struct, frozen=True, kw_only=True):
         return structs.replace(self, cause=cause)
 
 
+REPORTED_BY_PERSON = Provenance()
+
+
 class Receipt(Struct, Generic[T], frozen=True):
-    """What was recorded: the commands' result, the events' ids and positions, and whether the request was a repeat."""
+    """The commands' result, the ids and positions of the recorded events, and whether the request was a repeat."""
 
     result: T | None
     events: tuple[str, ...] = ()
@@ -67,15 +75,8 @@ class Receipt(Struct, Generic[T], frozen=True):
     repeated: bool = False
 
 
-REPORTED_BY_PERSON = Provenance()
-
-
 class Repository(Protocol):
-    """What a unit of work reads from: the executor's log, or in a dry run what would have been recorded too."""
-
-    def load(self, stream: str) -> Aggregate:
-        """Return the aggregate of a stream, at revision 0 where the stream is empty."""
-        ...
+    """What a unit of work reads from: the log, or in a dry run the log and what would have been recorded so far."""
 
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, oldest first."""
@@ -86,74 +87,101 @@ class Repository(Protocol):
         ...
 
     def create_reference(self, text: str) -> tuple[str, bytes]:
-        """Return a text's reference and the salt that the reference is made with."""
+        """Return a text's reference and the salt that it was computed with."""
         ...
 
 
 class UnitOfWork:
-    """What commands read and append in one context; nothing is stored before the executor saves it."""
+    """The reads and appends of one execution of commands; each stream is read at most once, each event encoded once."""
 
     def __init__(self, repository: Repository, context: CommandContext) -> None:
         self._repository = repository
         self._aggregates: dict[str, Aggregate] = {}
+        self._events: dict[str, list[Event]] = {}
+        self._pending: list[Event] = []
+        self._payloads: list[bytes] = []
         self.context = context
-        self.pending: list[Event] = []
+        self.texts: dict[str, tuple[bytes, str]] = {}  # reference → salt and text
         self.expected_revisions: dict[str, int] = {}
-        self.texts: dict[str, tuple[bytes, str]] = {}
         self._reason = self.text_ref(context.reason) if context.reason else None
 
     # Aggregates
 
     def aggregate(self, stream: str) -> Aggregate:
-        """Return an aggregate with the pending events applied; revision 0 where there is none."""
+        """Return an aggregate with the pending events applied, at revision 0 if it does not exist."""
         if stream not in self._aggregates:
-            self._aggregates[stream] = self._repository.load(stream)
+            self._aggregates[stream] = replay(stream, self.events(stream))
         return self._aggregates[stream]
-
-    def assert_unchanged(self, stream: str) -> Aggregate:
-        """Return an aggregate; if its stored revision has changed when the events are saved, the commands run again."""
-        aggregate = self.aggregate(stream)
-        pending = sum(event.stream == stream for event in self.pending)
-        self.expected_revisions.setdefault(stream, aggregate.revision - pending)
-        return aggregate
 
     def events(self, stream: str) -> list[Event]:
         """Return the stored events of a stream, oldest first."""
-        return self._repository.events(stream)
+        if stream not in self._events:
+            self._events[stream] = self._repository.events(stream)
+        return self._events[stream]
+
+    def assert_unchanged(self, stream: str) -> Aggregate:
+        """Return an aggregate that commands only read; if it changes before they are stored, they run again.
+
+        Aggregates that commands append to need no assertion: the log refuses a revision that it already has.
+        """
+        aggregate = self.aggregate(stream)
+        pending = sum(event.stream == stream for event in self._pending)
+        self.expected_revisions.setdefault(stream, aggregate.revision - pending)
+        return aggregate
 
     def new_stream(self, aggregate_type: str) -> str:
-        """Return the id of a new, still empty stream of an aggregate type."""
+        """Return the id of a new stream, which is still empty."""
         return f"{aggregate_type}-{self._repository.new_id()}"
 
     # Events
+
+    @property
+    def pending(self) -> Sequence[Event]:
+        """Return the appended events, in their order."""
+        return self._pending
+
+    def encoded_events(self) -> Iterator[tuple[Event, bytes]]:
+        """Yield each pending event with the payload to store for it."""
+        return zip(self._pending, self._payloads, strict=True)
 
     def set_role(self, role: str) -> None:
         """Set the role of the events appended from now on, once authorization has determined it."""
         self.context = structs.replace(self.context, role=role)
 
     def append(self, stream: str, name: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Event | None:
-        """Append one event to a stream; None, and nothing appended, where no fact is new. Raises Invalid."""
+        """Append one event to a stream, reduced to the facts that change something; None if no fact does.
+
+        Raises Invalid for facts that the aggregate or the event cannot have, and for an event that cannot be stored.
+        """
         if not facts:
             return None
         AGGREGATE_TYPES[aggregate_type_of(stream)].validate(name, facts)
         aggregate = self.aggregate(stream)
         event = Event(stream, aggregate.revision + 1, name, self._envelope(provenance), facts)
-        # A late observation and a correction tell more than values: the interval in which a value came to be so.
-        keeps_all = provenance.late or provenance.cause is Cause.CORRECTION
-        new_facts = facts if keeps_all else effective_facts(aggregate, event)
-        if not new_facts:
+        # A late observation and a correction also state since when a value has been so, even if the value is not new.
+        if not provenance.late and provenance.cause is not Cause.CORRECTION:
+            event = structs.replace(event, facts=effective_facts(aggregate, event))
+        if not event.facts:
             return None
-        envelope = structs.replace(event.envelope, evidence=tuple(restrict_evidence(provenance.evidence, new_facts)))
-        event = validate_event(structs.replace(event, envelope=envelope, facts=new_facts))
+        evidence = tuple(_restrict_evidence(provenance.evidence, event.facts))
+        event = structs.replace(event, envelope=structs.replace(event.envelope, evidence=evidence))
+        self._payloads.append(encode_payload(event))
+        self._pending.append(event)
         self._aggregates[stream] = evolve(aggregate, event)
-        self.pending.append(event)
         return event
 
-    def append_all(self, stream: str, new_events: list[NewEvent], provenance: Provenance) -> None:
-        """Append the events that a decision asks for; their own cause stands in for the plain cause REPORTED."""
+    def append_all(self, stream: str, new_events: Sequence[NewEvent], provenance: Provenance) -> None:
+        """Append the events that a decision asks for; their own cause replaces the unspecific cause REPORTED."""
         for new in new_events:
             cause = new.cause if new.cause and provenance.cause is Cause.REPORTED else provenance.cause
             self.append(stream, new.name, new.facts, provenance.with_cause(cause))
+
+    def discard_pending(self) -> None:
+        """Discard the pending events, as if nothing had been appended."""
+        for event in self._pending:
+            self._aggregates.pop(event.stream, None)
+        self._pending.clear()
+        self._payloads.clear()
 
     def _envelope(self, provenance: Provenance) -> Envelope:
         return Envelope(
@@ -178,7 +206,7 @@ class UnitOfWork:
     # Texts
 
     def text_ref(self, text: str) -> str:
-        """Return the reference of a text, which is stored with the events; raises Invalid."""
+        """Return the reference of a text, which is stored with the events that refer to it; raises Invalid."""
         valid = validate_text(text)
         reference, salt = self._repository.create_reference(valid)
         self.texts[reference] = (salt, valid)
@@ -189,14 +217,14 @@ class UnitOfWork:
         return TextValue(self.text_ref(text), translation_kind)
 
     def referenced_texts(self) -> dict[str, tuple[bytes, str]]:
-        """Return reference → salt and text of the texts that the pending events refer to; only these are stored."""
-        referenced = {reference for event in self.pending for reference in event_text_references(event)}
+        """Return reference → salt and text of the texts that the pending events refer to; the others are not stored."""
+        referenced = {reference for event in self._pending for reference in event_text_references(event)}
         return {reference: stored for reference, stored in self.texts.items() if reference in referenced}
 
     # Codes
 
     def resolve_code(self, aggregate_type: str, code: str) -> str | None:
-        """Return the stream of the aggregate that a code means, or None where the code is free."""
+        """Return the stream of the aggregate that a code means, None if the code is free."""
         return resolve_code(aggregate_type, code, self.aggregate)
 
     def require_by_code(self, aggregate_type: str, code: str) -> Aggregate:
@@ -207,36 +235,34 @@ class UnitOfWork:
         return self.aggregate(stream)
 
     def reserve_code(self, aggregate_type: str, code: str, stream: str) -> None:
-        """Assign a code that is free to a stream; raises Conflict where it is taken."""
+        """Assign a free code to a stream; raises Conflict if the code is taken."""
         if self.resolve_code(aggregate_type, code) is not None:
             raise Conflict(f"{code} already is the code of a {aggregate_type}", "code")
         self.assign_code(aggregate_type, code, stream)
 
     def assign_code(self, aggregate_type: str, code: str, stream: str) -> None:
-        """Assign a code to a stream, whatever it meant before."""
+        """Assign a code to a stream, even if it means another one now."""
         reference = Provenance(origin=Origin.REFERENCE)
         self.append(code_stream(aggregate_type, code), "CodeAssigned", {"means": stream}, reference)
 
 
 def changed_facts(aggregate: Aggregate, facts: Facts) -> Facts:
-    """Return the facts whose value differs from the current one: repeating a value records nothing."""
+    """Return the facts whose value differs from the current one, so that repeating a value records nothing."""
     return {path: value for path, value in facts.items() if aggregate.value(path) != value}
 
 
-def restrict_evidence(evidence: tuple[Evidence, ...], facts: Facts) -> list[Evidence]:
-    """Return the evidence with the spans and columns of these facts only."""
-    return [
-        structs.replace(
+def _restrict_evidence(evidence: tuple[Evidence, ...], facts: Facts) -> Iterator[Evidence]:
+    """Yield the evidence with only the spans and columns of these facts."""
+    for item in evidence:
+        yield structs.replace(
             item,
             spans={path: span for path, span in item.spans.items() if path in facts},
             columns={path: column for path, column in item.columns.items() if path in facts},
         )
-        for item in evidence
-    ]
 
 
 def validate_text(text: str) -> str:
-    """Return the text; raises Invalid for what no text store can hold: lone surrogates and the character NUL."""
+    """Return a text; raises Invalid for what neither engine can store: the character NUL and lone surrogates."""
     if "\x00" in text:
         raise Invalid("a text cannot contain the character U+0000")
     try:

@@ -61,7 +61,7 @@ class StepRecorder:
             case "report":
                 commitment_commands.report_milestone(uow, subject, milestone, facts, provenance)
             case "correct":
-                corrections.correct(uow, subject, facts, self._mistaken_event_id(subject, facts), provenance)
+                corrections.correct(uow, subject, self._mistaken_event_id(subject, facts), facts, provenance)
             case "withdraw" if milestone:
                 commitment_commands.withdraw_milestone(uow, subject, milestone, provenance)
             case "withdraw":

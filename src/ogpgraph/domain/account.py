@@ -1,4 +1,4 @@
-"""Accounts: who may write, by a pseudonymous id; names, e-mail addresses and tokens never enter the log."""
+"""Accounts: a pseudonymous id and its rights. Names, e-mail addresses and tokens are never recorded in the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogpgraph.domain.member import MemberCode
 
 
 class Role(StrEnum):
-    """As what an account may act, in the order in which a role is chosen where several would do."""
+    """A role of an account; if several roles permit a mutation, the first of them is recorded."""
 
     REPORTER = "REPORTER"
     REVIEWER = "REVIEWER"
@@ -21,32 +21,32 @@ class Role(StrEnum):
 
 ACCOUNT = AggregateType(
     name="account",
-    description="Somebody who may write, known here by a pseudonymous id and by their rights alone.",
+    description="Somebody who may write, identified by a pseudonymous id only.",
     paths=(
-        Path("roles", tuple[Role, ...], "As what the account may act; none is a reader, as everyone is."),
-        Path("reporterOf", tuple[MemberCode, ...], "The codes of the members that it may report for."),
+        Path("roles", tuple[Role, ...], "The roles of the account; without any, it may only read, like everybody."),
+        Path("reporterOf", tuple[MemberCode, ...], "The codes of the members for which it may report."),
     ),
     event_types=(
-        EventType("AccountOpened", "An account came into the record, without rights."),
-        EventType("RightsGranted", "The account may do more than before."),
-        EventType("RightsRevoked", "The account may do less than before."),
+        EventType("AccountOpened", "An account was opened, without rights."),
+        EventType("RightsGranted", "Rights were granted to the account."),
+        EventType("RightsRevoked", "Rights of the account were revoked."),
     ),
 )
 
 
 class Rights(Struct, frozen=True):
-    """What an account may act as, and for which members it may report."""
+    """The roles of an account, and the members for which it may report."""
 
     roles: tuple[Role, ...] = ()
     reporter_of: tuple[str, ...] = ()
 
     def with_role(self, role: Role, members: tuple[str, ...] = ()) -> Rights:
-        """Return the rights with a role more, and for a reporter with some members more."""
+        """Return the rights with an additional role, and for a reporter with additional members."""
         roles = tuple(each for each in Role if each is role or each in self.roles)
         return Rights(roles, tuple(sorted({*self.reporter_of, *members})))
 
     def without_role(self, role: Role | None = None, members: tuple[str, ...] = ()) -> Rights:
-        """Return the rights without a role (without any where none is named), or without some members only."""
+        """Return the rights without a role (without all if none is named), or for a reporter without some members."""
         if role is None:
             return Rights()
         if role is not Role.REPORTER:
@@ -56,7 +56,7 @@ class Rights(Struct, frozen=True):
 
 
 def rights_of(account: Aggregate) -> Rights:
-    """Return the rights of an account as it stands."""
+    """Return the current rights of an account."""
     roles, reporter_of = account.value("roles"), account.value("reporterOf")
     return Rights(
         tuple(Role(role) for role in roles) if isinstance(roles, tuple) else (),

@@ -1,7 +1,7 @@
-"""A subject of the record: what each source claims of it, and the one rule that says which claim is current.
+"""Aggregates: what every source claims at each path, and the one rule that decides which claim is current.
 
-State is never edited: `evolve` returns the state after an event. The same function serves the
-write side (to decide) and the follower (to project), so both always agree.
+An aggregate is never changed: `evolve` returns its state after one more event. The write side (to decide) and the
+projector (to write rows) use the same function, so they cannot disagree about what an event means.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.values import Value
 
 ORIGINAL_LANGUAGE = "en"
-_PRIORITY_OF_SECONDARY = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
-_ORDER = {origin: place for place, origin in enumerate(Origin)}
+_LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
+_HIGH_PRIORITY = 2
+_TIE_BREAKERS = {origin: number for number, origin in enumerate(Origin)}
 
 
 class Claim(Struct, frozen=True, array_like=True, gc=False):
-    """What one source says at one path; `value` is None once it no longer says anything.
+    """What one source states at one path; `value` is None once the source no longer states anything there.
 
-    The change to this value lies after `after` (None: nobody looked before) and not later than `before`.
+    The value became so after `after` (None: no earlier observation is known) and not later than `before`. `revision` is
+    that of the event that set the value.
     """
 
     value: Value | None
@@ -38,46 +40,47 @@ class Claim(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return who speaks: a source says one thing at a path at a time."""
+        """Return the origin and the source, which together have at most one claim at a path."""
         return self.origin, self.source or ""
 
     @property
     def is_translation(self) -> bool:
-        """Tell whether it was read from a page in another language than the one OGP publishes in."""
+        """Return whether the value was read from a page in another language than the one OGP publishes in."""
         return self.source is not None and self.language not in (None, ORIGINAL_LANGUAGE)
 
 
 def can_be_current(path: str, claim: Claim) -> bool:
-    """Tell whether a claim may stand as the present value: prose is evidence of a rating, never the rating."""
+    """Return whether a claim can be the current one: a rating in a narrative is evidence, not the rating itself."""
     return claim.value is not None and not (claim.origin is Origin.NARRATIVE and path.startswith("ratings/"))
 
 
 def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
-    """Return how strongly a claim stands; the greatest is current.
+    """Return the sort key of a claim among those at one path; the greatest is current.
 
-    1. A thing's own pages, the database and people stand over what other pages list, and that over our tables.
-    2. OGP's own language stands over translations of the same page.
-    3. What was first said later stands over what was said before.
-    4. Ties: by the declared order of origins, then by language.
+    1. The aggregate's own pages, the database and people take precedence over lists on other pages, and these over the
+       tables of this program.
+    2. OGP's own language takes precedence over translations of the same page.
+    3. A value that was first stated later takes precedence over earlier ones.
+    4. Ties: the declared order of origins, then the language.
     """
     return (
-        _PRIORITY_OF_SECONDARY.get(claim.origin, 2),
+        _LOW_PRIORITIES.get(claim.origin, _HIGH_PRIORITY),
         not claim.is_translation,
         claim.before,
-        -_ORDER[claim.origin],
+        -_TIE_BREAKERS[claim.origin],
         claim.language or "",
     )
 
 
 def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
-    """Return which of the claims at a path is current, None where none may be."""
-    if len(claims) == 1:
+    """Return the current one of the claims at a path, None if none of them can be current."""
+    if len(claims) == 1:  # nearly always
         return claims[0] if can_be_current(path, claims[0]) else None
     return max((claim for claim in claims if can_be_current(path, claim)), key=rank, default=None)
 
 
 class Aggregate(Struct, frozen=True, dict=True):
-    """A member, action plan, commitment, source or code as it stands after `revision` events of its stream."""
+    """The state of a member, action plan, commitment, source, code or account after `revision` events of its stream."""
 
     id: str
     revision: int = 0
@@ -85,12 +88,12 @@ class Aggregate(Struct, frozen=True, dict=True):
 
     @property
     def type(self) -> str:
-        """Return the noun: the part of the stream's name before the first dash."""
+        """Return the name of the aggregate's type."""
         return aggregate_type_of(self.id)
 
     @cached_property
     def current_claims(self) -> dict[str, Claim]:
-        """Return path → the current claim, in the order of the paths."""
+        """Return path → the current claim, sorted by path."""
         return {
             path: claim
             for path in sorted(self.claims)
@@ -103,87 +106,97 @@ class Aggregate(Struct, frozen=True, dict=True):
 
     @cached_property
     def cache(self) -> dict[object, Any]:
-        """Return what readers have worked out of it, by keys of theirs: as it never changes, neither does that."""
+        """Return a cache for values derived from this state, which cannot become stale since it never changes."""
         return {}
 
     def current_claim(self, path: str) -> Claim | None:
-        """Return the current claim at a path, or None where nothing is said."""
+        """Return the current claim at a path, None if there is none."""
         return self.current_claims.get(path)
 
     def value(self, path: str) -> Value | None:
-        """Return the current value at a path, or None where nothing is said."""
+        """Return the current value at a path, None if there is none."""
         claim = self.current_claims.get(path)
         return claim.value if claim else None
 
     def string(self, path: str) -> str | None:
-        """Return the current plain word at a path, or None."""
+        """Return the current value at a path if it is a string, otherwise None."""
         claim = self.current_claims.get(path)
         return claim.value if claim and isinstance(claim.value, str) else None
 
     def claims_under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
-        """Yield the current claims whose path begins with a prefix, in the order of the paths."""
+        """Yield the paths that begin with a prefix and their current claims, sorted by path."""
         paths = self._paths
-        for place in range(bisect_left(paths, prefix), len(paths)):
-            if not paths[place].startswith(prefix):
+        for index in range(bisect_left(paths, prefix), len(paths)):
+            if not paths[index].startswith(prefix):
                 return
-            yield paths[place], self.current_claims[paths[place]]
+            yield paths[index], self.current_claims[paths[index]]
 
     def value_from(self, path: str, origin: Origin, source: str | None) -> Value | None:
-        """Return what one source says at a path, or None where it says nothing."""
-        key = (origin, source or "")
-        return next((claim.value for claim in self.claims.get(path, ()) if claim.key == key), None)
+        """Return the value that one source states at a path, None if it states none."""
+        return _value_of(self.claims.get(path, ()), (origin, source or ""))
 
     def claims_from(self, origin: Origin, source: str | None) -> dict[str, Claim]:
-        """Return path → what one source claims, things it no longer says included (value None)."""
+        """Return path → the claim of one source, including those it no longer makes (their value is None)."""
         key = (origin, source or "")
         return {path: claim for path, claims in self.claims.items() for claim in claims if claim.key == key}
 
 
 def aggregate_type_of(stream: str) -> str:
-    """Return the noun a stream is of."""
+    """Return the aggregate type of a stream: the part of its id before the first dash."""
     return stream.partition("-")[0]
 
 
-def evolve(subject: Aggregate, event: Event) -> Aggregate:
-    """Return the subject after one more event of its stream."""
-    claims = dict(subject.claims)
+def evolve(aggregate: Aggregate, event: Event) -> Aggregate:
+    """Return an aggregate after one more event of its stream."""
+    claims = dict(aggregate.claims)
     for path in event.facts:
         claims[path] = _replace_claim(claims.get(path, ()), _claim_of(event, path))
-    after = Aggregate(subject.id, event.revision, claims)
-    if "current_claims" in subject.__dict__:
-        after.__dict__["current_claims"] = _update_current_claims(subject.current_claims, claims, event)
+    after = Aggregate(aggregate.id, event.revision, claims)
+    if "current_claims" in aggregate.__dict__:
+        # Computing it again would sort all paths, of which one event changes only a few.
+        after.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, event)
     return after
 
 
-def _update_current_claims(
-    before: dict[str, Claim], claims: dict[str, tuple[Claim, ...]], event: Event
-) -> dict[str, Claim]:
-    """Return what `present` comes to after an event, from what it was: few of many paths change."""
-    present = dict(before)
-    for path in event.facts:
-        if (claim := select_current(path, claims[path])) is not None:
-            present[path] = claim
-        else:
-            present.pop(path, None)
-    return present if present.keys() == before.keys() else dict(sorted(present.items()))
+def replay(stream: str, events: Iterable[Event]) -> Aggregate:
+    """Return the aggregate of a stream after these events."""
+    aggregate = Aggregate(stream)
+    for event in events:
+        aggregate = evolve(aggregate, event)
+    return aggregate
 
 
-def effective_facts(subject: Aggregate, event: Event) -> Facts:
-    """Return the facts of an event that change what is so, or what their source says: saying a thing again does not."""
-    after, who = evolve(subject, event), (event.envelope.origin, event.envelope.source)
+def effective_facts(aggregate: Aggregate, event: Event) -> Facts:
+    """Return the facts of an event that would change the current value at their path, or the value of their source."""
     return {
         path: value
         for path, value in event.facts.items()
-        if after.value(path) != subject.value(path) or after.value_from(path, *who) != subject.value_from(path, *who)
+        if _is_effective(path, aggregate.claims.get(path, ()), _claim_of(event, path))
     }
 
 
-def replay(stream: str, events: Iterable[Event]) -> Aggregate:
-    """Return the subject that some events of its stream tell of, in their order."""
-    subject = Aggregate(stream)
-    for event in events:
-        subject = evolve(subject, event)
-    return subject
+def _is_effective(path: str, claims: tuple[Claim, ...], new: Claim) -> bool:
+    after = _replace_claim(claims, new)
+    if _value_of(after, new.key) != _value_of(claims, new.key):
+        return True
+    current, current_after = select_current(path, claims), select_current(path, after)
+    return (current and current.value) != (current_after and current_after.value)
+
+
+def _value_of(claims: tuple[Claim, ...], key: tuple[str, str]) -> Value | None:
+    return next((claim.value for claim in claims if claim.key == key), None)
+
+
+def _update_current_claims(
+    current: dict[str, Claim], claims: dict[str, tuple[Claim, ...]], event: Event
+) -> dict[str, Claim]:
+    updated = dict(current)
+    for path in event.facts:
+        if (claim := select_current(path, claims[path])) is not None:
+            updated[path] = claim
+        else:
+            updated.pop(path, None)
+    return updated if updated.keys() == current.keys() else dict(sorted(updated.items()))
 
 
 def _claim_of(event: Event, path: str) -> Claim:
@@ -201,30 +214,33 @@ def _claim_of(event: Event, path: str) -> Claim:
 
 
 def _replace_claim(claims: tuple[Claim, ...], new: Claim) -> tuple[Claim, ...]:
+    """Return the claims at a path after a new one; a late one (revision 0) only narrows its source's interval."""
     if not claims and new.revision:
         return (new,)
     old = next((claim for claim in claims if claim.key == new.key), None)
-    others = tuple(claim for claim in claims if claim.key != new.key)
-    settled = new if new.revision else narrow_interval(old, new)
-    return tuple(sorted((*others, settled), key=lambda claim: claim.key)) if settled else claims
+    replacement = new if new.revision else narrow_interval(old, new)
+    if replacement is None:
+        return claims
+    others = (claim for claim in claims if claim.key != new.key)
+    return tuple(sorted((*others, replacement), key=lambda claim: claim.key))
 
 
-def narrow_interval(claim: Claim | None, sight: Claim) -> Claim | None:
-    """Return a claim with the interval that an earlier sight leaves open; it never grows, the value never changes."""
-    if claim is None or sight.before >= claim.before or (claim.after is not None and sight.before <= claim.after):
+def narrow_interval(claim: Claim | None, late: Claim) -> Claim | None:
+    """Return a claim with its interval narrowed by an older observation of its source; the value never changes."""
+    if claim is None or late.before >= claim.before or (claim.after is not None and late.before <= claim.after):
         return claim
-    if sight.value == claim.value:
-        return structs.replace(claim, before=sight.before)
-    return structs.replace(claim, after=sight.before)
+    if late.value == claim.value:
+        return structs.replace(claim, before=late.before)
+    return structs.replace(claim, after=late.before)
 
 
-def own_sources(subject: Aggregate) -> list[str]:
-    """Return the ids of the sources that speak of a subject itself; lists of siblings where there are no others."""
-    claims = [claim for at_path in subject.claims.values() for claim in at_path if claim.source]
-    own = [claim for claim in claims if claim.origin != "SIBLING_LIST"]
+def own_sources(aggregate: Aggregate) -> list[str]:
+    """Return the ids of an aggregate's own sources; of lists of siblings on other pages if it has no others."""
+    claims = [claim for at_path in aggregate.claims.values() for claim in at_path if claim.source]
+    own = [claim for claim in claims if claim.origin is not Origin.SIBLING_LIST]
     return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))
 
 
-def all_sources(subject: Aggregate) -> list[str]:
-    """Return the ids of all sources that speak of a subject."""
-    return list(dict.fromkeys(c.source for at_path in subject.claims.values() for c in at_path if c.source))
+def all_sources(aggregate: Aggregate) -> list[str]:
+    """Return the ids of all sources that make a claim about an aggregate."""
+    return list(dict.fromkeys(c.source for at_path in aggregate.claims.values() for c in at_path if c.source))

@@ -1,4 +1,4 @@
-"""Nouns of the record: which paths a kind of subject has, of what form, and which events may say them."""
+"""Aggregate types: the paths that an aggregate can have, the types of their values, and the events that state them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ogpgraph.domain.values import TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
 
 
-def _alternation(words: type[Indicator | Stage | OgpValue | Finding | RatingState | CoCreation]) -> str:
-    return "(" + "|".join(words) + ")"
+def _alternation(values: type[Indicator | Stage | OgpValue | Finding | RatingState | CoCreation]) -> str:
+    return "(" + "|".join(values) + ")"
 
 
 PATH_SEGMENTS = {
@@ -32,19 +32,18 @@ PATH_SEGMENTS = {
     "{column}": "[A-Z][A-Z0-9_]{0,79}",
     "{section}": "[A-Z][A-Z0-9_]{0,79}",
     "{time}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z",
-    "{key}": r"[^/\s]{1,200}",
 }
-
+"""The variable segments of path patterns, and the regular expressions that they stand for."""
+PATH_CACHE_SIZE = 4096
+"""How many concrete paths of an aggregate type are matched only once; their number is not bounded otherwise."""
 
 _CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-PATH_CACHE_SIZE = 4096  # so many concrete paths of a noun are looked for only once
-
 
 class Path(Struct, frozen=True):
-    """A path of a noun: its pattern (`milestones/{number}/title/{language}`), the form of its value, its meaning.
+    """A path of an aggregate type: its pattern (`milestones/{number}/title/{language}`), and the type of its values.
 
-    `rule` raises Invalid for a value that has the form and still cannot stand at a path.
+    `validate` raises Invalid for a value that has the type and is still not possible at a concrete path.
     """
 
     pattern: str
@@ -54,14 +53,14 @@ class Path(Struct, frozen=True):
 
     @property
     def regex(self) -> str:
-        """Return the anchored regular expression of the pattern."""
+        """Return the pattern as an anchored regular expression."""
         return (
             "^" + "/".join(PATH_SEGMENTS.get(segment, re.escape(segment)) for segment in self.pattern.split("/")) + "$"
         )
 
 
 class EventType(Struct, frozen=True):
-    """A kind of event: what it tells, and which paths (by their beginning) its facts may have."""
+    """A type of event, and the prefixes of the paths that its facts may have."""
 
     name: str
     description: str
@@ -69,7 +68,7 @@ class EventType(Struct, frozen=True):
 
 
 class AggregateType(Struct, frozen=True, dict=True):
-    """A kind of subject, with everything that can be said of it."""
+    """A type of aggregate, with all paths and events that it can have."""
 
     name: str
     description: str
@@ -85,9 +84,9 @@ class AggregateType(Struct, frozen=True, dict=True):
         return {}
 
     def find_path(self, path: str) -> Path:
-        """Return the declared path that a concrete path is an instance of; raises Invalid when there is none."""
-        if (known := self._path_cache.get(path)) is not None:
-            return known
+        """Return the declared path that a concrete path matches; raises Invalid if there is none."""
+        if (cached := self._path_cache.get(path)) is not None:
+            return cached
         for regex, declared in self._compiled_paths:
             if regex.fullmatch(path):
                 if len(self._path_cache) < PATH_CACHE_SIZE:
@@ -96,38 +95,39 @@ class AggregateType(Struct, frozen=True, dict=True):
         raise Invalid(f"a {self.name} has no {path!r}", path)
 
     def event_type(self, name: str) -> EventType:
-        """Return the kind of event with that name; raises Invalid when the noun has none."""
-        for kind in self.event_types:
-            if kind.name == name:
-                return kind
+        """Return the event type with a name; raises Invalid if there is none."""
+        for event_type in self.event_types:
+            if event_type.name == name:
+                return event_type
         raise Invalid(f"a {self.name} has no event {name!r}")
 
     def validate(self, name: str, facts: Facts) -> None:
-        """Raise Invalid, naming the path, unless the event may say each of these facts and each value has its form."""
-        says = self.event_type(name).path_prefixes
+        """Raise Invalid, naming the path, unless an event may state all these facts and each value has its type."""
+        prefixes = self.event_type(name).path_prefixes
         for path, value in facts.items():
             declared = self.find_path(path)
-            if not path.startswith(says):
-                raise Invalid(f"{name} does not speak of {path!r}", path)
+            if not path.startswith(prefixes):
+                raise Invalid(f"{name} cannot state {path!r}", path)
             if value is not None:
                 _validate_value(path, value, declared.type)
                 if declared.validate is not None:
                     declared.validate(path, value)
 
     def holds_text(self, path: str) -> bool:
-        """Tell whether the values at a path are one wording."""
+        """Return whether the values at a path are texts."""
         return self.find_path(path).type is TextValue
 
     def holds_text_list(self, path: str) -> bool:
-        """Tell whether the values at a path are a list of wordings."""
+        """Return whether the values at a path are lists of texts."""
         return self.find_path(path).type is TextListValue
 
 
-def _validate_value(path: str, value: object, form: Any) -> None:
+def _validate_value(path: str, value: object, value_type: Any) -> None:
     try:
-        msgspec.convert(msgspec.to_builtins(value), form)
+        # By way of built-in types, because `convert` accepts a Struct as it is, whatever its fields contain.
+        msgspec.convert(msgspec.to_builtins(value), value_type)
     except msgspec.ValidationError as error:
         raise Invalid(f"{path}: {error}", path) from error
-    for word in value if isinstance(value, tuple) else (value,):
-        if isinstance(word, str) and _CONTROL_OR_SURROGATE.search(word):
-            raise Invalid(f"{path}: {word!r} holds a control character or half a character", path)
+    for string in value if isinstance(value, tuple) else (value,):
+        if isinstance(string, str) and _CONTROL_OR_SURROGATE.search(string):
+            raise Invalid(f"{path}: {string!r} contains a control character or a lone surrogate", path)

@@ -1,4 +1,4 @@
-"""All nouns of the record, the one way to read their events, and the documentation of these as one JSON Schema."""
+"""The registry of aggregate types: the decoder of all their stored events, and the JSON Schema of these."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ AGGREGATE_TYPES: dict[str, AggregateType] = {
     aggregate_type.name: aggregate_type for aggregate_type in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)
 }
 Schema = dict[str, Any]
-_REF = "#/$defs/{name}"
+_REFERENCE = "#/$defs/{name}"
 _PUBLISHED_NAMES = {"TextValue": "Wording", "TextListValue": "Wordings", "TranslationKind": "Made"}
-"""Names of types in the published schema, which stay when a class is renamed."""
+"""Class → its name in the published schema, which does not change when a class is renamed."""
 _EVENTS = frozenset(
     (aggregate_type.name, event_type.name)
     for aggregate_type in AGGREGATE_TYPES.values()
@@ -34,19 +34,19 @@ _EVENTS = frozenset(
 
 
 def decode_event(stream: str, revision: int, name: str, version: int, payload: bytes) -> Event:
-    """Return the event that a stored payload holds.
+    """Return the event of a stored payload.
 
-    Raises StoredEventError for what this program cannot read: an event that no noun has is a newer program's.
+    Raises StoredEventError for an event that this program cannot read, such as one written by a newer program.
     """
     if (aggregate_type_of(stream), name) not in _EVENTS:
-        raise StoredEventError(f"{stream} revision {revision}: {name} is no event that this program knows")
+        raise StoredEventError(f"{stream} revision {revision}: {name} is not an event of this program")
     return decode_payload(stream, revision, name, version, payload)
 
 
 def events_schema() -> Schema:
     """Return the JSON Schema (2020-12) of every stored payload, keyed by event name and version under `events`."""
     paths = [path for aggregate_type in AGGREGATE_TYPES.values() for path in aggregate_type.paths]
-    schemas, definitions = msgspec.json.schema_components([Envelope, *(p.type for p in paths)], ref_template=_REF)
+    schemas, definitions = msgspec.json.schema_components([Envelope, *(p.type for p in paths)], ref_template=_REFERENCE)
     value_schemas = dict(zip(paths, schemas[1:], strict=True))
     all_facts = {
         _facts_name(aggregate_type): _facts_schema(aggregate_type.paths, value_schemas)
@@ -62,29 +62,30 @@ def events_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stored events of ogpgraph",
         "events": _publish(dict(sorted(events.items()))),
-        "$defs": {name: _clean(_publish(published[name])) for name in sorted(published)},
+        "$defs": {name: _clean_description(_publish(published[name])) for name in sorted(published)},
     }
 
 
 def _publish(schema: Any) -> Any:
-    """Return a schema in which titles of types, and references to them, have their published names."""
+    """Return a schema in which the titles of types, and the references to them, are their published names."""
     match schema:
         case dict():
-            return {key: _published(key, value) for key, value in schema.items()}
+            return {key: _publish_item(key, value) for key, value in schema.items()}
         case list():
-            return [_publish(each) for each in schema]
+            return [_publish(item) for item in schema]
         case _:
             return schema
 
 
-def _published(key: str, value: Any) -> Any:
+def _publish_item(key: str, value: Any) -> Any:
     if key == "$ref":
         name = value.rpartition("/")[2]
-        return _REF.format(name=_PUBLISHED_NAMES.get(name, name))
+        return _REFERENCE.format(name=_PUBLISHED_NAMES.get(name, name))
     return _PUBLISHED_NAMES.get(value, value) if key == "title" and isinstance(value, str) else _publish(value)
 
 
-def _clean(definition: Schema) -> Schema:
+def _clean_description(definition: Schema) -> Schema:
+    """Return a definition whose description, a docstring, has lost its indentation."""
     description = definition.get("description")
     return {**definition, "description": cleandoc(description)} if description else definition
 
@@ -93,7 +94,7 @@ def _event_schema(
     aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Path, Schema]
 ) -> Schema:
     paths = [path for path in aggregate_type.paths if path.pattern.startswith(event_type.path_prefixes)]
-    all_facts = {"$ref": _REF.format(name=_facts_name(aggregate_type))}
+    all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
     return {
         "description": event_type.description,
         "type": "object",

@@ -1,4 +1,4 @@
-"""Codes: a reservation of one code, so that it means one thing however many write at once."""
+"""Codes: each has a stream of its own, so that it means one aggregate even if several writers assign it at once."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
 
 CODE = AggregateType(
     name="code",
-    description="A code, and the subject that it means.",
-    paths=(Path("means", Annotated[str, Meta(min_length=1, max_length=120)], "The id of the subject the code means."),),
-    event_types=(EventType("CodeAssigned", "A code was reserved for a subject, or came to mean another."),),
+    description="A code of a member, plan or commitment.",
+    paths=(
+        Path(
+            "means", Annotated[str, Meta(min_length=1, max_length=120)], "The id of the aggregate that the code means."
+        ),
+    ),
+    event_types=(EventType("CodeAssigned", "A code was assigned to an aggregate."),),
 )
 
 
-def code_stream(kind: str, code: str) -> str:
-    """Return the id of the stream that reserves a code of a kind of subject; codes are the same in any case."""
-    return f"code-{kind}-{code.upper()}"
+def code_stream(aggregate_type: str, code: str) -> str:
+    """Return the id of a code's stream; codes are case-insensitive and belong to one aggregate type."""
+    return f"code-{aggregate_type}-{code.upper()}"
 
 
-def resolve_code(kind: str, code: str, subject: Callable[[str], Aggregate | None]) -> str | None:
-    """Return the id of the subject that a code of a kind means, None where the code is free.
+def resolve_code(aggregate_type: str, code: str, find: Callable[[str], Aggregate | None]) -> str | None:
+    """Return the id of the aggregate that a code means, None if the code is free.
 
-    Where that was merged into another, however often, it is the one that remains. `subject` finds subjects by id.
+    If that one was merged into another, it is the one that remains in the end. `find` returns an aggregate by its id.
     """
-    found = subject(code_stream(kind, code))
+    found = find(code_stream(aggregate_type, code))
     stream = found.string("means") if found else None
-    passed: set[str] = set()
-    while stream and stream not in passed and (known := subject(stream)):
-        passed.add(stream)
-        stream = known.string("mergedInto") or stream
+    visited: set[str] = set()
+    while stream and stream not in visited and (aggregate := find(stream)):
+        visited.add(stream)
+        stream = aggregate.string("mergedInto") or stream
     return stream

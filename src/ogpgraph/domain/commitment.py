@@ -1,22 +1,35 @@
-"""Commitments: what a government promised, its milestones, what the IRM found, and how a statement becomes events."""
+"""Commitments: their paths and events, and the rules by which new facts become events.
+
+Milestones, ratings and narratives are facts of their commitment: they have no identity without it, and a page of OGP
+states them together.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from ogpgraph.domain.action_plan import Cycle, Reference
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
-from ogpgraph.domain.errors import Conflict, Invalid, NotFound
-from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.errors import Invalid, NotFound
+from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue, TranslationKind, Value
-from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, MilestoneStatus, RatingState
+from ogpgraph.domain.vocabulary import (
+    VALUES_OF,
+    CommitmentStatus,
+    Indicator,
+    MilestoneStatus,
+    OgpValue,
+    RatingState,
+    Stage,
+)
 
-Key = Annotated[str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key of the record's own.")]
+Key = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
+]
 PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
 Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
@@ -30,121 +43,119 @@ COMMITMENT = AggregateType(
     name="commitment",
     description="A commitment of a member's action plan, with its milestones, ratings and narratives.",
     paths=(
-        Path("code", CommitmentCode, "The commitment's present code."),
-        Path("formerCodes", tuple[CommitmentCode, ...], "Codes it had before, which keep resolving."),
-        Path("member", Reference, "The member that made it."),
+        Path("code", CommitmentCode, "The commitment's code."),
+        Path("formerCodes", tuple[CommitmentCode, ...], "Codes that it had before, which still mean it."),
+        Path("member", Reference, "The member whose commitment it is."),
         Path("actionPlan", Reference, "The action plan it belongs to."),
-        Path("cycle", Cycle, "The year its plan was submitted."),
+        Path("cycle", Cycle, "The year in which its plan was submitted."),
         Path("number", Number, "Its number in the plan, as published."),
-        Path("status", CommitmentStatus, "Whether it is being worked on."),
-        Path("title/{language}", TextValue, "Its title."),
-        Path("description/{language}", TextValue, "The government's own text."),
-        Path("commitmentText/{language}", TextValue, "The plan's text as the IRM quotes it."),
-        Path("leadInstitutions/{language}", TextListValue, "Who leads it; empty where the page says there is nobody."),
+        Path("status", CommitmentStatus, "Whether the commitment is being carried out."),
+        Path("title/{language}", TextValue, "The title."),
+        Path("description/{language}", TextValue, "The description, written by the government."),
+        Path("commitmentText/{language}", TextValue, "The text of the plan as the IRM quotes it."),
+        Path(
+            "leadInstitutions/{language}", TextListValue, "The lead institutions; empty if stated that there are none."
+        ),
         Path(
             "supportingInstitutions/{language}",
             TextListValue,
-            "Who supports it; empty where the page says there is nobody.",
+            "The supporting institutions; empty if stated that there are none.",
         ),
-        Path("policyAreas", tuple[str, ...], "OGP's policy areas, in the vocabulary's words."),
+        Path("policyAreas", tuple[str, ...], "The policy areas, by their names in OGP's vocabulary."),
         Path(
-            "policyAreasUnrecognised/{language}", TextListValue, "Policy areas as published that no vocabulary knows."
+            "policyAreasUnrecognised/{language}",
+            TextListValue,
+            "Policy areas that are not in the vocabulary, as published.",
         ),
-        Path("irmReports/{language}", TextListValue, "The IRM reports named for it."),
-        Path("startsOn", PartialDate, "When work on it begins."),
-        Path("endsOn", PartialDate, "When it is due."),
-        Path("milestones/{number}/title/{language}", TextValue, "What the milestone delivers."),
-        Path("milestones/{number}/startsOn", PartialDate, "When work on the milestone begins."),
+        Path("irmReports/{language}", TextListValue, "The IRM reports that the page names."),
+        Path("startsOn", PartialDate, "When the work begins."),
+        Path("endsOn", PartialDate, "When the commitment is due."),
+        Path("milestones/{number}/title/{language}", TextValue, "The milestone's title."),
+        Path("milestones/{number}/startsOn", PartialDate, "When the work on the milestone begins."),
         Path("milestones/{number}/endsOn", PartialDate, "When the milestone is due."),
-        Path("milestones/{number}/status", MilestoneStatus, "How far the milestone has come."),
+        Path("milestones/{number}/status", MilestoneStatus, "The progress of the milestone."),
         Path("milestones/{number}/updates/{time}/{language}", TextValue, "A progress report on the milestone."),
         Path(
             "ratings/{indicator}/{stage}",
             Rating,
-            "What the IRM says on one indicator at one stage.",
+            "The IRM's rating of one indicator at one stage.",
             _validate_rating_at,
         ),
-        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same, about one OGP value.", _validate_rating_at),
-        Path("narratives/{stage}/{section}/{language}", TextValue, "A section of the IRM's own text."),
+        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same for one OGP value.", _validate_rating_at),
+        Path("narratives/{stage}/{section}/{language}", TextValue, "A section of the IRM's text."),
         Path(
             "key",
             Key,
-            "The record's own key of a commitment that a file names without a code: member, plan number, title.",
+            "The key of a commitment that a file names without a code, made up from member, plan number and title.",
         ),
-        Path("planNumber", PlanNumber, "Which of the member's action plans it belongs to, counted from the first."),
-        Path("theme/{language}", TextValue, "The heading of the plan under which it stands."),
-        Path("shortTitle/{language}", TextValue, "Its title as OGP's database shortens it."),
-        Path("cluster", Column, "With which commitments of its plan the IRM grouped it, as published."),
+        Path("planNumber", PlanNumber, "The number of its action plan among the member's plans."),
+        Path("theme/{language}", TextValue, "The heading in the plan that the commitment is under."),
+        Path("shortTitle/{language}", TextValue, "The title as abbreviated in OGP's database."),
+        Path("cluster", Column, "The cluster of commitments in which the IRM reviewed it, as published."),
         Path(
             "clusterCommitments",
             tuple[CommitmentCode, ...],
-            "The codes of the commitments that the IRM reviewed together with it, its own among them.",
+            "The codes of the commitments in that cluster, including its own.",
         ),
-        Path("reportYears/{stage}", Cycle | RatingState, "The year the IRM's report of a stage came out, or why none."),
-        Path("findings/{finding}", Rating, "What OGP's database states of it besides the IRM's indicators."),
+        Path(
+            "reportYears/{stage}", Cycle | RatingState, "The year of the IRM's report on a stage, or why there is none."
+        ),
+        Path("findings/{finding}", Rating, "A finding in OGP's database that is not one of the IRM's indicators."),
         Path(
             "policyAreasWithout/{state}",
             tuple[str, ...],
-            "Policy areas for which the database has no yes or no: not coded, not reviewed, not applicable.",
+            "Policy areas for which OGP's database has neither yes nor no, by the reason.",
         ),
-        Path("database/{column}", Column, "A column of OGP's database that has no word of its own in the record."),
-        Path("predecessors", tuple[Reference, ...], "Commitments that it carries forward."),
-        Path("successors", tuple[Reference, ...], "Commitments that carry it forward."),
-        Path("mergedInto", Reference, "The commitment that it turned out to be."),
-        Path("splitFrom", Reference, "The commitment that it was a part of."),
-        Path("splitInto", tuple[Reference, ...], "The commitments that it was split into."),
+        Path("database/{column}", Column, "A column of OGP's database that has no path of its own."),
+        Path("predecessors", tuple[Reference, ...], "The commitments that it carries forward."),
+        Path("successors", tuple[Reference, ...], "The commitments that carry it forward."),
+        Path("mergedInto", Reference, "The commitment into which it was merged."),
+        Path("splitFrom", Reference, "The commitment of which it was a part."),
+        Path("splitInto", tuple[Reference, ...], "The commitments into which it was split."),
     ),
     event_types=(
-        EventType("CommitmentRegistered", "A commitment came into the record."),
-        EventType("CommitmentRevised", "Something said of the commitment changed, or became known."),
-        EventType("CommitmentTranslated", "Wordings of the commitment became known in another language."),
+        EventType("CommitmentRegistered", "A commitment was registered."),
+        EventType("CommitmentRevised", "Facts of the commitment changed or became known."),
+        EventType("CommitmentTranslated", "Texts of the commitment became known in another language."),
         EventType(
             "CommitmentRecoded",
-            "The commitment has another code; the former one keeps resolving.",
+            "The commitment got another code; the former one still means it.",
             ("code", "formerCodes"),
         ),
         EventType(
             "CommitmentLinked",
-            "The commitment was linked to those it carries forward or that carry it on.",
+            "The commitment was linked to those that it carries forward or that carry it forward.",
             ("predecessors", "successors"),
         ),
         EventType(
             "CommitmentMerged",
-            "Two commitments turned out to be one; both codes lead to the one that remains.",
+            "Commitments turned out to be one; all their codes mean the one that remains.",
             ("formerCodes", "mergedInto"),
         ),
-        EventType("CommitmentSplit", "The commitment turned out to be several.", ("splitInto",)),
+        EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto",)),
         EventType("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
-        EventType("CommitmentSeenEarlier", "An older observation told what was said of the commitment then."),
-        EventType("CommitmentCorrected", "Something recorded of the commitment was wrong and was put right."),
-        EventType("MilestoneAdded", "A milestone came into the record.", ("milestones/",)),
-        EventType("MilestoneRevised", "Something said of a milestone changed.", ("milestones/",)),
+        EventType("CommitmentSeenEarlier", "Facts from an older observation of a source were added to the history."),
+        EventType("CommitmentCorrected", "Facts that had been recorded wrongly were corrected."),
+        EventType("MilestoneAdded", "A milestone was added.", ("milestones/",)),
+        EventType("MilestoneRevised", "Facts of a milestone changed.", ("milestones/",)),
         EventType("MilestoneReported", "Progress on a milestone was reported.", ("milestones/",)),
         EventType("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
         EventType("MilestoneWithdrawn", "The government withdrew a milestone.", ("milestones/",)),
-        EventType("RatingRecorded", "A rating, or that it is pending, was recorded.", ("ratings/",)),
-        EventType("RatingWithdrawn", "A rating is no longer given.", ("ratings/",)),
-        EventType("NarrativeRecorded", "The IRM's text on the commitment was recorded or changed.", ("narratives/",)),
-        EventType("NarrativeWithdrawn", "The IRM took back a section of its text.", ("narratives/",)),
+        EventType("RatingRecorded", "A rating, or the reason why there is none, was recorded.", ("ratings/",)),
+        EventType("RatingWithdrawn", "A rating was withdrawn.", ("ratings/",)),
+        EventType("NarrativeRecorded", "Sections of the IRM's text were recorded or changed.", ("narratives/",)),
+        EventType("NarrativeWithdrawn", "A section of the IRM's text was withdrawn.", ("narratives/",)),
     ),
 )
 
 
-class NewEvent(Struct, frozen=True):
-    """What a decision wants recorded: an event's name, its facts, and the cause where the decision knows it better."""
-
-    name: str
-    facts: Facts
-    cause: Cause | None = None
-
-
 def decide_events(commitment: Aggregate, facts: Facts) -> list[NewEvent]:
-    """Return the events that tell these facts of a commitment, each in the words of what happened."""
-    if not commitment.revision:
-        first = {path: value for path, value in facts.items() if _event_name_of(path) == "CommitmentRevised"}
-        rest = {path: value for path, value in facts.items() if path not in first}
-        return [NewEvent("CommitmentRegistered", first), *_group_facts(commitment, rest)]
-    return _group_facts(commitment, facts)
+    """Return the events that state these facts of a commitment: one for each milestone, rating and section of text."""
+    if commitment.revision:
+        return _group_facts(commitment, facts)
+    own = {path: value for path, value in facts.items() if _event_name_of(path) == "CommitmentRevised"}
+    others = {path: value for path, value in facts.items() if path not in own}
+    return [NewEvent("CommitmentRegistered", own), *_group_facts(commitment, others)]
 
 
 def _group_facts(commitment: Aggregate, facts: Facts) -> list[NewEvent]:
@@ -154,15 +165,15 @@ def _group_facts(commitment: Aggregate, facts: Facts) -> list[NewEvent]:
         translates = known and is_translated(value) and language_of(path) not in known
         name = "CommitmentTranslated" if translates else _event_name_of(path)
         groups[name, _group_key(name, path)][path] = value
-    return [_name_event(commitment, name, stem, said) for (name, stem), said in groups.items()]
+    return [_build_event(commitment, name, key, grouped) for (name, key), grouped in groups.items()]
 
 
-def _name_event(commitment: Aggregate, name: str, stem: str, facts: Facts) -> NewEvent:
+def _build_event(commitment: Aggregate, name: str, key: str, facts: Facts) -> NewEvent:
     if name == "CommitmentTranslated":
         return NewEvent(name, facts, Cause.TRANSLATION)
     if name == "RatingRecorded" and not any(facts.values()):
         return NewEvent("RatingWithdrawn", facts)
-    if name == "MilestoneAdded" and any(commitment.claims_under(stem + "/")):
+    if name == "MilestoneAdded" and any(commitment.claims_under(key + "/")):
         return NewEvent("MilestoneRevised", facts)
     return NewEvent(name, facts)
 
@@ -175,12 +186,16 @@ def _event_name_of(path: str) -> str:
 
 
 def _group_key(name: str, path: str) -> str:
+    """Return the part of a path that all facts of one event share, such as `milestones/14.1`."""
     depth = {"MilestoneAdded": 2, "RatingRecorded": 4, "NarrativeRecorded": 2}.get(name, 0)
     return "/".join(path.split("/")[:depth])
 
 
+# Languages
+
+
 def is_translated(value: Value | None) -> bool:
-    """Tell whether a value is words that somebody or something translated."""
+    """Return whether a value is text that a person or a machine translated."""
     return isinstance(value, (TextValue, TextListValue)) and value.translation_kind in (
         TranslationKind.MACHINE,
         TranslationKind.HUMAN,
@@ -188,71 +203,19 @@ def is_translated(value: Value | None) -> bool:
 
 
 def language_of(path: str) -> str | None:
-    """Return the language of the wording at a path of a commitment, or None where the path holds no wording."""
+    """Return the language of the text at a path of a commitment, None for a path without texts."""
     declared = COMMITMENT.find_path(path)
     return path.rpartition("/")[2] if declared.pattern.endswith("{language}") else None
 
 
-def languages_of(commitment: Aggregate) -> frozenset[str]:
-    """Return the languages that the commitment's title or description is known in."""
+def languages_of(aggregate: Aggregate) -> frozenset[str]:
+    """Return the languages in which the title or description of a commitment or plan is known."""
     return frozenset(
-        path.partition("/")[2] for path in commitment.current_claims if path.startswith(("title/", "description/"))
+        path.partition("/")[2] for path in aggregate.current_claims if path.startswith(("title/", "description/"))
     )
 
 
-def is_listed_only(commitment: Aggregate) -> bool:
-    """Tell whether nothing is known of it but what other pages of its member list."""
-    return all(claim.origin == "SIBLING_LIST" for claim in commitment.current_claims.values())
-
-
-def milestone_numbers(commitment: Aggregate) -> list[str]:
-    """Return the numbers of its milestones, in the order people count (14.2 before 14.10)."""
-    if "milestones" not in commitment.cache:
-        numbers = {path.split("/")[1] for path, _ in commitment.claims_under("milestones/")}
-        commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
-    return list(commitment.cache["milestones"])
-
-
-def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
-    """Return a key that sorts published numbers as people count."""
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
-
-
-def decide_milestone_report(commitment: Aggregate, number: str, facts: Facts) -> NewEvent:
-    """Return the event of a progress report; raises NotFound when there is no such milestone."""
-    return NewEvent("MilestoneReported", milestone_facts(commitment, number, facts))
-
-
-def decide_milestone_completion(commitment: Aggregate, number: str) -> NewEvent | None:
-    """Return the event of completing a milestone, None when it already is; raises NotFound when there is none."""
-    facts = milestone_facts(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
-    (path,) = facts
-    return None if commitment.value(path) == facts[path] else NewEvent("MilestoneCompleted", facts)
-
-
-def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:
-    """Return facts of a milestone with their paths in the commitment; raises NotFound when there is no milestone."""
-    if number not in milestone_numbers(commitment):
-        raise NotFound(f"{commitment.string('code')} has no milestone {number}", "number")
-    return {f"milestones/{number}/{path}": value for path, value in facts.items()}
-
-
-def validate_rating(indicator: Indicator, rating: Rating) -> Rating:
-    """Return the rating; raises Invalid unless its value is on the indicator's scale, and only a rated one has one."""
-    if (rating.state is RatingState.RATED) != (rating.value is not None):
-        raise Invalid(f"{indicator}: a rating has a value exactly when it is RATED", "value")
-    if rating.value is not None and rating.value not in VALUES_OF[indicator]:
-        scale = ", ".join(VALUES_OF[indicator])
-        raise Invalid(f"{indicator} cannot be {rating.value}: its scale is {scale}", "value")
-    return rating
-
-
-def decide_correction(commitment: Aggregate, facts: Facts) -> NewEvent:
-    """Return the event that puts facts right; raises Conflict where the record already says so."""
-    wrong: Iterable[str] = [path for path, value in facts.items() if commitment.value(path) == value]
-    for path in wrong:
-        raise Conflict(f"{path} already is as the correction would have it", path)
-    return NewEvent("CommitmentCorrected", facts)
+# Codes
 
 
 def former_codes(commitment: Aggregate) -> tuple[str, ...]:
@@ -267,5 +230,63 @@ def all_codes(commitment: Aggregate) -> tuple[str, ...]:
 
 
 def reserved_codes(commitment: Aggregate) -> tuple[str, ...]:
-    """Return everything that was reserved for a commitment: its codes, and the key it was known by without one."""
+    """Return the codes that mean a commitment: its own, and the key that replaces the code where it has none."""
     return tuple(filter(None, (*all_codes(commitment), commitment.string("key"))))
+
+
+def is_listed_only(commitment: Aggregate) -> bool:
+    """Return whether a commitment is known only from lists on other pages of its member."""
+    return all(claim.origin is Origin.SIBLING_LIST for claim in commitment.current_claims.values())
+
+
+# Milestones
+
+
+def milestone_numbers(commitment: Aggregate) -> list[str]:
+    """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
+    if "milestones" not in commitment.cache:
+        numbers = {path.split("/")[1] for path, _ in commitment.claims_under("milestones/")}
+        commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
+    return list(commitment.cache["milestones"])
+
+
+def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts published numbers by the value of their parts."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
+
+
+def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:
+    """Return facts of a milestone under their paths in the commitment; raises NotFound if there is no milestone."""
+    if number not in milestone_numbers(commitment):
+        raise NotFound(f"{commitment.string('code')} has no milestone {number}", "number")
+    return {f"milestones/{number}/{path}": value for path, value in facts.items()}
+
+
+def decide_milestone_report(commitment: Aggregate, number: str, facts: Facts) -> NewEvent:
+    """Return the event of a progress report; raises NotFound if there is no such milestone."""
+    return NewEvent("MilestoneReported", milestone_facts(commitment, number, facts))
+
+
+def decide_milestone_completion(commitment: Aggregate, number: str) -> NewEvent | None:
+    """Return the event of completing a milestone, None if it is complete; raises NotFound if there is none."""
+    facts = milestone_facts(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
+    (path,) = facts
+    return None if commitment.value(path) == facts[path] else NewEvent("MilestoneCompleted", facts)
+
+
+# Ratings
+
+
+def rating_path(indicator: Indicator, stage: Stage, ogp_value: OgpValue | None = None) -> str:
+    """Return the path of a rating."""
+    return "/".join(filter(None, ("ratings", indicator.value, stage.value, ogp_value and ogp_value.value)))
+
+
+def validate_rating(indicator: Indicator, rating: Rating) -> Rating:
+    """Return a rating; raises Invalid unless it has a value exactly when it is RATED, on the indicator's scale."""
+    if (rating.state is RatingState.RATED) != (rating.value is not None):
+        raise Invalid(f"{indicator}: a rating has a value exactly when it is RATED", "value")
+    if rating.value is not None and rating.value not in VALUES_OF[indicator]:
+        scale = ", ".join(VALUES_OF[indicator])
+        raise Invalid(f"{indicator} cannot be {rating.value}: its scale is {scale}", "value")
+    return rating

@@ -1,10 +1,10 @@
-"""Refusals: what a command answers when it may not record what it was asked to record."""
+"""Refusals: the reasons why a command does not record what it was asked to record."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A command refused: a stable `code`, a sentence for people, and the path of the input at fault."""
+    """A command is refused: `code` is stable, `message` is for people, `path` names the input at fault."""
 
     code = "REFUSED"
 
@@ -15,55 +15,55 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """The thing the command speaks of does not exist."""
+    """The aggregate that the command names does not exist."""
 
     code = "NOT_FOUND"
 
 
 class Invalid(Refusal):
-    """A value is not of the form or vocabulary its path asks for."""
+    """A value does not have the type or is not in the vocabulary of its path."""
 
     code = "INVALID"
 
 
 class Conflict(Refusal):
-    """Somebody else recorded something in between, or what is asked contradicts what is so."""
+    """The command contradicts what is recorded, or another writer changed the same things at the same time."""
 
     code = "CONFLICT"
 
 
 class KeyReused(Refusal):
-    """An idempotency key came back with other content."""
+    """An idempotency key was sent again with another request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class StaleRevision(Conflict):
-    """The thing changed since the writer last read it; nothing was overwritten."""
+    """The aggregate changed since the client read it; nothing was overwritten."""
 
     code = "STALE_REVISION"
 
     def __init__(self, stream: str, expected: int, current: int) -> None:
-        super().__init__(f"it is at revision {current} now, not {expected}: look at what changed", "expectedRevision")
+        super().__init__(f"it is at revision {current} now, not at {expected}", "expectedRevision")
         self.stream = stream
         self.expected = expected
         self.current = current
 
 
 class Unauthenticated(Refusal):
-    """Nobody knows who asks, and only known accounts may write."""
+    """The caller is not known, and only known accounts may write."""
 
     code = "UNAUTHENTICATED"
 
 
 class Forbidden(Refusal):
-    """The account may not do what it asks."""
+    """The rights of the account do not permit the command."""
 
     code = "FORBIDDEN"
 
 
 class RateLimited(Refusal):
-    """Too much was written within a minute."""
+    """The account or its address wrote too much within a minute."""
 
     code = "RATE_LIMITED"
 
@@ -73,4 +73,4 @@ class RateLimited(Refusal):
 
 
 class StoredEventError(Exception):
-    """A stored event that this program cannot read: unknown name or version, or a malformed payload."""
+    """A stored event cannot be read: its name or version is unknown, or its payload is malformed."""

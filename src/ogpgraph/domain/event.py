@@ -1,9 +1,9 @@
-"""What every stored event carries, and how it is written and read for ever.
+"""Stored events: the envelope that all of them share, the facts, and their encoding, which old logs fix for ever.
 
-An event is a name, an envelope (who, when, why, on what evidence) and facts: path → value, where
-null means that the source no longer says it. The stored payload is the JSON of `Payload`; the
-stream, the revision, the name, the version and the time of recording stand beside it in the log.
-A field that this program does not know is refused, never dropped: the event is a newer one's.
+An event is a name, an envelope (who recorded it, when, why, on what evidence) and facts: path → value, where null means
+that the source no longer states the value. The stored payload is the JSON of `Payload`; the log stores the stream, the
+revision, the name, the version and the time of recording beside it. A field that this program does not know is refused
+rather than dropped, since the event was written by a newer program.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from ogpgraph.domain.values import AwareDateTime, Interval, PartialDate, TextRef
 
 Facts = dict[str, Value | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+"""Converts the decoded JSON of a payload of one version to the next version."""
 
 
 class Cause(StrEnum):
-    """Why a value differs from what was recorded before."""
+    """Why a value differs from the one recorded before."""
 
     REPORTED = "REPORTED"
     SOURCE_CHANGED = "SOURCE_CHANGED"
@@ -36,7 +37,7 @@ class Cause(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where in the world a fact was stated."""
+    """Where a fact was stated: by a person, in a part of a page, or in a file. The order breaks ties between claims."""
 
     PERSON = "PERSON"
     HEADER = "HEADER"
@@ -49,9 +50,9 @@ class Origin(StrEnum):
 
 
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
-    """A source as it was observed, and where in its canonical text each fact stands (characters, end excluded).
+    """A source as it was observed, and the place of each fact in its canonical text (characters, end excluded).
 
-    Of a file of rows the canonical text is the row's; `row` counts the file's rows from 1, `columns` names each fact's.
+    For a file of rows the canonical text is that of one row; `row` counts the rows from 1, `columns` names each fact's.
     """
 
     source: str
@@ -63,17 +64,17 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
 
 class Idempotency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The key a command came with, and the hash of what it asked."""
+    """The idempotency key of a command, and the hash of its request."""
 
     key: str
     request_hash: str = msgspec.field(name="requestHash")
 
 
 class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
-    """Who recorded what, when it was seen or said, why, and on what evidence (CloudEvents names where they exist).
+    """Who recorded an event, when it was stated or observed, why, and on what evidence (CloudEvents names if any).
 
-    `time` is when the statement was made or the source observed; the time of recording is the log's.
-    `late` marks an observation older than one already recorded: it enters history and leaves the present alone.
+    `time` is when the statement was made or the source observed; the log adds the time of recording.
+    `late` marks an observation older than one already recorded: it changes the history, not the present.
     """
 
     id: str
@@ -96,7 +97,7 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 
 
 class Payload(Struct, frozen=True, forbid_unknown_fields=True):
-    """The stored bytes of an event: its envelope and its facts."""
+    """The stored part of an event: its envelope and its facts."""
 
     envelope: Envelope
     facts: Facts
@@ -112,8 +113,16 @@ class Event(Struct, frozen=True):
     facts: Facts
 
 
+class NewEvent(Struct, frozen=True):
+    """An event that a decision asks for: its name, its facts, and the cause where the decision determines it."""
+
+    name: str
+    facts: Facts
+    cause: Cause | None = None
+
+
 def event_text_references(event: Event) -> Iterator[str]:
-    """Yield the reference of every wording that an event speaks of."""
+    """Yield the references of all texts that an event refers to."""
     for value in event.facts.values():
         yield from value_text_references(value)
     if event.envelope.reason:
@@ -123,34 +132,36 @@ def event_text_references(event: Event) -> Iterator[str]:
 
 VERSION = 1
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
+"""Event name and version → the upcaster to the next version."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Payload)
-_MAYBE_CONTROL = re.compile(rb"\\|\x7f|\xc2[\x80-\x9f]")  # JSON writes the others with a backslash
+# The JSON encoder escapes U+0000 to U+001F with a backslash and writes U+007F to U+009F as they are.
+_MAYBE_CONTROL = re.compile(rb"\\|\x7f|\xc2[\x80-\x9f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def encode_payload(event: Event) -> bytes:
-    """Return the payload to store for an event, at the newest version."""
-    return _encoder.encode(Payload(event.envelope, event.facts))
+    """Return the payload to store for an event, in the newest version.
 
-
-def validate_event(event: Event) -> Event:
-    """Return the event; raises Invalid unless what would be stored of it can be read back.
-
-    Prose is held by reference, so nothing in it holds a line break or another control character.
+    Raises Invalid for an event that could not be decoded again, and for one with a control character in a string: texts
+    are stored by reference, so no string of an event needs a line break.
     """
     try:
-        payload = encode_payload(event)
-        decode_payload(event.stream, event.revision, event.name, VERSION, payload)
-    except (UnicodeEncodeError, StoredEventError) as error:
+        payload = _encoder.encode(Payload(event.envelope, event.facts))
+        # Structs are not validated when they are created, only when they are decoded.
+        decoded = _decoder.decode(payload)
+    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise Invalid(f"{event.name} cannot be stored: {error}") from error
-    if not _MAYBE_CONTROL.search(payload):
-        return event
-    for word in _strings(msgspec.json.decode(payload)):
-        if _CONTROL.search(word):
-            raise Invalid(f"{event.name} cannot be stored: {word!r} holds a control character")
-    return event
+    if _MAYBE_CONTROL.search(payload):
+        _reject_control_characters(event.name, decoded)
+    return payload
+
+
+def _reject_control_characters(name: str, payload: Payload) -> None:
+    for string in _strings(msgspec.to_builtins(payload)):
+        if _CONTROL.search(string):
+            raise Invalid(f"{name} cannot be stored: {string!r} contains a control character")
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -158,12 +169,12 @@ def _strings(value: object) -> Iterator[str]:
         case str():
             yield value
         case dict():
-            for key, each in value.items():
+            for key, item in value.items():
                 yield key
-                yield from _strings(each)
-        case list():
-            for each in value:
-                yield from _strings(each)
+                yield from _strings(item)
+        case list() | tuple():
+            for item in value:
+                yield from _strings(item)
 
 
 def decode_payload(
@@ -175,21 +186,21 @@ def decode_payload(
     *,
     upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
 ) -> Event:
-    """Return the event a payload holds, brought up to the newest version on the way.
+    """Return the event of a stored payload, upcast to the newest version.
 
     Raises StoredEventError for a version without an upcaster, and for a payload of another shape.
     """
     try:
-        read = _upcast(name, version, payload, upcasters) if version != VERSION else _decoder.decode(payload)
+        decoded = _decoder.decode(payload) if version == VERSION else _upcast(name, version, payload, upcasters)
     except msgspec.MsgspecError as error:
         raise StoredEventError(f"{stream} revision {revision}, {name} version {version}: {error}") from error
-    return Event(stream, revision, name, read.envelope, read.facts)
+    return Event(stream, revision, name, decoded.envelope, decoded.facts)
 
 
 def _upcast(name: str, version: int, payload: bytes, upcasters: Mapping[tuple[str, int], Upcaster]) -> Payload:
     raw = msgspec.json.decode(payload, type=dict[str, Any])
     while version != VERSION:
         if (name, version) not in upcasters:
-            raise StoredEventError(f"{name}: no way from stored version {version} to version {VERSION}")
+            raise StoredEventError(f"{name}: there is no upcaster from stored version {version} to version {VERSION}")
         raw, version = upcasters[name, version](raw), version + 1
     return msgspec.convert(raw, Payload)

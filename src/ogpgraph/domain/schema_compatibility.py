@@ -1,7 +1,7 @@
-"""What a newer schema of the stored events lacks of an older one: nothing, or old logs could no longer be read.
+"""Compatibility of the JSON Schema of stored events: whatever an older program stored, a newer one must still read.
 
-Events, paths, words of a vocabulary and optional fields may be added; nothing may go, change or be asked for that was
-not asked for before.
+Events, paths, values of a vocabulary and optional fields may be added. Nothing may be removed, changed or become
+required.
 """
 
 from __future__ import annotations
@@ -10,80 +10,80 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 Schema = dict[str, Any]
-_ASIDE = ("title", "description", "default")
-_NARROWING = ("pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "additionalProperties", "type")
+_ANNOTATIONS = ("title", "description", "default")
+_CONSTRAINTS = ("pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "additionalProperties", "type")
 
 
 def find_incompatibilities(old: Schema, new: Schema) -> list[str]:
-    """Return what an older schema says that a newer one does not, each named by its event and path."""
-    events = _lost_of_each(old["events"], new["events"], "")
-    return [*events, *_lost_of_each(old["$defs"], new["$defs"], "")]
+    """Return what an older schema permits and a newer one does not, each named by its event and path."""
+    return [*_compare_members(old["events"], new["events"], ""), *_compare_members(old["$defs"], new["$defs"], "")]
 
 
-def _lost_of_each(old: Schema, new: Schema, where: str) -> Iterator[str]:
-    for name, each in old.items():
+def _compare_members(old: Schema, new: Schema, where: str) -> Iterator[str]:
+    for name, schema in old.items():
         if name in new:
-            yield from _lost(each, new[name], f"{where}{name}")
+            yield from _compare(schema, new[name], f"{where}{name}")
         else:
             yield f"{where}{name} is gone"
 
 
-def _lost(old: Any, new: Any, where: str) -> Iterator[str]:
+def _compare(old: Any, new: Any, where: str) -> Iterator[str]:
     if not isinstance(old, dict) or not isinstance(new, dict):
         yield from () if old == new else [f"{where} was {old}, and is {new}"]
         return
-    for key, each in old.items():
-        if key not in _ASIDE:
-            yield from _lost_key(key, each, new.get(key), where)
-    yield from (f"{where} has {key} {new[key]} now" for key in _NARROWING if key in new and key not in old)
+    for keyword, value in old.items():
+        if keyword not in _ANNOTATIONS:
+            yield from _compare_keyword(keyword, value, new.get(keyword), where)
+    added = [keyword for keyword in _CONSTRAINTS if keyword in new and keyword not in old]
+    yield from (f"{where} has {keyword} {new[keyword]} now" for keyword in added)
 
 
-def _lost_key(key: str, old: Any, new: Any, where: str) -> Iterator[str]:
-    match key:
+def _compare_keyword(keyword: str, old: Any, new: Any, where: str) -> Iterator[str]:
+    match keyword:
         case "properties":
-            yield from _lost_of_each(old, new or {}, f"{where} ")
+            yield from _compare_members(old, new or {}, f"{where} ")
         case "patternProperties":
-            yield from _lost_paths(old, new or {}, where)
+            yield from _compare_paths(old, new or {}, where)
         case "enum":
-            yield from (f"{where} {word} is gone" for word in _missing(old, new or []))
+            yield from (f"{where} {value} is gone" for value in _difference(old, new or []))
         case "required":
-            yield from (f"{where} asks for {name} now" for name in _missing(new or [], old))
+            yield from (f"{where} requires {name} now" for name in _difference(new or [], old))
         case "anyOf":
-            options = new or []
-            yield from (f"{where} cannot be {each} now" for each in old if not _is_among(each, options))
+            yield from (f"{where} cannot be {option} now" for option in old if not _is_among(option, new or []))
         case _:
-            yield from _lost(old, new, where)
+            yield from _compare(old, new, where)
 
 
-def _lost_paths(old: Schema, new: Schema, where: str) -> Iterator[str]:
-    """Paths are known by their title: their regular expressions grow when a vocabulary does."""
-    found = {each["title"]: (regex, each) for regex, each in new.items()}
-    for regex, each in old.items():
-        title = each["title"]
-        if title not in found:
+def _compare_paths(old: Schema, new: Schema, where: str) -> Iterator[str]:
+    # Paths are identified by their titles, because their regular expressions grow with the vocabularies.
+    new_paths = {schema["title"]: (regex, schema) for regex, schema in new.items()}
+    for regex, schema in old.items():
+        title = schema["title"]
+        if title not in new_paths:
             yield f"{where} {title} is gone"
             continue
-        now, there = found[title]
-        if not _is_as_wide(regex, now):
-            yield f"{where} {title} was {regex}, and is {now}"
-        yield from _lost(each, there, f"{where} {title}")
+        new_regex, new_schema = new_paths[title]
+        if not _matches_as_much(regex, new_regex):
+            yield f"{where} {title} was {regex}, and is {new_regex}"
+        yield from _compare(schema, new_schema, f"{where} {title}")
 
 
-def _is_as_wide(old: str, new: str) -> bool:
-    """Tell whether each part of a path is what it was, or one of the same words and more."""
-    before, after = old.strip("^$").split("/"), new.strip("^$").split("/")
-    pairs = zip(before, after, strict=False)
-    return len(before) == len(after) and all(a == b or not _missing(_words(a), _words(b)) for a, b in pairs)
+def _matches_as_much(old_regex: str, new_regex: str) -> bool:
+    """Return whether each segment of a path is the same, or an alternation of the same values and others."""
+    old, new = old_regex.strip("^$").split("/"), new_regex.strip("^$").split("/")
+    return len(old) == len(new) and all(
+        a == b or not _difference(_alternatives(a), _alternatives(b)) for a, b in zip(old, new, strict=True)
+    )
 
 
-def _words(part: str) -> list[str]:
-    return part[1:-1].split("|") if part.startswith("(") else [part]
+def _alternatives(segment: str) -> list[str]:
+    return segment[1:-1].split("|") if segment.startswith("(") else [segment]
 
 
 def _is_among(option: Any, options: Iterable[Any]) -> bool:
-    return any(not list(_lost(option, each, "")) for each in options)
+    return any(not list(_compare(option, other, "")) for other in options)
 
 
-def _missing(wanted: Iterable[Any], found: Iterable[Any]) -> list[Any]:
-    there = list(found)
-    return [each for each in wanted if each not in there]
+def _difference(items: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    known = list(others)
+    return [item for item in items if item not in known]

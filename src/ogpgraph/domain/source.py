@@ -1,7 +1,7 @@
-"""Sources: a published page, list or file, and every observation of it.
+"""Sources: published pages, lists and files, and their observations.
 
-A source is (kind, code or address, language), never a file name. The list of a member's
-commitments stands on each of its pages and is one source of its own.
+A source is identified by its kind, its code or URL, and its language, never by the name of a local file. The list of a
+member's commitments, which each of the member's pages contains, is one source of its own.
 """
 
 from __future__ import annotations
@@ -22,47 +22,47 @@ SOURCE = AggregateType(
     name="source",
     description="A published page, list or file that facts are read from.",
     paths=(
-        Path("type", Literal["PAGE", "COMMITMENT_LIST", "DATABASE_FILE", "DOCUMENT"], "What sort of source it is."),
-        Path("code", str, "The code of the commitment or member the source is about, or the name of the file."),
-        Path("language", Annotated[str, Meta(pattern="^[a-z]{2,3}$")], "The language it is published in."),
-        Path("url", str, "Where it is published, where that is known."),
-        Path("etag", str, "The ETag that its server gave with the latest observed bytes."),
-        Path("lastModified", str, "When they were changed, in the words of its server."),
-        Path("observations/{time}", Observation, "What was observed at that time."),
-        Path("readToEnd/{time}", int, "How many rows the file observed at that time had, once all were in the record."),
-        Path("seenAgain", Instant, "When the latest observed bytes were last seen again unchanged."),
+        Path("type", Literal["PAGE", "COMMITMENT_LIST", "DATABASE_FILE", "DOCUMENT"], "The kind of source."),
+        Path("code", str, "The code of the commitment or member that the source is about, or the name of the file."),
+        Path("language", Annotated[str, Meta(pattern="^[a-z]{2,3}$")], "The language in which it is published."),
+        Path("url", str, "The URL at which it is published, if known."),
+        Path("etag", str, "The ETag that the server sent with the latest observed bytes."),
+        Path("lastModified", str, "The Last-Modified date that the server sent with them."),
+        Path("observations/{time}", Observation, "The observation made at that time."),
+        Path("readToEnd/{time}", int, "The number of rows in the file observed at that time, once all are recorded."),
+        Path("seenAgain", Instant, "When the latest observed bytes were last observed again, unchanged."),
     ),
     event_types=(
-        EventType("SourceRegistered", "A source came into the record with its first observation."),
+        EventType("SourceRegistered", "A source was registered with its first observation."),
         EventType(
             "SourceObserved",
-            "The source was observed with other bytes, or read by a newer reader.",
+            "The source was observed with other bytes, or read by a newer version of the reader.",
             ("observations/", "url"),
         ),
-        EventType("SourceSeenAgain", "The same bytes were seen again (recorded once a day at most).", ("seenAgain",)),
+        EventType("SourceSeenAgain", "The same bytes were observed again (recorded once a day).", ("seenAgain",)),
         EventType(
             "SourceLocated",
-            "Where the source is published, or how its server tells whether it changed, became known.",
+            "The URL of the source, or the validators that its server sends, became known.",
             ("url", "etag", "lastModified"),
         ),
-        EventType("SourceReadToEnd", "All that a file says is in the record.", ("readToEnd/",)),
-        EventType("SourceCorrected", "Something recorded of the source was wrong and was put right."),
+        EventType("SourceReadToEnd", "All rows of a file were recorded.", ("readToEnd/",)),
+        EventType("SourceCorrected", "Facts that had been recorded wrongly were corrected."),
     ),
 )
 
 
 def source_id(kind: str, code: str, language: str) -> str:
-    """Return the id of a source's stream: opaque, and the same for the same kind, code or address, and language."""
+    """Return the id of a source's stream: opaque, and the same for the same kind, code or URL, and language."""
     return "source-" + sha256(f"{kind}\n{code}\n{language}".encode()).hexdigest()[:32]
 
 
 def content_hash(data: bytes) -> str:
-    """Return the hash by which an observation's bytes are known."""
+    """Return the hash that identifies the bytes of an observation."""
     return "sha256:" + sha256(data).hexdigest()
 
 
 def observations(source: Aggregate) -> list[tuple[datetime, Observation]]:
-    """Return every observation of a source with its time, oldest first."""
+    """Return the observations of a source and their times, oldest first."""
     return [
         (datetime.fromisoformat(path.partition("/")[2]), claim.value)
         for path, claim in source.claims_under("observations/")
@@ -71,7 +71,7 @@ def observations(source: Aggregate) -> list[tuple[datetime, Observation]]:
 
 
 def last_observed_at(source: Aggregate) -> datetime | None:
-    """Return when the source was last observed, sightings of unchanged bytes included."""
+    """Return when a source was last observed, including observations of unchanged bytes; None if it never was."""
     times = [time for time, _ in observations(source)]
     again = source.string("seenAgain")
     return max([*times, datetime.fromisoformat(again)] if again else times, default=None)

@@ -1,4 +1,4 @@
-"""The values a fact can have, besides plain words and numbers: ratings, observations, dates of every granularity."""
+"""Values of facts besides strings and numbers: texts by reference, ratings, observations, and partial dates."""
 
 from __future__ import annotations
 
@@ -18,21 +18,19 @@ PartialDate = Annotated[
     str,
     Meta(
         pattern=PARTIAL_DATE,
-        description="A day with its own granularity: 2018, 2018-S2 (semester), 2018-Q3, 2019-03, 2019-03-15, "
-        "or 2019/.. (that year and beyond).",
+        description="A date of any granularity: 2018, 2018-S2 (semester), 2018-Q3, 2019-03, 2019-03-15, "
+        "or 2019/.. (that year and later).",
     ),
 ]
 AwareDateTime = Annotated[datetime, Meta(tz=True)]
 CommitmentCode = Annotated[str, Meta(pattern=COMMITMENT_CODE, description="A commitment's code, such as FR0043.")]
-TextReference = Annotated[
-    str, Meta(pattern=REFERENCE, description="The salted hash of a wording that lies in the text store.")
-]
+TextReference = Annotated[str, Meta(pattern=REFERENCE, description="The salted hash of a text in the text store.")]
 
 
 class Rating(
     Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel", tag="rating", tag_field="type"
 ):
-    """What was said of one indicator at one stage; `stated_as` and `irm_report` are wordings by reference."""
+    """The rating of one indicator at one stage; `stated_as` and `irm_report` are texts by reference."""
 
     state: RatingState
     value: RatingValue | None = None
@@ -41,7 +39,7 @@ class Rating(
 
 
 class Observation(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag="observation", tag_field="type"):
-    """One sight of a source: the hash of its bytes, its canonical text by reference, and which reader read it."""
+    """One observation of a source: the hash of its bytes, its canonical text by reference, and the reader's version."""
 
     content_hash: str
     text: TextReference
@@ -49,7 +47,7 @@ class Observation(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class TranslationKind(StrEnum):
-    """How a wording in its language came about."""
+    """How a text came to be in its language."""
 
     ORIGINAL = "ORIGINAL"
     HUMAN = "HUMAN"
@@ -58,14 +56,14 @@ class TranslationKind(StrEnum):
 
 
 class TextValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wording", tag_field="type"):
-    """One wording in one language, by reference."""
+    """A text in one language, by reference."""
 
     text: str
     translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
 
 
 class TextListValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wordings", tag_field="type"):
-    """A list of wordings in one language, by reference; an empty list is said to be empty."""
+    """A list of texts in one language, by reference; an empty list is a statement, too."""
 
     texts: tuple[str, ...]
     translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
@@ -75,7 +73,7 @@ Value = bool | int | str | tuple[str, ...] | TextValue | TextListValue | Rating 
 
 
 def value_text_references(value: Value | None) -> tuple[str, ...]:
-    """Return the references of the wordings that a value speaks of."""
+    """Return the references of the texts that a value consists of."""
     match value:
         case TextValue(text=text) | Observation(text=text):
             return (text,)
@@ -88,23 +86,13 @@ def value_text_references(value: Value | None) -> tuple[str, ...]:
 
 
 class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """When a change happened, as far as is known: after one sight of the source, before (or at) the next.
+    """When a change happened, as far as known: after one observation of the source, before or at the next.
 
-    `after` is absent when nobody looked before.
+    `after` is absent if there was no earlier observation.
     """
 
     before: AwareDateTime
     after: AwareDateTime | None = None
-
-
-def period_bounds(day: str) -> tuple[str, str]:
-    """Return the first and the last day of a partial date; one that goes on for ever ends on 9999-12-31."""
-    text, _, open_end = day.partition("/")
-    year, _, part = text.partition("-")
-    first, last = _MONTHS.get(part) or (part or "01", part or "12")
-    begins = first if len(first) > 2 else f"{first}-01"
-    ends = last if len(last) > 2 else f"{last}-31"
-    return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
 
 
 _MONTHS = {
@@ -115,3 +103,16 @@ _MONTHS = {
     "Q3": ("07", "09"),
     "Q4": ("10", "12"),
 }
+
+
+def period_bounds(date: str) -> tuple[str, str]:
+    """Return the first and the last day of a partial date; an open period ends on 9999-12-31.
+
+    Every month ends on the 31st: the bounds are compared as strings, and no calendar is needed for that.
+    """
+    period, _, open_end = date.partition("/")
+    year, _, part = period.partition("-")
+    first, last = _MONTHS.get(part) or (part or "01", part or "12")
+    begins = first if len(first) > 2 else f"{first}-01"
+    ends = last if len(last) > 2 else f"{last}-31"
+    return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"

@@ -1,4 +1,4 @@
-"""The words of the Open Government Partnership and its Independent Reporting Mechanism (IRM), as closed lists."""
+"""The vocabularies of the Open Government Partnership and its Independent Reporting Mechanism (IRM)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Indicator(StrEnum):
-    """What the IRM rates of a commitment, in the order in which ratings are listed."""
+    """An aspect of a commitment that the IRM rates, in the order in which ratings are listed."""
 
     VERIFIABLE = "VERIFIABLE"
     SPECIFICITY = "SPECIFICITY"
@@ -21,7 +21,7 @@ class Indicator(StrEnum):
 
 
 class Stage(StrEnum):
-    """The point of a plan's life that a rating or narrative is about."""
+    """The stage of an action plan that a rating or narrative is about."""
 
     DESIGN = "DESIGN"
     MIDTERM = "MIDTERM"
@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 
 class RatingState(StrEnum):
-    """Whether an indicator has a value, and why not where it has none: these are different findings."""
+    """Whether an indicator has a value, and the reason if it has none: these are different findings."""
 
     RATED = "RATED"
     PENDING = "PENDING"
@@ -41,7 +41,7 @@ class RatingState(StrEnum):
 
 
 class RatingValue(StrEnum):
-    """Every value that some indicator can have; `VALUES_OF` says which indicator has which."""
+    """A value of a rating; `VALUES_OF` lists the values on the scale of each indicator."""
 
     YES = "YES"
     NO = "NO"
@@ -83,7 +83,7 @@ class OgpValue(StrEnum):
 
 
 class CommitmentStatus(StrEnum):
-    """Whether a commitment is being worked on."""
+    """Whether a commitment is being carried out."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -91,7 +91,7 @@ class CommitmentStatus(StrEnum):
 
 
 class MilestoneStatus(StrEnum):
-    """How far a milestone has come, in the words of OGP's progress template."""
+    """The progress of a milestone, as in OGP's progress template."""
 
     NOT_STARTED = "NOT_STARTED"
     LIMITED = "LIMITED"
@@ -101,7 +101,7 @@ class MilestoneStatus(StrEnum):
 
 
 class MemberStatus(StrEnum):
-    """A member's standing in the partnership."""
+    """A member's status in the partnership."""
 
     ACTIVE = "ACTIVE"
     UNDER_PROCEDURAL_REVIEW = "UNDER_PROCEDURAL_REVIEW"
@@ -111,14 +111,14 @@ class MemberStatus(StrEnum):
 
 
 class PlanStatus(StrEnum):
-    """Whether an action plan is running or has come to its end."""
+    """Whether an action plan is active or concluded."""
 
     ACTIVE = "ACTIVE"
     CONCLUDED = "CONCLUDED"
 
 
 class Finding(StrEnum):
-    """What OGP's database states of a commitment besides the IRM's indicators; a later file may state more."""
+    """A finding in OGP's database that is not one of the IRM's indicators; later files may add others."""
 
     CARRIED_FORWARD = "CARRIED_FORWARD"
     COMPOUND = "COMPOUND"
@@ -144,7 +144,7 @@ class Finding(StrEnum):
 
 
 class CoCreation(StrEnum):
-    """What is known of how a plan was made and carried out together with the public."""
+    """An aspect of the public's participation in the development and implementation of a plan."""
 
     INFLUENCE_DURING_DEVELOPMENT = "INFLUENCE_DURING_DEVELOPMENT"
     INFLUENCE_DURING_IMPLEMENTATION = "INFLUENCE_DURING_IMPLEMENTATION"
@@ -155,7 +155,7 @@ class CoCreation(StrEnum):
 
 
 class CoCreationValue(StrEnum):
-    """What can be said of co-creation, and why nothing is."""
+    """A finding on co-creation, or the reason why there is none."""
 
     NO_CONSULTATION = "NO_CONSULTATION"
     INFORM = "INFORM"
@@ -176,7 +176,7 @@ class CoCreationValue(StrEnum):
 _V = RatingValue
 _OPENED = (_V.WORSENS, _V.DID_NOT_CHANGE, _V.MARGINAL, _V.MAJOR, _V.OUTSTANDING, _V.NO_EARLY_RESULTS_YET)
 
-# The union of what each indicator could be over the years; the order is the scale's.
+# The union of the scales over the years, in the order of the scale.
 VALUES_OF: dict[Indicator, tuple[RatingValue, ...]] = {
     Indicator.VERIFIABLE: (_V.NO, _V.YES),
     Indicator.SPECIFICITY: (_V.NONE, _V.LOW, _V.MEDIUM, _V.HIGH),
@@ -193,14 +193,14 @@ VALUES_OF: dict[Indicator, tuple[RatingValue, ...]] = {
         _V.SUBSTANTIAL,
         _V.COMPLETE,
     ),
-    # Pages went on calling it "Early Results" when its scale changed from that of "Did It Open Government".
+    # When the scale changed from that of "Did It Open Government", pages went on calling the indicator "Early Results".
     Indicator.EARLY_RESULTS: (*_OPENED, _V.NO_NOTABLE_RESULTS, _V.MODERATE, _V.SIGNIFICANT),
     Indicator.DID_IT_OPEN_GOVERNMENT: _OPENED,
     Indicator.STARRED: (_V.NO, _V.YES),
 }
 
-# OGP's policy areas over all versions of its taxonomy. A re-spelling is one area; areas of different words stay two
-# ("Anti-Corruption" of 2018 is not "Anti-Corruption and Integrity" of 2024), since OGP drew them differently.
+# OGP's policy areas in all versions of its taxonomy. Different spellings are one area; different names are different
+# areas ("Anti-Corruption" of 2018 is not "Anti-Corruption and Integrity" of 2024), since OGP defined them differently.
 POLICY_AREAS: tuple[str, ...] = (
     "Access to Information",
     "Access to Justice",

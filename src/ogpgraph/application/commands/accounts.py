@@ -1,4 +1,4 @@
-"""Commands on accounts: opened, and what they may do granted and revoked."""
+"""Commands on accounts and their rights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 
 
-def find_account(uow: UnitOfWork, account: str) -> Aggregate:
+def find_account(uow: UnitOfWork, account_id: str) -> Aggregate:
     """Return an account by its id; raises NotFound."""
-    found = uow.aggregate(account) if account.startswith("account-") else None
-    if found is None or not found.revision:
-        raise NotFound(f"there is no account {account}", "account")
-    return found
+    account = uow.aggregate(account_id) if account_id.startswith("account-") else None
+    if account is None or not account.revision:
+        raise NotFound(f"there is no account {account_id}", "account")
+    return account
 
 
 def open_account(uow: UnitOfWork, provenance: Provenance = REPORTED_BY_PERSON) -> Aggregate:
@@ -31,9 +31,12 @@ def grant_rights(
     members: tuple[str, ...] = (),
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Let an account act in a role; raises Invalid unless a reporter, and only one, has members, NotFound for these."""
+    """Grant a role to an account, and to a reporter the members for which it reports.
+
+    Raises Invalid unless exactly a reporter has members, and NotFound for a member that is not recorded.
+    """
     if (role is Role.REPORTER) != bool(members):
-        raise Invalid("a reporter reports for one or more members; other roles name none", "members")
+        raise Invalid("a reporter reports for one or more members; other roles have none", "members")
     for code in members:
         if uow.resolve_code("member", code) is None:
             raise NotFound(f"there is no member {code}", "members")
@@ -47,9 +50,9 @@ def revoke_rights(
     members: tuple[str, ...] = (),
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Take a role from an account, some members from a reporter, or every right where no role is named.
+    """Revoke a role of an account, some members of a reporter, or without a role all rights.
 
-    Raises Invalid where a role other than the reporter's names members.
+    Raises Invalid for members of another role than the reporter's.
     """
     if members and role is not Role.REPORTER:
         raise Invalid("only a reporter has members", "members")

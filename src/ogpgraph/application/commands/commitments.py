@@ -13,6 +13,7 @@ from ogpgraph.domain.commitment import (
     former_codes,
     milestone_facts,
     milestone_numbers,
+    rating_path,
     reserved_codes,
     validate_rating,
 )
@@ -27,7 +28,7 @@ _SHARED_BY_PARTS = ("member", "actionPlan", "cycle")
 def register_commitment(
     uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> Aggregate:
-    """Record a new commitment; raises Conflict where its code is taken."""
+    """Record a new commitment; raises Conflict if its code is taken."""
     stream = uow.new_stream("commitment")
     uow.reserve_code("commitment", code, stream)
     uow.append_all(stream, decide_events(Aggregate(stream), {"code": code, **facts}), provenance)
@@ -37,7 +38,7 @@ def register_commitment(
 def revise_commitment(
     uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a commitment: of its milestones, ratings, narratives and translations too."""
+    """Record changed facts of a commitment, including its milestones, ratings, narratives and translations."""
     uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
 
 
@@ -52,9 +53,9 @@ def translate_commitment(
 def recode_commitment(
     uow: UnitOfWork, commitment: Aggregate, code: str, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record that a commitment has another code, while the former one still means it.
+    """Record that a commitment got another code; the former one still means it.
 
-    Raises Conflict where the code means another commitment.
+    Raises Conflict if the code means another commitment.
     """
     former = commitment.string("code") or commitment.string("key")
     if code == former:
@@ -68,15 +69,13 @@ def recode_commitment(
 def merge_commitments(
     uow: UnitOfWork, commitments: list[Aggregate], remaining: Aggregate, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record that commitments are one and the same: their codes come to mean the one that remains.
+    """Record that commitments are one and the same: all their codes mean the one that remains.
 
-    Raises Invalid where there is nothing to merge.
+    Raises Invalid if none of them differs from the one that remains.
     """
     merged = {each.id: each for each in commitments if each.id != remaining.id}
     if not merged:
-        raise Invalid(
-            f"{remaining.string('code')} and the commitments to be merged into it are one already", "commitments"
-        )
+        raise Invalid(f"{remaining.string('code')} and the commitments to merge into it are one already", "commitments")
     for each in merged.values():
         uow.append(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, provenance)
         for code in reserved_codes(each):
@@ -89,7 +88,7 @@ def merge_commitments(
 def split_commitment(
     uow: UnitOfWork, whole: Aggregate, parts: dict[str, Facts], provenance: Provenance = REPORTED_BY_PERSON
 ) -> list[Aggregate]:
-    """Record that a commitment is several, each a new commitment under its code; raises Conflict for a code taken."""
+    """Record that a commitment is several: each part is a new commitment. Raises Conflict if a code is taken."""
     shared: Facts = {"splitFrom": whole.id}
     shared |= {path: value for path in _SHARED_BY_PARTS if (value := whole.value(path)) is not None}
     registered = [register_commitment(uow, each, shared | facts, provenance) for each, facts in parts.items()]
@@ -105,9 +104,9 @@ def link_commitments(
     successors: list[Aggregate],
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Link a commitment to those it carries forward and that carry it forward, on both sides.
+    """Link a commitment to those that it carries forward and those that carry it forward, on both sides.
 
-    Raises Invalid for a commitment linked to itself.
+    Raises Invalid for a link to itself.
     """
     for path, inverse, others in (
         ("predecessors", "successors", predecessors),
@@ -127,7 +126,7 @@ def _link(uow: UnitOfWork, stream: str, path: str, others: list[str], provenance
 
 
 def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Record that the government withdrew a commitment; doing so again records nothing."""
+    """Record that the government withdrew a commitment; a repetition records nothing."""
     facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
     uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
 
@@ -143,7 +142,7 @@ def _references_at(commitment: Aggregate, path: str) -> tuple[str, ...]:
 def add_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record a new milestone; raises Conflict where there is one of that number."""
+    """Record a new milestone; raises Conflict if its number is taken."""
     if number in milestone_numbers(commitment):
         raise Conflict(f"{commitment.string('code')} already has a milestone {number}", "number")
     absolute = {f"milestones/{number}/{path}": value for path, value in facts.items()}
@@ -161,7 +160,7 @@ def revise_milestone(
 def complete_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record that a milestone is complete; completing it again records nothing. Raises NotFound."""
+    """Record that a milestone is complete; a repetition records nothing. Raises NotFound."""
     completion = decide_milestone_completion(commitment, number)
     uow.append_all(commitment.id, [completion] if completion else [], provenance)
 
@@ -176,7 +175,7 @@ def report_milestone(
 def withdraw_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record that a milestone was withdrawn; doing so again records nothing. Raises NotFound."""
+    """Record that a milestone was withdrawn; a repetition records nothing. Raises NotFound."""
     absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.WITHDRAWN.value})
     uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute), provenance)
 
@@ -207,8 +206,8 @@ def withdraw_rating(
     ogp_value: OgpValue | None = None,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Withdraw a rating that people recorded; raises NotFound, and Conflict where a published page reports it."""
-    withdraw(uow, commitment.id, "RatingWithdrawn", [rating_path(indicator, stage, ogp_value)], provenance)
+    """Withdraw a rating that people recorded; raises NotFound, and Conflict if a published page states it."""
+    withdraw(uow, commitment, "RatingWithdrawn", [rating_path(indicator, stage, ogp_value)], provenance)
 
 
 def record_narrative(
@@ -220,7 +219,7 @@ def record_narrative(
     text: TextValue,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Record a section of the IRM's text in a language."""
+    """Record a section of the IRM's text in one language."""
     facts: Facts = {f"narratives/{stage}/{section}/{language}": text}
     uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts), provenance)
 
@@ -233,10 +232,5 @@ def withdraw_narrative(
     language: str,
     provenance: Provenance = REPORTED_BY_PERSON,
 ) -> None:
-    """Withdraw a section that people recorded; raises NotFound, and Conflict where a published page reports it."""
-    withdraw(uow, commitment.id, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)
-
-
-def rating_path(indicator: Indicator, stage: Stage, ogp_value: OgpValue | None = None) -> str:
-    """Return the path of a rating."""
-    return "/".join(filter(None, ("ratings", indicator.value, stage.value, ogp_value and ogp_value.value)))
+    """Withdraw a section that people recorded; raises NotFound, and Conflict if a published page states it."""
+    withdraw(uow, commitment, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import NewEvent, is_translated, languages_of
+from ogpgraph.domain.commitment import is_translated, languages_of
 from ogpgraph.domain.errors import NotFound
-from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.event import Cause, Facts, NewEvent
 from ogpgraph.domain.member import lookup_member
 
 
 def find_member(uow: UnitOfWork, code: str) -> Aggregate:
-    """Return the member that OGP's code or the prefix of its commitments means; raises NotFound."""
+    """Return the member with OGP's code, or with the prefix of its commitments' codes; raises NotFound."""
     stream = uow.resolve_code("member", code)
     if stream is None and (known := lookup_member(code)) is not None:
         stream = uow.resolve_code("member", known.code)
@@ -21,7 +21,7 @@ def find_member(uow: UnitOfWork, code: str) -> Aggregate:
 
 
 def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Aggregate:
-    """Record a new member; raises Conflict where its code is taken."""
+    """Record a new member; raises Conflict if its code is taken."""
     stream = uow.new_stream("member")
     uow.reserve_code("member", code, stream)
     uow.append(stream, "MemberRegistered", {"code": code, **facts}, provenance)
@@ -31,11 +31,12 @@ def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Proven
 def revise_member(
     uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a member."""
+    """Record changed facts of a member; names in an event of their own."""
     changed = changed_facts(member, facts)
     names = {path: value for path, value in changed.items() if path.startswith("name/")}
+    others = {path: value for path, value in changed.items() if path not in names}
     uow.append(member.id, "MemberRenamed", names, provenance)
-    uow.append(member.id, "MemberRevised", {p: v for p, v in changed.items() if p not in names}, provenance)
+    uow.append(member.id, "MemberRevised", others, provenance)
 
 
 def change_member_status(
@@ -46,7 +47,7 @@ def change_member_status(
 
 
 def find_action_plan(uow: UnitOfWork, key: str) -> Aggregate:
-    """Return the plan of a code such as FRA-2021, or of an id; raises NotFound."""
+    """Return the plan with a code such as FRA-2021, or with an id; raises NotFound."""
     stream = key if key.startswith("plan-") else uow.resolve_code("plan", key)
     plan = uow.aggregate(stream) if stream else None
     if plan is None or not plan.revision:
@@ -57,7 +58,7 @@ def find_action_plan(uow: UnitOfWork, key: str) -> Aggregate:
 def register_action_plan(
     uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> Aggregate:
-    """Record a new action plan; raises Conflict where its code is taken."""
+    """Record a new action plan; raises Conflict if its code is taken."""
     stream = uow.new_stream("plan")
     uow.reserve_code("plan", code, stream)
     uow.append(stream, "ActionPlanRegistered", {"code": code, **facts}, provenance)
@@ -67,10 +68,14 @@ def register_action_plan(
 def revise_action_plan(
     uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a plan; a translated title in a further language is a translation."""
+    """Record changed facts of a plan; a translated title in a language that is new to it is a translation."""
     changed = changed_facts(plan, facts)
     known = languages_of(plan)
-    translated = {p: v for p, v in changed.items() if known and is_translated(v) and p.partition("/")[2] not in known}
+    translated = {
+        path: value
+        for path, value in changed.items()
+        if known and is_translated(value) and path.partition("/")[2] not in known
+    }
     revised = {path: value for path, value in changed.items() if path not in translated}
     translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
     uow.append_all(plan.id, [translation, NewEvent("ActionPlanRevised", revised)], provenance)

@@ -1,4 +1,4 @@
-"""Commands on sources that people cite; pages and files are recorded by the importer's observations."""
+"""Commands on sources that people cite; the importer records pages and files with its observations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _URL = re.compile(r"https?://[^\s<>\"\x00-\x1f]{3,2000}")
 
 
 def cite_source(uow: UnitOfWork, source: str) -> str:
-    """Return the id of a source, given its id or the URL of a document; a document not yet known is registered.
+    """Return the id of a source given by its id or by a document's URL, which is registered if it is not known yet.
 
-    Raises NotFound for an unknown id, Invalid for what is neither an id nor a URL.
+    Raises NotFound for an unknown id, and Invalid for a string that is neither an id nor a URL.
     """
     if source.startswith("source-"):
         if not uow.aggregate(source).revision:
             raise NotFound(f"there is no source {source}", "source")
         return source
     if not _URL.fullmatch(source):
-        raise Invalid("a source is the id of one in the record or an address such as https://…", "source")
+        raise Invalid("a source is given by its id or by a URL such as https://…", "source")
     stream = source_id("DOCUMENT", source, "")
     if not uow.aggregate(stream).string("url"):
         uow.append(stream, "SourceRegistered", {"type": "DOCUMENT", "url": source})
@@ -31,4 +31,4 @@ def cite_source(uow: UnitOfWork, source: str) -> str:
 def discard_unused_source(uow: UnitOfWork, source: str | None) -> None:
     """Discard the registration of a cited source if it is the only pending event: then nothing refers to the source."""
     if [(event.stream, event.name) for event in uow.pending] == [(source, "SourceRegistered")]:
-        uow.pending.clear()
+        uow.discard_pending()

@@ -119,7 +119,7 @@ def _correct(entry: Entry | None, context: MutationContext, input: CorrectInput)
     if not 0 < len(input.changes) <= MAX_LIST_ITEMS:
         raise Invalid(f"a correction changes 1 to {MAX_LIST_ITEMS} fields", "changes")
     facts = _corrected_facts(context, aggregate, changes)
-    corrections.correct_event(context.uow, aggregate.id, entry.event_id, facts, context.provenance)
+    corrections.correct(context.uow, aggregate, entry.event_id, facts, context.provenance)
 
 
 def _revert_import(

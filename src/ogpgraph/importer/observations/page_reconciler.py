@@ -14,8 +14,8 @@ from ogpgraph.application.commands import commitments as commitment_commands
 from ogpgraph.application.commands import members
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import COMMITMENT, NewEvent
-from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.event import Facts, NewEvent, Origin
 from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, TranslationKind, Value
