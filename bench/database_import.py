@@ -1,9 +1,9 @@
-"""How long a file of 2,000 rows in the form of 2016 takes to come in, and to be recognised when it comes in again.
+"""Measures importing a file of 2,000 rows in the layout of 2016, and importing it again.
 
     python bench/database_import.py [sqlite:///file.db | postgresql://…] [rows]
 
-The file is made up: members, plans and columns as OGP's, every word invented. Targets on two cores: a minute into
-SQLite, three into PostgreSQL, and a tenth of that at most for the same file again.
+The file is generated: members, plans and columns are OGP's, all texts are invented. Targets on two cores: one minute on
+SQLite, three on PostgreSQL, and at most a tenth of that for the same file again.
 """
 
 from __future__ import annotations
@@ -73,16 +73,16 @@ WORDS = [
 
 
 def build_csv(rows: int) -> bytes:
-    """Return a file of the form of 2016 with so many rows."""
-    book, chance = find_codebook("2016"), random.Random(2016)
+    """Return a file in the layout of 2016 with a number of rows."""
+    book, random_source = find_codebook("2016"), random.Random(2016)
     assert book is not None
     out = io.StringIO()
     writer = csv.writer(out)
     header = list(book.required)
     writer.writerow(header)
     for row in range(rows):
-        text = " ".join(chance.choices(WORDS, k=160))
-        known = {
+        text = " ".join(random_source.choices(WORDS, k=160))
+        cells = {
             "Country": MEMBERS[row % len(MEMBERS)],
             "Action Plan Number": str(1 + row % 2),
             "Year of submission": str(2012 + 2 * (row % 2)),
@@ -94,8 +94,8 @@ def build_csv(rows: int) -> bytes:
             "Supporting Institution(s)": "None specified",
             "Theme": "NA",
         }
-        known |= {name: chance.choice(choice) for name, choice in CELLS.items()}
-        writer.writerow([known.get(name, chance.choice(("0", "0", "1"))) for name in header])
+        cells |= {name: random_source.choice(choice) for name, choice in CELLS.items()}
+        writer.writerow([cells.get(name, random_source.choice(("0", "0", "1"))) for name in header])
     return out.getvalue().encode()
 
 
@@ -106,9 +106,9 @@ def main() -> None:
     print(f"{len(data):,} bytes into {url.partition(':')[0]}")
     with open_system(url) as system:
         for name, day in (("first", 1), ("again", 2)):
-            act = CommandContext(actor="bench", role="publisher", time=datetime(2016, 6, day, tzinfo=UTC))
+            context = CommandContext(actor="bench", role="publisher", time=datetime(2016, 6, day, tzinfo=UTC))
             began = time.perf_counter()
-            report = import_spreadsheet(LogWriter(system), "bench.csv", data, act)
+            report = import_spreadsheet(LogWriter(system), "bench.csv", data, context)
             seconds = time.perf_counter() - began
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             events = report.recorded.total()

@@ -43,6 +43,7 @@ def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> Observa
     source = uow.aggregate(observation.source)
     history = observations(source)
     for index, (time, recorded) in enumerate(history):
+        # Another reader gives other facts for the same bytes, so it starts an observation of its own.
         is_same_file = (recorded.content_hash, recorded.reader) == (observation.content_hash, observation.reader)
         if is_same_file and source.value(_read_to_end_path(time)) is None:
             return _resume(observation, history, index)

@@ -24,6 +24,7 @@ CycleKey = tuple[str, str, str]
 
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
+# 0 counts as empty: most policy areas of any row are 0, so it does not make a row more complete.
 _EMPTY_CELLS = frozenset(("", "0"))
 _NAME_QUALIFIER = re.compile(r"^FYR |\s*\([^()]*\)$")
 

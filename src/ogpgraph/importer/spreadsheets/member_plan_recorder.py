@@ -64,6 +64,7 @@ class MemberPlanRecorder:
         for path, index in (("region", 0), ("category", 1)):
             if cell := _most_frequent(row.member_cells[index] for row in rows):
                 facts[path] = cell
+        # The evidence must show the recorded cell, so a row that has it is cited.
         cited_row = next(row for row in rows if row.member.name == name)
         cells = {path: str(value) for path, value in facts.items()} | {"name/en": name}
         provenance = self._provenance(cited_row, cells)

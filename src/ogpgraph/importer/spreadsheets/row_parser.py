@@ -60,7 +60,7 @@ _YES_NO_PATHS = frozenset(("ratings/VERIFIABLE/DESIGN",))
 """The ratings whose cells are Yes and No; all other columns with two values have 1 and 0."""
 _STATES_WITHOUT_INSTITUTIONS = (RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.PENDING)
 
-_ENUMERATION = re.compile(r"^[a-g][.)]\s*")
+_ENUMERATION = re.compile(r"^[a-g][.)]\s*")  # the layout of 2016 has "a. low" for "Low"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _PLAN_NUMBER = re.compile(r"\d{1,2}")
@@ -70,7 +70,7 @@ _MAX_LINE_LENGTH = 300
 _MAX_VALUE_LENGTH = 60
 _MAX_STATE_LENGTH = 20
 _MAX_REMARK_LENGTH = 80
-_MAX_CACHED_LENGTH = 30
+_MAX_CACHED_LENGTH = 30  # codes and states; longer cells hardly ever repeat
 
 
 def parse_rating_state(cell: str) -> RatingState | None:
