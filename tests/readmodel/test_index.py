@@ -28,7 +28,6 @@ from ogpgraph.readmodel.filters import (
 )
 from ogpgraph.readmodel.index import (
     BY_CODE,
-    CACHED_PER_TYPE,
     Index,
     IndexCache,
     Posting,
@@ -242,15 +241,6 @@ def test_who_holds_something_is_found_from_what_is_held(system: System) -> None:
         active = snapshot.index("commitment").select("status", ("ACTIVE",))
         expected = {snapshot.find(each).string("member") for each in snapshot.index("commitment").iter_ids(active)}  # type: ignore[union-attr]
         assert set(members.iter_ids(condition.evaluate(members, snapshot.index))) == expected
-
-
-def test_only_a_few_indexes_of_a_kind_are_kept(system: System) -> None:
-    _grow(system, random.Random(2), steps=30)
-    with system.read_session() as reading:
-        indexes = IndexCache()
-        for at in range(1, reading.head + 1):
-            indexes.get(reading.transaction, "commitment", at)
-        assert len(indexes._cached["commitment"]) == CACHED_PER_TYPE
 
 
 def test_postings_lose_and_win_slots() -> None:
