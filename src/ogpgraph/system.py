@@ -16,11 +16,12 @@ import structlog
 
 from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
 from ogpgraph.clock import Clock, system_clock
+from ogpgraph.readmodel.model import ReadModel
 from ogpgraph.readmodel.poller import ProjectionPoller
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner, ProjectionStatus
-from ogpgraph.readmodel.projection_failure import ProjectionFailure
-from ogpgraph.readmodel.read_session import ReadModel, ReadSession
+from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.storage import accounts, event_log, texts
 from ogpgraph.storage.connect import open_database
@@ -33,15 +34,15 @@ T = TypeVar("T")
 KEY_BYTES = 32
 WAIT_INTERVAL_SECONDS = 0.1
 MAX_LAG_SECONDS = 10.0
-"""A read model that has been behind for longer is no accident of the moment."""
+"""A read model that has been behind for longer is not just catching up: the process is not ready."""
 
 
 class PositionNotReached(Exception):
-    """The read model has not come to a position within the time allowed."""
+    """The read model did not reach a position within the time allowed."""
 
-    def __init__(self, wanted: int, head: int, stop: ProjectionFailure | None) -> None:
-        why = f": {stop.message}" if stop else ""
-        super().__init__(f"position {wanted} is not reached, the head is {head}{why}")
+    def __init__(self, position: int, head: int, failure: ProjectionFailure | None) -> None:
+        reason = f": {failure.message}" if failure else ""
+        super().__init__(f"position {position} is not reached, the head is {head}{reason}")
         self.head = head
 
 
@@ -57,7 +58,7 @@ def generate_key() -> bytes:
 
 @dataclass(frozen=True)
 class System:
-    """The opened program: what writes, what follows, what reads."""
+    """The opened program: the write side (log, executor), the projection of its events, and the read side (model)."""
 
     database: Database
     log: EventLog
@@ -71,52 +72,56 @@ class System:
     def execute(
         self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
     ) -> Receipt[T]:
-        """Run commands in one session, store what they say, and bring the read model up to it."""
+        """Run commands in one unit of work and project its events, so that the next read session shows them.
+
+        `check` runs under the log's lock before the events are stored, and keeps them from being stored by raising.
+        """
         receipt = self.executor.execute(context, commands, check)
         if receipt.positions:
             try:
                 self.projection.catch_up(to=receipt.positions[-1])
             except DatabaseError:
-                # What is recorded is recorded; whoever follows next brings the read model up to it.
-                log.warning("the read model could not be brought up to a save", exc_info=True)
+                # The events are stored, so the command succeeded. The next reader or the poller will project them.
+                log.warning("projecting a save failed", exc_info=True)
         return receipt
 
     @contextmanager
     def read_session(self, *, at_least: int = 0, timeout_seconds: float = 0) -> Iterator[ReadSession]:
-        """Open a reading of everything that is in the log, another process's latest events included.
+        """Open a session that shows everything in the log, another process's latest events included.
 
-        Raises NotReached when the read model has not come to `at_least` within the time allowed.
+        Raises PositionNotReached when the read model does not reach `at_least` within the time allowed.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
-            with self._current_session() as reading:
-                if reading.head >= at_least:
-                    yield reading
+            with self._current_session() as session:
+                if session.head >= at_least:
+                    yield session
                     return
-            if (left := deadline - time.monotonic()) <= 0:
-                raise PositionNotReached(at_least, reading.head, self.projection.failure)
-            self.projection.notifier.wait_for(at_least, min(left, WAIT_INTERVAL_SECONDS))
+            if (remaining := deadline - time.monotonic()) <= 0:
+                raise PositionNotReached(at_least, session.head, self.projection.failure)
+            self.projection.notifier.wait_for(at_least, min(remaining, WAIT_INTERVAL_SECONDS))
 
     @contextmanager
     def _current_session(self) -> Iterator[ReadSession]:
-        with self.model.session() as reading:
-            if not reading.is_behind:
-                yield reading
+        with self.model.session() as session:
+            if not session.is_behind:
+                yield session
                 return
+        # Another process appended events and has not projected them yet, or died before it could.
         self.projection.catch_up()
-        with self.model.session() as reading:
-            yield reading
+        with self.model.session() as session:
+            yield session
 
     def projection_status(self) -> ProjectionStatus:
-        """Return where the read model stands, without moving it."""
+        """Return the status of the read model as it is, without catching up."""
         with self.database.read() as transaction:
             return self.projection.status(transaction)
 
     def readiness_problems(self) -> list[str]:
-        """Return why this process should not be sent requests; nothing where it may."""
-        stands = self.projection_status()
-        problems = [f"the follower stopped: {stands.failure.code}"] if stands.failure else []
-        if stands.oldest_pending_at and self._age(stands.oldest_pending_at) > MAX_LAG_SECONDS:
+        """Return the reasons why this process should get no requests; empty where it is ready."""
+        status = self.projection_status()
+        problems = [f"the projection stopped: {status.failure.code}"] if status.failure else []
+        if status.oldest_pending_at and self._age(status.oldest_pending_at) > MAX_LAG_SECONDS:
             problems.append(f"the read model has been behind for more than {MAX_LAG_SECONDS:g} seconds")
         problems += [problem] if (problem := self.poller.find_problem()) else []
         return problems
@@ -125,12 +130,12 @@ class System:
         return (self.clock() - datetime.fromisoformat(recorded_at)).total_seconds()
 
     def unmasked_text(self, reference: str) -> str | None:
-        """Return a wording as it came in, personal data and all: for reading it again, never for an answer."""
+        """Return a stored text with its personal data: for parsing it again, never for a response."""
         with self.database.read() as transaction:
             return texts.read_unmasked(transaction, reference)
 
     def unmasked_texts(self, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → wording as it came in, without those not kept: for comparing, never for an answer."""
+        """Return reference → stored text with its personal data: for comparing it, never for a response."""
         with self.database.read() as transaction:
             return texts.read_unmasked_many(transaction, references)
 
@@ -140,9 +145,9 @@ class System:
             return compute_digest(transaction)
 
     def rebuild(self, progress: ProgressCallback | None = None) -> int:
-        """Make the read model again from the log while it goes on being read; returns the position reached.
+        """Rebuild the read model from the log while it is in use; returns the position reached.
 
-        Raises RebuildStopped, with the old one in place.
+        Raises RebuildStopped, with the former rows in place.
         """
         return Rebuild(self.database, self.log).run(progress)
 
@@ -154,21 +159,22 @@ def migrate(
     new_id: Callable[[], str] = generate_id,
     progress: ProgressCallback | None = None,
 ) -> None:
-    """Make the tables of a database, and give its log an identity, unless they are there.
+    """Create the tables of a database and the identity of its log, unless they exist.
 
-    A read model that another version of the program made is made again. Any number of processes may do this at once.
+    A read model that another version of the program wrote is rebuilt. Any number of processes may migrate at once; of
+    several that rebuild, the last one succeeds and the others raise RebuildStopped.
     """
     database = open_database(database_url)
     try:
         log = EventLog(database, clock)
-        follower = ProjectionRunner(database, log)
+        projection = ProjectionRunner(database, log)
         log.create_table()
         event_log.create_log_identity(database, new_id, generate_key)
         database.apply_ddl(accounts.CREATE_TABLES)
-        follower.create_tables()
-        if follower.is_outdated():
+        projection.create_tables()
+        if projection.is_outdated():
             Rebuild(database, log).run(progress)
-        # Renamed last: until then a server of the former program goes on reading its tables.
+        # The former text table is renamed last: until then, servers of the former program still work.
         texts.create_text_table(database)
     finally:
         database.close()
@@ -185,13 +191,13 @@ def unsafe_sqlite_version(database_url: str) -> str | None:
 
 
 def require_migrated(database_url: str) -> None:
-    """Raise TablesMissing or DatabaseError unless the tables are there and made by this version of the program."""
+    """Raise TablesMissing or DatabaseError unless this version of the program has migrated the database."""
     database = open_database(database_url)
     try:
         with database.read_autocommit() as transaction:
             event_log.read_log_identity(transaction)
         if ProjectionRunner(database, EventLog(database, system_clock)).is_outdated():
-            raise DatabaseError("another version made the read model: run `ogpgraph migrate`")
+            raise DatabaseError("another version wrote the read model: run `ogpgraph migrate`")
     finally:
         database.close()
 
@@ -200,22 +206,22 @@ def require_migrated(database_url: str) -> None:
 def open_system(
     database_url: str, *, clock: Clock = system_clock, new_id: Callable[[], str] = generate_id
 ) -> Iterator[System]:
-    """Open a migrated database; everything is closed again at the end."""
+    """Open a migrated database; it is closed at the end of the context. Raises TablesMissing."""
     database = open_database(database_url)
     try:
         log = EventLog(database, clock)
         with database.read_autocommit() as transaction:
             log_identity = event_log.read_log_identity(transaction)
         executor = CommandExecutor(log, texts.TextReferencer(log_identity.text_key), new_id)
-        follower = ProjectionRunner(database, log)
+        projection = ProjectionRunner(database, log)
         yield System(
             database,
             log,
             executor,
-            follower,
-            ReadModel(database, log_identity, clock, follower),
+            projection,
+            ReadModel(database, log_identity, clock, projection),
             accounts.AccountStore(database),
-            ProjectionPoller(database, follower),
+            ProjectionPoller(database, projection),
             clock,
         )
     finally:

@@ -210,7 +210,7 @@ def test_former_token_still_opens_its_account(system: System) -> None:
 
 
 def test_former_database_is_refused_until_it_is_migrated(url: str) -> None:
-    with pytest.raises(Exception, match="another version made the read model: run `ogpgraph migrate`"):
+    with pytest.raises(Exception, match="another version wrote the read model: run `ogpgraph migrate`"):
         require_migrated(url)
 
 

@@ -133,7 +133,7 @@ def test_a_dead_thread_is_a_problem_though_nothing_is_behind(writer: System, mon
     monkeypatch.setattr(type(writer.database), "watch_changes", die)
     with writer.poller.run():
         assert eventually(lambda: bool(writer.readiness_problems()))
-        assert writer.readiness_problems() == ["the thread that follows the log is dead"]
+        assert writer.readiness_problems() == ["the projection thread is dead"]
         assert writer.projection_status().lag == 0
 
 
@@ -153,7 +153,7 @@ def test_a_silent_thread_is_a_problem(writer: System, monkeypatch: pytest.Monkey
 
 
 def test_a_process_that_was_never_told_to_follow_is_not_ready(writer: System) -> None:
-    assert writer.readiness_problems() == ["the thread that follows the log is dead"]
+    assert writer.readiness_problems() == ["the projection thread is dead"]
 
 
 def test_being_behind_for_long_is_a_problem(reader: System, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

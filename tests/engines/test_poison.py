@@ -12,7 +12,7 @@ from ogpgraph.application import UnitOfWork
 from ogpgraph.application.commands import commitments
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import projector, tags
-from ogpgraph.readmodel.projection_failure import ProjectionFailureCode
+from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.readmodel.tags import Tag
 from ogpgraph.storage.event_log import _hash_leaf
 from ogpgraph.system import System, open_system
@@ -104,8 +104,8 @@ def test_the_follower_stops_before_the_save_of_a_poisonous_event(
     assert stands.failure
     assert (stands.position, stands.lag, stands.failure.code) == (6, 8, code)
     assert "event 8" in stands.failure.message
-    assert f"the follower stopped: {code}" in system.readiness_problems()
-    assert [(line["event"], line["code"]) for line in logs if "code" in line] == [("the follower stops", code)]
+    assert f"the projection stopped: {code}" in system.readiness_problems()
+    assert [(line["event"], line["code"]) for line in logs if "code" in line] == [("projection stopped", code)]
 
     # The past is read, commands of other things are recorded, and nothing is skipped.
     with system.read_session() as reading:
@@ -115,10 +115,10 @@ def test_the_follower_stops_before_the_save_of_a_poisonous_event(
     assert system.projection_status().position == 6
 
     alter(system, 8, hashed=False, **{name: was[name] for name in ("topic", "payload", "leaf")})
-    system.projection._failure = (stands.failure, 0.0)  # a second later
+    system.projection._retry_at = 0.0  # a second later
     with capture_logs() as logs, system.read_session() as reading:
         assert reading.head == 15
-    assert [line["event"] for line in logs] == ["the follower goes on"]
+    assert [line["event"] for line in logs] == ["projection resumed"]
     assert codes(system) == [f"FR{number:04}" for number in range(1, 8)]
     assert system.projection_status().failure is None
     before = system.digest()

@@ -123,7 +123,7 @@ def test_a_poisonous_event_is_told_to_everyone_who_asks(url: str, tmp_path: Path
         assert ready.status_code == 503
         assert ready.json()["details"]["error"]["code"] == "CORRUPT"
         assert httpx.get(f"{address}/health").status_code == 200
-        assert [line["code"] for line in server.log if line["event"] == "the follower stops"] == ["CORRUPT"]
+        assert [line["code"] for line in server.log if line["event"] == "projection stopped"] == ["CORRUPT"]
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_a_time_before_the_first_entry_is_an_error(example_system: System, time:
 @pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
 def test_a_time_that_has_not_come_yet_is_an_error(example_system: System, time: str) -> None:
     message, code = refusal(example_system, t=time)
-    assert message.endswith("has not come yet")
+    assert message.endswith("is in the future")
     assert code == "BAD_POSITION"
 
 

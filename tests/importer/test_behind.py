@@ -16,7 +16,7 @@ from tests.graphql.mutations.client import SampleSystem
 from tests.importer.pages_import.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016
 
-STOPPED = r"not all that is recorded can be seen: the follower stopped: event \d+ \(code-plan-XXX"
+STOPPED = r"not everything recorded is visible: the projection stopped: event \d+ \(code-plan-XXX"
 LIMIT = 100_000
 
 
@@ -55,7 +55,7 @@ def test_nor_is_it_by_the_mutation(system: System, tmp_path: Path) -> None:
     head = system.log.max_notification_id()
     payload = world.admin.send("revertImport", "errors { code message }", correlationId="wrong", reason="it was wrong")
     ((code, message),) = [(error["code"], error["message"]) for error in payload["errors"]]
-    assert (code, "the follower stopped: event" in message) == ("CONFLICT", True)
+    assert (code, "the projection stopped: event" in message) == ("CONFLICT", True)
     assert world.reporter.expect_refusal("revertImport", correlationId="wrong", reason="it was wrong")[0] == "FORBIDDEN"
     assert system.log.max_notification_id() == head
 
@@ -68,5 +68,5 @@ def test_rows_are_not_matched_by_title_with_part_of_what_is_recorded(
     assert imported(system, tmp_path / "a.txt", Page("UY0901").data, 1, "page") == ""
     head = system.log.max_notification_id()
     problem = imported(system, tmp_path / "a.csv", build_csv("2016", [row_2016()]), 2, "rows", dry_run=dry_run)
-    assert "not all that is recorded can be seen: the follower stopped: event" in problem
+    assert "not everything recorded is visible: the projection stopped: event" in problem
     assert system.log.max_notification_id() == head

@@ -9,11 +9,14 @@ from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
+from ogpgraph.readmodel import projector
 from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_aggregates
 from ogpgraph.readmodel.tables import decode_document, encode_document
 from ogpgraph.readmodel.tags import code_of, compute_tags, is_starred
+from ogpgraph.system import System
 from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, day, event, text_value
 from tests.domain.values import events
+from tests.support.writers import change_title, register_commitment
 
 YES, NO = Rating(RatingState.RATED, RatingValue.YES), Rating(RatingState.RATED, RatingValue.NO)
 PENDING = Rating(RatingState.PENDING)
@@ -188,3 +191,24 @@ def test_wording_that_came_about_in_another_way_is_no_change_to_be_told() -> Non
     before = build_aggregate((CODE | {"title/en": text_value("a")}, {}))
     again = event(2, {"title/en": text_value("a", TranslationKind.MACHINE)})
     assert diff_aggregates(before, evolve(before, again), again) == []
+
+
+# The projector
+
+
+def test_each_event_is_evolved_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    evolved: list[tuple[str, int]] = []
+
+    def count(before: Aggregate, applied: Event) -> Aggregate:
+        evolved.append((applied.stream, applied.revision))
+        return evolve(before, applied)
+
+    monkeypatch.setattr(projector, "evolve", count)
+    for number in range(3):
+        register_commitment(system, f"FR{number:04}")
+        change_title(system, f"FR{number:04}", f"Title {number}")
+    events = [(event.stream, event.revision) for event in system.log.select_notifications(None, 100)]
+    assert evolved == events
+    evolved.clear()
+    system.rebuild()
+    assert evolved == events

@@ -20,8 +20,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
 from ogpgraph.readmodel import projector
 from ogpgraph.readmodel.entry import iter_fields
 from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, PageRequest
-from ogpgraph.readmodel.read_session import ReadSession
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 from ogpgraph.readmodel.tables import FOREVER
 from ogpgraph.readmodel.tags import code_of, compute_tags
 from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes

@@ -23,8 +23,7 @@ from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stag
 from ogpgraph.readmodel.entry import change_text_refs, reason_text_refs
 from ogpgraph.readmodel.filters import HasValue
 from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, Page, PageKey, PageRequest
-from ogpgraph.readmodel.read_session import PositionError
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.snapshot import PositionError, Snapshot
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, dump_rows
 from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage import event_log
@@ -170,7 +169,7 @@ def test_a_time_means_the_last_entry_not_later(system: System, clock: TickingClo
             with pytest.raises(PositionError, match="is before the first entry"):
                 reading.at_time(datetime.fromisoformat(early))
         for late in ("2026-04-01T00:00:00Z", "9999-12-31T23:59:59-12:00"):
-            with pytest.raises(PositionError, match="has not come yet"):
+            with pytest.raises(PositionError, match="is in the future"):
                 reading.at_time(datetime.fromisoformat(late))
 
 
@@ -194,7 +193,7 @@ def test_a_time_is_answered_from_all_that_was_recorded_by_then_however_long_a_re
         clock.now += timedelta(minutes=2)
         announce(system, "FR0002")
         clock.now += timedelta(minutes=2)
-        with pytest.raises(PositionError, match="has not come yet"):
+        with pytest.raises(PositionError, match="is in the future"):
             reading.at_time(clock.now - timedelta(minutes=2))
 
 
@@ -210,7 +209,7 @@ def test_a_glance_sees_nothing_past_its_head_and_none_past_what_is_shown(system:
         assert found.position == 3
         with pytest.raises(PositionError):
             reading.at(4)
-    with pytest.raises(PositionError, match="position 5 is not shown any more"), system.model.peek(5):
+    with pytest.raises(PositionError, match="position 5 is not available any more"), system.model.peek(5):
         pass
 
 

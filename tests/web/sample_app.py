@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
-from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
 from ogpgraph.web.endpoint import DEFAULT_LIMITS, OpenContext, WebLimits

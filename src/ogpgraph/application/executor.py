@@ -143,4 +143,4 @@ def _command_id(actor: str, idempotency: Idempotency) -> str:
 
 def decode_logged_event(logged: LoggedEvent) -> Event:
     """Return the event of a row of the log; raises StoredEventError."""
-    return decode_event(logged.stream, logged.originator_version, logged.name, logged.version, logged.state)
+    return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)

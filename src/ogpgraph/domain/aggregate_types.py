@@ -14,7 +14,7 @@ from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
 from ogpgraph.domain.code import CODE
 from ogpgraph.domain.commitment import COMMITMENT
-from ogpgraph.domain.errors import StoredEventError
+from ogpgraph.domain.errors import UnknownEvent
 from ogpgraph.domain.event import VERSION, Envelope, Event, decode_payload
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.source import SOURCE
@@ -36,10 +36,11 @@ _EVENTS = frozenset(
 def decode_event(stream: str, revision: int, name: str, version: int, payload: bytes) -> Event:
     """Return the event of a stored payload.
 
-    Raises StoredEventError for an event that this program cannot read, such as one written by a newer program.
+    Raises UnknownEvent for a name or version that this program does not know, StoredEventError for a payload that does
+    not match them.
     """
-    if (aggregate_type_of(stream), name) not in _EVENTS:
-        raise StoredEventError(f"{stream} revision {revision}: {name} is not an event of this program")
+    if version > VERSION or (aggregate_type_of(stream), name) not in _EVENTS:
+        raise UnknownEvent(f"{stream} revision {revision}: {name} version {version} is unknown to this program")
     return decode_payload(stream, revision, name, version, payload)
 
 

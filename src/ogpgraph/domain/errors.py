@@ -74,3 +74,7 @@ class RateLimited(Refusal):
 
 class StoredEventError(Exception):
     """A stored event cannot be read: its name or version is unknown, or its payload is malformed."""
+
+
+class UnknownEvent(StoredEventError):
+    """A stored event of a name or version that this program does not know: a newer program recorded it."""

@@ -15,8 +15,7 @@ from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.domain.errors import RateLimited, Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
-from ogpgraph.readmodel.read_session import ReadSession
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 

@@ -8,7 +8,7 @@ import strawberry
 
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.scalars import Position
-from ogpgraph.readmodel.projection_failure import ProjectionFailureCode
+from ogpgraph.readmodel.projector import ProjectionFailureCode
 
 
 @strawberry.enum(description="How the read model is doing.")

@@ -38,7 +38,7 @@ from ogpgraph.graphql.types import (
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.queries import EntryQuery
-from ogpgraph.readmodel.read_session import PositionError, ReadSession
+from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 
 S = TypeVar("S", bound=Subject)
@@ -180,7 +180,7 @@ class RecordView:
     def meta(self, info: Info) -> Meta:
         """Return the identity of the log and the position of the reading."""
         snapshot = _snapshot(self, info)
-        identity = info.context.session.model.log_identity
+        identity = info.context.session.log_identity
         return Meta(
             log_id=strawberry.ID(identity.id),
             epoch=identity.epoch,

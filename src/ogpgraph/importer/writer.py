@@ -10,7 +10,7 @@ from ogpgraph.application.commands import corrections
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.values import TextValue
-from ogpgraph.readmodel.read_session import require_caught_up
+from ogpgraph.readmodel.model import require_caught_up
 from ogpgraph.storage.database import iter_chunks
 from ogpgraph.system import System
 

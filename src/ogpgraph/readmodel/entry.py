@@ -1,4 +1,4 @@
-"""An entry of the log as the follower wrote it, and the wordings that it speaks of."""
+"""Entries: the rows of the log's events as clients see them, and the field-level changes they made."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ogpgraph.domain.event import Envelope, Event
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value
 from ogpgraph.storage.database import Row
 
-_COMPOUND_VALUES = (Rating, Observation)
-"""The values that have several fields."""
+_COMPOUND_TYPES = (Rating, Observation)
+"""Values that consist of several fields."""
 
 
 class TextReference(Struct, frozen=True, omit_defaults=True):
-    """A reference to one wording (`text`) or several (`texts`), to be put into words when it is read."""
+    """A reference to a text, or several to the texts of a list, in place of the texts themselves."""
 
     text: str | None = None
     texts: tuple[str, ...] | None = None
 
 
 class FieldChange(Struct, frozen=True, array_like=True):
-    """One changed field: its path, and the value before and after (None where nothing was said)."""
+    """A changed field: its path, and its value before and after (None where there is none)."""
 
     path: str
     before: Any
@@ -40,7 +40,7 @@ _envelope_decoder = msgspec.json.Decoder(Envelope)
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the log: a row for each event, as the follower wrote it."""
+    """An entry: one event with its position, and with the root of the tree over all events up to it."""
 
     position: int
     event_id: str
@@ -60,17 +60,20 @@ class Entry:
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Return who, when, why and on what evidence."""
+        """Return the event's envelope: who recorded it, when, why and on what evidence."""
         return _envelope_decoder.decode(self.row["envelope"])
 
     @cached_property
     def changes(self) -> list[FieldChange]:
-        """Return the field-level changes, wordings still by reference."""
+        """Return the field-level changes, texts by reference."""
         return _changes_decoder.decode(self.row["changes"])
 
 
+# References to texts
+
+
 def change_text_refs(entry: Entry) -> Iterator[str]:
-    """Yield the references of the wordings among an entry's changes."""
+    """Yield the references to texts in an entry's changes."""
     for change in entry.changes:
         for side in (change.before, change.after):
             if isinstance(side, dict):
@@ -78,19 +81,22 @@ def change_text_refs(entry: Entry) -> Iterator[str]:
 
 
 def evidence_text_refs(entry: Entry) -> Iterator[str]:
-    """Yield the references of the canonical texts that an entry's evidence quotes."""
+    """Yield the references to the canonical texts that an entry's evidence quotes."""
     return (item.text for item in entry.envelope.evidence if item.text)
 
 
 def reason_text_refs(entry: Entry) -> Iterator[str]:
-    """Yield the reference of an entry's reason."""
+    """Yield the reference to an entry's reason."""
     return filter(None, [entry.envelope.reason])
 
 
-def diff_aggregates(before: Aggregate, after: Aggregate, event: Event) -> list[FieldChange]:
-    """Return the field-level changes an event made.
+# Changes
 
-    Where the current value stayed what it was, the change is in what that source claims: `claims/<path>`.
+
+def diff_aggregates(before: Aggregate, after: Aggregate, event: Event) -> list[FieldChange]:
+    """Return the changes of an event, given the aggregate before and after it.
+
+    Where the event changes no current value, it changes its own source's claim: such a path begins with `claims/`.
     """
     changes: list[FieldChange] = []
     for path in event.facts:
@@ -98,26 +104,26 @@ def diff_aggregates(before: Aggregate, after: Aggregate, event: Event) -> list[F
         if old != new:
             changes += diff_values(path, old, new)
         else:
-            voice = event.envelope.origin, event.envelope.source
-            said, says = before.value_from(path, *voice), after.value_from(path, *voice)
-            changes += diff_values(f"claims/{path}", said, says)
+            source = event.envelope.origin, event.envelope.source
+            old, new = before.value_from(path, *source), after.value_from(path, *source)
+            changes += diff_values(f"claims/{path}", old, new)
     return changes
 
 
 def diff_values(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
     """Yield the fields in which two values at a path differ."""
-    if not isinstance(old, _COMPOUND_VALUES) and not isinstance(new, _COMPOUND_VALUES):
-        if (said := _to_change_value(old)) != (says := _to_change_value(new)):
-            yield FieldChange(path, said, says)
+    if not isinstance(old, _COMPOUND_TYPES) and not isinstance(new, _COMPOUND_TYPES):
+        if (before := _to_field_value(old)) != (after := _to_field_value(new)):
+            yield FieldChange(path, before, after)
         return
-    before, after = dict(iter_fields(path, old)), dict(iter_fields(path, new))
-    for field in sorted(before.keys() | after.keys()):
-        if before.get(field) != after.get(field):
-            yield FieldChange(field, before.get(field), after.get(field))
+    old_fields, new_fields = dict(iter_fields(path, old)), dict(iter_fields(path, new))
+    for field in sorted(old_fields.keys() | new_fields.keys()):
+        if old_fields.get(field) != new_fields.get(field):
+            yield FieldChange(field, old_fields.get(field), new_fields.get(field))
 
 
 def iter_fields(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a value with their paths: a rating has several, most values are one."""
+    """Yield the fields of a value with their paths: most values are one field, a rating has several."""
     match value:
         case None:
             return
@@ -128,11 +134,11 @@ def iter_fields(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
             yield f"{path}/contentHash", value.content_hash
             yield f"{path}/reader", value.reader
         case _:
-            yield path, _to_change_value(value)
+            yield path, _to_field_value(value)
 
 
-def _to_change_value(value: Value | None) -> Any:
-    """Return a value of one field as a change tells it."""
+def _to_field_value(value: Value | None) -> Any:
+    """Return a value as changes show it: texts by reference, without how a translation was made."""
     match value:
         case TextValue(text=text):
             return TextReference(text=text)

@@ -1,4 +1,4 @@
-"""Conditions on subjects: what a filter asks, answered on an index as a bitset."""
+"""Conditions on aggregates: the filters of lists, evaluated on an index to a bitset."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 from ogpgraph.readmodel.index import Index, to_bitset
 
 IndexOf = Callable[[str], Index]
+"""Returns the index of another aggregate type at the same position."""
 
 
 class Condition(ABC):
-    """Something that subjects fulfil or not; hashable, so that lists with the same condition are one list."""
+    """A condition that an aggregate fulfils or not. Hashable, so that a list is evaluated once for a snapshot."""
 
     @abstractmethod
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who fulfils it; `index_of` gives the index of another kind at the same position."""
+        """Return the bitset of the aggregates in `index` that fulfil the condition."""
 
 
 @dataclass(frozen=True)
 class AllOf(Condition):
-    """Every one of some conditions holds; none at all holds for everyone."""
+    """All of some conditions; without any, every aggregate fulfils it."""
 
     conditions: tuple[Condition, ...] = ()
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who fulfils all of them."""
         mask = index.universe
         for condition in self.conditions:
             mask &= condition.evaluate(index, index_of)
@@ -35,12 +35,11 @@ class AllOf(Condition):
 
 @dataclass(frozen=True)
 class AnyOf(Condition):
-    """At least one of some conditions holds; of none at all, no one does."""
+    """At least one of some conditions; without any, no aggregate fulfils it."""
 
     conditions: tuple[Condition, ...]
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who fulfils one of them."""
         mask = 0
         for condition in self.conditions:
             mask |= condition.evaluate(index, index_of)
@@ -49,68 +48,66 @@ class AnyOf(Condition):
 
 @dataclass(frozen=True)
 class Not(Condition):
-    """A condition does not hold."""
+    """The negation of a condition."""
 
     condition: Condition
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who does not fulfil it."""
         return index.universe & ~self.condition.evaluate(index, index_of)
 
 
 @dataclass(frozen=True)
 class HasValue(Condition):
-    """A dimension has one of some values."""
+    """The aggregate has one of some values of a dimension."""
 
     dimension: str
     values: tuple[str, ...]
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who has one of the values."""
         return index.select(self.dimension, self.values)
 
 
 @dataclass(frozen=True)
 class HasAnyValue(Condition):
-    """A dimension has any value at all."""
+    """The aggregate has a value of a dimension, whichever."""
 
     dimension: str
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who has a value."""
         return index.select(self.dimension, index.postings.get(self.dimension, ()))
 
 
 @dataclass(frozen=True)
 class ValueMatches(Condition):
-    """A dimension has a value of which something holds; `name` tells one such condition from another."""
+    """The aggregate has a value of a dimension for which a predicate is true.
+
+    Functions cannot be compared: `name` distinguishes the condition from others on the same dimension.
+    """
 
     dimension: str
     predicate: Callable[[str], bool] = field(default=bool, compare=False)
     name: str = ""
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who has such a value."""
         return index.select(self.dimension, filter(self.predicate, index.postings.get(self.dimension, ())))
 
 
 @dataclass(frozen=True)
 class ValueBetween(Condition):
-    """A dimension's value lies in a range, ends included; as numbers, or as texts by their bytes."""
+    """The aggregate has a value of a dimension in a range, ends included; numbers are compared as numbers."""
 
     dimension: str
     minimum: str | int | None = None
     maximum: str | int | None = None
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who has a value in the range."""
         return index.select(self.dimension, filter(self._contains, index.postings.get(self.dimension, ())))
 
     def _contains(self, value: str) -> bool:
-        numbers = isinstance(self.minimum, int) or isinstance(self.maximum, int)
-        if numbers and not value.isdigit():
+        is_numeric = isinstance(self.minimum, int) or isinstance(self.maximum, int)
+        if is_numeric and not value.isdigit():
             return False
-        compared: str | int = int(value) if numbers else value
+        compared: str | int = int(value) if is_numeric else value
         return (self.minimum is None or self.minimum <= compared) and (  # type: ignore[operator]  # both numbers or both texts
             self.maximum is None or compared <= self.maximum  # type: ignore[operator]  # likewise
         )
@@ -118,51 +115,48 @@ class ValueBetween(Condition):
 
 @dataclass(frozen=True)
 class ChangedSince(Condition):
-    """Something of the subject changed after a position."""
+    """The aggregate changed after a position."""
 
     position: int
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who changed after the position."""
         return to_bitset([slot for slot, since in index.since.items() if since > self.position])
 
 
 @dataclass(frozen=True)
 class IdIn(Condition):
-    """The subject is one of some."""
+    """The aggregate is one of some."""
 
     ids: frozenset[str]
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return who is one of them."""
         return to_bitset([index.slots[each] for each in self.ids if each in index.slots])
 
 
 @dataclass(frozen=True)
 class RelatedTo(Condition):
-    """The subject that a dimension refers to fulfils a condition: commitments whose member …"""
+    """The aggregate that a dimension refers to fulfils a condition: the commitments whose member is in a region."""
 
     dimension: str
     aggregate_type: str
     condition: Condition
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return whose referred subject fulfils it."""
         other = index_of(self.aggregate_type)
         return index.select(self.dimension, other.iter_ids(self.condition.evaluate(other, index_of)))
 
 
 @dataclass(frozen=True)
 class HasRelated(Condition):
-    """Some subject that refers to this one fulfils a condition: members that have commitments which …"""
+    """An aggregate that refers to this one fulfils a condition: the members that have a starred commitment."""
 
     aggregate_type: str
     dimension: str
     condition: Condition
 
     def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return to whom such a subject refers."""
         other = index_of(self.aggregate_type)
-        fulfilling = self.condition.evaluate(other, index_of)
-        held = (value for value, posting in other.postings.get(self.dimension, {}).items() if posting.count(fulfilling))
-        return to_bitset([index.slots[value] for value in held if value in index.slots])
+        matches = self.condition.evaluate(other, index_of)
+        postings = other.postings.get(self.dimension, {})
+        referred = (value for value, posting in postings.items() if posting.count(matches))
+        return to_bitset([index.slots[value] for value in referred if value in index.slots])

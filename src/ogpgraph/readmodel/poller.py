@@ -1,4 +1,4 @@
-"""A thread of a serving process that follows the log by itself, however events came there, and tells that it lives."""
+"""The poller: a thread of a serving process that projects what other processes append, and reports its health."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.storage.database import Database
 
 GRACE_SECONDS = 0.02
-"""Whoever appends follows at once; only where that does not happen somebody else does it for them."""
+"""A writer projects its own events at once. The poller does it instead only where that has not happened by then."""
 GRACE_POLL_SECONDS = 0.004
-"""Meanwhile it is looked for this often: those who wait for the entry shall not wait out the grace."""
+"""How often the poller looks during the grace period: subscribers are not to wait until its end."""
 REFRESH_SECONDS = 1.0
+"""How often the poller looks even if no change was signalled."""
 RETRY_DELAYS_SECONDS = (0.1, 0.5, 2.0)
 HEARTBEAT_TIMEOUT_SECONDS = 10.0
 JOIN_TIMEOUT_SECONDS = 5.0
@@ -25,7 +26,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class ProjectionPoller:
-    """Follows in a thread of its own."""
+    """Watches the database for changes in a thread of its own."""
 
     def __init__(
         self, database: Database, projection: ProjectionRunner, monotonic: Callable[[], float] = time.monotonic
@@ -40,10 +41,10 @@ class ProjectionPoller:
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Follow until the end."""
+        """Run the thread until the end of the context."""
         self._stop.clear()
         self._heartbeat_at = self._monotonic()
-        self._thread = threading.Thread(target=self._run, name="following", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="projection", daemon=True)
         self._thread.start()
         try:
             yield
@@ -52,13 +53,11 @@ class ProjectionPoller:
             self._thread.join(JOIN_TIMEOUT_SECONDS)
 
     def find_problem(self) -> str | None:
-        """Return what is wrong with the thread, None while it lives and works."""
+        """Return the problem with the thread, None while it is alive and active."""
         if self._thread is None or not self._thread.is_alive():
-            return "the thread that follows the log is dead"
+            return "the projection thread is dead"
         if self._monotonic() - self._heartbeat_at > HEARTBEAT_TIMEOUT_SECONDS:
-            return (
-                f"the thread that follows the log has been silent for more than {HEARTBEAT_TIMEOUT_SECONDS:g} seconds"
-            )
+            return f"the projection thread has been silent for more than {HEARTBEAT_TIMEOUT_SECONDS:g} seconds"
         return None
 
     def _run(self) -> None:
@@ -69,12 +68,12 @@ class ProjectionPoller:
                     self._catch_up(changed=changed)
                     failures = 0
             except Exception:
-                pause = RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)]
+                delay = RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)]
                 failures += 1
-                log.exception("following broke off; it begins again", seconds=pause)
-                # The thread is well, what it follows is not: asking for the read model will tell.
+                log.exception("watching the log failed, starting again", seconds=delay)
+                # The thread is healthy, the database is not: requests report that.
                 self._heartbeat_at = self._monotonic()
-                self._stop.wait(pause)
+                self._stop.wait(delay)
 
     def _catch_up(self, *, changed: bool) -> None:
         self._heartbeat_at = self._monotonic()
@@ -83,22 +82,22 @@ class ProjectionPoller:
         self._refreshed_at = self._heartbeat_at
         before, since = self._refresh(), self._monotonic()
         while before.is_behind and not self._stop.wait(GRACE_POLL_SECONDS):
-            later = self._refresh()
-            if later.is_behind and later.log_position == before.log_position:
+            after = self._refresh()
+            if after.is_behind and after.log_position == before.log_position:
                 if self._monotonic() - since < GRACE_SECONDS:
                     continue
-                self._projection.catch_up(self._progress)
+                self._projection.catch_up(self._record_progress)
                 if self._projection.failure:
                     return
-            before, since = later, self._monotonic()
+            before, since = after, self._monotonic()
 
     def _refresh(self) -> ProjectionProgress:
-        """Look, but while this process brings the read model up, which tells by itself, do not stand in its way."""
-        reached = -1
+        """Return how far the read model is; while this process catches up, wait for it instead of competing with it."""
+        position = -1
         while self._projection.is_running and not self._stop.wait(GRACE_POLL_SECONDS):
-            if reached != (reached := self._projection.notifier.position):
+            if position != (position := self._projection.notifier.position):
                 self._heartbeat_at = self._monotonic()
         return self._projection.refresh()
 
-    def _progress(self, _log_position: int, _head: int) -> None:
+    def _record_progress(self, _log_position: int, _head: int) -> None:
         self._heartbeat_at = self._monotonic()

@@ -1,7 +1,7 @@
-"""The follower: reads the log, in order and each event once, into rows; nothing else ever writes them.
+"""The live projection of one process: catching up with the log, its status, and who is notified of new positions.
 
-Its transaction first takes the follower's own row, so any number of threads and processes may call
-`catch_up` at the same time: one works, the others wait and then find nothing left to do.
+Any number of threads and processes may call `ProjectionRunner.catch_up` at the same time: a step begins by locking the
+projector's row, so one of them works while the others wait and then find nothing left to do.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
-from ogpgraph.readmodel.projection_failure import ProjectionFailure
-from ogpgraph.readmodel.projector import ProjectionStep, Projector
+from ogpgraph.readmodel.projector import ProjectionFailure, ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
     FORMER_PROJECTOR_TABLE,
     LIVE_PREFIX,
@@ -30,22 +29,23 @@ from ogpgraph.storage.event_log import EventLog
 
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
-"""How often it is tried again to get past an event that the follower stopped before."""
+"""How long the projection pauses before it tries again to project an event that stopped it."""
 
+# One statement, as every read session begins with it.
 _SELECT_PROGRESS = """
 select p.log_position, p.position, p.projection_version,
        coalesce((select max(e.position) from event e), 0) as head
 from projector p where p.name = :name"""
+_SELECT_PROJECTION_VERSION = "select projection_version from projector where name = :name"
 
 ProgressCallback = Callable[[int, int], None]
+"""Called with the log position reached and the log's head."""
+PositionCallback = Callable[[int], None]
 log = structlog.stdlib.get_logger(__name__)
 
 
 class ProjectionProgress(NamedTuple):
-    """How far the read model is: in the recorder's positions, of which the log's newest is `head`, and in entries.
-
-    And which version of the projection made it.
-    """
+    """How far the read model is: its newest entry, and that entry's place in the log, whose newest place is `head`."""
 
     log_position: int = 0
     position: int = 0
@@ -54,13 +54,13 @@ class ProjectionProgress(NamedTuple):
 
     @property
     def is_behind(self) -> bool:
-        """Tell whether the log holds events that the read model does not show yet."""
+        """Return whether the log has events that are not projected yet."""
         return self.log_position < self.head
 
 
 @dataclass(frozen=True)
 class ProjectionStatus:
-    """Where the read model stands: its position, how many events are not in it yet, since when, and what stopped it."""
+    """The read model's position, how many events it lacks and since when, and the failure that stopped it, if any."""
 
     position: int
     lag: int
@@ -68,8 +68,53 @@ class ProjectionStatus:
     failure: ProjectionFailure | None
 
 
+class PositionNotifier:
+    """Notifies the process of the newest position. Positions may be skipped: subscribers read what lies in between."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._subscribers: list[PositionCallback] = []
+        self.position = 0
+
+    def subscribe(self, callback: PositionCallback) -> Callable[[], None]:
+        """Call `callback` with each newer position; returns the function that ends the subscription.
+
+        The callback runs in the notifying thread, which may be a writer's: it must hand over and return at once.
+        """
+        with self._lock:
+            self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def notify(self, position: int) -> None:
+        """Notify of a position, unless it or a later one was notified before."""
+        with self._lock:
+            if position <= self.position:
+                return
+            self.position = position
+            subscribers = list(self._subscribers)
+        with self._changed:
+            self._changed.notify_all()
+        for callback in subscribers:
+            try:
+                callback(position)
+            except Exception:
+                log.exception("a subscriber failed")
+
+    def wait_for(self, position: int, seconds: float) -> bool:
+        """Wait until a position is reached; returns whether it was within the time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.position >= position, timeout=seconds)
+
+
 class ProjectionRunner:
-    """Keeps the read model up with the log."""
+    """Projects the log into the live tables."""
 
     def __init__(
         self,
@@ -85,7 +130,8 @@ class ProjectionRunner:
         self._lock = threading.Lock()
         self._log_position = 0
         self._position = 0
-        self._failure: tuple[ProjectionFailure, float] | None = None
+        self._failure: ProjectionFailure | None = None
+        self._retry_at = 0.0
         self.notifier = notifier or PositionNotifier()
 
     def create_tables(self) -> None:
@@ -97,28 +143,18 @@ class ProjectionRunner:
         with self._database.write() as transaction:
             insert_projector(transaction, LIVE_PREFIX, PROJECTION_VERSION, FIRST_BUILD)
 
-    def read_progress(self, transaction: Transaction) -> ProjectionProgress:
-        """Return how far the read model is, as a transaction sees it."""
-        return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
-
-    def refresh(self) -> ProjectionProgress:
-        """Return how far the read model is at this moment, and tell those who wait for it."""
-        progress = _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
-        self.notifier.notify(progress.position)
-        return progress
-
     def is_outdated(self) -> bool:
         """Return whether another version of the projection wrote the rows, so that they must be rebuilt."""
         if not self._database.has_table(PROJECTOR_TABLE):
             return True
-        rows = self._database.query("select projection_version from projector where name = :name", name=PROJECTOR_NAME)
+        rows = self._database.query(_SELECT_PROJECTION_VERSION, name=PROJECTOR_NAME)
         return not rows or rows[0]["projection_version"] != PROJECTION_VERSION
 
     def catch_up(self, progress: ProgressCallback | None = None, *, to: int | None = None) -> int:
-        """Project every event there is, or at least those up to `to`; returns the position reached.
+        """Project all events of the log, or at least those up to log position `to`; returns the position reached.
 
-        It stops before an event that it cannot follow, and says so in `stop`; the next second it tries again.
-        Positions of `to` and `progress` (where it is, where the head is) are the recorder's.
+        Returns early where an event cannot be projected: `failure` names it, and calls within the next second return
+        without trying again.
         """
         with self._lock:
             while not self._is_done(to):
@@ -132,90 +168,52 @@ class ProjectionRunner:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether somebody in this process brings the read model up, and will tell those who wait for it."""
+        """Return whether a thread of this process is catching up; it will notify of the position it reaches."""
         return self._lock.locked()
 
     @property
     def failure(self) -> ProjectionFailure | None:
-        """Return what the follower was last seen to stop before, None while it follows."""
-        stopped = self._failure
-        return stopped[0] if stopped else None
+        """Return the failure at which this process last stopped, None where it did not."""
+        return self._failure
+
+    def read_progress(self, transaction: Transaction) -> ProjectionProgress:
+        """Return how far the read model is, as a transaction sees it."""
+        return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+
+    def refresh(self) -> ProjectionProgress:
+        """Return how far the read model is now, whichever process projected it, and notify of the position."""
+        progress = _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+        self.notifier.notify(progress.position)
+        return progress
 
     def status(self, transaction: Transaction) -> ProjectionStatus:
-        """Return where the read model stands."""
+        """Return the status of the read model, as a transaction sees it."""
         progress = self.read_progress(transaction)
-        behind = self._log.count_after(transaction, progress.log_position)
-        since = self._log.find_time_after(transaction, progress.log_position) if behind else None
-        return ProjectionStatus(progress.position, behind, since, self.failure if behind else None)
+        lag = self._log.count_after(transaction, progress.log_position)
+        oldest = self._log.find_time_after(transaction, progress.log_position) if lag else None
+        return ProjectionStatus(progress.position, lag, oldest, self.failure if lag else None)
 
     def _is_done(self, to: int | None) -> bool:
         if to is not None and to <= self._log_position:
             return True
-        return self._failure is not None and self._monotonic() < self._failure[1]
+        return self._failure is not None and self._monotonic() < self._retry_at
 
     def _record_step(self, step: ProjectionStep) -> None:
-        known = self.failure
-        if step.failure and known != step.failure:
+        before, self._failure = self._failure, step.failure
+        if step.failure:
+            self._retry_at = self._monotonic() + RETRY_SECONDS
+        if step.failure and step.failure != before:
             log.error(
-                "the follower stops",
+                "projection stopped",
                 code=step.failure.code,
                 reason=step.failure.message,
                 position=step.checkpoint.position,
             )
-        if known and not step.failure:
-            log.info("the follower goes on", position=step.checkpoint.position)
-        self._failure = (step.failure, self._monotonic() + RETRY_SECONDS) if step.failure else None
+        if before and not step.failure:
+            log.info("projection resumed", position=step.checkpoint.position)
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
         self.notifier.notify(step.checkpoint.position)
 
 
 def _to_progress(rows: list[Row]) -> ProjectionProgress:
     return ProjectionProgress(**rows[0]) if rows else ProjectionProgress()
-
-
-PositionCallback = Callable[[int], None]
-
-
-class PositionNotifier:
-    """Tells subscribers the newest position; what lies between the last one told and this one they read themselves."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition()
-        self._subscribers: list[PositionCallback] = []
-        self.position = 0
-
-    def subscribe(self, callback: PositionCallback) -> Callable[[], None]:
-        """Call `callback` with every newer position from now on; returns what ends it.
-
-        It is called in the thread that noticed and must return at once: hand over to a queue or an event loop there.
-        """
-        with self._lock:
-            self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if callback in self._subscribers:
-                    self._subscribers.remove(callback)
-
-        return unsubscribe
-
-    def notify(self, position: int) -> None:
-        """Tell that the read model has come to a position; said again or too late it is heard by nobody."""
-        with self._lock:
-            if position <= self.position:
-                return
-            self.position = position
-            subscribers = list(self._subscribers)
-        with self._changed:
-            self._changed.notify_all()
-        for callback in subscribers:
-            try:
-                callback(position)
-            except Exception:
-                log.exception("a subscriber failed")
-
-    def wait_for(self, position: int, seconds: float) -> bool:
-        """Wait until the read model has come to a position; returns whether it has within the time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.position >= position, timeout=seconds)

@@ -1,31 +1,34 @@
-"""Projects runs of events into one set of tables, as far as it can: it stops before a save that it cannot follow."""
+"""The projector: turns the events of the log, in order and each once, into the rows of one set of tables.
+
+A save is projected whole or not at all. The projector stops before the save of an event that it cannot project, so
+that no row rests on a history with a hole in it; a `ProjectionFailure` names the event.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple
+
 import msgspec
 import structlog
+from msgspec import Struct
+
 from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
 from ogpgraph.readmodel.entry import diff_aggregates
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME, OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.tags import diff_tags
 from ogpgraph.storage.database import Database, DataRejected, Row, Transaction, UniqueViolation
-from ogpgraph.storage.event_log import EventLog, LoggedEvent
+from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
-from enum import StrEnum
-from functools import lru_cache
-from msgspec import Struct
-from ogpgraph.domain.aggregate import aggregate_type_of
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.errors import Invalid, StoredEventError
-from ogpgraph.domain.event import VERSION, Event, decode_payload
-from ogpgraph.storage.database import Row
-from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
 
 BATCH_SIZE = 500
+"""About how many events one transaction projects; a save is never split."""
 
+# An update that changes nothing: it locks the row, so that one transaction at a time projects into a set of tables.
 _LOCK_CHECKPOINT = (
     "update {}projector set position = position where name = :name "
     "returning projection_version, build, log_position, position, frontier"
@@ -36,18 +39,44 @@ _SAVE_CHECKPOINT = (
 _encoder = msgspec.json.Encoder()
 
 log = structlog.stdlib.get_logger(__name__)
-Save = list[tuple[LoggedEvent, Event]]
+DecodedSave = list[tuple[LoggedEvent, Event]]
 
 
 class ProjectorMissing(LookupError):
-    """The set of tables is not there, or has no follower's row."""
+    """The set of tables has no row of its projector."""
 
     def __init__(self) -> None:
         super().__init__("the read model has no tables: run `ogpgraph migrate`")
 
 
+class ProjectionFailureCode(StrEnum):
+    """Why an event cannot be projected."""
+
+    CORRUPT = "CORRUPT"
+    UNKNOWN_EVENT = "UNKNOWN_EVENT"
+    UNDECODABLE = "UNDECODABLE"
+    PROJECTION_FAILED = "PROJECTION_FAILED"
+    OTHER_PROJECTION = "OTHER_PROJECTION"
+
+
+class ProjectionFailure(Struct, frozen=True):
+    """The event that the projection stopped before, and why. `message` is safe to expose: it quotes no payload."""
+
+    code: ProjectionFailureCode
+    message: str
+    log_position: int
+
+
+class PoisonEvent(Exception):
+    """A stored event that cannot be read."""
+
+    def __init__(self, failure: ProjectionFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 class Checkpoint(NamedTuple):
-    """How far a set of tables has come: in the recorder's positions, and in entries with the tree over them."""
+    """How far a set of tables is projected: the log position of its last event, and the tree over its entries."""
 
     projection_version: int
     build: int
@@ -61,21 +90,20 @@ class Checkpoint(NamedTuple):
 
 
 class ProjectionStep(NamedTuple):
-    """What one transaction did: where it came, where the log's head was, and what it stopped before."""
+    """The outcome of one transaction: the checkpoint reached, the log's head then, and the failure it stopped at."""
 
     checkpoint: Checkpoint
     head: int
-    save_count: int
-    failure: ProjectionFailure | None
+    failure: ProjectionFailure | None = None
 
     @property
     def is_last(self) -> bool:
-        """Tell whether there is nothing more to do for now."""
+        """Return whether another step would find nothing to project."""
         return self.failure is not None or self.checkpoint.log_position >= self.head
 
 
 class Projector:
-    """Brings one set of tables, named by its prefix, forward."""
+    """Projects into one set of tables, named by its prefix."""
 
     def __init__(self, database: Database, log: EventLog, prefix: str) -> None:
         self._database = database
@@ -85,33 +113,34 @@ class Projector:
         self._limit = BATCH_SIZE
 
     def step(self) -> ProjectionStep:
-        """Project about one batch in a transaction of its own, or find out what cannot be projected.
+        """Project about one batch in a transaction of its own.
 
-        Where the database refuses the rows of a batch, smaller ones are tried: the save at fault is found, and all
-        before it is projected.
+        Where the database rejects the rows of a batch, the batch is halved until the save at fault is alone: everything
+        before it is projected, and the step that meets it alone returns the failure.
         """
-        checkpoint, saves = Checkpoint(PROJECTION_VERSION, 0, 0, Frontier()), list[list[Row]]()
         while True:
+            checkpoint: Checkpoint | None = None
+            saves: list[list[Row]] = []
             try:
                 with self._database.write(durable=False) as transaction:
                     checkpoint = self.lock_checkpoint(transaction)
                     saves = self._log.read_saves_after(transaction, checkpoint.log_position, self._limit)
                     step = self.project_saves(transaction, checkpoint, saves)
             except (UniqueViolation, DataRejected) as error:
-                if not saves:
+                if not saves or checkpoint is None:
                     raise
                 if len(saves) == 1:
-                    log.exception("the rows of a save are refused")
+                    log.exception("rows of a save rejected", log_position=saves[0][0]["position"])
                     return ProjectionStep(
-                        checkpoint, saves[0][-1]["position"], 0, describe_rejected_rows(saves[0][0], error)
+                        checkpoint, saves[0][-1]["position"], _describe_rejected_save(saves[0], error)
                     )
-                self._limit = max(1, len(saves) // 2)
+                self._limit = len(saves) // 2
             else:
                 self._limit = min(BATCH_SIZE, self._limit * 2)
                 return step
 
     def lock_checkpoint(self, transaction: Transaction) -> Checkpoint:
-        """Return where the set of tables stands; nobody else moves it before the transaction ends."""
+        """Return the set's checkpoint; nobody else can move it before the transaction ends."""
         row = transaction.fetch_one(_LOCK_CHECKPOINT.format(self._prefix), name=PROJECTOR_NAME)
         if row is None:
             raise ProjectorMissing
@@ -121,43 +150,35 @@ class Projector:
     def project_saves(
         self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[list[Row]]
     ) -> ProjectionStep:
-        """Project saves in a transaction that took the place; the step's `head` is how far the log reached."""
+        """Project the saves that follow a checkpoint, in the transaction that locked it."""
         head = saves[-1][-1]["position"] if saves else checkpoint.log_position
         if sum(map(len, saves)) >= self._limit:
             head = self._log.read_head(transaction)
         if checkpoint.projection_version != PROJECTION_VERSION:
-            found = checkpoint.projection_version
-            message = f"the read model is of projection {found}, and this program makes {PROJECTION_VERSION}"
-            return ProjectionStep(
-                checkpoint,
-                head,
-                0,
-                ProjectionFailure(ProjectionFailureCode.OTHER_PROJECTION, message, checkpoint.log_position),
-            )
-        readable, failure = _decode_saves(saves)
-        after, number, worse = self._project(transaction, checkpoint, readable)
-        return ProjectionStep(after, head, number, worse or failure)
+            return ProjectionStep(checkpoint, head, _describe_other_projection(checkpoint))
+        decoded, poison = _decode_saves(saves)
+        checkpoint, failure = self._project(transaction, checkpoint, decoded)
+        return ProjectionStep(checkpoint, head, failure or poison)
 
     def _project(
-        self, transaction: Transaction, checkpoint: Checkpoint, saves: list[Save]
-    ) -> tuple[Checkpoint, int, ProjectionFailure | None]:
+        self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[DecodedSave]
+    ) -> tuple[Checkpoint, ProjectionFailure | None]:
         if not saves:
-            return checkpoint, 0, None
+            return checkpoint, None
         streams = {logged.stream for save in saves for logged, _ in save}
-        run = _BatchProjection(
-            checkpoint.frontier, self._open_rows.get((checkpoint.build, checkpoint.position), transaction, streams)
-        )
-        if failure := run.project(saves):
-            # What stood was changed on the way to the failure: once more, without the save that failed.
-            after, number, _ = self._project(transaction, checkpoint, saves[: run.done])
-            return after, number, failure
-        after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=run.frontier)
-        self._write(transaction, run.batch, after)
+        open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, streams)
+        batch = _BatchProjection(checkpoint.frontier, open_rows)
+        if failure := batch.project(saves):
+            # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
+            checkpoint, _ = self._project(transaction, checkpoint, saves[: batch.done])
+            return checkpoint, failure
+        after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=batch.frontier)
+        self._write(transaction, batch.rows, after)
         self._open_rows.advance_to((after.build, after.position))
-        return after, len(saves), None
+        return after, None
 
-    def _write(self, transaction: Transaction, batch: RowBatch, after: Checkpoint) -> None:
-        batch.write(transaction, self._prefix)
+    def _write(self, transaction: Transaction, rows: RowBatch, after: Checkpoint) -> None:
+        rows.write(transaction, self._prefix)
         transaction.execute(
             _SAVE_CHECKPOINT.format(self._prefix),
             name=PROJECTOR_NAME,
@@ -167,38 +188,28 @@ class Projector:
         )
 
 
-def _decode_saves(saves: Sequence[list[Row]]) -> tuple[list[Save], ProjectionFailure | None]:
-    readable: list[Save] = []
-    for save in saves:
-        try:
-            readable.append([decode_row(row) for row in save])
-        except PoisonEvent as poison:
-            return readable, poison.failure
-    return readable, None
-
-
 class _BatchProjection:
-    """One run over some saves: the rows they make, and the tree that they grow."""
+    """The projection of one batch in memory: its rows, and the tree grown by its leaves."""
 
     def __init__(self, frontier: Frontier, open_rows: dict[str, OpenRows]) -> None:
         self.frontier = frontier
-        self.batch = RowBatch()
+        self.rows = RowBatch()
         self.done = 0
         self._open_rows = open_rows
 
-    def project(self, saves: list[Save]) -> ProjectionFailure | None:
-        """Project saves; where one fails, `done` tells how many did not, and the run is spoilt."""
+    def project(self, saves: Iterable[DecodedSave]) -> ProjectionFailure | None:
+        """Project saves; after a failure, `done` is the number of saves before it, and the batch is of no use."""
         for save in saves:
             for logged, event in save:
                 try:
-                    self._project_one(logged, event)
+                    self._project_event(logged, event)
                 except Exception as error:
                     log.exception("projecting an event failed", log_position=logged.id, stream=logged.stream)
-                    return describe_failed_event(logged, error)
+                    return _describe_failed_event(logged, error)
             self.done += 1
         return None
 
-    def _project_one(self, logged: LoggedEvent, event: Event) -> None:
+    def _project_event(self, logged: LoggedEvent, event: Event) -> None:
         open_rows = self._open_rows[logged.stream]
         before = open_rows.aggregate
         if event.revision != before.revision + 1:
@@ -206,26 +217,26 @@ class _BatchProjection:
         after = evolve(before, event)
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
-        self.batch.entries.append(_entry_row(logged, event, before, after, self.frontier))
-        self.batch.close_version(after.id, open_rows.since, position)
-        self.batch.open_version(after, position)
-        _update_tags(self.batch, open_rows, after, event.facts, position)
+        self.rows.entries.append(_entry_row(logged, event, before, after, self.frontier))
+        self.rows.close_version(after.id, open_rows.since, position)
+        self.rows.open_version(after, position)
+        _update_tags(self.rows, open_rows, after, event.facts, position)
         open_rows.aggregate, open_rows.since = after, position
 
 
-def _update_tags(batch: RowBatch, open_rows: OpenRows, after: Aggregate, facts: Iterable[str], position: int) -> None:
+def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, facts: Iterable[str], position: int) -> None:
     ended, begun = diff_tags(open_rows.aggregate, after, facts)
     for tag in ended:
-        batch.close_tag(after.id, tag, open_rows.tags.pop(tag), position)
+        rows.close_tag(after.id, tag, open_rows.tags.pop(tag), position)
     for tag in begun:
-        batch.open_tag(after.id, tag, position)
+        rows.open_tag(after.id, tag, position)
         open_rows.tags[tag] = position
 
 
 def _entry_row(
     logged: LoggedEvent, event: Event, before: Aggregate, after: Aggregate, frontier: Frontier
 ) -> tuple[Any, ...]:
-    """Return the row of an entry, in the order of its columns."""
+    """Return the row of an entry, in the order of `tables.ENTRY_COLUMNS`."""
     envelope = event.envelope
     return (
         frontier.size,
@@ -246,78 +257,55 @@ def _entry_row(
     )
 
 
-# MERGED from ogpgraph.readmodel.projector: 'Why the follower stopped: the event it could not get past, in one of few classes, and what may be told of it.'
+def _decode_saves(saves: Iterable[list[Row]]) -> tuple[list[DecodedSave], ProjectionFailure | None]:
+    """Return the saves before the first one with an event that cannot be read, and that event's failure."""
+    decoded: list[DecodedSave] = []
+    for save in saves:
+        try:
+            decoded.append([_decode_row(row) for row in save])
+        except PoisonEvent as poison:
+            return decoded, poison.failure
+    return decoded, None
 
 
-class ProjectionFailureCode(StrEnum):
-    """In what way an event cannot be followed."""
-
-    CORRUPT = "CORRUPT"
-    UNKNOWN_EVENT = "UNKNOWN_EVENT"
-    UNDECODABLE = "UNDECODABLE"
-    PROJECTION_FAILED = "PROJECTION_FAILED"
-    OTHER_PROJECTION = "OTHER_PROJECTION"
-
-
-class ProjectionFailure(Struct, frozen=True):
-    """What the follower stands still before; `message` may be told to everyone."""
-
-    code: ProjectionFailureCode
-    message: str
-    log_position: int
-
-
-class PoisonEvent(Exception):
-    """An event that cannot be followed."""
-
-    def __init__(self, failure: ProjectionFailure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-def decode_row(row: Row) -> tuple[LoggedEvent, Event]:
-    """Return the event that a row of the log holds, checked and decoded; raises PoisonEvent."""
+def _decode_row(row: Row) -> tuple[LoggedEvent, Event]:
+    """Return the event in a row of the log, verified and decoded as for a command; raises PoisonEvent."""
     try:
         logged = load_event(row)
     except CorruptEvent as error:
         raise PoisonEvent(ProjectionFailure(ProjectionFailureCode.CORRUPT, str(error), row["position"])) from error
-    if not _is_known(aggregate_type_of(logged.stream), logged.name, logged.version):
-        raise PoisonEvent(
-            _describe(ProjectionFailureCode.UNKNOWN_EVENT, logged, "this program does not know such an event")
-        )
     try:
-        return logged, decode_payload(
-            logged.stream, logged.originator_version, logged.name, logged.version, logged.state
-        )
+        return logged, decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
+    except UnknownEvent as error:
+        failure = _describe(ProjectionFailureCode.UNKNOWN_EVENT, logged, "this program does not know such an event")
+        raise PoisonEvent(failure) from error
     except StoredEventError as error:
-        raise PoisonEvent(
-            _describe(ProjectionFailureCode.UNDECODABLE, logged, "its payload is not of the form it should have")
-        ) from error
-
-
-def describe_failed_event(logged: LoggedEvent, error: Exception) -> ProjectionFailure:
-    """Return the stop before an event whose projection failed; of the error only the class is told."""
-    return _describe(ProjectionFailureCode.PROJECTION_FAILED, logged, f"projecting it failed ({type(error).__name__})")
-
-
-def describe_rejected_rows(row: Row, error: Exception) -> ProjectionFailure:
-    """Return the stop before a save whose rows the database does not take."""
-    message = (
-        f"the database refuses the rows of the save that begins with event {row['position']} ({type(error).__name__})"
-    )
-    return ProjectionFailure(ProjectionFailureCode.PROJECTION_FAILED, message, row["position"])
-
-
-@lru_cache(maxsize=1_000)
-def _is_known(aggregate_type: str, name: str, version: int) -> bool:
-    noun = AGGREGATE_TYPES.get(aggregate_type)
-    try:
-        return noun is not None and version <= VERSION and bool(noun.event_type(name))
-    except Invalid:
-        return False
+        failure = _describe(
+            ProjectionFailureCode.UNDECODABLE, logged, "its payload does not match its name and version"
+        )
+        raise PoisonEvent(failure) from error
 
 
 def _describe(code: ProjectionFailureCode, logged: LoggedEvent, reason: str) -> ProjectionFailure:
-    what = f"{logged.name} version {logged.version}"
-    where = f"event {logged.id} ({logged.stream} revision {logged.originator_version}, {what})"
-    return ProjectionFailure(code, f"{where}: {reason}", logged.id)
+    name = f"{logged.name} version {logged.version}"
+    message = f"event {logged.id} ({logged.stream} revision {logged.revision}, {name}): {reason}"
+    return ProjectionFailure(code, message, logged.id)
+
+
+def _describe_failed_event(logged: LoggedEvent, error: Exception) -> ProjectionFailure:
+    # Only the error's class: its message may quote the payload.
+    return _describe(ProjectionFailureCode.PROJECTION_FAILED, logged, f"projecting it failed ({type(error).__name__})")
+
+
+def _describe_rejected_save(save: list[Row], error: Exception) -> ProjectionFailure:
+    position = save[0]["position"]
+    message = f"the database rejects the rows of the save that begins with event {position} ({type(error).__name__})"
+    return ProjectionFailure(ProjectionFailureCode.PROJECTION_FAILED, message, position)
+
+
+def _describe_other_projection(checkpoint: Checkpoint) -> ProjectionFailure:
+    message = (
+        f"the read model has projection version {checkpoint.projection_version}, "
+        f"this program writes version {PROJECTION_VERSION}"
+    )
+    return ProjectionFailure(ProjectionFailureCode.OTHER_PROJECTION, message, checkpoint.log_position)

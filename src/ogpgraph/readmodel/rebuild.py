@@ -1,7 +1,7 @@
-"""Makes the read model again from the log, beside the one that is read, and puts it in its place in one moment.
+"""The rebuild: projects the whole log into a second set of tables and then swaps it with the live one.
 
-Readers, writers and followers go on meanwhile. What an interrupted rebuild leaves is dropped by the
-next; of two at the same time the later goes on and the earlier ends with an error.
+Readers, writers and projectors go on meanwhile; the swap is one transaction. The tables that an interrupted rebuild
+leaves are dropped by the next one. Of two rebuilds at the same time the later one wins and the earlier one fails.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ MAX_BUILD = 2**31
 
 
 class RebuildStopped(DatabaseError):
-    """The read model could not be made again; the one that was there stays."""
+    """The rebuild did not complete; the live read model is unchanged."""
 
 
 class Rebuild:
-    """One rebuild."""
+    """One rebuild, recognized by its random build number."""
 
     def __init__(self, database: Database, log: EventLog) -> None:
         self._database = database
         self._log = log
         self._build = 1 + secrets.randbelow(MAX_BUILD - 1)
-        self._live_tables = table_names()
         self._next = Projector(database, log, NEXT_PREFIX)
+        self._live_tables = table_names()
 
     def run(self, progress: ProgressCallback | None = None) -> int:
-        """Make the read model again; returns the position reached.
+        """Rebuild the read model; returns the position reached.
 
-        Raises RebuildStopped where an event stops it that the read model of before got past, and where another rebuild
-        began in the meantime.
+        Raises RebuildStopped where another rebuild has started, and where the rebuild stops at an event that the live
+        read model already holds: a rebuild never shows less than before.
         """
         self._begin()
         while True:
@@ -60,19 +60,19 @@ class Rebuild:
             drop_tables(transaction, NEXT_PREFIX)
             self._database.execute_ddl(transaction, render_ddl(NEXT_PREFIX, self._build))
             insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
-        # Asked only now: from here on, no other rebuild can replace the live set without this one noticing.
+        # Looked up only now: an earlier rebuild that would still replace the former tables fails from here on.
         self._live_tables = table_names(former=self._database.has_table(FORMER_PROJECTOR_TABLE))
 
     def _step(self) -> ProjectionStep:
         try:
             step = self._next.step()
         except (TablesMissing, ProjectorMissing) as error:
-            raise RebuildStopped("another rebuild began in the meantime") from error
+            raise RebuildStopped("another rebuild has started") from error
         self._require_own_build(step.checkpoint)
         return step
 
     def _switch(self) -> int | None:
-        """Put the new tables in the place of the old, which stand still meanwhile; None if the log is too far ahead."""
+        """Swap the sets and return the position reached; None where events came in that need another step first."""
         with self._database.write() as transaction:
             transaction.lock_tables(self._live_tables)
             sql = f"select log_position from {self._live_tables[0]} where name = :name"
@@ -80,7 +80,7 @@ class Rebuild:
             try:
                 checkpoint = self._next.lock_checkpoint(transaction)
             except (TablesMissing, ProjectorMissing) as error:
-                raise RebuildStopped("another rebuild began in the meantime") from error
+                raise RebuildStopped("another rebuild has started") from error
             self._require_own_build(checkpoint)
             step = self._project_rest(transaction, checkpoint)
             if not step.is_last:
@@ -96,4 +96,4 @@ class Rebuild:
 
     def _require_own_build(self, checkpoint: Checkpoint) -> None:
         if checkpoint.build != self._build:
-            raise RebuildStopped("another rebuild began in the meantime")
+            raise RebuildStopped("another rebuild has started")

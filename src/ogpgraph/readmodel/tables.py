@@ -1,12 +1,13 @@
-"""The read model's tables: a set that readers see, and, while a rebuild runs, a second one beside it.
+"""The read model's tables: the live set that readers use and, during a rebuild, a second set beside it.
 
-The two differ in a prefix, so one text of definitions and one of statements serves both. What the
-tables hold changes only with `PROJECTION_VERSION`: then the set is made anew, never altered.
+The two sets differ in a prefix of their names, so that one text of definitions and statements serves both. A set's
+definitions change only together with `PROJECTION_VERSION`: then the set is built anew, never altered.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,25 +20,63 @@ import msgspec
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
 from ogpgraph.readmodel.tags import Tag, code_of
-from ogpgraph.storage.database import Transaction, iter_chunks
+from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 PROJECTION_VERSION = 2
-"""Raised whenever the same events would make other rows; the read model is then made again."""
+"""Increment it whenever the same events would give other rows: `ogpgraph migrate` then rebuilds the read model."""
 LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
 FORMER_PROJECTOR_TABLE = "follower"
 """The first program's name of the table; its `version` and `tag` have other columns than ours."""
-_document_encoder = msgspec.json.Encoder(order="deterministic")
-_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
+FOREVER = 2**63 - 1
+"""The `until` of a row that is still valid."""
+MAX_CACHED_DOCUMENTS = 20_000
+MAX_OPEN_AGGREGATES = 2_000
+ENTRY_COLUMNS = [
+    "position",
+    "log_position",
+    "event_id",
+    "stream",
+    "revision",
+    "name",
+    "recorded_at",
+    "actor",
+    "cause",
+    "source",
+    "correlation",
+    "envelope",
+    "changes",
+    "leaf",
+    "root",
+]
+VERSION_COLUMNS = ["aggregate_type", "id", "since", "until", "revision", "code", "document"]
+TAG_COLUMNS = ["aggregate_type", "id", "dimension", "value", "since", "until"]
+
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
 _INDEX_PATTERN = re.compile(r"create index if not exists (\w+) on (\w+)")
+_UNTIL_OF_VERSION = VERSION_COLUMNS.index("until")
+_UNTIL_OF_TAG = TAG_COLUMNS.index("until")
+_CLOSE_VERSION = "update {}version set until = :until where id = :id and since = :since"
+_CLOSE_TAG = (
+    "update {}tag set until = :until where id = :id and dimension = :dimension and value = :value and since = :since"
+)
+_SELECT_OPEN_VERSIONS = (
+    f"select id, since, revision, document from {{}}version where id in :streams and until = {FOREVER}"
+)
+_SELECT_OPEN_TAGS = f"select id, dimension, value, since from {{}}tag where id in :streams and until = {FOREVER}"
+_DUMP_QUERIES = {
+    "entry": "select * from entry order by position",
+    "version": "select * from version order by id, since",
+    "tag": "select * from tag order by id, dimension, value, since",
+    "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
+}
+_document_encoder = msgspec.json.Encoder(order="deterministic")
+_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
 
 
-@cache
-def _definitions() -> str:
-    return files("ogpgraph.readmodel").joinpath("tables.sql").read_text()
+# Definitions
 
 
 def table_names(*, former: bool = False) -> list[str]:
@@ -47,7 +86,7 @@ def table_names(*, former: bool = False) -> list[str]:
 
 
 def render_ddl(prefix: str, build: int) -> str:
-    """Return the definitions of a set. The names of its indexes are its own, since not every engine renames indexes."""
+    """Return the definitions of a set; `build` makes its index names unique, as SQLite cannot rename an index."""
     prefixed = _TABLE_PATTERN.sub(rf"create table if not exists {prefix}\1", _definitions())
     return _INDEX_PATTERN.sub(rf"create index if not exists \1_{build} on {prefix}\2", prefixed)
 
@@ -76,55 +115,52 @@ def swap_tables(transaction: Transaction) -> None:
         transaction.execute(f"alter table {NEXT_PREFIX}{table} rename to {table}")
 
 
+@cache
+def _definitions() -> str:
+    return files("ogpgraph.readmodel").joinpath("tables.sql").read_text()
+
+
+# Documents: the claims of an aggregate in a row of `version`
+
+
 def encode_document(aggregate: Aggregate) -> str:
-    """Return a subject's claims as they are kept in a row."""
+    """Return an aggregate's claims as JSON; equal claims give equal bytes."""
     return _document_encoder.encode(aggregate.claims).decode()
 
 
 def decode_document(stream: str, revision: int, document: str) -> Aggregate:
-    """Return the subject that a row holds."""
+    """Return the aggregate whose claims a row holds."""
     return Aggregate(stream, revision, _document_decoder.decode(document))
 
 
-FOREVER = 2**63 - 1
-CACHED_AGGREGATES = 2_000
+class AggregateCache:
+    """Decoded documents by id and `since`, the most recently added ones. They never change, so none is ever stale."""
 
-_ENTRY_COLUMNS = [
-    "position",
-    "log_position",
-    "event_id",
-    "stream",
-    "revision",
-    "name",
-    "recorded_at",
-    "actor",
-    "cause",
-    "source",
-    "correlation",
-    "envelope",
-    "changes",
-    "leaf",
-    "root",
-]
-_VERSION_COLUMNS = ["aggregate_type", "id", "since", "until", "revision", "code", "document"]
-_TAG_COLUMNS = ["aggregate_type", "id", "dimension", "value", "since", "until"]
-_UNTIL_INDEX = {
-    table: columns.index("until") for table, columns in (("version", _VERSION_COLUMNS), ("tag", _TAG_COLUMNS))
-}
+    def __init__(self) -> None:
+        self._cached: OrderedDict[tuple[str, int], Aggregate] = OrderedDict()
+        self._lock = threading.Lock()
 
-_CLOSE_VERSION = "update {}version set until = :until where id = :id and since = :since"
-_CLOSE_TAG = (
-    "update {}tag set until = :until where id = :id and dimension = :dimension and value = :value and since = :since"
-)
-_SELECT_OPEN_VERSIONS = "select id, since, revision, document from {}version where id in :streams and until = " + str(
-    FOREVER
-)
-_SELECT_OPEN_TAGS = "select id, dimension, value, since from {}tag where id in :streams and until = " + str(FOREVER)
+    def decode(self, row: Row) -> Aggregate:
+        """Return the aggregate in a row of `version`."""
+        key = (row["id"], row["since"])
+        with self._lock:
+            cached = self._cached.get(key)
+        if cached is not None:
+            return cached
+        aggregate = decode_document(row["id"], row["revision"], row["document"])
+        with self._lock:
+            self._cached[key] = aggregate
+            while len(self._cached) > MAX_CACHED_DOCUMENTS:
+                self._cached.popitem(last=False)
+        return aggregate
+
+
+# The rows that are still valid
 
 
 @dataclass
 class OpenRows:
-    """A subject's open rows: the state, since when it holds, and since when each of its tags does."""
+    """The open rows of an aggregate: its state, since when it is valid, and since when each of its tags is."""
 
     aggregate: Aggregate
     since: int = 0
@@ -132,7 +168,11 @@ class OpenRows:
 
 
 class OpenRowsCache:
-    """The subjects as they stand at one place of the log; keeps those it knows from one batch to the next."""
+    """The open rows of aggregates at one checkpoint, read once and carried over from batch to batch.
+
+    The projector updates the `OpenRows` it gets in place. `get` therefore distrusts the cache until `advance_to` names
+    the checkpoint that the updated rows belong to: after a failed transaction they belong to none.
+    """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -140,19 +180,19 @@ class OpenRowsCache:
         self._checkpoint: object = None
 
     def get(self, checkpoint: object, transaction: Transaction, streams: Iterable[str]) -> dict[str, OpenRows]:
-        """Return how some subjects stand at a place; what is kept of another place is forgotten first."""
+        """Return the open rows of some streams at a checkpoint."""
         if checkpoint != self._checkpoint:
             self._cached.clear()
         self._checkpoint = None
-        wanted = set(streams)
-        missing = sorted(wanted - self._cached.keys())
+        requested = set(streams)
+        missing = sorted(requested - self._cached.keys())
         self._cached.update(_read_open_rows(transaction, self._prefix, missing))
-        return {stream: self._cached[stream] for stream in wanted}
+        return {stream: self._cached[stream] for stream in requested}
 
     def advance_to(self, checkpoint: object) -> None:
-        """Tell that what was given out now stands as it does at another place."""
+        """Accept the updated rows as those of another checkpoint."""
         self._checkpoint = checkpoint
-        while len(self._cached) > CACHED_AGGREGATES:
+        while len(self._cached) > MAX_OPEN_AGGREGATES:
             self._cached.popitem(last=False)
 
 
@@ -169,7 +209,10 @@ def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -
 
 @dataclass
 class RowBatch:
-    """The rows of a run of events."""
+    """The rows that a batch of events adds and closes.
+
+    A row that the batch itself added is closed here, in memory: most rows of a rebuild reach the table closed.
+    """
 
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     versions: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
@@ -178,7 +221,7 @@ class RowBatch:
     closed_tags: list[dict[str, Any]] = field(default_factory=list)
 
     def open_version(self, aggregate: Aggregate, position: int) -> None:
-        """Add the row of a state that holds from a position on."""
+        """Add the row of a state that is valid from a position on."""
         self.versions[aggregate.id, position] = [
             aggregate.type,
             aggregate.id,
@@ -190,20 +233,20 @@ class RowBatch:
         ]
 
     def close_version(self, stream: str, since: int, until: int) -> None:
-        """End a row, here if this batch made it, in the table otherwise."""
+        """End the validity of a state; there is none to end where `since` is 0."""
         if (row := self.versions.get((stream, since))) is not None:
-            row[_UNTIL_INDEX["version"]] = until
+            row[_UNTIL_OF_VERSION] = until
         elif since:
             self.closed_versions.append({"id": stream, "since": since, "until": until})
 
     def open_tag(self, stream: str, tag: Tag, position: int) -> None:
-        """Add the row of a tag that holds from a position on."""
+        """Add the row of a tag that is valid from a position on."""
         self.tags[stream, tag, position] = [aggregate_type_of(stream), stream, *tag, position, FOREVER]
 
     def close_tag(self, stream: str, tag: Tag, since: int, until: int) -> None:
-        """End a tag, here if this batch made it, in the table otherwise."""
+        """End the validity of a tag."""
         if (row := self.tags.get((stream, tag, since))) is not None:
-            row[_UNTIL_INDEX["tag"]] = until
+            row[_UNTIL_OF_TAG] = until
         else:
             dimension, value = tag
             self.closed_tags.append(
@@ -214,30 +257,25 @@ class RowBatch:
         """Write all rows into a set of tables."""
         transaction.execute_many(_CLOSE_VERSION.format(prefix), self.closed_versions)
         transaction.execute_many(_CLOSE_TAG.format(prefix), self.closed_tags)
-        transaction.insert(f"{prefix}version", _VERSION_COLUMNS, list(self.versions.values()))
-        transaction.insert(f"{prefix}tag", _TAG_COLUMNS, list(self.tags.values()))
-        transaction.insert(f"{prefix}entry", _ENTRY_COLUMNS, self.entries)
+        transaction.insert(f"{prefix}version", VERSION_COLUMNS, list(self.versions.values()))
+        transaction.insert(f"{prefix}tag", TAG_COLUMNS, list(self.tags.values()))
+        transaction.insert(f"{prefix}entry", ENTRY_COLUMNS, self.entries)
 
 
-_DUMP_QUERIES = {
-    "entry": "select * from entry order by position",
-    "version": "select * from version order by id, since",
-    "tag": "select * from tag order by id, dimension, value, since",
-    "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
-}
+# The canonical dump
 
 
 def dump_rows(transaction: Transaction) -> Iterator[bytes]:
-    """Yield one line of JSON for every row of the read model, in a fixed order."""
+    """Yield every row of the live set as a line of JSON, in a fixed order; two equal read models give equal bytes."""
     for table, sql in _DUMP_QUERIES.items():
         for row in transaction.stream(sql):
-            columns = row.keys()  # gone through by name, since going through one engine's row gives its values
+            columns = row.keys()  # sqlite3.Row iterates over its values, a dict over its keys
             yield msgspec.json.encode([table, *(row[column] for column in columns)]) + b"\n"
 
 
 def compute_digest(transaction: Transaction) -> str:
-    """Return the SHA-256, in hex, of the canonical dump."""
-    total = sha256()
+    """Return the SHA-256 of the canonical dump, in hex."""
+    digest = sha256()
     for line in dump_rows(transaction):
-        total.update(line)
-    return total.hexdigest()
+        digest.update(line)
+    return digest.hexdigest()

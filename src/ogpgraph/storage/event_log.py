@@ -79,6 +79,16 @@ class LoggedEvent(Notification):
         """Return the stream's name."""
         return str(self.originator_id)
 
+    @property
+    def revision(self) -> int:
+        """Return the event's number within its stream, from 1."""
+        return int(self.originator_version)
+
+    @property
+    def payload(self) -> bytes:
+        """Return the stored payload."""
+        return self.state
+
 
 def canonical_bytes(stream: str, revision: int, name: str, version: int, recorded_at: str, payload: bytes) -> bytes:
     """Return the bytes that an event's leaf hash covers."""

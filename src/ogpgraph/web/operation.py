@@ -18,7 +18,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.errors import RequestRejected, format_errors
 from ogpgraph.web.request import RequestParameters

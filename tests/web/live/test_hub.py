@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System
 from ogpgraph.web.live import hub as hub_module
 from ogpgraph.web.live import subscribers

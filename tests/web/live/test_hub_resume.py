@@ -16,7 +16,7 @@ import pytest
 from ogpgraph.application import UnitOfWork
 from ogpgraph.application.commands import commitments
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import hub as hub_module
 from ogpgraph.web.live.hub import Hub

@@ -40,8 +40,7 @@ from ogpgraph.graphql.mutations.inputs import (
     validate_idempotency_key,
 )
 from ogpgraph.graphql.types import Change, Entry, Subject, build_subject
-from ogpgraph.readmodel.read_session import ReadSession
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 
 S = TypeVar("S", bound=Subject)
 I = TypeVar("I", bound=MutationInput)  # noqa: E741 - an input

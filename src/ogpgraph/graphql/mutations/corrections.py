@@ -19,8 +19,8 @@ from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MutationInput, is_
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.types import Subject, build_subject
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.projection_failure import ProjectionFailure
-from ogpgraph.readmodel.read_session import require_caught_up
+from ogpgraph.readmodel.model import require_caught_up
+from ogpgraph.readmodel.projector import ProjectionFailure
 
 MAX_REVERTED_ENTRIES = 20_000
 

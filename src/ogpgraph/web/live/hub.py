@@ -18,7 +18,7 @@ import anyio.to_thread
 import structlog
 
 from ogpgraph.readmodel.queries import PageRequest
-from ogpgraph.readmodel.read_session import PositionError, ReadSession
+from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.system import System
 from ogpgraph.web.errors import RequestRejected

@@ -32,7 +32,7 @@ from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.schema import EntrySubscription
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.queries import EntryQuery
-from ogpgraph.readmodel.read_session import ReadSession
+from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
