@@ -1,15 +1,14 @@
-"""Writing in GraphQL as some account: a small world to write in, and the payloads that come back."""
+"""Sending mutations, as different accounts, to a small sample record."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from graphql import GraphQLNonNull, GraphQLObjectType
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
 from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.application.commands import accounts
@@ -39,23 +38,28 @@ PAYLOAD_SELECTIONS = {
 }
 
 
-def mutation_types() -> dict[str, Any]:
-    """Every mutation of the schema with graphql-core's field."""
+def mutation_fields() -> dict[str, GraphQLField]:
+    """Return every mutation of the schema, by name."""
     mutations = SCHEMA._schema.mutation_type
     assert isinstance(mutations, GraphQLObjectType)
     return dict(mutations.fields)
 
 
 def mutation_document(mutation: str, selection: str | None = None) -> str:
-    """A document that sends one mutation and asks for all there is to know of what came of it."""
-    field = mutation_types()[mutation]
-    payload = field.type.of_type.name if isinstance(field.type, GraphQLNonNull) else field.type.name
-    chosen = selection or f"{PAYLOAD_SELECTIONS[payload]} {ENTRY_SELECTION} {ERROR_SELECTION}"
-    return f"mutation Send($input: {field.args['input'].type}) {{ {mutation}(input: $input) {{ {chosen} }} }}"
+    """Return a document that sends one mutation and selects everything of its payload, or only a given selection."""
+    field = mutation_fields()[mutation]
+    payload, input_type = get_named_type(field.type).name, field.args["input"].type
+    selected = selection or f"{PAYLOAD_SELECTIONS[payload]} {ENTRY_SELECTION} {ERROR_SELECTION}"
+    return f"mutation Send($input: {input_type}) {{ {mutation}(input: $input) {{ {selected} }} }}"
+
+
+def kinds_of(payload: Any) -> list[str]:
+    """Return the kinds of the entries that a mutation recorded."""
+    return [entry["kind"] for entry in payload["entries"]]
 
 
 class MutationClient:
-    """Somebody who writes; None is a reader whom nobody knows."""
+    """Sends mutations as one account; None is an anonymous client."""
 
     def __init__(self, system: System, account: str | None, budget: RateLimiter | None = None) -> None:
         self.system = system
@@ -65,41 +69,54 @@ class MutationClient:
         self._budget = budget or RateLimiter(1_000_000, lambda: 0.0)
 
     def execute(self, query: str, **variables: Any) -> Any:
-        """The data of an answer without errors."""
-        with ExitStack() as readings:
-            reading = readings.enter_context(self.system.read_session())
-            writing = WriteAccess(self.system, self.caller, "request", self._budget, self.refusals, readings)
-            result = SCHEMA.execute_sync(query, variables, Context(reading, "1", writing))
+        """Return the data of a response that must have no errors."""
+        with ExitStack() as sessions:
+            session = sessions.enter_context(self.system.read_session())
+            write_access = WriteAccess(self.system, self.caller, "request", self._budget, self.refusals, sessions)
+            result = SCHEMA.execute_sync(query, variables, Context(session, "1", write_access))
         if result.errors:
             raise result.errors[0]
         return msgspec.json.decode(msgspec.json.encode(result.data))
 
-    def send(self, mutation: str, selection: str | None = None, **sent: Any) -> Any:
-        """The payload of a mutation."""
-        return self.execute(mutation_document(mutation, selection), input=sent)[mutation]
+    def send(self, mutation: str, selection: str | None = None, **fields: Any) -> Any:
+        """Return the payload of a mutation."""
+        return self.execute(mutation_document(mutation, selection), input=fields)[mutation]
 
-    def mutate(self, mutation: str, **sent: Any) -> Any:
-        """The payload of a mutation that must not be refused."""
-        payload = self.send(mutation, **sent)
+    def mutate(self, mutation: str, **fields: Any) -> Any:
+        """Return the payload of a mutation that must not be refused."""
+        payload = self.send(mutation, **fields)
         assert payload["errors"] == []
         return payload
 
-    def expect_refusal(self, mutation: str, **sent: Any) -> tuple[str, list[str]]:
-        """Code and path of the one refusal that a mutation must meet with; nothing must have been recorded."""
+    def expect_refusal(self, mutation: str, **fields: Any) -> tuple[str, list[str]]:
+        """Return code and path of the one error of a mutation that must be refused and record nothing."""
         before = self.system.log.max_notification_id()
-        payload = self.send(mutation, **sent)
+        payload = self.send(mutation, **fields)
         assert payload["entries"] == []
         (error,) = payload["errors"]
         assert self.system.log.max_notification_id() == before
         return error["code"], error["path"]
 
 
+def open_account(system: System, role: Role | None = None, *members: str) -> MutationClient:
+    """Return a client with a new account, as `ogpgraph account create` opens it; without a role it has no rights."""
+
+    def execute(uow: UnitOfWork) -> str:
+        account = accounts.open_account(uow)
+        if role:
+            accounts.grant_rights(uow, account, role, members)
+        return account.id
+
+    context = CommandContext(actor="operator", role="administrator", time=system.clock())
+    return MutationClient(system, system.execute(context, execute).result)
+
+
 class SampleSystem:
-    """France and the United Kingdom, a plan and two commitments of each, and an account for each role."""
+    """France and the United Kingdom, a plan and two commitments of each, and an account of each role."""
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.admin = self.writer(Role.ADMINISTRATOR)
+        self.admin = open_account(system, Role.ADMINISTRATOR)
         self.anonymous = MutationClient(system, None)
         for code, prefix, name in (("FRA", "FR", "France"), ("GBR", "UK", "United Kingdom")):
             self.admin.mutate("registerMember", code=code, name=name)
@@ -113,45 +130,20 @@ class SampleSystem:
                     title=f"Commitment {number} of {name}",
                 )
             self.admin.mutate("addMilestone", commitment=f"{prefix}0001", number="1.1", title="A portal")
-        self.reporter = self.writer(Role.REPORTER, "FRA")
-        self.reviewer = self.writer(Role.REVIEWER)
-        self.without_rights = self.writer()
-
-    def writer(self, role: Role | None = None, *members: str) -> MutationClient:
-        """A new account with a role, or without any."""
-
-        def commands(uow: UnitOfWork) -> str:
-            account = accounts.open_account(uow).id
-            if role:
-                accounts.grant_rights(uow, accounts.find_account(uow, account), role, members)
-            return account
-
-        return MutationClient(self.system, record_as_operator(self.system, commands))
+        self.reporter = open_account(system, Role.REPORTER, "FRA")
+        self.reviewer = open_account(system, Role.REVIEWER)
+        self.without_rights = open_account(system)
 
     def position(self) -> int:
-        """The head."""
-        with self.system.read_session() as reading:
-            return reading.head
+        """Return the position of the head."""
+        with self.system.read_session() as session:
+            return session.head
 
 
 @contextmanager
 def open_sample_system(folder: Path) -> Iterator[SampleSystem]:
-    """A world of its own in a folder, for tests that write nothing to share."""
+    """Open a sample in a new database in a folder."""
     url = f"sqlite:///{folder / 'sample.db'}"
     migrate(url)
     with open_system(url) as system:
         yield SampleSystem(system)
-
-
-def record_as_operator(system: System, commands: Callable[[UnitOfWork], str]) -> str:
-    """Run commands as the operator does."""
-    answer = system.execute(
-        CommandContext(actor="operator", role="administrator", time=system.clock()), commands
-    ).result
-    assert answer is not None
-    return answer
-
-
-def format_path(error_path: list[str]) -> str:
-    """A path of an input as one text."""
-    return re.sub(r"^input\.?", "", ".".join(error_path))

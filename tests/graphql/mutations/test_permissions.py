@@ -1,22 +1,23 @@
-"""Who may: the whole table of rights, walked mutation by mutation, field by field, role by role."""
+"""Every mutation and field is permitted to exactly the roles in the table of permissions."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull, get_named_type
 
 from ogpgraph.auth.authorization import COMMON_FIELDS, NOBODY, PERMISSIONS, allowed_roles
 from ogpgraph.domain.account import Role
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutations.client import MutationClient, SampleSystem, mutation_types, open_sample_system
+from tests.graphql.mutations.client import MutationClient, SampleSystem, mutation_fields, open_account
 
 pytestmark = BOTH_ENGINES
 
-SHORT = "errors { code } entries { position }"
-WORDS = {
+SELECTION = "errors { code } entries { position }"
+SAMPLE_VALUES = {
     "commitment": "{}0001",
     "commitments": ["{}0002"],
     "into": "{}0001",
@@ -37,69 +38,64 @@ WORDS = {
 }
 
 
-def named(field: Any) -> Any:
-    kind = field.type
-    while isinstance(kind, (GraphQLNonNull, GraphQLList)):
-        kind = kind.of_type
-    return kind
-
-
 def input_fields(mutation: str) -> dict[str, Any]:
-    kind = named(mutation_types()[mutation].args["input"])
-    assert isinstance(kind, GraphQLInputObjectType)
-    return dict(kind.fields)
+    input_type = get_named_type(mutation_fields()[mutation].args["input"].type)
+    assert isinstance(input_type, GraphQLInputObjectType)
+    return dict(input_type.fields)
 
 
 def sample_value(mutation: str, name: str, field: Any, prefix: str, member: str) -> Any:
-    kind = named(field)
+    kind = get_named_type(field.type)
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
     if isinstance(kind, GraphQLInputObjectType):
         return [{"path": "x"}] if mutation == "correct" else [{"code": f"{prefix}0011", "title": "x"}]
     if kind.name == "PartialDate":
         return "2021"
-    word = WORDS.get(name, "x")
+    value = SAMPLE_VALUES.get(name, "x")
     is_list = "[" in str(field.type)
-    filled = [each.format(prefix, member=member) for each in word] if isinstance(word, list) else word
+    filled = [item.format(prefix, member=member) for item in value] if isinstance(value, list) else value
     if isinstance(filled, str):
         filled = filled.format(prefix, member=member)
     return [filled] if is_list and not isinstance(filled, list) else filled
 
 
-def inputs(mutation: str, prefix: str, member: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each field of a mutation: what is needed at least, and that field."""
+def inputs_by_field(mutation: str, prefix: str, member: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each field of a mutation with an input of the required fields and this one."""
     fields = input_fields(mutation)
-    needed = {
+    required = {
         name: sample_value(mutation, name, field, prefix, member)
         for name, field in fields.items()
         if isinstance(field.type, GraphQLNonNull) and name not in COMMON_FIELDS
     }
     for name, field in fields.items():
         if name not in COMMON_FIELDS:
-            yield name, needed | {name: sample_value(mutation, name, field, prefix, member)}
+            yield name, required | {name: sample_value(mutation, name, field, prefix, member)}
 
 
-def test_the_table_has_a_row_for_every_field_of_every_mutation_and_no_other() -> None:
-    assert PERMISSIONS.keys() == mutation_types().keys()
+def test_table_has_a_row_for_every_field_of_every_mutation_and_no_other() -> None:
+    assert PERMISSIONS.keys() == mutation_fields().keys()
     for mutation in PERMISSIONS:
         fields = input_fields(mutation)
         assert fields.keys() >= COMMON_FIELDS
         assert {name for name in PERMISSIONS[mutation] if "/" not in name} == fields.keys() - COMMON_FIELDS, mutation
 
 
-def test_the_table_has_a_row_for_everything_that_could_be_corrected_and_nothing_else() -> None:
+def test_table_has_a_row_for_every_field_that_can_be_corrected_and_no_other() -> None:
     declared = {
-        f"{noun.name}/{path.pattern.partition('/')[0]}" for noun in AGGREGATE_TYPES.values() for path in noun.paths
+        f"{aggregate_type.name}/{path.pattern.partition('/')[0]}"
+        for aggregate_type in AGGREGATE_TYPES.values()
+        for path in aggregate_type.paths
     }
     assert {name for name in PERMISSIONS["correct"] if "/" in name} == declared
 
 
-def test_a_field_without_a_row_is_nobodys() -> None:
+def test_field_without_a_row_is_permitted_to_nobody() -> None:
     assert allowed_roles("reviseCommitment", "status2") is NOBODY
-    assert allowed_roles("unheardOf", "title") is NOBODY
+    assert allowed_roles("unknownMutation", "title") is NOBODY
 
 
-def test_the_irm_never_writes_government_text_and_governments_never_rate() -> None:
+def test_reviewers_never_record_government_texts_and_reporters_never_rate() -> None:
     for mutation, fields in PERMISSIONS.items():
         for field, roles in fields.items():
             if field in {"title", "description", "commitment/title", "commitment/milestones", "report"}:
@@ -108,50 +104,44 @@ def test_the_irm_never_writes_government_text_and_governments_never_rate() -> No
                 assert Role.REPORTER not in roles, (mutation, field)
 
 
-@pytest.fixture(scope="module")
-def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleSystem]:
-    with open_sample_system(tmp_path_factory.mktemp("rights")) as shared:
-        yield shared
-
-
 @pytest.mark.parametrize("mutation", sorted(PERMISSIONS))
-def test_each_role_may_use_exactly_the_fields_that_the_table_gives_it(unwritten: SampleSystem, mutation: str) -> None:
-    sample = unwritten
-    writers: list[tuple[Role | None, MutationClient]] = [
+def test_each_role_may_use_exactly_the_fields_in_the_table(unchanged_sample: SampleSystem, mutation: str) -> None:
+    sample, tried = unchanged_sample, 0
+    clients: list[tuple[Role | None, MutationClient]] = [
         (None, sample.without_rights),
         (Role.REPORTER, sample.reporter),
         (Role.REVIEWER, sample.reviewer),
         (Role.ADMINISTRATOR, sample.admin),
     ]
-    walked = 0
     for prefix, member in (("FR", "FRA"), ("UK", "GBR")):
-        for field, sent in inputs(mutation, prefix, member):
-            used = {name for name in sent if name not in COMMON_FIELDS} | _defaults(mutation)
-            for role, writer in writers:
-                may = role is not None and all(role in allowed_roles(mutation, name) for name in used)
-                may &= role is not Role.REPORTER or (member == "FRA" and mutation != "correct")
-                # A revision that cannot be: whoever may is told that it is stale, and nothing is written.
-                payload = writer.send(mutation, SHORT, **sent, expectedRevision=10_000)
+        for field, sent in inputs_by_field(mutation, prefix, member):
+            used = {name for name in sent if name not in COMMON_FIELDS} | _fields_with_defaults(mutation)
+            for role, client in clients:
+                permitted = role is not None and all(role in allowed_roles(mutation, name) for name in used)
+                permitted &= role is not Role.REPORTER or (member == "FRA" and mutation != "correct")
+                # An impossible revision: a permitted mutation is refused as stale and records nothing.
+                payload = client.send(mutation, SELECTION, **sent, expectedRevision=10_000)
                 codes = [error["code"] for error in payload["errors"]]
                 if mutation == "correct":
-                    assert codes == ["NOT_FOUND" if role is Role.ADMINISTRATOR or may else "FORBIDDEN"], (field, role)
+                    expected = "NOT_FOUND" if role is Role.ADMINISTRATOR or permitted else "FORBIDDEN"
+                    assert codes == [expected], (field, role)
                 else:
-                    assert ("FORBIDDEN" not in codes) == may, (field, member, role, payload["errors"])
+                    assert ("FORBIDDEN" not in codes) == permitted, (field, member, role, payload["errors"])
                 assert payload["entries"] == []
-                walked += 1
-            (refusal,) = sample.anonymous.send(mutation, SHORT, **sent)["errors"]
+                tried += 1
+            (refusal,) = sample.anonymous.send(mutation, SELECTION, **sent)["errors"]
             assert refusal["code"] == "UNAUTHENTICATED"
-    assert walked >= 8
+    assert tried >= 8
 
 
-def _defaults(mutation: str) -> set[str]:
+def _fields_with_defaults(mutation: str) -> set[str]:
     return (
         {"translationKind"} if mutation == "translateCommitment" else {"state"} if mutation == "recordRating" else set()
     )
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "may"),
+    ("path", "value", "roles"),
     [
         ("title/en", "Right", {Role.REPORTER, Role.ADMINISTRATOR}),
         ("code", "FR0009", set()),
@@ -159,33 +149,35 @@ def _defaults(mutation: str) -> set[str]:
         ("member", "member-x", set()),
     ],
 )
-def test_a_correction_obeys_the_row_of_its_path(sample: SampleSystem, path: str, value: str, may: set[Role]) -> None:
-    entry = registered(sample, "FR0001")
-    writers = {Role.REPORTER: sample.reporter, Role.REVIEWER: sample.reviewer, Role.ADMINISTRATOR: sample.admin}
-    for role, writer in writers.items():
+def test_correction_is_permitted_by_the_row_of_its_path(
+    sample: SampleSystem, path: str, value: str, roles: set[Role]
+) -> None:
+    entry = registration_of(sample, "FR0001")
+    clients = {Role.REPORTER: sample.reporter, Role.REVIEWER: sample.reviewer, Role.ADMINISTRATOR: sample.admin}
+    for role, client in clients.items():
         sent = {"entry": entry, "changes": [{"path": path, "value": value}], "reason": "x", "expectedRevision": 99}
-        code, at = writer.expect_refusal("correct", **sent)
-        assert (code, at) == (
-            ("STALE_REVISION", ["input", "expectedRevision"]) if role in may else ("FORBIDDEN", ["input", "changes"])
+        code, input_path = client.expect_refusal("correct", **sent)
+        assert (code, input_path) == (
+            ("STALE_REVISION", ["input", "expectedRevision"]) if role in roles else ("FORBIDDEN", ["input", "changes"])
         ), role
 
 
-def test_a_reporter_corrects_only_its_own_members_entries(sample: SampleSystem) -> None:
+def test_reporter_corrects_only_entries_of_its_own_members(sample: SampleSystem) -> None:
     change = [{"path": "title/en", "value": "Taken over"}]
-    foreign = {"entry": registered(sample, "UK0001"), "changes": change, "reason": "x"}
+    foreign = {"entry": registration_of(sample, "UK0001"), "changes": change, "reason": "x"}
     assert sample.reporter.expect_refusal("correct", **foreign)[0] == "FORBIDDEN"
 
 
-def test_an_account_with_two_roles_acts_in_the_one_that_may(sample: SampleSystem) -> None:
-    both = sample.writer(Role.REVIEWER)
+def test_account_with_two_roles_acts_in_the_permitted_one(sample: SampleSystem) -> None:
+    both = open_account(sample.system, Role.REVIEWER)
     sample.admin.mutate("grantRights", account=both.account, role="REPORTER", members=["FRA"])
     rated = both.mutate("recordRating", commitment="UK0001", indicator="AMBITION", stage="DESIGN", value="HIGH")
-    told = both.mutate("reviseCommitment", commitment="FR0001", title="Mine")
-    assert [rated["entries"][0]["role"], told["entries"][0]["role"]] == ["reviewer", "reporter"]
+    revised = both.mutate("reviseCommitment", commitment="FR0001", title="Mine")
+    assert [rated["entries"][0]["role"], revised["entries"][0]["role"]] == ["reviewer", "reporter"]
     assert both.expect_refusal("reviseCommitment", commitment="UK0001", title="Not mine")[0] == "FORBIDDEN"
 
 
-def test_a_refusal_names_the_field_and_who_may(sample: SampleSystem) -> None:
+def test_refusal_names_the_field_and_the_permitted_roles(sample: SampleSystem) -> None:
     (error,) = sample.reviewer.send("reviseCommitment", commitment="FR0001", title="x")["errors"]
     assert error["message"] == (
         "`title` of reviseCommitment is for reporters and administrators; this account is a reviewer"
@@ -203,7 +195,7 @@ EVERYTHING = """{
 }"""
 
 
-def test_past_and_present_history_blame_claims_entries_and_sources_are_the_same_for_everyone(
+def test_everyone_reads_the_same_history_blame_claims_entries_and_sources(
     sample: SampleSystem,
 ) -> None:
     sample.reporter.mutate(
@@ -216,7 +208,7 @@ def test_past_and_present_history_blame_claims_entries_and_sources_are_the_same_
     assert answers[0]["entries"]["totalCount"] == sample.position()
 
 
-def test_what_is_read_of_an_account_is_its_rights_and_nothing_of_who_it_is(sample: SampleSystem) -> None:
+def test_account_shows_its_rights_and_no_personal_data(sample: SampleSystem) -> None:
     account = sample.reporter.account
     assert account is not None
     sample.system.accounts.set_person(account, "Ana Secret", "ana@secret.example")
@@ -232,12 +224,7 @@ def test_what_is_read_of_an_account_is_its_rights_and_nothing_of_who_it_is(sampl
     assert "secret" not in str(read).lower()
 
 
-@pytest.fixture
-def sample(system: System) -> SampleSystem:
-    return SampleSystem(system)
-
-
-def registered(sample: SampleSystem, code: str) -> str:
-    asked = "query($code: String!) { commitment(code: $code) { history(first: 1) { nodes { id } } } }"
-    entry: str = sample.anonymous.execute(asked, code=code)["commitment"]["history"]["nodes"][0]["id"]
+def registration_of(sample: SampleSystem, code: str) -> str:
+    query = "query($code: String!) { commitment(code: $code) { history(first: 1) { nodes { id } } } }"
+    entry: str = sample.anonymous.execute(query, code=code)["commitment"]["history"]["nodes"][0]["id"]
     return entry

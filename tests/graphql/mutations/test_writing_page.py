@@ -1,4 +1,6 @@
-"""The page on writing tells a story that is so: each step is sent as who it says, and answered as it says."""
+"""The examples of docs/writing.md run, one after the other, and return what the page shows."""
+
+from __future__ import annotations
 
 import json
 import re
@@ -6,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.demo.example_queries import format_json
 from ogpgraph.domain.account import Role
@@ -15,42 +15,31 @@ from ogpgraph.graphql.mutations.context import ErrorCode
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutations.client import MutationClient, record_as_operator
+from tests.graphql.mutations.client import MutationClient, open_account
 
 pytestmark = BOTH_ENGINES
 
 PAGE = Path(__file__).parents[3] / "docs" / "writing.md"
 TEXT = PAGE.read_text("utf-8")
-STEPS = re.findall(r"As (?:the|a) (\w+):\n\n```graphql\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
-
-
-def account(system: System, role: Role, *members: str) -> MutationClient:
-    """Somebody with a role, as `ogpgraph account create` makes them."""
-
-    def commands(uow: UnitOfWork) -> str:
-        opened = accounts.open_account(uow).id
-        accounts.grant_rights(uow, accounts.find_account(uow, opened), role, members)
-        return opened
-
-    return MutationClient(system, record_as_operator(system, commands))
+EXAMPLES = re.findall(r"As (?:the|a) (\w+):\n\n```graphql\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
-def answers(system: System) -> list[object]:
-    """What each step of the story is answered with, in order."""
-    told = {
-        "administrator": account(system, Role.ADMINISTRATOR),
-        "reviewer": account(system, Role.REVIEWER),
+def results(system: System) -> list[object]:
+    """Return the data of each example, in order."""
+    clients = {
+        "administrator": open_account(system, Role.ADMINISTRATOR),
+        "reviewer": open_account(system, Role.REVIEWER),
         "reader": MutationClient(system, None),
     }
-    (first, register, _), *steps = STEPS
-    given = [told[first].execute(register)]
-    told["reporter"] = account(system, Role.REPORTER, "FRA")  # of a member that there is now
-    return given + [told[who].execute(query) for who, query, _ in steps]
+    (first_role, register, _), *others = EXAMPLES
+    data = [clients[first_role].execute(register)]
+    clients["reporter"] = open_account(system, Role.REPORTER, "FRA")  # the first example has registered the member
+    return data + [clients[role].execute(query) for role, query, _ in others]
 
 
-def test_each_step_of_the_story_is_answered_as_the_page_says(answers: list[object]) -> None:
-    assert [who for who, _, _ in STEPS] == [
+def test_each_example_returns_what_the_page_shows(results: list[object]) -> None:
+    assert [role for role, _, _ in EXAMPLES] == [
         "administrator",
         "reporter",
         "reporter",
@@ -59,20 +48,20 @@ def test_each_step_of_the_story_is_answered_as_the_page_says(answers: list[objec
         "reviewer",
         "reader",
     ]
-    for (_, query, said), given in zip(STEPS, answers, strict=True):
-        assert json.loads(said) == given, f"{query}is answered now\n{format_json(given, 100)}"
+    for (_, query, shown), data in zip(EXAMPLES, results, strict=True):
+        assert json.loads(shown) == data, f"{query}returns now\n{format_json(data, 100)}"
 
 
-def test_every_query_of_the_page_is_a_step_of_the_story() -> None:
-    assert TEXT.count("```graphql") == TEXT.count("```json") == len(STEPS)
+def test_every_query_of_the_page_is_an_example() -> None:
+    assert TEXT.count("```graphql") == TEXT.count("```json") == len(EXAMPLES)
 
 
-def test_the_page_names_every_code_of_a_refusal_and_every_role() -> None:
+def test_page_documents_every_error_code_and_every_role() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", TEXT, re.MULTILINE)) == {code.value for code in ErrorCode}
     assert set(re.findall(r"^\| ([a-z]+) \|", TEXT, re.MULTILINE)) == {"reader", *(role.lower() for role in Role)}
 
 
-def test_the_page_names_only_mutations_and_limits_that_there_are() -> None:
+def test_page_names_only_existing_mutations_and_limits() -> None:
     assert f"up to {MAX_TEXT_LENGTH:,} characters" in TEXT
     assert set(re.findall(r"`([a-z]+[A-Z]\w+)`", TEXT)) - set(PERMISSIONS) <= {
         "expectedRevision",

@@ -1,0 +1,33 @@
+"""Members are registered, renamed and given a status; action plans are registered, revised and concluded."""
+
+from __future__ import annotations
+
+from tests.conftest import BOTH_ENGINES
+from tests.graphql.mutations.client import SampleSystem, kinds_of
+
+pytestmark = BOTH_ENGINES
+
+
+def test_member_is_registered_renamed_and_given_a_status_with_its_document(sample: SampleSystem) -> None:
+    chile = sample.admin.mutate("registerMember", code="CHL", name="Chile", joinedOn="2012")["member"]
+    assert (chile["prefix"], chile["type"], chile["region"]) == ("CL", "NATIONAL", "Americas")
+    renamed = sample.admin.mutate("renameMember", member="CL", name="Chili", language="fr")
+    assert kinds_of(renamed) == ["MemberRenamed"]
+    status = sample.admin.mutate(
+        "changeMemberStatus", member="CHL", status="INACTIVE", document="Resolution 7", effectiveOn="2021-03-01"
+    )
+    assert status["member"]["status"] == "INACTIVE"
+    assert {change["path"]: change["after"] for change in status["entries"][0]["changes"]} == {
+        "status": "INACTIVE",
+        "statusDocument": "Resolution 7",
+    }
+
+
+def test_action_plan_is_registered_extended_and_concluded(sample: SampleSystem) -> None:
+    plan = sample.reporter.mutate("registerActionPlan", member="FRA", cycle=2024, endsOn="2026-06-30")["actionPlan"]
+    assert (plan["code"], plan["status"]) == ("FRA-2024", "ACTIVE")
+    extended = sample.reporter.mutate("reviseActionPlan", actionPlan="FRA-2024", endsOn="2026-12-31", title="Plan 4")
+    assert extended["actionPlan"]["endsOn"] == "2026-12-31"
+    concluded = sample.reporter.mutate("concludeActionPlan", actionPlan="FRA-2024")
+    assert concluded["actionPlan"]["status"] == "CONCLUDED"
+    assert kinds_of(concluded) == ["ActionPlanConcluded"]
