@@ -58,7 +58,8 @@ class ErrorCode(Enum):
     """The codes of refusals."""
 
     UNAUTHENTICATED = strawberry.enum_value(
-        "UNAUTHENTICATED", description="The request has no token. Only accounts can record changes."
+        "UNAUTHENTICATED",
+        description="The request has no token, or the token was revoked before the change was recorded.",
     )
     FORBIDDEN = strawberry.enum_value(
         "FORBIDDEN",
