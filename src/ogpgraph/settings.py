@@ -197,7 +197,7 @@ class Settings:
         "OGPGRAPH_DEADLINE_SECONDS",
         "10",
         _whole_number(1, 3600),
-        "How long a query may run before it is stopped.",
+        "How long a query may run before it is stopped, and a subscription for each entry.",
     )
     origins: tuple[str, ...] = _setting(
         "OGPGRAPH_ORIGINS",
