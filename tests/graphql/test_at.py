@@ -189,7 +189,7 @@ def test_a_time_that_has_not_come_yet_is_an_error(example_system: System, time: 
 )
 def test_a_time_without_its_offset_or_that_is_none_is_an_error(example_system: System, time: str) -> None:
     message, _ = refusal(example_system, t=time)
-    assert "is not a time with its offset" in message
+    assert "is not a time with a UTC offset" in message
 
 
 @pytest.mark.parametrize("position", [-1, 1.5, True, "3", 2**53])

@@ -116,13 +116,13 @@ def test_no_nodes_may_be_asked_for(example_system: System, name: str) -> None:
 @EVERY_LIST
 @pytest.mark.parametrize(("argument", "number"), [("first", 101), ("last", 101), ("first", -1), ("last", -1)])
 def test_a_page_has_0_to_100_nodes(example_system: System, name: str, argument: str, number: int) -> None:
-    message = f"`{argument}` is {number}, and pages hold 0 to 100 nodes"
+    message = f"`{argument}` is {number}, but a page has 0 to 100 nodes"
     assert refusal(example_system, name, **{argument: number}) == (message, "BAD_PAGE")
 
 
 @EVERY_LIST
 def test_first_and_last_exclude_each_other(example_system: System, name: str) -> None:
-    assert refusal(example_system, name, first=1, last=1) == ("ask for `first` or for `last`, not for both", "BAD_PAGE")
+    assert refusal(example_system, name, first=1, last=1) == ("give either `first` or `last`", "BAD_PAGE")
 
 
 def cursor(value: object) -> str:

@@ -551,6 +551,6 @@ def test_no_answer_of_the_story_has_an_error(example_system: System) -> None:
 
 def test_a_refusal_has_a_stable_code(example_system: System) -> None:
     assert expect_error(example_system, "{ members(first: 101) { totalCount } }") == (
-        "`first` is 101, and pages hold 0 to 100 nodes",
+        "`first` is 101, but a page has 0 to 100 nodes",
         "BAD_PAGE",
     )

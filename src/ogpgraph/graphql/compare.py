@@ -1,4 +1,4 @@
-"""What differs between two positions: the commitments that changed in between, as they were and as they became."""
+"""The comparison of two positions: the commitments that changed in between, before and after."""
 
 from __future__ import annotations
 
@@ -9,68 +9,72 @@ import strawberry
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.graphql.connections import Connection, build_connection
 from ogpgraph.graphql.filters import CommitmentFilter
-from ogpgraph.graphql.localized_text import field_as_json
 from ogpgraph.graphql.scalars import FieldValue
-from ogpgraph.graphql.types import Change, Commitment
+from ogpgraph.graphql.types import Change, Commitment, field_as_json
 from ogpgraph.readmodel.entry import FieldChange, diff_values
 from ogpgraph.readmodel.filters import AllOf, AnyOf, ChangedSince, Condition, IdIn
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 
 
-@strawberry.type(description="A commitment that differs between two positions.")
+@strawberry.type(description="A commitment that changed between two positions.")
 class Comparison:
-    """A commitment then and later."""
+    before: Commitment | None = strawberry.field(
+        description="The commitment at the first position; null if it was not in the record yet."
+    )
+    after: Commitment = strawberry.field(description="The commitment at the second position.")
 
-    before: Commitment | None = strawberry.field(description="As it was at the first position; null where unknown.")
-    after: Commitment = strawberry.field(description="As it was at the second position.")
-
-    @strawberry.field(description="The fields that differ, whatever happened in between.")
+    @strawberry.field(
+        description="The fields that differ between the two positions; empty if only claims changed that are not "
+        "current."
+    )
     def changes(self) -> list[Change]:
-        """Return the differences, in words."""
         return [
             Change(
-                path=c.path,
-                before=self._resolve_side(self.before, c, c.before),
-                after=self._resolve_side(self.after, c, c.after),
+                path=change.path,
+                before=_side_as_json(self.before, change, change.before),
+                after=_side_as_json(self.after, change, change.after),
             )
-            for c in _field_differences(self.before.state if self.before else None, self.after.state)
+            for change in _iter_differences(self.before.state if self.before else None, self.after.state)
         ]
-
-    def _resolve_side(self, commitment: Commitment | None, change: FieldChange, side: object) -> FieldValue | None:
-        if commitment is None or side is None:
-            return None
-        return FieldValue(field_as_json(commitment.snapshot, commitment.state, change.path, side))
 
 
 def compare_snapshots(
-    before: Snapshot, after: Snapshot, where: CommitmentFilter | None, wanted: PageRequest
+    before: Snapshot, after: Snapshot, where: CommitmentFilter | None, page_request: PageRequest
 ) -> Connection[Comparison]:
-    """Return the commitments that changed between two snapshots and fulfil a filter in either."""
+    """Return the commitments that changed between two snapshots and match a filter at one of them."""
     changed = ChangedSince(before.position)
-    query = AggregateQuery("commitment", AllOf((changed, _holds_in_either(before, after, where))) if where else changed)
+    condition = AllOf((changed, _matches_either(before, after, where))) if where else changed
+    query = AggregateQuery("commitment", condition)
 
-    def node(state: Aggregate) -> Comparison:
-        then = before.find(state.id)
-        return Comparison(before=Commitment.of(then, before) if then else None, after=Commitment.of(state, after))
+    def fetch_page() -> Page[Aggregate]:
+        page = after.page(query, page_request)
+        before.find_many(state.id for _, state in page.items)  # all at once, for build_comparison
+        return page
 
-    def page() -> Page[Aggregate]:
-        found = after.page(query, wanted)
-        before.find_many(state.id for _, state in found.items)
-        return found
+    def build_comparison(state: Aggregate) -> Comparison:
+        earlier = before.find(state.id)
+        return Comparison(before=Commitment.of(earlier, before) if earlier else None, after=Commitment.of(state, after))
 
-    return build_connection(page, node, lambda: after.count(query))
+    return build_connection(fetch_page, build_comparison, lambda: after.count(query))
 
 
-def _holds_in_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) -> Condition:
-    then, now = where.condition(before), where.condition(after)
+def _matches_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) -> Condition:
+    """Return the condition, at the later snapshot, that a commitment matches a filter at one of the two."""
     index = before.index("commitment")
-    return AnyOf((now, IdIn(frozenset(index.iter_ids(then.evaluate(index, before.index))))))
+    matches_before = where.condition(before).evaluate(index, before.index)
+    return AnyOf((where.condition(after), IdIn(frozenset(index.iter_ids(matches_before)))))
 
 
-def _field_differences(before: Aggregate | None, after: Aggregate) -> Iterator[FieldChange]:
+def _iter_differences(before: Aggregate | None, after: Aggregate) -> Iterator[FieldChange]:
     paths = sorted(after.current_claims.keys() | (before.current_claims.keys() if before else set()))
     for path in paths:
         old, new = before.value(path) if before else None, after.value(path)
         if old != new:
             yield from diff_values(path, old, new)
+
+
+def _side_as_json(commitment: Commitment | None, change: FieldChange, value: object) -> FieldValue | None:
+    if commitment is None or value is None:
+        return None
+    return FieldValue(field_as_json(commitment.snapshot, commitment.state, change.path, value))

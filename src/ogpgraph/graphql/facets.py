@@ -1,104 +1,106 @@
-"""Facets: how many commitments of a list have each value of a dimension, now, across another, and over time."""
+"""Counts of a list of commitments by the values of a dimension: at the position that is read, and over time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import Enum
+from typing import Final
 
 import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.vocabulary import Indicator
-from ogpgraph.graphql.errors import client_error
-from ogpgraph.graphql.scalars import DateTime, Position
+from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
+from ogpgraph.graphql.scalars import DateTime, Position, client_error
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
-MAX_TIMELINE_POINTS = 120
-_DIMENSIONS = {
-    "STATUS": "status",
-    "CYCLE": "cycle",
-    "POLICY_AREA": "policyArea",
-    "STARRED": "starred",
-    "LANGUAGE": "language",
-    "LISTED_ONLY": "listedOnly",
-    "MEMBER": "member",
-    "REGION": "region",
+MAX_TIMELINE_POINTS: Final = 120
+
+_DIMENSIONS: Final = {
+    "STATUS": ("status", "Whether it is being implemented."),
+    "CYCLE": ("cycle", "The year in which its action plan was submitted."),
+    "POLICY_AREA": ("policyArea", "Each of its policy areas."),
+    "STARRED": ("starred", "Whether the IRM awarded it a star: `true` or `false`."),
+    "LANGUAGE": ("language", "Each language of its title or description."),
+    "LISTED_ONLY": ("listedOnly", "Whether it is known only from lists on other commitments' pages."),
+    "MEMBER": ("member", "Its member, by code."),
+    "REGION": ("region", "OGP's region of its member."),
 }
-_RATING_DIMENSIONS = {
-    indicator.value: f"rating:{indicator.value}" for indicator in Indicator if indicator is not Indicator.STARRED
+_RATING_DIMENSIONS: Final = {
+    indicator.name: (f"rating:{indicator.value}", f"Its latest rating. {INDICATOR_DESCRIPTIONS[indicator.name]}")
+    for indicator in Indicator
+    if indicator is not Indicator.STARRED
 }
-
-
-@strawberry.enum(description="How far the moments of a timeline lie apart.")
-class TimelineGranularity(StrEnum):
-    """How far moments of a timeline lie apart."""
-
-    YEAR = "YEAR"
-    QUARTER = "QUARTER"
-    MONTH = "MONTH"
-
-
-_MONTHS = {TimelineGranularity.YEAR: 12, TimelineGranularity.QUARTER: 3, TimelineGranularity.MONTH: 1}
-
-
-Dimension = StrEnum("Dimension", [(name, dimension) for name, dimension in (_DIMENSIONS | _RATING_DIMENSIONS).items()])  # type: ignore[misc]  # the indicators are the vocabulary's
+# Built from the indicators, so that it cannot lack one. The value of a member is a dimension of the index.
+Dimension = Enum(  # type: ignore[misc]  # its members are not literal
+    "Dimension",
+    [
+        (name, strawberry.enum_value(dimension, description=description))
+        for name, (dimension, description) in (_DIMENSIONS | _RATING_DIMENSIONS).items()
+    ],
+)
 strawberry.enum(
     Dimension,
     name="CommitmentDimension",
-    description="What commitments can be counted by. An indicator counts its rating at the latest stage, or the state "
-    "where it has no value.",
+    description="Something that commitments can be counted by. An indicator counts the value of its rating at the "
+    "latest stage or, if that has no value, its state, such as `PENDING`.",
 )
+
+
+@strawberry.enum(description="The length of the periods of a timeline.")
+class TimelineGranularity(Enum):
+    YEAR = strawberry.enum_value("YEAR", description="Calendar years.")
+    QUARTER = strawberry.enum_value("QUARTER", description="Quarters of a year.")
+    MONTH = strawberry.enum_value("MONTH", description="Months.")
+
+
+_MONTHS: Final = {TimelineGranularity.YEAR: 12, TimelineGranularity.QUARTER: 3, TimelineGranularity.MONTH: 1}
 
 
 @dataclass(frozen=True)
 class TimelineRange:
-    """From when until when a timeline goes, and in which steps; what is left out is the log's own."""
+    """The range and the periods of a timeline; None stands for the first entry, or the one at the position read."""
 
     start: datetime | None
     end: datetime | None
     every: TimelineGranularity
 
 
-@strawberry.type(description="How many have a value.")
+@strawberry.type(description="A value of a dimension, with the number of commitments that have it.")
 class FacetValue:
-    """A value of a dimension and its count."""
-
-    value: str = strawberry.field(description="The value.")
-    count: int = strawberry.field(description="How many commitments of the list have it.")
+    value: str = strawberry.field(description="The value, as filters take it: a name of an enum, a text or a number.")
+    count: int = strawberry.field(description="The number of commitments of the list that have the value.")
     across: list[FacetCount] = strawberry.field(
-        description="Of these, how many have each value of the other dimension asked for."
+        description="The same commitments, counted by the dimension of the argument `across`; empty without it."
     )
 
 
-@strawberry.type(description="How many of those with one value have a value of another dimension.")
+@strawberry.type(description="A value of a dimension, with the number of commitments that have it.")
 class FacetCount:
-    """A cell of two dimensions."""
-
-    value: str = strawberry.field(description="The value of the other dimension.")
-    count: int = strawberry.field(description="How many commitments have both.")
+    value: str = strawberry.field(description="The value.")
+    count: int = strawberry.field(description="The number of commitments that have the value.")
 
 
-@strawberry.type(description="The values of a dimension that commitments of a list have, the most frequent first.")
+@strawberry.type(description="A list of commitments, counted by one dimension.")
 class Facet:
-    """A dimension with its counts."""
-
     dimension: Dimension = strawberry.field(description="The dimension.")
-    values: list[FacetValue] = strawberry.field(description="Its values; a commitment can have several, or none.")
+    values: list[FacetValue] = strawberry.field(
+        description="The values that occur, most frequent first. A commitment can have several values of a dimension, "
+        "or none, so the counts need not add up to the length of the list."
+    )
 
 
-@strawberry.type(description="A list as it was at a moment, counted by a dimension.")
+@strawberry.type(description="A list of commitments at a past moment, counted by a dimension.")
 class TimelinePoint:
-    """Counts at a past moment."""
-
     time: DateTime = strawberry.field(description="The moment.")
-    position: Position = strawberry.field(description="The position of the last entry not later.")
-    total_count: int = strawberry.field(description="How many commitments the list had then.")
-    values: list[FacetCount] = strawberry.field(description="How many had each value.")
+    position: Position = strawberry.field(description="The position that was read: that of the last entry until then.")
+    total_count: int = strawberry.field(description="The length of the list at that moment.")
+    values: list[FacetCount] = strawberry.field(description="The values that occur, in alphabetical order.")
 
 
 def count_facets(
@@ -110,15 +112,15 @@ def count_facets(
     *,
     except_own: bool,
 ) -> list[Facet]:
-    """Return the counts of a list by some dimensions; each without its own condition if asked."""
+    """Return the counts of a list by each of some dimensions.
+
+    `owned` is the bitset of the commitments that the list is taken from. With `except_own` each dimension is counted
+    as if the list were not filtered by it, which shows what another choice of that filter would find.
+    """
     facets = []
     for dimension in dimensions:
-        reduced = (
-            AggregateQuery(query.aggregate_type, drop_dimension(query.condition, dimension.value))
-            if except_own
-            else query
-        )
-        mask = snapshot.select(AggregateQuery(reduced.aggregate_type, reduced.condition)) & owned
+        condition = drop_dimension(query.condition, dimension.value) if except_own else query.condition
+        mask = snapshot.select(AggregateQuery(query.aggregate_type, condition)) & owned
         facets.append(Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across)))
     return facets
 
@@ -126,16 +128,38 @@ def count_facets(
 def count_timeline(
     snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, dimension: Dimension, period: TimelineRange
 ) -> list[TimelinePoint]:
-    """Return the counts of a list at past moments, oldest first; moments before the first entry are left out."""
+    """Return the counts of a list at past moments, oldest first, without moments before the first entry."""
     moments = dict.fromkeys(_timeline_moments(snapshot, period))
+    # Never past the position that is read: entries recorded later must not change the answer at it.
     snapshots = ((moment, snapshot.session.find_last_before(moment, snapshot.position)) for moment in moments)
     return [_timeline_point(moment, past, past.select(query, parent), dimension) for moment, past in snapshots if past]
 
 
-def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:
-    counts = [FacetCount(value=value, count=number) for value, number in _count_values(past, dimension, mask)]
-    position = Position(past.position)
-    return TimelinePoint(time=DateTime(moment), position=position, total_count=mask.bit_count(), values=counts)
+def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> Iterator[datetime]:
+    """Yield the ends of the periods between two moments, and the later moment.
+
+    Raises:
+        GraphQLError: BAD_TIME if there are more than MAX_TIMELINE_POINTS of them.
+    """
+    months = (end.year - start.year) * 12 + end.month - start.month
+    step = _MONTHS[every]
+    if months // step > MAX_TIMELINE_POINTS:
+        raise client_error(
+            f"the timeline would have more than {MAX_TIMELINE_POINTS} points: choose longer periods or a shorter range",
+            "BAD_TIME",
+        )
+    first = (start.year * 12 + start.month - 1) // step * step + step
+    for month in range(first, end.year * 12 + end.month, step):
+        yield datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    yield end
+
+
+def drop_dimension(condition: Condition, dimension: str) -> Condition:
+    """Return a condition without its outermost conditions on a dimension; those inside `or` and `not` remain."""
+    if isinstance(condition, AllOf):
+        remaining = (drop_dimension(each, dimension) for each in condition.conditions)
+        return AllOf(tuple(each for each in remaining if each != AllOf()))
+    return AllOf() if getattr(condition, "dimension", None) == dimension else condition
 
 
 def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[datetime]:
@@ -146,52 +170,44 @@ def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[dat
     return period_ends(start, period.end or datetime.fromisoformat(last.recorded_at), period.every)
 
 
-def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> Iterator[datetime]:
-    """Yield the ends of periods from a moment on, and the end itself; raises a refusal where there are too many."""
-    months = (end.year - start.year) * 12 + end.month - start.month
-    step = _MONTHS[every]
-    if months // step > MAX_TIMELINE_POINTS:
-        raise client_error(
-            f"that would be more than {MAX_TIMELINE_POINTS} moments: take longer periods or a shorter time", "BAD_TIME"
-        )
-    first = (start.year * 12 + start.month - 1) // step * step + step
-    for month in range(first, end.year * 12 + end.month, step):
-        yield datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    yield end
-
-
-def drop_dimension(condition: Condition, dimension: str) -> Condition:
-    """Return a condition less what it asks, outermost, of one dimension."""
-    if isinstance(condition, AllOf):
-        kept = (drop_dimension(each, dimension) for each in condition.conditions)
-        return AllOf(tuple(each for each in kept if each != AllOf()))
-    return AllOf() if getattr(condition, "dimension", None) == dimension else condition
+def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:
+    return TimelinePoint(
+        time=DateTime(moment),
+        position=Position(past.position),
+        total_count=mask.bit_count(),
+        values=_facet_counts(past, dimension, mask),
+    )
 
 
 def _facet_values(snapshot: Snapshot, dimension: Dimension, mask: int, across: Dimension | None) -> list[FacetValue]:
-    values = []
-    for value, bits in _masks(snapshot, dimension, mask):
-        other = _count_values(snapshot, across, bits) if across else []
-        cells = [FacetCount(value=each, count=number) for each, number in other]
-        values.append(FacetValue(value=value, count=bits.bit_count(), across=cells))
+    values = [
+        FacetValue(
+            value=value,
+            count=bits.bit_count(),
+            across=_facet_counts(snapshot, across, bits) if across else [],
+        )
+        for value, bits in _masks_by_value(snapshot, dimension, mask)
+    ]
     return sorted(values, key=lambda each: (-each.count, each.value))
 
 
-def _count_values(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[tuple[str, int]]:
-    index = snapshot.index("commitment")
-    if dimension.value not in ("member", "region"):
-        return sorted(index.count_by_value(dimension.value, mask).items())
-    return sorted((value, bits.bit_count()) for value, bits in _masks(snapshot, dimension, mask))
+def _facet_counts(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[FacetCount]:
+    if dimension.value in ("member", "region"):
+        counts = [(value, bits.bit_count()) for value, bits in _masks_by_value(snapshot, dimension, mask)]
+    else:
+        counts = list(snapshot.index("commitment").count_by_value(dimension.value, mask).items())
+    return [FacetCount(value=value, count=number) for value, number in sorted(counts)]
 
 
-def _masks(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iterator[tuple[str, int]]:
-    index = snapshot.index("commitment")
-    for value, owners in _value_groups(snapshot, index, dimension.value):
-        if bits := owners & mask:
-            yield value, bits
+def _masks_by_value(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iterator[tuple[str, int]]:
+    """Yield each value of a dimension with the commitments among some that have it, if there are any."""
+    for value, bits in _owners_by_value(snapshot, snapshot.index("commitment"), dimension.value):
+        if owners := bits & mask:
+            yield value, owners
 
 
-def _value_groups(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
+def _owners_by_value(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
+    # The index of commitments has the id of the member; the code and the region are in the index of members.
     if dimension == "region":
         members = snapshot.index("member")
         for region, posting in members.postings.get("region", {}).items():

@@ -1,11 +1,15 @@
-"""Filters: which members, plans and commitments, by anything said of them or of what belongs to them."""
+"""The filter and order inputs of lists, and the conditions and orders of the read model that they stand for.
+
+Every field of a filter that is given has to hold (null counts as not given). Conditions are evaluated on the index of
+the snapshot that is read, so a filter holds at that position.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
 
 import strawberry
 
@@ -22,53 +26,169 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.graphql.filter_inputs import (
-    NO_MATCH,
-    DateFilter,
-    EnumFilter,
-    NumberFilter,
-    TextFilter,
-    boolean_condition,
-    enum_text,
-    overlaps,
-)
-from ogpgraph.graphql.scalars import EntryKind, PartialDate, Position
+from ogpgraph.graphql.enums import EntryKind
+from ogpgraph.graphql.scalars import PartialDate, Position
 from ogpgraph.readmodel.filters import (
     AllOf,
     AnyOf,
     ChangedSince,
     Condition,
+    HasAnyValue,
     HasRelated,
     HasValue,
     Not,
     RelatedTo,
+    ValueBetween,
     ValueMatches,
 )
 from ogpgraph.readmodel.index import BY_CODE, Order
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
-AND = "All of these hold."
-OR = "At least one of these holds."
-NOT = "None of these holds."
-CHANGED = "Something of it changed after this position."
+ValueT = TypeVar("ValueT")
+FieldT = TypeVar("FieldT", bound=Enum)
+
+# Filters of single values
+
+_NO_MATCH: Final = ("",)
+"""The values of a condition that nothing fulfils: no column or tag holds an empty text."""
+_IN: Final = "The value is one of these. An empty list matches nothing."
+_NOT_IN: Final = "The value is none of these. Something without a value matches."
+_IS_NULL: Final = "true: there is no value. false: there is a value."
 
 
-@strawberry.input(description="Which members; every condition given must hold.")
-class MemberFilter:
-    """Conditions on members."""
+@strawberry.input(description="Conditions on a text. All given conditions have to hold.")
+class TextFilter:
+    eq: str | None = strawberry.field(default=None, description="The text is equal to this one.")
+    in_: list[str] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[str] | None = strawberry.field(default=None, description=_NOT_IN)
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
 
-    code: TextFilter | None = strawberry.field(default=None, description="OGP's code, or its commitments' prefix.")
-    region: TextFilter | None = strawberry.field(default=None, description="OGP's region.")
-    type: TextFilter | None = strawberry.field(default=None, description="NATIONAL or LOCAL.")
-    status: EnumFilter[MemberStatus] | None = strawberry.field(default=None, description="Its standing.")
-    commitments: CommitmentFilter | None = strawberry.field(
-        default=None, description="It has a commitment of which this holds."
+    def condition(self, dimension: str, *, upper: bool = False) -> Condition:
+        """Return the condition on a dimension; `upper` if the dimension has texts in upper case."""
+        convert: Callable[[object], str] = _upper_text if upper else str
+        return _value_conditions(dimension, _as_list(self.eq), self.in_, self.not_in, self.is_null, convert)
+
+    def accepted_values(self) -> tuple[str, ...]:
+        """Return the accepted texts, for a query that can only test equality (`notIn` alone accepts none)."""
+        among = self.in_ if self.in_ is not None else _as_list(self.eq)
+        accepted = [each for each in among or () if self.eq is None or each == self.eq]
+        return tuple(each for each in accepted if each not in (self.not_in or ())) or _NO_MATCH
+
+
+@strawberry.input(description="Conditions on a whole number. All given conditions have to hold.")
+class NumberFilter:
+    eq: int | None = strawberry.field(default=None, description="The number is equal to this one.")
+    in_: list[int] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[int] | None = strawberry.field(default=None, description=_NOT_IN)
+    gte: int | None = strawberry.field(default=None, description="The number is this one or greater.")
+    lte: int | None = strawberry.field(default=None, description="The number is this one or less.")
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        is_bounded = self.gte is not None or self.lte is not None
+        between = (ValueBetween(dimension, self.gte, self.lte),) if is_bounded else ()
+        return AllOf(
+            (*between, _value_conditions(dimension, _as_list(self.eq), self.in_, self.not_in, self.is_null, str))
+        )
+
+
+@strawberry.input(
+    description="Conditions on a partial date. A date that is less precise than a day, such as `2018-S2`, stands for "
+    "all of its days and matches if one of them does."
+)
+class DateFilter:
+    from_: PartialDate | None = strawberry.field(
+        default=None, name="from", description="The date is in this period or later."
     )
-    changed_since: Position | None = strawberry.field(default=None, description=CHANGED)
-    and_: list[MemberFilter] | None = strawberry.field(default=None, name="and", description=AND)
-    or_: list[MemberFilter] | None = strawberry.field(default=None, name="or", description=OR)
-    not_: list[MemberFilter] | None = strawberry.field(default=None, name="not", description=NOT)
+    until: PartialDate | None = strawberry.field(default=None, description="The date is in this period or earlier.")
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        known = _value_conditions(dimension, None, None, None, self.is_null, str)
+        if self.from_ is None and self.until is None:
+            return known
+        from_, until = self.from_, self.until
+        return AllOf((ValueMatches(dimension, lambda date: _overlaps(date, from_, until), f"{from_}..{until}"), known))
+
+
+@strawberry.input(name="Filter", description="Conditions on a value of an enum. All given conditions have to hold.")
+class EnumFilter(Generic[ValueT]):
+    in_: list[ValueT] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[ValueT] | None = strawberry.field(default=None, description=_NOT_IN)
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        return _value_conditions(dimension, None, self.in_, self.not_in, self.is_null, _enum_text)
+
+
+def _value_conditions(
+    dimension: str,
+    equal: Iterable[object] | None,
+    among: Iterable[object] | None,
+    not_in: Iterable[object] | None,
+    is_null: bool | None,
+    convert: Callable[[object], str],
+) -> Condition:
+    conditions: list[Condition] = [
+        HasValue(dimension, tuple(map(convert, values))) for values in (equal, among) if values is not None
+    ]
+    if not_in is not None:
+        conditions.append(Not(HasValue(dimension, tuple(map(convert, not_in)))))
+    if is_null is not None:
+        conditions.append(Not(HasAnyValue(dimension)) if is_null else HasAnyValue(dimension))
+    return AllOf(tuple(conditions))
+
+
+def _overlaps(date: str, from_: str | None, until: str | None) -> bool:
+    """Return whether a partial date has a day in a range of partial dates, both ends included."""
+    first, last = period_bounds(date)
+    return (from_ is None or last >= period_bounds(from_)[0]) and (until is None or first <= period_bounds(until)[1])
+
+
+def _as_list(value: ValueT | None) -> list[ValueT] | None:
+    return None if value is None else [value]
+
+
+def _enum_text(value: object) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _upper_text(value: object) -> str:
+    return str(value).upper()
+
+
+# Filters of members, action plans and commitments
+
+_AND: Final = "All of these hold."
+_OR: Final = "At least one of these holds."
+_NOT: Final = "None of these holds."
+_CHANGED_SINCE: Final = (
+    "Something about it changed after this position. To synchronise a copy, give the position of the last reading."
+)
+
+
+@strawberry.input(description="Conditions on members. All given conditions have to hold.")
+class MemberFilter:
+    code: TextFilter | None = strawberry.field(
+        default=None,
+        description="OGP's code of the member (`FRA`) or the prefix of its commitments' codes (`FR`), in any case.",
+    )
+    region: TextFilter | None = strawberry.field(default=None, description="OGP's region of the member.")
+    type: TextFilter | None = strawberry.field(default=None, description="The type of government: NATIONAL or LOCAL.")
+    status: EnumFilter[MemberStatus] | None = strawberry.field(
+        default=None, description="The member's status in the partnership."
+    )
+    commitments: CommitmentFilter | None = strawberry.field(
+        default=None, description="At least one of its commitments matches."
+    )
+    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
+    and_: list[MemberFilter] | None = strawberry.field(default=None, name="and", description=_AND)
+    or_: list[MemberFilter] | None = strawberry.field(default=None, name="or", description=_OR)
+    not_: list[MemberFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on members."""
@@ -79,24 +199,24 @@ class MemberFilter:
             _dimension_condition("status", self.status),
             _has_related("commitment", "member", self.commitments, snapshot),
             _changed_since(self.changed_since),
-            *_boolean_operators(self.and_, self.or_, self.not_, snapshot),
+            *_boolean_operators(self, snapshot),
         )
 
 
-@strawberry.input(description="Which action plans; every condition given must hold.")
+@strawberry.input(description="Conditions on action plans. All given conditions have to hold.")
 class ActionPlanFilter:
-    """Conditions on action plans."""
-
-    cycle: NumberFilter | None = strawberry.field(default=None, description="The year of submission.")
-    status: EnumFilter[PlanStatus] | None = strawberry.field(default=None, description="Whether it is running.")
-    member: MemberFilter | None = strawberry.field(default=None, description="Its member is one of which this holds.")
-    commitments: CommitmentFilter | None = strawberry.field(
-        default=None, description="It has a commitment of which this holds."
+    cycle: NumberFilter | None = strawberry.field(default=None, description="The year in which it was submitted.")
+    status: EnumFilter[PlanStatus] | None = strawberry.field(
+        default=None, description="Whether it is being implemented."
     )
-    changed_since: Position | None = strawberry.field(default=None, description=CHANGED)
-    and_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="and", description=AND)
-    or_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="or", description=OR)
-    not_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="not", description=NOT)
+    member: MemberFilter | None = strawberry.field(default=None, description="Its member matches.")
+    commitments: CommitmentFilter | None = strawberry.field(
+        default=None, description="At least one of its commitments matches."
+    )
+    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
+    and_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="and", description=_AND)
+    or_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="or", description=_OR)
+    not_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on action plans."""
@@ -106,83 +226,107 @@ class ActionPlanFilter:
             _related_to("member", "member", self.member, snapshot),
             _has_related("commitment", "actionPlan", self.commitments, snapshot),
             _changed_since(self.changed_since),
-            *_boolean_operators(self.and_, self.or_, self.not_, snapshot),
+            *_boolean_operators(self, snapshot),
         )
 
 
-@strawberry.input(description="A rating; every condition given must hold of the same rating.")
+@strawberry.input(description="Conditions on a rating. All given conditions have to hold for the same rating.")
 class RatingFilter:
-    """Conditions on a rating."""
-
-    indicator: Indicator = strawberry.field(description="What is rated.")
-    stage: Stage | None = strawberry.field(default=None, description="At which stage; left out, at the latest.")
-    ogp_value: OgpValue | None = strawberry.field(default=None, description="About which OGP value; needs a stage.")
-    value: list[RatingValue] | None = strawberry.field(default=None, description="Rated one of these.")
+    indicator: Indicator = strawberry.field(description="The indicator that is rated.")
+    stage: Stage | None = strawberry.field(
+        default=None, description="The stage of the rating. Left out: the latest stage at which there is a rating."
+    )
+    ogp_value: OgpValue | None = strawberry.field(
+        default=None,
+        description="The OGP value to which the rating refers. It needs a `stage`. Left out: ratings of the whole "
+        "commitment.",
+    )
+    value: list[RatingValue] | None = strawberry.field(default=None, description="The value is one of these.")
     state: list[RatingState] | None = strawberry.field(
-        default=None, description="In one of these states; RATED is any value at all."
+        default=None, description="The state is one of these. RATED matches any value."
     )
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
-        dimension = ":".join(
-            ("rating", *(enum_text(part) for part in (self.indicator, self.stage, self.ogp_value) if part))
-        )
-        values = None if self.value is None else HasValue(dimension, tuple(map(enum_text, self.value)))
-        states = None if self.state is None else _rating_states(dimension, [enum_text(state) for state in self.state])
+        parts = filter(None, (self.indicator, self.stage, self.ogp_value))
+        dimension = ":".join(("rating", *map(_enum_text, parts)))
+        values = None if self.value is None else HasValue(dimension, tuple(map(_enum_text, self.value)))
+        states = None if self.state is None else _rating_states(dimension, [_enum_text(state) for state in self.state])
         return _conjunction(values, states, ValueMatches(dimension) if values is states is None else None)
 
 
-@strawberry.input(description="A milestone; every condition given must hold of the same milestone.")
+@strawberry.input(description="Conditions on a milestone. All given conditions have to hold for the same milestone.")
 class MilestoneFilter:
-    """Conditions on a milestone."""
-
-    status: list[MilestoneStatus] | None = strawberry.field(default=None, description="In one of these states.")
+    status: list[MilestoneStatus] | None = strawberry.field(default=None, description="The status is one of these.")
     not_status: list[MilestoneStatus] | None = strawberry.field(
-        default=None, description="In none of these states: with `dueBefore`, the overdue ones."
+        default=None,
+        description="The status is none of these. A milestone without a status matches. Together with `dueBefore` it "
+        "finds overdue milestones.",
     )
-    due_before: PartialDate | None = strawberry.field(default=None, description="Due before this day.")
-    due_from: PartialDate | None = strawberry.field(default=None, description="Due on this day or later.")
+    due_before: PartialDate | None = strawberry.field(
+        default=None, description="The due date, with all its days, is before this period."
+    )
+    due_from: PartialDate | None = strawberry.field(
+        default=None, description="The due date is in this period or later."
+    )
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
-        among = None if self.status is None else frozenset(map(enum_text, self.status))
-        without = frozenset(map(enum_text, self.not_status or ()))
-        before, from_ = self.due_before, self.due_from
-        return ValueMatches(
-            "milestone", lambda value: _matches_milestone(value, among, without, before, from_), repr(self)
-        )
+        return ValueMatches("milestone", self._matches_tag, repr(self))
+
+    def _matches_tag(self, tag: str) -> bool:
+        status, due = tag.split("|")
+        return self._matches_status(status) and self._matches_due_date(due)
+
+    def _matches_status(self, status: str) -> bool:
+        if self.status is not None and status not in map(_enum_text, self.status):
+            return False
+        return status not in map(_enum_text, self.not_status or ())
+
+    def _matches_due_date(self, due: str) -> bool:
+        if self.due_before is None and self.due_from is None:
+            return True
+        if not due or not _overlaps(due, self.due_from, None):
+            return False
+        return self.due_before is None or period_bounds(due)[1] < period_bounds(self.due_before)[0]
 
 
-@strawberry.input(description="Which commitments; every condition given must hold.")
+@strawberry.input(description="Conditions on commitments. All given conditions have to hold.")
 class CommitmentFilter:
-    """Conditions on commitments."""
-
-    code: TextFilter | None = strawberry.field(default=None, description="Present and former codes, in any case.")
-    cycle: NumberFilter | None = strawberry.field(default=None, description="The year its plan was submitted.")
-    status: EnumFilter[CommitmentStatus] | None = strawberry.field(default=None, description="Whether it is worked on.")
+    code: TextFilter | None = strawberry.field(
+        default=None, description="Its current code, a former code or its `key`, in any case."
+    )
+    cycle: NumberFilter | None = strawberry.field(
+        default=None, description="The year in which its action plan was submitted."
+    )
+    status: EnumFilter[CommitmentStatus] | None = strawberry.field(
+        default=None, description="Whether it is being implemented."
+    )
     policy_area: TextFilter | None = strawberry.field(
-        default=None, description="A policy area, in the vocabulary's words."
+        default=None, description="One of its policy areas, spelled as in OGP's taxonomy, such as `Open Data`."
     )
     language: TextFilter | None = strawberry.field(
-        default=None, description="A language its title or text is known in."
+        default=None, description="A language of its title or description, as a lower-case code."
     )
     title: str | None = strawberry.field(
-        default=None, description="Its title has these words somewhere, in any language, case and accents aside."
+        default=None,
+        description="Its title in some language contains this text. Case, accents and the number of spaces are "
+        "ignored.",
     )
     starts_on: DateFilter | None = strawberry.field(default=None, description="When work on it begins.")
     ends_on: DateFilter | None = strawberry.field(default=None, description="When it is due.")
-    starred: bool | None = strawberry.field(default=None, description="Whether it has the IRM's star.")
-    listed_only: bool | None = strawberry.field(default=None, description="Whether only lists of siblings tell of it.")
-    rating: RatingFilter | None = strawberry.field(default=None, description="It has such a rating.")
-    milestone: MilestoneFilter | None = strawberry.field(default=None, description="It has such a milestone.")
-    member: MemberFilter | None = strawberry.field(default=None, description="Its member is one of which this holds.")
-    action_plan: ActionPlanFilter | None = strawberry.field(
-        default=None, description="Its plan is one of which this holds."
+    starred: bool | None = strawberry.field(default=None, description="Whether the IRM awarded it a star.")
+    listed_only: bool | None = strawberry.field(
+        default=None, description="Whether it is known only from lists on other commitments' pages."
     )
-    changed_since: Position | None = strawberry.field(default=None, description=CHANGED)
-    and_: list[CommitmentFilter] | None = strawberry.field(default=None, name="and", description=AND)
-    or_: list[CommitmentFilter] | None = strawberry.field(default=None, name="or", description=OR)
-    not_: list[CommitmentFilter] | None = strawberry.field(default=None, name="not", description=NOT)
+    rating: RatingFilter | None = strawberry.field(default=None, description="It has a rating that matches.")
+    milestone: MilestoneFilter | None = strawberry.field(default=None, description="It has a milestone that matches.")
+    member: MemberFilter | None = strawberry.field(default=None, description="Its member matches.")
+    action_plan: ActionPlanFilter | None = strawberry.field(default=None, description="Its action plan matches.")
+    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
+    and_: list[CommitmentFilter] | None = strawberry.field(default=None, name="and", description=_AND)
+    or_: list[CommitmentFilter] | None = strawberry.field(default=None, name="or", description=_OR)
+    not_: list[CommitmentFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on commitments."""
@@ -192,226 +336,223 @@ class CommitmentFilter:
             _dimension_condition("status", self.status),
             _dimension_condition("policyArea", self.policy_area),
             _dimension_condition("language", self.language),
-            None if self.title is None else HasValue("title", find_titles(snapshot, self.title)),
+            None if self.title is None else HasValue("title", _find_titles(snapshot, self.title)),
             _dimension_condition("startsOn", self.starts_on),
             _dimension_condition("endsOn", self.ends_on),
-            boolean_condition("starred", self.starred),
-            boolean_condition("listedOnly", self.listed_only),
+            _boolean_condition("starred", self.starred),
+            _boolean_condition("listedOnly", self.listed_only),
             self.rating.condition() if self.rating else None,
             self.milestone.condition() if self.milestone else None,
             _related_to("member", "member", self.member, snapshot),
             _related_to("actionPlan", "plan", self.action_plan, snapshot),
             _changed_since(self.changed_since),
-            *_boolean_operators(self.and_, self.or_, self.not_, snapshot),
+            *_boolean_operators(self, snapshot),
         )
 
 
 AggregateFilter = MemberFilter | ActionPlanFilter | CommitmentFilter
 
 
-def find_titles(snapshot: Snapshot, words: str) -> tuple[str, ...]:
-    """Return the references of the titles in which some words stand, case and accents aside."""
+def _conjunction(*conditions: Condition | None) -> Condition:
+    return AllOf(tuple(condition for condition in conditions if condition and condition != AllOf()))
+
+
+def _code_condition(code: TextFilter | None) -> Condition | None:
+    return code.condition("code", upper=True) if code else None
+
+
+def _dimension_condition(
+    dimension: str, where: TextFilter | NumberFilter | DateFilter | EnumFilter[Any] | None
+) -> Condition | None:
+    return where.condition(dimension) if where else None
+
+
+def _related_to(
+    dimension: str, aggregate_type: str, where: AggregateFilter | None, snapshot: Snapshot
+) -> Condition | None:
+    return RelatedTo(dimension, aggregate_type, where.condition(snapshot)) if where else None
+
+
+def _has_related(
+    aggregate_type: str, dimension: str, where: AggregateFilter | None, snapshot: Snapshot
+) -> Condition | None:
+    return HasRelated(aggregate_type, dimension, where.condition(snapshot)) if where else None
+
+
+def _boolean_operators(where: AggregateFilter, snapshot: Snapshot) -> Iterable[Condition]:
+    if where.and_ is not None:
+        yield AllOf(_conditions(where.and_, snapshot))
+    if where.or_ is not None:
+        yield AnyOf(_conditions(where.or_, snapshot))
+    if where.not_ is not None:
+        yield Not(AnyOf(_conditions(where.not_, snapshot)))
+
+
+def _conditions(filters: Iterable[AggregateFilter], snapshot: Snapshot) -> tuple[Condition, ...]:
+    return tuple(each.condition(snapshot) for each in filters)
+
+
+def _boolean_condition(dimension: str, value: bool | None) -> Condition | None:
+    return None if value is None else HasValue(dimension, ("true" if value else "false",))
+
+
+def _changed_since(position: Position | None) -> Condition | None:
+    return None if position is None else ChangedSince(position)
+
+
+def _rating_states(dimension: str, states: list[str]) -> Condition:
+    # The tag of a rating is its value or, if it has none, its state: every other tag means RATED.
+    unrated = frozenset(_enum_text(state) for state in RatingState) - {"RATED"}
+    accepted = frozenset(states)
+    return ValueMatches(
+        dimension, lambda tag: (tag if tag in unrated else "RATED") in accepted, ",".join(sorted(accepted))
+    )
+
+
+def _find_titles(snapshot: Snapshot, text: str) -> tuple[str, ...]:
+    """Return the references of the titles that contain a text, in any case and with or without accents."""
     titles = snapshot.index("commitment").postings.get("title", {})
-    needle = fold_text(words)
+    searched = _fold_text(text)
     texts = snapshot.session.read_texts(titles)
-    return tuple(reference for reference, text in texts.items() if needle in fold_text(text))
+    return tuple(reference for reference, title in texts.items() if searched in _fold_text(title))
 
 
-def fold_text(text: str) -> str:
+def _fold_text(text: str) -> str:
     """Return a text without case, accents and runs of blanks."""
     plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
     return " ".join(plain.casefold().split())
 
 
-def _conjunction(*conditions: Condition | None) -> Condition:
-    return AllOf(tuple(condition for condition in conditions if condition and condition != AllOf()))
+# Filter of entries
 
 
-def _code_condition(asked: TextFilter | None) -> Condition | None:
-    return asked.condition("code", upper=True) if asked else None
-
-
-def _dimension_condition(
-    dimension: str, asked: TextFilter | NumberFilter | DateFilter | EnumFilter[Any] | None
-) -> Condition | None:
-    return asked.condition(dimension) if asked else None
-
-
-def _related_to(dimension: str, kind: str, asked: AggregateFilter | None, snapshot: Snapshot) -> Condition | None:
-    return RelatedTo(dimension, kind, asked.condition(snapshot)) if asked else None
-
-
-def _has_related(kind: str, dimension: str, asked: AggregateFilter | None, snapshot: Snapshot) -> Condition | None:
-    return HasRelated(kind, dimension, asked.condition(snapshot)) if asked else None
-
-
-def _boolean_operators(
-    and_: Iterable[AggregateFilter] | None,
-    or_: Iterable[AggregateFilter] | None,
-    not_: Iterable[AggregateFilter] | None,
-    snapshot: Snapshot,
-) -> Iterable[Condition]:
-    if and_ is not None:
-        yield AllOf(tuple(each.condition(snapshot) for each in and_))
-    if or_ is not None:
-        yield AnyOf(tuple(each.condition(snapshot) for each in or_))
-    if not_ is not None:
-        yield Not(AnyOf(tuple(each.condition(snapshot) for each in not_)))
-
-
-def _changed_since(since: Position | None) -> Condition | None:
-    return None if since is None else ChangedSince(since)
-
-
-def _rating_states(dimension: str, states: list[str]) -> Condition:
-    """A rated indicator is filed under its value, an unrated one under its state."""
-    unrated = frozenset(enum_text(state) for state in RatingState) - {"RATED"}
-    accepted = frozenset(states)
-    return ValueMatches(
-        dimension, lambda value: (value if value in unrated else "RATED") in accepted, ",".join(sorted(accepted))
-    )
-
-
-def _matches_milestone(
-    value: str, among: frozenset[str] | None, without: frozenset[str], before: str | None, from_: str | None
-) -> bool:
-    status, due = value.split("|")
-    if (among is not None and status not in among) or status in without:
-        return False
-    if before is None and from_ is None:
-        return True
-    return (
-        bool(due)
-        and overlaps(due, from_, None)
-        and (before is None or period_bounds(due)[1] < period_bounds(before)[0])
-    )
-
-
-@strawberry.input(description="Which entries; every condition given must hold.")
+@strawberry.input(
+    description="Conditions on entries. All given conditions have to hold. A list accepts any of its values; an empty "
+    "list matches nothing."
+)
 class EntryFilter:
-    """Conditions on entries."""
-
-    kind: list[EntryKind] | None = strawberry.field(default=None, description="One of these kinds.")
-    cause: list[Cause] | None = strawberry.field(default=None, description="One of these causes.")
-    actor: TextFilter | None = strawberry.field(default=None, description="Who recorded it.")
-    subject: list[strawberry.ID] | None = strawberry.field(default=None, description="About one of these, by id.")
-    source: list[strawberry.ID] | None = strawberry.field(default=None, description="Read from one of these, by id.")
-    correlation_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Of one of these imports or requests."
+    kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
+    cause: list[Cause] | None = strawberry.field(default=None, description="Why values changed.")
+    actor: TextFilter | None = strawberry.field(
+        default=None, description="Who recorded it. Only `eq` and `in` select entries; `notIn` narrows them."
     )
-
+    subject: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the thing that it is about."
+    )
+    source: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the source that its facts were read from."
+    )
+    correlation_id: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the import or request that recorded it."
+    )
     member: list[str] | None = strawberry.field(
-        default=None, description="About commitments and plans of one of these members, by code or prefix."
+        default=None,
+        description="The member whose commitment or action plan it is about, by OGP's code (`FRA`) or prefix (`FR`).",
     )
     action_plan: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="About commitments of one of these plans, by id."
+        default=None, description="The id of the action plan whose commitment it is about."
     )
     commitment: list[str] | None = strawberry.field(
-        default=None, description="About one of these commitments, by code."
+        default=None, description="The commitment that it is about, by its current or a former code."
     )
     policy_area: list[str] | None = strawberry.field(
-        default=None, description="About commitments that had one of these policy areas then."
+        default=None, description="A policy area that the commitment had at the time of the entry."
     )
 
     def to_query(self, snapshot: Snapshot) -> EntryQuery:
-        """Return the list of the entries that fulfil it."""
-        asked = (
+        """Return the query for the entries that match; codes are resolved at the snapshot."""
+        columns = (
             ("name", self.kind),
             ("cause", self.cause),
-            ("actor", self.actor.values() if self.actor else None),
+            ("actor", self.actor.accepted_values() if self.actor else None),
             ("stream", self.subject),
-            ("stream", _by_code(snapshot, "commitment", self.commitment)),
+            ("stream", _ids_by_code(snapshot, "commitment", self.commitment)),
             ("source", self.source),
             ("correlation", self.correlation_id),
         )
-        tagged = (
-            ("member", _by_code(snapshot, "member", self.member)),
+        tags = (
+            ("member", _ids_by_code(snapshot, "member", self.member)),
             ("actionPlan", self.action_plan),
             ("policyArea", self.policy_area),
         )
-        return EntryQuery(columns=_as_texts(asked), tags=_as_texts(tagged))
+        return EntryQuery(columns=_accepted_texts(columns), tags=_accepted_texts(tags))
 
 
-_Conditions = Iterable[tuple[str, Iterable[object] | None]]
+def _accepted_texts(
+    conditions: Iterable[tuple[str, Iterable[object] | None]],
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(
+        (name, tuple(map(_enum_text, values)) or _NO_MATCH) for name, values in conditions if values is not None
+    )
 
 
-def _as_texts(asked: _Conditions) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((name, tuple(map(enum_text, values)) or NO_MATCH) for name, values in asked if values is not None)
-
-
-def _by_code(snapshot: Snapshot, kind: str, codes: list[str] | None) -> list[str] | None:
+def _ids_by_code(snapshot: Snapshot, aggregate_type: str, codes: list[str] | None) -> list[str] | None:
     if codes is None:
         return None
-    found = (snapshot.find_by_code(kind, code) for code in codes)
-    return [subject.id for subject in found if subject]
+    found = (snapshot.find_by_code(aggregate_type, code) for code in codes)
+    return [aggregate.id for aggregate in found if aggregate]
 
 
-FieldT = TypeVar("FieldT", bound=StrEnum)
+# Orders
+
+_CHANGED: Final = "By the position of its last change."
 
 
-@strawberry.enum(description="Up or down.")
-class OrderDirection(StrEnum):
-    """Up or down."""
-
-    ASC = "ASC"
-    DESC = "DESC"
+@strawberry.enum(description="A direction of sorting. Nodes without a value come first in both.")
+class OrderDirection(Enum):
+    ASC = strawberry.enum_value("ASC", description="Ascending.")
+    DESC = strawberry.enum_value("DESC", description="Descending.")
 
 
-@strawberry.enum(description="What commitments can be sorted by. CHANGED is the position of the last change.")
-class CommitmentOrderField(StrEnum):
-    """What commitments can be sorted by; the value is the dimension."""
+@strawberry.enum(description="A field that commitments can be sorted by.")
+class CommitmentOrderField(Enum):
+    """The value of a member is a dimension of the index."""
 
-    CODE = "code"
-    CYCLE = "cycle"
-    STATUS = "status"
-    STARTS_ON = "startsOn"
-    ENDS_ON = "endsOn"
-    CHANGED = "changed"
-
-
-@strawberry.enum(description="What action plans can be sorted by. CHANGED is the position of the last change.")
-class ActionPlanOrderField(StrEnum):
-    """What action plans can be sorted by."""
-
-    CODE = "code"
-    CYCLE = "cycle"
-    CHANGED = "changed"
+    CODE = strawberry.enum_value("code", description="By code.")
+    CYCLE = strawberry.enum_value("cycle", description="By the year in which its action plan was submitted.")
+    STATUS = strawberry.enum_value("status", description="By the name of its status.")
+    STARTS_ON = strawberry.enum_value("startsOn", description="By the beginning of work on it.")
+    ENDS_ON = strawberry.enum_value("endsOn", description="By its due date.")
+    CHANGED = strawberry.enum_value("changed", description=_CHANGED)
 
 
-@strawberry.enum(description="What members can be sorted by. CHANGED is the position of the last change.")
-class MemberOrderField(StrEnum):
-    """What members can be sorted by."""
-
-    CODE = "code"
-    REGION = "region"
-    CHANGED = "changed"
+@strawberry.enum(description="A field that action plans can be sorted by.")
+class ActionPlanOrderField(Enum):
+    CODE = strawberry.enum_value("code", description="By code.")
+    CYCLE = strawberry.enum_value("cycle", description="By the year in which it was submitted.")
+    CHANGED = strawberry.enum_value("changed", description=_CHANGED)
 
 
-@strawberry.input(description="A field to sort by, and which way.")
+@strawberry.enum(description="A field that members can be sorted by.")
+class MemberOrderField(Enum):
+    CODE = strawberry.enum_value("code", description="By code.")
+    REGION = strawberry.enum_value("region", description="By OGP's region.")
+    CHANGED = strawberry.enum_value("changed", description=_CHANGED)
+
+
+@strawberry.input(description="A field to sort by, and the direction.")
 class OrderBy(Generic[FieldT]):
-    """One step of an order."""
-
-    field: FieldT = strawberry.field(description="By what.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Up or down.")
+    field: FieldT = strawberry.field(description="The field.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction.")
 
 
-@strawberry.input(description="A field to sort commitments by, and which way.")
+@strawberry.input(description="A field to sort commitments by, and the direction.")
 class CommitmentOrder(OrderBy[CommitmentOrderField]):
-    """One step of an order of commitments."""
+    pass
 
 
-@strawberry.input(description="A field to sort action plans by, and which way.")
+@strawberry.input(description="A field to sort action plans by, and the direction.")
 class ActionPlanOrder(OrderBy[ActionPlanOrderField]):
-    """One step of an order of action plans."""
+    pass
 
 
-@strawberry.input(description="A field to sort members by, and which way.")
+@strawberry.input(description="A field to sort members by, and the direction.")
 class MemberOrder(OrderBy[MemberOrderField]):
-    """One step of an order of members."""
+    pass
 
 
-def build_order(steps: Sequence[OrderBy[FieldT]] | None) -> Order:
-    """Return the order that some steps make; by code where there are none."""
+def build_order(steps: Sequence[OrderBy[Any]] | None) -> Order:
+    """Return the order of some steps, the first of which sorts first; by code without any."""
     if not steps:
         return BY_CODE
     return tuple((step.field.value, step.direction is OrderDirection.DESC) for step in steps)

@@ -1,15 +1,15 @@
-"""The questions one can ask: of the record now, and, with the same fields, of the record at any past moment."""
+"""The root fields of queries: the same ones for the present and, below `at`, for any past position."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, TypeVar
 
 import strawberry
 
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
-from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_slice
+from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.errors import client_error
 from ogpgraph.graphql.filters import (
     ActionPlanFilter,
     ActionPlanOrder,
@@ -19,8 +19,7 @@ from ogpgraph.graphql.filters import (
     MemberFilter,
     MemberOrder,
 )
-from ogpgraph.graphql.projector_status import ProjectorStatus, read_projector_status
-from ogpgraph.graphql.scalars import DateTime, Position, parse_moment
+from ogpgraph.graphql.scalars import DateTime, Position, client_error, parse_timestamp
 from ogpgraph.graphql.types import (
     ActionPlan,
     Commitment,
@@ -37,47 +36,129 @@ from ogpgraph.graphql.types import (
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.index import BY_CODE
+from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 
-S = TypeVar("S", bound=Subject)
+SubjectT = TypeVar("SubjectT", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
 Id = Annotated[strawberry.ID, strawberry.argument(description="The id.")]
 
+# Meta
 
-@strawberry.type(description="What is read, and how it can be named again.")
+
+@strawberry.enum(description="Whether all entries of the log can be read.")
+class ProjectorState(Enum):
+    CURRENT = strawberry.enum_value("CURRENT", description="All entries of the log can be read.")
+    BEHIND = strawberry.enum_value("BEHIND", description="The newest entries cannot be read yet, but soon.")
+    STOPPED = strawberry.enum_value(
+        "STOPPED",
+        description="An entry cannot be processed. It and those after it cannot be read until an operator intervenes.",
+    )
+
+
+@strawberry.enum(description="Why an entry cannot be processed.")
+class ProjectorErrorCode(Enum):
+    CORRUPT = strawberry.enum_value(
+        ProjectionFailureCode.CORRUPT.value, description="Its content was altered: it does not have its hash."
+    )
+    UNKNOWN_EVENT = strawberry.enum_value(
+        ProjectionFailureCode.UNKNOWN_EVENT.value,
+        description="This version of the program does not know its kind of event.",
+    )
+    UNDECODABLE = strawberry.enum_value(
+        ProjectionFailureCode.UNDECODABLE.value,
+        description="Its content does not have the form that its kind and version prescribe.",
+    )
+    PROJECTION_FAILED = strawberry.enum_value(
+        ProjectionFailureCode.PROJECTION_FAILED.value,
+        description="Its content is valid, but the program failed to process it.",
+    )
+    OTHER_PROJECTION = strawberry.enum_value(
+        ProjectionFailureCode.OTHER_PROJECTION.value,
+        description="Another version of the program has taken over the processing of entries.",
+    )
+
+
+@strawberry.type(description="The entry that cannot be processed, and why.")
+class ProjectorError:
+    code: ProjectorErrorCode = strawberry.field(description="The reason, for programs.")
+    message: str = strawberry.field(description="The entry and the reason, for people.")
+
+
+@strawberry.type(
+    description="The progress of the server in making the entries of the log readable. It describes the moment of the "
+    "request and not the position that is read."
+)
+class ProjectorStatus:
+    state: ProjectorState = strawberry.field(description="Whether all entries can be read.")
+    position: Position = strawberry.field(description="The newest position that can be read.")
+    behind: int = strawberry.field(description="The number of entries that cannot be read yet.")
+    error: ProjectorError | None = strawberry.field(
+        description="The entry that cannot be processed; null unless the state is STOPPED."
+    )
+
+    @classmethod
+    def read(cls, session: ReadSession) -> ProjectorStatus:
+        """Return the status of the projection at this moment."""
+        status = session.projection_status()
+        failed = status.failure
+        state = ProjectorState.STOPPED if failed else ProjectorState.BEHIND if status.lag else ProjectorState.CURRENT
+        error = ProjectorError(code=ProjectorErrorCode(failed.code.value), message=failed.message) if failed else None
+        return cls(state=state, position=Position(status.position), behind=status.lag, error=error)
+
+
+@strawberry.type(
+    description="The position that is read and the identity of the log. A citation of a response needs `logId`, "
+    "`position` and `rootHash`."
+)
 class Meta:
-    """The identity of the log and the position of the reading."""
-
-    log_id: strawberry.ID = strawberry.field(description="Which log this is: positions of one mean nothing in another.")
-    epoch: int = strawberry.field(description="The log's epoch; a new one begins when a restored log goes on.")
+    log_id: strawberry.ID = strawberry.field(
+        description="The id of the log. A position of one log means nothing in another."
+    )
+    epoch: int = strawberry.field(
+        description="The epoch of the log, counted from 1. It increases when the log is restored from a backup and "
+        "continued, because positions after the backup may then stand for other entries."
+    )
     position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
-    recorded_at: DateTime | None = strawberry.field(description="When the entry at that position was recorded.")
-    root_hash: str = strawberry.field(description="The root of the log's tree (RFC 6962) at that position, in hex.")
-    projection: int = strawberry.field(description="The version of the projection that made the rows that are read.")
-    schema_version: str = strawberry.field(description="The version of this schema.")
+    recorded_at: DateTime | None = strawberry.field(
+        description="When the entry at this position was recorded; null while the log is empty."
+    )
+    root_hash: str = strawberry.field(
+        description="The root of the log's Merkle tree (RFC 6962) at this position: 64 hexadecimal digits. It commits "
+        "to every entry up to here."
+    )
+    projection: int = strawberry.field(
+        description="The version of the rules by which the server derives what it shows from the log."
+    )
+    schema_version: str = strawberry.field(
+        description="The version of this schema. It changes whenever anything in the schema changes, descriptions "
+        "included."
+    )
 
     @strawberry.field(
         metadata=VOLATILE,
-        description="Whether every entry of the log can be read already. It describes the moment of the request and "
-        "not the position that is read, so a response that contains it is never cached.",
+        description="Whether all entries of the log can be read. It describes the moment of the request and not the "
+        "position that is read, so a response that contains it is not cached.",
     )
     def projector(self, info: Info) -> ProjectorStatus:
-        """Return where the projector stands."""
-        return read_projector_status(info)
+        return ProjectorStatus.read(info.context.session)
 
 
-@strawberry.interface(description="Everything that can be asked of the record as it stands at one position.")
+# The record at a position
+
+
+@strawberry.interface(description="The record at one position. Everything that is reached from here is read at it.")
 class RecordView:
-    """The questions that `Query` answers now and `Snapshot` then."""
-
-    @strawberry.field(description="A member, by OGP's code (FRA) or the prefix of its commitments (FR).")
+    @strawberry.field(
+        description="The member with a code: OGP's code of the member (`FRA`) or the prefix of its commitments' codes "
+        "(`FR`). Null if there is none."
+    )
     def member(self, info: Info, code: Code) -> Member | None:
-        """Return a member."""
-        return _by_code(_snapshot(self, info), Member, code)
+        return _find_by_code(_snapshot(self, info), Member, code)
 
-    @strawberry.field(description="Members, by code.")
+    @strawberry.field(description="All members.")
     def members(
         self,
         info: Info,
@@ -88,17 +169,16 @@ class RecordView:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Member]:
-        """Return members."""
         snapshot = _snapshot(self, info)
         query = build_query("member", where, order_by, snapshot)
-        return aggregate_connection(Member, snapshot, query, None, parse_slice(first, after, last, before, query.order))
+        page_request = parse_page_request(first, after, last, before, query.order)
+        return aggregate_connection(Member, snapshot, query, None, page_request)
 
-    @strawberry.field(description="An action plan, by its id.")
+    @strawberry.field(description="The action plan with an id; null if there is none.")
     def action_plan(self, info: Info, id: Id) -> ActionPlan | None:
-        """Return an action plan."""
-        return _by_id(_snapshot(self, info), ActionPlan, id)
+        return _find_by_id(_snapshot(self, info), ActionPlan, id)
 
-    @strawberry.field(description="Action plans, by member and cycle.")
+    @strawberry.field(description="All action plans. The default order is by member and cycle.")
     def action_plans(
         self,
         info: Info,
@@ -109,19 +189,19 @@ class RecordView:
         last: Last = None,
         before: Before = None,
     ) -> Connection[ActionPlan]:
-        """Return action plans."""
         snapshot = _snapshot(self, info)
         query = build_query("plan", where, order_by, snapshot)
-        return aggregate_connection(
-            ActionPlan, snapshot, query, None, parse_slice(first, after, last, before, query.order)
-        )
+        page_request = parse_page_request(first, after, last, before, query.order)
+        return aggregate_connection(ActionPlan, snapshot, query, None, page_request)
 
-    @strawberry.field(description="A commitment, by its present or a former code.")
+    @strawberry.field(
+        description="The commitment with a code: its current code, a former one or its `key`. The code of a commitment "
+        "that was merged into another finds that one. Null if there is none."
+    )
     def commitment(self, info: Info, code: Code) -> Commitment | None:
-        """Return a commitment."""
-        return _by_code(_snapshot(self, info), Commitment, code)
+        return _find_by_code(_snapshot(self, info), Commitment, code)
 
-    @strawberry.field(description="Commitments, by code.")
+    @strawberry.field(description="All commitments.")
     def commitments(
         self,
         info: Info,
@@ -132,12 +212,12 @@ class RecordView:
         last: Last = None,
         before: Before = None,
     ) -> CommitmentConnection:
-        """Return commitments."""
         snapshot = _snapshot(self, info)
         query = build_query("commitment", where, order_by, snapshot)
-        return commitment_connection(snapshot, query, None, parse_slice(first, after, last, before, query.order))
+        page_request = parse_page_request(first, after, last, before, query.order)
+        return commitment_connection(snapshot, query, None, page_request)
 
-    @strawberry.field(description="The audit log: every entry, oldest first.")
+    @strawberry.field(description="The entries of the log, oldest first, up to the position that is read.")
     def entries(
         self,
         info: Info,
@@ -147,28 +227,29 @@ class RecordView:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entry]:
-        """Return entries."""
-        snapshot, wanted = _snapshot(self, info), parse_slice(first, after, last, before)
+        snapshot, page_request = _snapshot(self, info), parse_page_request(first, after, last, before)
         query = where.to_query(snapshot) if where else EntryQuery()
         return entry_connection(
-            snapshot, lambda: snapshot.page_entries(query, wanted), lambda: snapshot.count_entries(query)
+            snapshot, lambda: snapshot.page_entries(query, page_request), lambda: snapshot.count_entries(query)
         )
 
-    @strawberry.field(description="An entry of the log, by its position.")
-    def entry(self, info: Info, position: Position) -> Entry | None:
-        """Return an entry."""
+    @strawberry.field(description="The entry at a position; null if that is 0 or after the position that is read.")
+    def entry(
+        self, info: Info, position: Annotated[Position, strawberry.argument(description="The position of the entry.")]
+    ) -> Entry | None:
         snapshot = _snapshot(self, info)
         found = snapshot.find_entry(position)
         return Entry.of(found, snapshot) if found else None
 
-    @strawberry.field(description="A source, by its id.")
+    @strawberry.field(description="The source with an id; null if there is none.")
     def source(self, info: Info, id: Id) -> Source | None:
-        """Return a source."""
-        return _by_id(_snapshot(self, info), Source, id)
+        return _find_by_id(_snapshot(self, info), Source, id)
 
-    @strawberry.field(description="Anything with an id, by its id.")
+    @strawberry.field(
+        description="The object with an id: a member, action plan, commitment, source, code, account or entry. Null if "
+        "there is none at the position that is read."
+    )
     def node(self, info: Info, id: Id) -> Node | None:
-        """Return anything by its id."""
         snapshot = _snapshot(self, info)
         state = snapshot.find(id)
         if state is not None:
@@ -176,77 +257,87 @@ class RecordView:
         found = snapshot.find_entry_by_event(id)
         return Entry.of(found, snapshot) if found else None
 
-    @strawberry.field(description="What is read, and how it can be named again.")
+    @strawberry.field(description="The position that is read and the identity of the log.")
     def meta(self, info: Info) -> Meta:
-        """Return the identity of the log and the position of the reading."""
         snapshot = _snapshot(self, info)
         identity = info.context.session.log_identity
         return Meta(
             log_id=strawberry.ID(identity.id),
             epoch=identity.epoch,
             position=Position(snapshot.position),
-            recorded_at=parse_moment(snapshot.recorded_at),
+            recorded_at=parse_timestamp(snapshot.recorded_at),
             root_hash=snapshot.root_hash,
             projection=snapshot.projection_version,
             schema_version=info.context.schema_version,
         )
 
 
-@strawberry.type(description="The record as it stood at one position: whatever is nested below held then.")
+@strawberry.type(description="The record at a past position. Everything that is reached from here is read at it.")
 class Snapshot(RecordView):
-    """The record at a position."""
-
     snapshot: strawberry.Private[RecordSnapshot]
 
 
-@strawberry.type(description="The record as it stands now: the position is fixed when a request begins.")
+@strawberry.type(
+    description="The record at its newest position, which is fixed when the request begins, so all fields of a "
+    "response describe the same state."
+)
 class Query(RecordView):
-    """The questions of the schema."""
-
     @strawberry.field(
-        description="The record as it stood at a position, or after the last entry not later than a time. An error "
-        "before the first entry, past the head, and for a time that has not come yet. Keep the position of an answer "
-        "rather than its time: a save may be on its way that got a time some milliseconds ago."
+        description="The record at a position, or at a time: at the last entry that was recorded until then. It is an "
+        "error if the position or the time is before the first entry or in the future. To read the same state again, "
+        "use the `position` of the response: an entry that is being recorded can still get a time a few milliseconds "
+        "back."
     )
     def at(
         self,
         info: Info,
         position: Annotated[
-            Position | None, strawberry.argument(description="A position; give this or `time`.")
+            Position | None, strawberry.argument(description="The position. Give either this or `time`.")
         ] = None,
-        time: Annotated[DateTime | None, strawberry.argument(description="A moment; give this or `position`.")] = None,
+        time: Annotated[
+            DateTime | None, strawberry.argument(description="The time. Give either this or `position`.")
+        ] = None,
     ) -> Snapshot:
-        """Return a past state of the record."""
         if (position is None) == (time is None):
             raise client_error("give either `position` or `time`", "BAD_POSITION")
-        return Snapshot(snapshot=_at(info.context.session, position, time))
+        return Snapshot(snapshot=_find_snapshot(info.context.session, position, time))
 
     @strawberry.field(
-        description="What differs between two positions: the commitments that changed in between, those of which only "
-        "claims changed included. A filter has to hold at one of the two."
+        description="The commitments that changed between two positions, before and after, in the order of their "
+        "codes. Commitments of which only claims changed that are not current are among them."
     )
     def compare(
         self,
         info: Info,
         from_: Annotated[Position, strawberry.argument(name="from", description="The first position.")],
-        to: Annotated[Position | None, strawberry.argument(description="The second; left out, the head.")] = None,
-        where: CommitmentFilter | None = None,
+        to: Annotated[
+            Position | None, strawberry.argument(description="The second position. Left out: the newest.")
+        ] = None,
+        where: Annotated[
+            CommitmentFilter | None,
+            strawberry.argument(description="Only commitments that match at one of the two positions."),
+        ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Comparison]:
-        """Return the commitments that differ."""
         session = info.context.session
-        then, later = _at(session, from_, None), _at(session, to, None) if to is not None else session.at_head()
-        if later.position < then.position:
-            raise client_error("`from` has to come before `to`", "BAD_POSITION")
-        return compare_snapshots(then, later, where, parse_slice(first, after, last, before, BY_CODE))
+        earlier = _find_snapshot(session, from_, None)
+        later = session.at_head() if to is None else _find_snapshot(session, to, None)
+        if later.position < earlier.position:
+            raise client_error("`from` must not be after `to`", "BAD_POSITION")
+        return compare_snapshots(earlier, later, where, parse_page_request(first, after, last, before, BY_CODE))
 
 
-def _at(session: ReadSession, position: Position | None, time: DateTime | None) -> RecordSnapshot:
+def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
+    """Return the snapshot of the view that a field is selected on. graphql-core passes None as the root of a query."""
+    return view.snapshot if isinstance(view, Snapshot) else info.context.head()
+
+
+def _find_snapshot(session: ReadSession, position: Position | None, time: DateTime | None) -> RecordSnapshot:
     if position == 0:
-        # An empty log stands at 0, but nothing is so there that could be asked for again later.
+        # An empty log is read at 0, but clients must not refer to that: it names no state that can be read later.
         raise client_error("position 0 is before the first entry, which is 1", "BAD_POSITION")
     try:
         return session.at_time(time) if time is not None else session.at(position or 0)
@@ -254,15 +345,11 @@ def _at(session: ReadSession, position: Position | None, time: DateTime | None) 
         raise client_error(str(error), "BAD_POSITION") from error
 
 
-def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
-    return view.snapshot if isinstance(view, Snapshot) else info.context.head()
+def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) -> SubjectT | None:
+    state = snapshot.find_by_code(type_.AGGREGATE_TYPE, code.strip())
+    return type_.of(state, snapshot) if state else None
 
 
-def _by_code(snapshot: RecordSnapshot, kind: type[S], code: str) -> S | None:
-    state = snapshot.find_by_code(kind.AGGREGATE_TYPE, code.strip())
-    return kind.of(state, snapshot) if state else None
-
-
-def _by_id(snapshot: RecordSnapshot, kind: type[S], stream: str) -> S | None:
-    state = snapshot.find(stream)
-    return kind.of(state, snapshot) if state and state.type == kind.AGGREGATE_TYPE else None
+def _find_by_id(snapshot: RecordSnapshot, type_: type[SubjectT], id: str) -> SubjectT | None:
+    state = snapshot.find(id)
+    return type_.of(state, snapshot) if state and state.type == type_.AGGREGATE_TYPE else None

@@ -1,24 +1,32 @@
-"""Scalars and enums: the words of the schema."""
+"""The custom scalars of the schema, and errors that a client is meant to handle."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import Enum, StrEnum
-from typing import Any, NewType, TypeVar
+from enum import Enum
+from typing import Any, Final, NewType, TypeVar
 
 import msgspec
 import strawberry
+from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import format_timestamp
-from ogpgraph.domain import account, event, values, vocabulary
-from ogpgraph.domain import values as text
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.graphql.errors import client_error
+from ogpgraph.domain import values
 
-E = TypeVar("E", bound=Enum)
-MAX_POSITION = 2**53 - 1
-"""The greatest integer that every JSON client can hold."""
+EnumT = TypeVar("EnumT", bound=Enum)
+MAX_POSITION: Final = 2**53 - 1
+"""The greatest integer that JSON clients represent exactly (RFC 8259, section 6)."""
+
+Position = NewType("Position", int)
+DateTime = NewType("DateTime", datetime)
+PartialDate = NewType("PartialDate", str)
+FieldValue = NewType("FieldValue", object)
+
+
+def client_error(message: str, code: str) -> GraphQLError:
+    """Return an error whose message and code a client gets as they are; others are reported as INTERNAL."""
+    return GraphQLError(message, extensions={"code": code})
 
 
 def _parse_position(value: object) -> int:
@@ -34,108 +42,56 @@ def _parse_datetime(value: object) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise client_error(f"{value!r} is not a time with its offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
+    raise client_error(f"{value!r} is not a time with a UTC offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
 
 
 def _format_datetime(value: object) -> str:
     return format_timestamp(value) if isinstance(value, datetime) else str(value)
 
 
-Position = NewType("Position", int)
-DateTime = NewType("DateTime", datetime)
-PartialDate = NewType("PartialDate", str)
-FieldValue = NewType("FieldValue", object)
-
-SCALARS: dict[Any, ScalarDefinition] = {
+SCALARS: Final[dict[Any, ScalarDefinition]] = {
     Position: strawberry.scalar(
         name="Position",
-        description="A place in the log: the number of an entry, counted from 1 without gaps. "
-        "Whatever was so at a position can be asked for ever.",
+        description="The number of an entry in the log: 1, 2, 3 and so on, without gaps. It also names the state of "
+        "the record after that entry, which can be read at any later time. 0 is the state before the first entry.",
         serialize=int,
         parse_value=_parse_position,
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="A moment in UTC (RFC 3339, with microseconds). An input needs its offset.",
+        description="A moment as RFC 3339 defines it, such as `2018-12-31T00:00:00Z`. Output is in UTC with six "
+        "fractional digits. Input may have any offset, but must have one.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_format_datetime,
         parse_value=_parse_datetime,
     ),
     PartialDate: strawberry.scalar(
         name="PartialDate",
-        description="A day with the granularity it was given with: `2018`, `2018-S2` (second half-year), `2018-Q3`, "
-        "`2019-03`, `2019-03-15`, or `2019/..` for that year and beyond.",
+        description="A date as precise as it was published: a year (`2018`), a half-year (`2018-S2`), a quarter "
+        "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later.",
         serialize=str,
         parse_value=lambda value: msgspec.convert(value, values.PartialDate),
     ),
     FieldValue: strawberry.scalar(
         name="FieldValue",
-        description="The value of a field as JSON: a text, a number, true or false, a list of texts, or null.",
+        description="The value of a field as JSON: a string, a number, a Boolean, a list of strings, an object (for a "
+        "rating), or null.",
         serialize=lambda value: value,
         parse_value=lambda value: value,
     ),
 }
 
-# Built from the aggregate types, so that it cannot lack an event type.
-_EVENT_NAMES = [event.name for aggregate_type in AGGREGATE_TYPES.values() for event in aggregate_type.event_types]
-EntryKind = StrEnum("EntryKind", [(name, name) for name in _EVENT_NAMES])  # type: ignore[misc]  # not literal
 
-ENUMS: dict[Any, tuple[str, str]] = {
-    vocabulary.Indicator: (
-        "Indicator",
-        "What the IRM rates of a commitment, in the order in which ratings are listed.",
-    ),
-    vocabulary.Stage: ("Stage", "The point of a plan's life that a rating or narrative is about."),
-    vocabulary.RatingState: (
-        "RatingState",
-        (
-            "Whether an indicator has a value, and why not where it has none. That nothing was said at all is none of "
-            "these: then there is no rating."
-        ),
-    ),
-    vocabulary.RatingValue: ("RatingValue", "The values that indicators can have, in the IRM's words."),
-    vocabulary.Finding: (
-        "FindingKind",
-        "What OGP's database states of a commitment besides the IRM's indicators, in the codebook's meaning.",
-    ),
-    vocabulary.CoCreation: (
-        "CoCreationKind",
-        "What is known of how a plan was made and carried out together with the public.",
-    ),
-    vocabulary.CoCreationValue: ("CoCreationValue", "What can be said of co-creation, and why nothing is."),
-    vocabulary.OgpValue: ("OgpValue", "The values of open government that a commitment may serve."),
-    vocabulary.CommitmentStatus: ("CommitmentStatus", "Whether a commitment is being worked on."),
-    vocabulary.MilestoneStatus: ("MilestoneStatus", "How far a milestone has come."),
-    vocabulary.MemberStatus: ("MemberStatus", "A member's standing in the partnership."),
-    vocabulary.PlanStatus: ("ActionPlanStatus", "Whether an action plan is running or has come to its end."),
-    account.Role: ("Role", "As what an account may act. Everyone else is a reader of all that is recorded."),
-    event.Cause: ("Cause", "Why a value differs from what was recorded before."),
-    event.Origin: ("Origin", "Where a fact was stated."),
-    text.TranslationKind: ("TranslationKind", "How a text came about in its language."),
-    EntryKind: (
-        "EntryKind",
-        "What an entry tells, by the stored name of its event. "
-        + " ".join(
-            f"{kind.name}: {kind.description}" for noun in AGGREGATE_TYPES.values() for kind in noun.event_types
-        ),
-    ),
-}
+def parse_timestamp(text: str | None) -> DateTime | None:
+    """Return the moment of a timestamp as a row stores it."""
+    return DateTime(datetime.fromisoformat(text)) if text else None
 
 
-def parse_moment(written: str | None) -> DateTime | None:
-    """Return the moment that a row of the log has as text."""
-    return DateTime(datetime.fromisoformat(written)) if written else None
+def parse_partial_date(text: str | None) -> PartialDate | None:
+    """Return the partial date that a claim holds, or None."""
+    return PartialDate(text) if text else None
 
 
-def enum_member(words: type[E], word: str | None) -> E | None:
-    """Return a word of a vocabulary, or None where nothing is said."""
-    return words(word) if word else None
-
-
-def partial_date(date: str | None) -> PartialDate | None:
-    """Return a day as the schema has it, or None where none is said."""
-    return PartialDate(date) if date else None
-
-
-for words, (name, description) in ENUMS.items():
-    strawberry.enum(words, name=name, description=description)
+def parse_enum(enum: type[EnumT], text: str | None) -> EnumT | None:
+    """Return the member of an enum whose value a claim holds, or None."""
+    return enum(text) if text else None

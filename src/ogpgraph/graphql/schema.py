@@ -1,80 +1,116 @@
-"""Puts the schema together and prints it as the contract that `schema/ogpgraph.graphql` holds."""
+"""Builds the schema, and prints it as the contract that `schema/ogpgraph.graphql` holds."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import strawberry
-from graphql import build_schema as read_schema
-from graphql import lexicographic_sort_schema, print_schema
+from graphql import (
+    GraphQLArgument,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    lexicographic_sort_schema,
+    print_schema,
+)
+from graphql import build_schema as parse_schema
 from strawberry.schema.config import StrawberryConfig
 
-from ogpgraph.graphql.enum_descriptions import add_descriptions
+from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS, Position
 from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
 
+ARGUMENT_DESCRIPTIONS: Final = {
+    "where": "Only nodes that match. Left out: all.",
+    "orderBy": "The fields to sort by, the first one first. Ties are broken by code. Left out: by code.",
+    "input": "What to record, and why.",
+}
+"""The descriptions of arguments that mean the same on all fields."""
+
 
 @dataclass(frozen=True)
 class EntrySubscription:
-    """What a subscription asks to follow: from where on, and which entries."""
+    """The arguments of a subscription to entries."""
 
     after: int | None
     where: EntryFilter | None
 
 
-@strawberry.type(description="What can be followed as it happens.")
+@strawberry.type(description="Subscriptions deliver entries as they are recorded.")
 class Subscription:
-    """The subscriptions of the schema."""
-
     @strawberry.subscription(
-        description="Every entry of the log that comes after a position: first those that are there, then each new one "
-        "as it is recorded, in order, without gap and without double. Its subject is the thing as it stood at that "
-        "entry. To go on after an interruption, give the position of the last entry received as `after`."
+        description="The entries after a position: first those that exist, then each new one when it is recorded, in "
+        "order and without gaps or repetitions. To resume after an interruption, pass the position of the last entry "
+        "that arrived as `after`."
     )
     async def entries(
         self,
         after: Annotated[
             Position | None,
-            strawberry.argument(description="The position to begin after; left out, the head: new entries only."),
+            strawberry.argument(
+                description="The position after which to begin. Left out: the newest one, for new entries only."
+            ),
         ] = None,
         where: Annotated[
-            EntryFilter | None, strawberry.argument(description="Only entries of which this holds.")
+            EntryFilter | None, strawberry.argument(description="Only entries that match. Left out: all.")
         ] = None,
     ) -> AsyncGenerator[Entry, None]:
-        """Yield, once, what is to be followed.
+        """Yield the arguments, once.
 
-        The transports follow it themselves: one execution of a selection for each entry serves everybody who asks the
-        same, which a generator of each subscriber's own could not.
+        The transports in `web.live` read the log themselves: one execution for each entry then serves all clients that
+        have the same subscription, which a generator for each client could not do.
         """
         yield cast(Entry, EntrySubscription(after, where))
 
 
 def build_schema() -> strawberry.Schema:
-    """Return the schema, validated."""
+    """Return the schema."""
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[Member, ActionPlan, Commitment, Code, Source, Account, Snapshot],
-        # Not `sort_schema`: its copies of enums give resolvers bare values in place of members.
+        # Not `sort_schema`: its copies of enums pass bare values to resolvers instead of members.
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    add_descriptions(schema._schema)  # noqa: SLF001 - strawberry has no public way to graphql-core's schema
+    _complete_arguments(core_schema(schema))
     return schema
+
+
+def _complete_arguments(schema: GraphQLSchema) -> None:
+    """Add the common descriptions of arguments, and remove null as a default: leaving out is not giving null."""
+    for name, argument in _iter_input_values(schema):
+        argument.description = argument.description or ARGUMENT_DESCRIPTIONS.get(name)
+        if argument.default_value is None:
+            argument.default_value = Undefined
+
+
+def _iter_input_values(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLArgument | GraphQLInputField]]:
+    for type_ in schema.type_map.values():
+        if type_.name.startswith("__"):
+            continue
+        if isinstance(type_, GraphQLInputObjectType):
+            yield from type_.fields.items()
+        elif isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
+            for field in type_.fields.values():
+                yield from field.args.items()
 
 
 def print_sdl(schema: strawberry.Schema) -> str:
     """Return the schema in the schema definition language, sorted, as it is published."""
-    # Sorted by way of its text: sorted copies of strawberry's own enums cannot print a default.
-    return print_schema(lexicographic_sort_schema(read_schema(schema.as_str()))).rstrip() + "\n"
+    # Sorted after parsing: a sorted copy of strawberry's own schema cannot print the default of an enum argument.
+    return print_schema(lexicographic_sort_schema(parse_schema(schema.as_str()))).rstrip() + "\n"
 
 
 def compute_schema_version(schema: strawberry.Schema) -> str:
-    """Return a short name of the schema's text, which changes exactly when the schema does."""
+    """Return the version of the schema: 12 hexadecimal digits, which change whenever its text does."""
     return sha256(print_sdl(schema).encode()).hexdigest()[:12]

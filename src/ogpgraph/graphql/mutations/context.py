@@ -24,7 +24,6 @@ from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.graphql.context import Info, WriteAccess
-from ogpgraph.graphql.errors import client_error
 from ogpgraph.graphql.mutations.inputs import (
     MutationInput,
     canonical_request,
@@ -39,6 +38,7 @@ from ogpgraph.graphql.mutations.inputs import (
     to_stored_value,
     validate_idempotency_key,
 )
+from ogpgraph.graphql.scalars import client_error
 from ogpgraph.graphql.types import Change, Entry, Subject, build_subject
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 
