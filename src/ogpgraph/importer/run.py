@@ -117,7 +117,7 @@ def record_page(
 
     def commands(uow: UnitOfWork) -> tuple[Counter[CausedEvent], tuple[Remark, ...]]:
         reconciler = PageReconciler(uow, capture, page, writer.stored_text)
-        reconciler.run()
+        reconciler.reconcile()
         record_location(uow, reconciler.observation().source, fetched)
         return count_events(uow.pending), tuple(_plausibility_remarks(writer, uow, page, url))
 

@@ -1,1 +1,1 @@
-"""Turn what was observed of a source into commands on the log."""
+"""From observations of a source to commands: what each observation adds to the record, given all earlier ones."""

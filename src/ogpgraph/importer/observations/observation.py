@@ -1,4 +1,12 @@
-"""Observations of a source: what a sight of it means for the record, given every sight before."""
+"""Records observations of a source, and determines which of its facts an observation changes.
+
+A source is observed again and again, in any order: an archive may be imported after the present page. The order makes
+no difference to the result. An observation newer than all others changes the present; an older one (a late one) only
+adds to the past, or narrows the interval in which a known change happened.
+
+Two observations differ by their bytes or only by the version of the reader. The second kind is no change of the
+source: such facts have the cause EXTRACTION.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +15,25 @@ from datetime import datetime, timedelta
 
 from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.clock import format_timestamp
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import last_observed_at, observations, source_id
 from ogpgraph.domain.values import Interval, Observation
 
 ObservationHistory = list[tuple[datetime, Observation]]
-_INSTANT = timedelta(microseconds=1)
+"""The recorded observations of a source with their times, oldest first."""
+
+Spans = dict[str, tuple[int, int]]
+"""Path → the characters of the source's canonical text that state its value."""
+
+_SMALLEST_STEP = timedelta(microseconds=1)
+_IDENTITY_PATHS = frozenset({"code", "member"})
+"""Paths by which a commitment is known; no source withdraws them."""
 
 
 @dataclass(frozen=True)
 class SourceObservation:
-    """A source as it was found: what sort, of what code and language, when, which bytes, which canonical text."""
+    """An observation of a source: its type, code and language, the time, the hash of the bytes, the canonical text."""
 
     type: str
     code: str
@@ -37,10 +52,11 @@ class SourceObservation:
 
 @dataclass(frozen=True)
 class ObservationOutcome:
-    """What may be recorded from an observation: the cause, the interval, the evidence, and whether it came late.
+    """The provenance that facts read from an observation get.
 
-    `adjacent` are the observations just before and after it. `already_recorded`: the same bytes, read by the same
-    reader, were recorded before, so an older observation of them can only narrow intervals.
+    `interval` is when changes it shows happened, `text` the reference of its canonical text, `adjacent` the recorded
+    observations next to it in time. A late observation is `already_recorded` where another one of the same bytes and
+    reader is recorded; it can then only narrow intervals.
     """
 
     observation: SourceObservation
@@ -51,8 +67,8 @@ class ObservationOutcome:
     already_recorded: bool = False
     adjacent: tuple[Observation, ...] = ()
 
-    def provenance(self, origin: Origin, spans: dict[str, tuple[int, int]]) -> Provenance:
-        """Return the basis of facts that one zone of the source states."""
+    def provenance(self, origin: Origin, spans: Spans) -> Provenance:
+        """Return the provenance of facts that one zone of the source states."""
         observation = self.observation
         return Provenance(
             origin=origin,
@@ -65,13 +81,16 @@ class ObservationOutcome:
         )
 
 
+# Observations
+
+
 def record_observation(
     uow: UnitOfWork, observation: SourceObservation, *, same_bytes_until: datetime | None = None
 ) -> ObservationOutcome | None:
-    """Record a sight of a source; returns what it allows to be said, or None where it shows nothing new.
+    """Record an observation; return the provenance of facts read from it, None where it shows nothing new.
 
-    Sights come in any order. One that is older than the last tells of the past and leaves the present alone. Where the
-    source is a part of a page, `same_bytes_until` is when the page's very bytes were last seen, read by another reader.
+    `same_bytes_until` is for a source that is part of a page: the last time the page was observed with these very
+    bytes, by another reader.
     """
     source = uow.aggregate(observation.source)
     known = observations(source)
@@ -80,19 +99,19 @@ def record_observation(
     last_at = last_observed_at(source) or known[-1][0]
     observation = _separate_times(observation, [*known, (last_at, known[-1][1])])
     if _confirms_latest(observation, known[-1]):
-        if _is_same_content(known[-1][1], observation):
+        if _has_same_content(known[-1][1], observation):
             _record_unchanged(uow, observation, source)
             return None
     elif observation.observed_at < last_at:
-        return _record_earlier(uow, observation, known, last_at)
-    return _record_later(uow, observation, known, last_at, same_bytes_until)
+        return _record_late(uow, observation, known, last_at)
+    return _record_newest(uow, observation, known, last_at, same_bytes_until)
 
 
 def find_observation_to_reread(uow: UnitOfWork, observation: SourceObservation) -> tuple[datetime, Observation] | None:
-    """Return the latest observation of a source and its time, where today's reader has to read it before the sight.
+    """Return the latest observation of a source, with its time, if its text must be read again before this one.
 
-    That is where another reader read it and the sight cannot stand for it, since its bytes are others or it is older:
-    what the two readers read differently must not pass for a change of the page.
+    That is so where another version of the reader read it, and this observation shows other bytes or is older.
+    Otherwise a difference between the two readers would be recorded as a change of the page.
     """
     known = observations(uow.aggregate(observation.source))
     if not known or known[-1][1].reader == observation.reader:
@@ -101,19 +120,19 @@ def find_observation_to_reread(uow: UnitOfWork, observation: SourceObservation) 
 
 
 def _confirms_latest(observation: SourceObservation, latest: tuple[datetime, Observation]) -> bool:
-    """Tell whether a sight shows the latest bytes, not before they were first seen."""
+    """Return whether an observation shows the latest bytes, not before their first observation."""
     return latest[1].content_hash == observation.content_hash and observation.observed_at >= latest[0]
 
 
-def _is_same_content(recorded: Observation, observation: SourceObservation) -> bool:
+def _has_same_content(recorded: Observation, observation: SourceObservation) -> bool:
     return (recorded.content_hash, recorded.reader) == (observation.content_hash, observation.reader)
 
 
 def _separate_times(observation: SourceObservation, known: ObservationHistory) -> SourceObservation:
-    """Return the sight, an instant later for every other content that was observed at the very same time."""
+    """Return the observation at a time at which no other bytes were observed, a few microseconds later if need be."""
     hashes = {time: recorded.content_hash for time, recorded in known}
     while hashes.get(observation.observed_at, observation.content_hash) != observation.content_hash:
-        observation = replace(observation, observed_at=observation.observed_at + _INSTANT)
+        observation = replace(observation, observed_at=observation.observed_at + _SMALLEST_STEP)
     return observation
 
 
@@ -128,19 +147,19 @@ def _record_first(uow: UnitOfWork, observation: SourceObservation) -> Observatio
     return outcome
 
 
-def _record_later(
+def _record_newest(
     uow: UnitOfWork,
     observation: SourceObservation,
     known: ObservationHistory,
     last_at: datetime,
     same_bytes_until: datetime | None,
 ) -> ObservationOutcome:
-    """Record what is not older than anything seen so far, and differs from it."""
+    """Record an observation that is not older than any other and differs from the latest."""
     latest_at, latest = known[-1]
     if latest.content_hash == observation.content_hash or (
         same_bytes_until is not None and latest_at <= same_bytes_until
     ):
-        # The same bytes say something else only because the reader is another: the world did not change.
+        # The same bytes state something else only because the reader is another one.
         cause, interval = Cause.EXTRACTION, Interval(before=_first_observed_at(known))
     else:
         cause, interval = Cause.SOURCE_CHANGED, Interval(before=observation.observed_at, after=last_at)
@@ -149,41 +168,36 @@ def _record_later(
     return outcome
 
 
-def _record_earlier(
+def _record_late(
     uow: UnitOfWork, observation: SourceObservation, known: ObservationHistory, last_at: datetime
 ) -> ObservationOutcome | None:
-    """Record what is older than the last sight; None where the sights before and after it show the same."""
+    """Record an observation older than the last; None where the observations before and after it show the same."""
     history = {**dict(known), last_at: known[-1][1]}
-    adjacent, recorded_then = (
-        _adjacent_observations(observation.observed_at, history),
-        history.get(observation.observed_at),
-    )
+    recorded_then = history.get(observation.observed_at)
+    adjacent = _adjacent_observations(observation.observed_at, history)
     is_between = recorded_then is not None or len(adjacent) > 1
-    if is_between and all(_is_same_content(recorded, observation) for recorded in adjacent):
+    if is_between and all(_has_same_content(recorded, observation) for recorded in adjacent):
         return None
-    reread = recorded_then is not None and recorded_then.content_hash == observation.content_hash
-    cause = Cause.EXTRACTION if reread else Cause.SOURCE_CHANGED
-    already_recorded = any(_is_same_content(recorded, observation) for _, recorded in known)
-    interval = Interval(before=observation.observed_at)
+    is_reread = recorded_then is not None and recorded_then.content_hash == observation.content_hash
     outcome = ObservationOutcome(
         observation,
-        cause,
-        interval,
+        Cause.EXTRACTION if is_reread else Cause.SOURCE_CHANGED,
+        Interval(before=observation.observed_at),
         uow.text_ref(observation.text),
         late=True,
-        already_recorded=already_recorded,
+        already_recorded=any(_has_same_content(recorded, observation) for _, recorded in known),
         adjacent=adjacent,
     )
-    later: Facts = {}
+    facts: Facts = {}
     if observation.observed_at > known[-1][0]:
-        # What was only "seen again" comes after other bytes now, so it is an observation of its own.
-        later[_observation_path(last_at)] = known[-1][1]
-    _append_observation(uow, outcome, facts=later)
+        # The latest bytes were seen again after this observation of others: that becomes an observation of its own.
+        facts[_observation_path(last_at)] = known[-1][1]
+    _append_observation(uow, outcome, facts=facts)
     return outcome
 
 
 def _adjacent_observations(moment: datetime, history: dict[datetime, Observation]) -> tuple[Observation, ...]:
-    """Return what was observed at a moment, or else just before and just after it."""
+    """Return the observation at a moment, or else those just before and just after it."""
     if moment in history:
         return (history[moment],)
     before = max((time for time in history if time < moment), default=None)
@@ -192,7 +206,7 @@ def _adjacent_observations(moment: datetime, history: dict[datetime, Observation
 
 
 def _first_observed_at(known: ObservationHistory) -> datetime:
-    """Return since when the latest bytes have been observed, whoever read them."""
+    """Return the time since which the latest bytes have been observed, by whatever reader."""
     first = known[-1]
     for time, recorded in reversed(known):
         if recorded.content_hash != first[1].content_hash:
@@ -215,8 +229,45 @@ def _append_observation(
 
 
 def _record_unchanged(uow: UnitOfWork, observation: SourceObservation, source: Aggregate) -> None:
-    """Record a sight of unchanged bytes, once a day."""
+    """Record that the latest bytes were seen again, once a day: a page is fetched far more often than it changes."""
     now, before = format_timestamp(observation.observed_at), source.string("seenAgain") or ""
     last_at = last_observed_at(source)
     if before[:10] != now[:10] and (last_at is None or observation.observed_at > last_at):
         uow.append(observation.source, "SourceSeenAgain", {"seenAgain": now}, Provenance(origin=Origin.HEADER))
+
+
+# Facts of an observation
+
+
+def changed_source_facts(aggregate: Aggregate, origin: Origin, source: str, facts: Facts) -> Facts:
+    """Return the facts that differ from the source's earlier claims, with None for those it no longer states."""
+    before = {path: claim.value for path, claim in aggregate.claims_from(origin, source).items()}
+    changed: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
+    withdrawn = {path for path, value in before.items() if value is not None and path not in facts} - _IDENTITY_PATHS
+    return changed | dict.fromkeys(sorted(withdrawn))
+
+
+def late_source_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance, *, already_recorded: bool) -> Facts:
+    """Return the facts of a late observation that add to the past: values that differed then, and narrower intervals.
+
+    `facts` are all that the source stated then; a path that it has claimed since is None where they lack it.
+    """
+    own = aggregate.claims_from(provenance.origin, provenance.source)
+    stated_then = {path: facts.get(path) for path in own if path not in _IDENTITY_PATHS}
+    narrowing = narrowing_facts(aggregate, stated_then, provenance)
+    if already_recorded:
+        return narrowing
+    different = {path: value for path, value in stated_then.items() if value != own[path].value}
+    return narrowing | different | {path: value for path, value in facts.items() if path not in own}
+
+
+def narrowing_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Facts:
+    """Return the facts whose claims changed in an interval that contains the time of the observation."""
+    own, interval = aggregate.claims_from(provenance.origin, provenance.source), provenance.changed_between
+    if interval is None:
+        return {}
+    return {path: value for path, value in facts.items() if _changed_around(own[path], interval.before)}
+
+
+def _changed_around(claim: Claim, moment: datetime) -> bool:
+    return moment < claim.before and (claim.after is None or claim.after < moment)

@@ -1,4 +1,8 @@
-"""Turns what a page says into commands: each zone of the page states its facts, and only what is new is recorded."""
+"""Brings the record in line with one page: each zone of the page states its facts, and only differences are recorded.
+
+Facts of the commitment belong to the page alone, so a value that the page no longer has is withdrawn. Facts of the
+member and the plan are stated by many pages, so that a page which lacks one withdraws nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,9 @@ from datetime import datetime
 from msgspec import structs
 
 from ogpgraph.application import Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
-from ogpgraph.application.commands import members
-from ogpgraph.domain import commitment as commitments
+from ogpgraph.application.commands import commitments, members
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.commitment import COMMITMENT, decide_events
 from ogpgraph.domain.event import Facts, NewEvent, Origin
 from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
@@ -22,14 +24,20 @@ from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
     SourceObservation,
+    Spans,
+    changed_source_facts,
     find_observation_to_reread,
+    late_source_facts,
+    narrowing_facts,
     record_observation,
 )
-from ogpgraph.importer.observations.value_equivalence import reuse_equivalent_value
+from ogpgraph.importer.observations.value_equivalence import TextLookup, reuse_equivalent_value
 from ogpgraph.importer.pages.extraction import (
+    ExtractedFacts,
     ExtractedRating,
     ExtractedValue,
     PageReading,
+    Sibling,
     SiblingListReading,
     UnreadableInput,
 )
@@ -38,16 +46,14 @@ from ogpgraph.importer.pages.page import READER, reread_page
 from ogpgraph.importer.pages.siblings import find_code_and_cycle, find_codes, read_sibling_list
 from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
 
-_FROM_TABLE = Provenance(origin=Origin.REFERENCE)
+_MEMBER_TABLE = Provenance(origin=Origin.REFERENCE)
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
-_IDENTITY = frozenset({"code", "member"})
-"""What a commitment is known by is said once; no source unsays it."""
-Spans = dict[str, tuple[int, int]]
+ReviseCommand = Callable[[UnitOfWork, Aggregate, Facts, Provenance], None]
 
 
 @dataclass(frozen=True)
 class PageCapture:
-    """How a page was found: the hash of its bytes, when it was observed, where it is published if that is known."""
+    """The circumstances of a page's observation: the hash of its bytes, the time, and its URL if it was fetched."""
 
     content_hash: str
     observed_at: datetime
@@ -55,60 +61,49 @@ class PageCapture:
 
 
 class PageReconciler:
-    """Brings one page's reading into the record, in one session.
+    """Records one page in a unit of work. `stored_text` looks up the canonical texts of earlier observations."""
 
-    `stored_text` gives the canonical text of an earlier observation by its reference, None where it is kept no longer.
-    """
-
-    def __init__(
-        self, uow: UnitOfWork, capture: PageCapture, page: PageReading, stored_text: Callable[[str], str | None]
-    ) -> None:
+    def __init__(self, uow: UnitOfWork, capture: PageCapture, page: PageReading, stored_text: TextLookup) -> None:
         self._uow = uow
         self._stored_text = stored_text
         self._capture = capture
         self._page = page
         self._translation_kind = TranslationKind(page.translation_kind)
 
-    def run(self) -> None:
-        """Record everything the page says that is new, and the list of siblings that stands on it."""
-        member_code = member_of_commitment_code(self._page.code)
-        if member_code is None:
+    def reconcile(self) -> None:
+        """Append the events for everything new on the page and in its list; raises UnreadableInput."""
+        member_identity = member_of_commitment_code(self._page.code)
+        if member_identity is None:
             raise UnreadableInput(f"{self._page.code} is not the code of a commitment of any known member")
         self._reread_page()
         same_bytes_until = self._same_bytes_until()
-        outcome = record_observation(self._uow, self.observation())
-        if outcome:
-            self._reconcile_page(self._reconcile_member(member_code, outcome), outcome)
+        if outcome := record_observation(self._uow, self.observation()):
+            member = self._find_or_register_member(member_identity)
+            self._revise_member(member, outcome)
+            self._reconcile_page(self._uow.aggregate(member.id), outcome)
         if self._page.siblings:
-            self._reread_list(member_code, self._page.siblings)
-            self._reconcile_list(member_code, self._page.siblings, same_bytes_until)
+            self._reread_list(member_identity, self._page.siblings)
+            self._reconcile_list(member_identity, self._page.siblings, same_bytes_until)
 
     def observation(self) -> SourceObservation:
-        """Return the page as a sight of its source."""
-        return self._make_observation("PAGE", self._page.code, self._capture.content_hash, self._page.text)
-
-    def _make_observation(self, kind: str, code: str, digest: str, text: str) -> SourceObservation:
-        url = self._capture.url if kind == "PAGE" else None
-        return SourceObservation(kind, code, self._page.language, self._capture.observed_at, digest, text, READER, url)
-
-    def _list_observation(self, member_code: MemberIdentity, listed: SiblingListReading) -> SourceObservation:
-        return self._make_observation(
-            "COMMITMENT_LIST", member_code.code, content_hash(listed.text.encode()), listed.text
+        """Return the page as an observation of its source."""
+        capture, page = self._capture, self._page
+        return SourceObservation(
+            "PAGE", page.code, page.language, capture.observed_at, capture.content_hash, page.text, READER, capture.url
         )
 
-    def _reconcile_list(
-        self, member_code: MemberIdentity, listed: SiblingListReading, same_bytes_until: datetime | None = None
-    ) -> None:
-        outcome = record_observation(
-            self._uow, self._list_observation(member_code, listed), same_bytes_until=same_bytes_until
-        )
-        if outcome:
-            self._reconcile_siblings(self._reconcile_member(member_code, None), listed, outcome)
+    def lookup_text(self, reference: str) -> str | None:
+        """Return the text of a reference, stored or in this unit of work."""
+        pending = self._uow.texts.get(reference)
+        return pending[1] if pending else self._stored_text(reference)
 
-    # What another reader read before
+    # Earlier observations by another reader
 
     def _reread_page(self) -> None:
-        """Let today's reader read the former page first where another did: what differs is the reader's doing."""
+        """Record the latest observation as this reader reads it, if another version of the reader read it.
+
+        After that, every difference to this observation is a change of the page.
+        """
         former = find_observation_to_reread(self._uow, self.observation())
         text = former and self._stored_text(former[1].text)
         if not former or not text:
@@ -116,17 +111,17 @@ class PageReconciler:
         try:
             page = reread_page(text)
         except UnreadableInput:
-            return  # a page that this reader would refuse tells it nothing
+            return  # refused by this reader, the observation has no facts to compare with
         if (page.code, page.language) == (self._page.code, self._page.language):
-            self._earlier_reconciler(former, replace(page, siblings=None)).run()
+            self._earlier_reconciler(former, replace(page, siblings=None)).reconcile()
 
-    def _reread_list(self, member_code: MemberIdentity, listed: SiblingListReading) -> None:
-        former = find_observation_to_reread(self._uow, self._list_observation(member_code, listed))
+    def _reread_list(self, member_identity: MemberIdentity, listed: SiblingListReading) -> None:
+        former = find_observation_to_reread(self._uow, self._list_observation(member_identity, listed))
         text = former and self._stored_text(former[1].text)
         if former and text:
             reading, _ = read_sibling_list(text, shipped_labels().get(self._page.language))
             earlier = self._earlier_reconciler(former, self._page)
-            earlier._reconcile_list(member_code, reading)  # noqa: SLF001 - another instance of this class
+            earlier._reconcile_list(member_identity, reading)  # noqa: SLF001 - another instance of this class
 
     def _earlier_reconciler(self, former: tuple[datetime, Observation], page: PageReading) -> PageReconciler:
         observed_at, recorded = former
@@ -134,241 +129,223 @@ class PageReconciler:
         return PageReconciler(self._uow, capture, page, self._stored_text)
 
     def _same_bytes_until(self) -> datetime | None:
-        """Return when these very bytes were last seen, where another reader read them."""
-        source, observation = self._uow.aggregate(self.observation().source), self.observation()
-        latest = next((recorded for _, recorded in reversed(observations(source))), None)
-        if latest is None or latest.content_hash != observation.content_hash or latest.reader == observation.reader:
+        """Return when these very bytes were last observed, if another version of the reader read them."""
+        observation = self.observation()
+        source = self._uow.aggregate(observation.source)
+        known = observations(source)
+        if not known or known[-1][1].content_hash != observation.content_hash:
             return None
-        return last_observed_at(source)
+        return last_observed_at(source) if known[-1][1].reader != observation.reader else None
 
     # The member and the plan
 
-    def _reconcile_member(self, member_code: MemberIdentity, outcome: ObservationOutcome | None) -> Aggregate:
-        stream = self._uow.resolve_code("member", member_code.code)
-        if stream is None:
-            facts: Facts = {"prefix": member_code.prefix, "type": member_code.kind}
-            if region := region_of(member_code.code):
-                facts["region"] = region
-            if member_code.name:
-                facts["name/en"] = TextValue(self._uow.text_ref(member_code.name), TranslationKind.UNKNOWN)
-            stream = members.register_member(self._uow, member_code.code, facts, _FROM_TABLE).id
-        if outcome and (country := self._page.country):
-            path = f"name/{self._page.language}"
-            facts = {path: TextValue(self._uow.text_ref(str(country.value)), self._translation_kind)}
-            provenance = outcome.provenance(Origin.HEADER, {path: country.span})
-            self._add_facts(stream, "Member", members.revise_member, facts, provenance)
-        return self._uow.aggregate(stream)
+    def _find_or_register_member(self, identity: MemberIdentity) -> Aggregate:
+        stream = self._uow.resolve_code("member", identity.code)
+        if stream is not None:
+            return self._uow.aggregate(stream)
+        facts: Facts = {"prefix": identity.prefix, "type": identity.kind}
+        if region := region_of(identity.code):
+            facts["region"] = region
+        if identity.name:
+            facts["name/en"] = self._uow.text_value(identity.name, TranslationKind.UNKNOWN)
+        return members.register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
 
-    def _add_facts(
-        self,
-        stream: str,
-        noun: str,
-        revise: Callable[[UnitOfWork, Aggregate, Facts, Provenance], None],
-        facts: Facts,
-        provenance: Provenance,
+    def _revise_member(self, member: Aggregate, outcome: ObservationOutcome) -> None:
+        if country := self._page.country:
+            path = f"name/{self._page.language}"
+            facts: Facts = {path: self._uow.text_value(str(country.value), self._translation_kind)}
+            provenance = outcome.provenance(Origin.HEADER, {path: country.span})
+            self._add_shared_facts(member.id, "Member", members.revise_member, facts, provenance)
+
+    def _add_shared_facts(
+        self, stream: str, event_prefix: str, revise: ReviseCommand, facts: Facts, provenance: Provenance
     ) -> None:
-        """Record what a page says of something that many pages speak of: what one of them leaves out stays said."""
+        """Record facts of a member or a plan, which other pages state, too."""
         aggregate = self._uow.aggregate(stream)
         own = aggregate.claims_from(provenance.origin, provenance.source)
         own_values = {path: claim.value for path, claim in own.items()}
         facts = {
-            p: reuse_equivalent_value(v, [own_values.get(p), aggregate.value(p)], self._lookup_text)
-            for p, v in facts.items()
+            path: reuse_equivalent_value(value, [own_values.get(path), aggregate.value(path)], self.lookup_text)
+            for path, value in facts.items()
         }
         if provenance.late:
-            earlier = {path: value for path, value in facts.items() if path in own}
-            self._uow.append(stream, f"{noun}SeenEarlier", _narrowing_facts(aggregate, earlier, provenance), provenance)
+            claimed = {path: value for path, value in facts.items() if path in own}
+            narrowing = narrowing_facts(aggregate, claimed, provenance)
+            self._uow.append(stream, f"{event_prefix}SeenEarlier", narrowing, provenance)
             facts = {path: value for path, value in facts.items() if path not in own}
-        at_once = structs.replace(provenance, late=False)
+        # A fact that no other page stated is new even when the observation is late.
+        not_late = structs.replace(provenance, late=False)
         repeated = {path: value for path, value in facts.items() if path not in own and aggregate.value(path) == value}
         confirmed = {path: value for path, value in repeated.items() if _should_confirm(aggregate, path, provenance)}
-        revise(self._uow, self._uow.aggregate(stream), facts, at_once)
-        self._uow.append(stream, f"{noun}Revised", confirmed, at_once)
+        revise(self._uow, self._uow.aggregate(stream), facts, not_late)
+        self._uow.append(stream, f"{event_prefix}Revised", confirmed, not_late)
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
+        """Return the stream of the page's plan; None where the page names neither its cycle nor its years."""
         title, cycle = self._page.plan_title, self._page.cycle
-        facts: Facts = {}
-        spans: Spans = {}
-        if title:
-            path = f"title/{self._page.language}"
-            facts[path] = TextValue(self._uow.text_ref(str(title.value)), self._translation_kind)
-            spans[path] = title.span
-            for year_path, (year_named, span) in zip(
-                ("startsOn", "endsOn"), find_plan_years(str(title.value)) or (), strict=False
-            ):
-                facts[year_path] = year_named
-                spans[year_path] = (title.span.start + span.start, title.span.start + span.end)
-        year = cycle.value if cycle else str(facts.get("startsOn", "")) or None
+        facts, spans = self._plan_title_facts(title) if title else ({}, {})
+        year = str(cycle.value) if cycle else facts.get("startsOn")
         if year is None:
             return None
         spans |= self._identity_spans()
         if cycle:
-            facts["cycle"], spans["cycle"] = int(str(year)), cycle.span
-        plan_month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
-        return self._find_or_register_plan(
-            member, str(year), facts, outcome.provenance(Origin.HEADER, spans), plan_month
-        )
+            facts["cycle"], spans["cycle"] = int(str(cycle.value)), cycle.span
+        month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
+        provenance = outcome.provenance(Origin.HEADER, spans)
+        return self._find_or_register_plan(member, str(year), facts, provenance, month)
+
+    def _plan_title_facts(self, title: ExtractedValue) -> tuple[Facts, Spans]:
+        path = f"title/{self._page.language}"
+        facts: Facts = {path: self._uow.text_value(str(title.value), self._translation_kind)}
+        spans: Spans = {path: title.span}
+        if years := find_plan_years(str(title.value)):
+            for date_path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
+                facts[date_path] = year
+                spans[date_path] = (title.span.start + span.start, title.span.start + span.end)
+        return facts, spans
 
     def _find_or_register_plan(
-        self, member: Aggregate, year: str, facts: Facts, provenance: Provenance, plan_month: int | None = None
+        self, member: Aggregate, year: str, facts: Facts, provenance: Provenance, month: int | None = None
     ) -> str:
         code = f"{member.string('code')}-{year}"
         stream = self._uow.resolve_code("plan", code)
-        if stream and plan_month and self._plan_month_of(stream) not in (plan_month, None):
-            code = f"{code}-{plan_month:02}"  # the second plan of a year
+        if stream and month and self._plan_month(stream) not in (month, None):
+            code = f"{code}-{month:02}"  # the second plan of a year
             stream = self._uow.resolve_code("plan", code)
         if stream is None:
-            at_once = structs.replace(provenance, late=False)
-            return members.register_action_plan(self._uow, code, {"member": member.id, **facts}, at_once).id
-        self._add_facts(stream, "ActionPlan", members.revise_action_plan, facts, provenance)
+            not_late = structs.replace(provenance, late=False)
+            return members.register_action_plan(self._uow, code, {"member": member.id, **facts}, not_late).id
+        self._add_shared_facts(stream, "ActionPlan", members.revise_action_plan, facts, provenance)
         return stream
 
-    def _plan_month_of(self, plan: str) -> int | None:
-        """Return the month that a plan's name ends in, in whatever language it is known."""
-        titles = self._uow.aggregate(plan).claims_under("title/")
-        named = [
-            (path, self._lookup_text(claim.value.text)) for path, claim in titles if isinstance(claim.value, TextValue)
-        ]
-        months = (parse_plan_month(words or "", shipped_labels().get(path.rpartition("/")[2])) for path, words in named)
-        return next(filter(None, months), None)
+    def _plan_month(self, plan: str) -> int | None:
+        """Return the month that a plan's title ends in, in whatever language the title is known."""
+        for path, claim in self._uow.aggregate(plan).claims_under("title/"):
+            title = self.lookup_text(claim.value.text) if isinstance(claim.value, TextValue) else None
+            if month := parse_plan_month(title or "", shipped_labels().get(path.rpartition("/")[2])):
+                return month
+        return None
 
     # The commitment
 
     def _reconcile_page(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         plan = self._reconcile_plan(member, outcome)
-        # A zone that is gone states nothing any more, which is a change too.
+        # A zone that the page no longer has is reconciled, too: all its facts are withdrawn.
         zones = {origin: self._convert_facts(self._page.facts.get(origin, {})) for origin in _ZONES}
         header, spans = zones[Origin.HEADER]
         spans |= self._identity_spans()
         if plan:
             header["actionPlan"] = plan
-        if self._page.cycle:
-            header["cycle"], spans["cycle"] = int(str(self._page.cycle.value)), self._page.cycle.span
-        for origin, (facts, spans) in zones.items():
-            self._reconcile_commitment(self._page.code, member, origin, facts, spans, outcome)
+        if cycle := self._page.cycle:
+            header["cycle"], spans["cycle"] = int(str(cycle.value)), cycle.span
+        for origin, (facts, zone_spans) in zones.items():
+            self._reconcile_commitment(self._page.code, member, origin, facts, zone_spans, outcome)
 
     def _identity_spans(self) -> Spans:
-        """Return where the page says which commitment, of which member and plan, it is about."""
+        """Return where the page states which commitment, of which member and plan, it is about."""
         code = re.search(rf"(?<=\(){self._page.code}(?=\))", self._page.text, re.IGNORECASE)
-        spans = {"code": code.span(), "member": code.span()} if code else {}
+        spans: Spans = {"code": code.span(), "member": code.span()} if code else {}
         extracted = {"member": self._page.country, "actionPlan": self._page.plan_title or self._page.cycle}
         return spans | {path: each.span for path, each in extracted.items() if each}
 
     def _reconcile_commitment(
         self, code: str, member: Aggregate, origin: Origin, facts: Facts, spans: Spans, outcome: ObservationOutcome
     ) -> None:
+        """Record the facts that one zone of the source states of a commitment: all of them, so that others are gone."""
         provenance = outcome.provenance(origin, spans)
         stream = self._uow.resolve_code("commitment", code)
         if stream is None:
             first = {} if outcome.late else facts
-            at_once = structs.replace(provenance, late=False)
-            stream = commitment_commands.register_commitment(
-                self._uow, code, {"member": member.id, **first}, at_once
-            ).id
+            not_late = structs.replace(provenance, late=False)
+            stream = commitments.register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id
         commitment = self._uow.aggregate(stream)
-        own = commitment.claims_from(origin, outcome.observation.source)
+        own = commitment.claims_from(origin, provenance.source)
         facts = {
-            path: reuse_equivalent_value(v, [own[path].value], self._lookup_text) if path in own else v
-            for path, v in facts.items()
+            path: reuse_equivalent_value(value, [own[path].value], self.lookup_text) if path in own else value
+            for path, value in facts.items()
         }
         if outcome.late:
-            self._uow.append(
-                stream,
-                "CommitmentSeenEarlier",
-                _facts_seen_earlier(commitment, facts, provenance, outcome.already_recorded),
-                provenance,
-            )
+            late = late_source_facts(commitment, facts, provenance, already_recorded=outcome.already_recorded)
+            self._uow.append(stream, "CommitmentSeenEarlier", late, provenance)
             return
         changed = changed_source_facts(commitment, origin, outcome.observation.source, facts)
-        self._uow.append_all(stream, _group_changes(commitments.decide_events(commitment, changed), origin), provenance)
+        events = decide_events(commitment, changed)
+        self._uow.append_all(stream, _join_translation(events) if origin is Origin.SIBLING_LIST else events, provenance)
 
-    def _convert_facts(self, extracted: dict[str, ExtractedValue]) -> tuple[Facts, Spans]:
+    def _convert_facts(self, extracted: ExtractedFacts) -> tuple[Facts, Spans]:
         facts: Facts = {path: self._convert_value(path, each) for path, each in extracted.items()}
         return facts, {path: each.span for path, each in extracted.items()}
 
     def _convert_value(self, path: str, extracted: ExtractedValue) -> Value:
-        word, value = self._uow.text_ref, extracted.value
+        text_ref, value = self._uow.text_ref, extracted.value
         if isinstance(value, ExtractedRating):
-            report = word(value.irm_report) if value.irm_report else None
-            return Rating(value.state, value.value, word(value.stated_as), report)
+            report = text_ref(value.irm_report) if value.irm_report else None
+            return Rating(value.state, value.value, text_ref(value.stated_as), report)
         if COMMITMENT.holds_text_list(path) and isinstance(value, tuple):
-            return TextListValue(tuple(word(each) for each in value), self._translation_kind)
+            return TextListValue(tuple(text_ref(each) for each in value), self._translation_kind)
         if COMMITMENT.holds_text(path):
-            return TextValue(word(str(value)), self._translation_kind)
+            return TextValue(text_ref(str(value)), self._translation_kind)
         return value
-
-    def _lookup_text(self, reference: str) -> str | None:
-        """Return the words of a reference, those of this session included."""
-        known = self._uow.texts.get(reference)
-        return known[1] if known else self._stored_text(reference)
 
     # The list of siblings
 
-    def _reconcile_siblings(self, member: Aggregate, listed: SiblingListReading, outcome: ObservationOutcome) -> None:
+    def _list_observation(self, member_identity: MemberIdentity, listed: SiblingListReading) -> SourceObservation:
+        language, observed_at = self._page.language, self._capture.observed_at
+        digest = content_hash(listed.text.encode())
+        return SourceObservation(
+            "COMMITMENT_LIST", member_identity.code, language, observed_at, digest, listed.text, READER
+        )
+
+    def _reconcile_list(
+        self, member_identity: MemberIdentity, listed: SiblingListReading, same_bytes_until: datetime | None = None
+    ) -> None:
+        observation = self._list_observation(member_identity, listed)
+        outcome = record_observation(self._uow, observation, same_bytes_until=same_bytes_until)
+        if outcome is None:
+            return
+        member = self._find_or_register_member(member_identity)
         for sibling in listed.entries:
-            facts, spans = self._convert_facts(sibling.facts)
-            if found := find_code_and_cycle(listed.text, sibling.code):
-                code_span, cycle_span = found
-                spans |= {"code": code_span, "member": code_span, "cycle": cycle_span, "actionPlan": cycle_span}
-            cycle: Facts = {"cycle": sibling.cycle}
-            plan = self._find_or_register_plan(
-                member, str(sibling.cycle), cycle, outcome.provenance(Origin.SIBLING_LIST, spans)
-            )
-            extracted: Facts = {**facts, **cycle, "actionPlan": plan}
-            self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, extracted, spans, outcome)
+            self._reconcile_sibling(member, listed.text, sibling, outcome)
         for code in self._omitted_codes(listed, outcome):
             self._reconcile_commitment(code, member, Origin.SIBLING_LIST, {}, {}, outcome)
 
+    def _reconcile_sibling(
+        self, member: Aggregate, list_text: str, sibling: Sibling, outcome: ObservationOutcome
+    ) -> None:
+        facts, spans = self._convert_facts(sibling.facts)
+        if found := find_code_and_cycle(list_text, sibling.code):
+            code, cycle = found
+            spans |= {"code": code, "member": code, "cycle": cycle, "actionPlan": cycle}
+        provenance = outcome.provenance(Origin.SIBLING_LIST, spans)
+        plan = self._find_or_register_plan(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance)
+        facts |= {"cycle": sibling.cycle, "actionPlan": plan}
+        self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome)
+
     def _omitted_codes(self, listed: SiblingListReading, outcome: ObservationOutcome) -> list[str]:
-        """Return the codes of commitments that the list names just before or after, and does not name in this sight."""
+        """Return the codes of known commitments that an adjacent observation of the list has, and this one lacks."""
         texts = (self._stored_text(recorded.text) or "" for recorded in outcome.adjacent)
-        named = {code for text in texts for code in find_codes(text)} - {each.code for each in listed.entries}
-        return sorted(code for code in named if self._uow.resolve_code("commitment", code))
+        codes = {code for text in texts for code in find_codes(text)} - {each.code for each in listed.entries}
+        return sorted(code for code in codes if self._uow.resolve_code("commitment", code))
 
 
-def changed_source_facts(aggregate: Aggregate, origin: Origin, source: str, facts: Facts) -> Facts:
-    """Return what a source says otherwise than before, with None for what it no longer says."""
-    before = {path: claim.value for path, claim in aggregate.claims_from(origin, source).items()}
-    changed: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
-    unsaid = {path for path, value in before.items() if value is not None and path not in facts} - _IDENTITY
-    return changed | dict.fromkeys(sorted(unsaid))
+def _join_translation(events: list[NewEvent]) -> list[NewEvent]:
+    """Return the events for an entry of a list, with a translation and its repeated facts as one event.
 
-
-def _group_changes(changes: list[NewEvent], origin: Origin) -> list[NewEvent]:
-    """Return the events of a line of the list; what a list in another language repeats goes with its translation."""
-    named = {change.name: change for change in changes}
-    translated, revised = named.get("CommitmentTranslated"), named.get("CommitmentRevised")
-    if origin is not Origin.SIBLING_LIST or not translated or not revised:
-        return changes
-    together = structs.replace(translated, facts=translated.facts | revised.facts)
-    return [together, *(change for change in changes if change not in (translated, revised))]
+    A list in another language repeats cycle and plan with each translated title.
+    """
+    by_name = {event.name: event for event in events}
+    translated, revised = by_name.get("CommitmentTranslated"), by_name.get("CommitmentRevised")
+    if not translated or not revised:
+        return events
+    joined = structs.replace(translated, facts=translated.facts | revised.facts)
+    return [joined, *(event for event in events if event not in (translated, revised))]
 
 
 def _should_confirm(aggregate: Aggregate, path: str, provenance: Provenance) -> bool:
-    """Tell whether to keep who says what is so already: a list, always, and whoever stands over our own tables."""
+    """Return whether a source's repetition of the current value is recorded.
+
+    A list always is, since it is the only source of many plans; any page is, over a value from our own tables.
+    """
     current = aggregate.current_claim(path)
     from_table = current is not None and current.origin is Origin.REFERENCE
     return current is not None and (from_table or provenance.origin is Origin.SIBLING_LIST)
-
-
-def _facts_seen_earlier(aggregate: Aggregate, facts: Facts, provenance: Provenance, already_recorded: bool) -> Facts:
-    """Return what an older sight tells: what was said otherwise then, and what narrows the interval of a claim."""
-    own = aggregate.claims_from(provenance.origin, provenance.source)
-    then = {path: facts.get(path) for path in own if path not in _IDENTITY}
-    narrowing = _narrowing_facts(aggregate, then, provenance)
-    if already_recorded:
-        return narrowing
-    otherwise = {path: value for path, value in then.items() if value != own[path].value}
-    return narrowing | otherwise | {path: value for path, value in facts.items() if path not in own}
-
-
-def _narrowing_facts(aggregate: Aggregate, then: Facts, provenance: Provenance) -> Facts:
-    """Return what was said then at paths whose claim became so in an interval that the sight cuts short."""
-    own, between = aggregate.claims_from(provenance.origin, provenance.source), provenance.changed_between
-    seen_at = between.before if between else None
-    claims = {path: own[path] for path in then}
-    return {
-        path: then[path]
-        for path, claim in claims.items()
-        if seen_at and seen_at < claim.before and (claim.after is None or claim.after < seen_at)
-    }
