@@ -223,7 +223,7 @@ def files_in(folder: Path, *pages: Page) -> list[Path]:
 
 
 def everything_in(system: System) -> list[tuple[Any, ...]]:
-    tables = ("event", "wording", "entry", "version", "tag", "log")
+    tables = ("event", "stored_text", "entry", "version", "tag", "log")
     with system.database.read() as transaction:
         return [tuple(row) for table in tables for row in transaction.fetch_all(f"select * from {table}")]
 
