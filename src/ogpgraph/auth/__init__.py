@@ -1,1 +1,1 @@
-"""Who is it, and may they: tokens, the table of rights, and how often one may write."""
+"""Authentication (tokens of this server and of an OpenID Connect issuer) and authorization (the table of rights)."""

@@ -1,4 +1,4 @@
-"""Who is it: from the header that a request comes with to the account that it acts as."""
+"""Authentication: from a request's Authorization header to the account that it acts as; and the log of refusals."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from ogpgraph.storage.accounts import (
     TokenCredential,
 )
 
+log = structlog.stdlib.get_logger(__name__)
 MAX_TOKEN_LENGTH = 8_192
 SCHEME = "bearer"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: an account, or nobody that is known, from which address, and by what the account was opened."""
+    """The client of a request: its address, and its account with the credential, if it sent one."""
 
     account: str | None = None
     address: str = ""
@@ -33,11 +34,33 @@ class Caller:
 
 
 class AuthenticationFailed(Exception):
-    """The token opens nothing. Why is in the log; whoever showed it learns no more than this."""
+    """The Authorization header identifies no account. The reason is in the log only, where no attacker can read it."""
+
+
+class RefusalLog:
+    """Logs refusals, and counts them by operation and code."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def record(self, operation: str, code: str, **details: object) -> None:
+        """Log and count one refusal of an operation, with details about the caller."""
+        with self._lock:
+            self._counts[operation, code] += 1
+        log.warning("refused", operation=operation, code=code, **details)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return (operation, code) → the number of refusals since the process started."""
+        with self._lock:
+            return dict(self._counts)
 
 
 class Authenticator:
-    """Finds the account that a token opens. May block: it asks the database, and an issuer for its keys."""
+    """Identifies callers by their tokens.
+
+    It may block, since it reads the database and may fetch an issuer's keys: call it in a worker thread.
+    """
 
     def __init__(
         self, accounts: AccountStore, clock: Clock, refusals: RefusalLog, issuer: Issuer | None = None
@@ -48,53 +71,30 @@ class Authenticator:
         self._issuer = issuer
 
     def identify(self, authorization: str | None, *, address: str, request_id: str) -> Caller:
-        """Return who asks, by the Authorization header; without one they are a reader whom nobody knows.
+        """Return the caller; without an Authorization header, one without an account, who may only read.
 
-        Raises NotIdentified for any header that opens nothing, and KeysUnavailable where the issuer cannot be asked.
+        Raises AuthenticationFailed for every other header, and KeysUnavailable if the issuer's keys cannot be fetched.
         """
         if authorization is None:
             return Caller(address=address)
         try:
-            return self._caller(authorization, address)
-        except (InvalidToken, TokenRejected) as why:
-            self._refusals.record("token", "UNAUTHENTICATED", why=str(why), address=address, request_id=request_id)
+            return self._authenticate(authorization, address)
+        except (InvalidToken, TokenRejected) as error:
+            self._refusals.record("token", "UNAUTHENTICATED", reason=str(error), address=address, request_id=request_id)
             raise AuthenticationFailed from None
 
-    def _caller(self, authorization: str, address: str) -> Caller:
+    def _authenticate(self, authorization: str, address: str) -> Caller:
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != SCHEME or not token or len(token) > MAX_TOKEN_LENGTH or not token.isascii():
             raise InvalidToken("malformed")
         if token.startswith(TOKEN_PREFIX):
-            return Caller(
-                self._accounts.authenticate_token(token, self._clock()), address, TokenCredential.parse(token)
-            )
+            account = self._accounts.authenticate_token(token, self._clock())
+            return Caller(account, address, TokenCredential.parse(token))
         if self._issuer is None:
-            raise InvalidToken("no issuer is trusted")
+            raise InvalidToken("there is no issuer")
         login = LoginCredential(self._issuer.name, self._issuer.verify(token))
-        account = self._accounts.find_linked_account(login.issuer, login.subject)
-        if account is None:
-            raise InvalidToken("acts as no account")
-        return Caller(account, address, login)
-
-
-log = structlog.stdlib.get_logger(__name__)
-
-
-class RefusalLog:
-    """Logs refusals and counts them by what was refused and why."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.Lock()
-
-    def record(self, what: str, code: str, **about: object) -> None:
-        """Log and count a refusal: of what, with which code, and what is known of who asked."""
-        with self._lock:
-            self._counts[what, code] += 1
-        log.warning("refused", what=what, code=code, **about)
-
-    def counts(self) -> dict[tuple[str, str], int]:
-        """Return how often each (what, code) was refused since the process began."""
-        with self._lock:
-            return dict(self._counts)
+        linked = self._accounts.find_linked_account(login.issuer, login.subject)
+        if linked is None:
+            raise InvalidToken("linked to no account")
+        return Caller(linked, address, login)

@@ -1,11 +1,11 @@
-"""The table of rights: which role may use which field of which mutation; whatever is read is public.
+"""Authorization: the table of the roles that may use each field of each mutation.
 
-Every mutation and every field of its input has a row, and a test holds the table against the schema. A reporter's
-rights reach as far as the members that it reports for. The five fields that all inputs share belong to whoever may use
-the mutation. What is corrected is looked up by the kind of thing and the beginning of the path (`commitment/ratings`).
+Every mutation and every field of its input has a row, and a test compares the table with the schema; the fields that
+all inputs share need none. `correct` has a row for each field that can be corrected: the aggregate type and the first
+segment of the path (`commitment/ratings`). A reporter may write only about the members for which it reports.
 
-Reading knows no roles: present and past, history, blame, claims, entries and sources are the same for everyone. Names,
-e-mail addresses and tokens are not in the record at all.
+Reading needs no role: the present and the past, history, blame, claims, entries and sources are the same for everyone.
+Names, e-mail addresses and tokens of accounts are not in the log at all.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
         **_allow(ADMINISTRATORS, "commitment/database"),
         **_allow(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
         **_allow(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
-        # What a thing is known by, and what it is linked to on two sides, has commands of its own.
+        # Codes, and links that are recorded on both sides, have mutations of their own.
         **_allow(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
         **_allow(NOBODY, "commitment/predecessors commitment/successors"),
         **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
         **_allow(ADMINISTRATORS, "source/type source/code source/language source/url source/etag source/lastModified"),
-        # What was seen was seen; what a code means and what an account may do has commands of its own.
+        # Observations are facts of their time. The meaning of a code and the rights of an account have mutations.
         **_allow(
             NOBODY, "source/observations source/seenAgain source/readToEnd code/means account/roles account/reporterOf"
         ),
@@ -100,19 +100,19 @@ PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
 
 
 def authorize(rights: Rights, mutation: str, fields: Iterable[str], members: Iterable[str | None]) -> Role:
-    """Return the first role of an account in which it may use these fields on things of these members.
+    """Return the first role in which an account may use these fields on aggregates of these members.
 
-    Raises Forbidden, naming the field at fault; a field without a row is nobody's.
+    A field without a row is permitted to nobody. Raises Forbidden, naming the field at fault.
     """
-    used, whose = [field for field in fields if field not in COMMON_FIELDS], list(members)
+    checked, members = [field for field in fields if field not in COMMON_FIELDS], list(members)
     for role in rights.roles:
-        if all(role in allowed_roles(mutation, field) for field in used) and _covers(role, rights, whose):
+        if all(role in allowed_roles(mutation, field) for field in checked) and _covers(role, rights, members):
             return role
-    raise _forbidden(rights, mutation, used, whose)
+    raise _forbidden(rights, mutation, checked, members)
 
 
 def allowed_roles(mutation: str, field: str) -> Roles:
-    """Return the roles that may use a field of a mutation."""
+    """Return the roles that may use a field of a mutation; none for a field without a row."""
     return PERMISSIONS.get(mutation, {}).get(field, NOBODY)
 
 
@@ -121,13 +121,14 @@ def _covers(role: Role, rights: Rights, members: list[str | None]) -> bool:
 
 
 def _forbidden(rights: Rights, mutation: str, fields: list[str], members: list[str | None]) -> Forbidden:
-    have = " and ".join(f"a {role.lower()}" for role in rights.roles or ["reader"])
     for field in fields:
         allowed = allowed_roles(mutation, field)
-        if not allowed & frozenset(rights.roles):
-            need = " and ".join(f"{role.lower()}s" for role in Role if role in allowed)
-            told = f"is for {need}; this account is {have}" if need else "is nobody's: other mutations write it"
-            return Forbidden(f"`{field}` of {mutation} {told}", field)
+        if not allowed:
+            return Forbidden(f"`{field}` of {mutation} can only be set by other mutations", field)
+        if allowed.isdisjoint(rights.roles):
+            required = " and ".join(f"{role.lower()}s" for role in Role if role in allowed)
+            actual = " and ".join(f"a {role.lower()}" for role in rights.roles or ["reader"])
+            return Forbidden(f"`{field}` of {mutation} is for {required}; this account is {actual}", field)
     foreign = sorted({member or "no known member" for member in members} - set(rights.reporter_of))
     if Role.REPORTER in rights.roles and foreign:
         own = ", ".join(rights.reporter_of)

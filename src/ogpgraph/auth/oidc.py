@@ -1,4 +1,4 @@
-"""Tokens of an OpenID Connect issuer: good if signed by one of its present keys, meant for us, and not expired."""
+"""Tokens of an OpenID Connect issuer: valid if signed with one of its current keys, issued for us, and not expired."""
 
 from __future__ import annotations
 
@@ -14,55 +14,59 @@ from ogpgraph.settings import SIGNATURE_ALGORITHMS
 KEY_LIFESPAN_SECONDS = 300
 FETCH_TIMEOUT_SECONDS = 5
 COOLDOWN_SECONDS = 30
-"""An unknown key id makes the keys be fetched anew, though not more often than this."""
+"""A token with an unknown key id makes the keys be fetched again, but not more often than this."""
 REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 
 
 class TokenRejected(Exception):
-    """A token that this issuer did not give for us, or that is no longer good; the message is for the log only."""
+    """The token is not one that the issuer issued for us, or has expired; the message is for the log only."""
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys cannot be had at the moment."""
+    """The issuer's keys cannot be fetched at the moment."""
 
 
 class KeySource(Protocol):
-    """Where an issuer's keys are found."""
+    """A source of an issuer's keys: a file, or PyJWT's client for a URL."""
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
-        """Return the key of an id; raises jwt.PyJWKClientError where there is none, after looking again."""
+        """Return the key with an id; raises jwt.PyJWKClientError if there is none after reading the keys again."""
         ...
 
 
 class KeyFile:
-    """An issuer's keys in a file (a JSON Web Key Set), read again whenever the file has changed."""
+    """An issuer's keys in a file (a JSON Web Key Set), which is read again whenever it has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: tuple[tuple[int, int], jwt.PyJWKSet] | None = None
+        self._cached: tuple[tuple[int, int], jwt.PyJWKSet] | None = None
         self._lock = threading.Lock()
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
-        """Return the key of an id; raises jwt.PyJWKClientError where there is none, KeysUnavailable without a file."""
+        """Return the key with an id; raises jwt.PyJWKClientError if there is none, KeysUnavailable without the file."""
         for key in self._keys().keys:
             if key.key_id == kid and key.public_key_use in ("sig", None):
                 return key
-        raise jwt.PyJWKClientError("no key of that id")
+        raise jwt.PyJWKClientError("there is no key with this id")
 
     def _keys(self) -> jwt.PyJWKSet:
         with self._lock:
             try:
                 status = self._path.stat()
-                stamp = (status.st_mtime_ns, status.st_size)
-                if self._read is None or self._read[0] != stamp:
-                    self._read = stamp, jwt.PyJWKSet.from_json(self._path.read_text("utf-8"))
+                version = (status.st_mtime_ns, status.st_size)
+                if self._cached is None or self._cached[0] != version:
+                    self._cached = version, jwt.PyJWKSet.from_json(self._path.read_text("utf-8"))
             except (OSError, ValueError, jwt.PyJWTError) as error:
                 raise KeysUnavailable(f"{self._path}: {error}") from error
-            return self._read[1]
+            return self._cached[1]
 
 
 class Issuer:
-    """An issuer whose tokens are good here, if they are meant for us."""
+    """An issuer whose tokens are accepted if their audience is ours.
+
+    Only asymmetric algorithms are possible. With a shared secret, or with `none`, anybody who can check a token could
+    forge one.
+    """
 
     def __init__(
         self, name: str, *, audience: str, keys: KeySource, algorithms: Sequence[str], skew_seconds: float
@@ -76,7 +80,7 @@ class Issuer:
         self._skew_seconds = skew_seconds
 
     def verify(self, token: str) -> str:
-        """Return who a token says it is (`sub`); raises WrongToken and KeysUnavailable."""
+        """Return the subject (`sub`) of a valid token; raises TokenRejected and KeysUnavailable."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self._algorithms:
@@ -98,14 +102,14 @@ class Issuer:
         try:
             return self._keys.get_signing_key(kid)
         except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError) as error:
-            # Not there, or what is there are no keys (an error page, say): not the fault of who shows a token.
+            # The file or server is missing or returned something else, such as an error page: not the client's fault.
             raise KeysUnavailable(str(error)) from error
 
 
-def open_key_source(place: str, *, cooldown_seconds: float = COOLDOWN_SECONDS) -> KeySource:
-    """Return the keys at an address (`https://…`), fetched and kept, or in a file."""
-    if place.startswith(("https://", "http://")):
+def open_key_source(location: str, *, cooldown_seconds: float = COOLDOWN_SECONDS) -> KeySource:
+    """Return the keys at a URL, which are fetched and cached, or in a file."""
+    if location.startswith(("https://", "http://")):
         return jwt.PyJWKClient(
-            place, lifespan=KEY_LIFESPAN_SECONDS, timeout=FETCH_TIMEOUT_SECONDS, cooldown_duration=cooldown_seconds
+            location, lifespan=KEY_LIFESPAN_SECONDS, timeout=FETCH_TIMEOUT_SECONDS, cooldown_duration=cooldown_seconds
         )
-    return KeyFile(Path(place))
+    return KeyFile(Path(location))
