@@ -20,8 +20,8 @@ from ogpgraph.graphql.mutations.reviews import ReviewMutations
     "mutation can be refused with `UNAUTHENTICATED` without a valid token, `FORBIDDEN` if no role of the account "
     "permits it, `RATE_LIMITED` after too many mutations within a minute, `STALE_REVISION` if the object has changed "
     "since `expectedRevision`, `IDEMPOTENCY_KEY_REUSED` if the key came with another input, `INVALID` or `NOT_FOUND` "
-    "for a value that cannot be recorded or a source that does not exist, and `CONFLICT` if others kept changing the "
-    "same objects at the same moment."
+    "for a value that cannot be recorded or a source that does not exist, and `CONFLICT` if concurrent changes of the "
+    "same objects prevent it."
 )
 class Mutation(
     MemberMutations,

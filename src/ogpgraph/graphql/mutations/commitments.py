@@ -40,7 +40,7 @@ class CommitmentPayload(Payload):
 
 @strawberry.input
 class CommitmentPlanInput(MutationInput):
-    """What an action plan says of a commitment."""
+    """The content of a commitment in its action plan."""
 
     number: str | None = optional(
         "The number in the action plan, as published: up to 16 letters, digits, dots and hyphens. " + NOT_RECORDED

@@ -75,8 +75,8 @@ class ErrorCode(Enum):
     )
     CONFLICT = strawberry.enum_value(
         "CONFLICT",
-        description="The change contradicts what is recorded, such as a code that is taken; or others kept changing "
-        "the same objects at the same moment.",
+        description="The change contradicts the record: a code is taken, for example. Or concurrent changes of the "
+        "same objects prevented it; then sending it again helps.",
     )
     STALE_REVISION = strawberry.enum_value(
         "STALE_REVISION",
@@ -131,7 +131,7 @@ class Payload:
     outcome: strawberry.Private[MutationOutcome]
 
     @strawberry.field(
-        description="The entries that the mutation recorded, in order. None if it was refused, or if everything was "
+        description="The entries that the mutation recorded, in order; empty if it was refused, or if everything was "
         "recorded already."
     )
     def entries(self) -> list[Entry]:
@@ -170,6 +170,7 @@ _ROLE_DESCRIPTIONS = {
 
 
 def _describe_permission(mutation_name: str) -> str:
+    # Rows with a slash are of fields that `correct` may change, not of fields of an input.
     rows = {field: roles for field, roles in authorization.PERMISSIONS[mutation_name].items() if "/" not in field}
     permitted = frozenset(Role).intersection(*rows.values())
     *others, last = [description for role, description in _ROLE_DESCRIPTIONS.items() if role in permitted]

@@ -53,8 +53,8 @@ class CorrectedFieldInput:
     )
     value: FieldValue | None = strawberry.field(
         default=None,
-        description="The correct value, in the form in which `blame` shows it: a text, a list of texts, a date, a "
-        'word of a vocabulary; for a rating its value, or `{"state": …, "value": …, "statedAs": …, "irmReport": …}`. '
+        description="The correct value, in the form in which `blame` shows it: a text, a list of texts, a date, an "
+        'enum value; for a rating its value, or `{"state": …, "value": …, "statedAs": …, "irmReport": …}`. '
         "Omitted or null: what people recorded is withdrawn without a replacement.",
     )
 

@@ -63,9 +63,9 @@ class MutationInput:
     )
     idempotency_key: str | None = optional(
         "A key that the client chooses for this request: 1 to 200 printable ASCII characters without spaces. Repeating "
-        "the request with the same key returns the first result and records nothing, however late it is; another "
-        "input with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The key is stored in the log, so it must "
-        "not identify a person. Omitted or null: every request is executed."
+        "the request with the same key returns the first result at any later time and records nothing; another input "
+        "with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The key is stored in the log, so it must not "
+        "identify a person. Omitted or null: every request is executed."
     )
     reason: str | None = optional(
         "Why the change is made: a text that everyone can read in the history. Omitted or null: no reason is recorded "
@@ -104,7 +104,8 @@ def set_field_names(input: MutationInput) -> list[str]:
     return [to_camel_case(field.name) for field in fields if is_set(getattr(input, field.name))]
 
 
-# A log holds the hash of each request with an idempotency key: a field that was renamed keeps its first name in it.
+# A log stores the hash of each request with an idempotency key. A renamed field keeps its original name in the hash,
+# so that a request that was recorded before the renaming is still recognized.
 _HASHED_NAMES = {"translation_kind": "made"}
 
 
@@ -124,7 +125,7 @@ def _to_plain_data(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-# Validation: the path of a refusal is the field of the input, given as `field`.
+# Validation. `field` is the name of the input field, and becomes the path of the refusal.
 
 
 def validate_idempotency_key(input: MutationInput) -> str | None:
