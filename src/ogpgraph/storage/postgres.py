@@ -46,12 +46,11 @@ _DATA_REJECTED = (
     psycopg.errors.ReadOnlySqlTransaction,
 )
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
-_READ = (
-    "begin isolation level repeatable read, read only; "
-    # Taken before the view is: a rebuild that swaps the tables meanwhile is waited for, never half seen. The follower's
-    # table comes first for everyone who takes several, so that no two wait for each other.
-    "lock table projector, entry, version, tag in access share mode"
-)
+# Taken before the snapshot is, so that a rebuild that swaps the tables is waited for and never seen half done. Everyone
+# who takes several of these locks takes them in the same order, so that no two wait for each other.
+_LOCK_READ_MODEL = "lock table projector, entry, version, tag in access share mode"
+_READ = f"begin isolation level repeatable read, read only; {_LOCK_READ_MODEL}"
+_READ_COMMITTED = f"begin isolation level read committed, read only; {_LOCK_READ_MODEL}"
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
 # Without the lock a reader could see a later position before an earlier one commits, and miss that for ever.
@@ -162,17 +161,42 @@ class PostgresTransaction(Transaction):
                     copy.write_row(row)
 
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - SQLite asks it, a server cannot
-        """Have the server end what runs longer than some seconds; before that, a statement runs on.
-
-        Outside a transaction this has no effect: the setting would end with the statement that makes it.
-        """
-        if self._connection.info.transaction_status == TransactionStatus.IDLE:
-            return
+        """Have the server end what runs longer than some seconds; before that, a statement runs on."""
         self.execute("select set_config('statement_timeout', :most, true)", most=f"{max(1, round(seconds * 1000))}ms")
 
     def lock_tables(self, tables: Sequence[str]) -> None:
         """Keep everybody else from using tables, one after the other in the order given."""
         self.execute(f"lock table {', '.join(tables)} in access exclusive mode")
+
+
+class AutocommitTransaction(PostgresTransaction):
+    """Reads each statement in a transaction of its own, until a deadline is set.
+
+    A statement timeout that outlives its transaction would apply to the next user of the connection, too. So with a
+    deadline the next statement begins a transaction, in which each statement still sees what was committed before it.
+    It begins no earlier, because a reader that reads nothing more need not wait for the server.
+    """
+
+    _pending_seconds: float | None = None
+
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
+        if self._connection.info.transaction_status == TransactionStatus.IDLE:
+            self._pending_seconds = seconds
+        else:
+            super().set_deadline(is_over, seconds)
+
+    def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
+        self._begin_if_pending()
+        return super().fetch_all(sql, **parameters)
+
+    def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
+        self._begin_if_pending()
+        return super().stream(sql, **parameters)
+
+    def _begin_if_pending(self) -> None:
+        if self._pending_seconds is not None:
+            milliseconds, self._pending_seconds = max(1, round(self._pending_seconds * 1000)), None
+            self.begin(f"{_READ_COMMITTED}; set local statement_timeout = {milliseconds}")
 
 
 class PostgresDatabase(Database):
@@ -207,7 +231,11 @@ class PostgresDatabase(Database):
     def read_autocommit(self) -> Iterator[Transaction]:
         """Open what reads each statement for itself; raises ConnectionLost where the connection turns out dead."""
         with self._connection() as connection:
-            yield PostgresTransaction(connection)
+            transaction = AutocommitTransaction(connection)
+            try:
+                yield transaction
+            finally:
+                transaction.roll_back()
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of one query that needs no transaction around it: one message there and one back."""
