@@ -1,13 +1,16 @@
 """A small schema, a context for it that needs no database, and an application that serves it as any other."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import strawberry
+import uvicorn
 from graphql import GraphQLError
 from msgspec import structs
 from starlette.applications import Starlette
@@ -15,6 +18,7 @@ from starlette.requests import Request
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
@@ -104,7 +108,7 @@ class Query:
         return info.context.thread == here.ident and here is not threading.main_thread()
 
     @strawberry.field
-    def unsayable(self) -> str:
+    def not_encodable(self) -> str:
         return "\ud800"
 
     @strawberry.field
@@ -157,6 +161,21 @@ def build_sample_app(
     )
 
 
+@contextmanager
+def serve_in_thread(config: uvicorn.Config) -> Iterator[tuple[str, int]]:
+    """The address of a server that listens on a free port of the loopback interface."""
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join(60)
+    assert not thread.is_alive()
+
+
 def make_client(app: Starlette) -> httpx.AsyncClient:
     """A client of the application in this process, without a network."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
@@ -169,7 +188,7 @@ async def post(
     accept: str | None = GRAPHQL,
     content_type: str | None = JSON,
 ) -> httpx.Response:
-    """The answer to a POST of raw content, or of an object as JSON."""
+    """The response to a POST of raw content, or of an object as JSON."""
     body = json.dumps(content) if isinstance(content, Mapping) else content
     headers = {"Content-Type": content_type, "Accept": accept}
     request = client.build_request("POST", "/graphql", content=body)
@@ -178,3 +197,27 @@ async def post(
         if value is not None:
             request.headers[name] = value
     return await client.send(request)
+
+
+def payload_without_cost(payload: dict[str, Any]) -> dict[str, Any]:
+    """A response body without the extension about cost that every body has."""
+    cost = payload.pop("extensions")["cost"]
+    assert 0 <= cost["requested"] <= 2**53
+    assert cost["limit"] == QueryLimits().cost
+    return payload
+
+
+def single_error(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and message of a response that is one error without data, and declares itself to be UTF-8."""
+    payload = payload_without_cost(json.loads(response.content.decode()))
+    assert list(payload) == ["errors"]
+    (error,) = payload["errors"]
+    assert response.headers["content-type"].endswith("+json; charset=utf-8")
+    assert response.headers["x-request-id"]
+    return response.status_code, error["extensions"]["code"], error["message"]
+
+
+def cost_of(response: httpx.Response) -> tuple[int, int]:
+    """The cost of an operation that the response reports, and its limit."""
+    cost = response.json()["extensions"]["cost"]
+    return cost["requested"], cost["limit"]

@@ -1,4 +1,6 @@
-"""What npm `graphql-http` 1.23.1 audits, each requirement by its id, so that CI needs no npm."""
+"""The audits of npm `graphql-http` 1.23.1, each requirement by its id, so that CI needs no npm."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterator
@@ -14,8 +16,12 @@ pytestmark = pytest.mark.anyio
 
 TYPENAME = "{ __typename }"
 TYPE = "query Type($name: String!) { __type(name: $name) { name } }"
+
+
 COERCE = "query CoerceFailure($id: ID!){ __typename }"
 NO_FIELD = "{ 8f31403dfe404bccbb0e835f2629c6a7 }"  # which is a syntax error, as in the original
+
+
 ANY = "*/*"
 
 
@@ -34,6 +40,8 @@ class Audit(msgspec.Struct, frozen=True):
 
 OK = range(200, 201)
 BAD = range(400, 401)
+
+
 CLIENT_ERROR = range(400, 500)
 ANY_ERROR = range(400, 600)
 
@@ -123,13 +131,13 @@ def responses() -> Iterator[Audit]:
 ALL = list(audits())
 
 
-def test_every_audit_of_the_original_is_here() -> None:
+def test_every_audit_of_the_original_is_included() -> None:
     assert len(ALL) == len({audit.id for audit in ALL}) == 61
 
 
 @pytest.mark.parametrize("audit", [pytest.param(audit, id=f"{audit.id} {audit.says}") for audit in ALL])
-async def test_a_server_is_audited_to(audit: Audit, client: httpx.AsyncClient) -> None:
-    response = await asked(client, audit)
+async def test_the_server_passes_the_audit(audit: Audit, client: httpx.AsyncClient) -> None:
+    response = await send_audit(client, audit)
     assert response.status_code in audit.status
     payload = json.loads(response.content.decode("utf-8"))
     if audit.answers_as:
@@ -138,7 +146,7 @@ async def test_a_server_is_audited_to(audit: Audit, client: httpx.AsyncClient) -
     assert not (audit.no_data and "data" in payload)
 
 
-async def asked(client: httpx.AsyncClient, audit: Audit) -> httpx.Response:
+async def send_audit(client: httpx.AsyncClient, audit: Audit) -> httpx.Response:
     if audit.params is None:
         assert audit.body is not None
         return await post(client, audit.body, accept=audit.accept, content_type=audit.content_type)

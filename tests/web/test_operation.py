@@ -1,9 +1,10 @@
-"""Operations that take too long, or that nobody waits for any more, end; and what they held is given back."""
+"""Operations that take too long, or whose client disconnects, are stopped, and what they used is released."""
 
 from __future__ import annotations
 
 import threading
 import time
+import timeit
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,37 +13,45 @@ import anyio
 import httpx
 import pytest
 import strawberry
+from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, StatementCancelled
-from ogpgraph.system import System, migrate
+from ogpgraph.system import System
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint, WebLimits
 from ogpgraph.web.errors import RequestRejected
-from ogpgraph.web.operation import Deadline, OperationCancelled, OperationRunner, format_result
+from ogpgraph.web.operation import (
+    STACK_SLOTS,
+    Deadline,
+    OperationCancelled,
+    OperationRunner,
+    format_result,
+    make_stack_guard,
+)
 from ogpgraph.web.request import RequestParameters
-from tests.conftest import BOTH_ENGINES, DatabaseFactory
+from tests.conftest import BOTH_ENGINES
 from tests.web.sample_app import REQUEST_ID, EmptySession, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 DEADLINE = 0.3
-ENDLESS_RESPONSE = {
+GENEROUS_SECONDS = 30  # a loaded machine may be slow; without a deadline it would be hours
+ENDLESS_STATEMENT = {
     "sqlite": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n",
     "postgres": "select count(*) as n from generate_series(1, 1000000000) as one(i)",
 }
 
 
 class SlowContext(Context):
-    """A context that knows whether its resolvers run, and whether it has been left."""
+    """A context that knows whether its resolvers run, and whether it has been closed."""
 
     def __init__(self) -> None:
         super().__init__(EmptySession(), "slow")
         self.entered = threading.Event()
-        self.left = threading.Event()
+        self.closed = threading.Event()
 
 
 @strawberry.type
@@ -70,7 +79,7 @@ class Query:
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    def patient(self) -> Slow:
+    def slow_write(self) -> Slow:
         time.sleep(DEADLINE * 1.5)
         return Slow(number=1)
 
@@ -79,46 +88,46 @@ NESTED = "{ slow { many { next { many { next { many { number } } } } } } }"
 
 
 @contextmanager
-def entered(context: SlowContext) -> Iterator[Context]:
-    context.left.clear()
+def open_context(context: SlowContext) -> Iterator[Context]:
+    context.closed.clear()
     try:
         yield context
     finally:
-        context.left.set()
+        context.closed.set()
 
 
-def slow_app(context: SlowContext) -> Starlette:
+def build_slow_app(context: SlowContext) -> Starlette:
     return build_sample_app(
-        lambda _request: entered(context),
+        lambda _request: open_context(context),
         WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, threads=1)),
         schema=strawberry.Schema(Query, Mutation),
     )
 
 
-async def test_an_operation_is_stopped_at_its_deadline_and_leaves_its_context_and_thread() -> None:
+async def test_an_operation_is_stopped_at_its_deadline_and_releases_its_context_and_thread() -> None:
     context = SlowContext()
-    async with make_client(slow_app(context)) as client:
+    async with make_client(build_slow_app(context)) as client:
         began = time.monotonic()
         response = await post(client, {"query": NESTED})
-        assert time.monotonic() - began < DEADLINE + 1
+        assert time.monotonic() - began < GENEROUS_SECONDS
         assert response.status_code == 504
         assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
         assert "data" not in response.json()
-        assert context.left.is_set()
-        # The only thread there is serves the next one.
+        assert context.closed.is_set()
+        # The only worker thread serves the next operation.
         assert (await post(client, {"query": "{ slow { number } }"})).json()["data"] == {"slow": {"number": 0}}
 
 
-async def test_what_a_mutation_recorded_is_answered_however_long_it_took() -> None:
-    async with make_client(slow_app(SlowContext())) as client:
-        response = await post(client, {"query": "mutation { patient { number } }"})
-    assert response.json()["data"] == {"patient": {"number": 1}}
+async def test_a_mutation_is_not_stopped_at_the_deadline() -> None:
+    async with make_client(build_slow_app(SlowContext())) as client:
+        response = await post(client, {"query": "mutation { slowWrite { number } }"})
+    assert response.json()["data"] == {"slowWrite": {"number": 1}}
 
 
-async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
+async def test_an_operation_is_stopped_when_its_client_disconnects() -> None:
     context = SlowContext()
-    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=60, threads=1))
-    view = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: entered(context), limits)
+    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=600, threads=1))
+    endpoint = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: open_context(context), limits)
     messages = [{"type": "http.request", "body": b'{"query": "%s"}' % NESTED.encode()}]
 
     async def receive() -> dict[str, Any]:
@@ -132,25 +141,24 @@ async def test_an_operation_is_stopped_when_its_client_has_gone() -> None:
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "state": {"request_id": REQUEST_ID}}
     began = time.monotonic()
-    with anyio.fail_after(10):
-        await view(scope, receive, send)
-    assert context.left.is_set()
-    assert time.monotonic() - began < 5
+    await endpoint(scope, receive, send)
+    assert context.closed.is_set()
+    assert time.monotonic() - began < GENEROUS_SECONDS
 
 
-def test_a_watch_stops_by_time_or_departure_and_never_when_patient() -> None:
+def test_a_deadline_is_exceeded_by_time_or_disconnect_and_never_when_disabled() -> None:
     now = [0.0]
-    watch = Deadline(10, lambda: now[0])
-    watch()
+    deadline = Deadline(10, lambda: now[0])
+    deadline()
     now[0] = 10.5
     with pytest.raises(OperationCancelled):
-        watch()
-    watch.is_disabled = True
-    watch()
+        deadline()
+    deadline.is_disabled = True
+    deadline()
     other = Deadline(10, lambda: now[0])
     other.client_disconnected = True
     assert other.is_exceeded()
-    assert watch.object_count == 3
+    assert deadline.object_count == 3
 
 
 def test_a_deadline_that_is_restarted_gives_the_next_operation_the_whole_time() -> None:
@@ -163,7 +171,7 @@ def test_a_deadline_that_is_restarted_gives_the_next_operation_the_whole_time() 
     assert not deadline.is_exceeded()
 
 
-def test_a_session_is_told_the_deadline_once_for_all_operations_executed_in_it() -> None:
+def test_the_deadline_is_set_once_for_all_operations_in_a_session() -> None:
     calls: list[float] = []
 
     class Session(EmptySession):
@@ -198,57 +206,46 @@ def test_a_subscription_is_executed_on_each_event_within_a_deadline() -> None:
     assert rejected.value.code == "DEADLINE_EXCEEDED"
 
 
-def test_looking_at_the_watch_for_each_object_costs_next_to_nothing() -> None:
-    watch = Deadline(10, time.monotonic)
-    began = time.thread_time()
-    for _ in range(10_000):
-        watch()
-    assert time.thread_time() - began < 0.03  # 3 µs each, where an object of some fields takes 10 or more
-
-
-# ------------------------------------------------------------------------------------------------------- the database
-
-
-@pytest.fixture
-def database(new_database: DatabaseFactory) -> Iterator[Database]:
-    url = new_database("watched")
-    migrate(url)
-    database = open_database(url)
-    yield database
-    database.close()
+def test_checking_the_deadline_for_each_object_takes_microseconds() -> None:
+    deadline = Deadline(10)
+    seconds = min(timeit.repeat(deadline, timer=time.thread_time, number=10_000, repeat=3))
+    assert seconds < 0.03  # 3 µs each, where an object of some fields takes 10 or more
 
 
 @BOTH_ENGINES
-def test_a_statement_is_broken_off_and_the_connection_serves_on(engine: str, database: Database) -> None:
-    for _ in range(2):
-        watch = Deadline(DEADLINE, time.monotonic)
-        began = time.monotonic()
-        with database.read() as transaction:
-            transaction.set_deadline(watch.is_exceeded, watch.seconds)
-            with pytest.raises(StatementCancelled):
-                transaction.fetch_all(ENDLESS_RESPONSE[engine])
-        assert time.monotonic() - began < DEADLINE + 3
-        assert watch.is_exceeded()
-    for _ in range(20):
-        with database.read() as transaction:  # and is not watched any more
-            assert transaction.fetch_value("select 1 as one") == 1
-
-
-@BOTH_ENGINES
-async def test_an_endless_statement_ends_the_operation_at_its_deadline(engine: str, system: System) -> None:
+async def test_an_endless_statement_is_cancelled_at_the_deadline_of_its_operation(engine: str, system: System) -> None:
     @strawberry.type
-    class Asking:
+    class Counting:
         @strawberry.field
         def count(self, info: strawberry.Info[Any, None]) -> int | None:
-            return int(info.context.session.transaction.fetch_value(ENDLESS_RESPONSE[engine]))
+            return int(info.context.session.transaction.fetch_value(ENDLESS_STATEMENT[engine]))
 
     @contextmanager
     def open_context(_request: Request) -> Iterator[Context]:
         with system.read_session() as session:
-            yield Context(session, "asking")
+            yield Context(session, "counting")
 
     limits = WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE))
-    app = build_sample_app(open_context, limits, schema=strawberry.Schema(Asking))
+    app = build_sample_app(open_context, limits, schema=strawberry.Schema(Counting))
     async with make_client(app) as client:
         response: httpx.Response = await post(client, {"query": "{ count }"})
     assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
+
+
+# The stack guard
+
+
+def test_a_guarded_call_returns_and_raises_what_the_function_does() -> None:
+    call = make_stack_guard()
+    assert call(lambda: 7) == 7
+    with pytest.raises(GraphQLError, match="mine"):
+        call(lambda: raise_error(GraphQLError("mine")))
+
+
+def test_the_frame_of_the_guard_is_larger_than_a_chunk_of_the_interpreter() -> None:
+    assert make_stack_guard().__code__.co_stacksize * 8 > 16 * 1024  # type: ignore[attr-defined]
+    assert STACK_SLOTS > 2**15 - 1_000
+
+
+def raise_error(error: Exception) -> Response:
+    raise error
