@@ -1,4 +1,4 @@
-"""What every resolver of one request shares: one reading of the record, with the head pinned."""
+"""The context of an operation: what the transports pass to its resolvers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 @dataclass
 class Context:
-    """The reading of a request, the version of the schema it is answered with, and the way to write.
+    """The read session of an operation, whose head all its fields share, and the means to write, if it has any.
 
-    After a write the reading is another one: opened anew, with the head pinned behind what was written.
+    A mutation replaces the session by one whose head includes what it recorded.
     """
 
     session: ReadSession
@@ -34,7 +34,7 @@ class Context:
     write_access: WriteAccess | None = None
 
     def head(self) -> Snapshot:
-        """Return the record as it stands: the head, pinned when the request began."""
+        """Return the snapshot at the head of the session."""
         return self.session.at_head()
 
 
@@ -43,56 +43,70 @@ Info = strawberry.Info[Context, Any]
 
 @dataclass(frozen=True)
 class WriteAccess:
-    """The way to write of one request; `open_sessions` holds the one reading that the request has open."""
+    """The means of a request to write, and the caller that it acts for.
+
+    `sessions` holds the read session of the request, of which there is one at a time.
+    """
 
     system: System
     caller: Caller
     request_id: str
-    budget: RateLimiter
+    rate_limiter: RateLimiter
     refusals: RefusalLog
-    open_sessions: ExitStack
+    sessions: ExitStack
 
     def require_account(self) -> str:
-        """Return the account that writes; raises Unauthenticated for a reader, and RateLimited."""
+        """Return the account of the caller, and charge its rate limit.
+
+        Raises:
+            Unauthenticated: if the caller has no account.
+            RateLimited: if the address or the account has written too much.
+        """
         if self.caller.account is None:
             self._charge(f"address {self.caller.address}")
-            raise Unauthenticated("only known accounts may write: send a token as `Authorization: Bearer …`")
+            raise Unauthenticated("writing needs an account: send its token as `Authorization: Bearer …`")
         self._charge(f"address {self.caller.address}", self.caller.account)
         return self.caller.account
 
     def _charge(self, *keys: str) -> None:
         try:
-            self.budget.charge(keys)
+            self.rate_limiter.charge(keys)
         except RateLimitExceeded as exceeded:
             raise RateLimited(exceeded.wait_seconds) from None
 
     def now(self) -> datetime:
-        """Return the present moment."""
+        """Return the present time."""
         return self.system.model.clock()
 
     def hash_request(self, key: str, canonical: str) -> Idempotency:
-        """Return a key with the hash of what is asked; keyed, so that nobody can guess short wordings from it."""
+        """Return an idempotency key with the hash of its request.
+
+        The hash is public, in the log. It is keyed, so that a short text cannot be found by trying.
+        """
         return Idempotency(key, self.system.executor.create_reference(canonical)[0])
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
-        """Run commands in one session. The open reading is given back first: nobody waits for a second connection."""
-        self.open_sessions.close()
+        """Execute commands in a unit of work, and save their events."""
+        # The read session is closed first. Otherwise each request would hold one database connection while it waits
+        # for another, and as many requests as there are connections would wait for each other.
+        self.sessions.close()
         return self.system.execute(context, commands, self._recheck_credential)
 
     def _recheck_credential(self, transaction: Transaction) -> None:
+        # In the transaction of the save: a token that was revoked after the request began records nothing.
         credential, account = self.caller.credential, self.caller.account
         if credential is None or account is None:
             return
         if not self.system.accounts.is_still_valid(transaction, credential, account, self.now()):
-            raise Unauthenticated("the token opens nothing any more: it expired or was revoked")
+            raise Unauthenticated("the token has expired or was revoked")
 
     def reopen_session(self) -> ReadSession:
-        """Open a new reading, in place of the one before."""
-        self.open_sessions.close()
-        return self.open_sessions.enter_context(self.system.read_session())
+        """Open a new read session in place of the current one."""
+        self.sessions.close()
+        return self.sessions.enter_context(self.system.read_session())
 
     def log_refusal(self, mutation: str, refusal: Refusal) -> None:
-        """Leave a trace of a refusal."""
+        """Log the refusal of a mutation."""
         self.refusals.record(
             mutation,
             refusal.code,
