@@ -8,7 +8,7 @@ from typing import Any
 
 from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate, evolve
-from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
 from ogpgraph.domain.event import VERSION, Event, encode_payload
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.storage.texts import TextReferencer
@@ -51,7 +51,7 @@ class InMemoryLog:
 
     def when(self, command: Command, on: int = 0, **acting: Any) -> list[Event]:
         """Record what a command says; returns the events, of which then something is asserted."""
-        uow = UnitOfWork(self, command_context(on, **acting))
+        uow = UnitOfWork(self, command_context(on, **acting), AGGREGATE_TYPES)
         command(uow)
         said = [decode_event(e.stream, e.revision, e.name, VERSION, encode_payload(e)) for e in uow.pending]
         self._stored += said
@@ -78,7 +78,7 @@ class InMemoryLog:
     # What then is so
 
     def subject(self, kind: str, code: str) -> Aggregate:
-        return UnitOfWork(self, command_context()).require_by_code(kind, code)
+        return UnitOfWork(self, command_context(), AGGREGATE_TYPES).require_by_code(kind, code)
 
     @property
     def recorded(self) -> list[Event]:

@@ -6,9 +6,9 @@ import pytest
 
 from ogpgraph.application import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.application.commands import accounts, commitments, corrections, members
-from ogpgraph.domain.account import Role
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
+from ogpgraph.domain.roles import Role
 from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from tests.application.in_memory_log import Command, InMemoryLog, event_names, names_and_facts, on, text_value

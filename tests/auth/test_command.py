@@ -8,7 +8,8 @@ from typer.testing import CliRunner, Result
 
 from ogpgraph.cli import app
 from ogpgraph.clock import system_clock
-from ogpgraph.domain.account import Rights, Role, rights_of
+from ogpgraph.domain.account import Rights, rights_of
+from ogpgraph.domain.roles import Role
 from ogpgraph.storage.accounts import InvalidToken
 from ogpgraph.system import migrate, open_system
 

@@ -10,7 +10,7 @@ import pytest
 from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
-from ogpgraph.domain.account import Role
+from ogpgraph.domain.roles import Role
 from ogpgraph.storage.accounts import LoginCredential
 from ogpgraph.system import System
 from tests.auth.client import issue_token

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from ogpgraph.application.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate, replay
-from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
 from ogpgraph.domain.event import VERSION, Event, Idempotency
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.storage.database import ConnectionLost
 from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError, LoggedEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
@@ -78,7 +78,7 @@ class CommandExecutor:
             first: Receipt[T] | None = self._first_receipt(command, context) if context.idempotency or attempt else None
             if first is not None:
                 return first if first.events != tried.events else structs.replace(tried, positions=first.positions)
-            uow = UnitOfWork(self, correlated)
+            uow = UnitOfWork(self, correlated, AGGREGATE_TYPES)
             try:
                 result = commands(uow)
             except Refusal:

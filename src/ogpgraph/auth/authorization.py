@@ -12,16 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ogpgraph.domain.account import Rights, Role
+from ogpgraph.domain.account import Rights
 from ogpgraph.domain.errors import Forbidden
-
-Roles = frozenset[Role]
-
-WRITERS: Roles = frozenset(Role)
-GOVERNMENT: Roles = frozenset({Role.REPORTER, Role.ADMINISTRATOR})
-IRM: Roles = frozenset({Role.REVIEWER, Role.ADMINISTRATOR})
-ADMINISTRATORS: Roles = frozenset({Role.ADMINISTRATOR})
-NOBODY: Roles = frozenset()
+from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY, WRITERS, Role, Roles
 
 COMMON_FIELDS = frozenset({"expectedRevision", "idempotencyKey", "reason", "effectiveOn", "source"})
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from ogpgraph.application.commands import accounts
 from ogpgraph.cli.database import DatabaseOption, load_settings, open_migrated
 from ogpgraph.cli.terminal import err, out
-from ogpgraph.domain.account import Role, rights_of
+from ogpgraph.domain.account import rights_of
+from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
     from ogpgraph.application import UnitOfWork

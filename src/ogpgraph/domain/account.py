@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
 from ogpgraph.domain.member import MemberCode
-
-
-class Role(StrEnum):
-    """A role of an account; if several roles permit a mutation, the first of them is recorded."""
-
-    REPORTER = "REPORTER"
-    REVIEWER = "REVIEWER"
-    ADMINISTRATOR = "ADMINISTRATOR"
-
+from ogpgraph.domain.roles import Role
 
 ACCOUNT = AggregateType(
     name="account",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import strawberry
 
-from ogpgraph.domain import account, event, values, vocabulary
+from ogpgraph.domain import event, roles, values, vocabulary
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
 
@@ -76,7 +76,7 @@ describe_enum(
     },
 )
 describe_enum(
-    account.Role,
+    roles.Role,
     "Role",
     "What an account may do. Reading needs no role.",
     {

@@ -15,11 +15,12 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 import strawberry
 
 from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.account import Role, rights_of
+from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
+from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind

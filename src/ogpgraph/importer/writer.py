@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
 from ogpgraph.application.commands import corrections
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.values import TextValue
 from ogpgraph.readmodel.model import require_caught_up
@@ -109,7 +110,7 @@ class DryRunWriter:
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
         """Run commands in one session, which is never saved."""
-        uow = UnitOfWork(self, context)
+        uow = UnitOfWork(self, context, AGGREGATE_TYPES)
         answer = commands(uow)
         for event in uow.pending:
             self._aggregates[event.stream] = uow.aggregate(event.stream)

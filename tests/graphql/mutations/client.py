@@ -13,7 +13,7 @@ from graphql import GraphQLField, GraphQLObjectType, get_named_type
 from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authentication import Caller, RefusalLog
-from ogpgraph.domain.account import Role
+from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System, migrate, open_system

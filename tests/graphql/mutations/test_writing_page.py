@@ -10,7 +10,7 @@ import pytest
 
 from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.demo.example_queries import format_json
-from ogpgraph.domain.account import Role
+from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.mutations.context import ErrorCode
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
 from ogpgraph.system import System

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection
 from ogpgraph.application import UnitOfWork
 from ogpgraph.application.commands import accounts
 from ogpgraph.clock import system_clock
-from ogpgraph.domain.account import Role
+from ogpgraph.domain.roles import Role
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import credential_recheck

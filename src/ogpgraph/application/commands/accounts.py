@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.account import Rights, Role, rights_of
+from ogpgraph.domain.account import Rights, rights_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 
 
 def find_account(uow: UnitOfWork, account_id: str) -> Aggregate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ogpgraph.application.commands.corrections import withdraw
-from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.commitment import (
     all_codes,
@@ -19,6 +18,7 @@ from ogpgraph.domain.commitment import (
 )
 from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Cause, Facts
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import Rating, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MilestoneStatus, OgpValue, Stage
 

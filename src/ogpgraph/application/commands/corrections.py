@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of, replay
 from ogpgraph.domain.commitment import reserved_codes
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, Origin
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval
 
 CORRECTION_EVENTS = {

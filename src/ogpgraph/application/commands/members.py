@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ogpgraph.application.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.commitment import is_translated, languages_of
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
 from ogpgraph.domain.member import lookup_member
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 
 
 def find_member(uow: UnitOfWork, code: str) -> Aggregate:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ogpgraph.application.unit_of_work import UnitOfWork
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.source import source_id
+from ogpgraph.domain.unit_of_work import UnitOfWork
 
 _URL = re.compile(r"https?://[^\s<>\"\x00-\x1f]{3,2000}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import strawberry
 
 from ogpgraph.application.commands import accounts
-from ogpgraph.domain.account import Role
+from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_id, mutation, run_mutation
 from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MutationInput, none_if_unset, optional

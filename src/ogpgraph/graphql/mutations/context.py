@@ -18,10 +18,11 @@ from strawberry.utils.str_converters import to_camel_case
 from ogpgraph.application import CommandContext, Provenance, Receipt, UnitOfWork
 from ogpgraph.application.commands import sources
 from ogpgraph.auth import authorization
-from ogpgraph.domain.account import Role, rights_of
+from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.roles import Role
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (

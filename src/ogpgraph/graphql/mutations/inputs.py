@@ -19,10 +19,10 @@ import msgspec
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from ogpgraph.application.unit_of_work import UnitOfWork, validate_text
 from ogpgraph.domain.aggregate_type import Path
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.domain.vocabulary import POLICY_AREAS, RatingState, RatingValue
 from ogpgraph.graphql.scalars import PartialDate

@@ -6,14 +6,14 @@ them are recorded or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, effective_facts, evolve, replay
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import (
@@ -94,8 +94,12 @@ class Repository(Protocol):
 class UnitOfWork:
     """The reads and appends of one execution of commands; each stream is read at most once, each event encoded once."""
 
-    def __init__(self, repository: Repository, context: CommandContext) -> None:
+    # The types are a parameter, so that the modules of the aggregate types can declare commands, which need this class.
+    def __init__(
+        self, repository: Repository, context: CommandContext, aggregate_types: Mapping[str, AggregateType]
+    ) -> None:
         self._repository = repository
+        self._aggregate_types = aggregate_types
         self._aggregates: dict[str, Aggregate] = {}
         self._events: dict[str, list[Event]] = {}
         self._pending: list[Event] = []
@@ -155,7 +159,7 @@ class UnitOfWork:
         """
         if not facts:
             return None
-        AGGREGATE_TYPES[aggregate_type_of(stream)].validate(name, facts)
+        self._aggregate_types[aggregate_type_of(stream)].validate(name, facts)
         aggregate = self.aggregate(stream)
         event = Event(stream, aggregate.revision + 1, name, self._envelope(provenance), facts)
         # A late observation and a correction also state since when a value has been so, even if the value is not new.

@@ -1,0 +1,158 @@
+"""Commands: requests to change the record, each declared once, next to the aggregate that it changes.
+
+A command is a struct. Its fields are its inputs, annotated with their meaning; `decide` appends the events that follow
+from them, or raises a Refusal. A `CommandType` declares who may use the command, when it is refused, and what is shown
+afterwards. GraphQL mutations with their inputs and descriptions, the table of permissions and the reference of
+mutations are derived from these declarations, so a new command is written in one module, and listed in `commands`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from inspect import cleandoc
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import FieldInfo, fields
+
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.roles import Roles
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
+from ogpgraph.domain.values import Value
+
+Returned = Literal["member", "actionPlan", "commitment", "milestone", "subject", "subjects", "account"]
+"""What the payload of a mutation shows."""
+
+
+class ReferenceTo(Struct, frozen=True):
+    """Annotates an input of type Aggregate: it is sent as a code or an id, and `find` returns the aggregate.
+
+    `find` raises NotFound, and Invalid for what cannot be a code. `is_id`: only ids are sent.
+    """
+
+    aggregate_type: str
+    find: Callable[[UnitOfWork, str], Aggregate]
+    is_id: bool = False
+
+
+class Format(Struct, frozen=True):
+    """Annotates an input of type str: the pattern that all of it matches, and its form in words for a refusal.
+
+    `normalize` is applied before: it removes differences that do not matter, such as case.
+    """
+
+    pattern: str
+    form: str
+    normalize: Callable[[str], str] = str
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """The inputs of a command as `decide` needs them: aggregates in place of their codes, texts by reference."""
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Append the events that follow from the inputs; raises a Refusal where a rule of the domain forbids them."""
+        raise NotImplementedError
+
+
+class Refusals(Struct, frozen=True):
+    """When a command is refused with which code: each completes the sentence “Refused with `CODE` …”."""
+
+    not_found: str = ""
+    invalid: str = ""
+    conflict: str = ""
+
+
+class Input(Struct, frozen=True):
+    """One input of a command, read from its annotation.
+
+    `type` is the type of the value without `None` and without annotations; `annotations` are all of these, the
+    outermost first. For a tuple they include those of its items, since `Meta` and the others mean the same there.
+    """
+
+    name: str
+    type: Any
+    annotations: tuple[Any, ...]
+    is_required: bool
+    default: Any
+
+    @property
+    def description(self) -> str:
+        """Return the meaning of the input: the outermost description counts, then that of the type."""
+        return next(each.description for each in self.annotations if isinstance(each, Meta) and each.description)
+
+    @property
+    def reference(self) -> ReferenceTo | None:
+        """Return how the input refers to an aggregate or to several; None if it does not."""
+        return next((each for each in self.annotations if isinstance(each, ReferenceTo)), None)
+
+    @property
+    def format(self) -> Format | None:
+        """Return the format of the input's text, None if it has none."""
+        return next((each for each in self.annotations if isinstance(each, Format)), None)
+
+
+class CommandType(Struct, frozen=True, kw_only=True, dict=True):
+    """The declaration of a command: what it records, who may use it, and what is shown afterwards.
+
+    `events` are all that it may append. The subject of a command, whose expected revision is checked, is the aggregate
+    of its first reference; a command that `registers` its subject expects that there is none yet.
+    """
+
+    command: type[Command]
+    description: str
+    permitted: Roles
+    events: tuple[str, ...]
+    returns: Returned
+    refusals: Refusals = Refusals()
+    registers: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name as GraphQL and the permissions have it: `completeMilestone`."""
+        return self.command.__name__[0].lower() + self.command.__name__[1:]
+
+    @property
+    def input_description(self) -> str:
+        """Return the description of all inputs together: the docstring of the command."""
+        return cleandoc(self.command.__doc__ or "")
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """Return the inputs in the order of their declaration."""
+        return read_inputs(self.command)
+
+
+def read_inputs(struct: type[Struct]) -> tuple[Input, ...]:
+    """Return the fields of a struct as inputs, in the order of their declaration."""
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(_read_input(field, hints[field.name]) for field in fields(struct))
+
+
+def _read_input(field: FieldInfo, hint: Any) -> Input:
+    declared, annotations = _unwrap(hint)
+    if get_origin(declared) is tuple:
+        annotations += _unwrap(get_args(declared)[0])[1]
+    is_required = field.default is NODEFAULT and field.default_factory is NODEFAULT
+    return Input(field.name, declared, tuple(annotations), is_required, None if is_required else field.default)
+
+
+def _unwrap(hint: Any) -> tuple[Any, list[Any]]:
+    """Return a type without its annotations and without `None`, and the annotations."""
+    annotations = list[Any]()
+    while get_origin(hint) in (Annotated, Union, UnionType):
+        arguments = [each for each in get_args(hint) if each is not type(None)]
+        if get_origin(hint) is Annotated:
+            # `Annotated[Annotated[T, a], b]` is flattened to `Annotated[T, a, b]`: the outermost comes last.
+            annotations += reversed(arguments[1:])
+        elif len(arguments) > 1:
+            return hint, annotations
+        hint = arguments[0]
+    return hint, annotations
+
+
+def stated_facts(facts: dict[str, Value | None]) -> Facts:
+    """Return the facts that a command states: those of the inputs that were sent."""
+    return {path: value for path, value in facts.items() if value is not None}
