@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 
 from ogpgraph.application import CommandContext, UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
-from ogpgraph.application.commands import members as member_commands
+from ogpgraph.domain import action_plan as action_plan_commands
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import member as member_commands
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, RatingValue, Stage
@@ -89,7 +90,7 @@ def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[Uni
             named = {"name/en": uow.text_value(f"Land of {code.title()}")}
             stream = member_commands.register_member(uow, code, {**facts, **named}).id
         title = uow.text_value(f"{code.title()} Action Plan {cycle}-{cycle + 2}")
-        plan = member_commands.register_action_plan(
+        plan = action_plan_commands.register_action_plan(
             uow,
             f"{code}/{cycle}",
             {"member": stream, "cycle": cycle, "title/en": title, "status": "CONCLUDED" if cycle < 2021 else "ACTIVE"},

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.commitment import register_commitment
 from ogpgraph.system import migrate, open_system
 
 OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
@@ -102,7 +102,7 @@ def main(url: str, kills: int) -> None:
     migrate(url)
     with open_system(url) as system:
         act = CommandContext(actor="bench", role="publisher", time=datetime.now(UTC))
-        system.execute(act, lambda uow: [commitments.register_commitment(uow, code, {"number": "1"}) for code in CODES])
+        system.execute(act, lambda uow: [register_commitment(uow, code, {"number": "1"}) for code in CODES])
     stop, token = threading.Event(), create_administrator_token(url)
     process = start_server(url)
     clients = [Client(code, token, stop) for code in CODES]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
 from ogpgraph.storage.event_log import read_log_identity
@@ -12,7 +12,7 @@ from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
 
 
 def register(system: System, code: str) -> None:
-    system.execute(command_context(), lambda uow: commitments.register_commitment(uow, code, {"status": "ACTIVE"}))
+    system.execute(command_context(), lambda uow: register_commitment(uow, code, {"status": "ACTIVE"}))
 
 
 @BOTH_ENGINES
@@ -26,7 +26,7 @@ def test_migrating_again_changes_nothing(make_system: SystemFactory, new_databas
     system = make_system()
     system.execute(
         command_context(),
-        lambda uow: commitments.register_commitment(uow, "FR0001", {"title/en": uow.text_value("Words")}),
+        lambda uow: register_commitment(uow, "FR0001", {"title/en": uow.text_value("Words")}),
     )
     digest, identity = system.digest(), system.model.log_identity
     migrate(new_database())
@@ -65,7 +65,7 @@ def test_what_was_recorded_is_read_at_once(make_system: SystemFactory) -> None:
 @BOTH_ENGINES
 def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
-    writer.executor.execute(command_context(), lambda uow: commitments.register_commitment(uow, "FR0001", {}))
+    writer.executor.execute(command_context(), lambda uow: register_commitment(uow, "FR0001", {}))
     with reader.read_session() as reading:
         assert reading.head == 2
 
@@ -77,7 +77,7 @@ def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
         register(system, f"FR000{number}")
     system.execute(
         command_context(9),
-        lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
+        lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
     )
     digest, told = system.digest(), list[tuple[int, int]]()
     assert system.rebuild(lambda position, head: told.append((position, head))) == 11

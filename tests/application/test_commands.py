@@ -5,9 +5,22 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import REPORTED_BY_PERSON, Provenance, UnitOfWork
-from ogpgraph.application.commands import accounts, commitments, corrections, members
+from ogpgraph.domain.account import find_account, grant_rights, open_account, revoke_rights
+from ogpgraph.domain.action_plan import conclude_action_plan, register_action_plan, revise_action_plan
+from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
+from ogpgraph.domain.correction import correct
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
+from ogpgraph.domain.lineage import link_commitments, merge_commitments, recode_commitment, split_commitment
+from ogpgraph.domain.member import change_member_status, register_member, revise_member
+from ogpgraph.domain.milestone import (
+    add_milestone,
+    complete_milestone,
+    report_milestone,
+    revise_milestone,
+    withdraw_milestone,
+)
+from ogpgraph.domain.review import record_rating, withdraw_rating
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
@@ -23,33 +36,29 @@ PAGE = Provenance(origin=Origin.HEADER, source="source-1", language="en")
 def register(code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON, **texts: str) -> Command:
     def command(uow: UnitOfWork) -> object:
         said: Facts = {f"{path}/en": uow.text_value(text) for path, text in texts.items()}
-        return commitments.register_commitment(
-            uow, code, said or {"title/en": uow.text_value("Open the budget")}, provenance
-        )
+        return register_commitment(uow, code, said or {"title/en": uow.text_value("Open the budget")}, provenance)
 
     return command
 
 
 def revise(facts: dict[str, Any], code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON) -> Command:
-    return on(commitments.revise_commitment, code, facts, provenance)
+    return on(revise_commitment, code, facts, provenance)
 
 
 def merge(merged: str, remaining: str) -> Command:
-    return lambda uow: commitments.merge_commitments(
+    return lambda uow: merge_commitments(
         uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", remaining)
     )
 
 
 def link_to_predecessor(code: str, predecessor: str) -> Command:
-    return lambda uow: commitments.link_commitments(
+    return lambda uow: link_commitments(
         uow, uow.require_by_code("commitment", code), [uow.require_by_code("commitment", predecessor)], []
     )
 
 
 def with_milestone(uow: UnitOfWork) -> None:
-    commitments.add_milestone(
-        uow, uow.require_by_code("commitment", "FR0001"), "1.1", {"title/en": uow.text_value("Publish it")}
-    )
+    add_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1", {"title/en": uow.text_value("Publish it")})
 
 
 @pytest.fixture
@@ -82,19 +91,19 @@ def test_a_code_that_is_taken_is_refused_in_any_case(log: InMemoryLog, code: str
 
 def test_codes_of_members_plans_and_commitments_do_not_meet() -> None:
     log = InMemoryLog().given(
-        lambda uow: members.register_member(uow, "FRA", {"prefix": "FR", "type": "NATIONAL"}),
-        lambda uow: members.register_action_plan(uow, "FRA", {"cycle": 2018}),
+        lambda uow: register_member(uow, "FRA", {"prefix": "FR", "type": "NATIONAL"}),
+        lambda uow: register_action_plan(uow, "FRA", {"cycle": 2018}),
     )
     with pytest.raises(Conflict):
-        log.when(lambda uow: members.register_member(uow, "fra", {}))
+        log.when(lambda uow: register_member(uow, "fra", {}))
     with pytest.raises(Conflict):
-        log.when(lambda uow: members.register_action_plan(uow, "FRA", {}))
+        log.when(lambda uow: register_action_plan(uow, "FRA", {}))
     assert log.subject("member", "FRA").id != log.subject("plan", "FRA").id
 
 
 def test_a_code_that_means_nothing_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no commitment FR0009") as refusal:
-        InMemoryLog().when(on(commitments.complete_milestone, "FR0009", "1.1"))
+        InMemoryLog().when(on(complete_milestone, "FR0009", "1.1"))
     assert (refusal.value.code, refusal.value.path) == ("NOT_FOUND", "code")
 
 
@@ -104,7 +113,7 @@ def test_a_code_of_another_form_is_refused() -> None:
 
 
 def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
-    events = log.when(on(commitments.recode_commitment, "FR0001", "FR0101"))
+    events = log.when(on(recode_commitment, "FR0001", "FR0101"))
     assert names_and_facts(events) == [
         ("CodeAssigned", {"means": "commitment-0001"}),
         ("CommitmentRecoded", {"code": "FR0101", "formerCodes": ("FR0001",)}),
@@ -112,10 +121,10 @@ def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
     assert log.subject("commitment", "FR0001") == log.subject("commitment", "FR0101")
     with pytest.raises(Conflict):
         log.when(register("FR0001"))
-    assert names_and_facts(log.when(on(commitments.recode_commitment, "FR0101", "FR0001"))) == [
+    assert names_and_facts(log.when(on(recode_commitment, "FR0101", "FR0001"))) == [
         ("CommitmentRecoded", {"code": "FR0001", "formerCodes": ("FR0101",)})
     ]
-    assert log.when(on(commitments.recode_commitment, "FR0001", "FR0001")) == []
+    assert log.when(on(recode_commitment, "FR0001", "FR0001")) == []
 
 
 # Saying things, and saying them again
@@ -199,21 +208,21 @@ def test_a_cause_that_is_known_better_is_kept(log: InMemoryLog) -> None:
 
 def test_a_member_is_renamed_and_revised_in_two_events() -> None:
     log = InMemoryLog().given(
-        lambda uow: members.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
+        lambda uow: register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
     )
     stream = log.subject("member", "FRA").id
     facts: Facts = {"name/en": text_value("French Republic"), "region": "Europe"}
-    assert names_and_facts(log.when(lambda uow: members.revise_member(uow, uow.aggregate(stream), facts))) == [
+    assert names_and_facts(log.when(lambda uow: revise_member(uow, uow.aggregate(stream), facts))) == [
         ("MemberRenamed", {"name/en": text_value("French Republic")}),
         ("MemberRevised", {"region": "Europe"}),
     ]
-    assert log.when(lambda uow: members.revise_member(uow, uow.aggregate(stream), facts)) == []
+    assert log.when(lambda uow: revise_member(uow, uow.aggregate(stream), facts)) == []
 
 
 def test_a_member_s_status_is_a_decision_with_a_document() -> None:
-    log = InMemoryLog().given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
+    log = InMemoryLog().given(lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
     facts: Facts = {"status": "INACTIVE", "statusDocument": text_value("Resolution 1")}
-    decide = on(members.change_member_status, "FRA", facts, Provenance(effective_on="2026-01"), kind="member")
+    decide = on(change_member_status, "FRA", facts, Provenance(effective_on="2026-01"), kind="member")
     (event,) = log.when(decide)
     assert (event.name, event.facts, event.envelope.effective_on) == ("MemberStatusChanged", facts, "2026-01")
     assert log.when(decide) == []
@@ -221,31 +230,27 @@ def test_a_member_s_status_is_a_decision_with_a_document() -> None:
 
 def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
     log = InMemoryLog().given(
-        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+        lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
     )
     stream = log.subject("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN), "startsOn": "2018"}
-    events = log.when(lambda uow: members.revise_action_plan(uow, uow.aggregate(stream), facts))
+    events = log.when(lambda uow: revise_action_plan(uow, uow.aggregate(stream), facts))
     assert [(event.name, event.envelope.cause) for event in events] == [
         ("ActionPlanTranslated", Cause.TRANSLATION),
         ("ActionPlanRevised", Cause.REPORTED),
     ]
-    assert event_names(
-        log.when(on(members.conclude_action_plan, "FRA-2018", {"status": "CONCLUDED"}, kind="plan"))
-    ) == ["ActionPlanConcluded"]
+    assert event_names(log.when(on(conclude_action_plan, "FRA-2018", {"status": "CONCLUDED"}, kind="plan"))) == [
+        "ActionPlanConcluded"
+    ]
 
 
 @pytest.mark.parametrize("made", [TranslationKind.ORIGINAL, TranslationKind.UNKNOWN])
 def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(made: TranslationKind) -> None:
     title = text_value("Plan d'action", TranslationKind.MACHINE)
-    log = InMemoryLog().given(
-        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/fr": title})
-    )
+    log = InMemoryLog().given(lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/fr": title}))
     stream = log.subject("plan", "FRA-2018").id
     (event,) = log.when(
-        lambda uow: members.revise_action_plan(
-            uow, uow.aggregate(stream), {"title/en": text_value("Action plan", made)}
-        )
+        lambda uow: revise_action_plan(uow, uow.aggregate(stream), {"title/en": text_value("Action plan", made)})
     )
     assert (event.name, event.envelope.cause) == ("ActionPlanRevised", Cause.REPORTED)
 
@@ -253,13 +258,11 @@ def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(
 @pytest.mark.parametrize("cause", [Cause.SOURCE_CHANGED, Cause.EXTRACTION])
 def test_a_translation_of_a_plan_s_title_keeps_the_cause_that_an_import_knows_better(cause: Cause) -> None:
     log = InMemoryLog().given(
-        lambda uow: members.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+        lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
     )
     stream = log.subject("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN)}
-    (event,) = log.when(
-        lambda uow: members.revise_action_plan(uow, uow.aggregate(stream), facts, Provenance(cause=cause))
-    )
+    (event,) = log.when(lambda uow: revise_action_plan(uow, uow.aggregate(stream), facts, Provenance(cause=cause)))
     assert (event.name, event.envelope.cause) == ("ActionPlanTranslated", cause)
 
 
@@ -274,16 +277,16 @@ def test_a_milestone_is_added_once(log: InMemoryLog) -> None:
 
 def test_completing_a_milestone_twice_records_it_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    (event,) = log.when(on(commitments.complete_milestone, "fr0001", "1.1"))
+    (event,) = log.when(on(complete_milestone, "fr0001", "1.1"))
     assert (event.name, event.facts) == ("MilestoneCompleted", {"milestones/1.1/status": "COMPLETE"})
-    assert log.when(on(commitments.complete_milestone, "FR0001", "1.1"), on=9) == []
+    assert log.when(on(complete_milestone, "FR0001", "1.1"), on=9) == []
 
 
 def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -> None:
     def twice(uow: UnitOfWork) -> None:
         with_milestone(uow)
-        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
-        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
+        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
+        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
 
     assert event_names(log.when(twice)) == ["MilestoneAdded", "MilestoneCompleted"]
 
@@ -291,7 +294,7 @@ def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -
 def test_the_same_report_is_recorded_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
     facts: Facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": text_value("Half done")}
-    report = on(commitments.report_milestone, "FR0001", "1.1", facts)
+    report = on(report_milestone, "FR0001", "1.1", facts)
     (event,) = log.when(report)
     assert event.name == "MilestoneReported"
     assert set(event.facts) == {f"milestones/1.1/{path}" for path in facts}
@@ -300,23 +303,23 @@ def test_the_same_report_is_recorded_once(log: InMemoryLog) -> None:
 
 def test_a_milestone_that_there_is_not_is_not_found(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    for command in (commitments.complete_milestone, commitments.withdraw_milestone):
+    for command in (complete_milestone, withdraw_milestone):
         with pytest.raises(NotFound, match=r"FR0001 has no milestone 1\.2") as refusal:
             log.when(on(command, "FR0001", "1.2"))
         assert refusal.value.path == "number"
     with pytest.raises(NotFound):
-        log.when(on(commitments.report_milestone, "FR0001", "1.10", {"status": "LIMITED"}))
+        log.when(on(report_milestone, "FR0001", "1.10", {"status": "LIMITED"}))
     with pytest.raises(NotFound):
-        log.when(on(commitments.revise_milestone, "FR0001", "1", {"endsOn": "2019"}))
+        log.when(on(revise_milestone, "FR0001", "1", {"endsOn": "2019"}))
 
 
 def test_a_milestone_is_revised_and_withdrawn(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    assert names_and_facts(log.when(on(commitments.revise_milestone, "FR0001", "1.1", {"endsOn": "2019-03"}))) == [
+    assert names_and_facts(log.when(on(revise_milestone, "FR0001", "1.1", {"endsOn": "2019-03"}))) == [
         ("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})
     ]
-    assert event_names(log.when(on(commitments.withdraw_milestone, "FR0001", "1.1"))) == ["MilestoneWithdrawn"]
-    assert log.when(on(commitments.withdraw_milestone, "FR0001", "1.1")) == []
+    assert event_names(log.when(on(withdraw_milestone, "FR0001", "1.1"))) == ["MilestoneWithdrawn"]
+    assert log.when(on(withdraw_milestone, "FR0001", "1.1")) == []
 
 
 # Ratings
@@ -337,11 +340,11 @@ def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
     path = f"ratings/{indicator}/DESIGN"
     (rated,) = log.when(revise({path: PENDING}))
     commands: list[Command] = [
-        on(commitments.record_rating, "FR0001", indicator, Stage.DESIGN, rating),
-        lambda uow: commitments.register_commitment(uow, "FR0002", {path: rating}),
+        on(record_rating, "FR0001", indicator, Stage.DESIGN, rating),
+        lambda uow: register_commitment(uow, "FR0002", {path: rating}),
         revise({path: rating}),
         revise({f"{path}/CIVIC_PARTICIPATION": rating}),
-        on(corrections.correct, "FR0001", rated.envelope.id, {path: rating}),
+        on(correct, "FR0001", rated.envelope.id, {path: rating}),
     ]
     for command in commands:
         with pytest.raises(Invalid, match=says):
@@ -350,7 +353,7 @@ def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
 
 
 def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> None:
-    rate = on(commitments.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)
+    rate = on(record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)
     assert names_and_facts(log.when(rate)) == [("RatingRecorded", {"ratings/COMPLETION/MIDTERM": LIMITED})]
     assert log.when(rate, on=3) == []
 
@@ -358,7 +361,7 @@ def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> 
 def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
     (event,) = log.when(
         on(
-            commitments.record_rating,
+            record_rating,
             "FR0001",
             Indicator.RELEVANCE,
             Stage.DESIGN,
@@ -370,8 +373,8 @@ def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
 
 
 def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMemoryLog) -> None:
-    log.given(on(commitments.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
-    withdraw = on(commitments.withdraw_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)
+    log.given(on(record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
+    withdraw = on(withdraw_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)
     assert names_and_facts(log.when(withdraw, on=1)) == [("RatingWithdrawn", {"ratings/COMPLETION/MIDTERM": None})]
     assert log.subject("commitment", "FR0001").value("ratings/COMPLETION/MIDTERM") is None
     with pytest.raises(NotFound):
@@ -386,7 +389,7 @@ def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMe
 
 def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
     (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
-    (event,) = log.when(on(corrections.correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
+    (event,) = log.when(on(correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
     assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
     assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
     assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
@@ -395,7 +398,7 @@ def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
 def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> None:
     (revised,) = log.when(revise({"status": "ACTIVE"}))
     with pytest.raises(Conflict, match="already has the corrected value") as refusal:
-        log.when(on(corrections.correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
+        log.when(on(correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
     assert refusal.value.path == "status"
 
 
@@ -405,7 +408,7 @@ def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> N
 def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> None:
     log.given(
         register("FR0002"),
-        on(commitments.recode_commitment, "FR0002", "FR0102"),
+        on(recode_commitment, "FR0002", "FR0102"),
     )
     events = log.when(merge("FR0102", "FR0001"))
     assert event_names(events) == ["CommitmentMerged", "CodeAssigned", "CodeAssigned", "CommitmentMerged"]
@@ -418,7 +421,7 @@ def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> No
 
 def test_a_commitment_is_split_into_new_ones(log: InMemoryLog) -> None:
     log.given(revise({"cycle": 2018}))
-    log.when(on(commitments.split_commitment, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
+    log.when(on(split_commitment, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
     whole, parts = log.subject("commitment", "FR0001"), [log.subject("commitment", c) for c in ("FR0011", "FR0012")]
     assert whole.value("splitInto") == tuple(part.id for part in parts)
     assert [(part.value("splitFrom"), part.value("cycle")) for part in parts] == [(whole.id, 2018)] * 2
@@ -436,31 +439,26 @@ def test_links_are_on_both_sides_and_made_once(log: InMemoryLog) -> None:
 
 
 def test_a_commitment_is_withdrawn_once(log: InMemoryLog) -> None:
-    assert event_names(log.when(on(commitments.withdraw_commitment, "FR0001"))) == ["CommitmentWithdrawn"]
-    assert log.when(on(commitments.withdraw_commitment, "FR0001")) == []
+    assert event_names(log.when(on(withdraw_commitment, "FR0001"))) == ["CommitmentWithdrawn"]
+    assert log.when(on(withdraw_commitment, "FR0001")) == []
 
 
 # Accounts
 
 
 def test_rights_are_granted_and_revoked(log: InMemoryLog) -> None:
-    log.given(lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
-    (opened,) = log.when(accounts.open_account)
+    log.given(lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
+    (opened,) = log.when(open_account)
     account = opened.stream
     assert event_names(
-        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER, ("FRA",)))
+        log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER, ("FRA",)))
     ) == ["RightsGranted"]
-    assert (
-        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER, ("FRA",)))
-        == []
-    )
-    assert event_names(log.when(lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account)))) == [
-        "RightsRevoked"
-    ]
+    assert log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER, ("FRA",))) == []
+    assert event_names(log.when(lambda uow: revoke_rights(uow, find_account(uow, account)))) == ["RightsRevoked"]
     with pytest.raises(NotFound):
-        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, "account-9"), Role.REVIEWER))
+        log.when(lambda uow: grant_rights(uow, find_account(uow, "account-9"), Role.REVIEWER))
     with pytest.raises(Invalid):
-        log.when(lambda uow: accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REPORTER))
+        log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER))
 
 
 # Envelopes and wordings
@@ -504,9 +502,7 @@ def test_an_event_tells_who_said_it_when_why_and_on_what_evidence() -> None:
 def test_only_the_wordings_that_events_speak_of_are_kept(log: InMemoryLog) -> None:
     def command(uow: UnitOfWork) -> None:
         uow.text_ref("said by nobody")
-        commitments.revise_commitment(
-            uow, uow.require_by_code("commitment", "FR0001"), {"title/en": uow.text_value("Words")}
-        )
+        revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"title/en": uow.text_value("Words")})
 
     log.given(command, reason="why")
     assert {text for _, text in log.texts.values()} == {"Open the budget", "Words", "why"}
@@ -524,7 +520,7 @@ def test_wordings_that_no_store_can_keep_are_refused(log: InMemoryLog, text: str
         lambda uow: uow.text_value(text),
         register("FR0002", title=text),
         revise({"policyAreas": (text,)}),
-        lambda uow: members.register_action_plan(uow, text, {}),
+        lambda uow: register_action_plan(uow, text, {}),
     ]
     for command in commands:
         with pytest.raises(Invalid):
@@ -557,8 +553,8 @@ def test_what_could_not_be_read_back_is_refused_and_not_stored(log: InMemoryLog,
 
 def test_a_command_that_fails_leaves_nothing_of_what_was_said_before_it(log: InMemoryLog) -> None:
     def command(uow: UnitOfWork) -> None:
-        commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001"))
-        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
+        withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001"))
+        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         log.when(command)

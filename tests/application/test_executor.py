@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import CommandContext, CommandExecutor, UnitOfWork
-from ogpgraph.application.commands import commitments
 from ogpgraph.application.executor import MAX_ATTEMPTS
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.code import code_stream
+from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound, StoredEventError
 from ogpgraph.domain.event import Idempotency
+from ogpgraph.domain.milestone import complete_milestone
 from ogpgraph.storage.event_log import CorruptEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
 from ogpgraph.system import System
@@ -26,7 +27,7 @@ Command = Callable[[UnitOfWork], Any]
 
 
 def register(code: str = "FR0001") -> Command:
-    return lambda uow: commitments.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")})
+    return lambda uow: register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")})
 
 
 def with_key(key: str = "k", asked: str = "hash", **given: Any) -> CommandContext:
@@ -78,7 +79,7 @@ def test_a_session_that_says_nothing_stores_nothing_not_even_its_reason(system: 
 def test_a_session_that_fails_stores_nothing(system: System) -> None:
     def command(uow: UnitOfWork) -> None:
         register()(uow)
-        commitments.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
+        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         system.executor.execute(command_context(), command)
@@ -171,10 +172,10 @@ def test_a_session_runs_again_where_another_wrote_in_between(make_system: System
         if not tries:
             other.executor.execute(
                 command_context(2),
-                lambda uow: commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": ("Gender",)}),
+                lambda uow: revise_commitment(uow, uow.aggregate(stream), {"policyAreas": ("Gender",)}),
             )
         tries.append(before)
-        commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*before, "Tax")})
+        revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*before, "Tax")})
 
     mine.executor.execute(command_context(3), command)
     assert tries == [(), ("Gender",)]
@@ -210,7 +211,7 @@ def test_everyone_who_adds_to_one_list_is_in_it_once(make_system: SystemFactory)
     def add(number: int) -> None:
         def command(uow: UnitOfWork) -> None:
             areas = areas_of(uow.aggregate(stream))
-            commitments.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*areas, f"Area {number}")})
+            revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*areas, f"Area {number}")})
 
         while True:
             try:
@@ -236,9 +237,9 @@ def test_who_is_always_overtaken_is_told_so_in_the_end(system: System) -> None:
         other = "ACTIVE" if status == "INACTIVE" else "INACTIVE"
         system.executor.execute(
             command_context(len(pauses)),
-            lambda uow: commitments.revise_commitment(uow, uow.aggregate(stream), {"status": other}),
+            lambda uow: revise_commitment(uow, uow.aggregate(stream), {"status": other}),
         )
-        commitments.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
+        revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
 
     with pytest.raises(Conflict, match="please try again"):
         patient.execute(command_context(), overtaken)
@@ -257,7 +258,7 @@ def test_a_command_on_a_corrupt_stream_fails_and_stores_nothing(system: System) 
     with pytest.raises(CorruptEvent):
         system.executor.execute(
             command_context(),
-            lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+            lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
         )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from ogpgraph.application import CommandContext, UnitOfWork
-from ogpgraph.application.commands import members
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Idempotency
+from ogpgraph.domain.member import change_member_status, register_member
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 
@@ -34,7 +34,7 @@ def overtaken(system: System, commands: Commands) -> Commands:
 
 
 def register(uow: UnitOfWork) -> None:
-    members.register_member(uow, "FRA", {"type": "NATIONAL"})
+    register_member(uow, "FRA", {"type": "NATIONAL"})
 
 
 def test_who_would_be_refused_gets_the_first_answer(system: System) -> None:
@@ -48,7 +48,7 @@ def test_who_would_have_nothing_to_say_gets_the_first_answer(system: System) -> 
     system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
 
     def change(uow: UnitOfWork) -> None:
-        members.change_member_status(uow, uow.require_by_code("member", "FRA"), {"status": "INACTIVE"})
+        change_member_status(uow, uow.require_by_code("member", "FRA"), {"status": "INACTIVE"})
 
     receipt = system.execute(act(system), overtaken(system, change))
     assert receipt.repeated

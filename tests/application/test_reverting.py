@@ -11,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogpgraph.application import CommandContext, Provenance, UnitOfWork
-from ogpgraph.application.commands import accounts, commitments, corrections, members
+from ogpgraph.domain.account import open_account
+from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.commitment import register_commitment, revise_commitment
+from ogpgraph.domain.correction import correct, revert, withdraw
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Origin
+from ogpgraph.domain.lineage import merge_commitments
+from ogpgraph.domain.member import register_member
 from ogpgraph.domain.values import Interval, Value
 from ogpgraph.system import System
 from tests.application.in_memory_log import Command, InMemoryLog
@@ -73,9 +78,9 @@ def test_everything_an_import_stated_is_undone_and_nothing_else(told: list[Any])
         tell(log, step)
     expected = folded([event for event in log.events(STREAM) if event.envelope.correlation != "ours"])
     if any(event.envelope.correlation == "ours" for event in log.events(STREAM)):
-        undone = log.when(lambda uow: corrections.revert(uow, "ours", [STREAM]), correlation="undoing")
+        undone = log.when(lambda uow: revert(uow, "ours", [STREAM]), correlation="undoing")
         assert all(event.envelope.cause is Cause.CORRECTION for event in undone)
-        assert log.when(lambda uow: corrections.revert(uow, "ours", [STREAM]), correlation="again") == []
+        assert log.when(lambda uow: revert(uow, "ours", [STREAM]), correlation="again") == []
     now = log.load(STREAM)
     assert stated(now) == stated(expected)
     assert {path: claim.value for path, claim in now.current_claims.items()} == {
@@ -85,11 +90,11 @@ def test_everything_an_import_stated_is_undone_and_nothing_else(told: list[Any])
 
 def test_nothing_to_undo_is_said_so_and_rights_are_not_undone() -> None:
     log = InMemoryLog()
-    account = log.when(accounts.open_account, correlation="ours")[0].stream
+    account = log.when(open_account, correlation="ours")[0].stream
     with pytest.raises(Invalid):
-        log.when(lambda uow: corrections.revert(uow, "ours", [account]))
+        log.when(lambda uow: revert(uow, "ours", [account]))
     with pytest.raises(NotFound):
-        log.when(lambda uow: corrections.revert(uow, "theirs", [account]))
+        log.when(lambda uow: revert(uow, "theirs", [account]))
 
 
 def person(facts: dict[str, Any], source: str | None = None) -> Any:
@@ -97,7 +102,7 @@ def person(facts: dict[str, Any], source: str | None = None) -> Any:
 
 
 def take_back(path: str) -> Command:
-    return lambda uow: corrections.withdraw(uow, uow.aggregate(STREAM), "CommitmentRevised", [path], Provenance())
+    return lambda uow: withdraw(uow, uow.aggregate(STREAM), "CommitmentRevised", [path], Provenance())
 
 
 def test_taking_back_takes_back_all_that_people_state_on_whatever_source() -> None:
@@ -123,7 +128,7 @@ def test_a_correction_speaks_only_of_what_its_entry_spoke_of() -> None:
 
     def corrected(facts: dict[str, Any], entry: str = event.envelope.id) -> Any:
         def command(uow: UnitOfWork) -> None:
-            corrections.correct(uow, uow.aggregate(STREAM), entry, facts)
+            correct(uow, uow.aggregate(STREAM), entry, facts)
 
         return command
 
@@ -141,14 +146,14 @@ def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(sys
     """The second import's commitment keeps its member and plan, and their codes are not free for others."""
 
     def first(uow: UnitOfWork) -> None:
-        member = members.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
-        plan = members.register_action_plan(uow, "FRA-2018", {"member": member.id, "cycle": 2018})
-        commitments.register_commitment(uow, "FR0001", {"member": member.id, "actionPlan": plan.id, "number": "1"})
+        member = register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
+        plan = register_action_plan(uow, "FRA-2018", {"member": member.id, "cycle": 2018})
+        register_commitment(uow, "FR0001", {"member": member.id, "actionPlan": plan.id, "number": "1"})
 
     def second(uow: UnitOfWork) -> None:
         member, plan = uow.require_by_code("member", "FRA"), uow.require_by_code("plan", "FRA-2018")
-        commitments.register_commitment(uow, "FR0002", {"member": member.id, "actionPlan": plan.id})
-        commitments.revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"number": "7"})
+        register_commitment(uow, "FR0002", {"member": member.id, "actionPlan": plan.id})
+        revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"number": "7"})
 
     system.execute(_import("first"), first)
     system.execute(_import("second"), second)
@@ -156,7 +161,7 @@ def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(sys
         streams = sorted(
             {entry.stream for position in range(1, 8) if (entry := reading.at_head().find_entry(position))}
         )
-    system.execute(_import("undo"), lambda uow: corrections.revert(uow, "first", streams))
+    system.execute(_import("undo"), lambda uow: revert(uow, "first", streams))
 
     with system.read_session() as reading:
         now = reading.at_head()
@@ -170,17 +175,17 @@ def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(sys
         assert shared is not None
         assert shared.value("number") == "7"
     with pytest.raises(Conflict):
-        system.execute(_import("again"), lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
+        system.execute(_import("again"), lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
 
 
 def test_a_commitment_nobody_else_spoke_of_is_gone_and_its_code_free(system: System) -> None:
-    system.execute(_import("first"), lambda uow: commitments.register_commitment(uow, "FR0001", {"number": "1"}))
+    system.execute(_import("first"), lambda uow: register_commitment(uow, "FR0001", {"number": "1"}))
     with system.read_session() as reading:
         streams = sorted({entry.stream for position in (1, 2) if (entry := reading.at_head().find_entry(position))})
-    system.execute(_import("undo"), lambda uow: corrections.revert(uow, "first", streams))
+    system.execute(_import("undo"), lambda uow: revert(uow, "first", streams))
     with system.read_session() as reading:
         assert reading.at_head().find_by_code("commitment", "FR0001") is None
-    system.execute(_import("again"), lambda uow: commitments.register_commitment(uow, "FR0001", {"number": "2"}))
+    system.execute(_import("again"), lambda uow: register_commitment(uow, "FR0001", {"number": "2"}))
     with system.read_session() as reading:
         assert reading.at_head().find_by_code("commitment", "FR0001") is not None
 
@@ -190,20 +195,20 @@ def _import(correlation: str) -> CommandContext:
 
 
 def merge(merged: str, into: str) -> Command:
-    return lambda uow: commitments.merge_commitments(
+    return lambda uow: merge_commitments(
         uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", into)
     )
 
 
 def revert_of(log: InMemoryLog, correlation: str) -> Command:
     streams = sorted({event.stream for event in log.recorded if event.envelope.correlation == correlation})
-    return lambda uow: corrections.revert(uow, correlation, streams)
+    return lambda uow: revert(uow, correlation, streams)
 
 
 @pytest.fixture
 def three() -> InMemoryLog:
     """Three commitments; the first was merged into the second."""
-    registering = [partial(commitments.register_commitment, code=code, facts={}) for code in CODES]
+    registering = [partial(register_commitment, code=code, facts={}) for code in CODES]
     return InMemoryLog().given(*registering).given(merge("FR0001", "FR0002"), correlation="merger")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import CommandContext, UnitOfWork
-from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
+from ogpgraph.domain.account import find_account, grant_rights, revoke_rights
 from ogpgraph.domain.roles import Role
 from ogpgraph.storage.accounts import LoginCredential
 from ogpgraph.system import System
@@ -47,9 +47,7 @@ def revise(writer: MutationClient, title: str) -> list[str]:
 def take_rights(sample: SampleSystem) -> None:
     account = str(sample.reporter.account)
     act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
-    sample.system.execute(
-        act, lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account), Role.REPORTER)
-    )
+    sample.system.execute(act, lambda uow: revoke_rights(uow, find_account(uow, account), Role.REPORTER))
 
 
 def take_tokens(sample: SampleSystem) -> None:
@@ -107,7 +105,7 @@ def test_a_right_that_is_granted_in_between_hinders_no_write(
     sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grant(uow: UnitOfWork) -> None:
-        accounts.grant_rights(uow, accounts.find_account(uow, str(sample.reporter.account)), Role.REVIEWER)
+        grant_rights(uow, find_account(uow, str(sample.reporter.account)), Role.REVIEWER)
 
     act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
     before_storing(sample, monkeypatch, lambda: sample.system.execute(act, grant))

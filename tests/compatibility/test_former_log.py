@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.commitment import register_commitment
 from ogpgraph.readmodel.tables import FORMER_PROJECTOR_TABLE
 from ogpgraph.storage.event_log import LoggedEvent
 from ogpgraph.storage.merkle import Frontier
@@ -165,9 +165,7 @@ def test_rebuild_gives_the_same_digest_again(system: System) -> None:
 
 def test_new_command_continues_the_log(system: System) -> None:
     before = len(all_events(system))
-    receipt = system.execute(
-        command_context(), lambda uow: commitments.register_commitment(uow, "UY1000", {"status": "ACTIVE"})
-    )
+    receipt = system.execute(command_context(), lambda uow: register_commitment(uow, "UY1000", {"status": "ACTIVE"}))
     assert receipt.positions == (before + 1, before + 2)
     with system.read_session() as session:
         assert session.head == before + 2

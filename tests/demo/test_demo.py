@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import members
 from ogpgraph.clock import system_clock
 from ogpgraph.demo.example_queries import format_json, load_example_queries, parse_example_query
 from ogpgraph.demo.loader import AnotherLog, ScenarioClock, load_demo
 from ogpgraph.demo.observations import build_observations
 from ogpgraph.demo.scenario import load_scenario
+from ogpgraph.domain.member import register_member
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
 from ogpgraph.system import migrate, open_system
 from tests.demo.client import ExecuteQuery, open_demo
@@ -86,7 +86,7 @@ def test_another_log_is_left_alone(tmp_path: Path) -> None:
     migrate(url := f"sqlite:///{tmp_path}/other.db")
     with open_system(url) as system:
         act = CommandContext(actor="somebody", role="publisher", time=system_clock())
-        system.execute(act, lambda uow: members.register_member(uow, "FRA", {"prefix": "FR"}))
+        system.execute(act, lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
         before = system.digest()
     with pytest.raises(AnotherLog, match=r"other\.db holds another log: choose another file with --database"):
         load_demo(url)

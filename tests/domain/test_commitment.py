@@ -2,19 +2,13 @@
 
 import pytest
 
+from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import (
-    decide_events,
-    is_listed_only,
-    is_translated,
-    language_of,
-    languages_of,
-    milestone_numbers,
-    natural_sort_key,
-)
+from ogpgraph.domain.commitment import decide_events, is_listed_only, language_of
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.values import TextListValue, TranslationKind
+from ogpgraph.domain.milestone import milestone_numbers, natural_sort_key
+from ogpgraph.domain.values import TextListValue, TranslationKind, is_translated
 from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, text_value
 
 

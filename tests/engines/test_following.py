@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.readmodel import poller
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.storage.database import Database
@@ -225,7 +225,7 @@ def test_while_its_own_process_catches_up_the_thread_stands_back_and_tells_where
 
     monkeypatch.setattr(writer.projection, "refresh", counted)
     monkeypatch.setattr(poller, "HEARTBEAT_TIMEOUT_SECONDS", 0.5)
-    writer.executor.execute(command_context(), lambda uow: commitments.register_commitment(uow, "FR0001", {}))
+    writer.executor.execute(command_context(), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {}))
     slow = threading.Thread(target=writer.projection.catch_up, args=(slowly,))
     slow.start()
     assert busy.wait(10)

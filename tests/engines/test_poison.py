@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.projector import ProjectionFailureCode
@@ -27,7 +27,7 @@ def save_two(system: System, first: str, second: str) -> None:
 
     def commands(uow: UnitOfWork) -> None:
         for code in (first, second):
-            commitments.register_commitment(uow, code, {"title/en": uow.text_value(f"Title of {code}")})
+            commitment_commands.register_commitment(uow, code, {"title/en": uow.text_value(f"Title of {code}")})
 
     system.executor.execute(command_context(), commands)
 

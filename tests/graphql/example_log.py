@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from itertools import count
 
 from ogpgraph.application import CommandContext, Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments, corrections, members
+from ogpgraph.domain.action_plan import conclude_action_plan
+from ogpgraph.domain.commitment import revise_commitment
+from ogpgraph.domain.correction import correct
+from ogpgraph.domain.lineage import link_commitments, recode_commitment
+from ogpgraph.domain.member import change_member_status, revise_member
+from ogpgraph.domain.milestone import complete_milestone, report_milestone
+from ogpgraph.domain.review import record_rating
 from ogpgraph.domain.values import Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System
@@ -44,11 +50,11 @@ def record_example(system: System) -> None:
     import_sample_page(system, page.replace("Coasts and Lamps", "Lamps").encode(), 1)
     system.execute(
         command_context(3),
-        lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0802"), "UY0812"),
+        lambda uow: recode_commitment(uow, uow.require_by_code("commitment", "UY0802"), "UY0812"),
     )
     system.execute(
         command_context(4),
-        lambda uow: commitments.link_commitments(
+        lambda uow: link_commitments(
             uow, uow.require_by_code("commitment", "UY0901"), [uow.require_by_code("commitment", "UY0801")], []
         ),
     )
@@ -58,7 +64,7 @@ def record_example(system: System) -> None:
 
 def _record_rating(uow: UnitOfWork) -> None:
     rating = Rating(RatingState.RATED, RatingValue.SUBSTANTIAL, uow.text_ref("Substantial"), uow.text_ref("Report 9"))
-    commitments.record_rating(
+    record_rating(
         uow,
         uow.require_by_code("commitment", "UY0901"),
         Indicator.COMPLETION,
@@ -69,24 +75,20 @@ def _record_rating(uow: UnitOfWork) -> None:
 
 
 def _report_milestones(uow: UnitOfWork) -> None:
-    commitments.complete_milestone(
-        uow, uow.require_by_code("commitment", "UY0901"), "3.1", Provenance(effective_on="2019-03")
-    )
+    complete_milestone(uow, uow.require_by_code("commitment", "UY0901"), "3.1", Provenance(effective_on="2019-03"))
     update = {"updates/2021-04-02T00:00:00.000000Z/en": uow.text_value("Half of the hours are printed.")}
-    commitments.report_milestone(
-        uow, uow.require_by_code("commitment", "UY0901"), "3.2", {"status": "LIMITED", **update}
-    )
+    report_milestone(uow, uow.require_by_code("commitment", "UY0901"), "3.2", {"status": "LIMITED", **update})
     subject = uow.require_by_code("commitment", "UY0903")
     supporters = TextListValue(
         (uow.text_ref("Union of Rowers"), uow.text_ref("Port of Colonia")), TranslationKind.ORIGINAL
     )
-    commitments.revise_commitment(uow, subject, {"supportingInstitutions/en": supporters})
+    revise_commitment(uow, subject, {"supportingInstitutions/en": supporters})
 
 
 def _conclude_plan(uow: UnitOfWork) -> None:
-    members.revise_member(uow, uow.require_by_code("member", "URY"), {"joinedOn": "2011"})
-    members.change_member_status(uow, uow.require_by_code("member", "URY"), {"status": "ACTIVE"})
-    members.conclude_action_plan(
+    revise_member(uow, uow.require_by_code("member", "URY"), {"joinedOn": "2011"})
+    change_member_status(uow, uow.require_by_code("member", "URY"), {"status": "ACTIVE"})
+    conclude_action_plan(
         uow, uow.require_by_code("plan", "URY-2018"), {"status": "CONCLUDED"}, Provenance(effective_on="2020-08-31")
     )
 
@@ -96,4 +98,4 @@ def _correct_supporters(uow: UnitOfWork) -> None:
     path = "supportingInstitutions/en"
     wrong = next(event.envelope.id for event in uow.events(commitment.id) if path in event.facts)
     right = TextListValue((uow.text_ref("Union of Rowers"),), TranslationKind.ORIGINAL)
-    corrections.correct(uow, commitment, wrong, {path: right})
+    correct(uow, commitment, wrong, {path: right})

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
+from ogpgraph.domain.commitment import register_commitment
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error
@@ -212,9 +212,7 @@ def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: SystemFactor
 
     def register(uow: UnitOfWork) -> None:
         for number in range(130):
-            commitment_commands.register_commitment(
-                uow, f"UY{number:04}", {"title/en": uow.text_value(f"Number {number}")}
-            )
+            register_commitment(uow, f"UY{number:04}", {"title/en": uow.text_value(f"Number {number}")})
 
     system.execute(command_context(1), register)
     found = execute_query(system, "{ commitments { totalCount nodes { code } pageInfo { hasNextPage endCursor } } }")[

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
-from ogpgraph.application.commands import members as member_commands
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import member as member_commands
+from ogpgraph.domain import review as review_commands
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
@@ -56,7 +57,7 @@ def system_with_filters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sy
         system.execute(command_context(3), lambda uow: _rate(uow, {"FR0002": "SUBSTANTIAL"}))
         system.execute(
             command_context(4),
-            lambda uow: commitment_commands.record_rating(
+            lambda uow: review_commands.record_rating(
                 uow, uow.require_by_code("commitment", "FR0001"), Indicator.STARRED, Stage.RESULTS, _yes()
             ),
         )
@@ -81,10 +82,10 @@ def _register(uow: UnitOfWork) -> None:
 def _rate(uow: UnitOfWork, values: dict[str, str]) -> None:
     for code, value in values.items():
         rating = Rating(RatingState.RATED, RatingValue(value))
-        commitment_commands.record_rating(
+        review_commands.record_rating(
             uow, uow.require_by_code("commitment", code), Indicator.COMPLETION, Stage.END_OF_TERM, rating
         )
-    commitment_commands.record_rating(
+    review_commands.record_rating(
         uow,
         uow.require_by_code("commitment", "FR0010"),
         Indicator.COMPLETION,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.lineage import link_commitments
 from ogpgraph.domain.member import known_members
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
@@ -83,7 +83,7 @@ def grow(system: System, number: int) -> None:
         import_sample_page(system, page.with_changes(status="Inactive"), 2)
 
         def link(uow: UnitOfWork, one: str = one, other: str = other) -> None:
-            commitments.link_commitments(
+            link_commitments(
                 uow, uow.require_by_code("commitment", one), [uow.require_by_code("commitment", other)], []
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.lineage import merge_commitments, recode_commitment
 from ogpgraph.domain.source import source_id
 from ogpgraph.importer.observations.source_location import is_same_url, source_id_from_url
 from ogpgraph.importer.observations.value_equivalence import is_same_text
@@ -48,7 +48,7 @@ class TestCodes:
         import_sample_page(system, FERRIES, 1)
         system.execute(
             PERSON,
-            lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
+            lambda uow: recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
         )
         report = import_sample_page(system, FERRIES.with_changes(status="Inactive"), 3)
         assert dict(report.events) == {"SourceObserved": 1, "CommitmentRevised": 1}
@@ -63,7 +63,7 @@ class TestCodes:
         import_sample_page(system, FERRIES, 1)
         system.execute(
             PERSON,
-            lambda uow: commitments.recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
+            lambda uow: recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0105"),
         )
         report = import_sample_page(system, FERRIES.with_changes(code="UY0105", status="Inactive"), 3)
         assert report.warnings == ()
@@ -81,7 +81,7 @@ class TestCodes:
         import_sample_page(system, FERRIES.with_changes(code="UY0105"), 2)
         system.execute(
             PERSON,
-            lambda uow: commitments.merge_commitments(
+            lambda uow: merge_commitments(
                 uow, [uow.require_by_code("commitment", "UY0901")], uow.require_by_code("commitment", "UY0105")
             ),
         )

@@ -15,8 +15,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ogpgraph.application import CommandContext, Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments, members
 from ogpgraph.clock import format_timestamp
+from ogpgraph.domain import action_plan as action_plan_commands
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import lineage as lineage_commands
+from ogpgraph.domain import member as member_commands
+from ogpgraph.domain import milestone as milestone_commands
+from ogpgraph.domain import review as review_commands
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.commitment import decide_events
 from ogpgraph.domain.errors import Conflict, Invalid, Refusal
@@ -105,27 +110,29 @@ def to_stored_facts(uow: UnitOfWork, facts: dict[str, Any]) -> Facts:
 def record_member(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
     stream = uow.resolve_code("member", code)
     if stream is None:
-        members.register_member(uow, code, {"prefix": code[:2], "type": "NATIONAL", **to_stored_facts(uow, facts)})
+        member_commands.register_member(
+            uow, code, {"prefix": code[:2], "type": "NATIONAL", **to_stored_facts(uow, facts)}
+        )
     else:
-        members.revise_member(uow, uow.aggregate(stream), to_stored_facts(uow, facts))
+        member_commands.revise_member(uow, uow.aggregate(stream), to_stored_facts(uow, facts))
 
 
 def record_plan(uow: UnitOfWork, *, member: str, year: int, facts: dict[str, Any]) -> None:
     code, said = f"{member}-{year}", to_stored_facts(uow, {"member": member, **facts})
     stream = uow.resolve_code("plan", code)
     if stream is None:
-        members.register_action_plan(uow, code, {"cycle": year, **said})
+        action_plan_commands.register_action_plan(uow, code, {"cycle": year, **said})
     else:
-        members.revise_action_plan(uow, uow.aggregate(stream), said)
+        action_plan_commands.revise_action_plan(uow, uow.aggregate(stream), said)
 
 
 def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
     """A page or a person says things of a commitment, known or not."""
     stream, said = uow.resolve_code("commitment", code), to_stored_facts(uow, facts)
     if stream is None:
-        commitments.register_commitment(uow, code, said, provenance)
+        commitment_commands.register_commitment(uow, code, said, provenance)
     elif provenance.origin is Origin.PERSON:
-        commitments.revise_commitment(uow, uow.aggregate(stream), said, provenance)
+        commitment_commands.revise_commitment(uow, uow.aggregate(stream), said, provenance)
     else:
         uow.append_all(stream, decide_events(uow.aggregate(stream), said), provenance)
 
@@ -133,7 +140,9 @@ def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], prove
 def ensure_commitment(uow: UnitOfWork, code: str) -> str:
     """The id of a commitment, registered now unless it was."""
     stream = uow.resolve_code("commitment", code)
-    return stream or commitments.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")}).id
+    return (
+        stream or commitment_commands.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")}).id
+    )
 
 
 def record_earlier_observation(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
@@ -150,7 +159,7 @@ def correct_commitment(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> 
 
 def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rating: Rating) -> None:
     ensure_commitment(uow, code)
-    commitments.record_rating(
+    review_commands.record_rating(
         uow, uow.require_by_code("commitment", code), vocabulary.Indicator(indicator), vocabulary.Stage(stage), rating
     )
 
@@ -158,23 +167,23 @@ def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rat
 def complete_milestone(uow: UnitOfWork, *, code: str, number: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.add_milestone(
+        milestone_commands.add_milestone(
             uow, uow.require_by_code("commitment", code), number, {"title/en": uow.text_value("a milestone")}
         )
-    commitments.complete_milestone(uow, uow.require_by_code("commitment", code), number)
+    milestone_commands.complete_milestone(uow, uow.require_by_code("commitment", code), number)
 
 
 def recode_commitment(uow: UnitOfWork, *, code: str, new_code: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.recode_commitment(uow, uow.require_by_code("commitment", code), new_code)
+        lineage_commands.recode_commitment(uow, uow.require_by_code("commitment", code), new_code)
 
 
 def merge_commitments(uow: UnitOfWork, *, code: str, into: str) -> None:
     ensure_commitment(uow, code)
     ensure_commitment(uow, into)
     with suppress(Invalid):
-        commitments.merge_commitments(
+        lineage_commands.merge_commitments(
             uow, [uow.require_by_code("commitment", code)], uow.require_by_code("commitment", into)
         )
 
@@ -182,7 +191,7 @@ def merge_commitments(uow: UnitOfWork, *, code: str, into: str) -> None:
 def split_commitment(uow: UnitOfWork, *, code: str, part: str) -> None:
     ensure_commitment(uow, code)
     with suppress(Conflict):
-        commitments.split_commitment(uow, uow.require_by_code("commitment", code), {part: {}})
+        lineage_commands.split_commitment(uow, uow.require_by_code("commitment", code), {part: {}})
 
 
 def fail(uow: UnitOfWork) -> None:
@@ -201,7 +210,7 @@ def record_observation(uow: UnitOfWork, *, code: str, language: str, at: int, co
 
 def withdraw_commitment(uow: UnitOfWork, *, code: str) -> None:
     ensure_commitment(uow, code)
-    commitments.withdraw_commitment(uow, uow.require_by_code("commitment", code))
+    commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", code))
 
 
 # What is said

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ogpgraph.application import CommandContext, UnitOfWork
-from ogpgraph.application.commands import commitments
-from ogpgraph.application.commands import members as member_commands
+from ogpgraph.domain.commitment import register_commitment, revise_commitment
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.member import register_member
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.filters import (
@@ -55,13 +55,11 @@ def _grow(system: System, rng: random.Random, steps: int = 30) -> None:
     def step(uow: UnitOfWork) -> None:
         if not members or rng.random() < 0.1:
             facts: Facts = {"region": rng.choice(["Europe", "Americas"]), "prefix": f"A{chr(65 + len(members))}"}
-            members.append(member_commands.register_member(uow, f"AA{chr(65 + len(members))}", facts).id)
+            members.append(register_member(uow, f"AA{chr(65 + len(members))}", facts).id)
         elif not codes or rng.random() < 0.4:
             codes.append(f"FR{rng.randrange(10_000):04d}")
             if uow.resolve_code("commitment", codes[-1]) is None:
-                commitments.register_commitment(
-                    uow, codes[-1], {"member": rng.choice(members), "cycle": rng.randint(2012, 2016)}
-                )
+                register_commitment(uow, codes[-1], {"member": rng.choice(members), "cycle": rng.randint(2012, 2016)})
         else:
             _change(uow, rng, rng.choice(codes))
 
@@ -82,7 +80,7 @@ def _change(uow: UnitOfWork, rng: random.Random, code: str) -> None:
         {"ratings/COMPLETION/RESULTS": rating},
         {"ratings/COMPLETION/MIDTERM": Rating(RatingState.PENDING)},
     ]
-    commitments.revise_commitment(uow, uow.require_by_code("commitment", code), rng.choice(changes))
+    revise_commitment(uow, uow.require_by_code("commitment", code), rng.choice(changes))
 
 
 def _condition(rng: random.Random, depth: int = 3) -> Condition:

@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.application import Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
-from ogpgraph.application.commands import members
+from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
 from ogpgraph.domain.event import Evidence, Facts, Origin
+from ogpgraph.domain.lineage import recode_commitment
+from ogpgraph.domain.member import register_member
+from ogpgraph.domain.review import record_rating
 from ogpgraph.domain.source import source_id
 from ogpgraph.domain.values import Observation, Rating, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
@@ -48,9 +51,9 @@ def fill(system: System, commitments: int, plans: int = 2) -> None:
     """A member, some plans, and commitments shared out among them, each with a page that speaks of it."""
 
     def commands(uow: UnitOfWork) -> None:
-        member = members.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")}).id
+        member = register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")}).id
         made = [
-            members.register_action_plan(
+            register_action_plan(
                 uow,
                 f"FRA-{2010 + n}",
                 {"member": member, "cycle": 2010 + n, "title/en": uow.text_value(f"Plan {n}")},
@@ -74,7 +77,7 @@ def fill(system: System, commitments: int, plans: int = 2) -> None:
             page = Provenance(
                 origin=Origin.HEADER, source=source, language="en", evidence=(Evidence(source, "sha256:0"),)
             )
-            commitment_commands.register_commitment(uow, register(number), said, page)
+            register_commitment(uow, register(number), said, page)
 
     system.execute(command_context(reason="the beginning"), commands)
 
@@ -84,7 +87,7 @@ def announce(system: System, code: str) -> None:
 
     def commands(uow: UnitOfWork) -> None:
         if uow.resolve_code("commitment", code) is None:
-            commitment_commands.register_commitment(uow, code, {})
+            register_commitment(uow, code, {})
 
     system.execute(command_context(), commands)
 
@@ -92,7 +95,7 @@ def announce(system: System, code: str) -> None:
 def withdraw(system: System, code: str, on: int = 0) -> None:
     system.execute(
         command_context(on),
-        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", code)),
+        lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", code)),
     )
 
 
@@ -139,7 +142,7 @@ def test_the_head_is_pinned_when_the_reading_begins(make_system: SystemFactory) 
         before = reading.head
         other.execute(
             command_context(),
-            lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+            lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
         )
         found = reading.at_head().find_by_code("commitment", "FR0001")
         assert found
@@ -257,9 +260,7 @@ def pages(system: System, size: int, *, backward: bool, position: int, write: bo
             return found
         key = page.items[0 if backward else -1][0]
         if write:
-            system.execute(
-                command_context(), lambda uow: commitment_commands.register_commitment(uow, register(next(NUMBERS)), {})
-            )
+            system.execute(command_context(), lambda uow: register_commitment(uow, register(next(NUMBERS)), {}))
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +346,7 @@ def test_entries_are_found_by_their_columns_and_paged_by_position(system: System
     fill(system, 3)
     system.execute(
         command_context(actor="another"),
-        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0002")),
+        lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0002")),
     )
     with at(system) as snapshot:
         everything = [entry.position for _, entry in snapshot.page_entries(EntryQuery(), ALL).items]
@@ -382,10 +383,10 @@ def test_the_history_of_a_thing_holds_its_own_entries(system: System) -> None:
 
 @BOTH_ENGINES
 def test_a_code_means_who_has_it_now_before_who_had_it(system: System) -> None:
-    system.execute(command_context(), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {}))
+    system.execute(command_context(), lambda uow: register_commitment(uow, "FR0001", {}))
     first = system.execute(
         command_context(),
-        lambda uow: commitment_commands.recode_commitment(uow, uow.require_by_code("commitment", "FR0001"), "FR0101"),
+        lambda uow: recode_commitment(uow, uow.require_by_code("commitment", "FR0001"), "FR0101"),
     )
     assert first.events
     with at(system) as snapshot:
@@ -409,7 +410,7 @@ def test_an_entry_s_subject_is_as_it_stood_then(system: System) -> None:
     fill(system, 2)
     system.execute(
         command_context(1),
-        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+        lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
     )
     with at(system) as snapshot:
         subject = snapshot.find_by_code("commitment", "FR0001")
@@ -487,9 +488,7 @@ def test_rows_hold_no_wordings_only_references(system: System) -> None:
 
     def commands(uow: UnitOfWork) -> None:
         stated = Rating(rating.state, rating.value, uow.text_ref("Fully complete, they say"))
-        commitment_commands.record_rating(
-            uow, uow.require_by_code("commitment", "FR0001"), Indicator.COMPLETION, Stage.RESULTS, stated
-        )
+        record_rating(uow, uow.require_by_code("commitment", "FR0001"), Indicator.COMPLETION, Stage.RESULTS, stated)
 
     system.execute(command_context(reason="a reason of our own"), commands)
     with system.database.read() as transaction:

@@ -14,7 +14,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from msgspec import structs
 
 from ogpgraph.application import CommandContext, Receipt, UnitOfWork
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, Idempotency
 from ogpgraph.domain.source import content_hash
@@ -38,7 +38,7 @@ def register_commitment(system: System, code: str) -> str:
     """Register a commitment with a title; returns its id."""
     facts = {"title/en": "Open the budget"}
     receipt = system.execute(
-        command_context(), lambda uow: commitments.register_commitment(uow, code, title_facts(uow, facts)).id
+        command_context(), lambda uow: commitment_commands.register_commitment(uow, code, title_facts(uow, facts)).id
     )
     assert receipt.result
     return receipt.result
@@ -55,7 +55,7 @@ def change_title(system: System, code: str, title: str, key: str | None = None) 
     def commands(uow: UnitOfWork) -> str:
         commitment = uow.require_by_code("commitment", code)
         before = str(commitment.value("title/en"))
-        commitments.revise_commitment(uow, commitment, title_facts(uow, {"title/en": title}))
+        commitment_commands.revise_commitment(uow, commitment, title_facts(uow, {"title/en": title}))
         return before
 
     return system.execute(command_context(key), commands)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import members
 from ogpgraph.demo.loader import load_demo
+from ogpgraph.domain.member import register_member
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.settings import Settings
@@ -68,7 +68,7 @@ class Server:
 
     def write(self) -> None:
         context = CommandContext(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
-        self.system.execute(context, lambda uow: members.register_member(uow, "ZZ", {"type": "NATIONAL"}))
+        self.system.execute(context, lambda uow: register_member(uow, "ZZ", {"type": "NATIONAL"}))
 
 
 @asynccontextmanager

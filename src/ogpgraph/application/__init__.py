@@ -1,4 +1,4 @@
-"""The write side: commands run in a unit of work, which loads, decides and appends; the executor saves it once."""
+"""The write side: the executor runs commands in a unit of work and stores their events once."""
 
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, CommandContext, Provenance, Receipt, UnitOfWork

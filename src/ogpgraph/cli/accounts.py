@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ogpgraph.application.commands import accounts
 from ogpgraph.cli.database import DatabaseOption, load_settings, open_migrated
 from ogpgraph.cli.terminal import err, out
-from ogpgraph.domain.account import rights_of
+from ogpgraph.domain.account import find_account, grant_rights, open_account, revoke_rights, rights_of
 from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
@@ -48,9 +47,9 @@ def create(
     """Open an account and print its id; with a role it may write at once."""
 
     def commands(uow: UnitOfWork) -> str:
-        account = accounts.open_account(uow).id
+        account = open_account(uow).id
         if role:
-            accounts.grant_rights(uow, accounts.find_account(uow, account), role, _parse_member_codes(member))
+            grant_rights(uow, find_account(uow, account), role, _parse_member_codes(member))
         return account
 
     settings = load_settings(database)
@@ -79,9 +78,7 @@ def grant(
         _run_commands(
             system,
             reason,
-            lambda uow: accounts.grant_rights(
-                uow, accounts.find_account(uow, account), role, _parse_member_codes(member)
-            ),
+            lambda uow: grant_rights(uow, find_account(uow, account), role, _parse_member_codes(member)),
         )
         _print_rights(system, account)
 
@@ -105,9 +102,7 @@ def revoke(
             _run_commands(
                 system,
                 reason,
-                lambda uow: accounts.revoke_rights(
-                    uow, accounts.find_account(uow, account), role, _parse_member_codes(member)
-                ),
+                lambda uow: revoke_rights(uow, find_account(uow, account), role, _parse_member_codes(member)),
             )
         if token is None and role is None:
             system.accounts.unlink(account)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ogpgraph.application import Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
-from ogpgraph.application.commands import corrections, members
 from ogpgraph.clock import format_timestamp
 from ogpgraph.demo.observations import READER, SourceObservation
 from ogpgraph.demo.scenario import ScenarioStep, Statement
 from ogpgraph.domain import commitment as commitments
+from ogpgraph.domain.action_plan import conclude_action_plan, register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
+from ogpgraph.domain.correction import correct
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
+from ogpgraph.domain.lineage import link_commitments
+from ogpgraph.domain.member import register_member, revise_member
+from ogpgraph.domain.milestone import complete_milestone, report_milestone, withdraw_milestone
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
@@ -55,38 +59,38 @@ class StepRecorder:
         subject = uow.require_by_code(kind, statement.code)
         match statement.action:
             case "conclude":
-                members.conclude_action_plan(uow, subject, facts, provenance)
+                conclude_action_plan(uow, subject, facts, provenance)
             case "complete":
-                commitment_commands.complete_milestone(uow, subject, milestone, provenance)
+                complete_milestone(uow, subject, milestone, provenance)
             case "report":
-                commitment_commands.report_milestone(uow, subject, milestone, facts, provenance)
+                report_milestone(uow, subject, milestone, facts, provenance)
             case "correct":
-                corrections.correct(uow, subject, self._mistaken_event_id(subject, facts), facts, provenance)
+                correct(uow, subject, self._mistaken_event_id(subject, facts), facts, provenance)
             case "withdraw" if milestone:
-                commitment_commands.withdraw_milestone(uow, subject, milestone, provenance)
+                withdraw_milestone(uow, subject, milestone, provenance)
             case "withdraw":
-                commitment_commands.withdraw_commitment(uow, subject, provenance)
+                withdraw_commitment(uow, subject, provenance)
             case "link":
                 successors = [uow.require_by_code("commitment", code) for code in statement.facts["successors"]]
-                commitment_commands.link_commitments(uow, subject, [], successors, provenance)
+                link_commitments(uow, subject, [], successors, provenance)
 
     def _revise(self, kind: str, code: str, facts: Facts, provenance: Provenance) -> None:
         uow = self._uow
         stream = uow.resolve_code(kind, code)
         match kind:
             case "member" if stream:
-                members.revise_member(uow, uow.aggregate(stream), facts, provenance)
+                revise_member(uow, uow.aggregate(stream), facts, provenance)
             case "member":
-                members.register_member(uow, code, facts, provenance)
+                register_member(uow, code, facts, provenance)
             case "plan" if stream:
-                members.revise_action_plan(uow, uow.aggregate(stream), facts, provenance)
+                revise_action_plan(uow, uow.aggregate(stream), facts, provenance)
             case "plan":
-                members.register_action_plan(uow, code, facts, provenance)
+                register_action_plan(uow, code, facts, provenance)
             case _ if stream:
                 # Not `revise_commitment`: that another says the same is here a claim of its own.
                 uow.append_all(stream, commitments.decide_events(uow.aggregate(stream), facts), provenance)
             case _:
-                commitment_commands.register_commitment(uow, code, facts, provenance)
+                register_commitment(uow, code, facts, provenance)
 
     def _mistaken_event_id(self, commitment: Aggregate, facts: Facts) -> str:
         """Return the id of the event whose value is now corrected."""

@@ -6,8 +6,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
-from ogpgraph.domain.values import PartialDate, TextValue
+from ogpgraph.domain.errors import NotFound
+from ogpgraph.domain.event import Cause, Facts, NewEvent
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.values import (
+    PartialDate,
+    TextValue,
+    is_translated,
+)
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
 Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
@@ -57,3 +65,52 @@ PLAN = AggregateType(
         EventType("ActionPlanCorrected", "Facts that had been recorded wrongly were corrected."),
     ),
 )
+
+
+def languages_of(aggregate: Aggregate) -> frozenset[str]:
+    """Return the languages in which the title or description of a commitment or plan is known."""
+    return frozenset(
+        path.partition("/")[2] for path in aggregate.current_claims if path.startswith(("title/", "description/"))
+    )
+
+
+def find_action_plan(uow: UnitOfWork, key: str) -> Aggregate:
+    """Return the plan with a code such as FRA-2021, or with an id; raises NotFound."""
+    stream = key if key.startswith("plan-") else uow.resolve_code("plan", key)
+    plan = uow.aggregate(stream) if stream else None
+    if plan is None or not plan.revision:
+        raise NotFound(f"there is no action plan {key}", "actionPlan")
+    return plan
+
+
+def register_action_plan(
+    uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> Aggregate:
+    """Record a new action plan; raises Conflict if its code is taken."""
+    stream = uow.new_stream("plan")
+    uow.reserve_code("plan", code, stream)
+    uow.append(stream, "ActionPlanRegistered", {"code": code, **facts}, provenance)
+    return uow.aggregate(stream)
+
+
+def revise_action_plan(
+    uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record changed facts of a plan; a translated title in a language that is new to it is a translation."""
+    changed = changed_facts(plan, facts)
+    known = languages_of(plan)
+    translated = {
+        path: value
+        for path, value in changed.items()
+        if known and is_translated(value) and path.partition("/")[2] not in known
+    }
+    revised = {path: value for path, value in changed.items() if path not in translated}
+    translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
+    uow.append_all(plan.id, [translation, NewEvent("ActionPlanRevised", revised)], provenance)
+
+
+def conclude_action_plan(
+    uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record that a plan has ended."""
+    uow.append(plan.id, "ActionPlanConcluded", changed_facts(plan, facts), provenance)

@@ -39,3 +39,19 @@ def resolve_code(aggregate_type: str, code: str, find: Callable[[str], Aggregate
         visited.add(stream)
         stream = aggregate.string("mergedInto") or stream
     return stream
+
+
+def former_codes(commitment: Aggregate) -> tuple[str, ...]:
+    """Return the codes that a commitment had before."""
+    codes = commitment.value("formerCodes")
+    return codes if isinstance(codes, tuple) else ()
+
+
+def all_codes(commitment: Aggregate) -> tuple[str, ...]:
+    """Return a commitment's code and those that it had before."""
+    return tuple(filter(None, (commitment.string("code"), *former_codes(commitment))))
+
+
+def reserved_codes(commitment: Aggregate) -> tuple[str, ...]:
+    """Return the codes that mean a commitment: its own, and the key that replaces the code where it has none."""
+    return tuple(filter(None, (*all_codes(commitment), commitment.string("key"))))

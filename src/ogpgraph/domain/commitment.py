@@ -11,20 +11,25 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ogpgraph.domain.action_plan import Cycle, Reference
+from ogpgraph.domain.action_plan import Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
-from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
-from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue, TranslationKind, Value
+from ogpgraph.domain.review import validate_rating_at
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.values import (
+    CommitmentCode,
+    PartialDate,
+    Rating,
+    TextListValue,
+    TextValue,
+    is_translated,
+)
 from ogpgraph.domain.vocabulary import (
-    VALUES_OF,
     CommitmentStatus,
-    Indicator,
     MilestoneStatus,
-    OgpValue,
+    PolicyArea,
     RatingState,
-    Stage,
 )
 
 Key = Annotated[
@@ -33,10 +38,6 @@ Key = Annotated[
 PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
 Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
-
-
-def _validate_rating_at(path: str, rating: Rating) -> None:
-    validate_rating(Indicator(path.split("/")[1]), rating)
 
 
 COMMITMENT = AggregateType(
@@ -61,7 +62,7 @@ COMMITMENT = AggregateType(
             TextListValue,
             "The supporting institutions; empty if stated that there are none.",
         ),
-        Path("policyAreas", tuple[str, ...], "The policy areas, by their names in OGP's vocabulary."),
+        Path("policyAreas", tuple[PolicyArea, ...], "The policy areas, by their names in OGP's vocabulary."),
         Path(
             "policyAreasUnrecognised/{language}",
             TextListValue,
@@ -79,9 +80,9 @@ COMMITMENT = AggregateType(
             "ratings/{indicator}/{stage}",
             Rating,
             "The IRM's rating of one indicator at one stage.",
-            _validate_rating_at,
+            validate_rating_at,
         ),
-        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same for one OGP value.", _validate_rating_at),
+        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same for one OGP value.", validate_rating_at),
         Path("narratives/{stage}/{section}/{language}", TextValue, "A section of the IRM's text."),
         Path(
             "key",
@@ -194,44 +195,10 @@ def _group_key(name: str, path: str) -> str:
 # Languages
 
 
-def is_translated(value: Value | None) -> bool:
-    """Return whether a value is text that a person or a machine translated."""
-    return isinstance(value, (TextValue, TextListValue)) and value.translation_kind in (
-        TranslationKind.MACHINE,
-        TranslationKind.HUMAN,
-    )
-
-
 def language_of(path: str) -> str | None:
     """Return the language of the text at a path of a commitment, None for a path without texts."""
     declared = COMMITMENT.find_path(path)
     return path.rpartition("/")[2] if declared.pattern.endswith("{language}") else None
-
-
-def languages_of(aggregate: Aggregate) -> frozenset[str]:
-    """Return the languages in which the title or description of a commitment or plan is known."""
-    return frozenset(
-        path.partition("/")[2] for path in aggregate.current_claims if path.startswith(("title/", "description/"))
-    )
-
-
-# Codes
-
-
-def former_codes(commitment: Aggregate) -> tuple[str, ...]:
-    """Return the codes that a commitment had before."""
-    codes = commitment.value("formerCodes")
-    return codes if isinstance(codes, tuple) else ()
-
-
-def all_codes(commitment: Aggregate) -> tuple[str, ...]:
-    """Return a commitment's code and those that it had before."""
-    return tuple(filter(None, (commitment.string("code"), *former_codes(commitment))))
-
-
-def reserved_codes(commitment: Aggregate) -> tuple[str, ...]:
-    """Return the codes that mean a commitment: its own, and the key that replaces the code where it has none."""
-    return tuple(filter(None, (*all_codes(commitment), commitment.string("key"))))
 
 
 def is_listed_only(commitment: Aggregate) -> bool:
@@ -239,54 +206,35 @@ def is_listed_only(commitment: Aggregate) -> bool:
     return all(claim.origin is Origin.SIBLING_LIST for claim in commitment.current_claims.values())
 
 
-# Milestones
+# Commands that the mutations and the importer share
 
 
-def milestone_numbers(commitment: Aggregate) -> list[str]:
-    """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
-    if "milestones" not in commitment.cache:
-        numbers = {path.split("/")[1] for path, _ in commitment.claims_under("milestones/")}
-        commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
-    return list(commitment.cache["milestones"])
+def register_commitment(
+    uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> Aggregate:
+    """Record a new commitment; raises Conflict if its code is taken."""
+    stream = uow.new_stream("commitment")
+    uow.reserve_code("commitment", code, stream)
+    uow.append_all(stream, decide_events(Aggregate(stream), {"code": code, **facts}), provenance)
+    return uow.aggregate(stream)
 
 
-def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
-    """Return a key that sorts published numbers by the value of their parts."""
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
+def revise_commitment(
+    uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record changed facts of a commitment, including its milestones, ratings, narratives and translations."""
+    uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
 
 
-def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:
-    """Return facts of a milestone under their paths in the commitment; raises NotFound if there is no milestone."""
-    if number not in milestone_numbers(commitment):
-        raise NotFound(f"{commitment.string('code')} has no milestone {number}", "number")
-    return {f"milestones/{number}/{path}": value for path, value in facts.items()}
+def translate_commitment(
+    uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record texts in another language."""
+    translating = provenance.with_cause(Cause.TRANSLATION)
+    uow.append(commitment.id, "CommitmentTranslated", changed_facts(commitment, facts), translating)
 
 
-def decide_milestone_report(commitment: Aggregate, number: str, facts: Facts) -> NewEvent:
-    """Return the event of a progress report; raises NotFound if there is no such milestone."""
-    return NewEvent("MilestoneReported", milestone_facts(commitment, number, facts))
-
-
-def decide_milestone_completion(commitment: Aggregate, number: str) -> NewEvent | None:
-    """Return the event of completing a milestone, None if it is complete; raises NotFound if there is none."""
-    facts = milestone_facts(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
-    (path,) = facts
-    return None if commitment.value(path) == facts[path] else NewEvent("MilestoneCompleted", facts)
-
-
-# Ratings
-
-
-def rating_path(indicator: Indicator, stage: Stage, ogp_value: OgpValue | None = None) -> str:
-    """Return the path of a rating."""
-    return "/".join(filter(None, ("ratings", indicator.value, stage.value, ogp_value and ogp_value.value)))
-
-
-def validate_rating(indicator: Indicator, rating: Rating) -> Rating:
-    """Return a rating; raises Invalid unless it has a value exactly when it is RATED, on the indicator's scale."""
-    if (rating.state is RatingState.RATED) != (rating.value is not None):
-        raise Invalid(f"{indicator}: a rating has a value exactly when it is RATED", "value")
-    if rating.value is not None and rating.value not in VALUES_OF[indicator]:
-        scale = ", ".join(VALUES_OF[indicator])
-        raise Invalid(f"{indicator} cannot be {rating.value}: its scale is {scale}", "value")
-    return rating
+def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Record that the government withdrew a commitment; a repetition records nothing."""
+    facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
+    uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)

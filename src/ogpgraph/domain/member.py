@@ -18,7 +18,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.errors import NotFound
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
 from ogpgraph.domain.vocabulary import MemberStatus
 
@@ -160,3 +164,39 @@ def _fold(name: str) -> str:
     """Return a form that is equal for spellings that differ only in case, accents or the kind of apostrophe."""
     letters = unicodedata.normalize("NFKD", name.replace("’", "'"))
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
+
+
+def find_member(uow: UnitOfWork, code: str) -> Aggregate:
+    """Return the member with OGP's code, or with the prefix of its commitments' codes; raises NotFound."""
+    stream = uow.resolve_code("member", code)
+    if stream is None and (known := lookup_member(code)) is not None:
+        stream = uow.resolve_code("member", known.code)
+    if stream is None:
+        raise NotFound(f"there is no member {code}", "member")
+    return uow.aggregate(stream)
+
+
+def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Aggregate:
+    """Record a new member; raises Conflict if its code is taken."""
+    stream = uow.new_stream("member")
+    uow.reserve_code("member", code, stream)
+    uow.append(stream, "MemberRegistered", {"code": code, **facts}, provenance)
+    return uow.aggregate(stream)
+
+
+def revise_member(
+    uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record changed facts of a member; names in an event of their own."""
+    changed = changed_facts(member, facts)
+    names = {path: value for path, value in changed.items() if path.startswith("name/")}
+    others = {path: value for path, value in changed.items() if path not in names}
+    uow.append(member.id, "MemberRenamed", names, provenance)
+    uow.append(member.id, "MemberRevised", others, provenance)
+
+
+def change_member_status(
+    uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+) -> None:
+    """Record a decision on a member's status."""
+    uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts), provenance)

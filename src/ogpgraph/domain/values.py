@@ -8,7 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from ogpgraph.domain.vocabulary import RatingState, RatingValue
+from ogpgraph.domain.vocabulary import (
+    RatingState,
+    RatingValue,
+)
 
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
 COMMITMENT_CODE = r"^[A-Z]{2,4}[0-9]{4}$"
@@ -116,3 +119,11 @@ def period_bounds(date: str) -> tuple[str, str]:
     begins = first if len(first) > 2 else f"{first}-01"
     ends = last if len(last) > 2 else f"{last}-31"
     return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
+
+
+def is_translated(value: Value | None) -> bool:
+    """Return whether a value is text that a person or a machine translated."""
+    return isinstance(value, (TextValue, TextListValue)) and value.translation_kind in (
+        TranslationKind.MACHINE,
+        TranslationKind.HUMAN,
+    )

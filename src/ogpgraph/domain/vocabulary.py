@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NewType
 
 
 class Indicator(StrEnum):
@@ -201,6 +202,7 @@ VALUES_OF: dict[Indicator, tuple[RatingValue, ...]] = {
 
 # OGP's policy areas in all versions of its taxonomy. Different spellings are one area; different names are different
 # areas ("Anti-Corruption" of 2018 is not "Anti-Corruption and Integrity" of 2024), since OGP defined them differently.
+PolicyArea = NewType("PolicyArea", str)
 POLICY_AREAS: tuple[str, ...] = (
     "Access to Information",
     "Access to Justice",

@@ -16,10 +16,12 @@ import strawberry
 
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.account import rights_of
+from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
+from ogpgraph.domain.milestone import milestone_numbers
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import Rating as StoredRating
@@ -616,7 +618,7 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(description="The languages of its title and description, as lower-case codes.")
     def languages(self) -> list[str]:
-        return sorted(commitments.languages_of(self.state))
+        return sorted(languages_of(self.state))
 
     @strawberry.field(description="Whether it is being implemented; null if that is not recorded.")
     def status(self) -> CommitmentStatus | None:
@@ -670,7 +672,7 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(description="Its milestones, in the order of their numbers.")
     def milestones(self) -> list[Milestone]:
-        return [Milestone(number=number, owner=self) for number in commitments.milestone_numbers(self.state)]
+        return [Milestone(number=number, owner=self) for number in milestone_numbers(self.state)]
 
     @strawberry.field(
         description="The IRM's ratings, ordered by indicator, stage and OGP value. An indicator about which nothing "

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
-from ogpgraph.application.commands import corrections
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.correction import revert
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.values import TextValue
 from ogpgraph.readmodel.model import require_caught_up
@@ -180,4 +180,4 @@ def revert_import(system: System, correlation: str, act: CommandContext) -> int:
     with system.read_session() as reading:
         require_caught_up(reading.projection_failure())
         streams = sorted(reading.at_head().find_correlated_streams(correlation) or ())
-    return len(system.execute(act, lambda uow: corrections.revert(uow, correlation, streams)).events)
+    return len(system.execute(act, lambda uow: revert(uow, correlation, streams)).events)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ogpgraph.domain import commitment as commitments
+from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.milestone import milestone_numbers
 from ogpgraph.domain.values import Rating, TextValue
 from ogpgraph.domain.vocabulary import Stage
 
@@ -90,7 +92,7 @@ def _value_tags(commitment: Aggregate) -> Iterator[Tag]:
 
 
 def _text_tags(commitment: Aggregate) -> Iterator[Tag]:
-    yield from (("language", language) for language in commitments.languages_of(commitment))
+    yield from (("language", language) for language in languages_of(commitment))
     yield from (
         ("title", claim.value.text)
         for _, claim in commitment.claims_under("title/")
@@ -104,7 +106,7 @@ def _listed_only_tags(commitment: Aggregate) -> Iterator[Tag]:
 
 def _milestone_tags(commitment: Aggregate) -> Iterator[Tag]:
     """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
-    for number in commitments.milestone_numbers(commitment):
+    for number in milestone_numbers(commitment):
         path = f"milestones/{number}"
         yield "milestone", f"{commitment.string(f'{path}/status') or ''}|{commitment.string(f'{path}/endsOn') or ''}"
 

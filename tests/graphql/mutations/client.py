@@ -11,8 +11,8 @@ import msgspec
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
 from ogpgraph.application import CommandContext, UnitOfWork
-from ogpgraph.application.commands import accounts
 from ogpgraph.auth.authentication import Caller, RefusalLog
+from ogpgraph.domain import account as account_commands
 from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
@@ -102,9 +102,9 @@ def open_account(system: System, role: Role | None = None, *members: str) -> Mut
     """Return a client with a new account, as `ogpgraph account create` opens it; without a role it has no rights."""
 
     def execute(uow: UnitOfWork) -> str:
-        account = accounts.open_account(uow)
+        account = account_commands.open_account(uow)
         if role:
-            accounts.grant_rights(uow, account, role, members)
+            account_commands.grant_rights(uow, account, role, members)
         return account.id
 
     context = CommandContext(actor="operator", role="administrator", time=system.clock())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ogpgraph.application import CommandContext, Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments as commitment_commands
+from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.values import Interval, Rating, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
@@ -158,7 +158,7 @@ def record_page(system: System, title: str, day: int, correlation: str) -> None:
     def execute(uow: UnitOfWork) -> None:
         stream = uow.require_by_code("commitment", "FR0002").id
         value = Rating(RatingState.RATED, RatingValue.COMPLETE)
-        commitment_commands.revise_commitment(
+        revise_commitment(
             uow,
             uow.aggregate(stream),
             {"title/fr": TextValue(uow.text_ref(title), TranslationKind.MACHINE), "ratings/COMPLETION/RESULTS": value},

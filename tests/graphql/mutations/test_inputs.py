@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MAX_TEXT_LENGTH
+from ogpgraph.application.translation import MAX_LIST_ITEMS, MAX_TEXT_LENGTH
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import SCHEMA, execute_query
 from tests.graphql.mutations.client import SampleSystem

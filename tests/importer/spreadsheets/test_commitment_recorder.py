@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.commitment import withdraw_commitment
+from ogpgraph.domain.lineage import merge_commitments
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
@@ -238,7 +239,7 @@ def test_of_the_rows_of_merged_commitments_the_one_with_the_present_code_is_reco
     by_hand = CommandContext(actor="ann", role="administrator", time=day(1))
     system.execute(
         by_hand,
-        lambda uow: commitments.merge_commitments(
+        lambda uow: merge_commitments(
             uow, [uow.require_by_code("commitment", "UY0901")], uow.require_by_code("commitment", "UY0902")
         ),
     )
@@ -257,20 +258,20 @@ def test_a_key_finds_its_commitment_after_repeated_mergers(system: System) -> No
     by_hand = CommandContext(actor="ann", role="administrator", time=day(1))
     system.execute(
         by_hand,
-        lambda uow: commitments.merge_commitments(
+        lambda uow: merge_commitments(
             uow, [uow.require_by_code("commitment", key)], uow.require_by_code("commitment", "UY0902")
         ),
     )
     assert query_commitment(system, key, "code") == {"code": "UY0902"}
     system.execute(
         by_hand,
-        lambda uow: commitments.merge_commitments(
+        lambda uow: merge_commitments(
             uow, [uow.require_by_code("commitment", "UY0902")], uow.require_by_code("commitment", "UY0903")
         ),
     )
     for code in (key, key.lower(), "UY0902", "UY0903"):
         assert query_commitment(system, code, "code") == {"code": "UY0903"}
-    system.execute(by_hand, lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", key)))
+    system.execute(by_hand, lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", key)))
     history = query_commitment(system, "UY0903", "history(last: 1) { nodes { kind } }")
     assert history == {"history": {"nodes": [{"kind": "CommitmentWithdrawn"}]}}
     entries = execute_query(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.application import CommandContext
-from ogpgraph.application.commands import members
+from ogpgraph.domain.action_plan import find_action_plan
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.run import import_files
 from ogpgraph.importer.spreadsheets import run
@@ -153,7 +153,7 @@ def test_commitments_without_codes_have_separate_titles_in_their_plan(system: Sy
     writer = DryRunWriter(system) if is_dry_run else LogWriter(system)
     context = CommandContext(actor="importer", role="publisher", time=day(1))
     run.import_spreadsheet(writer, "file.csv", build_csv("2016", rows), context)
-    plan = writer.execute(context, lambda uow: members.find_action_plan(uow, "URY-2012").id).result
+    plan = writer.execute(context, lambda uow: find_action_plan(uow, "URY-2012").id).result
     titles = writer.titles_of_plan(str(plan))
     assert len(titles) == 2
     assert all(code.startswith("URY-") for code in titles)

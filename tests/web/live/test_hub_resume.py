@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import commitments
+from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System, migrate, open_system
@@ -62,7 +62,7 @@ def long_log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def change_titles(uow: UnitOfWork, numbers: range) -> None:
     commitment = uow.require_by_code("commitment", "FR0001")
     for number in numbers:
-        commitments.revise_commitment(uow, commitment, title_facts(uow, {"title/en": f"Title {number}"}))
+        revise_commitment(uow, commitment, title_facts(uow, {"title/en": f"Title {number}"}))
 
 
 @pytest.fixture(autouse=True)

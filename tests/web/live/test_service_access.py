@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from ogpgraph.application import UnitOfWork
-from ogpgraph.application.commands import accounts
 from ogpgraph.clock import system_clock
+from ogpgraph.domain.account import find_account, grant_rights, open_account
 from ogpgraph.domain.roles import Role
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
@@ -64,8 +64,8 @@ def issue_token(writer: System, lifetime: timedelta = timedelta(hours=1)) -> str
     """Return a token of a new account."""
 
     def commands(uow: UnitOfWork) -> str:
-        account = accounts.open_account(uow).id
-        accounts.grant_rights(uow, accounts.find_account(uow, account), Role.REVIEWER)
+        account = open_account(uow).id
+        grant_rights(uow, find_account(uow, account), Role.REVIEWER)
         return account
 
     account = writer.execute(command_context(), commands).result

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import accounts
+from ogpgraph.application.translation import MAX_LIST_ITEMS
+from ogpgraph.domain.account import find_account, grant_rights, revoke_rights
 from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_id, mutation, run_mutation
-from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MutationInput, none_if_unset, optional
+from ogpgraph.graphql.mutations.inputs import MutationInput, none_if_unset, optional
 from ogpgraph.graphql.types import Account
 
 _ACCOUNT = "The account, by its id (`account-…`)."
@@ -66,17 +67,17 @@ class AccountMutations:
 
 def _grant_rights(context: MutationContext, input: GrantRightsInput) -> None:
     context.authorize()
-    account = accounts.find_account(context.uow, input.account)
+    account = find_account(context.uow, input.account)
     context.check_revision(account)
-    accounts.grant_rights(context.uow, account, input.role, _member_codes(input.members), context.provenance)
+    grant_rights(context.uow, account, input.role, _member_codes(input.members), context.provenance)
 
 
 def _revoke_rights(context: MutationContext, input: RevokeRightsInput) -> None:
     context.authorize()
-    account = accounts.find_account(context.uow, input.account)
+    account = find_account(context.uow, input.account)
     context.check_revision(account)
     role, members = none_if_unset(input.role), _member_codes(input.members)
-    accounts.revoke_rights(context.uow, account, role, members, context.provenance)
+    revoke_rights(context.uow, account, role, members, context.provenance)
 
 
 def _member_codes(codes: list[str] | None) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import commitments, members
+from ogpgraph.domain.action_plan import find_action_plan
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.commitment import register_commitment, revise_commitment, translate_commitment, withdraw_commitment
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import TranslationKind
@@ -139,13 +140,13 @@ class CommitmentMutations:
 
 
 def _register_commitment(context: MutationContext, input: RegisterCommitmentInput) -> None:
-    plan = members.find_action_plan(context.uow, input.action_plan)
+    plan = find_action_plan(context.uow, input.action_plan)
     context.authorize([context.member_code(plan)])
     context.check_is_new()
     code = normalize_commitment_code(input.code, "code")
     facts = _plan_facts(context, input) | _identity_facts(context, plan, code)
     facts |= {"status": CommitmentStatus.ACTIVE.value}
-    commitments.register_commitment(context.uow, code, facts, context.provenance)
+    register_commitment(context.uow, code, facts, context.provenance)
 
 
 def _revise_commitment(context: MutationContext, input: ReviseCommitmentInput) -> None:
@@ -153,7 +154,7 @@ def _revise_commitment(context: MutationContext, input: ReviseCommitmentInput) -
     facts = _plan_facts(context, input) | context.facts("commitment", input, "status")
     if not facts:
         raise Invalid("the input changes nothing: set at least one field of the commitment")
-    commitments.revise_commitment(context.uow, commitment, facts, context.provenance)
+    revise_commitment(context.uow, commitment, facts, context.provenance)
 
 
 def _translate_commitment(context: MutationContext, input: TranslateCommitmentInput) -> None:
@@ -162,11 +163,11 @@ def _translate_commitment(context: MutationContext, input: TranslateCommitmentIn
     facts = context.facts("commitment", input, *_TEXT_FIELDS, language=language, translation_kind=translation_kind)
     if not facts:
         raise Invalid("the input has no text to record")
-    commitments.translate_commitment(context.uow, commitment, facts, context.provenance)
+    translate_commitment(context.uow, commitment, facts, context.provenance)
 
 
 def _withdraw_commitment(context: MutationContext, input: WithdrawCommitmentInput) -> None:
-    commitments.withdraw_commitment(context.uow, context.open_commitment(input.commitment), context.provenance)
+    withdraw_commitment(context.uow, context.open_commitment(input.commitment), context.provenance)
 
 
 def _plan_facts(context: MutationContext, input: CommitmentPlanInput) -> Facts:

@@ -16,13 +16,14 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from ogpgraph.application import CommandContext, Provenance, Receipt, UnitOfWork
-from ogpgraph.application.commands import sources
+from ogpgraph.application.translation import normalize_text, to_stored_value
 from ogpgraph.auth import authorization
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.roles import Role
+from ogpgraph.domain.source import cite_source, discard_unused_source
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (
@@ -34,9 +35,7 @@ from ogpgraph.graphql.mutations.inputs import (
     none_if_unset,
     normalize_commitment_code,
     normalize_language,
-    normalize_text,
     set_field_names,
-    to_stored_value,
     validate_idempotency_key,
 )
 from ogpgraph.graphql.scalars import client_error
@@ -210,7 +209,7 @@ class MutationContext:
         used = set_field_names(self._input) if fields is None else fields
         self.uow.set_role(authorization.authorize(rights, self._mutation_name, used, members).lower())
         cited = self._input.source
-        source = sources.cite_source(self.uow, cited) if is_set(cited) else None
+        source = cite_source(self.uow, cited) if is_set(cited) else None
         self._provenance = Provenance(source=source, effective_on=none_if_unset(self._input.effective_on))
 
     def check_revision(self, aggregate: Aggregate) -> None:
@@ -271,14 +270,14 @@ class MutationContext:
                 camel_name = to_camel_case(name)
                 path = find_declared_path(aggregate_type, parent + camel_name)
                 relative = path.pattern.removeprefix(parent).replace("{language}", normalized)
-                facts[relative] = to_stored_value(self.uow, path, value, camel_name, translation_kind)
+                facts[relative] = to_stored_value(self.uow, path.type, value, camel_name, translation_kind)
         return facts
 
     def finish(self) -> None:
         """End the command: drop a cited source that no event refers to; raises RuntimeError if it never authorized."""
         if self._provenance is None:
             raise RuntimeError(f"{self._mutation_name} was not authorized")
-        sources.discard_unused_source(self.uow, self._provenance.source)
+        discard_unused_source(self.uow, self._provenance.source)
 
 
 def by_code(aggregate_type: str, key: str) -> SubjectFinder:

@@ -7,15 +7,16 @@ from typing import Any
 
 import strawberry
 
-from ogpgraph.application.commands import corrections
+from ogpgraph.application.translation import MAX_LIST_ITEMS, to_stored_value
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.correction import correct, revert
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_id, mutation, run_mutation
-from ogpgraph.graphql.mutations.inputs import MAX_LIST_ITEMS, MutationInput, is_set, to_stored_value
+from ogpgraph.graphql.mutations.inputs import MutationInput, is_set
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.types import Subject, build_subject
 from ogpgraph.readmodel.entry import Entry
@@ -119,7 +120,7 @@ def _correct(entry: Entry | None, context: MutationContext, input: CorrectInput)
     if not 0 < len(input.changes) <= MAX_LIST_ITEMS:
         raise Invalid(f"a correction changes 1 to {MAX_LIST_ITEMS} fields", "changes")
     facts = _corrected_facts(context, aggregate, changes)
-    corrections.correct(context.uow, aggregate, entry.event_id, facts, context.provenance)
+    correct(context.uow, aggregate, entry.event_id, facts, context.provenance)
 
 
 def _revert_import(
@@ -130,7 +131,7 @@ def _revert_import(
     require_caught_up(failure)
     if streams is None:
         raise Invalid(f"it has more than {MAX_REVERTED_ENTRIES:,} entries", "correlationId")
-    corrections.revert(context.uow, str(input.correlation_id), streams, context.provenance)
+    revert(context.uow, str(input.correlation_id), streams, context.provenance)
 
 
 def _find_entry(info: Info, key: str) -> Entry | None:
@@ -162,7 +163,7 @@ def _corrected_facts(context: MutationContext, aggregate: Aggregate, changes: di
     facts: Facts = {}
     for path, value in changes.items():
         declared, kind = AGGREGATE_TYPES[aggregate.type].find_path(path), _translation_kind(aggregate, path)
-        facts[path] = None if value is None else to_stored_value(context.uow, declared, value, path, kind)
+        facts[path] = None if value is None else to_stored_value(context.uow, declared.type, value, path, kind)
     return facts
 
 

@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import unicodedata
-from collections.abc import Sequence
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeGuard, TypeVar, cast
+from typing import Any, TypeGuard, cast
 
 import msgspec
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from ogpgraph.application.translation import T, validate_item_count
 from ogpgraph.domain.aggregate_type import Path
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
-from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
-from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
-from ogpgraph.domain.vocabulary import POLICY_AREAS, RatingState, RatingValue
 from ogpgraph.graphql.scalars import PartialDate
 
-T = TypeVar("T")
-MAX_TEXT_LENGTH = 100_000
-MAX_LIST_ITEMS = 200
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _FORMATS = {
     "language": (re.compile(r"[a-z]{2,3}"), "a lower-case language code, such as en or fr"),
@@ -38,7 +30,6 @@ _FORMATS = {
     "number": (re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}"), "a number as published, such as 14.1"),
     "section": (re.compile(r"[A-Z][A-Z0-9_]{0,79}"), "the name of a section in capitals, such as NEXT_STEPS"),
 }
-_POLICY_AREAS = {area.casefold(): area for area in POLICY_AREAS}
 
 # Descriptions of fields that several inputs have.
 COMMITMENT = "The commitment, by its current code or a former one, such as `FR0043`. Case does not matter."
@@ -144,13 +135,6 @@ def validate_format(text: str, format_name: str, field: str | None = None) -> st
     return text
 
 
-def validate_item_count(items: Sequence[T], field: str) -> Sequence[T]:
-    """Return a list that is not too long; raises Invalid."""
-    if len(items) > MAX_LIST_ITEMS:
-        raise Invalid(f"{field} has {len(items)} items; {MAX_LIST_ITEMS} are the most", field)
-    return items
-
-
 def normalize_commitment_code(text: str, field: str = "commitment") -> str:
     """Return the code of a commitment in capitals; raises Invalid."""
     return validate_format(text.strip().upper(), "code", field)
@@ -166,38 +150,7 @@ def normalize_language(text: str | None) -> str:
     return validate_format(text.strip().lower(), "language") if is_set(text) else "en"
 
 
-def normalize_text(text: str, field: str) -> str:
-    """Return a text in Unicode normalization form C, so that texts that look equal are equal; raises Invalid."""
-    if not text.strip():
-        raise Invalid(f"{field} is empty", field)
-    if len(text) > MAX_TEXT_LENGTH:
-        raise Invalid(f"{field} has {len(text):,} characters; {MAX_TEXT_LENGTH:,} are the most", field)
-    try:
-        return unicodedata.normalize("NFC", validate_text(text))
-    except Invalid as invalid:
-        raise Invalid(f"{field}: {invalid.message}", field) from invalid
-
-
-def normalize_policy_areas(areas: Sequence[str], field: str) -> tuple[str, ...]:
-    """Return policy areas in OGP's spelling, without duplicates; raises Invalid, suggesting the nearest one."""
-    unknown = next((area for area in areas if area.casefold() not in _POLICY_AREAS), None)
-    if unknown is not None:
-        near = get_close_matches(unknown, POLICY_AREAS, n=1)
-        suggestion = f"; did you mean {near[0]}?" if near else ""
-        raise Invalid(f"OGP has no policy area {unknown[:80]!r}{suggestion}", field)
-    return tuple(dict.fromkeys(_POLICY_AREAS[area.casefold()] for area in areas))
-
-
 # Conversion to the values of facts
-
-
-class RatingInput(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A rating with its texts in full; `blame` shows ratings in this form."""
-
-    state: RatingState = RatingState.RATED
-    value: RatingValue | None = None
-    stated_as: str | None = None
-    irm_report: str | None = None
 
 
 @lru_cache(maxsize=256)
@@ -205,53 +158,3 @@ def find_declared_path(aggregate_type: str, field: str) -> Path:
     """Return the declared path of an input field, whatever its language; raises KeyError if there is none."""
     paths = {path.pattern: path for path in AGGREGATE_TYPES[aggregate_type].paths}
     return paths.get(field) or paths[f"{field}/{{language}}"]
-
-
-def to_stored_value(
-    uow: UnitOfWork, path: Path, value: Any, field: str, translation_kind: TranslationKind = TranslationKind.ORIGINAL
-) -> Value:
-    """Return an input's value as a value of the type that its path declares: texts by reference, ratings as structs.
-
-    Raises Invalid, with `field` in its message and path. Dates, numbers and vocabularies are validated when the event
-    is appended.
-    """
-    if path.type is TextValue:
-        return uow.text_value(normalize_text(_require_text(value, field), field), translation_kind)
-    if path.type is TextListValue:
-        texts = validate_item_count(_require_texts(value, field), field)
-        return TextListValue(tuple(uow.text_ref(normalize_text(text, field)) for text in texts), translation_kind)
-    if path.type is Rating:
-        return to_rating(uow, _parse_rating(value, field))
-    if path.pattern == "policyAreas":
-        return normalize_policy_areas(_require_texts(value, field), field)
-    plain = tuple(value) if isinstance(value, list) else value
-    return cast(Value, plain.value if isinstance(plain, Enum) else plain)
-
-
-def to_rating(uow: UnitOfWork, rating: RatingInput) -> Rating:
-    """Return a rating with its texts by reference; raises Invalid at `statedAs` or `irmReport`."""
-    stated_as, irm_report = (
-        None if text is None else uow.text_ref(normalize_text(text, field))
-        for field, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
-    )
-    return Rating(rating.state, rating.value, stated_as, irm_report)
-
-
-def _parse_rating(value: Any, field: str) -> RatingInput:
-    try:
-        rating = msgspec.convert({"value": value} if isinstance(value, str) else value, RatingInput)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"{field}: {error}", field) from error
-    return msgspec.structs.replace(rating, stated_as=rating.stated_as or None, irm_report=rating.irm_report or None)
-
-
-def _require_text(value: Any, field: str) -> str:
-    if not isinstance(value, str):
-        raise Invalid(f"{field} is a text", field)
-    return value
-
-
-def _require_texts(value: Any, field: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Invalid(f"{field} is a list of texts", field)
-    return value

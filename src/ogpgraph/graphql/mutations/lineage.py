@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import commitments
+from ogpgraph.application.translation import validate_item_count
 from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.lineage import link_commitments, merge_commitments, recode_commitment, split_commitment
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.commitments import UNKNOWN_COMMITMENT, CommitmentPayload
 from ogpgraph.graphql.mutations.context import MutationContext, by_code, mutation, run_mutation
@@ -17,7 +18,6 @@ from ogpgraph.graphql.mutations.inputs import (
     normalize_commitment_code,
     normalize_commitment_codes,
     optional,
-    validate_item_count,
 )
 
 _UNKNOWN_COMMITMENTS = "if one of the commitments is unknown"
@@ -119,13 +119,13 @@ class LineageMutations:
 def _recode_commitment(context: MutationContext, input: RecodeCommitmentInput) -> None:
     commitment = context.open_commitment(input.commitment)
     code = normalize_commitment_code(input.code, "code")
-    commitments.recode_commitment(context.uow, commitment, code, context.provenance)
+    recode_commitment(context.uow, commitment, code, context.provenance)
 
 
 def _merge_commitments(context: MutationContext, input: MergeCommitmentsInput) -> None:
     codes = normalize_commitment_codes(input.commitments, "commitments")
     remaining, *merged = context.open_commitments([normalize_commitment_code(input.into, "into"), *codes])
-    commitments.merge_commitments(context.uow, merged, remaining, context.provenance)
+    merge_commitments(context.uow, merged, remaining, context.provenance)
 
 
 def _split_commitment(context: MutationContext, input: SplitCommitmentInput) -> None:
@@ -138,7 +138,7 @@ def _split_commitment(context: MutationContext, input: SplitCommitmentInput) -> 
     }
     if len(parts) < 2:
         raise Invalid("a commitment is split into two parts or more, each with its own code", "into")
-    commitments.split_commitment(context.uow, commitment, parts, context.provenance)
+    split_commitment(context.uow, commitment, parts, context.provenance)
 
 
 def _link_commitments(context: MutationContext, input: LinkCommitmentsInput) -> None:
@@ -148,4 +148,4 @@ def _link_commitments(context: MutationContext, input: LinkCommitmentsInput) -> 
     if not others:
         raise Invalid("the input links nothing: name a predecessor or a successor", "predecessors")
     predecessors, successors = others[: len(before)], others[len(before) :]
-    commitments.link_commitments(context.uow, commitment, predecessors, successors, context.provenance)
+    link_commitments(context.uow, commitment, predecessors, successors, context.provenance)

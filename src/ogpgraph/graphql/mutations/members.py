@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import members
+from ogpgraph.domain.action_plan import conclude_action_plan, find_action_plan, register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.member import lookup_member, region_of
+from ogpgraph.domain.member import (
+    change_member_status,
+    find_member,
+    lookup_member,
+    region_of,
+    register_member,
+    revise_member,
+)
 from ogpgraph.domain.vocabulary import MemberStatus, PlanStatus
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.context import (
@@ -168,24 +175,24 @@ def _register_member(context: MutationContext, input: RegisterMemberInput) -> No
     code = validate_format(input.code.strip().upper(), "member", "code")
     fields = ("name", "prefix", "type", "region", "joined_on")
     facts = _facts_of_known_member(code) | context.facts("member", input, *fields, language=input.language)
-    members.register_member(context.uow, code, facts, context.provenance)
+    register_member(context.uow, code, facts, context.provenance)
 
 
 def _change_member_status(context: MutationContext, input: ChangeMemberStatusInput) -> None:
     member = _open_member(context, input.member)
     facts = context.facts("member", input, "status")
     facts |= {"statusDocument": context.text_value(input.document, "document")}
-    members.change_member_status(context.uow, member, facts, context.provenance)
+    change_member_status(context.uow, member, facts, context.provenance)
 
 
 def _rename_member(context: MutationContext, input: RenameMemberInput) -> None:
     member = _open_member(context, input.member)
     facts = context.facts("member", input, "name", language=input.language)
-    members.revise_member(context.uow, member, facts, context.provenance)
+    revise_member(context.uow, member, facts, context.provenance)
 
 
 def _register_action_plan(context: MutationContext, input: RegisterActionPlanInput) -> None:
-    member = members.find_member(context.uow, input.member)
+    member = find_member(context.uow, input.member)
     member_code = member.string("code")
     context.authorize([member_code])
     context.check_is_new()
@@ -193,7 +200,7 @@ def _register_action_plan(context: MutationContext, input: RegisterActionPlanInp
         raise Invalid(f"{input.cycle} is not a year of submission", "cycle")
     facts = context.facts("plan", input, "cycle", "title", "starts_on", "ends_on", language=input.language)
     facts |= {"member": member.id, "status": PlanStatus.ACTIVE.value}
-    members.register_action_plan(context.uow, f"{member_code}-{input.cycle}", facts, context.provenance)
+    register_action_plan(context.uow, f"{member_code}-{input.cycle}", facts, context.provenance)
 
 
 def _revise_action_plan(context: MutationContext, input: ReviseActionPlanInput) -> None:
@@ -201,26 +208,26 @@ def _revise_action_plan(context: MutationContext, input: ReviseActionPlanInput) 
     facts = context.facts("plan", input, "title", "starts_on", "ends_on", language=input.language)
     if not facts:
         raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
-    members.revise_action_plan(context.uow, plan, facts, context.provenance)
+    revise_action_plan(context.uow, plan, facts, context.provenance)
 
 
 def _conclude_action_plan(context: MutationContext, input: ConcludeActionPlanInput) -> None:
     plan = _open_action_plan(context, input.action_plan)
     facts: Facts = {"status": PlanStatus.CONCLUDED.value}
-    members.conclude_action_plan(context.uow, plan, facts | context.facts("plan", input, "ends_on"), context.provenance)
+    conclude_action_plan(context.uow, plan, facts | context.facts("plan", input, "ends_on"), context.provenance)
 
 
 def _open_member(context: MutationContext, code: str) -> Aggregate:
     """Return a member, authorized and at the expected revision."""
     context.authorize()
-    member = members.find_member(context.uow, code)
+    member = find_member(context.uow, code)
     context.check_revision(member)
     return member
 
 
 def _open_action_plan(context: MutationContext, key: str) -> Aggregate:
     """Return an action plan, authorized for its member and at the expected revision."""
-    plan = members.find_action_plan(context.uow, key)
+    plan = find_action_plan(context.uow, key)
     context.authorize([context.member_code(plan)])
     context.check_revision(plan)
     return plan

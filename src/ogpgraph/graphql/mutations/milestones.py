@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import commitments
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.milestone import (
+    add_milestone,
+    complete_milestone,
+    report_milestone,
+    revise_milestone,
+    withdraw_milestone,
+)
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_code, mutation, run_mutation
@@ -141,7 +147,7 @@ class MilestoneMutations:
 
 def _add_milestone(context: MutationContext, input: AddMilestoneInput) -> None:
     commitment, number = _open_milestone(context, input)
-    commitments.add_milestone(context.uow, commitment, number, _plan_facts(context, input), context.provenance)
+    add_milestone(context.uow, commitment, number, _plan_facts(context, input), context.provenance)
 
 
 def _revise_milestone(context: MutationContext, input: ReviseMilestoneInput) -> None:
@@ -149,7 +155,7 @@ def _revise_milestone(context: MutationContext, input: ReviseMilestoneInput) -> 
     facts = _plan_facts(context, input)
     if not facts:
         raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
-    commitments.revise_milestone(context.uow, commitment, number, facts, context.provenance)
+    revise_milestone(context.uow, commitment, number, facts, context.provenance)
 
 
 def _report_milestone(context: MutationContext, input: ReportMilestoneInput) -> None:
@@ -157,19 +163,19 @@ def _report_milestone(context: MutationContext, input: ReportMilestoneInput) -> 
     facts = context.facts("commitment", input, "status", parent=_PARENT) | _report_facts(context, input)
     if not facts:
         raise Invalid("the input reports nothing: send a status, a report, or both", "report")
-    commitments.report_milestone(context.uow, commitment, number, facts, context.provenance)
+    report_milestone(context.uow, commitment, number, facts, context.provenance)
 
 
 def _complete_milestone(context: MutationContext, input: CompleteMilestoneInput) -> None:
     commitment, number = _open_milestone(context, input)
-    commitments.complete_milestone(context.uow, commitment, number, context.provenance)
+    complete_milestone(context.uow, commitment, number, context.provenance)
     if report := _report_facts(context, input):
-        commitments.report_milestone(context.uow, commitment, number, report, context.provenance)
+        report_milestone(context.uow, commitment, number, report, context.provenance)
 
 
 def _withdraw_milestone(context: MutationContext, input: WithdrawMilestoneInput) -> None:
     commitment, number = _open_milestone(context, input)
-    commitments.withdraw_milestone(context.uow, commitment, number, context.provenance)
+    withdraw_milestone(context.uow, commitment, number, context.provenance)
 
 
 def _open_milestone(context: MutationContext, input: MilestoneInput) -> tuple[Aggregate, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from ogpgraph.application.commands import commitments
+from ogpgraph.application.translation import RatingInput, to_rating
+from ogpgraph.domain.review import record_narrative, record_rating, withdraw_narrative, withdraw_rating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.commitments import UNKNOWN_COMMITMENT, CommitmentPayload
@@ -14,11 +15,9 @@ from ogpgraph.graphql.mutations.inputs import (
     LANGUAGE,
     NOT_RECORDED,
     MutationInput,
-    RatingInput,
     none_if_unset,
     normalize_language,
     optional,
-    to_rating,
     validate_format,
 )
 
@@ -111,23 +110,23 @@ def _record_rating(context: MutationContext, input: RecordRatingInput) -> None:
     )
     stored = to_rating(context.uow, rating)
     indicator, stage, ogp_value = input.indicator, input.stage, none_if_unset(input.ogp_value)
-    commitments.record_rating(context.uow, commitment, indicator, stage, stored, ogp_value, context.provenance)
+    record_rating(context.uow, commitment, indicator, stage, stored, ogp_value, context.provenance)
 
 
 def _withdraw_rating(context: MutationContext, input: WithdrawRatingInput) -> None:
     commitment = context.open_commitment(input.commitment)
     indicator, stage, ogp_value = input.indicator, input.stage, none_if_unset(input.ogp_value)
-    commitments.withdraw_rating(context.uow, commitment, indicator, stage, ogp_value, context.provenance)
+    withdraw_rating(context.uow, commitment, indicator, stage, ogp_value, context.provenance)
 
 
 def _record_narrative(context: MutationContext, input: RecordNarrativeInput) -> None:
     commitment = context.open_commitment(input.commitment)
     section, language = validate_format(input.section, "section"), normalize_language(input.language)
     text = context.text_value(input.text, "text")
-    commitments.record_narrative(context.uow, commitment, input.stage, section, language, text, context.provenance)
+    record_narrative(context.uow, commitment, input.stage, section, language, text, context.provenance)
 
 
 def _withdraw_narrative(context: MutationContext, input: WithdrawNarrativeInput) -> None:
     commitment = context.open_commitment(input.commitment)
     section, language = validate_format(input.section, "section"), normalize_language(input.language)
-    commitments.withdraw_narrative(context.uow, commitment, input.stage, section, language, context.provenance)
+    withdraw_narrative(context.uow, commitment, input.stage, section, language, context.provenance)

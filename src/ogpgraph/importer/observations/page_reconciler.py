@@ -14,11 +14,11 @@ from datetime import datetime
 from msgspec import structs
 
 from ogpgraph.application import Provenance, UnitOfWork
-from ogpgraph.application.commands import commitments, members
+from ogpgraph.domain.action_plan import register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import COMMITMENT, decide_events
+from ogpgraph.domain.commitment import COMMITMENT, decide_events, register_commitment
 from ogpgraph.domain.event import Facts, NewEvent, Origin
-from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of
+from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of, register_member, revise_member
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.importer.observations.observation import (
@@ -148,14 +148,14 @@ class PageReconciler:
             facts["region"] = region
         if identity.name:
             facts["name/en"] = self._uow.text_value(identity.name, TranslationKind.UNKNOWN)
-        return members.register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
+        return register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
 
     def _revise_member(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         if country := self._page.country:
             path = f"name/{self._page.language}"
             facts: Facts = {path: self._uow.text_value(str(country.value), self._translation_kind)}
             provenance = outcome.provenance(Origin.HEADER, {path: country.span})
-            self._add_shared_facts(member.id, "Member", members.revise_member, facts, provenance)
+            self._add_shared_facts(member.id, "Member", revise_member, facts, provenance)
 
     def _add_shared_facts(
         self, stream: str, event_prefix: str, revise: ReviseCommand, facts: Facts, provenance: Provenance
@@ -214,8 +214,8 @@ class PageReconciler:
             stream = self._uow.resolve_code("plan", code)
         if stream is None:
             not_late = structs.replace(provenance, late=False)
-            return members.register_action_plan(self._uow, code, {"member": member.id, **facts}, not_late).id
-        self._add_shared_facts(stream, "ActionPlan", members.revise_action_plan, facts, provenance)
+            return register_action_plan(self._uow, code, {"member": member.id, **facts}, not_late).id
+        self._add_shared_facts(stream, "ActionPlan", revise_action_plan, facts, provenance)
         return stream
 
     def _plan_month(self, plan: str) -> int | None:
@@ -257,7 +257,7 @@ class PageReconciler:
         if stream is None:
             first = {} if outcome.late else facts
             not_late = structs.replace(provenance, late=False)
-            stream = commitments.register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id
+            stream = register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id
         commitment = self._uow.aggregate(stream)
         own = commitment.claims_from(origin, provenance.source)
         facts = {

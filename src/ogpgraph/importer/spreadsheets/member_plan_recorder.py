@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from ogpgraph.application import Provenance, UnitOfWork
-from ogpgraph.application.commands import members as member_commands
+from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Evidence, Facts, Origin
-from ogpgraph.domain.member import region_of
+from ogpgraph.domain.member import region_of, register_member
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
@@ -76,7 +76,7 @@ class MemberPlanRecorder:
         return stream
 
     def _register_member(self, code: str, row: RowIdentity, facts: Facts, provenance: Provenance) -> str:
-        stream = member_commands.register_member(self._uow, code, facts, provenance).id
+        stream = register_member(self._uow, code, facts, provenance).id
         reference: Facts = {"prefix": row.member.prefix, "type": "LOCAL" if row.member.is_local else "NATIONAL"}
         if region := region_of(code):
             reference["region"] = region
@@ -129,7 +129,7 @@ class MemberPlanRecorder:
         if stream is None:
             code = cycle_code if cycle_code and self._uow.resolve_code("plan", cycle_code) is None else key.name
             not_late = structs.replace(provenance, late=False)
-            stream = member_commands.register_action_plan(self._uow, code, facts, not_late).id
+            stream = register_action_plan(self._uow, code, facts, not_late).id
         elif not provenance.late:
             # A plan whose cycle was not known until now is recoded from its number to its cycle.
             has_number_code = self._uow.aggregate(stream).string("code") == key.name != cycle_code

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of, replay
-from ogpgraph.domain.commitment import reserved_codes
+from ogpgraph.domain.code import reserved_codes
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, Origin
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
@@ -22,8 +22,12 @@ CORRECTION_EVENTS = {
     "code": "CodeAssigned",
 }
 """Aggregate type → the event that corrects it; rights are granted and revoked instead."""
+
+
 IDENTITY_PATHS = frozenset({"code", "key", "prefix", "type", "member", "cycle"})
 """The facts that identify an aggregate; they outlive other facts of it that are reverted."""
+
+
 ClaimOrigin = tuple[Origin, str | None, str | None, Interval | None]
 """Origin, source and language of a claim, and the interval in which its value came to be so."""
 

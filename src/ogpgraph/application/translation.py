@@ -1,0 +1,114 @@
+"""The one translation of what is sent into what is stored, driven by the type that a field or an input declares.
+
+GraphQL inputs, corrections, pages and spreadsheets all bring texts, lists, dates and words of a vocabulary. Here a text
+becomes a reference in Unicode normalization form C, and a list a tuple. What does not fit its type is refused as
+Invalid, naming the field.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
+from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
+from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea, RatingState, RatingValue
+
+T = TypeVar("T")
+MAX_TEXT_LENGTH = 100_000
+MAX_LIST_ITEMS = 200
+_POLICY_AREAS = {area.casefold(): area for area in POLICY_AREAS}
+
+
+def validate_item_count(items: Sequence[T], field: str) -> Sequence[T]:
+    """Return a list that is not too long; raises Invalid."""
+    if len(items) > MAX_LIST_ITEMS:
+        raise Invalid(f"{field} has {len(items)} items; {MAX_LIST_ITEMS} are the most", field)
+    return items
+
+
+def normalize_text(text: str, field: str) -> str:
+    """Return a text in Unicode normalization form C, so that texts that look equal are equal; raises Invalid."""
+    if not text.strip():
+        raise Invalid(f"{field} is empty", field)
+    if len(text) > MAX_TEXT_LENGTH:
+        raise Invalid(f"{field} has {len(text):,} characters; {MAX_TEXT_LENGTH:,} are the most", field)
+    try:
+        return unicodedata.normalize("NFC", validate_text(text))
+    except Invalid as invalid:
+        raise Invalid(f"{field}: {invalid.message}", field) from invalid
+
+
+def normalize_policy_areas(areas: Sequence[str], field: str) -> tuple[PolicyArea, ...]:
+    """Return policy areas in OGP's spelling, without duplicates; raises Invalid, suggesting the nearest one."""
+    unknown = next((area for area in areas if area.casefold() not in _POLICY_AREAS), None)
+    if unknown is not None:
+        near = get_close_matches(unknown, POLICY_AREAS, n=1)
+        suggestion = f"; did you mean {near[0]}?" if near else ""
+        raise Invalid(f"OGP has no policy area {unknown[:80]!r}{suggestion}", field)
+    return tuple(dict.fromkeys(PolicyArea(_POLICY_AREAS[area.casefold()]) for area in areas))
+
+
+class RatingInput(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A rating with its texts in full; `blame` shows ratings in this form."""
+
+    state: RatingState = RatingState.RATED
+    value: RatingValue | None = None
+    stated_as: str | None = None
+    irm_report: str | None = None
+
+
+def to_stored_value(
+    uow: UnitOfWork, declared: Any, value: Any, field: str, translation_kind: TranslationKind = TranslationKind.ORIGINAL
+) -> Value:
+    """Return an input's value as a value of the type that its field declares: texts by reference, ratings as structs.
+
+    Raises Invalid, with `field` in its message and path. Dates, numbers and vocabularies are validated when the event
+    is appended.
+    """
+    if declared is TextValue:
+        return uow.text_value(normalize_text(_require_text(value, field), field), translation_kind)
+    if declared is TextListValue:
+        texts = validate_item_count(_require_texts(value, field), field)
+        return TextListValue(tuple(uow.text_ref(normalize_text(text, field)) for text in texts), translation_kind)
+    if declared is Rating:
+        return to_rating(uow, _parse_rating(value, field))
+    if declared == tuple[PolicyArea, ...]:
+        return normalize_policy_areas(_require_texts(value, field), field)
+    plain = tuple(value) if isinstance(value, list) else value
+    return cast(Value, plain.value if isinstance(plain, Enum) else plain)
+
+
+def to_rating(uow: UnitOfWork, rating: RatingInput) -> Rating:
+    """Return a rating with its texts by reference; raises Invalid at `statedAs` or `irmReport`."""
+    stated_as, irm_report = (
+        None if text is None else uow.text_ref(normalize_text(text, field))
+        for field, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
+    )
+    return Rating(rating.state, rating.value, stated_as, irm_report)
+
+
+def _parse_rating(value: Any, field: str) -> RatingInput:
+    try:
+        rating = msgspec.convert({"value": value} if isinstance(value, str) else value, RatingInput)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{field}: {error}", field) from error
+    return msgspec.structs.replace(rating, stated_as=rating.stated_as or None, irm_report=rating.irm_report or None)
+
+
+def _require_text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"{field} is a text", field)
+    return value
+
+
+def _require_texts(value: Any, field: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Invalid(f"{field} is a list of texts", field)
+    return value
