@@ -48,6 +48,7 @@ BY_FORM: dict[object, st.SearchStrategy[Any]] = {
     Rating: ratings_of(tuple(vocabulary.RatingValue)),
     Observation: observations,
     str: plain,
+    vocabulary.PolicyArea: plain,
     int: st.integers(0, 9999),
 }
 

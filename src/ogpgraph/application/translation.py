@@ -7,14 +7,16 @@ Invalid, naming the field.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
+from ogpgraph.domain.command import Command, CommandType, Format, Input
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
@@ -62,6 +64,49 @@ class RatingInput(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     value: RatingValue | None = None
     stated_as: str | None = None
     irm_report: str | None = None
+
+
+def translate_command(
+    uow: UnitOfWork, declaration: CommandType, sent: Mapping[str, Any], references: Mapping[str, Any]
+) -> Command:
+    """Return a command with the values of its inputs; those that are not sent have their defaults.
+
+    `references` are the inputs that refer to aggregates, which are resolved before the command is authorized. Raises
+    Invalid, at the input.
+    """
+    values = _translate_inputs(uow, declaration.inputs, sent, "", sent.get("translation_kind"))
+    return declaration.command(**values, **references)
+
+
+def _translate_inputs(
+    uow: UnitOfWork, inputs: Sequence[Input], sent: Mapping[str, Any], parent: str, kind: TranslationKind | None
+) -> dict[str, Any]:
+    """Return name → value of the inputs of a command, or of one item of its input `parent`."""
+    return {
+        each.name: _translate_input(uow, each, sent[each.name], parent or each.sent_name, kind)
+        for each in inputs
+        if each.name in sent and not each.reference
+    }
+
+
+def _translate_input(uow: UnitOfWork, declared: Input, value: Any, field: str, kind: TranslationKind | None) -> Any:
+    if declared.format:
+        return validate_format(value, declared.format, field)
+    if declared.item_inputs:
+        items = validate_item_count(value, field)
+        item_type = get_args(declared.type)[0]
+        return tuple(item_type(**_translate_inputs(uow, declared.item_inputs, each, field, kind)) for each in items)
+    if isinstance(value, Enum):
+        return value
+    return to_stored_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
+
+
+def validate_format(text: str, form: Format, field: str) -> str:
+    """Return a text, normalized, that matches a format; raises Invalid."""
+    normalized = form.normalize(text)
+    if not re.fullmatch(form.pattern, normalized):
+        raise Invalid(f"{normalized[:40]!r} is not {form.form}", field)
+    return normalized
 
 
 def to_stored_value(

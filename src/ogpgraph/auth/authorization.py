@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ogpgraph.domain.account import Rights
+from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.errors import Forbidden
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY, WRITERS, Role, Roles
 
@@ -51,7 +52,6 @@ PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
     "addMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
     "reviseMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
     "reportMilestone": _allow(GOVERNMENT, "commitment number status report language"),
-    "completeMilestone": _allow(GOVERNMENT, "commitment number report language"),
     "withdrawMilestone": _allow(GOVERNMENT, "commitment number"),
     "recordRating": _allow(IRM, "commitment indicator stage ogpValue state value statedAs irmReport"),
     "withdrawRating": _allow(IRM, "commitment indicator stage ogpValue"),
@@ -89,6 +89,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
     "revertImport": _allow(ADMINISTRATORS, "correlationId"),
     "grantRights": _allow(ADMINISTRATORS, "account role members"),
     "revokeRights": _allow(ADMINISTRATORS, "account role members"),
+    **{name: {each.sent_name: command.permitted for each in command.inputs} for name, command in COMMANDS.items()},
 }
 
 

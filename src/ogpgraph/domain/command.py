@@ -49,7 +49,7 @@ class Format(Struct, frozen=True):
     normalize: Callable[[str], str] = str
 
 
-class Command(Struct, frozen=True, kw_only=True):
+class Command(Struct, frozen=True):
     """The inputs of a command as `decide` needs them: aggregates in place of their codes, texts by reference."""
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
@@ -65,7 +65,7 @@ class Refusals(Struct, frozen=True):
     conflict: str = ""
 
 
-class Input(Struct, frozen=True):
+class Input(Struct, frozen=True, dict=True):
     """One input of a command, read from its annotation.
 
     `type` is the type of the value without `None` and without annotations; `annotations` are all of these, the
@@ -79,6 +79,12 @@ class Input(Struct, frozen=True):
     default: Any
 
     @property
+    def sent_name(self) -> str:
+        """Return the name as clients send it: `actionPlan`."""
+        first, *others = self.name.split("_")
+        return first + "".join(map(str.title, others))
+
+    @property
     def description(self) -> str:
         """Return the meaning of the input: the outermost description counts, then that of the type."""
         return next(each.description for each in self.annotations if isinstance(each, Meta) and each.description)
@@ -87,6 +93,12 @@ class Input(Struct, frozen=True):
     def reference(self) -> ReferenceTo | None:
         """Return how the input refers to an aggregate or to several; None if it does not."""
         return next((each for each in self.annotations if isinstance(each, ReferenceTo)), None)
+
+    @cached_property
+    def item_inputs(self) -> tuple[Input, ...]:
+        """Return the inputs of each item, if the input is a list of structs."""
+        items = get_args(self.type)[:1] if get_origin(self.type) is tuple else ()
+        return tuple(each for item in items if _is_struct(item) for each in read_inputs(item))
 
     @property
     def format(self) -> Format | None:
@@ -98,7 +110,7 @@ class CommandType(Struct, frozen=True, kw_only=True, dict=True):
     """The declaration of a command: what it records, who may use it, and what is shown afterwards.
 
     `events` are all that it may append. The subject of a command, whose expected revision is checked, is the aggregate
-    of its first reference; a command that `registers` its subject expects that there is none yet.
+    of its first reference. A command that `registers` an aggregate of a type expects that its subject does not exist.
     """
 
     command: type[Command]
@@ -107,7 +119,7 @@ class CommandType(Struct, frozen=True, kw_only=True, dict=True):
     events: tuple[str, ...]
     returns: Returned
     refusals: Refusals = Refusals()
-    registers: bool = False
+    registers: str = ""
 
     @property
     def name(self) -> str:
@@ -123,6 +135,16 @@ class CommandType(Struct, frozen=True, kw_only=True, dict=True):
     def inputs(self) -> tuple[Input, ...]:
         """Return the inputs in the order of their declaration."""
         return read_inputs(self.command)
+
+    @property
+    def subject(self) -> Input | None:
+        """Return the input that refers to the subject, None if the command registers its subject or has none."""
+        return None if self.registers else next((each for each in self.inputs if each.reference), None)
+
+
+def _is_struct(item: Any) -> bool:
+    """Return whether the items of a list are structs that are sent, not aggregates or values by reference."""
+    return isinstance(item, type) and issubclass(item, Struct) and item is not Aggregate
 
 
 def read_inputs(struct: type[Struct]) -> tuple[Input, ...]:

@@ -5,10 +5,19 @@ A milestone has no identity without its commitment: its facts are facts of the c
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
+from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
 from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
+from ogpgraph.domain.inputs import CommitmentReference, Language
+from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import (
     MilestoneStatus,
 )
@@ -85,3 +94,52 @@ def withdraw_milestone(
     """Record that a milestone was withdrawn; a repetition records nothing. Raises NotFound."""
     absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.WITHDRAWN.value})
     uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute), provenance)
+
+
+# Commands
+
+_UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
+
+MilestoneNumber = Annotated[
+    str,
+    Meta(
+        description="The number of the milestone as published, such as `14.1`: up to 16 letters, digits, dots and "
+        "hyphens."
+    ),
+    Format(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}", "a number as published, such as 14.1"),
+]
+ProgressReport = Annotated[
+    TextValue | None,
+    Meta(description="The progress report; its evidence belongs in `source`. Omitted or null: no report."),
+]
+
+
+class CompleteMilestone(Command, frozen=True):
+    """A milestone that has been completed."""
+
+    commitment: CommitmentReference
+    number: MilestoneNumber
+    report: ProgressReport = None
+    language: Language = "en"
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the completion, unless the milestone is complete, and the report, if there is one."""
+        complete_milestone(uow, self.commitment, self.number, provenance)
+        report = _report_facts(uow, self.report, self.language)
+        report_milestone(uow, self.commitment, self.number, report, provenance)
+
+
+def _report_facts(uow: UnitOfWork, report: TextValue | None, language: str) -> Facts:
+    """Return the path of a progress report, which has the time at which it is recorded, and the report."""
+    return stated_facts({f"updates/{format_timestamp(uow.context.time)}/{language}": report})
+
+
+COMPLETE_MILESTONE = CommandType(
+    command=CompleteMilestone,
+    description="Records that a milestone is complete, and a progress report if there is one. Completing a milestone "
+    "that is complete changes nothing.",
+    permitted=GOVERNMENT,
+    events=("MilestoneCompleted", "MilestoneReported"),
+    returns="milestone",
+    refusals=Refusals(not_found=_UNKNOWN_MILESTONE),
+)

@@ -7,8 +7,8 @@ commands. The command runs again if another writer saved in between, so it must 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -16,10 +16,12 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from ogpgraph.application import CommandContext, Provenance, Receipt, UnitOfWork
+from ogpgraph.application.command_runner import CommandRequest, run_command
 from ogpgraph.application.translation import normalize_text, to_stored_value
 from ogpgraph.auth import authorization
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.command import CommandType
 from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.roles import Role
@@ -115,6 +117,7 @@ class MutationOutcome:
     errors: list[UserError] = field(default_factory=list)
     aggregate: Aggregate | None = None
     snapshot: Snapshot | None = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
 
     def subject(self, subject_type: type[S]) -> S | None:
         """Return the changed object, None if the mutation was refused."""
@@ -318,6 +321,46 @@ def run_mutation(
         return MutationOutcome(errors=[_user_error(refusal, input, session)])
     session = info.context.session = write_access.reopen_session()
     return _read_outcome(session, receipt, find)
+
+
+def execute_command(info: Info, declaration: CommandType, input: MutationInput) -> MutationOutcome:
+    """Execute a command in a unit of work, and read its subject as it is then; refusals come back as data.
+
+    Entries and subject are read at the position of the last event, so a repeated request gets the first result. The
+    read session of the request is replaced by one that includes the events.
+    """
+    write_access = info.context.write_access
+    if write_access is None:
+        raise LookupError("this context cannot write")
+    request = _command_request(declaration, input)
+    try:
+        context = _command_context(write_access, declaration.name, input)
+        receipt = write_access.execute(context, lambda uow: run_command(uow, request, authorization.authorize))
+    except Refusal as refusal:
+        write_access.log_refusal(declaration.name, refusal)
+        session = info.context.session = write_access.reopen_session()
+        return MutationOutcome(errors=[_user_error(refusal, input, session)])
+    session = info.context.session = write_access.reopen_session()
+    return replace(_read_outcome(session, receipt, _subject_finder(request)), sent=request.sent)
+
+
+def _command_request(declaration: CommandType, input: MutationInput) -> CommandRequest:
+    values = {each.name: getattr(input, each.name) for each in declaration.inputs}
+    return CommandRequest(
+        declaration=declaration,
+        sent={name: value for name, value in values.items() if is_set(value)},
+        expected_revision=none_if_unset(input.expected_revision),
+        source=none_if_unset(input.source),
+        effective_on=none_if_unset(input.effective_on),
+    )
+
+
+def _subject_finder(request: CommandRequest) -> SubjectFinder:
+    """Return a finder of the aggregate that a command refers to first."""
+    subject = request.declaration.subject
+    if subject is None or subject.reference is None:
+        return by_id("")
+    return by_code(subject.reference.aggregate_type, request.sent[subject.name])
 
 
 def _command_context(write_access: WriteAccess, mutation_name: str, input: MutationInput) -> CommandContext:

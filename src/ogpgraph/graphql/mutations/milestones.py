@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import strawberry
 
 from ogpgraph.clock import format_timestamp
@@ -9,15 +11,23 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.milestone import (
+    COMPLETE_MILESTONE,
     add_milestone,
-    complete_milestone,
     report_milestone,
     revise_milestone,
     withdraw_milestone,
 )
 from ogpgraph.domain.vocabulary import MilestoneStatus
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.mutations.context import MutationContext, Payload, by_code, mutation, run_mutation
+from ogpgraph.graphql.mutations.context import (
+    MutationContext,
+    Payload,
+    by_code,
+    execute_command,
+    mutation,
+    run_mutation,
+)
+from ogpgraph.graphql.mutations.derivation import build_input_type, build_mutation
 from ogpgraph.graphql.mutations.inputs import (
     COMMITMENT,
     LANGUAGE,
@@ -39,8 +49,6 @@ _PARENT = "milestones/{number}/"
 
 @strawberry.type(description="A commitment with a changed milestone.")
 class MilestonePayload(Payload):
-    number: strawberry.Private[str]
-
     @strawberry.field(description="The commitment after the mutation; null if it was refused.")
     def commitment(self) -> Commitment | None:
         return self.outcome.subject(Commitment)
@@ -48,7 +56,7 @@ class MilestonePayload(Payload):
     @strawberry.field(description="The milestone after the mutation; null if it was refused.")
     def milestone(self) -> Milestone | None:
         commitment = self.outcome.subject(Commitment)
-        return Milestone(number=self.number, owner=commitment) if commitment else None
+        return Milestone(number=self.outcome.sent["number"], owner=commitment) if commitment else None
 
 
 @strawberry.input
@@ -85,10 +93,7 @@ class ReportMilestoneInput(MilestoneInput):
     language: str | None = optional(LANGUAGE)
 
 
-@strawberry.input(description="A milestone that has been completed.")
-class CompleteMilestoneInput(MilestoneInput):
-    report: str | None = optional("The progress report; its evidence belongs in `source`. Omitted or null: no report.")
-    language: str | None = optional(LANGUAGE)
+CompleteMilestoneInput = build_input_type(COMPLETE_MILESTONE)
 
 
 @strawberry.input(description="A milestone that the government withdraws.")
@@ -106,7 +111,7 @@ class MilestoneMutations:
     )
     def add_milestone(self, info: Info, input: AddMilestoneInput) -> MilestonePayload:
         outcome = run_mutation(info, input, by_code("commitment", input.commitment), _add_milestone)
-        return MilestonePayload(outcome=outcome, number=input.number)
+        return MilestonePayload(outcome=replace(outcome, sent={"number": input.number}))
 
     @mutation(
         "Records changes to what a milestone delivers and when. Earlier values stay in the history.",
@@ -115,7 +120,7 @@ class MilestoneMutations:
     )
     def revise_milestone(self, info: Info, input: ReviseMilestoneInput) -> MilestonePayload:
         outcome = run_mutation(info, input, by_code("commitment", input.commitment), _revise_milestone)
-        return MilestonePayload(outcome=outcome, number=input.number)
+        return MilestonePayload(outcome=replace(outcome, sent={"number": input.number}))
 
     @mutation(
         "Records progress on a milestone: its status, a report, or both. Reports accumulate; each is shown with the "
@@ -125,16 +130,9 @@ class MilestoneMutations:
     )
     def report_milestone(self, info: Info, input: ReportMilestoneInput) -> MilestonePayload:
         outcome = run_mutation(info, input, by_code("commitment", input.commitment), _report_milestone)
-        return MilestonePayload(outcome=outcome, number=input.number)
+        return MilestonePayload(outcome=replace(outcome, sent={"number": input.number}))
 
-    @mutation(
-        "Records that a milestone is complete, and a progress report if there is one. Completing a milestone that is "
-        "complete changes nothing.",
-        not_found=_UNKNOWN_MILESTONE,
-    )
-    def complete_milestone(self, info: Info, input: CompleteMilestoneInput) -> MilestonePayload:
-        outcome = run_mutation(info, input, by_code("commitment", input.commitment), _complete_milestone)
-        return MilestonePayload(outcome=outcome, number=input.number)
+    complete_milestone = build_mutation(COMPLETE_MILESTONE, CompleteMilestoneInput, MilestonePayload, execute_command)
 
     @mutation(
         "Records that the government withdrew a milestone. It stays readable, with the status `WITHDRAWN`.",
@@ -142,7 +140,7 @@ class MilestoneMutations:
     )
     def withdraw_milestone(self, info: Info, input: WithdrawMilestoneInput) -> MilestonePayload:
         outcome = run_mutation(info, input, by_code("commitment", input.commitment), _withdraw_milestone)
-        return MilestonePayload(outcome=outcome, number=input.number)
+        return MilestonePayload(outcome=replace(outcome, sent={"number": input.number}))
 
 
 def _add_milestone(context: MutationContext, input: AddMilestoneInput) -> None:
@@ -166,13 +164,6 @@ def _report_milestone(context: MutationContext, input: ReportMilestoneInput) -> 
     report_milestone(context.uow, commitment, number, facts, context.provenance)
 
 
-def _complete_milestone(context: MutationContext, input: CompleteMilestoneInput) -> None:
-    commitment, number = _open_milestone(context, input)
-    complete_milestone(context.uow, commitment, number, context.provenance)
-    if report := _report_facts(context, input):
-        report_milestone(context.uow, commitment, number, report, context.provenance)
-
-
 def _withdraw_milestone(context: MutationContext, input: WithdrawMilestoneInput) -> None:
     commitment, number = _open_milestone(context, input)
     withdraw_milestone(context.uow, commitment, number, context.provenance)
@@ -188,7 +179,7 @@ def _plan_facts(context: MutationContext, input: AddMilestoneInput | ReviseMiles
     return context.facts("commitment", input, *fields, language=input.language, parent=_PARENT)
 
 
-def _report_facts(context: MutationContext, input: ReportMilestoneInput | CompleteMilestoneInput) -> Facts:
+def _report_facts(context: MutationContext, input: ReportMilestoneInput) -> Facts:
     if not is_set(input.report):
         return {}
     path = f"updates/{format_timestamp(context.uow.context.time)}/{normalize_language(input.language)}"

@@ -1,0 +1,98 @@
+"""Derives the inputs and fields of mutations from the declarations of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, get_args, get_origin
+
+import strawberry
+
+from ogpgraph.domain import values
+from ogpgraph.domain.command import CommandType, Input
+from ogpgraph.domain.roles import Role
+from ogpgraph.domain.values import TextListValue
+from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.mutations.inputs import MutationInput
+from ogpgraph.graphql.scalars import FieldValue, PartialDate
+
+_OMITTED = "Omitted or null: nothing is recorded."
+_ROLE_DESCRIPTIONS = {
+    Role.REPORTER: "reporters (for their own members)",
+    Role.REVIEWER: "reviewers",
+    Role.ADMINISTRATOR: "administrators",
+}
+
+
+def build_input_type(declaration: CommandType) -> type[MutationInput]:
+    """Return the input type of a mutation: the inputs of its command, and those that all mutations have."""
+    name = f"{declaration.command.__name__}Input"
+    input_type: type[MutationInput] = _build_type(
+        name, (MutationInput,), declaration.inputs, declaration.input_description
+    )
+    return input_type
+
+
+def build_mutation(
+    declaration: CommandType, input_type: type[MutationInput], payload: type, execute: Callable[..., Any]
+) -> Any:
+    """Return the field of a mutation, which executes its command; `execute` returns the payload's content."""
+
+    def resolve(info: Info, input: MutationInput) -> Any:
+        return payload(outcome=execute(info, declaration, input))
+
+    # strawberry reads the types of arguments and payload here, which differ from mutation to mutation.
+    resolve.__annotations__ = {"info": Info, "input": input_type, "return": payload}
+    return strawberry.mutation(resolve, name=declaration.name, description=describe_mutation(declaration))
+
+
+def describe_mutation(declaration: CommandType) -> str:
+    """Return what a mutation records, who may use it, and when it is refused with which code.
+
+    Codes that any mutation can be refused with are described once, at the type `Mutation`.
+    """
+    refusals = declaration.refusals
+    conditions = {"NOT_FOUND": refusals.not_found, "INVALID": refusals.invalid, "CONFLICT": refusals.conflict}
+    refused = "; ".join(f"with `{code}` {condition}" for code, condition in conditions.items() if condition)
+    *others, last = [text for role, text in _ROLE_DESCRIPTIONS.items() if role in declaration.permitted]
+    permitted = f"Permitted to {', '.join(others)}{' and ' if others else ''}{last}."
+    return f"{declaration.description}\n{permitted}\nRefused {refused}."
+
+
+def _build_type(name: str, bases: tuple[type, ...], inputs: tuple[Input, ...], description: str) -> Any:
+    """Return an input type; strawberry reads fields and their types from the attributes and annotations of a class."""
+    attributes = {each.name: _build_field(each) for each in inputs}
+    annotations = {each.name: _build_annotation(each) for each in inputs}
+    cls = type(name, bases, {**attributes, "__annotations__": annotations, "__module__": __name__})
+    return strawberry.input(cls, description=description)
+
+
+def _build_field(declared: Input) -> Any:
+    description = declared.description
+    if declared.is_required:
+        return strawberry.field(description=description)
+    if isinstance(declared.default, Enum):
+        return strawberry.field(default=declared.default, description=description)
+    if "Omitted" not in description and "Default" not in description:
+        description = f"{description} {_OMITTED}"
+    return strawberry.field(default=strawberry.UNSET, description=description)
+
+
+def _build_annotation(declared: Input) -> Any:
+    is_list = get_origin(declared.type) is tuple
+    item = _graphql_type(declared, get_args(declared.type)[0] if is_list else declared.type)
+    annotation = list[item] if is_list or declared.type is TextListValue else item  # type: ignore[valid-type]
+    return annotation if declared.is_required or isinstance(declared.default, Enum) else annotation | None
+
+
+def _graphql_type(declared: Input, item: Any) -> Any:
+    """Return the type of an input, or of each of its items."""
+    if declared.reference:
+        return strawberry.ID if declared.reference.is_id else str
+    if declared.item_inputs:
+        return _build_type(f"{item.__name__}Input", (), declared.item_inputs, item.__doc__)
+    if get_args(values.PartialDate)[1] in declared.annotations:
+        return PartialDate
+    if item in (bool, int) or (isinstance(item, type) and issubclass(item, Enum)):
+        return item
+    return FieldValue if item == values.Value else str
