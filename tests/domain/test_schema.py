@@ -71,7 +71,7 @@ def test_every_event_and_path_is_documented() -> None:
     assert all(each["description"].endswith(".") for each in NOW["events"].values())
     for noun in AGGREGATE_TYPES.values():
         paths = NOW["$defs"][f"{noun.name.capitalize()}Facts"]["patternProperties"].values()
-        assert [path["title"] for path in paths] == [path.pattern for path in noun.paths]
+        assert [path["title"] for path in paths] == [path.pattern for path in noun.fields]
         assert all(path["description"].endswith(".") for path in paths)
 
 

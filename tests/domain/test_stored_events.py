@@ -18,7 +18,7 @@ from msgspec import structs
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate, evolve
-from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import (
     VERSION,
@@ -30,6 +30,7 @@ from ogpgraph.domain.event import (
     Origin,
     encode_payload,
 )
+from ogpgraph.domain.field import PATH_SEGMENTS
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState
 from ogpgraph.storage.event_log import canonical_bytes
@@ -143,7 +144,7 @@ def example(form: Any) -> Any:
 
 def facts_of(noun: AggregateType, kind: EventType) -> dict[str, Any]:
     """Something at every path that the kind may tell."""
-    may = [path for path in noun.paths if path.pattern.startswith(kind.path_prefixes)]
+    may = [path for path in noun.fields if path.pattern.startswith(kind.path_prefixes)]
     segments = [
         [matching(PATH_SEGMENTS[s]) if s in PATH_SEGMENTS else s for s in path.pattern.split("/")] for path in may
     ]

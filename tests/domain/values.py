@@ -13,9 +13,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 from hypothesis import strategies as st
 
 from ogpgraph.domain import vocabulary
-from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Idempotency, Origin
+from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 
 ALL_EVENT_TYPES: list[tuple[AggregateType, EventType]] = [
@@ -77,7 +78,7 @@ def matching(pattern: str) -> st.SearchStrategy[str]:
     return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True).filter(str.isprintable)
 
 
-def values_at(path: str, declared: Path) -> st.SearchStrategy[Any]:
+def values_at(path: str, declared: Field) -> st.SearchStrategy[Any]:
     """Values that may stand at a path; a rating is on its indicator's scale."""
     if path.startswith("ratings/"):
         return ratings_of(vocabulary.VALUES_OF[vocabulary.Indicator(path.split("/")[1])])
@@ -85,7 +86,7 @@ def values_at(path: str, declared: Path) -> st.SearchStrategy[Any]:
 
 
 @cache
-def paths_of(path: Path) -> st.SearchStrategy[str]:
+def paths_of(path: Field) -> st.SearchStrategy[str]:
     """Concrete paths that a declared one stands for."""
     parts = [
         matching(PATH_SEGMENTS[part]) if part in PATH_SEGMENTS else st.just(part) for part in path.pattern.split("/")
@@ -96,7 +97,7 @@ def paths_of(path: Path) -> st.SearchStrategy[str]:
 @st.composite
 def facts_of(draw: st.DrawFn, noun: AggregateType, kind: EventType) -> dict[str, Any]:
     """Facts that an event of a kind may tell."""
-    may = [path for path in noun.paths if path.pattern.startswith(kind.path_prefixes)]
+    may = [path for path in noun.fields if path.pattern.startswith(kind.path_prefixes)]
     said = draw(st.lists(st.sampled_from(may), min_size=1, max_size=4))
     paths = [(draw(paths_of(path)), path) for path in said]
     return {path: draw(st.none() | values_at(path, declared)) for path, declared in paths}

@@ -77,7 +77,7 @@ def assert_paths(page: PageReading) -> None:
     """Every path and every value's form is one that the record has for commitments."""
     for origin, facts in page.facts.items():
         for path in facts:
-            assert COMMITMENT.find_path(path).pattern, (origin, path)
+            assert COMMITMENT.find_field(path).pattern, (origin, path)
 
 
 def assert_idempotent(page: PageReading) -> None:

@@ -7,12 +7,13 @@ from hypothesis import given
 
 from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.event import Event, Facts, Origin
+from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel import projector
 from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_aggregates
 from ogpgraph.readmodel.tables import decode_document, encode_document
-from ogpgraph.readmodel.tags import code_of, compute_tags, is_starred
+from ogpgraph.readmodel.tags import code_of, compute_tags
 from ogpgraph.system import System
 from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, day, event, text_value
 from tests.domain.values import events

@@ -5,19 +5,34 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MemberCode
-from ogpgraph.domain.roles import Role
+from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY, Role
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 
 ACCOUNT = AggregateType(
     name="account",
     description="Somebody who may write, identified by a pseudonymous id only.",
-    paths=(
-        Path("roles", tuple[Role, ...], "The roles of the account; without any, it may only read, like everybody."),
-        Path("reporterOf", tuple[MemberCode, ...], "The codes of the members for which it may report."),
+    fields=(
+        Field(
+            "roles",
+            tuple[Role, ...],
+            "Roles",
+            "The roles that it may act in; empty for an account that may only read.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+        ),
+        Field(
+            "reporterOf",
+            tuple[MemberCode, ...],
+            "Members",
+            "The codes of the members for which it may act as a REPORTER.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+        ),
     ),
     event_types=(
         EventType("AccountOpened", "An account was opened, without rights."),

@@ -7,15 +7,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
+from ogpgraph.domain.field import Field, Filter
+from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import (
-    PartialDate,
-    TextValue,
-    is_translated,
-)
+from ogpgraph.domain.values import PartialDate, TextValue, is_translated
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
 Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
@@ -24,22 +22,106 @@ Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The i
 PLAN = AggregateType(
     name="plan",
     description="A member's action plan of one cycle; without a title as long as only its cycle is known.",
-    paths=(
-        Path("code", str, "The member's code, the cycle, and the month where a year has two plans."),
-        Path("member", Reference, "The member whose plan it is."),
-        Path("cycle", Cycle, "The year of submission, which is not always the first year of the plan's name."),
-        Path("title/{language}", TextValue, "The plan's name as published."),
-        Path("startsOn", PartialDate, "The first day of the plan's period."),
-        Path("endsOn", PartialDate, "The last day of the plan's period, including extensions."),
-        Path("number", Annotated[int, Meta(ge=1, le=99)], "The plan's number among the member's plans."),
-        Path("publishedId", str, "OGP's own id of the plan, such as AP_ALB01."),
-        Path("durationYears", Annotated[int, Meta(ge=1, le=10)], "The length of the plan's period in years."),
-        Path(
+    fields=(
+        Field(
+            "code",
+            str,
+            "Code",
+            "The plan's key: the member's code and the year of submission, such as `FRA-2018`, with the delivery "
+            "window if a year has two.",
+            written_by=GOVERNMENT,
+            corrected_by=NOBODY,
+            is_sortable=True,
+            export="code",
+        ),
+        Field(
+            "member",
+            Reference,
+            "Member",
+            "The member that submitted the plan.",
+            written_by=GOVERNMENT,
+            corrected_by=ADMINISTRATORS,
+            dimension="member",
+            export="member",
+        ),
+        Field(
+            "cycle",
+            Cycle,
+            "Year of submission",
+            "The year in which the plan was submitted. It is not always the first year in the title.",
+            written_by=GOVERNMENT,
+            corrected_by=ADMINISTRATORS,
+            filter=Filter("cycle"),
+            is_sortable=True,
+            export="cycle",
+        ),
+        Field(
+            "title/{language}",
+            TextValue,
+            "Title",
+            "The plan's title as published, such as `France Action Plan 2018-2020`; null while only its cycle is "
+            "known.",
+            written_by=GOVERNMENT,
+            is_searched=True,
+            export="title",
+        ),
+        Field(
+            "startsOn",
+            PartialDate,
+            "Start date",
+            "When the plan's period begins.",
+            written_by=GOVERNMENT,
+            export="startsOn",
+        ),
+        Field(
+            "endsOn",
+            PartialDate,
+            "End date",
+            "When the plan's period ends, including extensions.",
+            written_by=GOVERNMENT,
+            export="endsOn",
+        ),
+        Field(
+            "number",
+            Annotated[int, Meta(ge=1, le=99)],
+            "Number",
+            "The plan's place among the plans of its member, counted from 1.",
+            corrected_by=ADMINISTRATORS,
+            export="number",
+        ),
+        Field(
+            "publishedId",
+            str,
+            "OGP's id",
+            "OGP's own id of the plan, such as `AP_ALB01`.",
+            corrected_by=ADMINISTRATORS,
+            export="publishedId",
+        ),
+        Field(
+            "durationYears",
+            Annotated[int, Meta(ge=1, le=10)],
+            "Duration in years",
+            "The length of the plan's period in years, according to OGP's database.",
+            corrected_by=ADMINISTRATORS,
+            export="durationYears",
+        ),
+        Field(
             "coCreation/{coCreation}",
             CoCreationValue,
-            "The IRM's finding on the public's participation in the plan.",
+            "Participation of the public",
+            "The IRM's finding on one aspect of the public's participation in the plan.",
+            corrected_by=IRM,
+            export="coCreation",
         ),
-        Path("status", PlanStatus, "Whether the plan is active or concluded."),
+        Field(
+            "status",
+            PlanStatus,
+            "Status",
+            "Whether the plan is being implemented; null if that is not recorded.",
+            written_by=GOVERNMENT,
+            filter=Filter("status"),
+            export="status",
+        ),
     ),
     event_types=(
         EventType("ActionPlanRegistered", "An action plan was registered."),

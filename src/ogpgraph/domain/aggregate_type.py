@@ -1,9 +1,8 @@
-"""Aggregate types: the paths that an aggregate can have, the types of their values, and the events that state them."""
+"""Aggregate types: the fields that an aggregate can have, and the events that state them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,51 +11,13 @@ from msgspec import Struct
 
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import DerivedDimension, Field
 from ogpgraph.domain.values import TextListValue, TextValue
-from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
 
-
-def _alternation(values: type[Indicator | Stage | OgpValue | Finding | RatingState | CoCreation]) -> str:
-    return "(" + "|".join(values) + ")"
-
-
-PATH_SEGMENTS = {
-    "{language}": "[a-z]{2,3}",
-    "{number}": r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}",
-    "{indicator}": _alternation(Indicator),
-    "{stage}": _alternation(Stage),
-    "{ogpValue}": _alternation(OgpValue),
-    "{finding}": _alternation(Finding),
-    "{state}": _alternation(RatingState),
-    "{coCreation}": _alternation(CoCreation),
-    "{column}": "[A-Z][A-Z0-9_]{0,79}",
-    "{section}": "[A-Z][A-Z0-9_]{0,79}",
-    "{time}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z",
-}
-"""The variable segments of path patterns, and the regular expressions that they stand for."""
 PATH_CACHE_SIZE = 4096
 """How many concrete paths of an aggregate type are matched only once; their number is not bounded otherwise."""
 
 _CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-class Path(Struct, frozen=True):
-    """A path of an aggregate type: its pattern (`milestones/{number}/title/{language}`), and the type of its values.
-
-    `validate` raises Invalid for a value that has the type and is still not possible at a concrete path.
-    """
-
-    pattern: str
-    type: Any
-    description: str
-    validate: Callable[[str, Any], object] | None = None
-
-    @property
-    def regex(self) -> str:
-        """Return the pattern as an anchored regular expression."""
-        return (
-            "^" + "/".join(PATH_SEGMENTS.get(segment, re.escape(segment)) for segment in self.pattern.split("/")) + "$"
-        )
 
 
 class EventType(Struct, frozen=True):
@@ -68,30 +29,31 @@ class EventType(Struct, frozen=True):
 
 
 class AggregateType(Struct, frozen=True, dict=True):
-    """A type of aggregate, with all paths and events that it can have."""
+    """A type of aggregate, with all fields, dimensions of the index, and events that it can have."""
 
     name: str
     description: str
-    paths: tuple[Path, ...]
+    fields: tuple[Field, ...]
     event_types: tuple[EventType, ...]
+    dimensions: tuple[DerivedDimension, ...] = ()
 
     @cached_property
-    def _compiled_paths(self) -> list[tuple[re.Pattern[str], Path]]:
-        return [(re.compile(path.regex), path) for path in self.paths]
+    def _compiled_patterns(self) -> list[tuple[re.Pattern[str], Field]]:
+        return [(re.compile(field.regex), field) for field in self.fields]
 
     @cached_property
-    def _path_cache(self) -> dict[str, Path]:
+    def _field_cache(self) -> dict[str, Field]:
         return {}
 
-    def find_path(self, path: str) -> Path:
-        """Return the declared path that a concrete path matches; raises Invalid if there is none."""
-        if (cached := self._path_cache.get(path)) is not None:
+    def find_field(self, path: str) -> Field:
+        """Return the field that a concrete path belongs to; raises Invalid if there is none."""
+        if (cached := self._field_cache.get(path)) is not None:
             return cached
-        for regex, declared in self._compiled_paths:
+        for regex, field in self._compiled_patterns:
             if regex.fullmatch(path):
-                if len(self._path_cache) < PATH_CACHE_SIZE:
-                    self._path_cache[path] = declared
-                return declared
+                if len(self._field_cache) < PATH_CACHE_SIZE:
+                    self._field_cache[path] = field
+                return field
         raise Invalid(f"a {self.name} has no {path!r}", path)
 
     def event_type(self, name: str) -> EventType:
@@ -105,21 +67,21 @@ class AggregateType(Struct, frozen=True, dict=True):
         """Raise Invalid, naming the path, unless an event may state all these facts and each value has its type."""
         prefixes = self.event_type(name).path_prefixes
         for path, value in facts.items():
-            declared = self.find_path(path)
+            field = self.find_field(path)
             if not path.startswith(prefixes):
                 raise Invalid(f"{name} cannot state {path!r}", path)
             if value is not None:
-                _validate_value(path, value, declared.type)
-                if declared.validate is not None:
-                    declared.validate(path, value)
+                _validate_value(path, value, field.type)
+                if field.validate is not None:
+                    field.validate(path, value)
 
     def holds_text(self, path: str) -> bool:
         """Return whether the values at a path are texts."""
-        return self.find_path(path).type is TextValue
+        return self.find_field(path).type is TextValue
 
     def holds_text_list(self, path: str) -> bool:
         """Return whether the values at a path are lists of texts."""
-        return self.find_path(path).type is TextListValue
+        return self.find_field(path).type is TextListValue
 
 
 def _validate_value(path: str, value: object, value_type: Any) -> None:

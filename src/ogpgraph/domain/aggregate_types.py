@@ -11,11 +11,12 @@ import msgspec
 from ogpgraph.domain.account import ACCOUNT
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate import aggregate_type_of
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.code import CODE
 from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.errors import UnknownEvent
 from ogpgraph.domain.event import VERSION, Envelope, Event, decode_payload
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.source import SOURCE
 
@@ -46,11 +47,11 @@ def decode_event(stream: str, revision: int, name: str, version: int, payload: b
 
 def events_schema() -> Schema:
     """Return the JSON Schema (2020-12) of every stored payload, keyed by event name and version under `events`."""
-    paths = [path for aggregate_type in AGGREGATE_TYPES.values() for path in aggregate_type.paths]
+    paths = [path for aggregate_type in AGGREGATE_TYPES.values() for path in aggregate_type.fields]
     schemas, definitions = msgspec.json.schema_components([Envelope, *(p.type for p in paths)], ref_template=_REFERENCE)
     value_schemas = dict(zip(paths, schemas[1:], strict=True))
     all_facts = {
-        _facts_name(aggregate_type): _facts_schema(aggregate_type.paths, value_schemas)
+        _facts_name(aggregate_type): _facts_schema(aggregate_type.fields, value_schemas)
         for aggregate_type in AGGREGATE_TYPES.values()
     }
     events = {
@@ -92,9 +93,9 @@ def _clean_description(definition: Schema) -> Schema:
 
 
 def _event_schema(
-    aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Path, Schema]
+    aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Field, Schema]
 ) -> Schema:
-    paths = [path for path in aggregate_type.paths if path.pattern.startswith(event_type.path_prefixes)]
+    paths = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
     all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
     return {
         "description": event_type.description,
@@ -103,7 +104,7 @@ def _event_schema(
         "additionalProperties": False,
         "properties": {
             "envelope": envelope,
-            "facts": all_facts if len(paths) == len(aggregate_type.paths) else _facts_schema(paths, value_schemas),
+            "facts": all_facts if len(paths) == len(aggregate_type.fields) else _facts_schema(paths, value_schemas),
         },
     }
 
@@ -112,7 +113,7 @@ def _facts_name(aggregate_type: AggregateType) -> str:
     return f"{aggregate_type.name.capitalize()}Facts"
 
 
-def _facts_schema(paths: Iterable[Path], value_schemas: dict[Path, Schema]) -> Schema:
+def _facts_schema(paths: Iterable[Field], value_schemas: dict[Field, Schema]) -> Schema:
     properties = {
         path.regex: {
             "title": path.pattern,

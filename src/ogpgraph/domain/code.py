@@ -8,14 +8,18 @@ from typing import Annotated
 from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.field import Field
 
 CODE = AggregateType(
     name="code",
     description="A code of a member, plan or commitment.",
-    paths=(
-        Path(
-            "means", Annotated[str, Meta(min_length=1, max_length=120)], "The id of the aggregate that the code means."
+    fields=(
+        Field(
+            "means",
+            Annotated[str, Meta(min_length=1, max_length=120)],
+            "Meaning",
+            "The id of the aggregate that the code means.",
         ),
     ),
     event_types=(EventType("CodeAssigned", "A code was assigned to an aggregate."),),

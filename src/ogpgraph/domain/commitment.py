@@ -7,30 +7,22 @@ states them together.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta
 
 from ogpgraph.domain.action_plan import Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
-from ogpgraph.domain.review import validate_rating_at
+from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.milestone import MILESTONE_DIMENSION, MILESTONE_FIELDS
+from ogpgraph.domain.review import RATING_DIMENSION, REVIEW_FIELDS, STARRED_DIMENSION
+from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import (
-    CommitmentCode,
-    PartialDate,
-    Rating,
-    TextListValue,
-    TextValue,
-    is_translated,
-)
-from ogpgraph.domain.vocabulary import (
-    CommitmentStatus,
-    MilestoneStatus,
-    PolicyArea,
-    RatingState,
-)
+from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue, is_translated
+from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea, RatingState
 
 Key = Annotated[
     str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
@@ -40,79 +32,353 @@ Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell a
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
 
 
+def is_listed_only(commitment: Aggregate) -> bool:
+    """Return whether a commitment is known only from lists on other pages of its member."""
+    return all(claim.origin is Origin.SIBLING_LIST for claim in commitment.current_claims.values())
+
+
+def language_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield the languages of a commitment."""
+    return (("language", language) for language in languages_of(commitment))
+
+
+def listed_only_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield whether a commitment is known from lists only."""
+    yield "listedOnly", "true" if is_listed_only(commitment) else "false"
+
+
 COMMITMENT = AggregateType(
     name="commitment",
     description="A commitment of a member's action plan, with its milestones, ratings and narratives.",
-    paths=(
-        Path("code", CommitmentCode, "The commitment's code."),
-        Path("formerCodes", tuple[CommitmentCode, ...], "Codes that it had before, which still mean it."),
-        Path("member", Reference, "The member whose commitment it is."),
-        Path("actionPlan", Reference, "The action plan it belongs to."),
-        Path("cycle", Cycle, "The year in which its plan was submitted."),
-        Path("number", Number, "Its number in the plan, as published."),
-        Path("status", CommitmentStatus, "Whether the commitment is being carried out."),
-        Path("title/{language}", TextValue, "The title."),
-        Path("description/{language}", TextValue, "The description, written by the government."),
-        Path("commitmentText/{language}", TextValue, "The text of the plan as the IRM quotes it."),
-        Path(
-            "leadInstitutions/{language}", TextListValue, "The lead institutions; empty if stated that there are none."
+    fields=(
+        Field(
+            "code",
+            CommitmentCode,
+            "Code",
+            "The current code of the commitment, such as `FR0043`.",
+            written_by=GOVERNMENT,
+            corrected_by=NOBODY,
+            filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
+            is_sortable=True,
+            export="code",
         ),
-        Path(
+        Field(
+            "formerCodes",
+            tuple[CommitmentCode, ...],
+            "Former codes",
+            "The codes that it had before. `commitment(code:)` finds it by any of them.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+            dimension="code",
+            export="formerCodes",
+        ),
+        Field(
+            "member",
+            Reference,
+            "Member",
+            "The member that made it.",
+            written_by=GOVERNMENT,
+            corrected_by=NOBODY,
+            facet="MEMBER",
+            export="member",
+        ),
+        Field(
+            "actionPlan",
+            Reference,
+            "Action plan",
+            "The action plan that it belongs to.",
+            written_by=GOVERNMENT,
+            corrected_by=ADMINISTRATORS,
+            dimension="actionPlan",
+            export="actionPlan",
+        ),
+        Field(
+            "cycle",
+            Cycle,
+            "Year of submission",
+            "The year in which its action plan was submitted.",
+            written_by=GOVERNMENT,
+            corrected_by=ADMINISTRATORS,
+            filter=Filter("cycle"),
+            is_sortable=True,
+            facet="CYCLE",
+            export="cycle",
+        ),
+        Field(
+            "number",
+            Number,
+            "Number",
+            "Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from lists "
+            "on other commitments' pages.",
+            written_by=GOVERNMENT,
+            export="number",
+        ),
+        Field(
+            "status",
+            CommitmentStatus,
+            "Status",
+            "Whether it is being implemented; null if that is not recorded.",
+            written_by=GOVERNMENT,
+            filter=Filter("status"),
+            is_sortable=True,
+            facet="STATUS",
+            export="status",
+        ),
+        Field(
+            "title/{language}",
+            TextValue,
+            "Title",
+            "Its title.",
+            written_by=GOVERNMENT,
+            filter=Filter(
+                "title",
+                description="Its title in some language contains this text. Case, accents and the number of spaces "
+                "are ignored.",
+            ),
+            is_searched=True,
+            export="title",
+        ),
+        Field(
+            "description/{language}",
+            TextValue,
+            "Description",
+            "The government's description, as published on the commitment's page.",
+            written_by=GOVERNMENT,
+            is_searched=True,
+            export="description",
+        ),
+        Field(
+            "commitmentText/{language}",
+            TextValue,
+            "Text of the plan",
+            "The text of the commitment in the action plan, as the IRM quotes it.",
+            corrected_by=IRM,
+            is_searched=True,
+            export="commitmentText",
+        ),
+        Field(
+            "leadInstitutions/{language}",
+            TextListValue,
+            "Lead institutions",
+            "The institutions that lead it, as published; an empty list if the source states that there are none.",
+            written_by=GOVERNMENT,
+            is_searched=True,
+            export="leadInstitutions",
+        ),
+        Field(
             "supportingInstitutions/{language}",
             TextListValue,
-            "The supporting institutions; empty if stated that there are none.",
+            "Supporting institutions",
+            "The institutions that support it, as published; an empty list if the source states that there are none.",
+            written_by=GOVERNMENT,
+            is_searched=True,
+            export="supportingInstitutions",
         ),
-        Path("policyAreas", tuple[PolicyArea, ...], "The policy areas, by their names in OGP's vocabulary."),
-        Path(
+        Field(
+            "policyAreas",
+            tuple[PolicyArea, ...],
+            "Policy areas",
+            "Its policy areas, spelled as in OGP's taxonomy.",
+            written_by=GOVERNMENT,
+            filter=Filter(
+                "policyArea", description="One of its policy areas, spelled as in OGP's taxonomy, such as `Open Data`."
+            ),
+            facet="POLICY_AREA",
+            dimension="policyArea",
+            export="policyAreas",
+        ),
+        Field(
             "policyAreasUnrecognised/{language}",
             TextListValue,
-            "Policy areas that are not in the vocabulary, as published.",
+            "Other policy areas",
+            "Policy areas that OGP's taxonomy does not contain, as published.",
+            corrected_by=ADMINISTRATORS,
+            export="policyAreasUnrecognised",
         ),
-        Path("irmReports/{language}", TextListValue, "The IRM reports that the page names."),
-        Path("startsOn", PartialDate, "When the work begins."),
-        Path("endsOn", PartialDate, "When the commitment is due."),
-        Path("milestones/{number}/title/{language}", TextValue, "The milestone's title."),
-        Path("milestones/{number}/startsOn", PartialDate, "When the work on the milestone begins."),
-        Path("milestones/{number}/endsOn", PartialDate, "When the milestone is due."),
-        Path("milestones/{number}/status", MilestoneStatus, "The progress of the milestone."),
-        Path("milestones/{number}/updates/{time}/{language}", TextValue, "A progress report on the milestone."),
-        Path(
-            "ratings/{indicator}/{stage}",
-            Rating,
-            "The IRM's rating of one indicator at one stage.",
-            validate_rating_at,
+        Field(
+            "irmReports/{language}",
+            TextListValue,
+            "IRM reports",
+            "The titles of the IRM reports about it, as published.",
+            corrected_by=IRM,
+            export="irmReports",
         ),
-        Path("ratings/{indicator}/{stage}/{ogpValue}", Rating, "The same for one OGP value.", validate_rating_at),
-        Path("narratives/{stage}/{section}/{language}", TextValue, "A section of the IRM's text."),
-        Path(
+        Field(
+            "startsOn",
+            PartialDate,
+            "Start date",
+            "When work on it begins.",
+            written_by=GOVERNMENT,
+            filter=Filter("startsOn"),
+            is_sortable=True,
+            export="startsOn",
+        ),
+        Field(
+            "endsOn",
+            PartialDate,
+            "Due date",
+            "When it is due.",
+            written_by=GOVERNMENT,
+            filter=Filter("endsOn"),
+            is_sortable=True,
+            export="endsOn",
+        ),
+        *MILESTONE_FIELDS,
+        *REVIEW_FIELDS,
+        Field(
             "key",
             Key,
-            "The key of a commitment that a file names without a code, made up from member, plan number and title.",
+            "Key",
+            "The identifier that this record gives to a commitment which a file names without a code: the member's "
+            "code, the number of the plan and eight hexadecimal digits derived from the title. It remains valid when "
+            "the code becomes known. Null for all other commitments.",
+            dimension="code",
+            export="key",
         ),
-        Path("planNumber", PlanNumber, "The number of its action plan among the member's plans."),
-        Path("theme/{language}", TextValue, "The heading in the plan that the commitment is under."),
-        Path("shortTitle/{language}", TextValue, "The title as abbreviated in OGP's database."),
-        Path("cluster", Column, "The cluster of commitments in which the IRM reviewed it, as published."),
-        Path(
+        Field(
+            "planNumber",
+            PlanNumber,
+            "Number of the plan",
+            "The place of its action plan among the plans of its member, counted from 1, as OGP's database has it.",
+            corrected_by=ADMINISTRATORS,
+            export="planNumber",
+        ),
+        Field(
+            "theme/{language}",
+            TextValue,
+            "Theme",
+            "The heading of the action plan under which the commitment is listed.",
+            corrected_by=ADMINISTRATORS,
+            is_searched=True,
+            export="theme",
+        ),
+        Field(
+            "shortTitle/{language}",
+            TextValue,
+            "Short title",
+            "A short form of its title in OGP's database.",
+            corrected_by=ADMINISTRATORS,
+            export="shortTitle",
+        ),
+        Field(
+            "cluster",
+            Column,
+            "Cluster",
+            "The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
+            "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are.",
+            corrected_by=IRM,
+            export="cluster",
+        ),
+        Field(
             "clusterCommitments",
             tuple[CommitmentCode, ...],
-            "The codes of the commitments in that cluster, including its own.",
+            "Commitments of the cluster",
+            "The codes of the commitments that the IRM assessed together with it as one, its own included (reviews of "
+            "plans submitted since 2020). The ratings apply to all of them.",
+            corrected_by=IRM,
+            export="clusterCommitments",
         ),
-        Path(
-            "reportYears/{stage}", Cycle | RatingState, "The year of the IRM's report on a stage, or why there is none."
+        Field(
+            "reportYears/{stage}",
+            Cycle | RatingState,
+            "Years of the IRM's reports",
+            "The year in which the IRM published its report on a stage, or why there is none.",
+            corrected_by=IRM,
+            export="reportYears",
         ),
-        Path("findings/{finding}", Rating, "A finding in OGP's database that is not one of the IRM's indicators."),
-        Path(
+        Field(
+            "findings/{finding}",
+            Rating,
+            "Findings",
+            "A finding in OGP's database that is not one of the IRM's indicators.",
+            corrected_by=IRM,
+            export="findings",
+        ),
+        Field(
             "policyAreasWithout/{state}",
             tuple[str, ...],
+            "Undetermined policy areas",
             "Policy areas for which OGP's database has neither yes nor no, by the reason.",
+            corrected_by=ADMINISTRATORS,
+            export="policyAreasWithout",
         ),
-        Path("database/{column}", Column, "A column of OGP's database that has no path of its own."),
-        Path("predecessors", tuple[Reference, ...], "The commitments that it carries forward."),
-        Path("successors", tuple[Reference, ...], "The commitments that carry it forward."),
-        Path("mergedInto", Reference, "The commitment into which it was merged."),
-        Path("splitFrom", Reference, "The commitment of which it was a part."),
-        Path("splitInto", tuple[Reference, ...], "The commitments into which it was split."),
+        Field(
+            "database/{column}",
+            Column,
+            "Columns of OGP's database",
+            "A column of OGP's database that has no field of its own, as published.",
+            corrected_by=ADMINISTRATORS,
+            export="database",
+        ),
+        # Links that are recorded on both sides have commands of their own.
+        Field(
+            "predecessors",
+            tuple[Reference, ...],
+            "Predecessors",
+            "The commitments of earlier action plans that it carries forward.",
+            written_by=GOVERNMENT,
+            corrected_by=NOBODY,
+            export="predecessors",
+        ),
+        Field(
+            "successors",
+            tuple[Reference, ...],
+            "Successors",
+            "The commitments of later action plans that carry it forward.",
+            written_by=GOVERNMENT,
+            corrected_by=NOBODY,
+            export="successors",
+        ),
+        Field(
+            "mergedInto",
+            Reference,
+            "Merged into",
+            "The commitment that it turned out to be identical with and was merged into; null if there is none.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+            export="mergedInto",
+        ),
+        Field(
+            "splitFrom",
+            Reference,
+            "Split from",
+            "The commitment that it was split from; null if there is none.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+            export="splitFrom",
+        ),
+        Field(
+            "splitInto",
+            tuple[Reference, ...],
+            "Split into",
+            "The commitments that it was split into.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+            export="splitInto",
+        ),
+    ),
+    dimensions=(
+        DerivedDimension(
+            "language",
+            ("title", "description"),
+            language_tags,
+            "Language",
+            "Each language of its title or description.",
+            filter=Filter("language", FilterKind.TEXT, "A language of its title or description, as a lower-case code."),
+            facet="LANGUAGE",
+        ),
+        DerivedDimension(
+            "listedOnly",
+            (ANY_PATH,),
+            listed_only_tags,
+            "Known from lists only",
+            "Whether it is known only from lists on other commitments' pages.",
+            filter=Filter("listedOnly", FilterKind.BOOLEAN),
+            facet="LISTED_ONLY",
+        ),
+        MILESTONE_DIMENSION,
+        STARRED_DIMENSION,
+        RATING_DIMENSION,
     ),
     event_types=(
         EventType("CommitmentRegistered", "A commitment was registered."),
@@ -197,13 +463,7 @@ def _group_key(name: str, path: str) -> str:
 
 def language_of(path: str) -> str | None:
     """Return the language of the text at a path of a commitment, None for a path without texts."""
-    declared = COMMITMENT.find_path(path)
-    return path.rpartition("/")[2] if declared.pattern.endswith("{language}") else None
-
-
-def is_listed_only(commitment: Aggregate) -> bool:
-    """Return whether a commitment is known only from lists on other pages of its member."""
-    return all(claim.origin is Origin.SIBLING_LIST for claim in commitment.current_claims.values())
+    return path.rpartition("/")[2] if COMMITMENT.find_field(path).is_localized else None
 
 
 # Commands that the mutations and the importer share

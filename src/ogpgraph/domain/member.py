@@ -19,9 +19,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import Field, Filter, FilterKind
+from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
 from ogpgraph.domain.vocabulary import MemberStatus
@@ -32,16 +34,92 @@ MemberCode = Annotated[str, Meta(pattern="^[A-Z]{2,6}$")]
 MEMBER = AggregateType(
     name="member",
     description="A national or local government that takes part in the Open Government Partnership.",
-    paths=(
-        Path("code", MemberCode, "OGP's code of the member, such as FRA, or GBSC for a local government."),
-        Path("prefix", MemberCode, "The letters that its commitments' codes begin with, such as FR."),
-        Path("type", MemberKind, "Whether it is a national or a local government."),
-        Path("category", str, "The category of the member in OGP's database: National, Legacy Local or Other."),
-        Path("region", str, "OGP's region of the member."),
-        Path("name/{language}", TextValue, "The member's name."),
-        Path("status", MemberStatus, "The member's status in the partnership, by a dated decision."),
-        Path("statusDocument", TextValue, "The address or title of the document that decided the status."),
-        Path("joinedOn", PartialDate, "When it became a member."),
+    fields=(
+        Field(
+            "code",
+            MemberCode,
+            "Code",
+            "OGP's code of the member, such as `FRA`, or `GBSC` for a local government.",
+            written_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
+            filter=Filter(
+                "code",
+                FilterKind.CODE,
+                "OGP's code of the member (`FRA`) or the prefix of its commitments' codes (`FR`), in any case.",
+            ),
+            is_sortable=True,
+            export="code",
+        ),
+        Field(
+            "prefix",
+            MemberCode,
+            "Prefix",
+            "The letters that the codes of its commitments begin with, such as `FR`.",
+            written_by=ADMINISTRATORS,
+            dimension="code",
+            export="prefix",
+        ),
+        Field(
+            "type",
+            MemberKind,
+            "Type",
+            "The type of government: `NATIONAL` or `LOCAL`.",
+            written_by=ADMINISTRATORS,
+            filter=Filter("type"),
+            export="type",
+        ),
+        Field(
+            "category",
+            str,
+            "Category",
+            "The category of the member in OGP's database, as published: `National`, `Legacy Local` (the local pilot "
+            "programme of 2016 to 2020) or `Other`.",
+            corrected_by=ADMINISTRATORS,
+            export="category",
+        ),
+        Field(
+            "region",
+            str,
+            "Region",
+            "OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`.",
+            written_by=ADMINISTRATORS,
+            filter=Filter("region"),
+            is_sortable=True,
+            export="region",
+        ),
+        Field(
+            "name/{language}",
+            TextValue,
+            "Name",
+            "The member's name.",
+            written_by=ADMINISTRATORS,
+            is_searched=True,
+            export="name",
+        ),
+        Field(
+            "status",
+            MemberStatus,
+            "Status",
+            "The member's status in the partnership; null while no decision is recorded.",
+            written_by=ADMINISTRATORS,
+            filter=Filter("status"),
+            export="status",
+        ),
+        Field(
+            "statusDocument",
+            TextValue,
+            "Decision on the status",
+            "The address or title of the document that decided the status.",
+            written_by=ADMINISTRATORS,
+        ),
+        Field(
+            "joinedOn",
+            PartialDate,
+            "Date of joining",
+            "When the member joined the partnership.",
+            written_by=ADMINISTRATORS,
+            export="joinedOn",
+        ),
     ),
     event_types=(
         EventType("MemberRegistered", "A member was registered."),

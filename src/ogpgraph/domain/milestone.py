@@ -5,6 +5,7 @@ A milestone has no identity without its commitment: its facts are facts of the c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta
@@ -14,13 +15,53 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
 from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
+from ogpgraph.domain.field import DerivedDimension, Field, Tag
 from ogpgraph.domain.inputs import CommitmentReference, Language
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import TextValue
-from ogpgraph.domain.vocabulary import (
-    MilestoneStatus,
+from ogpgraph.domain.values import PartialDate, TextValue
+from ogpgraph.domain.vocabulary import MilestoneStatus
+
+MILESTONE_FIELDS = (
+    Field(
+        "milestones/{number}/title/{language}",
+        TextValue,
+        "Title",
+        "What it delivers.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+        export="title",
+    ),
+    Field(
+        "milestones/{number}/startsOn",
+        PartialDate,
+        "Start date",
+        "When work on it begins.",
+        written_by=GOVERNMENT,
+        export="startsOn",
+    ),
+    Field(
+        "milestones/{number}/endsOn", PartialDate, "Due date", "When it is due.", written_by=GOVERNMENT, export="endsOn"
+    ),
+    Field(
+        "milestones/{number}/status",
+        MilestoneStatus,
+        "Status",
+        "Its progress; null if nothing was reported.",
+        written_by=GOVERNMENT,
+        export="status",
+    ),
+    Field(
+        "milestones/{number}/updates/{time}/{language}",
+        TextValue,
+        "Progress reports",
+        "A progress report on the milestone.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+        export="updates",
+    ),
 )
+"""The fields of a commitment that describe one of its milestones."""
 
 
 def milestone_numbers(commitment: Aggregate) -> list[str]:
@@ -34,6 +75,18 @@ def milestone_numbers(commitment: Aggregate) -> list[str]:
 def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts published numbers by the value of their parts."""
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
+
+
+def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
+    for number in milestone_numbers(commitment):
+        path = f"milestones/{number}"
+        yield "milestone", f"{commitment.string(f'{path}/status') or ''}|{commitment.string(f'{path}/endsOn') or ''}"
+
+
+MILESTONE_DIMENSION = DerivedDimension(
+    "milestone", ("milestones",), milestone_tags, "Milestone", "The status and the due date of each of its milestones."
+)
 
 
 def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:

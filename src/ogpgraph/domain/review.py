@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.correction import withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import (
-    Rating,
-    TextValue,
-)
-from ogpgraph.domain.vocabulary import (
-    VALUES_OF,
-    Indicator,
-    OgpValue,
-    RatingState,
-    Stage,
-)
+from ogpgraph.domain.values import Rating, TextValue
+from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, Stage
+
+_STAGES = list(Stage)
 
 
 def validate_rating_at(path: str, rating: Rating) -> None:
@@ -38,6 +35,81 @@ def validate_rating(indicator: Indicator, rating: Rating) -> Rating:
         scale = ", ".join(VALUES_OF[indicator])
         raise Invalid(f"{indicator} cannot be {rating.value}: its scale is {scale}", "value")
     return rating
+
+
+REVIEW_FIELDS = (
+    Field(
+        "ratings/{indicator}/{stage}",
+        Rating,
+        "Ratings",
+        "The IRM's rating of one indicator at one stage.",
+        validate_rating_at,
+        written_by=IRM,
+        export="ratings",
+    ),
+    Field(
+        "ratings/{indicator}/{stage}/{ogpValue}",
+        Rating,
+        "Ratings by OGP value",
+        "The IRM's rating of one indicator at one stage with regard to one OGP value.",
+        validate_rating_at,
+        written_by=IRM,
+        export="ratings",
+    ),
+    Field(
+        "narratives/{stage}/{section}/{language}",
+        TextValue,
+        "Narratives",
+        "A section of the IRM's text about a commitment.",
+        written_by=IRM,
+        is_searched=True,
+        export="narratives",
+    ),
+)
+"""The fields of a commitment in which the IRM assesses it."""
+
+
+def is_starred(commitment: Aggregate) -> bool:
+    """Return whether the commitment has the IRM's star at any stage."""
+    ratings = (claim.value for _, claim in commitment.claims_under("ratings/STARRED/"))
+    return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
+
+
+def starred_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield whether the commitment is starred."""
+    yield "starred", "true" if is_starred(commitment) else "false"
+
+
+def rating_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield the value of each indicator at each stage, and without a stage the value at the latest."""
+    latest: dict[str, tuple[int, str]] = {}
+    for path, claim in commitment.claims_under("ratings/"):
+        if isinstance(rating := claim.value, Rating):
+            _, indicator, stage, *ogp_value = path.split("/")
+            value = rating.value or rating.state
+            yield ":".join(("rating", indicator, stage, *ogp_value)), value
+            if not ogp_value:
+                latest[indicator] = max(latest.get(indicator, (-1, "")), (_STAGES.index(Stage(stage)), value))
+    yield from ((f"rating:{indicator}", value) for indicator, (_, value) in latest.items())
+
+
+STARRED_DIMENSION = DerivedDimension(
+    "starred",
+    ("ratings",),
+    starred_tags,
+    "Starred",
+    "Whether the IRM awarded it a star.",
+    filter=Filter("starred", FilterKind.BOOLEAN),
+    facet="STARRED",
+)
+RATING_DIMENSION = DerivedDimension(
+    "rating",
+    ("ratings",),
+    rating_tags,
+    "Rating",
+    "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "
+    "`rating:INDICATOR` for the latest stage.",
+)
 
 
 def record_rating(

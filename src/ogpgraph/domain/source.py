@@ -14,8 +14,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import PATH_SEGMENTS, AggregateType, EventType, Path
+from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import Invalid, NotFound
+from ogpgraph.domain.field import PATH_SEGMENTS, Field
+from ogpgraph.domain.roles import ADMINISTRATORS
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import Observation
 
@@ -24,16 +26,69 @@ Instant = Annotated[str, Meta(pattern=f"^{PATH_SEGMENTS['{time}']}$")]
 SOURCE = AggregateType(
     name="source",
     description="A published page, list or file that facts are read from.",
-    paths=(
-        Path("type", Literal["PAGE", "COMMITMENT_LIST", "DATABASE_FILE", "DOCUMENT"], "The kind of source."),
-        Path("code", str, "The code of the commitment or member that the source is about, or the name of the file."),
-        Path("language", Annotated[str, Meta(pattern="^[a-z]{2,3}$")], "The language in which it is published."),
-        Path("url", str, "The URL at which it is published, if known."),
-        Path("etag", str, "The ETag that the server sent with the latest observed bytes."),
-        Path("lastModified", str, "The Last-Modified date that the server sent with them."),
-        Path("observations/{time}", Observation, "The observation made at that time."),
-        Path("readToEnd/{time}", int, "The number of rows in the file observed at that time, once all are recorded."),
-        Path("seenAgain", Instant, "When the latest observed bytes were last observed again, unchanged."),
+    fields=(
+        Field(
+            "type",
+            Literal["PAGE", "COMMITMENT_LIST", "DATABASE_FILE", "DOCUMENT"],
+            "Type",
+            "The type of source: `PAGE` (a commitment's page), `COMMITMENT_LIST` (the list of all of a member's "
+            "commitments, which OGP prints on the page of each of them), `DATABASE_FILE` (a file of OGP's commitment "
+            "database) or `DOCUMENT`.",
+            corrected_by=ADMINISTRATORS,
+            export="type",
+        ),
+        Field(
+            "code",
+            str,
+            "Code",
+            "The code of the commitment (of a page) or of the member (of a list), or the name of the file.",
+            corrected_by=ADMINISTRATORS,
+            export="code",
+        ),
+        Field(
+            "language",
+            Annotated[str, Meta(pattern="^[a-z]{2,3}$")],
+            "Language",
+            "The language in which it is published, as a lower-case code.",
+            corrected_by=ADMINISTRATORS,
+            export="language",
+        ),
+        Field(
+            "url",
+            str,
+            "URL",
+            "The URL at which it is published; null if it is not known.",
+            corrected_by=ADMINISTRATORS,
+            export="url",
+        ),
+        Field(
+            "etag",
+            str,
+            "ETag",
+            "The ETag that the server sent with the latest observed bytes.",
+            corrected_by=ADMINISTRATORS,
+        ),
+        Field(
+            "lastModified",
+            str,
+            "Last-Modified",
+            "The Last-Modified date that the server sent with the latest observed bytes.",
+            corrected_by=ADMINISTRATORS,
+        ),
+        # Observations are facts of their time: nobody corrects them.
+        Field("observations/{time}", Observation, "Observations", "The observation made at that time."),
+        Field(
+            "readToEnd/{time}",
+            int,
+            "Rows read",
+            "The number of rows in the file observed at that time, once all are recorded.",
+        ),
+        Field(
+            "seenAgain",
+            Instant,
+            "Last observed unchanged",
+            "When the latest observed bytes were last observed again, unchanged.",
+        ),
     ),
     event_types=(
         EventType("SourceRegistered", "A source was registered with its first observation."),

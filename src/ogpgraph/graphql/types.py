@@ -22,6 +22,7 @@ from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.milestone import milestone_numbers
+from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import Rating as StoredRating
@@ -78,7 +79,7 @@ from ogpgraph.readmodel.entry import (
 )
 from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, EntryQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
-from ogpgraph.readmodel.tags import code_of, is_starred
+from ogpgraph.readmodel.tags import code_of
 
 SubjectT = TypeVar("SubjectT", bound="Subject")
 

@@ -9,6 +9,7 @@ from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.milestone import milestone_numbers
+from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.values import Rating, TextValue
 from ogpgraph.domain.vocabulary import Stage
 
@@ -60,12 +61,6 @@ def diff_tags(before: Aggregate, after: Aggregate, facts: Iterable[str]) -> tupl
         _derived_tags(after).pop(rule, None)
     new = _apply_rules(after, affected)
     return old - new, new - old
-
-
-def is_starred(commitment: Aggregate) -> bool:
-    """Return whether the commitment has the IRM's star at any stage."""
-    ratings = (claim.value for _, claim in commitment.claims_under("ratings/STARRED/"))
-    return any(isinstance(rating, Rating) and rating.value == "YES" for rating in ratings)
 
 
 def _apply_rules(aggregate: Aggregate, rules: Iterable[TagRule]) -> frozenset[Tag]:

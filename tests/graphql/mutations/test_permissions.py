@@ -85,7 +85,7 @@ def test_table_has_a_row_for_every_field_that_can_be_corrected_and_no_other() ->
     declared = {
         f"{aggregate_type.name}/{path.pattern.partition('/')[0]}"
         for aggregate_type in AGGREGATE_TYPES.values()
-        for path in aggregate_type.paths
+        for path in aggregate_type.fields
     }
     assert {name for name in PERMISSIONS["correct"] if "/" in name} == declared
 

@@ -154,7 +154,7 @@ def _rating_path(path: str) -> str:
 def _permission_rows(aggregate: Aggregate, changes: dict[str, Any]) -> list[str]:
     """Return the rows of the permissions of `correct` that some paths belong to; raises Invalid for an unknown path."""
     for path in changes:
-        AGGREGATE_TYPES[aggregate.type].find_path(path)
+        AGGREGATE_TYPES[aggregate.type].find_field(path)
     return list(dict.fromkeys(f"{aggregate.type}/{path.partition('/')[0]}" for path in changes))
 
 
@@ -162,7 +162,7 @@ def _corrected_facts(context: MutationContext, aggregate: Aggregate, changes: di
     """Return path → value as stored, None where it is withdrawn; raises Invalid."""
     facts: Facts = {}
     for path, value in changes.items():
-        declared, kind = AGGREGATE_TYPES[aggregate.type].find_path(path), _translation_kind(aggregate, path)
+        declared, kind = AGGREGATE_TYPES[aggregate.type].find_field(path), _translation_kind(aggregate, path)
         facts[path] = None if value is None else to_stored_value(context.uow, declared.type, value, path, kind)
     return facts
 

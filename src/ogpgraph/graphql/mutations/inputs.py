@@ -17,9 +17,9 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from ogpgraph.application.translation import T, validate_item_count
-from ogpgraph.domain.aggregate_type import Path
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.field import Field
 from ogpgraph.graphql.scalars import PartialDate
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -154,7 +154,7 @@ def normalize_language(text: str | None) -> str:
 
 
 @lru_cache(maxsize=256)
-def find_declared_path(aggregate_type: str, field: str) -> Path:
+def find_declared_path(aggregate_type: str, field: str) -> Field:
     """Return the declared path of an input field, whatever its language; raises KeyError if there is none."""
-    paths = {path.pattern: path for path in AGGREGATE_TYPES[aggregate_type].paths}
+    paths = {path.pattern: path for path in AGGREGATE_TYPES[aggregate_type].fields}
     return paths.get(field) or paths[f"{field}/{{language}}"]

@@ -1,0 +1,187 @@
+"""Fields: what an aggregate type records, each declared once, next to its aggregate.
+
+A declaration has everything that concerns one field: the path, type and meaning of its values, who may record and
+correct them, and how they are filtered, sorted, counted, searched, displayed and exported. Derived from it are the
+validation and the JSON Schema of events, the permissions to correct, the tags of the read model, the filters, orders,
+facets and output fields of GraphQL, and the reference of fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, get_args, get_origin
+
+from msgspec import Struct
+
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.roles import NOBODY, Roles
+from ogpgraph.domain.values import Observation, PartialDate, Rating, TextListValue, TextValue
+from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
+
+
+def _alternation(values: type[Indicator | Stage | OgpValue | Finding | RatingState | CoCreation]) -> str:
+    return "(" + "|".join(values) + ")"
+
+
+PATH_SEGMENTS = {
+    "{language}": "[a-z]{2,3}",
+    "{number}": r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}",
+    "{indicator}": _alternation(Indicator),
+    "{stage}": _alternation(Stage),
+    "{ogpValue}": _alternation(OgpValue),
+    "{finding}": _alternation(Finding),
+    "{state}": _alternation(RatingState),
+    "{coCreation}": _alternation(CoCreation),
+    "{column}": "[A-Z][A-Z0-9_]{0,79}",
+    "{section}": "[A-Z][A-Z0-9_]{0,79}",
+    "{time}": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z",
+}
+"""The variable segments of path patterns, and the regular expressions that they stand for."""
+ANY_PATH = "*"
+"""In the paths of a derived dimension: it depends on everything that the aggregate records."""
+
+Tag = tuple[str, str]
+"""A dimension of the index, and a value of it."""
+
+
+class Dependency(StrEnum):
+    """What a response that contains a field depends on, besides the position that is read."""
+
+    VERSION = "VERSION"
+    """The version of the aggregate at that position alone."""
+    TEXT_STORE = "TEXT_STORE"
+    """The text store, too: a redaction removes a text at all positions."""
+
+
+class FilterKind(StrEnum):
+    """The conditions that a filter offers."""
+
+    TEXT = "TEXT"
+    CODE = "CODE"
+    """A text in upper case, which is compared in any case."""
+    NUMBER = "NUMBER"
+    DATE = "DATE"
+    """A partial date, which matches if one of its days does."""
+    ENUM = "ENUM"
+    BOOLEAN = "BOOLEAN"
+    SEARCH = "SEARCH"
+    """Part of a text, whatever its language, case and accents."""
+
+
+class Filter(Struct, frozen=True):
+    """How a field is filtered: the name in GraphQL's filter input, and the conditions that it offers.
+
+    Without a kind it follows from the field's type, without a description it is the field's.
+    """
+
+    name: str
+    kind: FilterKind | None = None
+    description: str = ""
+
+
+class Field(Struct, frozen=True, dict=True):
+    """A field of an aggregate type.
+
+    `pattern` is its path, with variable segments (`milestones/{number}/title/{language}`). `label` is how a reader sees
+    it named; `description` is its meaning, with its unit or vocabulary. `validate` raises Invalid for a value that has
+    the type and is still not possible at a concrete path.
+
+    `written_by` may record it by a command of its own, `corrected_by` by `correct` (None: the same). If `is_clearable`,
+    a mutation removes the value by null.
+
+    `dimension` is the dimension of the index that has its values: by default its name if it is filtered, sorted or
+    counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL, `export` the name of the
+    column in exported tables; None: it is not counted, or not exported.
+    """
+
+    pattern: str
+    type: Any
+    label: str
+    description: str
+    validate: Callable[[str, Any], object] | None = None
+    written_by: Roles = NOBODY
+    corrected_by: Roles | None = None
+    is_clearable: bool = False
+    filter: Filter | None = None
+    is_sortable: bool = False
+    facet: str | None = None
+    dimension: str | None = None
+    is_searched: bool = False
+    export: str | None = None
+
+    @cached_property
+    def name(self) -> str:
+        """Return the last fixed segment of the pattern, such as `title` of `milestones/{number}/title/{language}`."""
+        return next(segment for segment in reversed(self.pattern.split("/")) if not segment.startswith("{"))
+
+    @property
+    def group(self) -> str:
+        """Return the first segment of the pattern: permissions to correct are by aggregate type and group."""
+        return self.pattern.partition("/")[0]
+
+    @property
+    def is_localized(self) -> bool:
+        """Return whether the field has a value for each language."""
+        return self.pattern.endswith("/{language}")
+
+    @property
+    def regex(self) -> str:
+        """Return the pattern as an anchored regular expression."""
+        return (
+            "^" + "/".join(PATH_SEGMENTS.get(segment, re.escape(segment)) for segment in self.pattern.split("/")) + "$"
+        )
+
+    @property
+    def correction_roles(self) -> Roles:
+        """Return the roles that may correct the field by `correct`."""
+        return self.written_by if self.corrected_by is None else self.corrected_by
+
+    @property
+    def index_dimension(self) -> str | None:
+        """Return the dimension of the index that has the field's values, None if no index has them."""
+        return self.dimension or (self.name if self.filter or self.is_sortable or self.facet else None)
+
+    @property
+    def filter_kind(self) -> FilterKind:
+        """Return the kind of the field's filter: the declared one, or the one that suits the type."""
+        return self.filter.kind if self.filter and self.filter.kind else filter_kind_of(self.type)
+
+    @property
+    def depends_on(self) -> Dependency:
+        """Return what a response that contains the field depends on."""
+        has_texts = self.type in (TextValue, TextListValue, Rating, Observation)
+        return Dependency.TEXT_STORE if has_texts else Dependency.VERSION
+
+
+class DerivedDimension(Struct, frozen=True):
+    """A dimension of the index that is computed from several fields.
+
+    `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
+    segments `paths`, with ANY_PATH among them on all.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    compute: Callable[[Aggregate], Iterable[Tag]]
+    label: str
+    description: str
+    filter: Filter | None = None
+    facet: str | None = None
+
+
+def filter_kind_of(value_type: Any) -> FilterKind:
+    """Return the kind of filter that suits the values of a type; a list is filtered by its items."""
+    if value_type == PartialDate:
+        return FilterKind.DATE
+    if value_type is TextValue:
+        return FilterKind.SEARCH
+    if get_origin(value_type) in (Annotated, tuple):
+        return filter_kind_of(get_args(value_type)[0])
+    if isinstance(value_type, type) and issubclass(value_type, StrEnum):
+        return FilterKind.ENUM
+    if value_type is bool:
+        return FilterKind.BOOLEAN
+    return FilterKind.NUMBER if value_type is int else FilterKind.TEXT
