@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from ogpgraph.application import UnitOfWork
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.field import Tag
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.projector import ProjectionFailureCode
-from ogpgraph.readmodel.tags import Tag
 from ogpgraph.storage.event_log import _hash_leaf
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ogpgraph.domain.account import Rights
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.errors import Forbidden
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY, WRITERS, Role, Roles
@@ -59,32 +60,11 @@ PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
     "withdrawNarrative": _allow(IRM, "commitment stage section language"),
     "correct": {
         **_allow(WRITERS, "entry changes"),
-        **_allow(ADMINISTRATORS, "member/prefix member/type member/region member/name member/joinedOn"),
-        **_allow(ADMINISTRATORS, "member/status member/statusDocument member/category"),
-        **_allow(NOBODY, "member/code"),
-        **_allow(GOVERNMENT, "plan/title plan/startsOn plan/endsOn plan/status"),
-        **_allow(ADMINISTRATORS, "plan/member plan/cycle plan/number plan/publishedId plan/durationYears"),
-        **_allow(IRM, "plan/coCreation"),
-        **_allow(NOBODY, "plan/code"),
-        **_allow(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
-        **_allow(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),
-        **_allow(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
-        **_allow(ADMINISTRATORS, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
-        **_allow(
-            ADMINISTRATORS, "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasWithout"
-        ),
-        **_allow(ADMINISTRATORS, "commitment/database"),
-        **_allow(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
-        **_allow(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
-        # Codes, and links that are recorded on both sides, have mutations of their own.
-        **_allow(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
-        **_allow(NOBODY, "commitment/predecessors commitment/successors"),
-        **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
-        **_allow(ADMINISTRATORS, "source/type source/code source/language source/url source/etag source/lastModified"),
-        # Observations are facts of their time. The meaning of a code and the rights of an account have mutations.
-        **_allow(
-            NOBODY, "source/observations source/seenAgain source/readToEnd code/means account/roles account/reporterOf"
-        ),
+        **{
+            f"{aggregate_type.name}/{field.group}": field.correction_roles
+            for aggregate_type in AGGREGATE_TYPES.values()
+            for field in aggregate_type.fields
+        },
     },
     "revertImport": _allow(ADMINISTRATORS, "correlationId"),
     "grantRights": _allow(ADMINISTRATORS, "account role members"),

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
-from ogpgraph.readmodel.tags import Tag, code_of
+from ogpgraph.domain.field import Tag
+from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 PROJECTION_VERSION = 2

@@ -1,28 +1,28 @@
-"""Tags: the (dimension, value) pairs by which an aggregate is filtered, sorted and counted, derived from its state."""
+"""Tags: the (dimension, value) pairs by which an aggregate is filtered, sorted and counted, derived from its state.
+
+The rules follow from the declarations of fields and derived dimensions in the domain; nothing about a single field is
+written here.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
-from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.milestone import milestone_numbers
-from ogpgraph.domain.review import is_starred
-from ogpgraph.domain.values import Rating, TextValue
-from ogpgraph.domain.vocabulary import Stage
-
-Tag = tuple[str, str]
-ANY_PATH = "*"
-_STAGES = list(Stage)
+from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.field import ANY_PATH, Field, Tag
+from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value, value_text_references
 
 
 class TagRule(NamedTuple):
     """Derives some tags. They depend on the paths that begin with `segments`; with ANY_PATH among them, on all."""
 
     segments: frozenset[str]
-    derive: Callable[[Aggregate], Iterator[Tag]]
+    derive: Callable[[Aggregate], Iterable[Tag]]
 
 
 def code_of(aggregate: Aggregate) -> str:
@@ -77,83 +77,43 @@ def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[Tag]]:
     return derived
 
 
-# Rules
+# Rules, read from the declarations
 
 
-def _value_tags(commitment: Aggregate) -> Iterator[Tag]:
-    yield from _tags_at(commitment, "code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn")
-    yield from (("code", code) for code in (*_items_at(commitment, "formerCodes"), commitment.string("key")) if code)
-    yield from (("policyArea", area) for area in _items_at(commitment, "policyAreas"))
+def _build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
+    """Return a rule for each field that has a dimension of the index, and for each derived dimension."""
+    fields = [
+        TagRule(frozenset({field.group}), partial(_field_tags, field, field.index_dimension, re.compile(field.regex)))
+        for field in aggregate_type.fields
+        if field.index_dimension
+    ]
+    return (*fields, *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions))
 
 
-def _text_tags(commitment: Aggregate) -> Iterator[Tag]:
-    yield from (("language", language) for language in languages_of(commitment))
-    yield from (
-        ("title", claim.value.text)
-        for _, claim in commitment.claims_under("title/")
-        if isinstance(claim.value, TextValue)
-    )
+def _field_tags(field: Field, dimension: str, pattern: re.Pattern[str], aggregate: Aggregate) -> Iterator[Tag]:
+    fixed, is_variable, _ = field.pattern.partition("{")
+    if not is_variable:
+        return ((dimension, text) for text in _tag_values(aggregate.value(fixed)))
+    claims = (claim for path, claim in aggregate.claims_under(fixed) if pattern.fullmatch(path))
+    return ((dimension, text) for claim in claims for text in _tag_values(claim.value))
 
 
-def _listed_only_tags(commitment: Aggregate) -> Iterator[Tag]:
-    yield "listedOnly", _format_flag(commitments.is_listed_only(commitment))
+def _tag_values(value: Value | None) -> tuple[str, ...]:
+    """Return a value as texts: one for each item of a list; texts by reference, as the index has them."""
+    match value:
+        case None:
+            return ()
+        case bool():
+            return ("true" if value else "false",)
+        case tuple():
+            return value
+        case Rating(state=state, value=rating):
+            return (rating or state,)
+        case TextValue() | TextListValue() | Observation():
+            return value_text_references(value)
+        case _:
+            return (str(value),)
 
 
-def _milestone_tags(commitment: Aggregate) -> Iterator[Tag]:
-    """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
-    for number in milestone_numbers(commitment):
-        path = f"milestones/{number}"
-        yield "milestone", f"{commitment.string(f'{path}/status') or ''}|{commitment.string(f'{path}/endsOn') or ''}"
-
-
-def _rating_tags(commitment: Aggregate) -> Iterator[Tag]:
-    """Yield the value of each indicator at each stage, and without a stage the value at the latest."""
-    yield "starred", _format_flag(is_starred(commitment))
-    latest: dict[str, tuple[int, str]] = {}
-    for path, claim in commitment.claims_under("ratings/"):
-        if isinstance(rating := claim.value, Rating):
-            _, indicator, stage, *value_area = path.split("/")
-            value = rating.value or rating.state
-            yield ":".join(("rating", indicator, stage, *value_area)), value
-            if not value_area:
-                latest[indicator] = max(latest.get(indicator, (-1, "")), (_STAGES.index(Stage(stage)), value))
-    yield from ((f"rating:{indicator}", value) for indicator, (_, value) in latest.items())
-
-
-def _member_tags(member: Aggregate) -> Iterator[Tag]:
-    yield from _tags_at(member, "code", "region", "type", "status")
-    yield from (("code", prefix) for prefix in filter(None, [member.string("prefix")]))
-
-
-def _plan_tags(plan: Aggregate) -> Iterator[Tag]:
-    yield from _tags_at(plan, "code", "member", "cycle", "status")
-
-
-def _tags_at(aggregate: Aggregate, *paths: str) -> Iterator[Tag]:
-    return ((path, str(value)) for path in paths if (value := aggregate.value(path)) is not None)
-
-
-def _items_at(aggregate: Aggregate, path: str) -> tuple[str, ...]:
-    value = aggregate.value(path)
-    return value if isinstance(value, tuple) else ()
-
-
-def _format_flag(flag: bool) -> str:
-    return "true" if flag else "false"
-
-
-_VALUE_PATHS = frozenset(
-    {"code", "member", "actionPlan", "status", "cycle", "startsOn", "endsOn", "formerCodes", "key", "policyAreas"}
-)
-_RULES: dict[str, tuple[TagRule, ...]] = {
-    "commitment": (
-        TagRule(_VALUE_PATHS, _value_tags),
-        TagRule(frozenset({"title", "description"}), _text_tags),
-        TagRule(frozenset({ANY_PATH}), _listed_only_tags),
-        TagRule(frozenset({"milestones"}), _milestone_tags),
-        TagRule(frozenset({"ratings"}), _rating_tags),
-    ),
-    "member": (TagRule(frozenset({ANY_PATH}), _member_tags),),
-    "plan": (TagRule(frozenset({ANY_PATH}), _plan_tags),),
-}
-"""The rules of each aggregate type; other types have no tags."""
+_RULES: Final = {name: _build_rules(aggregate_type) for name, aggregate_type in AGGREGATE_TYPES.items()}
+"""The rules of each aggregate type; a type without dimensions has no tags."""
