@@ -7,7 +7,7 @@ written here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -80,22 +80,37 @@ def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[Tag]]:
 # Rules, read from the declarations
 
 
-def _build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
+def build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
     """Return a rule for each field that has a dimension of the index, and for each derived dimension."""
-    fields = [
-        TagRule(frozenset({field.group}), partial(_field_tags, field, field.index_dimension, re.compile(field.regex)))
+    fields = (
+        _build_field_rule(field, dimension)
         for field in aggregate_type.fields
-        if field.index_dimension
-    ]
+        if (dimension := field.index_dimension) is not None
+    )
     return (*fields, *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions))
 
 
-def _field_tags(field: Field, dimension: str, pattern: re.Pattern[str], aggregate: Aggregate) -> Iterator[Tag]:
+def _build_field_rule(field: Field, dimension: str) -> TagRule:
     fixed, is_variable, _ = field.pattern.partition("{")
-    if not is_variable:
-        return ((dimension, text) for text in _tag_values(aggregate.value(fixed)))
-    claims = (claim for path, claim in aggregate.claims_under(fixed) if pattern.fullmatch(path))
-    return ((dimension, text) for claim in claims for text in _tag_values(claim.value))
+    derive = (
+        partial(_variable_path_tags, dimension, fixed, re.compile(field.regex))
+        if is_variable
+        else partial(_fixed_path_tags, dimension, fixed)
+    )
+    return TagRule(frozenset({field.group}), derive)
+
+
+def _fixed_path_tags(dimension: str, path: str, aggregate: Aggregate) -> list[Tag]:
+    return [(dimension, text) for text in _tag_values(aggregate.value(path))]
+
+
+def _variable_path_tags(dimension: str, prefix: str, pattern: re.Pattern[str], aggregate: Aggregate) -> list[Tag]:
+    return [
+        (dimension, text)
+        for path, claim in aggregate.claims_under(prefix)
+        if pattern.fullmatch(path)
+        for text in _tag_values(claim.value)
+    ]
 
 
 def _tag_values(value: Value | None) -> tuple[str, ...]:
@@ -103,6 +118,8 @@ def _tag_values(value: Value | None) -> tuple[str, ...]:
     match value:
         case None:
             return ()
+        case str():
+            return (value,)
         case bool():
             return ("true" if value else "false",)
         case tuple():
@@ -115,5 +132,5 @@ def _tag_values(value: Value | None) -> tuple[str, ...]:
             return (str(value),)
 
 
-_RULES: Final = {name: _build_rules(aggregate_type) for name, aggregate_type in AGGREGATE_TYPES.items()}
+_RULES: Final = {name: build_rules(aggregate_type) for name, aggregate_type in AGGREGATE_TYPES.items()}
 """The rules of each aggregate type; a type without dimensions has no tags."""

@@ -1,0 +1,57 @@
+"""The tags of an aggregate type follow from the declarations of its fields and derived dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter
+from ogpgraph.domain.values import PartialDate, Rating, TextListValue, TextValue
+from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState, RatingValue
+from ogpgraph.readmodel.tags import build_rules
+from tests.domain.events import build_aggregate, text_value
+
+
+def tags_of(field: Field, facts: dict[str, Any]) -> set[tuple[str, str]]:
+    rules = build_rules(AggregateType("commitment", "Anything.", (field,), ()))
+    return {tag for rule in rules for tag in rule.derive(build_aggregate((facts, {})))}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value_type", "facts", "values"),
+    [
+        ("due", PartialDate, {"due": "2018-S2"}, {"2018-S2"}),
+        ("budget", int, {"budget": 12}, {"12"}),
+        ("urgent", bool, {"urgent": True}, {"true"}),
+        ("state", CommitmentStatus, {"state": "ACTIVE"}, {"ACTIVE"}),
+        ("areas", tuple[str, ...], {"areas": ("Aid", "Tax")}, {"Aid", "Tax"}),
+        ("summary/{language}", TextValue, {"summary/en": text_value("a"), "summary/fr": text_value("b")}, "ab"),
+        ("authors/{language}", TextListValue, {"authors/en": TextListValue(("a" * 64, "b" * 64))}, "ab"),
+        ("marks/{stage}", Rating, {"marks/DESIGN": Rating(RatingState.RATED, RatingValue.YES)}, {"YES"}),
+        ("marks/{stage}", Rating, {"marks/DESIGN": Rating(RatingState.PENDING)}, {"PENDING"}),
+        ("steps/{number}/state", str, {"steps/1/state": "x", "steps/2/state": "y", "steps/1/due": "z"}, {"x", "y"}),
+        ("due", PartialDate, {"due": None}, set()),
+        ("due", PartialDate, {"dueDate": "2018"}, set()),
+    ],
+)
+def test_a_field_that_is_filtered_has_a_tag_for_each_of_its_values(
+    pattern: str, value_type: Any, facts: dict[str, Any], values: Any
+) -> None:
+    expected = {letter * 64 for letter in values} if isinstance(values, str) else values
+    field = Field(pattern, value_type, "X", "X.", filter=Filter("x"), dimension="x")
+    assert tags_of(field, facts) == {("x", value) for value in expected}
+    assert tags_of(Field(pattern, value_type, "X", "X."), facts) == set()
+
+
+def test_a_derived_dimension_is_computed_from_the_paths_that_it_depends_on() -> None:
+    dimension = DerivedDimension("size", (ANY_PATH,), lambda a: [("size", str(len(a.claims)))], "Size", "Its size.")
+    (rule,) = build_rules(AggregateType("commitment", "Anything.", (), (), (dimension,)))
+    assert rule.segments == {ANY_PATH}
+    assert list(rule.derive(build_aggregate(({"a": 1, "b": 2}, {})))) == [("size", "2")]
+
+
+def test_only_members_plans_and_commitments_have_tags() -> None:
+    assert {name for name, each in AGGREGATE_TYPES.items() if build_rules(each)} == {"member", "plan", "commitment"}
