@@ -32,7 +32,6 @@ PLAN = AggregateType(
             written_by=GOVERNMENT,
             corrected_by=NOBODY,
             is_sortable=True,
-            export="code",
         ),
         Field(
             "member",
@@ -42,7 +41,6 @@ PLAN = AggregateType(
             written_by=GOVERNMENT,
             corrected_by=ADMINISTRATORS,
             dimension="member",
-            export="member",
         ),
         Field(
             "cycle",
@@ -53,7 +51,6 @@ PLAN = AggregateType(
             corrected_by=ADMINISTRATORS,
             filter=Filter("cycle"),
             is_sortable=True,
-            export="cycle",
         ),
         Field(
             "title/{language}",
@@ -63,23 +60,14 @@ PLAN = AggregateType(
             "known.",
             written_by=GOVERNMENT,
             is_searched=True,
-            export="title",
         ),
-        Field(
-            "startsOn",
-            PartialDate,
-            "Start date",
-            "When the plan's period begins.",
-            written_by=GOVERNMENT,
-            export="startsOn",
-        ),
+        Field("startsOn", PartialDate, "Start date", "When the plan's period begins.", written_by=GOVERNMENT),
         Field(
             "endsOn",
             PartialDate,
             "End date",
             "When the plan's period ends, including extensions.",
             written_by=GOVERNMENT,
-            export="endsOn",
         ),
         Field(
             "number",
@@ -87,15 +75,9 @@ PLAN = AggregateType(
             "Number",
             "The plan's place among the plans of its member, counted from 1.",
             corrected_by=ADMINISTRATORS,
-            export="number",
         ),
         Field(
-            "publishedId",
-            str,
-            "OGP's id",
-            "OGP's own id of the plan, such as `AP_ALB01`.",
-            corrected_by=ADMINISTRATORS,
-            export="publishedId",
+            "publishedId", str, "OGP's id", "OGP's own id of the plan, such as `AP_ALB01`.", corrected_by=ADMINISTRATORS
         ),
         Field(
             "durationYears",
@@ -103,7 +85,6 @@ PLAN = AggregateType(
             "Duration in years",
             "The length of the plan's period in years, according to OGP's database.",
             corrected_by=ADMINISTRATORS,
-            export="durationYears",
         ),
         Field(
             "coCreation/{coCreation}",
@@ -111,7 +92,6 @@ PLAN = AggregateType(
             "Participation of the public",
             "The IRM's finding on one aspect of the public's participation in the plan.",
             corrected_by=IRM,
-            export="coCreation",
         ),
         Field(
             "status",
@@ -120,7 +100,6 @@ PLAN = AggregateType(
             "Whether the plan is being implemented; null if that is not recorded.",
             written_by=GOVERNMENT,
             filter=Filter("status"),
-            export="status",
         ),
     ),
     event_types=(

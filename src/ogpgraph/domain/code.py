@@ -20,6 +20,7 @@ CODE = AggregateType(
             Annotated[str, Meta(min_length=1, max_length=120)],
             "Meaning",
             "The id of the aggregate that the code means.",
+            is_exported=False,
         ),
     ),
     event_types=(EventType("CodeAssigned", "A code was assigned to an aggregate."),),

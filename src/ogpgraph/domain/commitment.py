@@ -60,7 +60,6 @@ COMMITMENT = AggregateType(
             corrected_by=NOBODY,
             filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
             is_sortable=True,
-            export="code",
         ),
         Field(
             "formerCodes",
@@ -70,7 +69,6 @@ COMMITMENT = AggregateType(
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
             dimension="code",
-            export="formerCodes",
         ),
         Field(
             "member",
@@ -80,7 +78,6 @@ COMMITMENT = AggregateType(
             written_by=GOVERNMENT,
             corrected_by=NOBODY,
             facet="MEMBER",
-            export="member",
         ),
         Field(
             "actionPlan",
@@ -90,7 +87,6 @@ COMMITMENT = AggregateType(
             written_by=GOVERNMENT,
             corrected_by=ADMINISTRATORS,
             dimension="actionPlan",
-            export="actionPlan",
         ),
         Field(
             "cycle",
@@ -102,7 +98,6 @@ COMMITMENT = AggregateType(
             filter=Filter("cycle"),
             is_sortable=True,
             facet="CYCLE",
-            export="cycle",
         ),
         Field(
             "number",
@@ -111,7 +106,6 @@ COMMITMENT = AggregateType(
             "Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from lists "
             "on other commitments' pages.",
             written_by=GOVERNMENT,
-            export="number",
         ),
         Field(
             "status",
@@ -122,7 +116,6 @@ COMMITMENT = AggregateType(
             filter=Filter("status"),
             is_sortable=True,
             facet="STATUS",
-            export="status",
         ),
         Field(
             "title/{language}",
@@ -136,7 +129,6 @@ COMMITMENT = AggregateType(
                 "are ignored.",
             ),
             is_searched=True,
-            export="title",
         ),
         Field(
             "description/{language}",
@@ -145,7 +137,6 @@ COMMITMENT = AggregateType(
             "The government's description, as published on the commitment's page.",
             written_by=GOVERNMENT,
             is_searched=True,
-            export="description",
         ),
         Field(
             "commitmentText/{language}",
@@ -154,7 +145,6 @@ COMMITMENT = AggregateType(
             "The text of the commitment in the action plan, as the IRM quotes it.",
             corrected_by=IRM,
             is_searched=True,
-            export="commitmentText",
         ),
         Field(
             "leadInstitutions/{language}",
@@ -163,7 +153,6 @@ COMMITMENT = AggregateType(
             "The institutions that lead it, as published; an empty list if the source states that there are none.",
             written_by=GOVERNMENT,
             is_searched=True,
-            export="leadInstitutions",
         ),
         Field(
             "supportingInstitutions/{language}",
@@ -172,7 +161,6 @@ COMMITMENT = AggregateType(
             "The institutions that support it, as published; an empty list if the source states that there are none.",
             written_by=GOVERNMENT,
             is_searched=True,
-            export="supportingInstitutions",
         ),
         Field(
             "policyAreas",
@@ -185,7 +173,6 @@ COMMITMENT = AggregateType(
             ),
             facet="POLICY_AREA",
             dimension="policyArea",
-            export="policyAreas",
         ),
         Field(
             "policyAreasUnrecognised/{language}",
@@ -193,7 +180,6 @@ COMMITMENT = AggregateType(
             "Other policy areas",
             "Policy areas that OGP's taxonomy does not contain, as published.",
             corrected_by=ADMINISTRATORS,
-            export="policyAreasUnrecognised",
         ),
         Field(
             "irmReports/{language}",
@@ -201,7 +187,6 @@ COMMITMENT = AggregateType(
             "IRM reports",
             "The titles of the IRM reports about it, as published.",
             corrected_by=IRM,
-            export="irmReports",
         ),
         Field(
             "startsOn",
@@ -211,7 +196,6 @@ COMMITMENT = AggregateType(
             written_by=GOVERNMENT,
             filter=Filter("startsOn"),
             is_sortable=True,
-            export="startsOn",
         ),
         Field(
             "endsOn",
@@ -221,7 +205,6 @@ COMMITMENT = AggregateType(
             written_by=GOVERNMENT,
             filter=Filter("endsOn"),
             is_sortable=True,
-            export="endsOn",
         ),
         *MILESTONE_FIELDS,
         *REVIEW_FIELDS,
@@ -233,7 +216,6 @@ COMMITMENT = AggregateType(
             "code, the number of the plan and eight hexadecimal digits derived from the title. It remains valid when "
             "the code becomes known. Null for all other commitments.",
             dimension="code",
-            export="key",
         ),
         Field(
             "planNumber",
@@ -241,7 +223,6 @@ COMMITMENT = AggregateType(
             "Number of the plan",
             "The place of its action plan among the plans of its member, counted from 1, as OGP's database has it.",
             corrected_by=ADMINISTRATORS,
-            export="planNumber",
         ),
         Field(
             "theme/{language}",
@@ -250,7 +231,6 @@ COMMITMENT = AggregateType(
             "The heading of the action plan under which the commitment is listed.",
             corrected_by=ADMINISTRATORS,
             is_searched=True,
-            export="theme",
         ),
         Field(
             "shortTitle/{language}",
@@ -258,7 +238,6 @@ COMMITMENT = AggregateType(
             "Short title",
             "A short form of its title in OGP's database.",
             corrected_by=ADMINISTRATORS,
-            export="shortTitle",
         ),
         Field(
             "cluster",
@@ -267,7 +246,6 @@ COMMITMENT = AggregateType(
             "The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
             "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are.",
             corrected_by=IRM,
-            export="cluster",
         ),
         Field(
             "clusterCommitments",
@@ -276,7 +254,6 @@ COMMITMENT = AggregateType(
             "The codes of the commitments that the IRM assessed together with it as one, its own included (reviews of "
             "plans submitted since 2020). The ratings apply to all of them.",
             corrected_by=IRM,
-            export="clusterCommitments",
         ),
         Field(
             "reportYears/{stage}",
@@ -284,7 +261,6 @@ COMMITMENT = AggregateType(
             "Years of the IRM's reports",
             "The year in which the IRM published its report on a stage, or why there is none.",
             corrected_by=IRM,
-            export="reportYears",
         ),
         Field(
             "findings/{finding}",
@@ -292,7 +268,6 @@ COMMITMENT = AggregateType(
             "Findings",
             "A finding in OGP's database that is not one of the IRM's indicators.",
             corrected_by=IRM,
-            export="findings",
         ),
         Field(
             "policyAreasWithout/{state}",
@@ -300,7 +275,6 @@ COMMITMENT = AggregateType(
             "Undetermined policy areas",
             "Policy areas for which OGP's database has neither yes nor no, by the reason.",
             corrected_by=ADMINISTRATORS,
-            export="policyAreasWithout",
         ),
         Field(
             "database/{column}",
@@ -308,7 +282,6 @@ COMMITMENT = AggregateType(
             "Columns of OGP's database",
             "A column of OGP's database that has no field of its own, as published.",
             corrected_by=ADMINISTRATORS,
-            export="database",
         ),
         # Links that are recorded on both sides have commands of their own.
         Field(
@@ -318,7 +291,6 @@ COMMITMENT = AggregateType(
             "The commitments of earlier action plans that it carries forward.",
             written_by=GOVERNMENT,
             corrected_by=NOBODY,
-            export="predecessors",
         ),
         Field(
             "successors",
@@ -327,7 +299,6 @@ COMMITMENT = AggregateType(
             "The commitments of later action plans that carry it forward.",
             written_by=GOVERNMENT,
             corrected_by=NOBODY,
-            export="successors",
         ),
         Field(
             "mergedInto",
@@ -336,7 +307,6 @@ COMMITMENT = AggregateType(
             "The commitment that it turned out to be identical with and was merged into; null if there is none.",
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
-            export="mergedInto",
         ),
         Field(
             "splitFrom",
@@ -345,7 +315,6 @@ COMMITMENT = AggregateType(
             "The commitment that it was split from; null if there is none.",
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
-            export="splitFrom",
         ),
         Field(
             "splitInto",
@@ -354,7 +323,6 @@ COMMITMENT = AggregateType(
             "The commitments that it was split into.",
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
-            export="splitInto",
         ),
     ),
     dimensions=(

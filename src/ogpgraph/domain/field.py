@@ -93,8 +93,8 @@ class Field(Struct, frozen=True, dict=True):
     a mutation removes the value by null.
 
     `dimension` is the dimension of the index that has its values: by default its name if it is filtered, sorted or
-    counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL, `export` the name of the
-    column in exported tables; None: it is not counted, or not exported.
+    counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL (None: it is not counted).
+    If `is_exported`, tables of data that are downloaded have a column of the field's name.
     """
 
     pattern: str
@@ -110,7 +110,7 @@ class Field(Struct, frozen=True, dict=True):
     facet: str | None = None
     dimension: str | None = None
     is_searched: bool = False
-    export: str | None = None
+    is_exported: bool = True
 
     @cached_property
     def name(self) -> str:

@@ -48,7 +48,6 @@ MEMBER = AggregateType(
                 "OGP's code of the member (`FRA`) or the prefix of its commitments' codes (`FR`), in any case.",
             ),
             is_sortable=True,
-            export="code",
         ),
         Field(
             "prefix",
@@ -57,7 +56,6 @@ MEMBER = AggregateType(
             "The letters that the codes of its commitments begin with, such as `FR`.",
             written_by=ADMINISTRATORS,
             dimension="code",
-            export="prefix",
         ),
         Field(
             "type",
@@ -66,7 +64,6 @@ MEMBER = AggregateType(
             "The type of government: `NATIONAL` or `LOCAL`.",
             written_by=ADMINISTRATORS,
             filter=Filter("type"),
-            export="type",
         ),
         Field(
             "category",
@@ -75,7 +72,6 @@ MEMBER = AggregateType(
             "The category of the member in OGP's database, as published: `National`, `Legacy Local` (the local pilot "
             "programme of 2016 to 2020) or `Other`.",
             corrected_by=ADMINISTRATORS,
-            export="category",
         ),
         Field(
             "region",
@@ -85,17 +81,8 @@ MEMBER = AggregateType(
             written_by=ADMINISTRATORS,
             filter=Filter("region"),
             is_sortable=True,
-            export="region",
         ),
-        Field(
-            "name/{language}",
-            TextValue,
-            "Name",
-            "The member's name.",
-            written_by=ADMINISTRATORS,
-            is_searched=True,
-            export="name",
-        ),
+        Field("name/{language}", TextValue, "Name", "The member's name.", written_by=ADMINISTRATORS, is_searched=True),
         Field(
             "status",
             MemberStatus,
@@ -103,7 +90,6 @@ MEMBER = AggregateType(
             "The member's status in the partnership; null while no decision is recorded.",
             written_by=ADMINISTRATORS,
             filter=Filter("status"),
-            export="status",
         ),
         Field(
             "statusDocument",
@@ -111,6 +97,7 @@ MEMBER = AggregateType(
             "Decision on the status",
             "The address or title of the document that decided the status.",
             written_by=ADMINISTRATORS,
+            is_exported=False,
         ),
         Field(
             "joinedOn",
@@ -118,7 +105,6 @@ MEMBER = AggregateType(
             "Date of joining",
             "When the member joined the partnership.",
             written_by=ADMINISTRATORS,
-            export="joinedOn",
         ),
     ),
     event_types=(

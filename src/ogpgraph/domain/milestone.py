@@ -30,26 +30,15 @@ MILESTONE_FIELDS = (
         "What it delivers.",
         written_by=GOVERNMENT,
         is_searched=True,
-        export="title",
     ),
-    Field(
-        "milestones/{number}/startsOn",
-        PartialDate,
-        "Start date",
-        "When work on it begins.",
-        written_by=GOVERNMENT,
-        export="startsOn",
-    ),
-    Field(
-        "milestones/{number}/endsOn", PartialDate, "Due date", "When it is due.", written_by=GOVERNMENT, export="endsOn"
-    ),
+    Field("milestones/{number}/startsOn", PartialDate, "Start date", "When work on it begins.", written_by=GOVERNMENT),
+    Field("milestones/{number}/endsOn", PartialDate, "Due date", "When it is due.", written_by=GOVERNMENT),
     Field(
         "milestones/{number}/status",
         MilestoneStatus,
         "Status",
         "Its progress; null if nothing was reported.",
         written_by=GOVERNMENT,
-        export="status",
     ),
     Field(
         "milestones/{number}/updates/{time}/{language}",
@@ -58,7 +47,6 @@ MILESTONE_FIELDS = (
         "A progress report on the milestone.",
         written_by=GOVERNMENT,
         is_searched=True,
-        export="updates",
     ),
 )
 """The fields of a commitment that describe one of its milestones."""

@@ -45,7 +45,6 @@ REVIEW_FIELDS = (
         "The IRM's rating of one indicator at one stage.",
         validate_rating_at,
         written_by=IRM,
-        export="ratings",
     ),
     Field(
         "ratings/{indicator}/{stage}/{ogpValue}",
@@ -54,7 +53,6 @@ REVIEW_FIELDS = (
         "The IRM's rating of one indicator at one stage with regard to one OGP value.",
         validate_rating_at,
         written_by=IRM,
-        export="ratings",
     ),
     Field(
         "narratives/{stage}/{section}/{language}",
@@ -63,7 +61,6 @@ REVIEW_FIELDS = (
         "A section of the IRM's text about a commitment.",
         written_by=IRM,
         is_searched=True,
-        export="narratives",
     ),
 )
 """The fields of a commitment in which the IRM assesses it."""

@@ -35,7 +35,6 @@ SOURCE = AggregateType(
             "commitments, which OGP prints on the page of each of them), `DATABASE_FILE` (a file of OGP's commitment "
             "database) or `DOCUMENT`.",
             corrected_by=ADMINISTRATORS,
-            export="type",
         ),
         Field(
             "code",
@@ -43,7 +42,6 @@ SOURCE = AggregateType(
             "Code",
             "The code of the commitment (of a page) or of the member (of a list), or the name of the file.",
             corrected_by=ADMINISTRATORS,
-            export="code",
         ),
         Field(
             "language",
@@ -51,15 +49,9 @@ SOURCE = AggregateType(
             "Language",
             "The language in which it is published, as a lower-case code.",
             corrected_by=ADMINISTRATORS,
-            export="language",
         ),
         Field(
-            "url",
-            str,
-            "URL",
-            "The URL at which it is published; null if it is not known.",
-            corrected_by=ADMINISTRATORS,
-            export="url",
+            "url", str, "URL", "The URL at which it is published; null if it is not known.", corrected_by=ADMINISTRATORS
         ),
         Field(
             "etag",
@@ -67,6 +59,7 @@ SOURCE = AggregateType(
             "ETag",
             "The ETag that the server sent with the latest observed bytes.",
             corrected_by=ADMINISTRATORS,
+            is_exported=False,
         ),
         Field(
             "lastModified",
@@ -74,20 +67,25 @@ SOURCE = AggregateType(
             "Last-Modified",
             "The Last-Modified date that the server sent with the latest observed bytes.",
             corrected_by=ADMINISTRATORS,
+            is_exported=False,
         ),
         # Observations are facts of their time: nobody corrects them.
-        Field("observations/{time}", Observation, "Observations", "The observation made at that time."),
+        Field(
+            "observations/{time}", Observation, "Observations", "The observation made at that time.", is_exported=False
+        ),
         Field(
             "readToEnd/{time}",
             int,
             "Rows read",
             "The number of rows in the file observed at that time, once all are recorded.",
+            is_exported=False,
         ),
         Field(
             "seenAgain",
             Instant,
             "Last observed unchanged",
             "When the latest observed bytes were last observed again, unchanged.",
+            is_exported=False,
         ),
     ),
     event_types=(
