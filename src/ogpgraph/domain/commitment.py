@@ -17,18 +17,17 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.irm_database import DATABASE_FIELDS
 from ogpgraph.domain.milestone import MILESTONE_DIMENSION, MILESTONE_FIELDS
 from ogpgraph.domain.review import RATING_DIMENSION, REVIEW_FIELDS, STARRED_DIMENSION
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue, is_translated
-from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea, RatingState
+from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, is_translated
+from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
 Key = Annotated[
     str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
 ]
-PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
-Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
 
 
@@ -217,72 +216,7 @@ COMMITMENT = AggregateType(
             "the code becomes known. Null for all other commitments.",
             dimension="code",
         ),
-        Field(
-            "planNumber",
-            PlanNumber,
-            "Number of the plan",
-            "The place of its action plan among the plans of its member, counted from 1, as OGP's database has it.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "theme/{language}",
-            TextValue,
-            "Theme",
-            "The heading of the action plan under which the commitment is listed.",
-            corrected_by=ADMINISTRATORS,
-            is_searched=True,
-        ),
-        Field(
-            "shortTitle/{language}",
-            TextValue,
-            "Short title",
-            "A short form of its title in OGP's database.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "cluster",
-            Column,
-            "Cluster",
-            "The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
-            "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "clusterCommitments",
-            tuple[CommitmentCode, ...],
-            "Commitments of the cluster",
-            "The codes of the commitments that the IRM assessed together with it as one, its own included (reviews of "
-            "plans submitted since 2020). The ratings apply to all of them.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "reportYears/{stage}",
-            Cycle | RatingState,
-            "Years of the IRM's reports",
-            "The year in which the IRM published its report on a stage, or why there is none.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "findings/{finding}",
-            Rating,
-            "Findings",
-            "A finding in OGP's database that is not one of the IRM's indicators.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "policyAreasWithout/{state}",
-            tuple[str, ...],
-            "Undetermined policy areas",
-            "Policy areas for which OGP's database has neither yes nor no, by the reason.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "database/{column}",
-            Column,
-            "Columns of OGP's database",
-            "A column of OGP's database that has no field of its own, as published.",
-            corrected_by=ADMINISTRATORS,
-        ),
+        *DATABASE_FIELDS,
         # Links that are recorded on both sides have commands of their own.
         Field(
             "predecessors",
