@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ogpgraph.domain.values import TranslationKind
-from ogpgraph.graphql.mutations.commitments import TranslateCommitmentInput
+from ogpgraph.graphql.mutations import INPUT_TYPES
 from ogpgraph.graphql.mutations.inputs import canonical_request
 
 
 def test_hashed_request_keeps_the_first_names_of_renamed_fields() -> None:
-    translate = TranslateCommitmentInput(
+    translate = INPUT_TYPES["translateCommitment"](
         idempotency_key="k1",
         commitment="FR0043",
         language="fr",

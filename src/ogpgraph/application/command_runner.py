@@ -10,10 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from ogpgraph.application.translation import translate_command, validate_item_count
+from ogpgraph.application.translation import corrected_path, translate_changes, translate_command, validate_item_count
 from ogpgraph.domain.account import Rights, rights_of
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import CommandType, Input
+from ogpgraph.domain.correction import Correct, CorrelatedStreams, RecordedEntry
 from ogpgraph.domain.errors import Refusal, StaleRevision
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import cite_source, discard_unused_source
@@ -24,10 +26,15 @@ Authorize = Callable[[Rights, str, Sequence[str], Iterable[str | None]], Role]
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True):
-    """A command as it is sent: name of input → value, of all inputs that have one, and what every command may have."""
+    """A command as it is sent: name of input → value, of all inputs that have one, and what every command may have.
+
+    `found` is what the read model has found for inputs that refer to entries of the log; a Refusal in its place is
+    raised once the command is authorized.
+    """
 
     declaration: CommandType
     sent: Mapping[str, Any]
+    found: Mapping[str, RecordedEntry | CorrelatedStreams | Refusal] = {}
     expected_revision: int | None = None
     source: str | None = None
     effective_on: str | None = None
@@ -41,39 +48,43 @@ def run_command(uow: UnitOfWork, request: CommandRequest, authorize: Authorize) 
     declaration, sent = request.declaration, request.sent
     rights = rights_of(uow.assert_unchanged(uow.context.actor))
     used = [each.sent_name for each in declaration.inputs if each.name in sent]
-    # Only reporters depend on the members: for all others nothing is looked up before they are authorized.
+    # Only the rights of reporters depend on members: for the others, nothing is looked up before they are authorized.
     if Role.REPORTER not in declaration.permitted:
         authorize(rights, declaration.name, used, [])
     references = _resolve_references(uow, request)
-    members = [member_code(uow, each) for found in references.values() for each in _flatten(found)]
+    aggregates = [aggregate for each in references.values() for aggregate in _aggregates_of(uow, each)]
+    if declaration.command is Correct:
+        used += _corrected_fields(aggregates, sent["changes"])
+    members = [_member_code(uow, aggregate) for aggregate in aggregates]
     uow.set_role(authorize(rights, declaration.name, used, members).lower())
+    for found in references.values():
+        if isinstance(found, Refusal):
+            raise found
     source = cite_source(uow, request.source) if request.source is not None else None
-    _check_revision(request, references)
+    _check_revision(request, [Aggregate("")] if declaration.registers else aggregates)
+    if declaration.command is Correct:
+        references["changes"] = translate_changes(uow, aggregates[0], sent["changes"])
     command = translate_command(uow, declaration, sent, references)
     command.decide(uow, Provenance(source=source, effective_on=request.effective_on))
     discard_unused_source(uow, source)
 
 
-def member_code(uow: UnitOfWork, aggregate: Aggregate) -> str | None:
-    """Return the code of the member that an aggregate is or belongs to, None where it belongs to none."""
-    if aggregate.type == "member":
-        return aggregate.string("code")
-    member = aggregate.string("member")
-    return uow.aggregate(member).string("code") if member else None
+def _resolve_references(uow: UnitOfWork, request: CommandRequest) -> dict[str, Any]:
+    """Return name of input → what it refers to: an aggregate, several, or entries of the log.
 
-
-def _resolve_references(uow: UnitOfWork, request: CommandRequest) -> dict[str, Aggregate | tuple[Aggregate, ...]]:
-    """Return name of input → the aggregates that it refers to; raises Invalid and NotFound, at the input."""
+    Raises Invalid and NotFound, at the input.
+    """
     return {
-        each.name: _resolve_reference(uow, each, request.sent[each.name])
+        each.name: request.found.get(each.name) or _resolve_reference(uow, each, request.sent[each.name])
         for each in request.declaration.inputs
         if each.reference and each.name in request.sent
     }
 
 
 def _resolve_reference(uow: UnitOfWork, declared: Input, sent: Any) -> Aggregate | tuple[Aggregate, ...]:
-    assert declared.reference is not None
-    find = declared.reference.find
+    find = declared.reference.find if declared.reference else None
+    if find is None:
+        raise LookupError(f"the read model has not found {declared.sent_name}")
     try:
         if isinstance(sent, list):
             return tuple(find(uow, each) for each in validate_item_count(sent, declared.sent_name))
@@ -83,13 +94,35 @@ def _resolve_reference(uow: UnitOfWork, declared: Input, sent: Any) -> Aggregate
         raise
 
 
-def _flatten(found: Aggregate | tuple[Aggregate, ...]) -> tuple[Aggregate, ...]:
-    return found if isinstance(found, tuple) else (found,)
+def _aggregates_of(uow: UnitOfWork, found: Any) -> tuple[Aggregate, ...]:
+    """Return the aggregates that an input refers to; none for a correlation, or if nothing was found."""
+    if isinstance(found, RecordedEntry):
+        return (uow.aggregate(found.stream),)
+    if isinstance(found, Aggregate):
+        return (found,)
+    return found if isinstance(found, tuple) else ()
 
 
-def _check_revision(request: CommandRequest, references: Mapping[str, Aggregate | tuple[Aggregate, ...]]) -> None:
-    """Raise StaleRevision unless the subject has the expected revision, if there is one: 0 before it is registered."""
-    subject = request.declaration.subject
-    aggregate = _flatten(references[subject.name])[0] if subject else Aggregate("")
-    if request.expected_revision is not None and request.expected_revision != aggregate.revision:
-        raise StaleRevision(aggregate.id, request.expected_revision, aggregate.revision)
+def _member_code(uow: UnitOfWork, aggregate: Aggregate) -> str | None:
+    """Return the code of the member that an aggregate is or belongs to, None where it belongs to none."""
+    if aggregate.type == "member":
+        return aggregate.string("code")
+    member = aggregate.string("member")
+    return uow.aggregate(member).string("code") if member else None
+
+
+def _check_revision(request: CommandRequest, aggregates: Sequence[Aggregate]) -> None:
+    """Raise StaleRevision unless the subject, the first aggregate, has the expected revision, if there is one."""
+    expected = request.expected_revision
+    if expected is not None and aggregates and expected != aggregates[0].revision:
+        raise StaleRevision(aggregates[0].id, expected, aggregates[0].revision)
+
+
+def _corrected_fields(aggregates: Sequence[Aggregate], changes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the rows of the permissions of `correct` that changes belong to; raises Invalid for an unknown path."""
+    rows = list[str]()
+    for aggregate in aggregates:
+        for path in map(corrected_path, changes):
+            AGGREGATE_TYPES[aggregate.type].find_field(path)
+            rows.append(f"{aggregate.type}/{path.partition('/')[0]}")
+    return list(dict.fromkeys(rows))

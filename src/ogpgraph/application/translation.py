@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import Command, CommandType, Format, Input
+from ogpgraph.domain.correction import CorrectedField
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
@@ -74,18 +77,23 @@ def translate_command(
     `references` are the inputs that refer to aggregates, which are resolved before the command is authorized. Raises
     Invalid, at the input.
     """
-    values = _translate_inputs(uow, declaration.inputs, sent, "", sent.get("translation_kind"))
+    values = _translate_inputs(uow, declaration.inputs, sent, "", sent.get("translation_kind"), references)
     return declaration.command(**values, **references)
 
 
 def _translate_inputs(
-    uow: UnitOfWork, inputs: Sequence[Input], sent: Mapping[str, Any], parent: str, kind: TranslationKind | None
+    uow: UnitOfWork,
+    inputs: Sequence[Input],
+    sent: Mapping[str, Any],
+    parent: str,
+    kind: TranslationKind | None,
+    resolved: Container[str] = (),
 ) -> dict[str, Any]:
     """Return name → value of the inputs of a command, or of one item of its input `parent`."""
     return {
         each.name: _translate_input(uow, each, sent[each.name], parent or each.sent_name, kind)
         for each in inputs
-        if each.name in sent and not each.reference
+        if each.name in sent and each.name not in resolved
     }
 
 
@@ -99,6 +107,33 @@ def _translate_input(uow: UnitOfWork, declared: Input, value: Any, field: str, k
     if isinstance(value, Enum):
         return value
     return to_stored_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
+
+
+def corrected_path(change: Mapping[str, Any]) -> str:
+    """Return the path that a change is about: that of a rating for that of its value, which entries show separately."""
+    path: str = change["path"].strip("/")
+    return path.removesuffix("/value") if path.startswith("ratings/") else path
+
+
+def translate_changes(
+    uow: UnitOfWork, aggregate: Aggregate, changes: Sequence[Mapping[str, Any]]
+) -> tuple[CorrectedField, ...]:
+    """Return the corrected fields of an aggregate with their values as stored; raises Invalid.
+
+    A correction does not change how a translation was made.
+    """
+    corrected = []
+    values = {corrected_path(each): each.get("value") for each in validate_item_count(changes, "changes")}
+    for path, value in values.items():
+        declared, kind = AGGREGATE_TYPES[aggregate.type].find_field(path), _translation_kind(aggregate, path)
+        stored = None if value is None else to_stored_value(uow, declared.type, value, path, kind)
+        corrected.append(CorrectedField(path, stored))
+    return tuple(corrected)
+
+
+def _translation_kind(aggregate: Aggregate, path: str) -> TranslationKind:
+    current = aggregate.value(path)
+    return current.translation_kind if isinstance(current, (TextValue, TextListValue)) else TranslationKind.ORIGINAL
 
 
 def validate_format(text: str, form: Format, field: str) -> str:

@@ -15,61 +15,24 @@ from collections.abc import Iterable, Mapping
 from ogpgraph.domain.account import Rights
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.commands import COMMANDS
+from ogpgraph.domain.correction import Correct
 from ogpgraph.domain.errors import Forbidden
-from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY, WRITERS, Role, Roles
+from ogpgraph.domain.roles import NOBODY, Role, Roles
 
 COMMON_FIELDS = frozenset({"expectedRevision", "idempotencyKey", "reason", "effectiveOn", "source"})
 
 
-def _allow(roles: Roles, fields: str) -> dict[str, Roles]:
-    return dict.fromkeys(fields.split(), roles)
-
+_CORRECTED_FIELDS = {
+    f"{aggregate_type.name}/{field.group}": field.correction_roles
+    for aggregate_type in AGGREGATE_TYPES.values()
+    for field in aggregate_type.fields
+}
+"""Row of a field, by aggregate type and the first segment of its path → the roles that may correct it."""
 
 PERMISSIONS: Mapping[str, Mapping[str, Roles]] = {
-    "registerMember": _allow(ADMINISTRATORS, "code name language prefix type region joinedOn"),
-    "changeMemberStatus": _allow(ADMINISTRATORS, "member status document"),
-    "renameMember": _allow(ADMINISTRATORS, "member name language"),
-    "registerActionPlan": _allow(GOVERNMENT, "member cycle title language startsOn endsOn"),
-    "reviseActionPlan": _allow(GOVERNMENT, "actionPlan title language startsOn endsOn"),
-    "concludeActionPlan": _allow(GOVERNMENT, "actionPlan endsOn"),
-    "registerCommitment": _allow(
-        GOVERNMENT,
-        "code actionPlan number title description language leadInstitutions supportingInstitutions policyAreas "
-        "startsOn endsOn",
-    ),
-    "reviseCommitment": _allow(
-        GOVERNMENT,
-        "commitment number title description language leadInstitutions supportingInstitutions policyAreas "
-        "startsOn endsOn status",
-    ),
-    "translateCommitment": _allow(
-        GOVERNMENT, "commitment language translationKind title description leadInstitutions supportingInstitutions"
-    ),
-    "recodeCommitment": _allow(ADMINISTRATORS, "commitment code"),
-    "mergeCommitments": _allow(ADMINISTRATORS, "commitments into"),
-    "splitCommitment": _allow(ADMINISTRATORS, "commitment into language"),
-    "linkCommitments": _allow(GOVERNMENT, "commitment predecessors successors"),
-    "withdrawCommitment": _allow(GOVERNMENT, "commitment"),
-    "addMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
-    "reviseMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
-    "reportMilestone": _allow(GOVERNMENT, "commitment number status report language"),
-    "withdrawMilestone": _allow(GOVERNMENT, "commitment number"),
-    "recordRating": _allow(IRM, "commitment indicator stage ogpValue state value statedAs irmReport"),
-    "withdrawRating": _allow(IRM, "commitment indicator stage ogpValue"),
-    "recordNarrative": _allow(IRM, "commitment stage section text language"),
-    "withdrawNarrative": _allow(IRM, "commitment stage section language"),
-    "correct": {
-        **_allow(WRITERS, "entry changes"),
-        **{
-            f"{aggregate_type.name}/{field.group}": field.correction_roles
-            for aggregate_type in AGGREGATE_TYPES.values()
-            for field in aggregate_type.fields
-        },
-    },
-    "revertImport": _allow(ADMINISTRATORS, "correlationId"),
-    "grantRights": _allow(ADMINISTRATORS, "account role members"),
-    "revokeRights": _allow(ADMINISTRATORS, "account role members"),
-    **{name: {each.sent_name: command.permitted for each in command.inputs} for name, command in COMMANDS.items()},
+    name: {each.sent_name: command.permitted for each in command.inputs}
+    | (_CORRECTED_FIELDS if command.command is Correct else {})
+    for name, command in COMMANDS.items()
 }
 
 

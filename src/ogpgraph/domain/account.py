@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field
+from ogpgraph.domain.inputs import normalize_code
 from ogpgraph.domain.member import MemberCode
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY, Role
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
@@ -127,3 +131,77 @@ def revoke_rights(
 def _append_rights(uow: UnitOfWork, account: Aggregate, name: str, rights: Rights, provenance: Provenance) -> None:
     facts: Facts = {"roles": tuple(role.value for role in rights.roles), "reporterOf": rights.reporter_of}
     uow.append(account.id, name, changed_facts(account, facts), provenance)
+
+
+# Commands
+
+AccountReference = Annotated[
+    Aggregate,
+    Meta(description="The account, by its id (`account-…`)."),
+    ReferenceTo("account", find_account, is_id=True),
+]
+
+
+class GrantRights(Command, frozen=True):
+    """A role that an account is granted."""
+
+    account: AccountReference
+    role: Annotated[Role, Meta(description="The role.")]
+    members: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="For `REPORTER`, which needs at least one: the codes of the members that the account may "
+            "report for, such as `FRA`; they are added to those it has. Omitted or null for other roles."
+        ),
+    ] = ()
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Grant the role; raises Invalid unless exactly a reporter has members, and NotFound for an unknown one."""
+        members = tuple(map(normalize_code, self.members))
+        grant_rights(uow, self.account, self.role, members, provenance)
+
+
+GRANT_RIGHTS = CommandType(
+    command=GrantRights,
+    description="Grants an account a role. Everyone can read the rights of an account; nobody can read from the log "
+    "whose account it is.",
+    permitted=ADMINISTRATORS,
+    events=("RightsGranted",),
+    returns="account",
+    refusals=Refusals(
+        not_found="if the account or a member is unknown",
+        invalid="if a reporter has no members, or another role has some",
+    ),
+)
+
+
+class RevokeRights(Command, frozen=True):
+    """A role, or all roles, that an account loses."""
+
+    account: AccountReference
+    role: Annotated[Role | None, Meta(description="The role. Omitted or null: all roles.")] = None
+    members: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="For `REPORTER`: the codes of the members that the account may no longer report for. Omitted "
+            "or null: all."
+        ),
+    ] = ()
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Revoke the role, or all; raises Invalid for members of another role than the reporter's."""
+        members = tuple(map(normalize_code, self.members))
+        revoke_rights(uow, self.account, self.role, members, provenance)
+
+
+REVOKE_RIGHTS = CommandType(
+    command=RevokeRights,
+    description="Revokes a role of an account, some members of a reporter, or all rights. What the account sent before "
+    "and is not recorded yet is refused.",
+    permitted=ADMINISTRATORS,
+    events=("RightsRevoked",),
+    returns="account",
+    refusals=Refusals(
+        not_found="if the account is unknown", invalid="if members are named with a role other than `REPORTER`"
+    ),
+)

@@ -8,9 +8,12 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.errors import NotFound
+from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals, stated_facts
+from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
 from ogpgraph.domain.field import Field, Filter
+from ogpgraph.domain.inputs import Language
+from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue, is_translated
@@ -175,3 +178,113 @@ def conclude_action_plan(
 ) -> None:
     """Record that a plan has ended."""
     uow.append(plan.id, "ActionPlanConcluded", changed_facts(plan, facts), provenance)
+
+
+# Commands
+
+UNKNOWN_PLAN = "if the action plan is unknown"
+_CYCLES = range(2000, 2101)
+
+ActionPlanReference = Annotated[
+    Aggregate,
+    Meta(description="The action plan, by its code, such as `FRA-2021`, or by its id (`plan-…`)."),
+    ReferenceTo("plan", find_action_plan),
+]
+Title = Annotated[TextValue | None, Meta(description="The title as published.")]
+StartsOn = Annotated[PartialDate | None, Meta(description="When the period of the plan begins.")]
+
+
+class RegisterActionPlan(Command, frozen=True):
+    """A new action plan of a member."""
+
+    member: MemberReference
+    cycle: Annotated[int, Meta(description="The year of submission, 2000 to 2100.")]
+    title: Title = None
+    language: Language = "en"
+    starts_on: StartsOn = None
+    ends_on: Annotated[PartialDate | None, Meta(description="When the period of the plan ends.")] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the plan; raises Invalid for an impossible cycle, and Conflict if the member has a plan of it."""
+        if self.cycle not in _CYCLES:
+            raise Invalid(f"{self.cycle} is not a year of submission", "cycle")
+        facts = stated_facts(
+            {
+                "cycle": self.cycle,
+                f"title/{self.language}": self.title,
+                "startsOn": self.starts_on,
+                "endsOn": self.ends_on,
+                "member": self.member.id,
+                "status": PlanStatus.ACTIVE,
+            }
+        )
+        register_action_plan(uow, f"{self.member.string('code')}-{self.cycle}", facts, provenance)
+
+
+REGISTER_ACTION_PLAN = CommandType(
+    command=RegisterActionPlan,
+    description="Records a new action plan of a member, with the status `ACTIVE`. Its code is the member's code and "
+    "the cycle, such as `FRA-2021`.",
+    permitted=GOVERNMENT,
+    events=("CodeAssigned", "ActionPlanRegistered"),
+    returns="actionPlan",
+    registers="plan",
+    refusals=Refusals(
+        not_found=UNKNOWN_MEMBER,
+        invalid="if the cycle is not a year from 2000 to 2100",
+        conflict="if the member has an action plan of this cycle",
+    ),
+)
+
+
+class ReviseActionPlan(Command, frozen=True):
+    """Changes to an action plan; at least one field is needed."""
+
+    action_plan: ActionPlanReference
+    title: Title = None
+    language: Language = "en"
+    starts_on: StartsOn = None
+    ends_on: Annotated[
+        PartialDate | None, Meta(description="When the period of the plan ends, extensions included.")
+    ] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record what has changed; raises Invalid without any field."""
+        facts = stated_facts({f"title/{self.language}": self.title, "startsOn": self.starts_on, "endsOn": self.ends_on})
+        if not facts:
+            raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
+        revise_action_plan(uow, self.action_plan, facts, provenance)
+
+
+REVISE_ACTION_PLAN = CommandType(
+    command=ReviseActionPlan,
+    description="Records changes to the title or the period of an action plan. Earlier values stay in the history.",
+    permitted=GOVERNMENT,
+    events=("ActionPlanRevised",),
+    returns="actionPlan",
+    refusals=Refusals(not_found=UNKNOWN_PLAN, invalid="if no field is set"),
+)
+
+
+class ConcludeActionPlan(Command, frozen=True):
+    """An action plan that has ended."""
+
+    action_plan: ActionPlanReference
+    ends_on: Annotated[
+        PartialDate | None, Meta(description="When it ended, if that differs from the end that is recorded.")
+    ] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the end, unless it is recorded."""
+        facts = stated_facts({"status": PlanStatus.CONCLUDED, "endsOn": self.ends_on})
+        conclude_action_plan(uow, self.action_plan, facts, provenance)
+
+
+CONCLUDE_ACTION_PLAN = CommandType(
+    command=ConcludeActionPlan,
+    description="Records that an action plan has ended. Its status becomes `CONCLUDED`.",
+    permitted=GOVERNMENT,
+    events=("ActionPlanConcluded",),
+    returns="actionPlan",
+    refusals=Refusals(not_found=UNKNOWN_PLAN),
+)

@@ -9,6 +9,7 @@ mutations are derived from these declarations, so a new command is written in on
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from functools import cached_property
 from inspect import cleandoc
 from types import UnionType
@@ -28,13 +29,14 @@ Returned = Literal["member", "actionPlan", "commitment", "milestone", "subject",
 
 
 class ReferenceTo(Struct, frozen=True):
-    """Annotates an input of type Aggregate: it is sent as a code or an id, and `find` returns the aggregate.
+    """Annotates an input that is sent as a code or an id, and refers to an aggregate: `find` returns this.
 
-    `find` raises NotFound, and Invalid for what cannot be a code. `is_id`: only ids are sent.
+    `find` raises NotFound, and Invalid for what cannot be a code. Without `find`, the input refers to entries of the
+    log: only the read model can find these, and does so before the command runs. `is_id`: only ids are sent.
     """
 
-    aggregate_type: str
-    find: Callable[[UnitOfWork, str], Aggregate]
+    referenced: str
+    find: Callable[[UnitOfWork, str], Aggregate] | None = None
     is_id: bool = False
 
 
@@ -143,7 +145,7 @@ class CommandType(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _is_struct(item: Any) -> bool:
-    """Return whether the items of a list are structs that are sent, not aggregates or values by reference."""
+    """Return whether the items of a list are structs that are sent, not aggregates."""
     return isinstance(item, type) and issubclass(item, Struct) and item is not Aggregate
 
 
@@ -177,4 +179,6 @@ def _unwrap(hint: Any) -> tuple[Any, list[Any]]:
 
 def stated_facts(facts: dict[str, Value | None]) -> Facts:
     """Return the facts that a command states: those of the inputs that were sent."""
-    return {path: value for path, value in facts.items() if value is not None}
+    return {
+        path: value.value if isinstance(value, StrEnum) else value for path, value in facts.items() if value is not None
+    }

@@ -12,18 +12,31 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ogpgraph.domain.action_plan import Cycle, Reference, languages_of
+from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language, NewCommitmentCode
 from ogpgraph.domain.irm_database import DATABASE_FIELDS
 from ogpgraph.domain.milestone import MILESTONE_DIMENSION, MILESTONE_FIELDS
 from ogpgraph.domain.review import RATING_DIMENSION, REVIEW_FIELDS, STARRED_DIMENSION
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, is_translated
-from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
+from ogpgraph.domain.values import (
+    CommitmentCode,
+    PartialDate,
+    TextListValue,
+    TextValue,
+    TranslationKind,
+    is_translated,
+)
+from ogpgraph.domain.vocabulary import (
+    CommitmentStatus,
+    PolicyArea,
+)
 
 Key = Annotated[
     str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
@@ -400,3 +413,191 @@ def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Prov
     """Record that the government withdrew a commitment; a repetition records nothing."""
     facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
     uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
+
+
+# Commands
+
+CommitmentNumber = Annotated[
+    str | None,
+    Meta(description="The number in the action plan, as published: up to 16 letters, digits, dots and hyphens."),
+    Format(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}", "a number as published, such as 14.1"),
+]
+Title = Annotated[TextValue | None, Meta(description="The title.")]
+Description = Annotated[TextValue | None, Meta(description="The government's own text, up to 100,000 characters.")]
+LeadInstitutions = Annotated[
+    TextListValue | None,
+    Meta(description="The institutions that lead it; an empty list records that there is none."),
+]
+SupportingInstitutions = Annotated[
+    TextListValue | None,
+    Meta(description="The institutions that support it; an empty list records that there is none."),
+]
+PolicyAreas = Annotated[
+    tuple[PolicyArea, ...] | None,
+    Meta(description="OGP's policy areas, such as `Open Data`; case does not matter. They replace those recorded."),
+]
+StartsOn = Annotated[PartialDate | None, Meta(description="When work on it begins.")]
+EndsOn = Annotated[PartialDate | None, Meta(description="When it is due.")]
+
+
+class CommitmentPlan(Command, frozen=True, kw_only=True):
+    """The inputs that commands have in common which record what an action plan contains about a commitment."""
+
+    number: CommitmentNumber = None
+    title: Title = None
+    description: Description = None
+    language: Language = "en"
+    lead_institutions: LeadInstitutions = None
+    supporting_institutions: SupportingInstitutions = None
+    policy_areas: PolicyAreas = None
+    starts_on: StartsOn = None
+    ends_on: EndsOn = None
+
+    def plan_facts(self) -> Facts:
+        """Return path → value of these inputs, as far as they are sent."""
+        return stated_facts(
+            {
+                "number": self.number,
+                f"title/{self.language}": self.title,
+                f"description/{self.language}": self.description,
+                f"leadInstitutions/{self.language}": self.lead_institutions,
+                f"supportingInstitutions/{self.language}": self.supporting_institutions,
+                "policyAreas": self.policy_areas,
+                "startsOn": self.starts_on,
+                "endsOn": self.ends_on,
+            }
+        )
+
+
+class RegisterCommitment(CommitmentPlan, frozen=True, kw_only=True):
+    """A new commitment of an action plan; what is omitted can be added later."""
+
+    code: Annotated[
+        NewCommitmentCode,
+        Meta(description="The code: the prefix or code of the member and four digits, such as `FR0043`."),
+    ]
+    action_plan: ActionPlanReference
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the commitment.
+
+        Raises Invalid unless its code begins as those of the member do, and Conflict if the code is taken.
+        """
+        facts = self.plan_facts() | _identity_facts(uow, self.action_plan, self.code)
+        facts |= {"status": CommitmentStatus.ACTIVE.value}
+        register_commitment(uow, self.code, facts, provenance)
+
+
+def _identity_facts(uow: UnitOfWork, plan: Aggregate, code: str) -> Facts:
+    """Return member, plan and cycle of a new commitment; raises Invalid unless its code begins as the member's do."""
+    member = uow.aggregate(plan.string("member") or "")
+    prefixes = {prefix for path in ("prefix", "code") if (prefix := member.string(path))}
+    if prefixes and code.rstrip("0123456789") not in prefixes:
+        raise Invalid(f"{code} does not begin with {' or '.join(sorted(prefixes))}", "code")
+    facts: Facts = {"member": member.id, "actionPlan": plan.id}
+    cycle = plan.value("cycle")
+    return facts | ({"cycle": cycle} if cycle is not None else {})
+
+
+REGISTER_COMMITMENT = CommandType(
+    command=RegisterCommitment,
+    description="Records a new commitment of an action plan, with the status `ACTIVE`.",
+    permitted=GOVERNMENT,
+    events=("CodeAssigned", "CommitmentRegistered"),
+    returns="commitment",
+    registers="commitment",
+    refusals=Refusals(
+        not_found=UNKNOWN_PLAN,
+        invalid="if the code does not begin with the member's prefix, or OGP does not have one of the policy areas",
+        conflict="if the code is taken",
+    ),
+)
+
+
+class ReviseCommitment(CommitmentPlan, frozen=True, kw_only=True):
+    """Changes to a commitment; at least one field is needed."""
+
+    commitment: CommitmentReference
+    status: Annotated[CommitmentStatus | None, Meta(description="The status of the work on it.")] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record what has changed; raises Invalid without any field."""
+        facts = self.plan_facts() | stated_facts({"status": self.status})
+        if not facts:
+            raise Invalid("the input changes nothing: set at least one field of the commitment")
+        revise_commitment(uow, self.commitment, facts, provenance)
+
+
+REVISE_COMMITMENT = CommandType(
+    command=ReviseCommitment,
+    description="Records changes to a commitment. Earlier values stay in the history.",
+    permitted=GOVERNMENT,
+    events=("CommitmentRevised",),
+    returns="commitment",
+    refusals=Refusals(
+        not_found=UNKNOWN_COMMITMENT, invalid="if no field is set, or OGP does not have one of the policy areas"
+    ),
+)
+
+
+class TranslateCommitment(Command, frozen=True):
+    """The texts of a commitment in another language; at least one is needed."""
+
+    commitment: CommitmentReference
+    language: Annotated[
+        Language,
+        Meta(description="The language of the translation: two or three lower-case letters, such as `fr`."),
+    ]
+    translation_kind: Annotated[
+        TranslationKind, Meta(description="How the translation was made. Default: `HUMAN`.")
+    ] = TranslationKind.HUMAN
+    title: Title = None
+    description: Annotated[TextValue | None, Meta(description="The government's text.")] = None
+    lead_institutions: Annotated[TextListValue | None, Meta(description="The institutions that lead it.")] = None
+    supporting_institutions: Annotated[TextListValue | None, Meta(description="The institutions that support it.")] = (
+        None
+    )
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the texts that are new; raises Invalid without any."""
+        facts = stated_facts(
+            {
+                f"title/{self.language}": self.title,
+                f"description/{self.language}": self.description,
+                f"leadInstitutions/{self.language}": self.lead_institutions,
+                f"supportingInstitutions/{self.language}": self.supporting_institutions,
+            }
+        )
+        if not facts:
+            raise Invalid("the input has no text to record")
+        translate_commitment(uow, self.commitment, facts, provenance)
+
+
+TRANSLATE_COMMITMENT = CommandType(
+    command=TranslateCommitment,
+    description="Records the texts of a commitment in another language, and how the translation was made.",
+    permitted=GOVERNMENT,
+    events=("CommitmentTranslated",),
+    returns="commitment",
+    refusals=Refusals(not_found=UNKNOWN_COMMITMENT, invalid="if there is no text"),
+)
+
+
+class WithdrawCommitment(Command, frozen=True):
+    """A commitment that the government withdraws."""
+
+    commitment: CommitmentReference
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the withdrawal, unless it is recorded."""
+        withdraw_commitment(uow, self.commitment, provenance)
+
+
+WITHDRAW_COMMITMENT = CommandType(
+    command=WithdrawCommitment,
+    description="Records that the government withdrew a commitment. It stays readable, with the status `WITHDRAWN`.",
+    permitted=GOVERNMENT,
+    events=("CommitmentWithdrawn",),
+    returns="commitment",
+    refusals=Refusals(not_found=UNKNOWN_COMMITMENT),
+)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Annotated
 
-from msgspec import structs
+from msgspec import Meta, Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of, replay
 from ogpgraph.domain.code import reserved_codes
+from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, Origin
+from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval
+from ogpgraph.domain.values import Interval, Value
 
 CORRECTION_EVENTS = {
     "commitment": "CommitmentCorrected",
@@ -165,3 +168,119 @@ def _restore_codes(uow: UnitOfWork, commitment: Aggregate) -> None:
     if len(visited) == 1:
         for code in reserved_codes(commitment):
             uow.assign_code("commitment", code, commitment.id)
+
+
+# Commands
+
+MAX_CORRECTED_FIELDS = 200
+MAX_REVERTED_ENTRIES = 20_000
+
+
+class RecordedEntry(Struct, frozen=True):
+    """An entry of the log: the event, and the stream of the aggregate that it belongs to."""
+
+    stream: str
+    event_id: str
+
+
+class CorrelatedStreams(Struct, frozen=True):
+    """The streams with entries that one import or request recorded, and the correlation id of these."""
+
+    correlation: str
+    streams: tuple[str, ...]
+
+
+class CorrectedField(Struct, frozen=True):
+    """A field that an entry recorded wrongly, and its correct value."""
+
+    path: Annotated[
+        str,
+        Meta(
+            description="The path of the field, as in `blame` and in the `changes` of the entry: `title/en`, `endsOn`, "
+            "`milestones/14.1/status`, `ratings/COMPLETION/RESULTS`."
+        ),
+    ]
+    value: Annotated[
+        Value | None,
+        Meta(
+            description="The correct value, in the form in which `blame` shows it: a text, a list of texts, a date, an "
+            'enum value; for a rating its value, or `{"state": …, "value": …, "statedAs": …, "irmReport": …}`'
+            ". Omitted or null: what people recorded is withdrawn without a replacement."
+        ),
+    ] = None
+
+
+class Correct(Command, frozen=True):
+    """A correction of one entry; it needs a `reason`."""
+
+    entry: Annotated[
+        RecordedEntry,
+        Meta(description="The wrong entry, by its id or its position."),
+        ReferenceTo("entry", is_id=True),
+    ]
+    changes: Annotated[
+        tuple[CorrectedField, ...],
+        Meta(description="The fields that the entry recorded wrongly: 1 to 200."),
+    ]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the correct values, and withdraw those that are None; raises Invalid without a reason or a field."""
+        _require_reason(uow, "a correction")
+        if not self.changes:
+            raise Invalid(f"a correction changes 1 to {MAX_CORRECTED_FIELDS} fields", "changes")
+        facts: Facts = {change.path: change.value for change in self.changes}
+        correct(uow, uow.aggregate(self.entry.stream), self.entry.event_id, facts, provenance)
+
+
+CORRECT = CommandType(
+    command=Correct,
+    description="Corrects fields that one entry recorded wrongly. The history shows both entries, `blame` leads to the "
+    "correction, and the wrong values stay readable at their positions. A field can be corrected by whoever may "
+    "record it: a government's fields by reporters, the IRM's by reviewers, all by administrators.",
+    permitted=WRITERS,
+    events=tuple(CORRECTION_EVENTS.values()),
+    returns="subject",
+    refusals=Refusals(
+        not_found="if the entry is unknown",
+        invalid="if there is no reason, the entry does not state one of the fields, or a value does not fit its field",
+        conflict="if a value is recorded already, or null is sent for a value that a published page states",
+    ),
+)
+
+
+class RevertImport(Command, frozen=True):
+    """The import or request to revert; it needs a `reason`."""
+
+    correlation_id: Annotated[
+        CorrelatedStreams,
+        Meta(description="The `correlationId` that all entries of the import or request have in common."),
+        ReferenceTo("correlation", is_id=True),
+    ]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Revert all entries of the import; raises Invalid without a reason, NotFound if there are none."""
+        _require_reason(uow, "reverting an import")
+        revert(uow, self.correlation_id.correlation, self.correlation_id.streams, provenance)
+
+
+REVERT_IMPORT = CommandType(
+    command=RevertImport,
+    description="Reverts everything that one import or request recorded, as if it had never been recorded: what its "
+    "sources stated before applies again, and what was recorded later stays. The reverted entries stay readable at "
+    "their positions.",
+    permitted=ADMINISTRATORS,
+    events=tuple(CORRECTION_EVENTS.values()),
+    returns="subjects",
+    refusals=Refusals(
+        not_found="if no entry has this `correlationId`",
+        invalid=f"if there is no reason, the import has more than {MAX_REVERTED_ENTRIES:,} entries, or it changed the "
+        "rights of accounts",
+        conflict="if a later merger prevents a commitment from being separate again, or not all entries can be shown "
+        "at the moment",
+    ),
+)
+
+
+def _require_reason(uow: UnitOfWork, action: str) -> None:
+    if not uow.context.reason:
+        raise Invalid(f"{action} needs a reason", "reason")

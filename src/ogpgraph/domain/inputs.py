@@ -13,6 +13,9 @@ from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import COMMITMENT_CODE
 
+UNKNOWN_COMMITMENT = "if the commitment is unknown"
+"""When commands on a commitment are refused with `NOT_FOUND`."""
+
 
 def normalize_code(text: str) -> str:
     """Return a code in capitals, without surrounding spaces."""
@@ -34,13 +37,15 @@ def find_commitment(uow: UnitOfWork, code: str) -> Aggregate:
 
 _COMMITMENT_CODE = Format(COMMITMENT_CODE, "the code of a commitment, such as FR0043", normalize_code)
 
-NewCommitmentCode = Annotated[str, _COMMITMENT_CODE]
-"""The code of a commitment that may not exist yet."""
+NewCommitmentCode = Annotated[
+    str, Meta(description="The code: two to four letters and four digits, such as `FR0043`."), _COMMITMENT_CODE
+]
+"""A code that no commitment needs to have yet."""
 
+CommitmentByCode = Annotated[Aggregate, ReferenceTo("commitment", find_commitment)]
 CommitmentReference = Annotated[
-    Aggregate,
+    CommitmentByCode,
     Meta(description="The commitment, by its current code or a former one, such as `FR0043`. Case does not matter."),
-    ReferenceTo("commitment", find_commitment),
 ]
 Language = Annotated[
     str,

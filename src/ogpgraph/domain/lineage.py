@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.code import all_codes, former_codes, reserved_codes
-from ogpgraph.domain.commitment import register_commitment
+from ogpgraph.domain.command import Command, CommandType, Refusals, stated_facts
+from ogpgraph.domain.commitment import CommitmentNumber, register_commitment
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.inputs import (
+    UNKNOWN_COMMITMENT,
+    CommitmentByCode,
+    CommitmentReference,
+    Language,
+    NewCommitmentCode,
+)
+from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.values import TextValue
 
 _SHARED_BY_PARTS = ("member", "actionPlan", "cycle")
 
@@ -90,3 +104,145 @@ def _link(uow: UnitOfWork, stream: str, path: str, others: list[str], provenance
 def _references_at(commitment: Aggregate, path: str) -> tuple[str, ...]:
     value = commitment.value(path)
     return value if isinstance(value, tuple) else ()
+
+
+# Commands
+
+_UNKNOWN_COMMITMENTS = "if one of the commitments is unknown"
+
+
+class RecodeCommitment(Command, frozen=True):
+    """Another code for a commitment."""
+
+    commitment: CommitmentReference
+    code: Annotated[
+        NewCommitmentCode,
+        Meta(
+            description="The new code: two to four letters and four digits, such as `FR0043`. A former code of the "
+            "same commitment can be its code again."
+        ),
+    ]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the code, unless it is the present one; raises Conflict if it means another commitment."""
+        recode_commitment(uow, self.commitment, self.code, provenance)
+
+
+RECODE_COMMITMENT = CommandType(
+    command=RecodeCommitment,
+    description="Records another code for a commitment. It can still be found by the former one.",
+    permitted=ADMINISTRATORS,
+    events=("CodeAssigned", "CommitmentRecoded"),
+    returns="commitment",
+    refusals=Refusals(not_found=UNKNOWN_COMMITMENT, conflict="if the code is or was that of another commitment"),
+)
+
+
+class MergeCommitments(Command, frozen=True):
+    """Commitments that turned out to be one."""
+
+    into: Annotated[
+        CommitmentByCode,
+        Meta(description="The commitment that remains, by its code. `expectedRevision` is that of this one."),
+    ]
+    commitments: Annotated[
+        tuple[CommitmentByCode, ...],
+        Meta(description="The commitments that are merged into the other, by their codes; at most 200."),
+    ]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the merger; raises Invalid if the commitments are one already."""
+        merge_commitments(uow, list(self.commitments), self.into, provenance)
+
+
+MERGE_COMMITMENTS = CommandType(
+    command=MergeCommitments,
+    description="Records that some commitments are the same as another one. Their codes then lead to the one that "
+    "remains; each keeps its own history.",
+    permitted=ADMINISTRATORS,
+    events=("CommitmentMerged", "CodeAssigned"),
+    returns="commitment",
+    refusals=Refusals(not_found=_UNKNOWN_COMMITMENTS, invalid="if the commitments are the same already"),
+)
+
+
+class CommitmentPart(Struct, frozen=True):
+    """One of the commitments that a commitment is split into."""
+
+    code: Annotated[NewCommitmentCode, Meta(description="The code of the part, such as `FR0044`.")]
+    title: Annotated[TextValue, Meta(description="The title.")]
+    number: CommitmentNumber = None
+
+
+class SplitCommitment(Command, frozen=True):
+    """A commitment that turned out to be several."""
+
+    commitment: CommitmentReference
+    into: Annotated[
+        tuple[CommitmentPart, ...],
+        Meta(description="The parts, 2 to 200; each becomes a commitment of the same action plan."),
+    ]
+    language: Language = "en"
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Register the parts and record the split; raises Invalid for fewer than two, Conflict if a code is taken."""
+        parts = {
+            part.code: stated_facts({f"title/{self.language}": part.title, "number": part.number}) for part in self.into
+        }
+        if len(parts) < 2:
+            raise Invalid("a commitment is split into two parts or more, each with its own code", "into")
+        split_commitment(uow, self.commitment, parts, provenance)
+
+
+SPLIT_COMMITMENT = CommandType(
+    command=SplitCommitment,
+    description="Records that a commitment is several. Each part becomes a new commitment of the same action plan, and "
+    "refers to the commitment that it was part of.",
+    permitted=ADMINISTRATORS,
+    events=("CodeAssigned", "CommitmentRegistered", "CommitmentSplit"),
+    returns="commitment",
+    refusals=Refusals(
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if there are fewer than two parts with different codes",
+        conflict="if one of the codes is taken",
+    ),
+)
+
+
+class LinkCommitments(Command, frozen=True):
+    """The commitments of other action plans that a commitment continues or is continued by; at least one."""
+
+    commitment: CommitmentReference
+    predecessors: Annotated[
+        tuple[CommitmentByCode, ...],
+        Meta(
+            description="The commitments that it carries forward, by their codes; they are added to those recorded. "
+            "Omitted or null: none."
+        ),
+    ] = ()
+    successors: Annotated[
+        tuple[CommitmentByCode, ...],
+        Meta(
+            description="The commitments that carry it forward, by their codes; they are added to those recorded. "
+            "Omitted or null: none."
+        ),
+    ] = ()
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the links on both sides; raises Invalid without any, and for a link from the commitment to itself."""
+        if not self.predecessors and not self.successors:
+            raise Invalid("the input links nothing: name a predecessor or a successor", "predecessors")
+        link_commitments(uow, self.commitment, list(self.predecessors), list(self.successors), provenance)
+
+
+LINK_COMMITMENTS = CommandType(
+    command=LinkCommitments,
+    description="Records which commitments a commitment carries forward, and which ones carry it forward. Both ends of "
+    "each link show it.",
+    permitted=GOVERNMENT,
+    events=("CommitmentLinked",),
+    returns="commitment",
+    refusals=Refusals(
+        not_found=_UNKNOWN_COMMITMENTS, invalid="if there is no link, or one from the commitment to itself"
+    ),
+)

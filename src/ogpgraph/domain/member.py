@@ -20,9 +20,11 @@ from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.command import Command, CommandType, Format, ReferenceTo, Refusals, stated_facts
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field, Filter, FilterKind
+from ogpgraph.domain.inputs import Language, normalize_code
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
@@ -264,3 +266,121 @@ def change_member_status(
 ) -> None:
     """Record a decision on a member's status."""
     uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts), provenance)
+
+
+# Commands
+
+UNKNOWN_MEMBER = "if the member is unknown"
+
+MemberReference = Annotated[
+    Aggregate,
+    Meta(description="The member, by OGP's code (`FRA`) or the prefix of its commitments' codes (`FR`)."),
+    ReferenceTo("member", find_member),
+]
+
+
+class RegisterMember(Command, frozen=True):
+    """A new member of the Open Government Partnership."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="OGP's code of the member, two to six letters, such as `FRA`, or `GBSC` for a local government."
+        ),
+        Format("[A-Z]{2,6}", "OGP's code of a member, such as FRA", normalize_code),
+    ]
+    name: Annotated[TextValue, Meta(description="The name.")]
+    language: Language = "en"
+    prefix: Annotated[
+        str | None,
+        Meta(
+            description="The capital letters that the codes of its commitments begin with, such as `FR`. Omitted or "
+            "null: as in OGP's table of members."
+        ),
+    ] = None
+    type: Annotated[
+        str | None, Meta(description="`NATIONAL` or `LOCAL`. Omitted or null: as in OGP's table of members.")
+    ] = None
+    region: Annotated[
+        str | None, Meta(description="OGP's region of the member. Omitted or null: as in OGP's table of members.")
+    ] = None
+    joined_on: Annotated[PartialDate | None, Meta(description="When it became a member.")] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the member, with what OGP's table of members has on it; raises Conflict if its code is taken."""
+        facts = _facts_of_known_member(self.code) | stated_facts(
+            {
+                f"name/{self.language}": self.name,
+                "prefix": self.prefix,
+                "type": self.type,
+                "region": self.region,
+                "joinedOn": self.joined_on,
+            }
+        )
+        register_member(uow, self.code, facts, provenance)
+
+
+def _facts_of_known_member(code: str) -> Facts:
+    """Return the facts in OGP's table of members, as far as it has the code."""
+    known, region = lookup_member(code), region_of(code)
+    facts: Facts = {"type": known.kind, "prefix": known.prefix} if known and known.code == code else {}
+    return facts | ({"region": region} if region else {})
+
+
+REGISTER_MEMBER = CommandType(
+    command=RegisterMember,
+    description="Records a new member.",
+    permitted=ADMINISTRATORS,
+    events=("CodeAssigned", "MemberRegistered"),
+    returns="member",
+    registers="member",
+    refusals=Refusals(
+        invalid="if the code is not two to six letters, or the type is neither `NATIONAL` nor `LOCAL`",
+        conflict="if the code is taken",
+    ),
+)
+
+
+class ChangeMemberStatus(Command, frozen=True):
+    """A decision on the status of a member in the partnership; `effectiveOn` is the date of the decision."""
+
+    member: MemberReference
+    status: Annotated[MemberStatus, Meta(description="The new status.")]
+    document: Annotated[TextValue, Meta(description="The address or the title of the document with the decision.")]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the decision, unless it is recorded."""
+        facts = stated_facts({"status": self.status, "statusDocument": self.document})
+        change_member_status(uow, self.member, facts, provenance)
+
+
+CHANGE_MEMBER_STATUS = CommandType(
+    command=ChangeMemberStatus,
+    description="Records a decision on the status of a member, with the document that it is published in.",
+    permitted=ADMINISTRATORS,
+    events=("MemberStatusChanged",),
+    returns="member",
+    refusals=Refusals(not_found=UNKNOWN_MEMBER),
+)
+
+
+class RenameMember(Command, frozen=True):
+    """The name of a member: a new one, or its name in another language."""
+
+    member: MemberReference
+    name: Annotated[TextValue, Meta(description="The name.")]
+    language: Language = "en"
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the name, unless it is recorded."""
+        revise_member(uow, self.member, {f"name/{self.language}": self.name}, provenance)
+
+
+RENAME_MEMBER = CommandType(
+    command=RenameMember,
+    description="Records the name of a member in a language. Former names stay in the history.",
+    permitted=ADMINISTRATORS,
+    events=("MemberRenamed",),
+    returns="member",
+    refusals=Refusals(not_found=UNKNOWN_MEMBER),
+)

@@ -13,7 +13,7 @@ from msgspec import Meta
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
-from ogpgraph.domain.errors import Conflict, NotFound
+from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
 from ogpgraph.domain.field import DerivedDimension, Field, Tag
 from ogpgraph.domain.inputs import CommitmentReference, Language
@@ -155,6 +155,96 @@ ProgressReport = Annotated[
 ]
 
 
+StartsOn = Annotated[PartialDate | None, Meta(description="When work on it begins.")]
+EndsOn = Annotated[PartialDate | None, Meta(description="When it is due.")]
+
+
+class AddMilestone(Command, frozen=True):
+    """A new milestone of a commitment."""
+
+    commitment: CommitmentReference
+    number: MilestoneNumber
+    title: Annotated[TextValue, Meta(description="What the milestone delivers.")]
+    language: Language = "en"
+    starts_on: StartsOn = None
+    ends_on: EndsOn = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the milestone; raises Conflict if its number is taken."""
+        facts = _plan_facts(self.language, self.title, self.starts_on, self.ends_on)
+        add_milestone(uow, self.commitment, self.number, facts, provenance)
+
+
+ADD_MILESTONE = CommandType(
+    command=AddMilestone,
+    description="Records a new milestone of a commitment.",
+    permitted=GOVERNMENT,
+    events=("MilestoneAdded",),
+    returns="milestone",
+    refusals=Refusals(
+        not_found="if the commitment is unknown",
+        invalid="if the number or the title cannot be recorded",
+        conflict="if the commitment has a milestone with this number",
+    ),
+)
+
+
+class ReviseMilestone(Command, frozen=True):
+    """Changes to the plan of a milestone; at least one field is needed."""
+
+    commitment: CommitmentReference
+    number: MilestoneNumber
+    title: Annotated[TextValue | None, Meta(description="What the milestone delivers.")] = None
+    language: Language = "en"
+    starts_on: StartsOn = None
+    ends_on: EndsOn = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record what has changed; raises Invalid without any field, and NotFound."""
+        facts = _plan_facts(self.language, self.title, self.starts_on, self.ends_on)
+        if not facts:
+            raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
+        revise_milestone(uow, self.commitment, self.number, facts, provenance)
+
+
+REVISE_MILESTONE = CommandType(
+    command=ReviseMilestone,
+    description="Records changes to what a milestone delivers and when. Earlier values stay in the history.",
+    permitted=GOVERNMENT,
+    events=("MilestoneRevised",),
+    returns="milestone",
+    refusals=Refusals(not_found=_UNKNOWN_MILESTONE, invalid="if no field is set"),
+)
+
+
+class ReportMilestone(Command, frozen=True):
+    """Progress on a milestone; a status or a report is needed."""
+
+    commitment: CommitmentReference
+    number: MilestoneNumber
+    status: Annotated[MilestoneStatus | None, Meta(description="The status of the milestone.")] = None
+    report: ProgressReport = None
+    language: Language = "en"
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the status and the report; raises Invalid without both, and NotFound."""
+        facts = stated_facts({"status": self.status}) | _report_facts(uow, self.report, self.language)
+        if not facts:
+            raise Invalid("the input reports nothing: send a status, a report, or both", "report")
+        report_milestone(uow, self.commitment, self.number, facts, provenance)
+
+
+REPORT_MILESTONE = CommandType(
+    command=ReportMilestone,
+    description="Records progress on a milestone: its status, a report, or both. Reports accumulate; each is shown "
+    "with the time at which it was recorded.",
+    permitted=GOVERNMENT,
+    events=("MilestoneReported",),
+    returns="milestone",
+    refusals=Refusals(not_found=_UNKNOWN_MILESTONE, invalid="if there is neither a status nor a report"),
+)
+
+
 class CompleteMilestone(Command, frozen=True):
     """A milestone that has been completed."""
 
@@ -164,15 +254,10 @@ class CompleteMilestone(Command, frozen=True):
     language: Language = "en"
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the completion, unless the milestone is complete, and the report, if there is one."""
+        """Record the completion, unless the milestone is complete, and the report, if there is one; raises NotFound."""
         complete_milestone(uow, self.commitment, self.number, provenance)
         report = _report_facts(uow, self.report, self.language)
         report_milestone(uow, self.commitment, self.number, report, provenance)
-
-
-def _report_facts(uow: UnitOfWork, report: TextValue | None, language: str) -> Facts:
-    """Return the path of a progress report, which has the time at which it is recorded, and the report."""
-    return stated_facts({f"updates/{format_timestamp(uow.context.time)}/{language}": report})
 
 
 COMPLETE_MILESTONE = CommandType(
@@ -184,3 +269,33 @@ COMPLETE_MILESTONE = CommandType(
     returns="milestone",
     refusals=Refusals(not_found=_UNKNOWN_MILESTONE),
 )
+
+
+class WithdrawMilestone(Command, frozen=True):
+    """A milestone that the government withdraws."""
+
+    commitment: CommitmentReference
+    number: MilestoneNumber
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the withdrawal, unless it is recorded; raises NotFound."""
+        withdraw_milestone(uow, self.commitment, self.number, provenance)
+
+
+WITHDRAW_MILESTONE = CommandType(
+    command=WithdrawMilestone,
+    description="Records that the government withdrew a milestone. It stays readable, with the status `WITHDRAWN`.",
+    permitted=GOVERNMENT,
+    events=("MilestoneWithdrawn",),
+    returns="milestone",
+    refusals=Refusals(not_found=_UNKNOWN_MILESTONE),
+)
+
+
+def _plan_facts(language: str, title: TextValue | None, starts_on: str | None, ends_on: str | None) -> Facts:
+    return stated_facts({f"title/{language}": title, "startsOn": starts_on, "endsOn": ends_on})
+
+
+def _report_facts(uow: UnitOfWork, report: TextValue | None, language: str) -> Facts:
+    """Return the path of a progress report, which has the time at which it is recorded, and the report."""
+    return stated_facts({f"updates/{format_timestamp(uow.context.time)}/{language}": report})

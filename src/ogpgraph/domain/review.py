@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.command import Command, CommandType, Format, Refusals
 from ogpgraph.domain.correction import withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language
 from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import Rating, TextValue
-from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, Stage
+from ogpgraph.domain.values import (
+    Rating,
+    TextValue,
+)
+from ogpgraph.domain.vocabulary import (
+    VALUES_OF,
+    Indicator,
+    OgpValue,
+    RatingState,
+    RatingValue,
+    Stage,
+)
 
 _STAGES = list(Stage)
 
@@ -160,3 +175,143 @@ def withdraw_narrative(
 ) -> None:
     """Withdraw a section that people recorded; raises NotFound, and Conflict if a published page states it."""
     withdraw(uow, commitment, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)
+
+
+# Commands
+
+_PUBLISHED = "if a published page states it: it can be replaced, but not withdrawn"
+
+RatedIndicator = Annotated[Indicator, Meta(description="The indicator that is rated.")]
+RatedStage = Annotated[Stage, Meta(description="The stage of the action plan at which it is rated.")]
+RatedOgpValue = Annotated[
+    OgpValue | None,
+    Meta(description="The OGP value that the rating is about. Omitted or null: the overall rating."),
+]
+NarratedStage = Annotated[Stage, Meta(description="The stage that the text is about.")]
+SectionName = Annotated[
+    str,
+    Meta(description="The name of the section, such as `NEXT_STEPS`: capitals, digits and underscores."),
+    Format("[A-Z][A-Z0-9_]{0,79}", "the name of a section in capitals, such as NEXT_STEPS"),
+]
+
+
+class RecordRating(Command, frozen=True, kw_only=True):
+    """The IRM's rating of a commitment by one indicator at one stage."""
+
+    commitment: CommitmentReference
+    indicator: RatedIndicator
+    stage: RatedStage
+    ogp_value: RatedOgpValue = None
+    state: Annotated[
+        RatingState,
+        Meta(description="Whether there is a value; if there is none, why. Default: `RATED`."),
+    ] = RatingState.RATED
+    value: Annotated[
+        RatingValue | None,
+        Meta(
+            description="The value, on the indicator's scale. Needed with the state `RATED`; omitted or null with any "
+            "other state."
+        ),
+    ] = None
+    stated_as: Annotated[TextValue | None, Meta(description="The rating as published.")] = None
+    irm_report: Annotated[
+        TextValue | None, Meta(description="The IRM report that states it, by its title or address.")
+    ] = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the rating; raises Invalid for a value off the indicator's scale."""
+        stated_as = self.stated_as.text if self.stated_as else None
+        irm_report = self.irm_report.text if self.irm_report else None
+        rating = Rating(self.state, self.value, stated_as, irm_report)
+        record_rating(uow, self.commitment, self.indicator, self.stage, rating, self.ogp_value, provenance)
+
+
+RECORD_RATING = CommandType(
+    command=RecordRating,
+    description="Records the IRM's rating of a commitment by one indicator at one stage. It replaces an earlier "
+    "rating, which stays in the history.",
+    permitted=IRM,
+    events=("RatingRecorded",),
+    returns="commitment",
+    refusals=Refusals(
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if the value is not on the indicator's scale, is missing with the state `RATED`, or is present with "
+        "another state",
+    ),
+)
+
+
+class WithdrawRating(Command, frozen=True):
+    """A rating that is withdrawn."""
+
+    commitment: CommitmentReference
+    indicator: RatedIndicator
+    stage: RatedStage
+    ogp_value: RatedOgpValue = None
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the withdrawal; raises NotFound, and Conflict if a published page states the rating."""
+        withdraw_rating(uow, self.commitment, self.indicator, self.stage, self.ogp_value, provenance)
+
+
+WITHDRAW_RATING = CommandType(
+    command=WithdrawRating,
+    description="Withdraws a rating that reviewers recorded. It stays in the history.",
+    permitted=IRM,
+    events=("RatingWithdrawn",),
+    returns="commitment",
+    refusals=Refusals(not_found="if the commitment is unknown or has no such rating", conflict=_PUBLISHED),
+)
+
+
+class RecordNarrative(Command, frozen=True, kw_only=True):
+    """A section of the IRM's text on a commitment, in one language."""
+
+    commitment: CommitmentReference
+    stage: NarratedStage
+    section: SectionName
+    language: Language = "en"
+    text: Annotated[TextValue, Meta(description="The text, up to 100,000 characters. Markup is not interpreted.")]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the text, unless it is recorded."""
+        record_narrative(uow, self.commitment, self.stage, self.section, self.language, self.text, provenance)
+
+
+RECORD_NARRATIVE = CommandType(
+    command=RecordNarrative,
+    description="Records a section of the IRM's text on a commitment, in one language. It replaces an earlier text, "
+    "which stays in the history.",
+    permitted=IRM,
+    events=("NarrativeRecorded",),
+    returns="commitment",
+    refusals=Refusals(
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if the text is empty or too long, or the section is not a name in capitals",
+    ),
+)
+
+
+class WithdrawNarrative(Command, frozen=True):
+    """A section of the IRM's text, in one language, that is withdrawn."""
+
+    commitment: CommitmentReference
+    stage: NarratedStage
+    section: SectionName
+    language: Language = "en"
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the withdrawal; raises NotFound, and Conflict if a published page states the text."""
+        withdraw_narrative(uow, self.commitment, self.stage, self.section, self.language, provenance)
+
+
+WITHDRAW_NARRATIVE = CommandType(
+    command=WithdrawNarrative,
+    description="Withdraws a section of text that reviewers recorded, in one language. It stays in the history.",
+    permitted=IRM,
+    events=("NarrativeWithdrawn",),
+    returns="commitment",
+    refusals=Refusals(
+        not_found="if the commitment is unknown or has no such section in this language", conflict=_PUBLISHED
+    ),
+)

@@ -12,7 +12,7 @@ from ogpgraph.application.translation import MAX_TEXT_LENGTH
 from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.demo.example_queries import format_json
 from ogpgraph.domain.roles import Role
-from ogpgraph.graphql.mutations.context import ErrorCode
+from ogpgraph.graphql.mutations.payloads import ErrorCode
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutations.client import MutationClient, open_account

@@ -1,35 +1,40 @@
-"""The mutations of the schema: one module for each group, on the common ground of `context` and `inputs`."""
+"""The mutations of the schema, derived from the declarations of commands in the domain.
+
+`payloads` has what mutations return, and `inputs` the fields that all inputs share; `derivation` builds the inputs and
+fields of mutations, and `execution` executes them.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 
-from ogpgraph.graphql.mutations.accounts import AccountMutations
-from ogpgraph.graphql.mutations.commitments import CommitmentMutations
-from ogpgraph.graphql.mutations.corrections import CorrectionMutations
-from ogpgraph.graphql.mutations.lineage import LineageMutations
-from ogpgraph.graphql.mutations.members import MemberMutations
-from ogpgraph.graphql.mutations.milestones import MilestoneMutations
-from ogpgraph.graphql.mutations.reviews import ReviewMutations
+from ogpgraph.domain.commands import COMMANDS
+from ogpgraph.graphql.mutations.derivation import build_input_type, build_mutation
+from ogpgraph.graphql.mutations.execution import execute_command
+from ogpgraph.graphql.mutations.payloads import PAYLOADS
+
+INPUT_TYPES: dict[str, Any] = {name: build_input_type(declaration) for name, declaration in COMMANDS.items()}
+"""Name of mutation → the type of its input."""
 
 
-@strawberry.type(
+class Mutation:
+    """All mutations: strawberry reads them from the attributes of the class, which are derived from the commands."""
+
+
+for _name, _declaration in COMMANDS.items():
+    _payload = PAYLOADS[_declaration.returns]
+    setattr(Mutation, _name, build_mutation(_declaration, INPUT_TYPES[_name], _payload, execute_command))
+
+strawberry.type(
+    Mutation,
     description="Mutations record changes. Nothing is overwritten: what was recorded before stays readable at its "
     "position. Recording what is recorded already adds no entry.\n\n"
     "A refused mutation records nothing; `errors` of its payload says why. Each mutation names its own refusals; any "
     "mutation can be refused with `UNAUTHENTICATED` without a valid token, `FORBIDDEN` if no role of the account "
     "permits it, `RATE_LIMITED` after too many mutations within a minute, `STALE_REVISION` if the object has changed "
     "since `expectedRevision`, `IDEMPOTENCY_KEY_REUSED` if the key came with another input, `INVALID` or `NOT_FOUND` "
-    "for a value that cannot be recorded or a source that does not exist, and `CONFLICT` if concurrent changes of the "
-    "same objects prevent it."
+    "for a value that cannot be recorded or a source that does not exist, and `CONFLICT` if concurrent changes of "
+    "the same objects prevent it.",
 )
-class Mutation(
-    MemberMutations,
-    CommitmentMutations,
-    LineageMutations,
-    MilestoneMutations,
-    ReviewMutations,
-    CorrectionMutations,
-    AccountMutations,
-):
-    """All mutations."""

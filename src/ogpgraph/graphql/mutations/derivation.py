@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import strawberry
 
@@ -73,7 +74,7 @@ def _build_field(declared: Input) -> Any:
         return strawberry.field(description=description)
     if isinstance(declared.default, Enum):
         return strawberry.field(default=declared.default, description=description)
-    if "Omitted" not in description and "Default" not in description:
+    if "omitted" not in description.lower() and "Default" not in description:
         description = f"{description} {_OMITTED}"
     return strawberry.field(default=strawberry.UNSET, description=description)
 
@@ -95,4 +96,4 @@ def _graphql_type(declared: Input, item: Any) -> Any:
         return PartialDate
     if item in (bool, int) or (isinstance(item, type) and issubclass(item, Enum)):
         return item
-    return FieldValue if item == values.Value else str
+    return FieldValue if get_origin(item) in (Union, UnionType) else str
