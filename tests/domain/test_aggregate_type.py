@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from ogpgraph.domain.account import ACCOUNT
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.code import CODE, code_stream
-from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.source import SOURCE

@@ -4,7 +4,8 @@ import pytest
 
 from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import decide_events, is_listed_only, language_of
+from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.commitment import decide_events, is_listed_only
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.milestone import milestone_numbers, natural_sort_key
@@ -45,12 +46,12 @@ def test_the_languages_of_a_commitment_are_those_of_its_title_and_description() 
     ],
 )
 def test_a_path_of_a_wording_ends_in_its_language(path: str, language: str | None) -> None:
-    assert language_of(path) == language
+    assert COMMITMENT.language_of(path) == language
 
 
 def test_a_path_that_there_is_not_has_no_language() -> None:
     with pytest.raises(Invalid):
-        language_of("budget/en")
+        COMMITMENT.language_of("budget/en")
 
 
 @pytest.mark.parametrize(

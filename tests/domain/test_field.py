@@ -9,8 +9,7 @@ import pytest
 from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.domain.action_plan import Cycle
 from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.field import ANY_PATH, Dependency, DerivedDimension, Field, Filter, FilterKind, filter_kind_of
 from ogpgraph.domain.member import MemberKind
 from ogpgraph.domain.roles import GOVERNMENT, IRM, NOBODY

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Origin
 from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue, PageReading
 from ogpgraph.importer.pages.page import read_page, reread_page

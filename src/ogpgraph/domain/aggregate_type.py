@@ -75,6 +75,10 @@ class AggregateType(Struct, frozen=True, dict=True):
                 if field.validate is not None:
                     field.validate(path, value)
 
+    def language_of(self, path: str) -> str | None:
+        """Return the language of the values at a path, None for a path without a language."""
+        return path.rpartition("/")[2] if self.find_field(path).is_localized else None
+
     def holds_text(self, path: str) -> bool:
         """Return whether the values at a path are texts."""
         return self.find_field(path).type is TextValue

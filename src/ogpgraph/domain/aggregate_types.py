@@ -13,13 +13,24 @@ from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.code import CODE
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.commitment import AMENDMENT_EVENTS, COMMITMENT_DIMENSIONS, COMMITMENT_FIELDS, STATEMENT_EVENTS
 from ogpgraph.domain.errors import UnknownEvent
 from ogpgraph.domain.event import VERSION, Envelope, Event, decode_payload
 from ogpgraph.domain.field import Field
+from ogpgraph.domain.irm_database import DATABASE_FIELDS
+from ogpgraph.domain.lineage import LINEAGE_EVENTS, LINEAGE_FIELDS
 from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.milestone import MILESTONE_DIMENSIONS, MILESTONE_EVENTS, MILESTONE_FIELDS
+from ogpgraph.domain.review import REVIEW_DIMENSIONS, REVIEW_EVENTS, REVIEW_FIELDS
 from ogpgraph.domain.source import SOURCE
 
+COMMITMENT = AggregateType(
+    name="commitment",
+    description="A commitment of a member's action plan, with its milestones, ratings and narratives.",
+    fields=(*COMMITMENT_FIELDS, *MILESTONE_FIELDS, *REVIEW_FIELDS, *DATABASE_FIELDS, *LINEAGE_FIELDS),
+    event_types=(*STATEMENT_EVENTS, *LINEAGE_EVENTS, *AMENDMENT_EVENTS, *MILESTONE_EVENTS, *REVIEW_EVENTS),
+    dimensions=(*COMMITMENT_DIMENSIONS, *MILESTONE_DIMENSIONS, *REVIEW_DIMENSIONS),
+)
 AGGREGATE_TYPES: dict[str, AggregateType] = {
     aggregate_type.name: aggregate_type for aggregate_type in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)
 }

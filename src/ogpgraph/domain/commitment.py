@@ -1,4 +1,4 @@
-"""Commitments: their paths and events, and the rules by which new facts become events.
+"""Commitments: their fields, events and commands, and the rules by which new facts become events.
 
 Milestones, ratings and narratives are facts of their commitment: they have no identity without it, and a page of OGP
 states them together.
@@ -14,33 +14,17 @@ from msgspec import Meta
 
 from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
 from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language, NewCommitmentCode
-from ogpgraph.domain.irm_database import DATABASE_FIELDS
-from ogpgraph.domain.milestone import MILESTONE_DIMENSION, MILESTONE_FIELDS
-from ogpgraph.domain.review import RATING_DIMENSION, REVIEW_FIELDS, STARRED_DIMENSION
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import (
-    CommitmentCode,
-    PartialDate,
-    TextListValue,
-    TextValue,
-    TranslationKind,
-    is_translated,
-)
-from ogpgraph.domain.vocabulary import (
-    CommitmentStatus,
-    PolicyArea,
-)
+from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, TranslationKind, is_translated
+from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
-Key = Annotated[
-    str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
-]
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
 
 
@@ -59,276 +43,199 @@ def listed_only_tags(commitment: Aggregate) -> Iterable[Tag]:
     yield "listedOnly", "true" if is_listed_only(commitment) else "false"
 
 
-COMMITMENT = AggregateType(
-    name="commitment",
-    description="A commitment of a member's action plan, with its milestones, ratings and narratives.",
-    fields=(
-        Field(
-            "code",
-            CommitmentCode,
-            "Code",
-            "The current code of the commitment, such as `FR0043`.",
-            written_by=GOVERNMENT,
-            corrected_by=NOBODY,
-            filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
-            is_sortable=True,
-        ),
-        Field(
-            "formerCodes",
-            tuple[CommitmentCode, ...],
-            "Former codes",
-            "The codes that it had before. `commitment(code:)` finds it by any of them.",
-            written_by=ADMINISTRATORS,
-            corrected_by=NOBODY,
-            dimension="code",
-        ),
-        Field(
-            "member",
-            Reference,
-            "Member",
-            "The member that made it.",
-            written_by=GOVERNMENT,
-            corrected_by=NOBODY,
-            facet="MEMBER",
-        ),
-        Field(
-            "actionPlan",
-            Reference,
-            "Action plan",
-            "The action plan that it belongs to.",
-            written_by=GOVERNMENT,
-            corrected_by=ADMINISTRATORS,
-            dimension="actionPlan",
-        ),
-        Field(
-            "cycle",
-            Cycle,
-            "Year of submission",
-            "The year in which its action plan was submitted.",
-            written_by=GOVERNMENT,
-            corrected_by=ADMINISTRATORS,
-            filter=Filter("cycle"),
-            is_sortable=True,
-            facet="CYCLE",
-        ),
-        Field(
-            "number",
-            Number,
-            "Number",
-            "Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from lists "
-            "on other commitments' pages.",
-            written_by=GOVERNMENT,
-        ),
-        Field(
-            "status",
-            CommitmentStatus,
-            "Status",
-            "Whether it is being implemented; null if that is not recorded.",
-            written_by=GOVERNMENT,
-            filter=Filter("status"),
-            is_sortable=True,
-            facet="STATUS",
-        ),
-        Field(
-            "title/{language}",
-            TextValue,
-            "Title",
-            "Its title.",
-            written_by=GOVERNMENT,
-            filter=Filter(
-                "title",
-                description="Its title in some language contains this text. Case, accents and the number of spaces "
-                "are ignored.",
-            ),
-            is_searched=True,
-        ),
-        Field(
-            "description/{language}",
-            TextValue,
-            "Description",
-            "The government's description, as published on the commitment's page.",
-            written_by=GOVERNMENT,
-            is_searched=True,
-        ),
-        Field(
-            "commitmentText/{language}",
-            TextValue,
-            "Text of the plan",
-            "The text of the commitment in the action plan, as the IRM quotes it.",
-            corrected_by=IRM,
-            is_searched=True,
-        ),
-        Field(
-            "leadInstitutions/{language}",
-            TextListValue,
-            "Lead institutions",
-            "The institutions that lead it, as published; an empty list if the source states that there are none.",
-            written_by=GOVERNMENT,
-            is_searched=True,
-        ),
-        Field(
-            "supportingInstitutions/{language}",
-            TextListValue,
-            "Supporting institutions",
-            "The institutions that support it, as published; an empty list if the source states that there are none.",
-            written_by=GOVERNMENT,
-            is_searched=True,
-        ),
-        Field(
-            "policyAreas",
-            tuple[PolicyArea, ...],
-            "Policy areas",
-            "Its policy areas, spelled as in OGP's taxonomy.",
-            written_by=GOVERNMENT,
-            filter=Filter(
-                "policyArea", description="One of its policy areas, spelled as in OGP's taxonomy, such as `Open Data`."
-            ),
-            facet="POLICY_AREA",
-            dimension="policyArea",
-        ),
-        Field(
-            "policyAreasUnrecognised/{language}",
-            TextListValue,
-            "Other policy areas",
-            "Policy areas that OGP's taxonomy does not contain, as published.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "irmReports/{language}",
-            TextListValue,
-            "IRM reports",
-            "The titles of the IRM reports about it, as published.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "startsOn",
-            PartialDate,
-            "Start date",
-            "When work on it begins.",
-            written_by=GOVERNMENT,
-            filter=Filter("startsOn"),
-            is_sortable=True,
-        ),
-        Field(
-            "endsOn",
-            PartialDate,
-            "Due date",
-            "When it is due.",
-            written_by=GOVERNMENT,
-            filter=Filter("endsOn"),
-            is_sortable=True,
-        ),
-        *MILESTONE_FIELDS,
-        *REVIEW_FIELDS,
-        Field(
-            "key",
-            Key,
-            "Key",
-            "The identifier that this record gives to a commitment which a file names without a code: the member's "
-            "code, the number of the plan and eight hexadecimal digits derived from the title. It remains valid when "
-            "the code becomes known. Null for all other commitments.",
-            dimension="code",
-        ),
-        *DATABASE_FIELDS,
-        # Links that are recorded on both sides have commands of their own.
-        Field(
-            "predecessors",
-            tuple[Reference, ...],
-            "Predecessors",
-            "The commitments of earlier action plans that it carries forward.",
-            written_by=GOVERNMENT,
-            corrected_by=NOBODY,
-        ),
-        Field(
-            "successors",
-            tuple[Reference, ...],
-            "Successors",
-            "The commitments of later action plans that carry it forward.",
-            written_by=GOVERNMENT,
-            corrected_by=NOBODY,
-        ),
-        Field(
-            "mergedInto",
-            Reference,
-            "Merged into",
-            "The commitment that it turned out to be identical with and was merged into; null if there is none.",
-            written_by=ADMINISTRATORS,
-            corrected_by=NOBODY,
-        ),
-        Field(
-            "splitFrom",
-            Reference,
-            "Split from",
-            "The commitment that it was split from; null if there is none.",
-            written_by=ADMINISTRATORS,
-            corrected_by=NOBODY,
-        ),
-        Field(
-            "splitInto",
-            tuple[Reference, ...],
-            "Split into",
-            "The commitments that it was split into.",
-            written_by=ADMINISTRATORS,
-            corrected_by=NOBODY,
-        ),
+COMMITMENT_FIELDS = (
+    Field(
+        "code",
+        CommitmentCode,
+        "Code",
+        "The current code of the commitment, such as `FR0043`.",
+        written_by=GOVERNMENT,
+        corrected_by=NOBODY,
+        filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
+        is_sortable=True,
     ),
-    dimensions=(
-        DerivedDimension(
-            "language",
-            ("title", "description"),
-            language_tags,
-            "Language",
-            "Each language of its title or description.",
-            filter=Filter("language", FilterKind.TEXT, "A language of its title or description, as a lower-case code."),
-            facet="LANGUAGE",
-        ),
-        DerivedDimension(
-            "listedOnly",
-            (ANY_PATH,),
-            listed_only_tags,
-            "Known from lists only",
-            "Whether it is known only from lists on other commitments' pages.",
-            filter=Filter("listedOnly", FilterKind.BOOLEAN),
-            facet="LISTED_ONLY",
-        ),
-        MILESTONE_DIMENSION,
-        STARRED_DIMENSION,
-        RATING_DIMENSION,
+    Field(
+        "formerCodes",
+        tuple[CommitmentCode, ...],
+        "Former codes",
+        "The codes that it had before. `commitment(code:)` finds it by any of them.",
+        written_by=ADMINISTRATORS,
+        corrected_by=NOBODY,
+        dimension="code",
     ),
-    event_types=(
-        EventType("CommitmentRegistered", "A commitment was registered."),
-        EventType("CommitmentRevised", "Facts of the commitment changed or became known."),
-        EventType("CommitmentTranslated", "Texts of the commitment became known in another language."),
-        EventType(
-            "CommitmentRecoded",
-            "The commitment got another code; the former one still means it.",
-            ("code", "formerCodes"),
+    Field(
+        "member",
+        Reference,
+        "Member",
+        "The member that made it.",
+        written_by=GOVERNMENT,
+        corrected_by=NOBODY,
+        facet="MEMBER",
+    ),
+    Field(
+        "actionPlan",
+        Reference,
+        "Action plan",
+        "The action plan that it belongs to.",
+        written_by=GOVERNMENT,
+        corrected_by=ADMINISTRATORS,
+        dimension="actionPlan",
+    ),
+    Field(
+        "cycle",
+        Cycle,
+        "Year of submission",
+        "The year in which its action plan was submitted.",
+        written_by=GOVERNMENT,
+        corrected_by=ADMINISTRATORS,
+        filter=Filter("cycle"),
+        is_sortable=True,
+        facet="CYCLE",
+    ),
+    Field(
+        "number",
+        Number,
+        "Number",
+        "Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from lists "
+        "on other commitments' pages.",
+        written_by=GOVERNMENT,
+    ),
+    Field(
+        "status",
+        CommitmentStatus,
+        "Status",
+        "Whether it is being implemented; null if that is not recorded.",
+        written_by=GOVERNMENT,
+        filter=Filter("status"),
+        is_sortable=True,
+        facet="STATUS",
+    ),
+    Field(
+        "title/{language}",
+        TextValue,
+        "Title",
+        "Its title.",
+        written_by=GOVERNMENT,
+        filter=Filter(
+            "title",
+            description="Its title in some language contains this text. Case, accents and the number of spaces "
+            "are ignored.",
         ),
-        EventType(
-            "CommitmentLinked",
-            "The commitment was linked to those that it carries forward or that carry it forward.",
-            ("predecessors", "successors"),
+        is_searched=True,
+    ),
+    Field(
+        "description/{language}",
+        TextValue,
+        "Description",
+        "The government's description, as published on the commitment's page.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+    ),
+    Field(
+        "commitmentText/{language}",
+        TextValue,
+        "Text of the plan",
+        "The text of the commitment in the action plan, as the IRM quotes it.",
+        corrected_by=IRM,
+        is_searched=True,
+    ),
+    Field(
+        "leadInstitutions/{language}",
+        TextListValue,
+        "Lead institutions",
+        "The institutions that lead it, as published; an empty list if the source states that there are none.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+    ),
+    Field(
+        "supportingInstitutions/{language}",
+        TextListValue,
+        "Supporting institutions",
+        "The institutions that support it, as published; an empty list if the source states that there are none.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+    ),
+    Field(
+        "policyAreas",
+        tuple[PolicyArea, ...],
+        "Policy areas",
+        "Its policy areas, spelled as in OGP's taxonomy.",
+        written_by=GOVERNMENT,
+        filter=Filter(
+            "policyArea", description="One of its policy areas, spelled as in OGP's taxonomy, such as `Open Data`."
         ),
-        EventType(
-            "CommitmentMerged",
-            "Commitments turned out to be one; all their codes mean the one that remains.",
-            ("formerCodes", "mergedInto"),
-        ),
-        EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto",)),
-        EventType("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
-        EventType("CommitmentSeenEarlier", "Facts from an older observation of a source were added to the history."),
-        EventType("CommitmentCorrected", "Facts that had been recorded wrongly were corrected."),
-        EventType("MilestoneAdded", "A milestone was added.", ("milestones/",)),
-        EventType("MilestoneRevised", "Facts of a milestone changed.", ("milestones/",)),
-        EventType("MilestoneReported", "Progress on a milestone was reported.", ("milestones/",)),
-        EventType("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
-        EventType("MilestoneWithdrawn", "The government withdrew a milestone.", ("milestones/",)),
-        EventType("RatingRecorded", "A rating, or the reason why there is none, was recorded.", ("ratings/",)),
-        EventType("RatingWithdrawn", "A rating was withdrawn.", ("ratings/",)),
-        EventType("NarrativeRecorded", "Sections of the IRM's text were recorded or changed.", ("narratives/",)),
-        EventType("NarrativeWithdrawn", "A section of the IRM's text was withdrawn.", ("narratives/",)),
+        facet="POLICY_AREA",
+        dimension="policyArea",
+    ),
+    Field(
+        "policyAreasUnrecognised/{language}",
+        TextListValue,
+        "Other policy areas",
+        "Policy areas that OGP's taxonomy does not contain, as published.",
+        corrected_by=ADMINISTRATORS,
+    ),
+    Field(
+        "irmReports/{language}",
+        TextListValue,
+        "IRM reports",
+        "The titles of the IRM reports about it, as published.",
+        corrected_by=IRM,
+    ),
+    Field(
+        "startsOn",
+        PartialDate,
+        "Start date",
+        "When work on it begins.",
+        written_by=GOVERNMENT,
+        filter=Filter("startsOn"),
+        is_sortable=True,
+    ),
+    Field(
+        "endsOn",
+        PartialDate,
+        "Due date",
+        "When it is due.",
+        written_by=GOVERNMENT,
+        filter=Filter("endsOn"),
+        is_sortable=True,
     ),
 )
+"""The fields of a commitment besides those of its milestones, its reviews, its lineage and OGP's database."""
+
+COMMITMENT_DIMENSIONS = (
+    DerivedDimension(
+        "language",
+        ("title", "description"),
+        language_tags,
+        "Language",
+        "Each language of its title or description.",
+        filter=Filter("language", FilterKind.TEXT, "A language of its title or description, as a lower-case code."),
+        facet="LANGUAGE",
+    ),
+    DerivedDimension(
+        "listedOnly",
+        (ANY_PATH,),
+        listed_only_tags,
+        "Known from lists only",
+        "Whether it is known only from lists on other commitments' pages.",
+        filter=Filter("listedOnly", FilterKind.BOOLEAN),
+        facet="LISTED_ONLY",
+    ),
+)
+
+STATEMENT_EVENTS = (
+    EventType("CommitmentRegistered", "A commitment was registered."),
+    EventType("CommitmentRevised", "Facts of the commitment changed or became known."),
+    EventType("CommitmentTranslated", "Texts of the commitment became known in another language."),
+)
+"""The events that state facts of a commitment."""
+
+AMENDMENT_EVENTS = (
+    EventType("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
+    EventType("CommitmentSeenEarlier", "Facts from an older observation of a source were added to the history."),
+    EventType("CommitmentCorrected", "Facts that had been recorded wrongly were corrected."),
+)
+"""The events that change what was stated."""
 
 
 def decide_events(commitment: Aggregate, facts: Facts) -> list[NewEvent]:
@@ -344,7 +251,8 @@ def _group_facts(commitment: Aggregate, facts: Facts) -> list[NewEvent]:
     groups: dict[tuple[str, str], Facts] = defaultdict(dict)
     known = languages_of(commitment)
     for path, value in facts.items():
-        translates = known and is_translated(value) and language_of(path) not in known
+        # The path of a text ends with its language.
+        translates = known and is_translated(value) and path.rpartition("/")[2] not in known
         name = "CommitmentTranslated" if translates else _event_name_of(path)
         groups[name, _group_key(name, path)][path] = value
     return [_build_event(commitment, name, key, grouped) for (name, key), grouped in groups.items()]
@@ -371,14 +279,6 @@ def _group_key(name: str, path: str) -> str:
     """Return the part of a path that all facts of one event share, such as `milestones/14.1`."""
     depth = {"MilestoneAdded": 2, "RatingRecorded": 4, "NarrativeRecorded": 2}.get(name, 0)
     return "/".join(path.split("/")[:depth])
-
-
-# Languages
-
-
-def language_of(path: str) -> str | None:
-    """Return the language of the text at a path of a commitment, None for a path without texts."""
-    return path.rpartition("/")[2] if COMMITMENT.find_field(path).is_localized else None
 
 
 # Commands that the mutations and the importer share
@@ -425,8 +325,7 @@ CommitmentNumber = Annotated[
 Title = Annotated[TextValue | None, Meta(description="The title.")]
 Description = Annotated[TextValue | None, Meta(description="The government's own text, up to 100,000 characters.")]
 LeadInstitutions = Annotated[
-    TextListValue | None,
-    Meta(description="The institutions that lead it; an empty list records that there is none."),
+    TextListValue | None, Meta(description="The institutions that lead it; an empty list records that there is none.")
 ]
 SupportingInstitutions = Annotated[
     TextListValue | None,
@@ -545,8 +444,7 @@ class TranslateCommitment(Command, frozen=True):
 
     commitment: CommitmentReference
     language: Annotated[
-        Language,
-        Meta(description="The language of the translation: two or three lower-case letters, such as `fr`."),
+        Language, Meta(description="The language of the translation: two or three lower-case letters, such as `fr`.")
     ]
     translation_kind: Annotated[
         TranslationKind, Meta(description="How the translation was made. Default: `HUMAN`.")

@@ -14,8 +14,20 @@ from ogpgraph.domain.vocabulary import RatingState
 
 PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
 Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
+Key = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
+]
 
 DATABASE_FIELDS = (
+    Field(
+        "key",
+        Key,
+        "Key",
+        "The identifier that this record gives to a commitment which a file names without a code: the member's "
+        "code, the number of the plan and eight hexadecimal digits derived from the title. It remains valid when "
+        "the code becomes known. Null for all other commitments.",
+        dimension="code",
+    ),
     Field(
         "planNumber",
         PlanNumber,

@@ -6,12 +6,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.code import all_codes, former_codes, reserved_codes
 from ogpgraph.domain.command import Command, CommandType, Refusals, stated_facts
 from ogpgraph.domain.commitment import CommitmentNumber, register_commitment
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.inputs import (
     UNKNOWN_COMMITMENT,
     CommitmentByCode,
@@ -19,11 +22,73 @@ from ogpgraph.domain.inputs import (
     Language,
     NewCommitmentCode,
 )
-from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT
+from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import TextValue
 
 _SHARED_BY_PARTS = ("member", "actionPlan", "cycle")
+
+LINEAGE_FIELDS = (
+    # Links that are recorded on both sides have commands of their own.
+    Field(
+        "predecessors",
+        tuple[Reference, ...],
+        "Predecessors",
+        "The commitments of earlier action plans that it carries forward.",
+        written_by=GOVERNMENT,
+        corrected_by=NOBODY,
+    ),
+    Field(
+        "successors",
+        tuple[Reference, ...],
+        "Successors",
+        "The commitments of later action plans that carry it forward.",
+        written_by=GOVERNMENT,
+        corrected_by=NOBODY,
+    ),
+    Field(
+        "mergedInto",
+        Reference,
+        "Merged into",
+        "The commitment that it turned out to be identical with and was merged into; null if there is none.",
+        written_by=ADMINISTRATORS,
+        corrected_by=NOBODY,
+    ),
+    Field(
+        "splitFrom",
+        Reference,
+        "Split from",
+        "The commitment that it was split from; null if there is none.",
+        written_by=ADMINISTRATORS,
+        corrected_by=NOBODY,
+    ),
+    Field(
+        "splitInto",
+        tuple[Reference, ...],
+        "Split into",
+        "The commitments that it was split into.",
+        written_by=ADMINISTRATORS,
+        corrected_by=NOBODY,
+    ),
+)
+"""The fields of a commitment that link it to others."""
+
+LINEAGE_EVENTS = (
+    EventType(
+        "CommitmentRecoded", "The commitment got another code; the former one still means it.", ("code", "formerCodes")
+    ),
+    EventType(
+        "CommitmentLinked",
+        "The commitment was linked to those that it carries forward or that carry it forward.",
+        ("predecessors", "successors"),
+    ),
+    EventType(
+        "CommitmentMerged",
+        "Commitments turned out to be one; all their codes mean the one that remains.",
+        ("formerCodes", "mergedInto"),
+    ),
+    EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto",)),
+)
 
 
 def recode_commitment(

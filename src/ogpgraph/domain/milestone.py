@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
@@ -51,6 +52,14 @@ MILESTONE_FIELDS = (
 )
 """The fields of a commitment that describe one of its milestones."""
 
+MILESTONE_EVENTS = (
+    EventType("MilestoneAdded", "A milestone was added.", ("milestones/",)),
+    EventType("MilestoneRevised", "Facts of a milestone changed.", ("milestones/",)),
+    EventType("MilestoneReported", "Progress on a milestone was reported.", ("milestones/",)),
+    EventType("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
+    EventType("MilestoneWithdrawn", "The government withdrew a milestone.", ("milestones/",)),
+)
+
 
 def milestone_numbers(commitment: Aggregate) -> list[str]:
     """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
@@ -72,8 +81,14 @@ def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
         yield "milestone", f"{commitment.string(f'{path}/status') or ''}|{commitment.string(f'{path}/endsOn') or ''}"
 
 
-MILESTONE_DIMENSION = DerivedDimension(
-    "milestone", ("milestones",), milestone_tags, "Milestone", "The status and the due date of each of its milestones."
+MILESTONE_DIMENSIONS = (
+    DerivedDimension(
+        "milestone",
+        ("milestones",),
+        milestone_tags,
+        "Milestone",
+        "The status and the due date of each of its milestones.",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals
 from ogpgraph.domain.correction import withdraw
 from ogpgraph.domain.errors import Invalid
@@ -16,18 +17,8 @@ from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, T
 from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language
 from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import (
-    Rating,
-    TextValue,
-)
-from ogpgraph.domain.vocabulary import (
-    VALUES_OF,
-    Indicator,
-    OgpValue,
-    RatingState,
-    RatingValue,
-    Stage,
-)
+from ogpgraph.domain.values import Rating, TextValue
+from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, RatingValue, Stage
 
 _STAGES = list(Stage)
 
@@ -80,6 +71,13 @@ REVIEW_FIELDS = (
 )
 """The fields of a commitment in which the IRM assesses it."""
 
+REVIEW_EVENTS = (
+    EventType("RatingRecorded", "A rating, or the reason why there is none, was recorded.", ("ratings/",)),
+    EventType("RatingWithdrawn", "A rating was withdrawn.", ("ratings/",)),
+    EventType("NarrativeRecorded", "Sections of the IRM's text were recorded or changed.", ("narratives/",)),
+    EventType("NarrativeWithdrawn", "A section of the IRM's text was withdrawn.", ("narratives/",)),
+)
+
 
 def is_starred(commitment: Aggregate) -> bool:
     """Return whether the commitment has the IRM's star at any stage."""
@@ -105,22 +103,24 @@ def rating_tags(commitment: Aggregate) -> Iterable[Tag]:
     yield from ((f"rating:{indicator}", value) for indicator, (_, value) in latest.items())
 
 
-STARRED_DIMENSION = DerivedDimension(
-    "starred",
-    ("ratings",),
-    starred_tags,
-    "Starred",
-    "Whether the IRM awarded it a star.",
-    filter=Filter("starred", FilterKind.BOOLEAN),
-    facet="STARRED",
-)
-RATING_DIMENSION = DerivedDimension(
-    "rating",
-    ("ratings",),
-    rating_tags,
-    "Rating",
-    "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "
-    "`rating:INDICATOR` for the latest stage.",
+REVIEW_DIMENSIONS = (
+    DerivedDimension(
+        "starred",
+        ("ratings",),
+        starred_tags,
+        "Starred",
+        "Whether the IRM awarded it a star.",
+        filter=Filter("starred", FilterKind.BOOLEAN),
+        facet="STARRED",
+    ),
+    DerivedDimension(
+        "rating",
+        ("ratings",),
+        rating_tags,
+        "Rating",
+        "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "
+        "`rating:INDICATOR` for the latest stage.",
+    ),
 )
 
 
@@ -184,8 +184,7 @@ _PUBLISHED = "if a published page states it: it can be replaced, but not withdra
 RatedIndicator = Annotated[Indicator, Meta(description="The indicator that is rated.")]
 RatedStage = Annotated[Stage, Meta(description="The stage of the action plan at which it is rated.")]
 RatedOgpValue = Annotated[
-    OgpValue | None,
-    Meta(description="The OGP value that the rating is about. Omitted or null: the overall rating."),
+    OgpValue | None, Meta(description="The OGP value that the rating is about. Omitted or null: the overall rating.")
 ]
 NarratedStage = Annotated[Stage, Meta(description="The stage that the text is about.")]
 SectionName = Annotated[
@@ -203,8 +202,7 @@ class RecordRating(Command, frozen=True, kw_only=True):
     stage: RatedStage
     ogp_value: RatedOgpValue = None
     state: Annotated[
-        RatingState,
-        Meta(description="Whether there is a value; if there is none, why. Default: `RATED`."),
+        RatingState, Meta(description="Whether there is a value; if there is none, why. Default: `RATED`.")
     ] = RatingState.RATED
     value: Annotated[
         RatingValue | None,

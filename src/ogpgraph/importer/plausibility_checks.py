@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from ogpgraph.application import UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import COMMITMENT, is_listed_only
+from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.commitment import is_listed_only
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.member import lookup_member, member_of_commitment_code
 from ogpgraph.domain.values import TextValue

@@ -14,7 +14,7 @@ from msgspec import structs
 from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Claim
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
