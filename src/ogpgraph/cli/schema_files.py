@@ -16,11 +16,13 @@ def schema(
     *,
     write: Annotated[bool, typer.Option("--write", help="Write the schema's files instead of printing.")] = False,
 ) -> None:
-    """Print the GraphQL schema, or write what `schema/` holds."""
+    """Print the GraphQL schema, or write it with everything else that is generated from declarations."""
+    from ogpgraph.graphql.mutations.reference import build_reference
     from ogpgraph.graphql.schema import build_schema, print_sdl
     from ogpgraph.web.persisted_documents import encode_documents, read_documents
 
-    text = print_sdl(build_schema())
+    built = build_schema()
+    text = print_sdl(built)
     if not write:
         sys.stdout.write(text)
         return
@@ -28,6 +30,7 @@ def schema(
     Path("schema/ogpgraph.graphql").write_text(text)
     Path("schema/documents.json").write_bytes(encode_documents(read_documents(Path("schema/documents"))))
     write_events_schema(Path("schema/events.json"))
+    Path("docs/mutations.md").write_text(build_reference(built))
 
 
 def write_events_schema(file: Path) -> None:

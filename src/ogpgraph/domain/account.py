@@ -205,3 +205,5 @@ REVOKE_RIGHTS = CommandType(
         not_found="if the account is unknown", invalid="if members are named with a role other than `REPORTER`"
     ),
 )
+
+ACCOUNT_COMMANDS = (GRANT_RIGHTS, REVOKE_RIGHTS)

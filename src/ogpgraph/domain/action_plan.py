@@ -288,3 +288,5 @@ CONCLUDE_ACTION_PLAN = CommandType(
     returns="actionPlan",
     refusals=Refusals(not_found=UNKNOWN_PLAN),
 )
+
+ACTION_PLAN_COMMANDS = (REGISTER_ACTION_PLAN, REVISE_ACTION_PLAN, CONCLUDE_ACTION_PLAN)

@@ -284,3 +284,6 @@ REVERT_IMPORT = CommandType(
 def _require_reason(uow: UnitOfWork, action: str) -> None:
     if not uow.context.reason:
         raise Invalid(f"{action} needs a reason", "reason")
+
+
+CORRECTION_COMMANDS = (CORRECT, REVERT_IMPORT)

@@ -311,3 +311,5 @@ LINK_COMMITMENTS = CommandType(
         not_found=_UNKNOWN_COMMITMENTS, invalid="if there is no link, or one from the commitment to itself"
     ),
 )
+
+LINEAGE_COMMANDS = (RECODE_COMMITMENT, MERGE_COMMITMENTS, SPLIT_COMMITMENT, LINK_COMMITMENTS)

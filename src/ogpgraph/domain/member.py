@@ -384,3 +384,5 @@ RENAME_MEMBER = CommandType(
     returns="member",
     refusals=Refusals(not_found=UNKNOWN_MEMBER),
 )
+
+MEMBER_COMMANDS = (REGISTER_MEMBER, CHANGE_MEMBER_STATUS, RENAME_MEMBER)

@@ -59,6 +59,7 @@ MILESTONE_EVENTS = (
     EventType("MilestoneCompleted", "A milestone was completed.", ("milestones/",)),
     EventType("MilestoneWithdrawn", "The government withdrew a milestone.", ("milestones/",)),
 )
+"""The events of a commitment that state facts of one of its milestones."""
 
 
 def milestone_numbers(commitment: Aggregate) -> list[str]:
@@ -314,3 +315,6 @@ def _plan_facts(language: str, title: TextValue | None, starts_on: str | None, e
 def _report_facts(uow: UnitOfWork, report: TextValue | None, language: str) -> Facts:
     """Return the path of a progress report, which has the time at which it is recorded, and the report."""
     return stated_facts({f"updates/{format_timestamp(uow.context.time)}/{language}": report})
+
+
+MILESTONE_COMMANDS = (ADD_MILESTONE, REVISE_MILESTONE, REPORT_MILESTONE, COMPLETE_MILESTONE, WITHDRAW_MILESTONE)

@@ -77,6 +77,7 @@ REVIEW_EVENTS = (
     EventType("NarrativeRecorded", "Sections of the IRM's text were recorded or changed.", ("narratives/",)),
     EventType("NarrativeWithdrawn", "A section of the IRM's text was withdrawn.", ("narratives/",)),
 )
+"""The events of a commitment that state what the IRM has found."""
 
 
 def is_starred(commitment: Aggregate) -> bool:
@@ -313,3 +314,5 @@ WITHDRAW_NARRATIVE = CommandType(
         not_found="if the commitment is unknown or has no such section in this language", conflict=_PUBLISHED
     ),
 )
+
+REVIEW_COMMANDS = (RECORD_RATING, WITHDRAW_RATING, RECORD_NARRATIVE, WITHDRAW_NARRATIVE)

@@ -13,6 +13,7 @@ from graphql import GraphQLField, GraphQLObjectType, get_named_type
 from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.domain import account as account_commands
+from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
@@ -86,6 +87,7 @@ class MutationClient:
         """Return the payload of a mutation that must not be refused."""
         payload = self.send(mutation, **fields)
         assert payload["errors"] == []
+        assert set(kinds_of(payload)) <= {*COMMANDS[mutation].events, "SourceRegistered"}
         return payload
 
     def expect_refusal(self, mutation: str, **fields: Any) -> tuple[str, list[str]]:

@@ -52,12 +52,21 @@ def describe_mutation(declaration: CommandType) -> str:
 
     Codes that any mutation can be refused with are described once, at the type `Mutation`.
     """
+    refused = "; ".join(f"with `{code}` {condition}" for code, condition in refusal_conditions(declaration).items())
+    return f"{declaration.description}\n{describe_permission(declaration)}\nRefused {refused}."
+
+
+def describe_permission(declaration: CommandType) -> str:
+    """Return a sentence on the roles that may use a mutation."""
+    *others, last = [text for role, text in _ROLE_DESCRIPTIONS.items() if role in declaration.permitted]
+    return f"Permitted to {', '.join(others)}{' and ' if others else ''}{last}."
+
+
+def refusal_conditions(declaration: CommandType) -> dict[str, str]:
+    """Return code → when a mutation is refused with it, of the codes that are its own."""
     refusals = declaration.refusals
     conditions = {"NOT_FOUND": refusals.not_found, "INVALID": refusals.invalid, "CONFLICT": refusals.conflict}
-    refused = "; ".join(f"with `{code}` {condition}" for code, condition in conditions.items() if condition)
-    *others, last = [text for role, text in _ROLE_DESCRIPTIONS.items() if role in declaration.permitted]
-    permitted = f"Permitted to {', '.join(others)}{' and ' if others else ''}{last}."
-    return f"{declaration.description}\n{permitted}\nRefused {refused}."
+    return {code: condition for code, condition in conditions.items() if condition}
 
 
 def _build_type(name: str, bases: tuple[type, ...], inputs: tuple[Input, ...], description: str) -> Any:
