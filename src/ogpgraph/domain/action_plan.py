@@ -22,106 +22,91 @@ from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
 Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another aggregate.")]
 
+PLAN_FIELDS = (
+    Field(
+        "code",
+        str,
+        "Code",
+        "The plan's key: the member's code and the year of submission, such as `FRA-2018`, with the delivery "
+        "window if a year has two.",
+        written_by=GOVERNMENT,
+        corrected_by=NOBODY,
+        is_sortable=True,
+    ),
+    Field(
+        "member",
+        Reference,
+        "Member",
+        "The member that submitted the plan.",
+        written_by=GOVERNMENT,
+        corrected_by=ADMINISTRATORS,
+        dimension="member",
+    ),
+    Field(
+        "cycle",
+        Cycle,
+        "Year of submission",
+        "The year in which the plan was submitted. It is not always the first year in the title.",
+        written_by=GOVERNMENT,
+        corrected_by=ADMINISTRATORS,
+        filter=Filter("cycle"),
+        is_sortable=True,
+    ),
+    Field(
+        "title/{language}",
+        TextValue,
+        "Title",
+        "The plan's title as published, such as `France Action Plan 2018-2020`; null while only its cycle is known.",
+        written_by=GOVERNMENT,
+        is_searched=True,
+    ),
+    Field("startsOn", PartialDate, "Start date", "When the plan's period begins.", written_by=GOVERNMENT),
+    Field(
+        "endsOn", PartialDate, "End date", "When the plan's period ends, including extensions.", written_by=GOVERNMENT
+    ),
+    Field(
+        "number",
+        Annotated[int, Meta(ge=1, le=99)],
+        "Number",
+        "The plan's place among the plans of its member, counted from 1.",
+        corrected_by=ADMINISTRATORS,
+    ),
+    Field("publishedId", str, "OGP's id", "OGP's own id of the plan, such as `AP_ALB01`.", corrected_by=ADMINISTRATORS),
+    Field(
+        "durationYears",
+        Annotated[int, Meta(ge=1, le=10)],
+        "Duration in years",
+        "The length of the plan's period in years, according to OGP's database.",
+        corrected_by=ADMINISTRATORS,
+    ),
+    Field(
+        "coCreation/{coCreation}",
+        CoCreationValue,
+        "Participation of the public",
+        "The IRM's finding on one aspect of the public's participation in the plan.",
+        corrected_by=IRM,
+    ),
+    Field(
+        "status",
+        PlanStatus,
+        "Status",
+        "Whether the plan is being implemented; null if that is not recorded.",
+        written_by=GOVERNMENT,
+        filter=Filter("status"),
+    ),
+)
+
 PLAN = AggregateType(
     name="plan",
     description="A member's action plan of one cycle; without a title as long as only its cycle is known.",
-    fields=(
-        Field(
-            "code",
-            str,
-            "Code",
-            "The plan's key: the member's code and the year of submission, such as `FRA-2018`, with the delivery "
-            "window if a year has two.",
-            written_by=GOVERNMENT,
-            corrected_by=NOBODY,
-            is_sortable=True,
-        ),
-        Field(
-            "member",
-            Reference,
-            "Member",
-            "The member that submitted the plan.",
-            written_by=GOVERNMENT,
-            corrected_by=ADMINISTRATORS,
-            dimension="member",
-        ),
-        Field(
-            "cycle",
-            Cycle,
-            "Year of submission",
-            "The year in which the plan was submitted. It is not always the first year in the title.",
-            written_by=GOVERNMENT,
-            corrected_by=ADMINISTRATORS,
-            filter=Filter("cycle"),
-            is_sortable=True,
-        ),
-        Field(
-            "title/{language}",
-            TextValue,
-            "Title",
-            "The plan's title as published, such as `France Action Plan 2018-2020`; null while only its cycle is "
-            "known.",
-            written_by=GOVERNMENT,
-            is_searched=True,
-        ),
-        Field("startsOn", PartialDate, "Start date", "When the plan's period begins.", written_by=GOVERNMENT),
-        Field(
-            "endsOn",
-            PartialDate,
-            "End date",
-            "When the plan's period ends, including extensions.",
-            written_by=GOVERNMENT,
-        ),
-        Field(
-            "number",
-            Annotated[int, Meta(ge=1, le=99)],
-            "Number",
-            "The plan's place among the plans of its member, counted from 1.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "publishedId", str, "OGP's id", "OGP's own id of the plan, such as `AP_ALB01`.", corrected_by=ADMINISTRATORS
-        ),
-        Field(
-            "durationYears",
-            Annotated[int, Meta(ge=1, le=10)],
-            "Duration in years",
-            "The length of the plan's period in years, according to OGP's database.",
-            corrected_by=ADMINISTRATORS,
-        ),
-        Field(
-            "coCreation/{coCreation}",
-            CoCreationValue,
-            "Participation of the public",
-            "The IRM's finding on one aspect of the public's participation in the plan.",
-            corrected_by=IRM,
-        ),
-        Field(
-            "status",
-            PlanStatus,
-            "Status",
-            "Whether the plan is being implemented; null if that is not recorded.",
-            written_by=GOVERNMENT,
-            filter=Filter("status"),
-        ),
-    ),
+    fields=PLAN_FIELDS,
     event_types=(
         EventType("ActionPlanRegistered", "An action plan was registered."),
         EventType(
             "ActionPlanRevised",
             "Facts of the plan changed or became known.",
-            (
-                "title/",
-                "startsOn",
-                "endsOn",
-                "status",
-                "cycle",
-                "code",
-                "number",
-                "publishedId",
-                "durationYears",
-                "coCreation/",
-            ),
+            # Only a correction changes the member of a plan.
+            tuple(field.group for field in PLAN_FIELDS if field.name != "member"),
         ),
         EventType("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         EventType("ActionPlanConcluded", "The plan was concluded.", ("status", "endsOn")),
