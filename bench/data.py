@@ -11,11 +11,11 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain import action_plan as action_plan_commands
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import member as member_commands
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System, migrate, open_system

@@ -17,7 +17,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 
-from ogpgraph.application import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.spreadsheets.codebook import find_codebook
 from ogpgraph.importer.spreadsheets.run import import_spreadsheet
 from ogpgraph.importer.writer import LogWriter

@@ -39,7 +39,8 @@ import uvicorn
 import uvloop
 
 from bench.subscribers import Arrivals, Subscriber, connect_many
-from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
+from ogpgraph.application.executor import CommandExecutor
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.settings import Settings
 from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.system import System, migrate, open_system

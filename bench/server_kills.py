@@ -20,8 +20,8 @@ from pathlib import Path
 
 import httpx
 
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.commitment import register_commitment
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.system import migrate, open_system
 
 OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))

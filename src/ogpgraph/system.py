@@ -14,8 +14,9 @@ from typing import TypeVar
 
 import structlog
 
-from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
+from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.model import ReadModel
 from ogpgraph.readmodel.poller import ProjectionPoller
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner, ProjectionStatus

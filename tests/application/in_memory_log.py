@@ -6,10 +6,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
 from ogpgraph.domain.event import VERSION, Event, encode_payload
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.storage.texts import TextReferencer
 from tests.domain.events import day

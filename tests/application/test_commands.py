@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.account import find_account, grant_rights, open_account, revoke_rights
 from ogpgraph.domain.action_plan import conclude_action_plan, register_action_plan, revise_action_plan
 from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
@@ -22,6 +21,7 @@ from ogpgraph.domain.milestone import (
 )
 from ogpgraph.domain.review import record_rating, withdraw_rating
 from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from tests.application.in_memory_log import Command, InMemoryLog, event_names, names_and_facts, on, text_value

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext, CommandExecutor, UnitOfWork
-from ogpgraph.application.executor import MAX_ATTEMPTS
+from ogpgraph.application.executor import MAX_ATTEMPTS, CommandExecutor
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.code import code_stream
 from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound, StoredEventError
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.milestone import complete_milestone
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.storage.event_log import CorruptEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
 from ogpgraph.system import System

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.member import change_member_status, register_member
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.application import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.account import open_account
 from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate, evolve
@@ -20,6 +19,7 @@ from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Origin
 from ogpgraph.domain.lineage import merge_commitments
 from ogpgraph.domain.member import register_member
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 from ogpgraph.system import System
 from tests.application.in_memory_log import Command, InMemoryLog

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
 from ogpgraph.domain.account import find_account, grant_rights, revoke_rights
 from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.storage.accounts import LoginCredential
 from ogpgraph.system import System
 from tests.auth.client import issue_token

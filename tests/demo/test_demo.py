@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import CommandContext
 from ogpgraph.clock import system_clock
 from ogpgraph.demo.example_queries import format_json, load_example_queries, parse_example_query
 from ogpgraph.demo.loader import AnotherLog, ScenarioClock, load_demo
 from ogpgraph.demo.observations import build_observations
 from ogpgraph.demo.scenario import load_scenario
 from ogpgraph.domain.member import register_member
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
 from ogpgraph.system import migrate, open_system
 from tests.demo.client import ExecuteQuery, open_demo

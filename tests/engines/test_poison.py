@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.storage.event_log import _hash_leaf

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 
-from ogpgraph.application import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.action_plan import conclude_action_plan
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.correction import correct
@@ -14,6 +13,7 @@ from ogpgraph.domain.lineage import link_commitments, recode_commitment
 from ogpgraph.domain.member import change_member_status, revise_member
 from ogpgraph.domain.milestone import complete_milestone, report_milestone
 from ogpgraph.domain.review import record_rating
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain.commitment import register_commitment
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error

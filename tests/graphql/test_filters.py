@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import member as member_commands
 from ogpgraph.domain import review as review_commands
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System, migrate, open_system

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain.lineage import link_commitments
 from ogpgraph.domain.member import known_members
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
 from tests.graphql.client import QueryResult

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.errors import Conflict
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.importer.writer import revert_import
 from ogpgraph.storage.event_log import StoredEvent

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory

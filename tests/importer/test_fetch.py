@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from ogpgraph import __version__, cli
-from ogpgraph.application import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.fetch import Fetcher, Validators, is_allowed_by_robots
 from ogpgraph.importer.report import Report
 from ogpgraph.importer.run import import_files

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.lineage import merge_commitments, recode_commitment
 from ogpgraph.domain.source import source_id
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.observations.source_location import is_same_url, source_id_from_url
 from ogpgraph.importer.observations.value_equivalence import is_same_text
 from ogpgraph.system import System

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.member import member_of_commitment_code
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.pages.page import read_page
 from ogpgraph.importer.run import Report, import_files

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ogpgraph import cli
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.errors import NotFound
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.plausibility_checks import extract_numbers
 from ogpgraph.importer.report import Report, build_report_document
 from ogpgraph.importer.run import import_files

@@ -14,7 +14,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ogpgraph.application import CommandContext, Provenance, UnitOfWork
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain import action_plan as action_plan_commands
 from ogpgraph.domain import commitment as commitment_commands
@@ -27,6 +26,7 @@ from ogpgraph.domain.commitment import decide_events
 from ogpgraph.domain.errors import Conflict, Invalid, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import source_id
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState
 from ogpgraph.system import System

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain.commitment import register_commitment, revise_commitment
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.member import register_member
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.filters import (

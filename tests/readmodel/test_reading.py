@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
@@ -21,6 +20,7 @@ from ogpgraph.domain.lineage import recode_commitment
 from ogpgraph.domain.member import register_member
 from ogpgraph.domain.review import record_rating
 from ogpgraph.domain.source import source_id
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation, Rating, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.readmodel.entry import change_text_refs, reason_text_refs

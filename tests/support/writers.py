@@ -13,11 +13,11 @@ from subprocess import DEVNULL, PIPE, Popen
 
 from msgspec import structs
 
-from ogpgraph.application import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, Idempotency
 from ogpgraph.domain.source import content_hash
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.importer.pages.page import read_page
 from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system

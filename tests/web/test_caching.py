@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from ogpgraph.application import CommandContext
 from ogpgraph.demo.loader import load_demo
 from ogpgraph.domain.member import register_member
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.settings import Settings

@@ -16,7 +16,7 @@ from ogpgraph.domain.account import find_account, grant_rights, open_account, re
 from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
-    from ogpgraph.application import UnitOfWork
+    from ogpgraph.domain.unit_of_work import UnitOfWork
     from ogpgraph.storage.accounts import TokenRow
     from ogpgraph.system import System
 
@@ -149,8 +149,8 @@ def token(
 
 
 def _run_commands(system: System, reason: str | None, commands: Callable[[UnitOfWork], str | None]) -> str:
-    from ogpgraph.application import CommandContext
     from ogpgraph.domain.errors import Refusal
+    from ogpgraph.domain.unit_of_work import CommandContext
 
     act = CommandContext(actor="operator", role="administrator", time=system.clock(), reason=reason)
     try:

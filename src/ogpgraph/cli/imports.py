@@ -40,8 +40,8 @@ def import_(
     database: DatabaseOption = None,
 ) -> None:
     """Record what published pages say; what they said before stays readable."""
-    from ogpgraph.application import CommandContext
     from ogpgraph.cli.progress import create_progress, track_rows
+    from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
     from ogpgraph.importer.run import import_files
     from ogpgraph.system import generate_id
@@ -78,8 +78,8 @@ def revert(
     database: DatabaseOption = None,
 ) -> None:
     """Take back all that one import recorded, as events: what it said stays readable at its positions."""
-    from ogpgraph.application import CommandContext
     from ogpgraph.clock import system_clock
+    from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.writer import revert_import
 
     act = CommandContext(actor="importer", role="publisher", time=system_clock(), reason=reason)

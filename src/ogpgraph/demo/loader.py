@@ -11,12 +11,12 @@ from itertools import count
 
 import msgspec
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.demo.observations import SourceObservation, build_observations
 from ogpgraph.demo.scenario import Scenario, ScenarioStep, load_scenario
 from ogpgraph.demo.step_recorder import StepRecorder
 from ogpgraph.domain.errors import KeyReused
 from ogpgraph.domain.event import Idempotency
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.settings import mask_password
 from ogpgraph.system import System, open_system
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.clock import format_timestamp
 from ogpgraph.demo.observations import READER, SourceObservation
 from ogpgraph.demo.scenario import ScenarioStep, Statement
@@ -18,6 +17,7 @@ from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.lineage import link_commitments
 from ogpgraph.domain.member import register_member, revise_member
 from ogpgraph.domain.milestone import complete_milestone, report_milestone, withdraw_milestone
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 

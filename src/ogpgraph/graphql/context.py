@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from ogpgraph.application import CommandContext, Receipt, UnitOfWork
 from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.domain.errors import RateLimited, Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 from ogpgraph.storage.database import Transaction

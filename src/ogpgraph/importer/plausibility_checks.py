@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote, urlsplit
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment import is_listed_only
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.member import lookup_member, member_of_commitment_code
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import TextValue
 from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, Remark
 from ogpgraph.importer.pages.text_normalization import normalize_policy_area

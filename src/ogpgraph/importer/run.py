@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.importer.fetch import FetchedPage, Fetcher, is_url
 from ogpgraph.importer.observations.page_reconciler import PageCapture, PageReconciler
 from ogpgraph.importer.observations.source_location import (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
+from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.correction import revert
 from ogpgraph.domain.event import Event
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain.values import TextValue
 from ogpgraph.readmodel.model import require_caught_up
 from ogpgraph.storage.database import iter_chunks

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
-from ogpgraph.application import CommandContext, UnitOfWork
 from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.domain import account as account_commands
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System, migrate, open_system

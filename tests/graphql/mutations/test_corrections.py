@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.application import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.event import Cause, Origin
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Rating, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.system import System

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ogpgraph.application import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import Report, import_page
 from ogpgraph.system import System
 

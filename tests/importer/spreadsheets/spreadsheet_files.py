@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ogpgraph.application import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.report import Report
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 from ogpgraph.importer.spreadsheets.run import ProgressCallback, import_spreadsheet

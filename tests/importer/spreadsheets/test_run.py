@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ogpgraph.application import CommandContext
 from ogpgraph.domain.action_plan import find_action_plan
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.run import import_files
 from ogpgraph.importer.spreadsheets import run

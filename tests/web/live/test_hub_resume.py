@@ -13,8 +13,8 @@ from functools import partial
 
 import pytest
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.domain.commitment import revise_commitment
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System, migrate, open_system

@@ -13,10 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from ogpgraph.application import UnitOfWork
 from ogpgraph.clock import system_clock
 from ogpgraph.domain.account import find_account, grant_rights, open_account
 from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import credential_recheck

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ogpgraph.application import CommandContext, Receipt
 from ogpgraph.application.command_runner import CommandRequest, run_command
 from ogpgraph.application.translation import normalize_text
 from ogpgraph.auth import authorization
@@ -14,6 +13,7 @@ from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import CommandType
 from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedStreams, RecordedEntry
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (
     MutationInput,

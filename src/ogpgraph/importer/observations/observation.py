@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import last_observed_at, observations, source_id
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation
 
 ObservationHistory = list[tuple[datetime, Observation]]

@@ -13,7 +13,6 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain.action_plan import register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
@@ -21,6 +20,7 @@ from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.event import Facts, NewEvent, Origin
 from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of, register_member, revise_member
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,

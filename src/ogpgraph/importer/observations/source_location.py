@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.source import observations, source_id
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.importer.fetch import FetchedPage, Validators
 from ogpgraph.importer.observations.observation import SourceObservation, record_observation
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value

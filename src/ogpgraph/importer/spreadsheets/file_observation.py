@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval
 from ogpgraph.importer.observations.observation import (
     ObservationHistory,

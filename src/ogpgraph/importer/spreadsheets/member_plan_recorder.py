@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from ogpgraph.application import Provenance, UnitOfWork
 from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.member import region_of, register_member
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TypeVar
 
-from ogpgraph.application import CommandContext, UnitOfWork
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.importer.observations.observation import ObservationOutcome, SourceObservation
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import CausedEvent, CycleTotal, Report, count_events, count_personal_data
