@@ -16,17 +16,19 @@ import strawberry
 
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.account import rights_of
-from ogpgraph.domain.action_plan import languages_of
+from ogpgraph.domain.action_plan import PLAN, languages_of
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
+from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
-from ogpgraph.domain.milestone import milestone_numbers
+from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
 from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import Rating as StoredRating
-from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
+from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import (
     CoCreation,
     CoCreationValue,
@@ -68,6 +70,7 @@ from ogpgraph.graphql.filters import (
     CommitmentOrder,
     build_order,
 )
+from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, resolve_text, resolve_texts
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_enum, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
@@ -87,14 +90,6 @@ SubjectT = TypeVar("SubjectT", bound="Subject")
 
 _DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-Language = Annotated[
-    str | None,
-    strawberry.argument(
-        description="The language of the text, as a code such as `es`; there may be no text in it. Left out or null: "
-        "the original language, otherwise English, otherwise the first language by code."
-    ),
-]
-
 
 @strawberry.type(description="A text in one language.")
 class LocalizedText:
@@ -109,46 +104,6 @@ class LocalizedText:
     )
     def has_direction_controls(self) -> bool:
         return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
-
-
-def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[str, StoredClaim] | None:
-    """Return the path and the claim of the text of a field in a language, or None.
-
-    Without a language: the original, otherwise English, otherwise the first by code.
-    """
-    if language is not None:
-        path = f"{prefix}/{language.lower()}"
-        claim = state.current_claim(path)
-        return (path, claim) if claim else None
-    key = ("text", prefix)
-    if key not in state.cache:
-        state.cache[key] = min(state.claims_under(prefix + "/"), key=_language_preference, default=None)
-    chosen: tuple[str, StoredClaim] | None = state.cache[key]
-    return chosen
-
-
-def _language_preference(claimed: tuple[str, StoredClaim]) -> tuple[bool, bool, str]:
-    path, claim = claimed
-    language, value = path.rpartition("/")[2], claim.value
-    is_original = isinstance(value, (TextValue, TextListValue)) and value.translation_kind is TranslationKind.ORIGINAL
-    return not is_original, language != "en", language
-
-
-def resolve_text(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> str | None:
-    """Return the text of a field in a language; None if there is none or it was removed."""
-    chosen = choose_text(state, prefix, language)
-    if chosen is None or not isinstance(value := chosen[1].value, TextValue):
-        return None
-    return snapshot.text(state, chosen[0], value.text)
-
-
-def resolve_texts(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> list[str]:
-    """Return the list of texts of a field in a language, without those that were removed."""
-    chosen = choose_text(state, prefix, language)
-    if chosen is None or not isinstance(value := chosen[1].value, TextListValue):
-        return []
-    texts = (snapshot.text(state, chosen[0], reference) for reference in value.texts)
-    return [text for text in texts if text is not None]
 
 
 def claim_as_json(snapshot: Snapshot, state: Aggregate, path: str, claim: StoredClaim) -> Any:
@@ -338,6 +293,7 @@ def _is_at_or_below(path: str, prefix: str) -> bool:
 @strawberry.type(
     description="A national or local government that participates in the Open Government Partnership (OGP)."
 )
+@derive_output_fields(MEMBER.fields)
 class Member(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "member"
 
@@ -408,6 +364,7 @@ class Member(Subject):
 
 
 @strawberry.type(description="A plan of commitments that a member submits for a period, usually of two or four years.")
+@derive_output_fields(PLAN.fields)
 class ActionPlan(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "plan"
 
@@ -446,10 +403,6 @@ class ActionPlan(Subject):
     @strawberry.field(description="When the plan's period begins.")
     def starts_on(self) -> PartialDate | None:
         return self._date("startsOn")
-
-    @strawberry.field(description="When the plan's period ends, including extensions.")
-    def ends_on(self) -> PartialDate | None:
-        return self._date("endsOn")
 
     @strawberry.field(
         description="How the public took part in developing and implementing the plan, as the IRM assessed it. An "
@@ -576,6 +529,7 @@ class IrmDatabaseFields(Subject):
     description="A commitment of an action plan: what a government promised, how far it was implemented, and how the "
     "Independent Reporting Mechanism (IRM) assessed it."
 )
+@derive_output_fields(COMMITMENT.fields, omit=("policyAreasUnrecognised",))  # these are among `policyAreas`
 class Commitment(IrmDatabaseFields):
     AGGREGATE_TYPE: ClassVar[str] = "commitment"
 
@@ -632,10 +586,6 @@ class Commitment(IrmDatabaseFields):
     @strawberry.field(description="When work on it begins.")
     def starts_on(self) -> PartialDate | None:
         return self._date("startsOn")
-
-    @strawberry.field(description="When it is due.")
-    def ends_on(self) -> PartialDate | None:
-        return self._date("endsOn")
 
     @strawberry.field(
         description="Whether it is known only from the lists of commitments on other commitments' pages. Then little "
@@ -750,6 +700,7 @@ def _linked_ids(state: Aggregate, path: str) -> tuple[str, ...]:
 
 
 @strawberry.type(description="A verifiable step of a commitment.")
+@derive_output_fields(MILESTONE_FIELDS, "milestones/{number}/")
 class Milestone:
     number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
     owner: strawberry.Private[Subject]
@@ -765,10 +716,6 @@ class Milestone:
     @strawberry.field(description="When work on it begins.")
     def starts_on(self) -> PartialDate | None:
         return parse_partial_date(self.owner.state.string(self._path("startsOn")))
-
-    @strawberry.field(description="When it is due.")
-    def ends_on(self) -> PartialDate | None:
-        return parse_partial_date(self.owner.state.string(self._path("endsOn")))
 
     @strawberry.field(description="The progress reports on it, oldest first.")
     def updates(self) -> list[MilestoneUpdate]:

@@ -1,0 +1,215 @@
+"""The plain fields of object types, derived from the fields that aggregates declare, and how texts are read.
+
+A field is plain if one value, or one text in each language, is at its path. Fields that combine values, compute them or
+lead to other objects are written by hand in `types`. Resolvers are built once, with the schema: a request looks nothing
+up in the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
+
+import strawberry
+from graphql.pyutils import camel_to_snake
+
+from ogpgraph.domain import values
+from ogpgraph.domain.action_plan import Reference
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Claim as StoredClaim
+from ogpgraph.domain.field import Field
+from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
+from ogpgraph.graphql.scalars import PartialDate, parse_partial_date
+from ogpgraph.readmodel.snapshot import Snapshot
+
+ClassT = TypeVar("ClassT", bound=type)
+Resolver = Callable[..., Any]
+ValueReader = Callable[[Aggregate, str], Any]
+"""Returns the value at a path of an aggregate, as its GraphQL type has it."""
+TextReader = Callable[[Snapshot, Aggregate, str, str | None], Any]
+"""Returns the text or texts below a path of an aggregate in a language; see `choose_text`."""
+
+Language = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The language of the text, as a code such as `es`; there may be no text in it. Left out or null: "
+        "the original language, otherwise English, otherwise the first language by code."
+    ),
+]
+
+# Derivation
+
+
+def derive_output_fields(
+    fields: Iterable[Field], prefix: str = "", omit: tuple[str, ...] = ()
+) -> Callable[[ClassT], ClassT]:
+    """Return a class decorator that adds the plain fields among some to an object type, with their descriptions.
+
+    strawberry collects the fields of a type from the attributes of its class, so this decorator has to be applied
+    first, below `@strawberry.type`. A field that the class has already, and those to omit, are not derived.
+
+    The class has a `state` and a `snapshot`. With a prefix, such as `milestones/{number}/`, it is a part of an
+    aggregate: it has a `number`, an `owner` with these attributes, and the fields whose paths begin with the prefix.
+    """
+
+    def add_fields(cls: ClassT) -> ClassT:
+        for field in fields:
+            attribute = camel_to_snake(field.name)
+            if not hasattr(cls, attribute) and field.name not in omit and is_plain(field, prefix):
+                resolver = _build_resolver(field, prefix)
+                setattr(cls, attribute, strawberry.field(resolver, name=field.name, description=field.description))
+        return cls
+
+    return add_fields
+
+
+def is_plain(field: Field, prefix: str = "") -> bool:
+    """Return whether the output field of a declared field can be derived, for a type with the fields at a prefix."""
+    if field.type in _TEXT_READERS:
+        return field.pattern == f"{prefix}{field.name}/{{language}}"
+    return field.pattern == f"{prefix}{field.name}" and _value_reader(field.type) is not None
+
+
+def _build_resolver(field: Field, prefix: str) -> Resolver:
+    """Return the resolver of a plain field, annotated with its type, which strawberry reads."""
+    build_text_resolver, build_value_resolver = _RESOLVERS_OF_PARTS if prefix else _RESOLVERS
+    path = f"{prefix}{field.name}"
+    if texts := _TEXT_READERS.get(field.type):
+        annotation, read_text = texts
+        resolver = build_text_resolver(path, read_text)
+    else:
+        annotation, read = _value_reader(field.type) or (None, Aggregate.value)
+        resolver = build_value_resolver(path, read)
+    resolver.__annotations__["return"] = annotation
+    return resolver
+
+
+def _value_resolver(path: str, read: ValueReader) -> Resolver:
+    def resolve(self: Any) -> Any:
+        return read(self.state, path)
+
+    return resolve
+
+
+def _text_resolver(path: str, read: TextReader) -> Resolver:
+    def resolve(self: Any, language: Language = None) -> Any:
+        return read(self.snapshot, self.state, path, language)
+
+    return resolve
+
+
+def _value_resolver_of_part(path: str, read: ValueReader) -> Resolver:
+    before, _, after = path.partition("{number}")
+
+    def resolve(self: Any) -> Any:
+        return read(self.owner.state, f"{before}{self.number}{after}")
+
+    return resolve
+
+
+def _text_resolver_of_part(path: str, read: TextReader) -> Resolver:
+    before, _, after = path.partition("{number}")
+
+    def resolve(self: Any, language: Language = None) -> Any:
+        owner = self.owner
+        return read(owner.snapshot, owner.state, f"{before}{self.number}{after}", language)
+
+    return resolve
+
+
+_RESOLVERS: Final = (_text_resolver, _value_resolver)
+_RESOLVERS_OF_PARTS: Final = (_text_resolver_of_part, _value_resolver_of_part)
+
+# Values
+
+
+def _value_reader(value_type: Any) -> tuple[Any, ValueReader] | None:
+    """Return the GraphQL type of values of a declared type, and what reads them; None if there is no plain one."""
+    if value_type == values.PartialDate:
+        return PartialDate | None, _read_date
+    if value_type == Reference or get_args(value_type)[:1] == (Reference,):
+        return None  # leads to another object
+    match get_origin(value_type):
+        case origin if origin is Annotated:
+            return _value_reader(get_args(value_type)[0])
+        case origin if origin is tuple:
+            return list[str], _read_strings
+        case origin if origin is Literal:
+            return str | None, Aggregate.string
+    if not isinstance(value_type, type):
+        return None
+    if issubclass(value_type, StrEnum):
+        return value_type | None, _enum_reader(value_type)
+    return {str: (str | None, Aggregate.string), int: (int | None, _read_integer)}.get(value_type)
+
+
+def _read_strings(state: Aggregate, path: str) -> list[str]:
+    value = state.value(path)
+    return list(value) if isinstance(value, tuple) else []
+
+
+def _read_integer(state: Aggregate, path: str) -> int | None:
+    value = state.value(path)
+    return value if isinstance(value, int) else None
+
+
+def _read_date(state: Aggregate, path: str) -> PartialDate | None:
+    return parse_partial_date(state.string(path))
+
+
+def _enum_reader(enum: type[StrEnum]) -> ValueReader:
+    def read(state: Aggregate, path: str) -> StrEnum | None:
+        text = state.string(path)
+        return enum(text) if text else None
+
+    return read
+
+
+# Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
+
+
+def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[str, StoredClaim] | None:
+    """Return the path and the claim of the text of a field in a language, or None.
+
+    Without a language: the original, otherwise English, otherwise the first by code.
+    """
+    if language is not None:
+        path = f"{prefix}/{language.lower()}"
+        claim = state.current_claim(path)
+        return (path, claim) if claim else None
+    key = ("text", prefix)
+    if key not in state.cache:
+        state.cache[key] = min(state.claims_under(prefix + "/"), key=_language_preference, default=None)
+    chosen: tuple[str, StoredClaim] | None = state.cache[key]
+    return chosen
+
+
+def _language_preference(claimed: tuple[str, StoredClaim]) -> tuple[bool, bool, str]:
+    path, claim = claimed
+    language, value = path.rpartition("/")[2], claim.value
+    is_original = isinstance(value, (TextValue, TextListValue)) and value.translation_kind is TranslationKind.ORIGINAL
+    return not is_original, language != "en", language
+
+
+def resolve_text(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> str | None:
+    """Return the text of a field in a language; None if there is none or it was removed."""
+    chosen = choose_text(state, prefix, language)
+    if chosen is None or not isinstance(value := chosen[1].value, TextValue):
+        return None
+    return snapshot.text(state, chosen[0], value.text)
+
+
+def resolve_texts(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> list[str]:
+    """Return the list of texts of a field in a language, without those that were removed."""
+    chosen = choose_text(state, prefix, language)
+    if chosen is None or not isinstance(value := chosen[1].value, TextListValue):
+        return []
+    texts = (snapshot.text(state, chosen[0], reference) for reference in value.texts)
+    return [text for text in texts if text is not None]
+
+
+_TEXT_READERS: Final[dict[Any, tuple[Any, TextReader]]] = {
+    TextValue: (str | None, resolve_text),
+    TextListValue: (list[str], resolve_texts),
+}
