@@ -171,6 +171,16 @@ class DerivedDimension(Struct, frozen=True):
     filter: Filter | None = None
     facet: str | None = None
 
+    @property
+    def index_dimension(self) -> str:
+        """Return the dimension of the index that has the values."""
+        return self.name
+
+    @property
+    def filter_kind(self) -> FilterKind:
+        """Return the kind of the filter; the values of a dimension are texts unless another kind is declared."""
+        return self.filter.kind if self.filter and self.filter.kind else FilterKind.TEXT
+
 
 def filter_kind_of(value_type: Any) -> FilterKind:
     """Return the kind of filter that suits the values of a type; a list is filtered by its items."""

@@ -10,15 +10,8 @@ import strawberry
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.filters import (
-    ActionPlanFilter,
-    ActionPlanOrder,
-    CommitmentFilter,
-    CommitmentOrder,
-    EntryFilter,
-    MemberFilter,
-    MemberOrder,
-)
+from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.scalars import DateTime, Position, client_error, parse_timestamp
 from ogpgraph.graphql.types import (
     ActionPlan,

@@ -62,14 +62,8 @@ from ogpgraph.graphql.facets import (
     count_facets,
     count_timeline,
 )
-from ogpgraph.graphql.filters import (
-    ActionPlanFilter,
-    ActionPlanOrder,
-    AggregateFilter,
-    CommitmentFilter,
-    CommitmentOrder,
-    build_order,
-)
+from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, build_order
 from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, resolve_text, resolve_texts
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_enum, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry

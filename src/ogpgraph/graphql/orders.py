@@ -1,0 +1,80 @@
+"""The order inputs of lists, whose fields follow from the declared fields that can be sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from graphql.pyutils import camel_to_snake
+
+from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.member import MEMBER
+from ogpgraph.readmodel.index import BY_CODE, Order
+
+FieldT = TypeVar("FieldT", bound=Enum)
+
+
+@strawberry.enum(description="A direction of sorting. Nodes without a value come first in both.")
+class OrderDirection(Enum):
+    ASC = strawberry.enum_value("ASC", description="Ascending.")
+    DESC = strawberry.enum_value("DESC", description="Descending.")
+
+
+def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]:
+    """Return the names and values of the fields that aggregates of a type can be sorted by: their dimensions."""
+    fields = [
+        (
+            camel_to_snake(field.name).upper(),
+            strawberry.enum_value(field.index_dimension, description=f"By {_in_sentence(field.label)}."),
+        )
+        for field in aggregate_type.fields
+        if field.is_sortable
+    ]
+    changed = strawberry.enum_value("changed", description="By the position of its last change.")
+    return [*fields, ("CHANGED", changed)]
+
+
+def _in_sentence(label: str) -> str:
+    """Return a label as it is written inside a sentence, in which names and abbreviations remain as they are."""
+    return label if label[:2].isupper() else label[0].lower() + label[1:]
+
+
+# Their members are not literal, because they follow from the declarations.
+CommitmentOrderField = Enum("CommitmentOrderField", _derive_order_fields(COMMITMENT))  # type: ignore[misc]
+ActionPlanOrderField = Enum("ActionPlanOrderField", _derive_order_fields(PLAN))  # type: ignore[misc]
+MemberOrderField = Enum("MemberOrderField", _derive_order_fields(MEMBER))  # type: ignore[misc]
+strawberry.enum(CommitmentOrderField, description="A field that commitments can be sorted by.")
+strawberry.enum(ActionPlanOrderField, description="A field that action plans can be sorted by.")
+strawberry.enum(MemberOrderField, description="A field that members can be sorted by.")
+
+
+@strawberry.input(description="A field to sort by, and the direction.")
+class OrderBy(Generic[FieldT]):
+    field: FieldT = strawberry.field(description="The field.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction.")
+
+
+@strawberry.input(description="A field to sort commitments by, and the direction.")
+class CommitmentOrder(OrderBy[CommitmentOrderField]):
+    pass
+
+
+@strawberry.input(description="A field to sort action plans by, and the direction.")
+class ActionPlanOrder(OrderBy[ActionPlanOrderField]):
+    pass
+
+
+@strawberry.input(description="A field to sort members by, and the direction.")
+class MemberOrder(OrderBy[MemberOrderField]):
+    pass
+
+
+def build_order(steps: Sequence[OrderBy[Any]] | None) -> Order:
+    """Return the order of some steps, the first of which sorts first; by code without any."""
+    if not steps:
+        return BY_CODE
+    return tuple((step.field.value, step.direction is OrderDirection.DESC) for step in steps)

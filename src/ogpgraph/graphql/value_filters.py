@@ -1,0 +1,242 @@
+"""The filters of single values, and the fields of filter inputs that follow from declared fields and dimensions."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_args, get_origin
+
+import strawberry
+from graphql.pyutils import camel_to_snake
+
+from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.field import DerivedDimension, Field, FilterKind
+from ogpgraph.domain.values import period_bounds
+from ogpgraph.graphql.scalars import PartialDate
+from ogpgraph.readmodel.filters import AllOf, Condition, HasAnyValue, HasValue, Not, ValueBetween, ValueMatches
+from ogpgraph.readmodel.snapshot import Snapshot
+
+ClassT = TypeVar("ClassT", bound=type)
+ValueT = TypeVar("ValueT")
+
+NO_MATCH: Final = ("",)
+"""The values of a condition that nothing fulfils: no column or tag holds an empty text."""
+_IN: Final = "The value is one of these. An empty list matches nothing."
+_NOT_IN: Final = "The value is none of these. Something without a value matches."
+_IS_NULL: Final = "true: there is no value. false: there is a value."
+
+
+@strawberry.input(description="Conditions on a text. All given conditions have to hold.")
+class TextFilter:
+    eq: str | None = strawberry.field(default=None, description="The text is equal to this one.")
+    in_: list[str] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[str] | None = strawberry.field(default=None, description=_NOT_IN)
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str, *, upper: bool = False) -> Condition:
+        """Return the condition on a dimension; `upper` if the dimension has texts in upper case."""
+        convert: Callable[[object], str] = _upper_text if upper else str
+        return _value_conditions(dimension, _as_list(self.eq), self.in_, self.not_in, self.is_null, convert)
+
+    def accepted_values(self) -> tuple[str, ...]:
+        """Return the accepted texts, for a query that can only test equality (`notIn` alone accepts none)."""
+        among = self.in_ if self.in_ is not None else _as_list(self.eq)
+        accepted = [each for each in among or () if self.eq is None or each == self.eq]
+        return tuple(each for each in accepted if each not in (self.not_in or ())) or NO_MATCH
+
+
+@strawberry.input(description="Conditions on a whole number. All given conditions have to hold.")
+class NumberFilter:
+    eq: int | None = strawberry.field(default=None, description="The number is equal to this one.")
+    in_: list[int] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[int] | None = strawberry.field(default=None, description=_NOT_IN)
+    gte: int | None = strawberry.field(default=None, description="The number is this one or greater.")
+    lte: int | None = strawberry.field(default=None, description="The number is this one or less.")
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        is_bounded = self.gte is not None or self.lte is not None
+        between = (ValueBetween(dimension, self.gte, self.lte),) if is_bounded else ()
+        return AllOf(
+            (*between, _value_conditions(dimension, _as_list(self.eq), self.in_, self.not_in, self.is_null, str))
+        )
+
+
+@strawberry.input(
+    description="Conditions on a partial date. A date that is less precise than a day, such as `2018-S2`, stands for "
+    "all of its days and matches if one of them does."
+)
+class DateFilter:
+    from_: PartialDate | None = strawberry.field(
+        default=None, name="from", description="The date is in this period or later."
+    )
+    until: PartialDate | None = strawberry.field(default=None, description="The date is in this period or earlier.")
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        known = _value_conditions(dimension, None, None, None, self.is_null, str)
+        if self.from_ is None and self.until is None:
+            return known
+        from_, until = self.from_, self.until
+        return AllOf((ValueMatches(dimension, lambda date: overlaps(date, from_, until), f"{from_}..{until}"), known))
+
+
+@strawberry.input(name="Filter", description="Conditions on a value of an enum. All given conditions have to hold.")
+class EnumFilter(Generic[ValueT]):
+    in_: list[ValueT] | None = strawberry.field(default=None, name="in", description=_IN)
+    not_in: list[ValueT] | None = strawberry.field(default=None, description=_NOT_IN)
+    is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+
+    def condition(self, dimension: str) -> Condition:
+        """Return the condition on a dimension."""
+        return _value_conditions(dimension, None, self.in_, self.not_in, self.is_null, enum_text)
+
+
+def _value_conditions(
+    dimension: str,
+    equal: Iterable[object] | None,
+    among: Iterable[object] | None,
+    not_in: Iterable[object] | None,
+    is_null: bool | None,
+    convert: Callable[[object], str],
+) -> Condition:
+    conditions: list[Condition] = [
+        HasValue(dimension, tuple(map(convert, values))) for values in (equal, among) if values is not None
+    ]
+    if not_in is not None:
+        conditions.append(Not(HasValue(dimension, tuple(map(convert, not_in)))))
+    if is_null is not None:
+        conditions.append(Not(HasAnyValue(dimension)) if is_null else HasAnyValue(dimension))
+    return AllOf(tuple(conditions))
+
+
+def overlaps(date: str, from_: str | None, until: str | None) -> bool:
+    """Return whether a partial date has a day in a range of partial dates, both ends included."""
+    first, last = period_bounds(date)
+    return (from_ is None or last >= period_bounds(from_)[0]) and (until is None or first <= period_bounds(until)[1])
+
+
+def _as_list(value: ValueT | None) -> list[ValueT] | None:
+    return None if value is None else [value]
+
+
+def enum_text(value: object) -> str:
+    """Return the text by which the index has a value: of a member of an enum, its value."""
+    return str(getattr(value, "value", value))
+
+
+def _upper_text(value: object) -> str:
+    return str(value).upper()
+
+
+# Derivation
+
+
+class FilterField(NamedTuple):
+    """A field of a filter input; `build_condition` returns the condition that a value of it stands for."""
+
+    attribute: str
+    type: Any
+    description: str
+    build_condition: Callable[[Any, Snapshot], Condition]
+
+
+def derive_filter_fields(aggregate_type: AggregateType) -> tuple[FilterField, ...]:
+    """Return a field for each filter that the fields and dimensions of an aggregate type declare."""
+    declarations: tuple[Field | DerivedDimension, ...] = (*aggregate_type.fields, *aggregate_type.dimensions)
+    return tuple(_build_filter_field(aggregate_type.name, each) for each in declarations if each.filter)
+
+
+def add_filter_fields(fields: Iterable[FilterField]) -> Callable[[ClassT], ClassT]:
+    """Return a class decorator that adds fields to a filter input.
+
+    strawberry collects the fields of an input from the annotations and attributes of its class, so this decorator has
+    to be applied first, below `@strawberry.input`.
+    """
+
+    def add_fields(cls: ClassT) -> ClassT:
+        for field in fields:
+            cls.__annotations__[field.attribute] = field.type | None
+            setattr(cls, field.attribute, strawberry.field(default=None, description=field.description))
+        return cls
+
+    return add_fields
+
+
+def field_conditions(fields: Iterable[FilterField], where: Any, snapshot: Snapshot) -> Iterable[Condition]:
+    """Yield the conditions of those fields of a filter input that have a value."""
+    for field in fields:
+        if (value := getattr(where, field.attribute)) is not None:
+            yield field.build_condition(value, snapshot)
+
+
+def _build_filter_field(aggregate_type: str, declared: Field | DerivedDimension) -> FilterField:
+    assert declared.filter is not None
+    assert declared.index_dimension is not None
+    dimension = declared.index_dimension
+    kind = declared.filter_kind
+    if kind is FilterKind.SEARCH:
+        input_type: Any = str
+        build_condition = partial(_search_condition, aggregate_type, dimension)
+    else:
+        input_type = _enum_filter(declared) if kind is FilterKind.ENUM else _INPUT_TYPES[kind]
+        build_condition = partial(_CONDITIONS[kind], dimension)
+    description = declared.filter.description or declared.description
+    return FilterField(camel_to_snake(declared.filter.name), input_type, description, build_condition)
+
+
+def _enum_filter(declared: Field | DerivedDimension) -> Any:
+    """Return the filter of a field whose values, or the items of whose values, are of an enum."""
+    assert isinstance(declared, Field)
+    item = declared.type
+    while get_origin(item) in (Annotated, tuple):
+        item = get_args(item)[0]
+    return EnumFilter[item]  # type: ignore[valid-type]  # strawberry reads it from the annotation of the input
+
+
+def _value_condition(
+    dimension: str, where: TextFilter | NumberFilter | DateFilter | EnumFilter[Any], _: Snapshot
+) -> Condition:
+    return where.condition(dimension)
+
+
+def _code_condition(dimension: str, where: TextFilter, _: Snapshot) -> Condition:
+    return where.condition(dimension, upper=True)
+
+
+def _boolean_condition(dimension: str, value: bool, _: Snapshot) -> Condition:
+    return HasValue(dimension, ("true" if value else "false",))
+
+
+def _search_condition(aggregate_type: str, dimension: str, text: str, snapshot: Snapshot) -> Condition:
+    """Return the condition that one of an aggregate's texts contains a text, in any case, with or without accents."""
+    indexed = snapshot.index(aggregate_type).postings.get(dimension, {})
+    searched = _fold_text(text)
+    texts = snapshot.session.read_texts(indexed)
+    return HasValue(dimension, tuple(reference for reference, each in texts.items() if searched in _fold_text(each)))
+
+
+def _fold_text(text: str) -> str:
+    """Return a text without case, accents and runs of blanks."""
+    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return " ".join(plain.casefold().split())
+
+
+_INPUT_TYPES: Final = {
+    FilterKind.TEXT: TextFilter,
+    FilterKind.CODE: TextFilter,
+    FilterKind.NUMBER: NumberFilter,
+    FilterKind.DATE: DateFilter,
+    FilterKind.BOOLEAN: bool,
+}
+_CONDITIONS: Final[dict[FilterKind, Callable[[str, Any, Snapshot], Condition]]] = {
+    FilterKind.TEXT: _value_condition,
+    FilterKind.CODE: _code_condition,
+    FilterKind.NUMBER: _value_condition,
+    FilterKind.DATE: _value_condition,
+    FilterKind.ENUM: _value_condition,
+    FilterKind.BOOLEAN: _boolean_condition,
+}
