@@ -37,6 +37,11 @@ class AggregateType(Struct, frozen=True, dict=True):
     event_types: tuple[EventType, ...]
     dimensions: tuple[DerivedDimension, ...] = ()
 
+    @property
+    def declarations(self) -> tuple[Field | DerivedDimension, ...]:
+        """Return all that aggregates of the type can be filtered, sorted or counted by."""
+        return (*self.fields, *self.dimensions)
+
     @cached_property
     def _compiled_patterns(self) -> list[tuple[re.Pattern[str], Field]]:
         return [(re.compile(field.regex), field) for field in self.fields]

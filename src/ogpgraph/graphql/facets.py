@@ -11,6 +11,7 @@ from typing import Final
 import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.commitment import COMMITMENT
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
 from ogpgraph.graphql.scalars import DateTime, Position, client_error
@@ -21,14 +22,12 @@ from ogpgraph.readmodel.snapshot import Snapshot
 
 MAX_TIMELINE_POINTS: Final = 120
 
-_DIMENSIONS: Final = {
-    "STATUS": ("status", "Whether it is being implemented."),
-    "CYCLE": ("cycle", "The year in which its action plan was submitted."),
-    "POLICY_AREA": ("policyArea", "Each of its policy areas."),
-    "STARRED": ("starred", "Whether the IRM awarded it a star: `true` or `false`."),
-    "LANGUAGE": ("language", "Each language of its title or description."),
-    "LISTED_ONLY": ("listedOnly", "Whether it is known only from lists on other commitments' pages."),
-    "MEMBER": ("member", "Its member, by code."),
+_DECLARED_DIMENSIONS: Final = {
+    each.facet: (each.index_dimension, each.description) for each in COMMITMENT.declarations if each.facet
+}
+# The index of commitments has the id of the member; its code and its region are in the index of members.
+_MEMBER_DIMENSIONS: Final = {
+    "MEMBER": ("member", "The member that made it, by code."),
     "REGION": ("region", "OGP's region of its member."),
 }
 _RATING_DIMENSIONS: Final = {
@@ -36,12 +35,12 @@ _RATING_DIMENSIONS: Final = {
     for indicator in Indicator
     if indicator is not Indicator.STARRED
 }
-# Built from the indicators, so that it cannot lack one. The value of a member is a dimension of the index.
+# The value of a member is a dimension of the index.
 Dimension = Enum(  # type: ignore[misc]  # its members are not literal
     "Dimension",
     [
         (name, strawberry.enum_value(dimension, description=description))
-        for name, (dimension, description) in (_DIMENSIONS | _RATING_DIMENSIONS).items()
+        for name, (dimension, description) in (_DECLARED_DIMENSIONS | _MEMBER_DIMENSIONS | _RATING_DIMENSIONS).items()
     ],
 )
 strawberry.enum(
@@ -207,7 +206,6 @@ def _masks_by_value(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iter
 
 
 def _owners_by_value(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
-    # The index of commitments has the id of the member; the code and the region are in the index of members.
     if dimension == "region":
         members = snapshot.index("member")
         for region, posting in members.postings.get("region", {}).items():

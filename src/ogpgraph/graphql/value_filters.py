@@ -146,8 +146,7 @@ class FilterField(NamedTuple):
 
 def derive_filter_fields(aggregate_type: AggregateType) -> tuple[FilterField, ...]:
     """Return a field for each filter that the fields and dimensions of an aggregate type declare."""
-    declarations: tuple[Field | DerivedDimension, ...] = (*aggregate_type.fields, *aggregate_type.dimensions)
-    return tuple(_build_filter_field(aggregate_type.name, each) for each in declarations if each.filter)
+    return tuple(_build_filter_field(aggregate_type.name, each) for each in aggregate_type.declarations if each.filter)
 
 
 def add_filter_fields(fields: Iterable[FilterField]) -> Callable[[ClassT], ClassT]:
