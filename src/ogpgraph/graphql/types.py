@@ -2,7 +2,9 @@
 
 Each object holds the snapshot that it was read from, so everything reached from it is read at the same position. An
 object type only names and formats what the snapshot has; rules (which claim is current, what is starred) are the
-domain's. Resolvers have no docstrings: the `description` of a field is its documentation, for clients and for us.
+domain's. Fields with a single value are derived from their declarations in the domain (see `output_fields`); those that
+combine, compute or relate values are written here. Resolvers have no docstrings: the `description` of a field is its
+documentation, for clients and for us.
 """
 
 from __future__ import annotations
@@ -32,12 +34,8 @@ from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import (
     CoCreation,
     CoCreationValue,
-    CommitmentStatus,
     Indicator,
-    MemberStatus,
-    MilestoneStatus,
     OgpValue,
-    PlanStatus,
     RatingState,
     RatingValue,
     Stage,
@@ -64,8 +62,8 @@ from ogpgraph.graphql.facets import (
 )
 from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, build_order
-from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, resolve_text, resolve_texts
-from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_enum, parse_partial_date
+from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, resolve_texts
+from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
     TextReference,
@@ -259,16 +257,6 @@ class Subject(Node):
         value = self.state.value(path)
         return list(value) if isinstance(value, tuple) else []
 
-    def _integer(self, path: str) -> int | None:
-        value = self.state.value(path)
-        return value if isinstance(value, int) else None
-
-    def _date(self, path: str) -> PartialDate | None:
-        return parse_partial_date(self.state.string(path))
-
-    def _text(self, prefix: str, language: str | None) -> str | None:
-        return resolve_text(self.snapshot, self.state, prefix, language)
-
     def _texts(self, prefix: str, language: str | None) -> list[str]:
         return resolve_texts(self.snapshot, self.state, prefix, language)
 
@@ -290,43 +278,6 @@ def _is_at_or_below(path: str, prefix: str) -> bool:
 @derive_output_fields(MEMBER.fields)
 class Member(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "member"
-
-    @strawberry.field(description="OGP's code of the member, such as `FRA`, or `GBSC` for a local government.")
-    def code(self) -> str | None:
-        return self._string("code")
-
-    @strawberry.field(description="The letters that the codes of its commitments begin with, such as `FR`.")
-    def prefix(self) -> str | None:
-        return self._string("prefix")
-
-    @strawberry.field(description="The type of government: `NATIONAL` or `LOCAL`.")
-    def type(self) -> str | None:
-        return self._string("type")
-
-    @strawberry.field(
-        description="The category of the member in OGP's database, as published: `National`, `Legacy Local` (the local "
-        "pilot programme of 2016 to 2020) or `Other`."
-    )
-    def category(self) -> str | None:
-        return self._string("category")
-
-    @strawberry.field(
-        description="OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`."
-    )
-    def region(self) -> str | None:
-        return self._string("region")
-
-    @strawberry.field(description="The member's name.")
-    def name(self, language: Language = None) -> str | None:
-        return self._text("name", language)
-
-    @strawberry.field(description="The member's status in the partnership; null while no decision is recorded.")
-    def status(self) -> MemberStatus | None:
-        return parse_enum(MemberStatus, self._string("status"))
-
-    @strawberry.field(description="When the member joined the partnership.")
-    def joined_on(self) -> PartialDate | None:
-        return self._date("joinedOn")
 
     @strawberry.field(description="The member's action plans.")
     def action_plans(
@@ -363,52 +314,12 @@ class ActionPlan(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "plan"
 
     @strawberry.field(
-        description="The plan's key: the member's code and the year of submission, such as `FRA-2018`, with the "
-        "delivery window if a year has two."
-    )
-    def code(self) -> str | None:
-        return self._string("code")
-
-    @strawberry.field(description="The plan's place among the plans of its member, counted from 1.")
-    def number(self) -> int | None:
-        return self._integer("number")
-
-    @strawberry.field(description="OGP's own id of the plan, such as `AP_ALB01`.")
-    def published_id(self) -> str | None:
-        return self._string("publishedId")
-
-    @strawberry.field(description="The length of the plan's period in years, according to OGP's database.")
-    def duration_years(self) -> int | None:
-        return self._integer("durationYears")
-
-    @strawberry.field(
-        description="The plan's title as published, such as `France Action Plan 2018-2020`; null while only its cycle "
-        "is known."
-    )
-    def title(self, language: Language = None) -> str | None:
-        return self._text("title", language)
-
-    @strawberry.field(
-        description="The year in which the plan was submitted. It is not always the first year in the title."
-    )
-    def cycle(self) -> int | None:
-        return self._integer("cycle")
-
-    @strawberry.field(description="When the plan's period begins.")
-    def starts_on(self) -> PartialDate | None:
-        return self._date("startsOn")
-
-    @strawberry.field(
         description="How the public took part in developing and implementing the plan, as the IRM assessed it. An "
         "aspect that was never published is absent."
     )
     def co_creation(self) -> list[CoCreationFact]:
         published = ((kind, self._string(f"coCreation/{kind}")) for kind in CoCreation)
         return [CoCreationFact(kind=kind, value=CoCreationValue(value)) for kind, value in published if value]
-
-    @strawberry.field(description="Whether the plan is being implemented; null if that is not recorded.")
-    def status(self) -> PlanStatus | None:
-        return parse_enum(PlanStatus, self._string("status"))
 
     @strawberry.field(description="The member that submitted the plan.")
     def member(self) -> Member | None:
@@ -441,35 +352,6 @@ class CoCreationFact:
 @strawberry.type  # not in the schema: only a part of Commitment
 class IrmDatabaseFields(Subject):
     """The fields of a commitment that only OGP's commitment database has."""
-
-    @strawberry.field(
-        description="The place of its action plan among the plans of its member, counted from 1, as OGP's database "
-        "has it."
-    )
-    def plan_number(self) -> int | None:
-        return self._integer("planNumber")
-
-    @strawberry.field(description="The heading of the action plan under which the commitment is listed.")
-    def theme(self, language: Language = None) -> str | None:
-        return self._text("theme", language)
-
-    @strawberry.field(description="A short form of its title in OGP's database.")
-    def short_title(self, language: Language = None) -> str | None:
-        return self._text("shortTitle", language)
-
-    @strawberry.field(
-        description="The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
-        "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are."
-    )
-    def cluster(self) -> str | None:
-        return self._string("cluster")
-
-    @strawberry.field(
-        description="The codes of the commitments that the IRM assessed together with it as one, its own included "
-        "(reviews of plans submitted since 2020). The ratings apply to all of them."
-    )
-    def cluster_commitments(self) -> list[str]:
-        return self._strings("clusterCommitments")
 
     @strawberry.field(description="The years in which the IRM published its reports about it, by stage.")
     def report_years(self) -> list[ReportYear]:
@@ -534,52 +416,9 @@ class Commitment(IrmDatabaseFields):
     def code(self) -> str:
         return self._string("code") or self._string("key") or ""
 
-    @strawberry.field(
-        description="The identifier that this record gives to a commitment which a file names without a code: the "
-        "member's code, the number of the plan and eight hexadecimal digits derived from the title. It remains valid "
-        "when the code becomes known. Null for all other commitments."
-    )
-    def key(self) -> str | None:
-        return self._string("key")
-
-    @strawberry.field(description="The codes that it had before. `commitment(code:)` finds it by any of them.")
-    def former_codes(self) -> list[str]:
-        return self._strings("formerCodes")
-
-    @strawberry.field(
-        description="Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from "
-        "lists on other commitments' pages."
-    )
-    def number(self) -> str | None:
-        return self._string("number")
-
-    @strawberry.field(description="Its title.")
-    def title(self, language: Language = None) -> str | None:
-        return self._text("title", language)
-
-    @strawberry.field(description="The government's description, as published on the commitment's page.")
-    def description(self, language: Language = None) -> str | None:
-        return self._text("description", language)
-
-    @strawberry.field(description="The text of the commitment in the action plan, as the IRM quotes it.")
-    def commitment_text(self, language: Language = None) -> str | None:
-        return self._text("commitmentText", language)
-
     @strawberry.field(description="The languages of its title and description, as lower-case codes.")
     def languages(self) -> list[str]:
         return sorted(languages_of(self.state))
-
-    @strawberry.field(description="Whether it is being implemented; null if that is not recorded.")
-    def status(self) -> CommitmentStatus | None:
-        return parse_enum(CommitmentStatus, self._string("status"))
-
-    @strawberry.field(description="The year in which its action plan was submitted.")
-    def cycle(self) -> int | None:
-        return self._integer("cycle")
-
-    @strawberry.field(description="When work on it begins.")
-    def starts_on(self) -> PartialDate | None:
-        return self._date("startsOn")
 
     @strawberry.field(
         description="Whether it is known only from the lists of commitments on other commitments' pages. Then little "
@@ -596,24 +435,12 @@ class Commitment(IrmDatabaseFields):
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
-    @strawberry.field(description="The institutions that lead it, as published.")
-    def lead_institutions(self, language: Language = None) -> list[str]:
-        return self._texts("leadInstitutions", language)
-
-    @strawberry.field(description="The institutions that support it, as published.")
-    def supporting_institutions(self, language: Language = None) -> list[str]:
-        return self._texts("supportingInstitutions", language)
-
     @strawberry.field(
         description="Its policy areas: first those of OGP's taxonomy, spelled as there, then areas that the taxonomy "
         "does not contain, as published."
     )
     def policy_areas(self) -> list[str]:
         return [*self._strings("policyAreas"), *self._texts("policyAreasUnrecognised", None)]
-
-    @strawberry.field(description="The titles of the IRM reports about it, as published.")
-    def irm_reports(self, language: Language = None) -> list[str]:
-        return self._texts("irmReports", language)
 
     @strawberry.field(description="Its milestones, in the order of their numbers.")
     def milestones(self) -> list[Milestone]:
@@ -699,18 +526,6 @@ class Milestone:
     number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
     owner: strawberry.Private[Subject]
 
-    @strawberry.field(description="What it delivers.")
-    def title(self, language: Language = None) -> str | None:
-        return resolve_text(self.owner.snapshot, self.owner.state, self._path("title"), language)
-
-    @strawberry.field(description="Its progress; null if nothing was reported.")
-    def status(self) -> MilestoneStatus | None:
-        return parse_enum(MilestoneStatus, self.owner.state.string(self._path("status")))
-
-    @strawberry.field(description="When work on it begins.")
-    def starts_on(self) -> PartialDate | None:
-        return parse_partial_date(self.owner.state.string(self._path("startsOn")))
-
     @strawberry.field(description="The progress reports on it, oldest first.")
     def updates(self) -> list[MilestoneUpdate]:
         state, snapshot = self.owner.state, self.owner.snapshot
@@ -720,12 +535,9 @@ class Milestone:
                 language=path.split("/")[4],
                 text=snapshot.text(state, path, claim.value.text),
             )
-            for path, claim in state.claims_under(self._path("updates/"))
+            for path, claim in state.claims_under(f"milestones/{self.number}/updates/")
             if isinstance(claim.value, TextValue)
         ]
-
-    def _path(self, path: str) -> str:
-        return f"milestones/{self.number}/{path}"
 
 
 @strawberry.type(description="A progress report on a milestone.")
