@@ -11,7 +11,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.field import Field, Filter
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_FIELDS

@@ -11,7 +11,7 @@ from typing import Final
 import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
 from ogpgraph.graphql.scalars import DateTime, Position, client_error

@@ -13,7 +13,7 @@ from typing import Final
 import strawberry
 
 from ogpgraph.domain.action_plan import PLAN
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.values import period_bounds

@@ -11,7 +11,7 @@ from graphql.pyutils import camel_to_snake
 
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.readmodel.index import BY_CODE, Order
 

@@ -21,7 +21,7 @@ from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.action_plan import PLAN, languages_of
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
-from ogpgraph.domain.commitment import COMMITMENT
+from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.member import MEMBER
