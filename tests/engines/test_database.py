@@ -159,8 +159,8 @@ def test_when_all_connections_are_in_use_one_waits_and_is_told(
     database: Database,
 ) -> None:
     if isinstance(database, sqlite.SQLiteDatabase):
-        database._readers.pool_timeout = 0.2
-        most = sqlite.READER_POOL_SIZE * 2
+        database._readers.timeout_seconds = 0.2
+        most = sqlite.MAX_READERS
     else:
         assert isinstance(database, postgres.PostgresDatabase)
         database._pool.timeout = 0.2

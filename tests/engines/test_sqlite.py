@@ -48,7 +48,7 @@ with database.read() as transaction:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     first, second, count = done.stdout.splitlines()
     assert first == "disk I/O error"
-    assert "nothing is written until a restart" in second
+    assert "nothing is written until the process restarts" in second
     assert count == "0"
 
 
