@@ -1,4 +1,4 @@
-"""The composition root: opens and closes the parts of the program, in order, and hands each what it needs."""
+"""The composition root: opens and closes the parts of the program in order, and passes each the parts that it uses."""
 
 from __future__ import annotations
 
