@@ -10,7 +10,7 @@ import pytest
 import typer
 from hypothesis import given
 
-from ogpgraph.cli.schema_files import write_events_schema
+from ogpgraph.cli.maintenance import write_events_schema
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
 from ogpgraph.domain.event import VERSION, Event, encode_payload
 from ogpgraph.domain.schema_compatibility import find_incompatibilities
