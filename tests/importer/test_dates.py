@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogpgraph.domain.values import PARTIAL_DATE
-from ogpgraph.importer.pages.extraction import Line
 from ogpgraph.importer.pages.labels import shipped_labels
+from ogpgraph.importer.pages.text import Line
 from ogpgraph.importer.pages.values import parse_date_range, parse_partial_date, split_trailing_dates
 
 EN, ES, FR = shipped_labels()

@@ -397,8 +397,8 @@ class TestImport:
         served.pages["/members/denmark/commitments/uy0902"] = respond_with_page(FERRIES.data)
         report = fetched(system, served.url("/members/denmark/commitments/uy0902"), 1)
         assert [(each.kind, each.text) for each in report.warnings] == [
-            ("address-differs", "the address says uy0902, the page UY0901"),
-            ("address-differs", "the address says 'denmark', UY0901 is of Uruguay"),
+            ("address-differs", "the address has uy0902, the page UY0901"),
+            ("address-differs", "the address has 'denmark', UY0901 is of Uruguay"),
         ]
         member = execute_query(system, '{ commitment(code: "UY0901") { member { code } } }')["commitment"]["member"]
         assert member == {"code": "URY"}

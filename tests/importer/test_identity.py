@@ -13,8 +13,8 @@ import pytest
 from ogpgraph.application import CommandContext
 from ogpgraph.application.commands import commitments
 from ogpgraph.domain.source import source_id
-from ogpgraph.importer.observations.source_location import is_same_url, source_id_from_url
 from ogpgraph.importer.observations.value_equivalence import is_same_text
+from ogpgraph.importer.run import is_same_url, source_id_from_url
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
 from tests.importer.pages_import.sample_pages import (

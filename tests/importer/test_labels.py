@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, VALUES_OF, Indicator, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import Line
 from ogpgraph.importer.pages.labels import HEADINGS, Labels, guess_label, match_label, shipped_labels, split_at_labels
-from ogpgraph.importer.pages.text_normalization import fold, fold_with_positions, normalize_policy_area
+from ogpgraph.importer.pages.text import Line, fold, fold_with_positions, normalize_policy_area
 from ogpgraph.importer.pages.values import parse_policy_areas, parse_rating, parse_report_names
 from ogpgraph.languages import shipped_languages
 

@@ -158,7 +158,10 @@ class TestDoubts:
         import_sample_page(system, FERRIES)
         report = import_sample_page(system, FERRIES.with_changes(code="UY0105", title="FERRY  Tables"), 2)
         assert warnings(report) == [
-            ("code-reissued", "this page calls UY0105 what the same plan has as UY0901: recode or merge if it is one")
+            (
+                "code-reissued",
+                "this page gives UY0105 the title that UY0901 has in the same plan: if they are one, recode or merge",
+            )
         ]
         codes = [
             each["code"] for each in execute_query(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"]

@@ -86,11 +86,6 @@ class _Response:
     data: bytes
 
 
-def is_url(text: str) -> bool:
-    """Tell an address of the web from the name of a file."""
-    return bool(re.match(r"https?://", text, re.IGNORECASE))
-
-
 class Fetcher:
     """Fetches pages one at a time, and reads each site's robots.txt once."""
 

@@ -42,8 +42,13 @@ from ogpgraph.importer.pages.extraction import (
     UnreadableInput,
 )
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.page import READER, reread_page
-from ogpgraph.importer.pages.siblings import find_code_and_cycle, find_codes, read_sibling_list
+from ogpgraph.importer.pages.page import (
+    READER,
+    find_code_and_cycle,
+    find_codes,
+    read_sibling_list,
+    reread_page,
+)
 from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
 
 _MEMBER_TABLE = Provenance(origin=Origin.REFERENCE)

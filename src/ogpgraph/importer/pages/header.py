@@ -6,16 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedRating,
-    ExtractedValue,
-    Line,
-    Remark,
-    Span,
-    create_remark,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import (
     HEADINGS,
     RATING_FIELDS,
@@ -26,7 +17,7 @@ from ogpgraph.importer.pages.labels import (
     match_label,
     split_at_labels,
 )
-from ogpgraph.importer.pages.text_normalization import normalize_policy_area
+from ogpgraph.importer.pages.text import Line, Span, normalize_policy_area, quote, split_lines
 from ogpgraph.importer.pages.values import (
     parse_institutions,
     parse_ogp_values,
@@ -190,7 +181,7 @@ class _HeaderParser:
         self._remark(piece, "label-twice" if match else "unknown-line")
 
     def _remark(self, piece: Line, kind: str) -> None:
-        self._header.remarks.append(Remark(piece.number, kind, piece.text[:200]))
+        self._header.remarks.append(Remark(piece.number, kind, quote(piece.text)))
 
 
 def _may_be_value(current: HeaderField, piece: Line) -> bool:
@@ -254,7 +245,7 @@ class _HeaderReader:
         return self._result
 
     def _remark(self, kind: str, span: Span) -> None:
-        self._result.remarks.append(create_remark(kind, self._text, span))
+        self._result.remarks.append(Remark(span.line_number(self._text), kind, span.quote(self._text)))
 
     def _read_plan(self) -> None:
         span = self._header.value("ACTION_PLAN")

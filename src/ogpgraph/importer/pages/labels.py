@@ -28,9 +28,9 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.importer.pages.extraction import Line
-from ogpgraph.importer.pages.text_normalization import (
+from ogpgraph.importer.pages.text import (
     Lexicon,
+    Line,
     fold,
     fold_with_positions,
     invert_tables,

@@ -14,17 +14,10 @@ from functools import cache
 from itertools import pairwise
 
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedRating,
-    ExtractedValue,
-    Line,
-    Span,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels, ProseRatingRule
-from ogpgraph.importer.pages.text_normalization import FoldedText, fold, fold_with_positions
+from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
 from ogpgraph.importer.pages.values import parse_ogp_values, parse_partial_date, split_trailing_dates
 
 # Ratings

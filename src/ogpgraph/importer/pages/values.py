@@ -13,9 +13,9 @@ from functools import cache
 
 from ogpgraph.domain.values import PARTIAL_DATE
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue, Line, Span
+from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.pages.labels import DateWords, Labels
-from ogpgraph.importer.pages.text_normalization import fold, normalize_policy_area
+from ogpgraph.importer.pages.text import Line, Span, fold, normalize_policy_area
 
 _LONGEST_INSTITUTION = 150
 _SENTENCE_END = re.compile(r"[a-z)]{3}[.!?] +[A-ZÀ-Ý]")

@@ -1,4 +1,4 @@
-"""Comparison of text: normal forms that ignore spelling, and lexicons of words that are found in normalized text.
+"""Text primitives: spans and lines of a text, normal forms for comparison, and lexicons found in running text.
 
 Folding ignores case, accents, the kinds of apostrophes, dashes and quotes, repeated blanks, and damage from scanning. A
 folded text knows the position of each of its characters in the original, because evidence quotes the original.
@@ -11,9 +11,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+
+_LONGEST_QUOTE = 200
+_BULLET = re.compile(r"^[•·▪◦‣○●■□✓➢❖*\-–\ue000-\uf8ff]\s*")
 
 _REPLACEMENTS = {
     **dict.fromkeys("’‘`´ʼ′", "'"),
@@ -33,6 +36,85 @@ _LIGATURE = "fi"
 _GLOSS = re.compile(r"\s*(?:\([^()]*\)|\[\d*\])$")
 _SPELLING_SEPARATORS = re.compile(r"[-/,.()?\s]+")
 _NO_MATCH = re.compile(r"(?!)")
+
+
+# Positions
+
+
+def quote(text: str) -> str:
+    """Return the beginning of a text, as remarks quote it."""
+    return text[:_LONGEST_QUOTE]
+
+
+class Span(NamedTuple):
+    """Characters of a text, `end` excluded."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        """Return these characters of a text."""
+        return text[self.start : self.end]
+
+    def quote(self, text: str) -> str:
+        """Return the beginning of these characters, as remarks quote it."""
+        return quote(self.of(text))
+
+    def line_number(self, text: str) -> int:
+        """Return the number of the line, from 1, that the span begins in."""
+        return text.count("\n", 0, self.start) + 1
+
+    def trim(self, text: str) -> Span | None:
+        """Return the span in a text without blanks at its ends, None where nothing else is in it."""
+        piece = self.of(text)
+        start = self.start + len(piece) - len(piece.lstrip())
+        return Span(start, start + len(piece.strip())) if piece.strip() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line or a piece of one, without blanks around it; `number` counts the lines of the text from 1."""
+
+    text: str
+    start: int
+    number: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def is_bullet(self) -> bool:
+        return bool(_BULLET.match(self.text))
+
+    def slice(self, start: int, end: int | None = None) -> Line:
+        """Return a piece of the line without blanks around it."""
+        piece = self.text[start:end]
+        return Line(piece.strip(), self.start + start + len(piece) - len(piece.lstrip()), self.number)
+
+    def strip_bullet(self) -> Line:
+        mark = _BULLET.match(self.text)
+        return self.slice(mark.end()) if mark else self
+
+
+def split_lines(text: str, start: int = 0, end: int | None = None) -> list[Line]:
+    """Return the lines of text[start:end] that are not blank."""
+    number = text.count("\n", 0, start) + 1
+    lines = []
+    position = start
+    for raw in text[start:end].split("\n"):
+        if stripped := raw.strip():
+            lines.append(Line(stripped, position + raw.index(stripped), number))
+        position += len(raw) + 1
+        number += 1
+    return lines
+
+
+# Normal forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +182,9 @@ def normalize_label(text: str, plural_ending: re.Pattern[str]) -> str:
 def normalize_policy_area(text: str) -> str:
     """Return the form in which policy areas are compared: "&" is "and", hyphens, slashes and brackets are blanks."""
     return _SPELLING_SEPARATORS.sub(" ", fold(text).replace("&", " and ")).strip()
+
+
+# Lexicons
 
 
 def invert_tables(tables: Iterable[Mapping[T, Iterable[str]]], normalize: Callable[[str], str] = fold) -> dict[str, T]:
