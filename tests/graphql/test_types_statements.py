@@ -1,4 +1,4 @@
-"""How many SQL statements a question takes depends on its shape, never on how much it finds."""
+"""The number of SQL statements of a query depends on its shape, not on the number of objects it returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ogpgraph.application.commands import commitments
 from ogpgraph.domain.member import known_members
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
-from tests.graphql.client import QueryResult
+from tests.graphql.client import COMMITMENT_FIELDS, QueryResult
 from tests.graphql.example_log import command_context, sequential_ids
 from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
 
@@ -25,22 +25,13 @@ SUBJECT = """subject { id revision since lastObservedAt sources { code lastObser
     member { name } actionPlan { title member { name } } }
   ... on ActionPlan { title member { name } } ... on Member { name }
   ... on Source { type observations { observedAt } } ... on Code { means { id revision } } }"""
-COMMITMENT = """code title description milestones { number title updates { text } } narratives { text }
-  leadInstitutions supportingInstitutions policyAreas irmReports lastObservedAt localizedTexts { text }
-  member { name actionPlans { totalCount nodes { title commitments(first: 1) { nodes { title } } } } }
-  actionPlan { title member { name } } sources { code lastObservedAt observations { contentHash } }
-  ratings { indicator statedAs irmReport entry { position reason } } rating(indicator: VERIFIABLE) { statedAs }
-  blame { path value entry { position source { code } evidence { quote source { code } } } evidence { quote } }
-  claims { path value isCurrent source { code } entry { position } changedBetween { after before } }
-  history(first: 3) { totalCount nodes { position kind reason changes { path before after } } }
-  predecessors { title member { name } } successors { title }"""
-QUESTIONS = {
-    "commitments": f"commitments {{ totalCount nodes {{ {COMMITMENT} }} }}",
-    "filtered": f"commitments(where: {{cycle: {{eq: 2018}}}}) {{ totalCount nodes {{ {COMMITMENT} }} }}",
+QUERIES = {
+    "commitments": f"commitments {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }}",
+    "filtered": f"commitments(where: {{cycle: {{eq: 2018}}}}) {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }}",
     "plans": "actionPlans { nodes { title member { name } "
-    f"commitments(first: 2) {{ nodes {{ {COMMITMENT} }} }} }} }}",
+    f"commitments(first: 2) {{ nodes {{ {COMMITMENT_FIELDS} }} }} }} }}",
     "members": f"members {{ nodes {{ name blame {{ path value entry {{ kind }} }} history(last: 2) {{ totalCount }} "
-    f"commitments(last: 2) {{ totalCount nodes {{ {COMMITMENT} }} }} }} }}",
+    f"commitments(last: 2) {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }} }} }}",
     "entries": "entries(last: %(entries)s) { totalCount nodes { position kind reason changes { path before after } "
     "source { code lastObservedAt } evidence { quote source { code } } causation { id } corrects { id kind } } }",
     "subjects": f"entries(last: 30, where: {{kind: [CommitmentLinked]}}) {{ nodes {{ position {SUBJECT} }} }}",
@@ -62,13 +53,13 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, 
         open_system(urls[0], new_id=sequential_ids()) as few,
         open_system(urls[1], new_id=sequential_ids(), clock=TickingClock()) as many,
     ):
-        grow(few, FEW)
-        grow(many, MANY)
+        record_pages(few, FEW)
+        record_pages(many, MANY)
         yield few, many
 
 
-def grow(system: System, number: int) -> None:
-    """Let as many members each have a page of a commitment, a listed one, an older sight, and a link of the two."""
+def record_pages(system: System, number: int) -> None:
+    """Record for each of some members two commitments from three observations of a page, and a link between them."""
     prefixes = [member.prefix for member in known_members().values() if len(member.prefix) == 2][:number]
     for prefix in prefixes:
         one, other = f"{prefix}0001", f"{prefix}0002"
@@ -90,29 +81,29 @@ def grow(system: System, number: int) -> None:
         system.execute(command_context(4, f"Linked for {prefix}"), link)
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_as_many_statements_for_few_as_for_many(systems: tuple[System, System], name: str) -> None:
-    few, many = (statements(system, QUESTIONS[name] % {"entries": 100}) for system in systems)
+@pytest.mark.parametrize("name", QUERIES)
+def test_few_objects_take_as_many_statements_as_many(systems: tuple[System, System], name: str) -> None:
+    few, many = (count_statements(system, QUERIES[name] % {"entries": 100}) for system in systems)
     assert few == many
     assert many < 40
 
 
 @pytest.mark.parametrize("name", ["filtered", "entries", "registered"])
-def test_as_many_of_the_past_as_of_the_present(systems: tuple[System, System], name: str) -> None:
-    fields = QUESTIONS[name] % {"entries": 100}
-    few, many = (statements(system, fields, then=True) for system in systems)
-    assert few == many == statements(systems[1], fields)
+def test_the_past_takes_as_many_statements_as_the_present(systems: tuple[System, System], name: str) -> None:
+    fields = QUERIES[name] % {"entries": 100}
+    few, many = (count_statements(system, fields, past=True) for system in systems)
+    assert few == many == count_statements(systems[1], fields)
 
 
-def statements(system: System, fields: str, *, then: bool = False) -> int:
+def count_statements(system: System, fields: str, *, past: bool = False) -> int:
     head = QueryResult(system, "{ meta { position } }", {}).data["meta"]["position"]
-    query = f"{{ at(position: {head - 1}) {{ {fields} }} }}" if then else f"{{ {fields} }}"
-    QueryResult(system, query, {})  # what a process keeps between requests is there now
-    asked = QueryResult(system, query, {})
-    assert asked.errors == []
-    return asked.statements
+    query = f"{{ at(position: {head - 1}) {{ {fields} }} }}" if past else f"{{ {fields} }}"
+    QueryResult(system, query, {})  # fills the caches that a process has for all requests
+    result = QueryResult(system, query, {})
+    assert result.errors == []
+    return result.statements
 
 
 def test_a_hundred_entries_of_all_kinds_take_few_statements(systems: tuple[System, System]) -> None:
     _, many = systems
-    assert statements(many, f"entries(last: 100) {{ nodes {{ position kind {SUBJECT} }} }}") < 60
+    assert count_statements(many, f"entries(last: 100) {{ nodes {{ position kind {SUBJECT} }} }}") < 60

@@ -1,4 +1,4 @@
-"""The same questions over HTTP: an answer is the same bytes after restart and rebuild, and no slip shows its inside."""
+"""Queries over HTTP: a response has the same bytes after a restart and a rebuild, and no error reveals internals."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
 from ogpgraph.web.server import SystemLifespan, create_app
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, TickingClock
+from tests.graphql.client import COMMITMENT_FIELDS, RECORD_FIELDS
 from tests.graphql.example_log import record_example, sequential_ids
-from tests.graphql.test_at import EVERYTHING
-from tests.graphql.test_statements import COMMITMENT
 
-pytestmark = BOTH_ENGINES
+pytestmark = [BOTH_ENGINES, pytest.mark.slow]
 
 
 @contextmanager
-def served(url: str) -> Iterator[TestClient]:
-    """Serve a database as a process of its own would."""
-    serving = SystemLifespan(lambda: open_system(url, clock=TickingClock()))
-    with TestClient(create_app(serving, Settings(database=url)), raise_server_exceptions=False) as client:
+def serve(url: str) -> Iterator[TestClient]:
+    """Serve a database, as a process that is started for it does."""
+    lifespan = SystemLifespan(lambda: open_system(url, clock=TickingClock()))
+    with TestClient(create_app(lifespan, Settings(database=url)), raise_server_exceptions=False) as client:
         yield client
 
 
-def answer(client: TestClient, query: str, **variables: Any) -> bytes:
+def response_bytes(client: TestClient, query: str, **variables: Any) -> bytes:
     response = client.post("/graphql", json={"query": query, "variables": variables})
     assert response.status_code == 200, response.text
     return response.content
@@ -43,29 +42,29 @@ def example_url(new_database: DatabaseFactory) -> str:
     return url
 
 
-def test_an_answer_is_the_same_bytes_after_restart_and_rebuild(example_url: str) -> None:
+def test_a_response_has_the_same_bytes_after_a_restart_and_a_rebuild(example_url: str) -> None:
     queries = [
-        f"{{ {EVERYTHING} }}",
-        f"{{ at(position: 70) {{ {EVERYTHING} }} }}",
-        f'{{ commitment(code: "UY0901") {{ {COMMITMENT} }} }}',
+        f"{{ {RECORD_FIELDS} }}",
+        f"{{ at(position: 70) {{ {RECORD_FIELDS} }} }}",
+        f'{{ commitment(code: "UY0901") {{ {COMMITMENT_FIELDS} }} }}',
         "{ entries { nodes { id recordedAt leafHash changes { path before after } evidence { quote } } } }",
     ]
-    with served(example_url) as client:
-        before = [answer(client, query) for query in queries]
-        assert [answer(client, query) for query in queries] == before
-    with served(example_url) as client:
-        assert [answer(client, query) for query in queries] == before
+    with serve(example_url) as client:
+        before = [response_bytes(client, query) for query in queries]
+        assert [response_bytes(client, query) for query in queries] == before
+    with serve(example_url) as client:
+        assert [response_bytes(client, query) for query in queries] == before
     with open_system(example_url) as system:
         digest = system.digest()
         system.rebuild()
         assert system.digest() == digest
-    with served(example_url) as client:
-        assert [answer(client, query) for query in queries] == before
+    with serve(example_url) as client:
+        assert [response_bytes(client, query) for query in queries] == before
     assert all(b'"errors"' not in each for each in before)
 
 
-def test_a_question_without_an_answer_is_null_with_an_error_that_says_why(example_url: str) -> None:
-    with served(example_url) as client:
+def test_a_query_that_cannot_be_answered_is_null_with_an_error(example_url: str) -> None:
+    with serve(example_url) as client:
         response = client.post("/graphql", json={"query": "{ meta { epoch } at(position: 0) { meta { epoch } } }"})
     assert response.json() | {"extensions": None} == {
         "extensions": None,
@@ -81,8 +80,8 @@ def test_a_question_without_an_answer_is_null_with_an_error_that_says_why(exampl
     }
 
 
-def test_words_that_no_database_keeps_are_refused_and_no_failure(example_url: str) -> None:
-    with served(example_url) as client:
+def test_characters_that_a_database_cannot_store_are_no_internal_error(example_url: str) -> None:
+    with serve(example_url) as client:
         for code in ("\x00", "UY\x000901", "\ud800"):
             body = b'{"query": "query ($c: String!) { commitment(code: $c) { id } }", "variables": {"c": "%s"}}'
             escaped = "".join(f"\\u{ord(char):04x}" for char in code).encode()
