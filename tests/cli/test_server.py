@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ogpgraph.cli.server import format_json
 from tests.cli.conftest import RunCommand
 from tests.cli.processes import start_command, wait_until
 
@@ -93,3 +95,19 @@ def read_introduction(process: subprocess.Popen[str]) -> str:
     while "\nTry your own queries at" not in printed and (line := process.stdout.readline()):
         printed += line
     return printed
+
+
+def test_json_has_as_few_lines_as_fit() -> None:
+    value = {"a": [1, 2], "b": {"c": "d" * 20}, "e": [], "f": None}
+    assert format_json(value, 80) == json.dumps(value)
+    assert (
+        format_json(value, 30)
+        == f"""{{
+  "a": [1, 2],
+  "b": {{
+    "c": "{"d" * 20}"
+  }},
+  "e": [],
+  "f": null
+}}"""
+    )

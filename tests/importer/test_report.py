@@ -290,9 +290,9 @@ class TestCommand:
         correlation = json.loads(result.stdout)["correlation"]
         reverted = self.invoke(tmp_path, "revert", correlation, "--reason", "the wrong pages")
         assert reverted.exit_code == 0
-        assert f"{correlation}: taken back by" in reverted.stdout
+        assert f"{correlation}: reverted by" in reverted.stdout
         again = self.invoke(tmp_path, "revert", correlation, "--reason", "the wrong pages")
-        assert again.stdout.strip() == f"{correlation}: nothing is left of it"
+        assert again.stdout.strip() == f"{correlation}: nothing left to revert"
 
 
 class TestReverting:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ogpgraph.system import System
 
 DEMO_DATABASE = "sqlite:///ogpgraph-demo.db"
+JSON_WIDTH = 120
 
 HostOption = Annotated[str | None, typer.Option(help="The address to listen on; by default OGPGRAPH_HOST.")]
 PortOption = Annotated[
@@ -50,8 +52,7 @@ def demo(
 ) -> None:
     """Serve a demonstration: two action plans of France, with invented actors and texts."""
     from ogpgraph.cli.progress import create_progress, track_task
-    from ogpgraph.demo.example_queries import load_example_queries
-    from ogpgraph.demo.loader import load_demo
+    from ogpgraph.demo.loader import load_demo, load_example_queries
     from ogpgraph.system import migrate, open_system
     from ogpgraph.web.console import Example
     from ogpgraph.web.server import SystemLifespan, bind_socket, create_app, server_url
@@ -81,7 +82,7 @@ def _report_unavailable_address() -> Iterator[None]:
 
 def _print_introduction(system: System, settings: Settings, url: str) -> None:
     """Print the example queries with their results, and the address of the server."""
-    from ogpgraph.demo.example_queries import format_json, load_example_queries
+    from ogpgraph.demo.loader import load_example_queries
     from ogpgraph.graphql.context import Context
     from ogpgraph.graphql.schema import build_schema, compute_schema_version
 
@@ -100,3 +101,21 @@ def _print_introduction(system: System, settings: Settings, url: str) -> None:
         out.print(format_json(result.data) + "\n", soft_wrap=True)
     console = Text.assemble((f"Try your own queries at {url}/", "bold"), f" (clients use {url}/graphql). Ctrl-C stops.")
     out.print(console, soft_wrap=True)
+
+
+def format_json(value: Any, width: int = JSON_WIDTH) -> str:
+    """Return a value as JSON in which every object or list that fits on a line is on one line."""
+    return _format_json(value, "", width, 0)
+
+
+def _format_json(value: Any, indent: str, width: int, name_length: int) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, (dict, list)) or len(indent) + name_length + len(line) <= width:
+        return line
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts = [_format_json(each, inner, width, 0) for each in value]
+        return "[\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}]"
+    names = [f"{json.dumps(name)}: " for name in value]
+    parts = [_format_json(each, inner, width, len(name)) for name, each in zip(names, value.values(), strict=True)]
+    return "{\n" + ",\n".join(inner + name + part for name, part in zip(names, parts, strict=True)) + f"\n{indent}}}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.auth.authorization import PERMISSIONS
-from ogpgraph.demo.example_queries import format_json
+from ogpgraph.cli.server import format_json
 from ogpgraph.domain.account import Role
 from ogpgraph.graphql.mutations.context import ErrorCode
 from ogpgraph.graphql.mutations.inputs import MAX_TEXT_LENGTH
