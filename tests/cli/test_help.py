@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import RunCommand
 from tests.cli.processes import RUN_MAIN, start_command
-from tests.importer.pages_import.sample_pages import LIGHTHOUSE
+from tests.importer.sample_pages import LIGHTHOUSE
 
 COMMANDS = ["migrate", "import", "serve", "demo", "rebuild", "schema"]
 SLOW_IMPORTS = {"strawberry", "graphql", "starlette", "uvicorn", "eventsourcing"}

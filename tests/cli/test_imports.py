@@ -15,7 +15,7 @@ from ogpgraph.system import migrate, open_system
 from tests.cli.conftest import RunCommand
 from tests.cli.processes import start_command, wait_until
 from tests.graphql.client import dump_state, execute_query
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, Page
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, Page
 
 
 def test_import_reports_each_file_and_exits_with_0(run: RunCommand) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ogpgraph.graphql.schema import build_schema, print_sdl
 from tests.cli.conftest import RunCommand
 from tests.cli.processes import start_command
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE
 
 
 def test_migrate_can_be_repeated(run: RunCommand, tmp_path: Path) -> None:

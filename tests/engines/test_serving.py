@@ -16,7 +16,7 @@ from tests.support.server import OGPGRAPH, post_query, run_server
 from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
-PAGE = Path(__file__).parent.parent / "importer" / "pages" / "budget_en.txt"
+PAGE = Path(__file__).parent.parent / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
 def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ogpgraph.application.commands import commitments, corrections, members
 from ogpgraph.domain.values import Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, import_sample_page
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, import_sample_page
 
 REASON = "The harbour office wrote to us."
 

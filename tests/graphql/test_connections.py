@@ -14,7 +14,7 @@ from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context
-from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
+from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
 pytestmark = BOTH_ENGINES
 

@@ -11,7 +11,7 @@ import pytest
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import RECORD_FIELDS, dump_state, execute_query, expect_error, read_position
-from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
+from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
 pytestmark = BOTH_ENGINES
 

@@ -10,7 +10,7 @@ from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, query_commitment
 from tests.graphql.example_log import REASON
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, Page, import_sample_page
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, Page, import_sample_page
 
 pytestmark = BOTH_ENGINES
 

@@ -13,7 +13,7 @@ from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
 from tests.graphql.client import COMMITMENT_FIELDS, QueryResult
 from tests.graphql.example_log import command_context, sequential_ids
-from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
+from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
 FEW, MANY = 3, 12
 SUBJECT = """subject { id revision since lastObservedAt sources { code lastObservedAt } localizedTexts { text }

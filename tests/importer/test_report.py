@@ -16,15 +16,7 @@ from ogpgraph.importer.run import import_files
 from ogpgraph.importer.writer import revert_import
 from ogpgraph.system import System
 from tests.graphql.client import dump_state, execute_query
-from tests.importer.pages_import.sample_pages import (
-    LIBRARIES,
-    LIGHTHOUSE,
-    LIMIT,
-    Page,
-    Sibling,
-    day,
-    import_sample_page,
-)
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day, import_sample_page
 
 FERRIES = Page()
 CONTACT = "Print the tables. Contact: Jane Doe, jane@gov.example, +598 2 555 0134. The plan runs 2018-2020."

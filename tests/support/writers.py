@@ -23,7 +23,7 @@ from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = ROOT / "tests" / "importer" / "pages" / "budget_en.txt"
+PAGE = ROOT / "tests" / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
 def command_context(key: str | None = None) -> CommandContext:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ogpgraph.domain.event import Origin
 from ogpgraph.importer.pages.extraction import ExtractedRating, PageReading, UnreadableInput
 from ogpgraph.importer.pages.page import READER, read_page
-from tests.importer.page_assertions import (
+from tests.importer.pages.page_assertions import (
     LIMIT,
     PAGES,
     assert_consistent,

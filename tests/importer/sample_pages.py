@@ -12,10 +12,10 @@ from ogpgraph.application import CommandContext
 from ogpgraph.importer.run import Report, import_page
 from ogpgraph.system import System
 
-HERE = Path(__file__).parent
-LIGHTHOUSE = HERE / "lighthouse_en.txt"
-LIBRARIES = HERE / "bibliotecas_es.txt"
-SAMPLES = Path(os.environ.get("OGPGRAPH_TEST_SAMPLES", Path(__file__).parents[4] / "shared" / "samples")) / "pages"
+EXAMPLES = Path(__file__).parent / "examples"
+LIGHTHOUSE = EXAMPLES / "lighthouse_en.txt"
+LIBRARIES = EXAMPLES / "bibliotecas_es.txt"
+SAMPLES = Path(os.environ.get("OGPGRAPH_TEST_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "pages"
 SEED_EN = SAMPLES / "FR0043_en_seed.txt"
 SEED_ES = SAMPLES / "FR0039_es_seed.txt"
 LIMIT = 2_000_000

@@ -13,8 +13,8 @@ from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue, 
 from ogpgraph.importer.pages.page import read_page, reread_page
 
 LIMIT = 2_000_000
-PAGES = Path(__file__).parent / "pages"
-SAMPLES = Path(os.environ.get("OGPGRAPH_TEST_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "pages"
+PAGES = Path(__file__).parent / "examples"
+SAMPLES = Path(os.environ.get("OGPGRAPH_TEST_SAMPLES", Path(__file__).parents[4] / "shared" / "samples")) / "pages"
 
 
 def read_sample_page(name: str) -> PageReading:

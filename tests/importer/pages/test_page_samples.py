@@ -12,7 +12,7 @@ import pytest
 from ogpgraph.domain.event import Origin
 from ogpgraph.importer.pages.extraction import ExtractedRating, PageReading
 from ogpgraph.importer.pages.page import read_page
-from tests.importer.page_assertions import LIMIT, SAMPLES, assert_consistent, extracted_value, source_text
+from tests.importer.pages.page_assertions import LIMIT, SAMPLES, assert_consistent, extracted_value, source_text
 
 HEADER, DESCRIPTION, PLAN, NARRATIVE = Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE
 

@@ -13,7 +13,7 @@ from ogpgraph.importer.writer import revert_import
 from ogpgraph.storage.event_log import StoredEvent
 from ogpgraph.system import System
 from tests.graphql.mutations.client import SampleSystem
-from tests.importer.pages_import.sample_pages import Page, day
+from tests.importer.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016
 
 STOPPED = r"not everything recorded is visible: the projection stopped: event \d+ \(code-plan-XXX"

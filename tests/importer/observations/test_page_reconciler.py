@@ -19,7 +19,7 @@ from ogpgraph.importer.run import Report, import_files
 from ogpgraph.system import System
 from tests.conftest import SystemFactory
 from tests.graphql.client import dump_state, execute_query, read_position
-from tests.importer.pages_import.sample_pages import (
+from tests.importer.sample_pages import (
     LIBRARIES,
     LIGHTHOUSE,
     LIMIT,

@@ -17,16 +17,7 @@ from ogpgraph.importer.observations.value_equivalence import is_same_text
 from ogpgraph.importer.run import is_same_url, source_id_from_url
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
-from tests.importer.pages_import.sample_pages import (
-    LIBRARIES,
-    LIGHTHOUSE,
-    SEED_EN,
-    SEED_ES,
-    Page,
-    Sibling,
-    day,
-    import_sample_page,
-)
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, SEED_EN, SEED_ES, Page, Sibling, day, import_sample_page
 
 FERRIES = Page()
 PERSON = CommandContext(actor="jane", role="publisher", time=day(2))

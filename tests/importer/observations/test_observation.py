@@ -20,7 +20,7 @@ from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, Unre
 from ogpgraph.importer.pages.page import read_page, reread_page
 from ogpgraph.system import System, migrate, open_system
 from tests.graphql.client import dump_state, execute_query, read_position
-from tests.importer.pages_import.sample_pages import LIGHTHOUSE, Page, Sibling, count_events, import_sample_page
+from tests.importer.sample_pages import LIGHTHOUSE, Page, Sibling, count_events, import_sample_page
 
 PAGE = Page(siblings=[Sibling("UY0901", "Ferry Tables"), Sibling("UY0902", "Map Lending")])
 

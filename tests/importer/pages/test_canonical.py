@@ -16,7 +16,7 @@ from ogpgraph.importer.pages.canonical import (
 )
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.pages.labels import shipped_labels
-from tests.importer.page_assertions import LIMIT, PAGES, read_page_text
+from tests.importer.pages.page_assertions import LIMIT, PAGES, read_page_text
 
 BUDGET = (PAGES / "budget_en.txt").read_text("utf-8")
 

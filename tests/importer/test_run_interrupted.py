@@ -19,7 +19,7 @@ from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
 from tests.graphql.client import dump_state
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, LIMIT, Page, Sibling, day
 
 NUMBERS = range(1, 13)
 LIST = tuple(Sibling(f"PE08{number:02}", f"Ferry {number}") for number in NUMBERS)
