@@ -1,4 +1,4 @@
-"""The program as a whole: made ready, opened, written, read, made again."""
+"""The whole program: migrate, open, write, read and rebuild."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def register(system: System, code: str) -> None:
 
 
 @BOTH_ENGINES
-def test_a_database_that_was_never_migrated_says_what_to_do(new_database: DatabaseFactory) -> None:
+def test_opening_a_database_without_tables_names_the_command_that_creates_them(new_database: DatabaseFactory) -> None:
     with pytest.raises(TablesMissing, match="ogpgraph migrate"), open_system(new_database()):
         pass
 
@@ -50,7 +50,7 @@ def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: DatabaseFa
 
 
 @BOTH_ENGINES
-def test_what_was_recorded_is_read_at_once(make_system: SystemFactory) -> None:
+def test_recorded_events_are_visible_at_once_in_every_process(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
     for number in range(3):
         code = f"FR000{number}"
@@ -63,7 +63,7 @@ def test_what_was_recorded_is_read_at_once(make_system: SystemFactory) -> None:
 
 
 @BOTH_ENGINES
-def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: SystemFactory) -> None:
+def test_a_read_session_projects_pending_events(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
     writer.executor.execute(command_context(), lambda uow: commitments.register_commitment(uow, "FR0001", {}))
     with reader.read_session() as reading:
@@ -71,7 +71,7 @@ def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: Syst
 
 
 @BOTH_ENGINES
-def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
+def test_a_rebuild_writes_the_same_rows(make_system: SystemFactory) -> None:
     system = make_system()
     for number in range(5):
         register(system, f"FR000{number}")
@@ -79,13 +79,13 @@ def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
         command_context(9),
         lambda uow: commitments.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
     )
-    digest, told = system.digest(), list[tuple[int, int]]()
-    assert system.rebuild(lambda position, head: told.append((position, head))) == 11
+    digest, progress = system.digest(), list[tuple[int, int]]()
+    assert system.rebuild(lambda position, head: progress.append((position, head))) == 11
     assert system.digest() == digest
-    assert told[-1] == (11, 11)
+    assert progress[-1] == (11, 11)
 
 
-def test_everything_is_closed_at_the_end_though_an_error_comes_in_between(new_database: DatabaseFactory) -> None:
+def test_the_database_is_closed_after_an_error(new_database: DatabaseFactory) -> None:
     migrate(new_database())
     with pytest.raises(ZeroDivisionError), open_system(new_database()) as system, system.read_session():
         raise ZeroDivisionError

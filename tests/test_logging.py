@@ -1,3 +1,5 @@
+"""Logging: lines for people and collectors, with the id of their request and without secrets."""
+
 import io
 import json
 import logging
@@ -18,8 +20,8 @@ URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Logging as it was before the test."""
+def restore_logging() -> Iterator[None]:
+    """Restore the configuration of logging after a test."""
     root, config = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
     yield
@@ -39,38 +41,38 @@ def fail() -> None:
     raise ValueError(f"cannot connect to {URL}")
 
 
-def test_no_secret_is_logged(stream: io.StringIO) -> None:
+def test_secrets_are_masked(stream: io.StringIO) -> None:
     log = structlog.stdlib.get_logger("test")
-    log.info("told", database=URL, password="hunter2", api_key="hunter2", authorization="Bearer hunter2")
-    log.info("a token in words: Bearer hunter2.abc-def, ogp_hunter2, password=hunter2")
+    log.info("connected", database=URL, password="hunter2", api_key="hunter2", authorization="Bearer hunter2")
+    log.info("a token in a message: Bearer hunter2.abc-def, ogp_hunter2, password=hunter2")
     logging.getLogger("library").warning("connection to %s failed", URL)
     try:
         fail()
     except ValueError:
         log.exception("it failed")
-    said = stream.getvalue()
-    assert "hunter2" not in said
-    assert "db.example" in said
-    assert said.count("***") >= 7
+    logged = stream.getvalue()
+    assert "hunter2" not in logged
+    assert "db.example" in logged
+    assert logged.count("***") >= 7
 
 
-def test_a_traceback_shows_no_local_variable(stream: io.StringIO) -> None:
-    held = "".join(["what ", "somebody ", "wrote"])
+def test_a_traceback_contains_no_local_variables(stream: io.StringIO) -> None:
+    text = "".join(["text ", "of a ", "person"])
     try:
-        held.index("nothing of it")
+        text.index("absent")
     except ValueError:
         structlog.stdlib.get_logger("test").exception("it failed")
     assert "ValueError" in stream.getvalue()
-    assert "test_logs" in stream.getvalue()
-    assert held not in stream.getvalue()
+    assert "test_logging" in stream.getvalue()
+    assert text not in stream.getvalue()
 
 
-def test_json_is_one_object_a_line_for_libraries_too() -> None:
+def test_json_is_one_object_on_each_line_for_libraries_too() -> None:
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     structlog.stdlib.get_logger("ours").info("two\nlines", number=3)
     logging.getLogger("library").warning("of %s", "theirs")
-    logging.getLogger("library").debug("not told")
+    logging.getLogger("library").debug("not logged")
     ours, theirs = map(json.loads, stream.getvalue().splitlines())
     assert (ours["event"], ours["number"], ours["level"], ours["logger"]) == ("two\nlines", 3, "info", "ours")
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("of theirs", "warning", "library")
@@ -79,14 +81,14 @@ def test_json_is_one_object_a_line_for_libraries_too() -> None:
 
 def app() -> Starlette:
     def open_context(request: Request) -> AbstractContextManager[Context]:
-        structlog.stdlib.get_logger("deep").info("in the midst of it")
+        structlog.stdlib.get_logger("deep").info("while it is executed")
         return ContextFactory()(request)
 
     return build_sample_app(open_context, options=AppOptions(access_log=True))
 
 
 @pytest.mark.anyio
-async def test_a_request_is_one_line_with_its_id_which_all_its_lines_have() -> None:
+async def test_a_request_is_one_line_and_all_its_lines_have_its_id() -> None:
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     async with make_client(app()) as client:
@@ -101,5 +103,5 @@ async def test_a_request_is_one_line_with_its_id_which_all_its_lines_have() -> N
         ("GET", "/nowhere", 404, "their-own-id"),
     ]
     assert [line["request_id"] for line in lines if line["logger"] == "deep"] == [REQUEST_ID] * 2
-    assert "Maria" not in str([line for line in lines if line["logger"] != "httpx"])  # which is the client
+    assert "Maria" not in str([line for line in lines if line["logger"] != "httpx"])  # the client
     assert all(line["ms"] >= 0 for line in requests)
