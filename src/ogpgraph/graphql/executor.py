@@ -71,7 +71,7 @@ class PlannedField(NamedTuple):
     type: GraphQLOutputType
 
 
-# The base is strawberry's class, not graphql-core's, because strawberry's `Info` needs what it adds to `info`.
+# The base is strawberry's class and not graphql-core's, because it creates the `info` that strawberry's `Info` needs.
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Executes one operation of a validated document, with its variables, as often as `run` is called.
 

@@ -1,8 +1,9 @@
 """The object types of the schema. They are in one module because most of them refer to each other.
 
-Each object holds the snapshot that it was read from, so everything reached from it is read at the same position. An
-object type only names and formats what the snapshot has; rules (which claim is current, what is starred) are the
-domain's. Resolvers have no docstrings: the `description` of a field is its documentation, for clients and for us.
+Each object holds the snapshot that it was read from, so everything that is reached from it is read at the same
+position. The types name and format the data of a snapshot. They contain no rules (which claim is current, when a
+commitment is starred): those are in the domain. Resolvers have no docstrings, because the `description` of a field is
+its documentation.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ _DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u20
 Language = Annotated[
     str | None,
     strawberry.argument(
-        description="The language of the text, as a code such as `es`; there may be no text in it. Left out or null: "
+        description="The language of the text, as a code such as `es`; there may be no text in it. Omitted or null: "
         "the original language, otherwise English, otherwise the first language by code."
     ),
 ]
@@ -101,7 +102,7 @@ class LocalizedText:
 
     @strawberry.field(
         description="Whether the text contains invisible characters that control the direction of writing (Unicode "
-        "bidirectional controls), which can make it appear different from what it is."
+        "bidirectional controls). They can make a text appear different from its content."
     )
     def has_direction_controls(self) -> bool:
         return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
@@ -176,8 +177,8 @@ class Node:
 
 
 @strawberry.interface(
-    description="Something that the log records the history of: a member, action plan, commitment, source, code or "
-    "account. Its fields describe it at the position that is read."
+    description="A thing with a history in the log: a member, action plan, commitment, source, code or account. Its "
+    "fields describe it at the position that is read."
 )
 class Subject(Node):
     AGGREGATE_TYPE: ClassVar[str] = ""
@@ -207,15 +208,15 @@ class Subject(Node):
         )
 
     @strawberry.field(
-        description="The current values of its fields, each with the entry that stated it: who set it, when, why and "
-        "on what evidence."
+        description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
+        "value, when, why and on which evidence."
     )
     def blame(
         self,
         path: Annotated[
             str,
             strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Left out: "
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
                 "all fields."
             ),
         ] = "",
@@ -224,7 +225,7 @@ class Subject(Node):
         return [
             Blame(path=each, claim=claim, subject=self.state, snapshot=self.snapshot)
             for each, claim in self.state.current_claims.items()
-            # Also the value that the path is a part of, such as a rating of whose fields it is one.
+            # A path inside a value, such as the state of a rating, finds that value.
             if _is_at_or_below(each, prefix) or _is_at_or_below(prefix, each)
         ]
 
@@ -240,7 +241,7 @@ class Subject(Node):
         path: Annotated[
             str,
             strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Left out: "
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
                 "all fields."
             ),
         ] = "",
@@ -341,7 +342,10 @@ class Member(Subject):
     def code(self) -> str | None:
         return self._string("code")
 
-    @strawberry.field(description="The letters that the codes of its commitments begin with, such as `FR`.")
+    @strawberry.field(
+        description="The letters that the codes of its commitments begin with, such as `FR`; null if they are not "
+        "known."
+    )
     def prefix(self) -> str | None:
         return self._string("prefix")
 
@@ -351,18 +355,19 @@ class Member(Subject):
 
     @strawberry.field(
         description="The category of the member in OGP's database, as published: `National`, `Legacy Local` (the local "
-        "pilot programme of 2016 to 2020) or `Other`."
+        "pilot programme of 2016 to 2020) or `Other`; null if it is not known."
     )
     def category(self) -> str | None:
         return self._string("category")
 
     @strawberry.field(
-        description="OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`."
+        description="OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`; "
+        "null if it is not known."
     )
     def region(self) -> str | None:
         return self._string("region")
 
-    @strawberry.field(description="The member's name.")
+    @strawberry.field(description="The member's name; null if there is none in this language.")
     def name(self, language: Language = None) -> str | None:
         return self._text("name", language)
 
@@ -370,7 +375,7 @@ class Member(Subject):
     def status(self) -> MemberStatus | None:
         return parse_enum(MemberStatus, self._string("status"))
 
-    @strawberry.field(description="When the member joined the partnership.")
+    @strawberry.field(description="When the member joined the partnership; null if it is not known.")
     def joined_on(self) -> PartialDate | None:
         return self._date("joinedOn")
 
@@ -414,15 +419,19 @@ class ActionPlan(Subject):
     def code(self) -> str | None:
         return self._string("code")
 
-    @strawberry.field(description="The plan's place among the plans of its member, counted from 1.")
+    @strawberry.field(
+        description="The plan's place among the plans of its member, counted from 1; null if it is not known."
+    )
     def number(self) -> int | None:
         return self._integer("number")
 
-    @strawberry.field(description="OGP's own id of the plan, such as `AP_ALB01`.")
+    @strawberry.field(description="OGP's own id of the plan, such as `AP_ALB01`; null if it is not known.")
     def published_id(self) -> str | None:
         return self._string("publishedId")
 
-    @strawberry.field(description="The length of the plan's period in years, according to OGP's database.")
+    @strawberry.field(
+        description="The length of the plan's period in years, according to OGP's database; null if it is not there."
+    )
     def duration_years(self) -> int | None:
         return self._integer("durationYears")
 
@@ -434,16 +443,17 @@ class ActionPlan(Subject):
         return self._text("title", language)
 
     @strawberry.field(
-        description="The year in which the plan was submitted. It is not always the first year in the title."
+        description="The year in which the plan was submitted. It is not always the first year in the title. "
+        "Null if it is not known."
     )
     def cycle(self) -> int | None:
         return self._integer("cycle")
 
-    @strawberry.field(description="When the plan's period begins.")
+    @strawberry.field(description="When the plan's period begins; null if it is not known.")
     def starts_on(self) -> PartialDate | None:
         return self._date("startsOn")
 
-    @strawberry.field(description="When the plan's period ends, including extensions.")
+    @strawberry.field(description="When the plan's period ends, including extensions; null if it is not known.")
     def ends_on(self) -> PartialDate | None:
         return self._date("endsOn")
 
@@ -459,7 +469,7 @@ class ActionPlan(Subject):
     def status(self) -> PlanStatus | None:
         return parse_enum(PlanStatus, self._string("status"))
 
-    @strawberry.field(description="The member that submitted the plan.")
+    @strawberry.field(description="The member that submitted the plan; null if it is not known.")
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
@@ -492,23 +502,25 @@ class IrmDatabaseFields(Subject):
     """The fields of a commitment that only OGP's commitment database has."""
 
     @strawberry.field(
-        description="The place of its action plan among the plans of its member, counted from 1, as OGP's database "
-        "has it."
+        description="The place of its action plan among the plans of its member, counted from 1, according to OGP's "
+        "database; null if it is not there."
     )
     def plan_number(self) -> int | None:
         return self._integer("planNumber")
 
-    @strawberry.field(description="The heading of the action plan under which the commitment is listed.")
+    @strawberry.field(
+        description="The heading of the action plan under which the commitment is listed; null if it is not known."
+    )
     def theme(self, language: Language = None) -> str | None:
         return self._text("theme", language)
 
-    @strawberry.field(description="A short form of its title in OGP's database.")
+    @strawberry.field(description="A short form of its title in OGP's database; null if there is none.")
     def short_title(self, language: Language = None) -> str | None:
         return self._text("shortTitle", language)
 
     @strawberry.field(
         description="The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
-        "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are."
+        "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are. Null if it is not in OGP's database."
     )
     def cluster(self) -> str | None:
         return self._string("cluster")
@@ -532,7 +544,8 @@ class IrmDatabaseFields(Subject):
     def findings(
         self,
         kind: Annotated[
-            list[FindingKind] | None, strawberry.argument(description="Only findings of these kinds. Left out: all.")
+            list[FindingKind] | None,
+            strawberry.argument(description="Only findings of these kinds. Omitted or null: all."),
         ] = None,
     ) -> list[Finding]:
         found = (Finding.of(self, each) for each in FindingKind if not kind or each in kind)
@@ -601,15 +614,23 @@ class Commitment(IrmDatabaseFields):
     def number(self) -> str | None:
         return self._string("number")
 
-    @strawberry.field(description="Its title.")
+    @strawberry.field(
+        description="Its title; null if there is none in this language, or it was removed from the record."
+    )
     def title(self, language: Language = None) -> str | None:
         return self._text("title", language)
 
-    @strawberry.field(description="The government's description, as published on the commitment's page.")
+    @strawberry.field(
+        description="The government's description, as published on the commitment's page; null if there is none in "
+        "this language, or it was removed from the record."
+    )
     def description(self, language: Language = None) -> str | None:
         return self._text("description", language)
 
-    @strawberry.field(description="The text of the commitment in the action plan, as the IRM quotes it.")
+    @strawberry.field(
+        description="The text of the commitment in the action plan, as the IRM quotes it; null if there is none in "
+        "this language, or it was removed from the record."
+    )
     def commitment_text(self, language: Language = None) -> str | None:
         return self._text("commitmentText", language)
 
@@ -621,15 +642,15 @@ class Commitment(IrmDatabaseFields):
     def status(self) -> CommitmentStatus | None:
         return parse_enum(CommitmentStatus, self._string("status"))
 
-    @strawberry.field(description="The year in which its action plan was submitted.")
+    @strawberry.field(description="The year in which its action plan was submitted; null if it is not known.")
     def cycle(self) -> int | None:
         return self._integer("cycle")
 
-    @strawberry.field(description="When work on it begins.")
+    @strawberry.field(description="When work on it begins; null if it is not known.")
     def starts_on(self) -> PartialDate | None:
         return self._date("startsOn")
 
-    @strawberry.field(description="When it is due.")
+    @strawberry.field(description="When it is due; null if it is not known.")
     def ends_on(self) -> PartialDate | None:
         return self._date("endsOn")
 
@@ -640,19 +661,25 @@ class Commitment(IrmDatabaseFields):
     def listed_only(self) -> bool:
         return commitments.is_listed_only(self.state)
 
-    @strawberry.field(description="The action plan that it belongs to.")
+    @strawberry.field(description="The action plan that it belongs to; null if it is not known.")
     def action_plan(self) -> ActionPlan | None:
         return self._related(ActionPlan, "actionPlan")
 
-    @strawberry.field(description="The member that made it.")
+    @strawberry.field(description="The member whose commitment it is; null if it is not known.")
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
-    @strawberry.field(description="The institutions that lead it, as published.")
+    @strawberry.field(
+        description="The institutions that lead it, as published; empty if there are none, or none are known in this "
+        "language."
+    )
     def lead_institutions(self, language: Language = None) -> list[str]:
         return self._texts("leadInstitutions", language)
 
-    @strawberry.field(description="The institutions that support it, as published.")
+    @strawberry.field(
+        description="The institutions that support it, as published; empty if there are none, or none are known in "
+        "this language."
+    )
     def supporting_institutions(self, language: Language = None) -> list[str]:
         return self._texts("supportingInstitutions", language)
 
@@ -678,10 +705,10 @@ class Commitment(IrmDatabaseFields):
     def ratings(
         self,
         indicator: Annotated[
-            list[Indicator] | None, strawberry.argument(description="Only these indicators. Left out: all.")
+            list[Indicator] | None, strawberry.argument(description="Only these indicators. Omitted or null: all.")
         ] = None,
         stage: Annotated[
-            list[Stage] | None, strawberry.argument(description="Only these stages. Left out: all.")
+            list[Stage] | None, strawberry.argument(description="Only these stages. Omitted or null: all.")
         ] = None,
     ) -> list[Rating]:
         ratings = (Rating.of(self, path, claim) for path, claim in self.state.claims_under("ratings/"))
@@ -701,13 +728,14 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
-        "`rating(indicator: STARRED)` tells the two apart."
+        "`rating(indicator: STARRED)` distinguishes the two."
     )
     def starred(self) -> bool:
         return is_starred(self.state)
 
     @strawberry.field(
-        description="The sections of the IRM's text about it, each in the language asked for, if there is one."
+        description="The sections of the IRM's text about it, each in one language. A section that has no text in the "
+        "given `language` is absent."
     )
     def narratives(self, language: Language = None) -> list[Narrative]:
         sections = dict.fromkeys(path.rpartition("/")[0] for path, _ in self.state.claims_under("narratives/"))
@@ -750,7 +778,10 @@ class Milestone:
     number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
     owner: strawberry.Private[Subject]
 
-    @strawberry.field(description="What it delivers.")
+    @strawberry.field(
+        description="Its title: what it delivers. Null if there is none in this language, or it was removed from the "
+        "record."
+    )
     def title(self, language: Language = None) -> str | None:
         return resolve_text(self.owner.snapshot, self.owner.state, self._path("title"), language)
 
@@ -758,11 +789,11 @@ class Milestone:
     def status(self) -> MilestoneStatus | None:
         return parse_enum(MilestoneStatus, self.owner.state.string(self._path("status")))
 
-    @strawberry.field(description="When work on it begins.")
+    @strawberry.field(description="When work on it begins; null if it is not known.")
     def starts_on(self) -> PartialDate | None:
         return parse_partial_date(self.owner.state.string(self._path("startsOn")))
 
-    @strawberry.field(description="When it is due.")
+    @strawberry.field(description="When it is due; null if it is not known.")
     def ends_on(self) -> PartialDate | None:
         return parse_partial_date(self.owner.state.string(self._path("endsOn")))
 
@@ -908,7 +939,7 @@ class Finding:
             owner=owner,
         )
 
-    @strawberry.field(description="The cell of the database as published.")
+    @strawberry.field(description="The cell of the database as published; null if it is not recorded.")
     def stated_as(self) -> str | None:
         return _referenced_text(self.owner, self.path, self.stored.stated_as)
 
@@ -1008,9 +1039,7 @@ class Observation:
     reader: str = strawberry.field(description="The version of the importer that read the content.")
 
 
-@strawberry.type(
-    description="The reservation of a code. It ensures that a code stands for one thing only, whoever records it."
-)
+@strawberry.type(description="The reservation of a code. It ensures that a code identifies one thing only.")
 class Code(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "code"
 
@@ -1018,7 +1047,7 @@ class Code(Subject):
     def code(self) -> str:
         return self.state.id.split("-", 2)[2]
 
-    @strawberry.field(description="The thing that the code stands for.")
+    @strawberry.field(description="The thing that the code identifies.")
     def means(self) -> Subject | None:
         return self._related(Subject, "means")
 
@@ -1043,7 +1072,7 @@ class Account(Subject):
 
 
 @strawberry.type(
-    description="An entry of the log: an event, what it changed, who recorded it, when, why, and on what evidence. "
+    description="An entry of the log: an event with the fields that it changed, its actor, time, reason and evidence. "
     "Entries are never changed or deleted."
 )
 class Entry(Node):
@@ -1191,7 +1220,7 @@ class Entry(Node):
 class Change:
     path: str = strawberry.field(
         description="The path of the field, such as `title/en` or `ratings/COMPLETION/RESULTS/state`. A path that "
-        "begins with `claims/` is about what one source states, while the current value remains the same."
+        "begins with `claims/` is about the claim of one source; the current value has not changed."
     )
     before: FieldValue | None = strawberry.field(description="The value before; null if there was none.")
     after: FieldValue | None = strawberry.field(description="The value after; null if there is none any more.")
@@ -1372,8 +1401,8 @@ class CommitmentConnection(Connection[Commitment]):
         except_own: Annotated[
             bool,
             strawberry.argument(
-                description="Count by each dimension as if `where` had no condition on it, to show what other choices "
-                "would find. Conditions inside `or` and `not` remain."
+                description="Count by each dimension as if `where` had no condition on it, so that its other "
+                "values are counted too. Conditions inside `or` and `not` remain."
             ),
         ] = False,
     ) -> list[Facet]:
@@ -1394,13 +1423,15 @@ class CommitmentConnection(Connection[Commitment]):
         from_: Annotated[
             DateTime | None,
             strawberry.argument(
-                name="from", description="A moment in the first period. Left out: when the first entry was recorded."
+                name="from",
+                description="A moment in the first period. Omitted or null: when the first entry was recorded.",
             ),
         ] = None,
         until: Annotated[
             DateTime | None,
             strawberry.argument(
-                description="The last moment. Left out: when the entry at the position that is read was recorded."
+                description="The last moment. Omitted or null: when the entry at the position that is read was "
+                "recorded."
             ),
         ] = None,
     ) -> list[TimelinePoint]:
