@@ -23,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
-from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.caching import (
     NO_STORE,
     VARY,
@@ -43,7 +42,7 @@ from ogpgraph.web.errors import (
     format_error,
     report_internal_error,
 )
-from ogpgraph.web.middleware import request_id_of
+from ogpgraph.web.middleware import caller_of, request_id_of
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.persisted_documents import find_document
 from ogpgraph.web.request import (

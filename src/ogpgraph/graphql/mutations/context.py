@@ -277,7 +277,8 @@ class MutationContext:
         """End the command: drop a cited source that no event refers to; raises RuntimeError if it never authorized."""
         if self._provenance is None:
             raise RuntimeError(f"{self._mutation_name} was not authorized")
-        sources.discard_unused_source(self.uow, self._provenance.source)
+        if self._provenance.source is not None:
+            sources.discard_unused_source(self.uow, self._provenance.source)
 
 
 def by_code(aggregate_type: str, key: str) -> SubjectFinder:
