@@ -5,6 +5,9 @@ value for being awaitable. Here a selection set is planned once for each object 
 which arguments, and how its value is completed. What a plan does not cover (resolvers that take `info`, introspection,
 values of abstract types) is left to graphql-core's own methods. So is every error: which values become null, the paths
 and the messages are graphql-core's. `tests/graphql/test_executor.py` compares the two on generated operations.
+
+The methods that are overridden, and some that are called, are not documented by graphql-core and strawberry for other
+uses. `pyproject.toml` pins the minor release of strawberry for this reason, and the comparison notices a change.
 """
 
 from __future__ import annotations
