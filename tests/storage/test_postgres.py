@@ -1,4 +1,4 @@
-"""The ways in which PostgreSQL, and the network before it, are known to go wrong."""
+"""The PostgreSQL engine: collations, lost connections and lost replies."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from ogpgraph.storage import postgres
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import ConnectionLost, DatabaseError
 from ogpgraph.system import open_system
+from tests.conftest import ONLY_POSTGRES
 from tests.support.proxy import Proxy
 from tests.support.writers import change_title, register_commitment
 
 PROJECTOR = ["name", "projection_version", "build", "log_position", "position", "frontier"]
 
 
-@pytest.fixture
-def engine() -> str:
-    return "postgres"
+pytestmark = ONLY_POSTGRES
 
 
-def test_every_text_is_compared_by_its_bytes_whatever_the_locale(url: str) -> None:
-    """A server may have any locale: columns that do not say their own collation would sort by it."""
+def test_texts_are_compared_by_their_bytes_whatever_the_locale(url: str) -> None:
+    """Columns without a collation of their own would be sorted by the server's locale."""
     with open_system(url) as system:
         system.rebuild()
     with psycopg.connect(url) as connection:
@@ -38,10 +37,10 @@ def test_every_text_is_compared_by_its_bytes_whatever_the_locale(url: str) -> No
     assert [name for name, collation in columns if collation != "C"] == []
 
 
-def test_a_command_whose_commit_reply_was_lost_returns_its_first_result(url: str) -> None:
-    given = conninfo_to_dict(url)
-    proxy = Proxy(Path(str(given["host"])) / ".s.PGSQL.5432")
-    proxied = f"postgresql://{given['user']}@127.0.0.1:{proxy.port}/{given['dbname']}"
+def test_command_whose_commit_reply_was_lost_returns_its_first_result(url: str) -> None:
+    parameters = conninfo_to_dict(url)
+    proxy = Proxy(Path(str(parameters["host"])) / ".s.PGSQL.5432")
+    proxied = f"postgresql://{parameters['user']}@127.0.0.1:{proxy.port}/{parameters['dbname']}"
     try:
         with open_system(proxied) as system:
             register_commitment(system, "FR0001")
@@ -52,14 +51,14 @@ def test_a_command_whose_commit_reply_was_lost_returns_its_first_result(url: str
                 assert receipt.result
                 again = change_title(system, "FR0001", f"Title {number}", key) if key else None
                 assert again is None or (again.events, again.repeated) == (receipt.events, True)
-            with system.read_session() as reading:
-                assert reading.head == 2 + 4
+            with system.read_session() as session:
+                assert session.head == 2 + 4
         assert proxy.lost == 4
     finally:
         proxy.close()
 
 
-def test_dead_connections_are_replaced_without_anyone_noticing(url: str, postgres_server: str) -> None:
+def test_dead_connections_are_replaced(url: str, postgres_server: str) -> None:
     with open_system(url) as system:
         register_commitment(system, "FR0001")
         for _ in range(3):
@@ -67,12 +66,12 @@ def test_dead_connections_are_replaced_without_anyone_noticing(url: str, postgre
                 server.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ogpgraph'"
                 )
-            with system.read_session() as reading:
-                assert reading.head == 2
+            with system.read_session() as session:
+                assert session.head == 2
 
 
-def test_a_connection_lost_in_the_midst_of_writing_is_named(url: str, postgres_server: str) -> None:
-    """Again and again: the server's last words are read now before, now after it is noticed that it hung up."""
+def test_connection_lost_in_the_middle_of_writing_is_reported(url: str, postgres_server: str) -> None:
+    """Repeated, as the server's last message is read before or after its closed connection is noticed."""
     database = open_database(url)
 
     def write() -> None:
@@ -90,7 +89,7 @@ def test_a_connection_lost_in_the_midst_of_writing_is_named(url: str, postgres_s
         database.close()
 
 
-def test_what_the_server_did_not_keep_is_not_taken_for_committed(url: str) -> None:
+def test_commit_answered_by_a_rollback_raises(url: str) -> None:
     database = open_database(url)
 
     def write() -> None:
@@ -108,7 +107,7 @@ def test_what_the_server_did_not_keep_is_not_taken_for_committed(url: str) -> No
         database.close()
 
 
-def test_a_connection_lost_in_the_midst_of_reading_is_named(url: str, postgres_server: str) -> None:
+def test_connection_lost_in_the_middle_of_reading_is_reported(url: str, postgres_server: str) -> None:
     database = open_database(url)
     try:
         with database.read() as transaction:
@@ -122,7 +121,7 @@ def test_a_connection_lost_in_the_midst_of_reading_is_named(url: str, postgres_s
         database.close()
 
 
-def test_a_server_that_is_not_there_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server_is_reported_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "POOL_TIMEOUT_SECONDS", 0.5)
     database = open_database("postgresql://nobody:secret@127.0.0.1:1/nothing")
     try:

@@ -1,28 +1,36 @@
-"""The ways in which SQLite is known to go wrong."""
+"""The SQLite engine: URLs, the lock of writers, a failing disk, and closing."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from ogpgraph.storage import sqlite
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import DatabaseError, LockTimeout
+from ogpgraph.storage.database import Database, DatabaseError, LockTimeout
 from ogpgraph.storage.sqlite import has_wal_reset_bug
+from ogpgraph.system import migrate
+from tests.conftest import DatabaseFactory
+
+SLOW_QUERY = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 300000) select max(n) from n"
 
 
 @pytest.mark.parametrize(
     "url", ["sqlite://:memory:", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared"]
 )
-def test_a_database_in_memory_is_refused(url: str) -> None:
+def test_database_in_memory_is_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         open_database(url)
 
 
-def test_after_a_failure_of_the_disk_nothing_more_is_written(url: str) -> None:
-    """The disk fails by a limit on the size of files, which is lifted again: the refusal stays."""
+@pytest.mark.slow
+def test_after_a_disk_failure_nothing_more_is_written(url: str) -> None:
+    """The disk fails by a limit on the size of files; after the limit is lifted, writes are still refused."""
     program = f"""
 import resource, sqlite3
 from ogpgraph.storage.connect import open_database
@@ -68,11 +76,11 @@ with database.read() as transaction:
         ((3, 53, 0), False),
     ],
 )
-def test_versions_with_the_wal_reset_bug_are_known(version: tuple[int, int, int], affected: bool) -> None:
+def test_versions_with_the_wal_reset_bug_are_recognized(version: tuple[int, int, int], affected: bool) -> None:
     assert has_wal_reset_bug(version) is affected
 
 
-def test_a_writer_that_never_gets_its_turn_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_that_waits_too_long_gets_a_lock_timeout(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_SECONDS", 0.2)
     first, second = open_database(url), open_database(url)
     try:
@@ -83,3 +91,44 @@ def test_a_writer_that_never_gets_its_turn_is_told(url: str, monkeypatch: pytest
     finally:
         first.close()
         second.close()
+
+
+def test_close_waits_for_readers(database: Database) -> None:
+    has_begun = threading.Event()
+
+    def read() -> int:
+        with database.read() as transaction:
+            has_begun.set()
+            return int(transaction.fetch_value(SLOW_QUERY))
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(read)
+        has_begun.wait()
+        database.close()
+        assert answer.done()
+        assert answer.result() == 300000
+
+
+def test_closed_database_cannot_be_read(url: str) -> None:
+    database = open_database(url)
+    database.close()
+    database.close()
+    with pytest.raises(DatabaseError), database.read():
+        pass
+
+
+def test_reader_that_outlasts_the_close_keeps_its_connection(url: str) -> None:
+    database = open_database(url)
+    assert isinstance(database, sqlite.SQLiteDatabase)
+    database._readers.timeout_seconds = 0.0
+    with database.read() as transaction:
+        database.close()
+        assert transaction.fetch_value("select count(*) from event") == 0
+    assert database._readers._idle == []
+
+
+def test_file_that_is_no_database_is_named(new_database: DatabaseFactory) -> None:
+    url = new_database()
+    Path(url.removeprefix("sqlite:///")).write_text("a page, and no database\n" * 100)
+    with pytest.raises(DatabaseError, match=r"log\.db cannot be used: file is not a database"):
+        migrate(url)

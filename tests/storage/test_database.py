@@ -1,4 +1,4 @@
-"""What both engines must do alike, and the ways in which each of them is known to go wrong."""
+"""What both engines do alike: values, errors, transactions, and waiting for one another."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from tests.support.writers import register_commitment
 pytestmark = BOTH_ENGINES
 
 
-# ------------------------------------------------------------------------------------------------------- one behaviour
+# Statements
 
 
 def test_texts_are_ordered_by_their_bytes(database: Database) -> None:
-    words = ["é", "z", "Z", "a", "-a", "ß", "10", "9", "A b", "AB"]
+    names = ["é", "z", "Z", "a", "-a", "ß", "10", "9", "A b", "AB"]
     with database.write() as transaction:
-        database.execute_ddl(transaction, "create table word (word text primary key)")
-        transaction.insert("word", ["word"], [(word,) for word in words])
+        database.execute_ddl(transaction, "create table example (name text primary key)")
+        transaction.insert("example", ["name"], [(name,) for name in names])
     with database.read() as transaction:
-        found = [row["word"] for row in transaction.fetch_all("select word from word order by word")]
-        after = transaction.fetch_value("select count(*) from word where word > :word", word="Z")
-    assert found == sorted(words, key=str.encode)
+        found = [row["name"] for row in transaction.fetch_all("select name from example order by name")]
+        after = transaction.fetch_value("select count(*) from example where name > :name", name="Z")
+    assert found == sorted(names, key=str.encode)
     assert after == 4
 
 
 def test_many_rows_and_few_are_inserted_alike(database: Database) -> None:
     with database.write() as transaction:
-        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
-        transaction.insert("pair", ["number", "word"], [(1, None), (2, "a\tb\\n\n")])
-        transaction.insert("pair", ["number", "word"], [(number, "é\t") for number in range(3, 103)])
-        transaction.insert("pair", ["number", "word"], [])
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, name text)")
+        transaction.insert("pair", ["number", "name"], [(1, None), (2, "a\tb\\n\n")])
+        transaction.insert("pair", ["number", "name"], [(number, "é\t") for number in range(3, 103)])
+        transaction.insert("pair", ["number", "name"], [])
     with database.read() as transaction:
-        rows = [tuple(row[name] for name in ("number", "word")) for row in transaction.fetch_all("select * from pair")]
+        rows = [tuple(row[name] for name in ("number", "name")) for row in transaction.fetch_all("select * from pair")]
     assert sorted(rows) == [(1, None), (2, "a\tb\\n\n"), *((number, "é\t") for number in range(3, 103))]
 
 
 @pytest.mark.parametrize("rows", [1, 100])
-def test_a_key_that_is_taken_is_named_as_that(database: Database, rows: int) -> None:
+def test_existing_key_raises_a_unique_violation(database: Database, rows: int) -> None:
     with database.write() as transaction:
-        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, name text)")
         transaction.insert("pair", ["number"], [(0,)])
     with pytest.raises(UniqueViolation), database.write() as transaction:
         transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
@@ -57,12 +57,12 @@ def test_a_key_that_is_taken_is_named_as_that(database: Database, rows: int) -> 
         assert transaction.fetch_value("select count(*) from pair") == 1
 
 
-def test_a_number_that_is_too_large_is_unacceptable(database: Database) -> None:
+def test_number_that_is_too_large_is_rejected(database: Database) -> None:
     with pytest.raises(DataRejected), database.write() as transaction:
         transaction.execute("update projector set position = :huge", huge=2**70)
 
 
-def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Database) -> None:
+def test_error_rolls_the_transaction_back_and_leaves_the_connection_usable(database: Database) -> None:
     for _ in range(20):
         with suppress(ZeroDivisionError), database.write() as transaction:
             transaction.execute("update projector set position = 7")
@@ -72,18 +72,18 @@ def test_an_error_rolls_everything_back_and_the_connection_goes_on(database: Dat
 
 
 @pytest.mark.parametrize("rows", [1, 100])
-def test_a_failure_nobody_waited_for_is_raised_by_the_commit_and_nothing_is_kept(database: Database, rows: int) -> None:
+def test_failure_that_was_not_waited_for_is_raised_by_the_commit_at_the_latest(database: Database, rows: int) -> None:
     with database.write() as transaction:
-        database.execute_ddl(transaction, "create table pair (number bigint primary key, word text)")
+        database.execute_ddl(transaction, "create table pair (number bigint primary key, name text)")
 
-    def fail_and_go_on() -> None:
+    def write_on_after_a_failure() -> None:
         with database.write() as transaction:
             for number in (500, 500):
                 transaction.execute("insert into pair (number) values (:number)", number=number)
             transaction.insert("pair", ["number"], [(number,) for number in range(rows)])
 
     with pytest.raises(UniqueViolation):
-        fail_and_go_on()
+        write_on_after_a_failure()
     with database.read() as transaction:
         assert transaction.fetch_value("select count(*) from pair") == 0
 
@@ -93,7 +93,7 @@ def test_readers_cannot_write(database: Database) -> None:
         transaction.execute("update projector set position = 7")
 
 
-def test_a_reading_sees_one_moment(url: str, database: Database) -> None:
+def test_reader_sees_one_state_of_the_database(url: str, database: Database) -> None:
     with open_system(url) as system, database.read() as transaction:
         assert transaction.fetch_value("select count(*) from event") == 0
         register_commitment(system, "FR0001")
@@ -101,7 +101,7 @@ def test_a_reading_sees_one_moment(url: str, database: Database) -> None:
         assert transaction.fetch_all("select * from entry") == []
 
 
-def test_what_was_never_migrated_says_so(new_database: DatabaseFactory) -> None:
+def test_database_without_tables_names_the_migrate_command(new_database: DatabaseFactory) -> None:
     database = open_database(new_database())
     try:
         with pytest.raises(TablesMissing, match="ogpgraph migrate"), database.read() as transaction:
@@ -110,21 +110,22 @@ def test_what_was_never_migrated_says_so(new_database: DatabaseFactory) -> None:
         database.close()
 
 
-def test_only_the_log_waits_for_the_disk(database: Database, engine: str) -> None:
-    asked = {"sqlite": "PRAGMA synchronous", "postgres": "show synchronous_commit"}[engine]
+def test_only_durable_commits_are_synced(database: Database, engine: str) -> None:
+    setting = {"sqlite": "PRAGMA synchronous", "postgres": "show synchronous_commit"}[engine]
     with database.write() as transaction:
-        durable = transaction.fetch_value(asked)
+        durable = transaction.fetch_value(setting)
     with database.append() as transaction:
-        appended = transaction.fetch_value(asked)
+        appended = transaction.fetch_value(setting)
     with database.write(durable=False) as transaction:
-        soon = transaction.fetch_value(asked)
-    assert (durable, appended, soon) == {"sqlite": (2, 2, 1), "postgres": ("on", "on", "off")}[engine]
+        not_durable = transaction.fetch_value(setting)
+    assert (durable, appended, not_durable) == {"sqlite": (2, 2, 1), "postgres": ("on", "on", "off")}[engine]
 
 
-# ------------------------------------------------------------------------------------------------------------- writers
+# Concurrency
 
 
-def test_eight_processes_may_migrate_at_once(new_database: DatabaseFactory) -> None:
+@pytest.mark.slow
+def test_eight_processes_can_migrate_at_once(new_database: DatabaseFactory) -> None:
     url = new_database()
     command = [sys.executable, "-c", f"from ogpgraph.system import migrate; migrate({url!r})"]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
@@ -135,8 +136,8 @@ def test_eight_processes_may_migrate_at_once(new_database: DatabaseFactory) -> N
         assert transaction.fetch_value("select count(*) from projector") == 1
 
 
-def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: str) -> None:
-    """A deferred transaction would fail at once when somebody commits between its reading and its writing."""
+def test_writer_that_reads_first_waits_instead_of_failing(url: str) -> None:
+    """A deferred transaction fails at once if another writer commits between its first read and its first write."""
     first, second = open_database(url), open_database(url)
 
     def add(database: Database) -> None:
@@ -155,7 +156,7 @@ def test_a_writer_that_reads_first_waits_for_its_turn_instead_of_failing(url: st
         second.close()
 
 
-def test_when_all_connections_are_in_use_one_waits_and_is_told(
+def test_reader_gets_a_lock_timeout_when_all_connections_are_in_use(
     database: Database,
 ) -> None:
     if isinstance(database, sqlite.SQLiteDatabase):
@@ -165,12 +166,12 @@ def test_when_all_connections_are_in_use_one_waits_and_is_told(
         assert isinstance(database, postgres.PostgresDatabase)
         database._pool.timeout = 0.2
         most = postgres.POOL_SIZE
-    enough, entered = threading.Event(), threading.Barrier(most + 1)
+    released, entered = threading.Event(), threading.Barrier(most + 1)
 
     def hold() -> None:
         with database.read():
             entered.wait()
-            enough.wait()
+            released.wait()
 
     with ThreadPoolExecutor(most) as pool:
         held = [pool.submit(hold) for _ in range(most)]
@@ -179,14 +180,16 @@ def test_when_all_connections_are_in_use_one_waits_and_is_told(
             with pytest.raises(LockTimeout, match="no connection"), database.read():
                 pass
         finally:
-            enough.set()
+            released.set()
         for each in held:
             each.result()
     with database.read() as transaction:
         assert transaction.fetch_value("select count(*) from event") == 0
 
 
-def test_recorded_time_goes_on_when_the_clock_goes_back(make_system: SystemFactory, clock: TickingClock) -> None:
+def test_entries_have_increasing_times_though_the_clock_goes_back(
+    make_system: SystemFactory, clock: TickingClock
+) -> None:
     system = make_system()
     register_commitment(system, "FR0001")
     clock.now = clock.now.replace(year=2001)
@@ -195,6 +198,3 @@ def test_recorded_time_goes_on_when_the_clock_goes_back(make_system: SystemFacto
         times = [row["recorded_at"] for row in transaction.fetch_all("select recorded_at from entry order by position")]
     assert times == sorted(set(times))
     assert times[-1] > "2026"
-
-
-# --------------------------------------------------------------------------------------------------- lost connections

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from operator import methodcaller
 
 import pytest
 
-from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, StatementCancelled, Transaction
-from ogpgraph.system import migrate
-from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES, DatabaseFactory
+from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES
 
 SECONDS = 0.3
 GENEROUS_SECONDS = 30  # a loaded machine may be slow; without a deadline it would be hours
@@ -21,15 +19,6 @@ ENDLESS_STATEMENT = {
     "postgres": "select count(*) as n from generate_series(1, 1000000000000) as one(i)",
 }
 OpenTransaction = Callable[[Database], AbstractContextManager[Transaction]]
-
-
-@pytest.fixture
-def database(new_database: DatabaseFactory) -> Iterator[Database]:
-    url = new_database("deadlines")
-    migrate(url)
-    database = open_database(url)
-    yield database
-    database.close()
 
 
 @pytest.fixture(params=["read", "read_autocommit"])

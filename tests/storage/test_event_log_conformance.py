@@ -1,4 +1,6 @@
-"""The log is a recorder of the eventsourcing library: the library's own tests of recorders say so."""
+"""The log passes the tests that the eventsourcing library has for its recorders."""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
@@ -15,15 +17,15 @@ from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
 from ogpgraph.system import migrate
 
-# The module that holds the library's tests also tests a cipher, which needs a package that we do not.
+# The module with the library's tests imports a cipher, which needs a package that is not installed.
 cipher = ModuleType("eventsourcing.cipher")
 cipher.AESCipher = object  # type: ignore[attr-defined]
 with mock.patch.dict(sys.modules, {"eventsourcing.cipher": cipher}):
     from eventsourcing.tests.persistence import ApplicationRecorderTestCase
 
 
-class Unversioned(EventLog):
-    """The log for events whose topics have no version, as those of the library's tests."""
+class UnversionedEventLog(EventLog):
+    """The log for events whose topics have no version, as in the library's tests."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         return super().insert_events([replace(event, topic=f"{event.topic}.1") for event in stored_events], **kwargs)
@@ -42,7 +44,7 @@ def _without_version(event: LoggedEvent) -> LoggedEvent:
     return replace(event, topic=event.name)
 
 
-class TestTheLog(ApplicationRecorderTestCase[EventLog]):
+class TestEventLog(ApplicationRecorderTestCase[EventLog]):
     def new_originator_id(self) -> str:
         return str(uuid4())
 
@@ -51,7 +53,7 @@ class TestTheLog(ApplicationRecorderTestCase[EventLog]):
         migrate(url)
         database = open_database(url)
         self.addCleanup(database.close)
-        return Unversioned(database, system_clock)
+        return UnversionedEventLog(database, system_clock)
 
     def test_performance(self) -> None:
-        """The library's asserts nothing: it prints how fast it was."""
+        """The library's test asserts nothing: it prints durations."""

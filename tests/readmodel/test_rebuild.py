@@ -1,4 +1,4 @@
-"""A rebuild makes the same rows beside those that are read, and puts them in their place in one moment."""
+"""A rebuild gives the same rows in a second set of tables, and swaps it with the live one in one transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def has_leftovers(database: Database) -> bool:
     return False
 
 
-def test_the_same_events_make_the_same_rows(filled: System) -> None:
+def test_rebuild_gives_the_same_rows(filled: System) -> None:
     before = filled.digest()
     for _ in range(3):
         assert filled.rebuild() == 15
@@ -42,16 +42,16 @@ def test_the_same_events_make_the_same_rows(filled: System) -> None:
     assert not has_leftovers(filled.database)
 
 
-def test_progress_is_told_in_positions_of_the_log(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_in_log_positions(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogpgraph.readmodel.projector.BATCH_SIZE", 4)
-    told: list[tuple[int, int]] = []
-    Rebuild(filled.database, filled.log).run(lambda at, head: told.append((at, head)))
-    assert told == sorted(told)
-    assert told[-1][0] == told[-1][1]
+    progress: list[tuple[int, int]] = []
+    Rebuild(filled.database, filled.log).run(lambda at, head: progress.append((at, head)))
+    assert progress == sorted(progress)
+    assert progress[-1][0] == progress[-1][1]
 
 
-def test_readers_writers_and_followers_go_on_meanwhile(filled: System, url: str) -> None:
-    """Readers see a whole read model whenever they look; nothing that was written meanwhile is missing after."""
+def test_readers_and_writers_go_on_during_rebuilds(filled: System, url: str) -> None:
+    """Every reader sees a complete read model, and nothing that was written during a rebuild is missing after it."""
     stop, seen, problems = threading.Event(), [], []
 
     def run(work: Callable[[System, int], None]) -> None:
@@ -65,22 +65,22 @@ def test_readers_writers_and_followers_go_on_meanwhile(filled: System, url: str)
             problems.append(error)
 
     def read(system: System, _number: int) -> None:
-        with system.read_session() as reading:
+        with system.read_session() as session:
             counts = [
-                reading.transaction.fetch_value(f"select count(*) from {table}")
+                session.transaction.fetch_value(f"select count(*) from {table}")
                 for table in ("entry", "version", "projector")
             ]
-            assert counts == [reading.head, reading.head, 1]
-            assert reading.head >= 15
-            seen.append(reading.head)
+            assert counts == [session.head, session.head, 1]
+            assert session.head >= 15
+            seen.append(session.head)
 
     def write(system: System, number: int) -> None:
-        change_title(system, "FR0001", f"Meanwhile {number}")
+        change_title(system, "FR0001", f"During a rebuild {number}")
 
     threads = [threading.Thread(target=run, args=(work,)) for work in (read, read, write)]
     for thread in threads:
         thread.start()
-    rebuilds, deadline = 0, time.monotonic() + 60
+    rebuilds, deadline = 0, time.monotonic() + 120
     while rebuilds < 6 or (not any(head > 15 for head in list(seen)) and not problems and time.monotonic() < deadline):
         filled.rebuild()
         rebuilds += 1
@@ -94,7 +94,7 @@ def test_readers_writers_and_followers_go_on_meanwhile(filled: System, url: str)
     assert filled.digest() == before
 
 
-def test_an_interrupted_rebuild_leaves_what_was_and_starts_again(filled: System) -> None:
+def test_interrupted_rebuild_leaves_the_former_rows_and_can_be_repeated(filled: System) -> None:
     before = filled.digest()
 
     def interrupt(_position: int, _head: int) -> None:
@@ -111,28 +111,28 @@ def test_an_interrupted_rebuild_leaves_what_was_and_starts_again(filled: System)
     assert not has_leftovers(filled.database)
 
 
-@pytest.mark.parametrize("moment", ["in the midst", "before the switch"])
-def test_of_two_rebuilds_at_once_the_later_wins(filled: System, moment: str) -> None:
+@pytest.mark.parametrize("moment", ["in a step", "before the switch"])
+def test_later_of_two_concurrent_rebuilds_wins(filled: System, moment: str) -> None:
     before = filled.digest()
     first = Rebuild(filled.database, filled.log)
     first._begin()
     if moment == "before the switch":
         first._step()
-    filled.rebuild() if moment == "in the midst" else Rebuild(filled.database, filled.log)._begin()
+    filled.rebuild() if moment == "in a step" else Rebuild(filled.database, filled.log)._begin()
     with pytest.raises(RebuildStopped, match="another rebuild"):
         first._switch() if moment == "before the switch" else first._step()
     assert filled.digest() == before
 
 
-def test_a_failure_in_the_switch_leaves_what_was(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_in_the_swap_leaves_the_former_rows(filled: System, monkeypatch: pytest.MonkeyPatch) -> None:
     before = filled.digest()
 
-    def half(transaction: Transaction) -> None:
+    def fail_halfway(transaction: Transaction) -> None:
         tables.drop_tables(transaction, tables.LIVE_PREFIX)
-        raise OSError("in the midst of the switch")
+        raise OSError("in the middle of the swap")
 
-    monkeypatch.setattr(rebuild, "swap_tables", half)
-    with pytest.raises(OSError, match="midst"):
+    monkeypatch.setattr(rebuild, "swap_tables", fail_halfway)
+    with pytest.raises(OSError, match="middle"):
         filled.rebuild()
     monkeypatch.undo()
     assert filled.digest() == before
@@ -140,7 +140,7 @@ def test_a_failure_in_the_switch_leaves_what_was(filled: System, monkeypatch: py
     assert filled.digest() == before
 
 
-def test_migrating_makes_the_rows_of_another_projection_again(filled: System, url: str) -> None:
+def test_migration_rebuilds_rows_of_another_projection_version(filled: System, url: str) -> None:
     before = filled.digest()
     with filled.database.write() as transaction:
         transaction.execute("update projector set projection_version = 0")
@@ -151,7 +151,7 @@ def test_migrating_makes_the_rows_of_another_projection_again(filled: System, ur
     assert filled.digest() == before
 
 
-def test_migrating_after_a_rebuild_adds_no_index_twice(filled: System, url: str, engine: str) -> None:
+def test_migration_after_a_rebuild_creates_no_index_twice(filled: System, url: str, engine: str) -> None:
     sql = {
         "sqlite": "select count(*) from sqlite_master where type = 'index'",
         "postgres": "select count(*) from pg_indexes where schemaname = 'public'",

@@ -1,8 +1,9 @@
-from hashlib import sha256
+from __future__ import annotations
 
 import pytest
 
-from ogpgraph.storage.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
+from ogpgraph.storage.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from tests.storage.merkle_reference import merkle_tree_hash
 
 # The leaves of Certificate Transparency's reference implementation, and the root of the tree after each of them.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
@@ -18,17 +19,7 @@ ROOTS = [
 ]
 
 
-def mth(leaves: list[bytes]) -> bytes:
-    """RFC 6962 section 2.1, word for word."""
-    if not leaves:
-        return sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    k = 1 << ((len(leaves) - 1).bit_length() - 1)
-    return node_hash(mth(leaves[:k]), mth(leaves[k:]))
-
-
-def numbered(size: int) -> list[bytes]:
+def numbered_leaves(size: int) -> list[bytes]:
     return [leaf_hash(str(n).encode()) for n in range(size)]
 
 
@@ -39,12 +30,12 @@ def frontier_of(leaves: list[bytes]) -> Frontier:
     return frontier
 
 
-def test_the_root_of_no_leaves_is_the_hash_of_nothing() -> None:
+def test_root_of_no_leaves_is_the_hash_of_the_empty_string() -> None:
     assert Frontier().root() == EMPTY_ROOT
     assert EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def test_the_roots_are_those_of_certificate_transparency() -> None:
+def test_roots_are_those_of_certificate_transparency() -> None:
     frontier = Frontier()
     for leaf, root in zip(LEAVES, ROOTS, strict=True):
         frontier = frontier.append(leaf_hash(bytes.fromhex(leaf)))
@@ -52,33 +43,33 @@ def test_the_roots_are_those_of_certificate_transparency() -> None:
 
 
 @pytest.mark.parametrize("size", range(71))
-def test_a_frontier_has_the_root_of_the_whole_tree(size: int) -> None:
-    frontier = frontier_of(numbered(size))
+def test_root_of_a_frontier_is_that_of_the_whole_tree(size: int) -> None:
+    frontier = frontier_of(numbered_leaves(size))
     assert frontier.size == size
-    assert frontier.root() == mth(numbered(size))
+    assert frontier.root() == merkle_tree_hash(numbered_leaves(size))
 
 
-def test_a_frontier_keeps_one_hash_for_each_bit_of_its_size() -> None:
+def test_frontier_holds_one_hash_for_each_set_bit_of_its_size() -> None:
     for size in range(71):
-        assert len(frontier_of(numbered(size)).subtrees) == size.bit_count()
+        assert len(frontier_of(numbered_leaves(size)).subtrees) == size.bit_count()
 
 
-def test_appending_leaves_the_former_frontier_as_it_was() -> None:
-    before = frontier_of(numbered(5))
+def test_append_does_not_change_the_former_frontier() -> None:
+    before = frontier_of(numbered_leaves(5))
     root = before.root()
     before.append(leaf_hash(b"later"))
     assert before.root() == root
 
 
-def test_a_frontier_goes_on_from_its_bytes_as_if_it_had_never_stopped() -> None:
+def test_frontier_restored_from_bytes_continues_the_tree() -> None:
     for size in range(71):
-        kept = frontier_of(numbered(size))
-        again = Frontier.from_bytes(size, kept.to_bytes())
-        assert again == kept
-        assert again.append(leaf_hash(b"next")).root() == kept.append(leaf_hash(b"next")).root()
+        frontier = frontier_of(numbered_leaves(size))
+        restored = Frontier.from_bytes(size, frontier.to_bytes())
+        assert restored == frontier
+        assert restored.append(leaf_hash(b"next")).root() == frontier.append(leaf_hash(b"next")).root()
 
 
 @pytest.mark.parametrize(("size", "length"), [(0, 32), (1, 0), (1, 31), (3, 32), (4, 64), (5, 65)])
-def test_bytes_that_do_not_fit_the_size_are_refused(size: int, length: int) -> None:
+def test_bytes_of_the_wrong_length_are_rejected(size: int, length: int) -> None:
     with pytest.raises(ValueError, match=f"a frontier of {size} leaves is not {length} bytes long"):
         Frontier.from_bytes(size, bytes(length))
