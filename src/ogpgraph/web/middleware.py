@@ -1,7 +1,7 @@
-"""ASGI middleware around every endpoint: request ids, access log, positions, client addresses, origins, headers.
+"""ASGI middleware around every endpoint, in the order in which `app` applies it, from the outermost to the innermost.
 
-Data of one request is in the `state` of its scope: `request_id`, `position`, and `caller`.
-The classes are in the order in which `app` puts them around the routes, from the outermost to the innermost.
+It determines the client's address, the request's id and its caller, rejects pages of other origins, logs accesses and
+failures, and adds headers. Data of one request is in the `state` of its scope: `request_id`, `position` and `caller`.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ _SECURITY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "cross-origin",  # pages of all origins may use the data
 }
 
-access_logger = structlog.stdlib.get_logger("ogpgraph.access")
 _IDENTIFY_THREADS: Final = 4
+
+access_logger = structlog.stdlib.get_logger("ogpgraph.access")
 
 IdentifyCaller = Callable[[str, str, str], Caller]
 """Returns the caller for the Authorization header, the address and the id of a request; called in a worker thread.
