@@ -1,4 +1,4 @@
-"""What is taken away in the very moment of a write counts: after it, nothing that rested on it is recorded."""
+"""Revocations at the moment of a write: after one, nothing is recorded with the revoked right, token or login."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from tests.conftest import BOTH_ENGINES, TickingClock
 from tests.graphql.mutations.client import MutationClient, SampleSystem
 
 WRITERS = 4
-MOST = 1_000
+MAX_WRITES = 1_000
 ISSUER = "https://issuer.test"
 
 pytestmark = BOTH_ENGINES
@@ -29,108 +29,108 @@ def sample(system: System) -> SampleSystem:
     return SampleSystem(system)
 
 
-def with_token(sample: SampleSystem) -> MutationClient:
-    """A writer who was let in with a token once, as a request is, and goes on writing with that."""
+def writer_with_token(sample: SampleSystem) -> MutationClient:
+    """Return a writer that was authenticated once, as a request is, and writes with that credential."""
     token = issue_token(sample.system, sample.reporter, days=1000)
-    identifier = Authenticator(sample.system.accounts, sample.system.clock, RefusalLog())
+    authenticator = Authenticator(sample.system.accounts, sample.system.clock, RefusalLog())
     writer = MutationClient(sample.system, sample.reporter.account)
-    writer.caller = identifier.identify(f"Bearer {token}", address="192.0.2.1", request_id="r")
+    writer.caller = authenticator.identify(f"Bearer {token}", address="192.0.2.1", request_id="r")
     return writer
 
 
 def revise(writer: MutationClient, title: str) -> list[str]:
-    """The codes of the refusals that a write meets with."""
+    """Return the codes of the refusals of a write."""
     payload = writer.send("reviseCommitment", "errors { code }", commitment="FR0001", title=title)
     return [error["code"] for error in payload["errors"]]
 
 
-def take_rights(sample: SampleSystem) -> None:
+def revoke_rights_of(sample: SampleSystem) -> None:
     account = str(sample.reporter.account)
-    act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
+    context = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
     sample.system.execute(
-        act, lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account), Role.REPORTER)
+        context, lambda uow: accounts.revoke_rights(uow, accounts.find_account(uow, account), Role.REPORTER)
     )
 
 
-def take_tokens(sample: SampleSystem) -> None:
+def revoke_tokens_of(sample: SampleSystem) -> None:
     assert sample.system.accounts.revoke_tokens(str(sample.reporter.account), now=sample.system.clock())
 
 
-def before_storing(sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Have something happen once, when a write was permitted and is about to take the log's lock."""
-    store = sample.system.log.append
+def run_before_append(sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Run an action once, after a write was authorized and before it takes the log's lock."""
+    original_append = sample.system.log.append
 
     def append(*events: Any, **given: Any) -> list[int]:
         monkeypatch.undo()
-        happens()
-        return store(*events, **given)
+        action()
+        return original_append(*events, **given)
 
     monkeypatch.setattr(sample.system.log, "append", append)
 
 
 @pytest.mark.parametrize(
-    ("taken", "code"), [(take_rights, "FORBIDDEN"), (take_tokens, "UNAUTHENTICATED")], ids=["right", "token"]
+    ("revoke", "code"), [(revoke_rights_of, "FORBIDDEN"), (revoke_tokens_of, "UNAUTHENTICATED")], ids=["right", "token"]
 )
-def test_what_is_taken_between_the_check_and_the_write_stops_the_write(
-    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, taken: Callable[[SampleSystem], None], code: str
+def test_a_revocation_between_the_check_and_the_append_prevents_the_append(
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, revoke: Callable[[SampleSystem], None], code: str
 ) -> None:
-    writer = with_token(sample)
-    before_storing(sample, monkeypatch, lambda: taken(sample))
+    writer = writer_with_token(sample)
+    run_before_append(sample, monkeypatch, lambda: revoke(sample))
     head = sample.position()
     assert revise(writer, "Too late") == [code]
-    assert sample.position() == head + (taken is take_rights)
+    assert sample.position() == head + (revoke is revoke_rights_of)
 
 
-def test_a_login_that_is_unlinked_between_the_check_and_the_write_stops_the_write(
+def test_a_login_unlinked_between_the_check_and_the_append_prevents_the_append(
     sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer, account, login = sample.reporter, str(sample.reporter.account), LoginCredential(ISSUER, "somebody")
     sample.system.accounts.link(login.issuer, login.subject, account)
     writer.caller = Caller(account, "192.0.2.1", login)
     assert revise(writer, "In time") == []
-    before_storing(sample, monkeypatch, lambda: sample.system.accounts.unlink(account))
+    run_before_append(sample, monkeypatch, lambda: sample.system.accounts.unlink(account))
     assert revise(writer, "Too late") == ["UNAUTHENTICATED"]
 
 
-def test_a_token_that_runs_out_between_the_check_and_the_write_stops_the_write(
+def test_a_token_that_expires_between_the_check_and_the_append_prevents_the_append(
     sample: SampleSystem, clock: TickingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out() -> None:
+    def expire() -> None:
         clock.now += timedelta(days=365 * 100)
 
-    writer = with_token(sample)
-    before_storing(sample, monkeypatch, run_out)
+    writer = writer_with_token(sample)
+    run_before_append(sample, monkeypatch, expire)
     assert revise(writer, "Too late") == ["UNAUTHENTICATED"]
 
 
-def test_a_right_that_is_granted_in_between_hinders_no_write(
+def test_a_right_granted_in_between_does_not_prevent_the_append(
     sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grant(uow: UnitOfWork) -> None:
         accounts.grant_rights(uow, accounts.find_account(uow, str(sample.reporter.account)), Role.REVIEWER)
 
-    act = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
-    before_storing(sample, monkeypatch, lambda: sample.system.execute(act, grant))
-    assert revise(with_token(sample), "In time") == []
+    context = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
+    run_before_append(sample, monkeypatch, lambda: sample.system.execute(context, grant))
+    assert revise(writer_with_token(sample), "In time") == []
 
 
-@pytest.mark.parametrize("taken", [take_rights, take_tokens], ids=["right", "token"])
-def test_once_it_is_taken_away_nothing_more_is_recorded_by_any_of_many_writers(
-    sample: SampleSystem, taken: Callable[[SampleSystem], None]
+@pytest.mark.parametrize("revoke", [revoke_rights_of, revoke_tokens_of], ids=["right", "token"])
+def test_after_a_revocation_none_of_many_writers_records_anything(
+    sample: SampleSystem, revoke: Callable[[SampleSystem], None]
 ) -> None:
-    def write_on(writer: MutationClient, number: int) -> list[str]:
-        for written in range(MOST):
+    def write_until_refused(writer: MutationClient, number: int) -> list[str]:
+        for written in range(MAX_WRITES):
             if (refused := revise(writer, f"Title {number}.{written}")) not in ([], ["CONFLICT"]):
                 return refused
         return ["NEVER"]
 
     with ThreadPoolExecutor(WRITERS) as writers:
-        known = [with_token(sample) for _ in range(WRITERS)]
-        writing = [writers.submit(write_on, writer, number) for number, writer in enumerate(known)]
+        clients = [writer_with_token(sample) for _ in range(WRITERS)]
+        writing = [writers.submit(write_until_refused, writer, number) for number, writer in enumerate(clients)]
         head = sample.position()
         while sample.position() < head + 2 * WRITERS:
             pass
-        taken(sample)
+        revoke(sample)
         last = sample.system.log.max_notification_id()
         assert {code for each in writing for code in each.result()} <= {"FORBIDDEN", "UNAUTHENTICATED"}
     assert sample.system.log.max_notification_id() == last

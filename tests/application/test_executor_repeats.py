@@ -1,4 +1,4 @@
-"""The same request twice at the same moment: whoever comes second gets the first one's answer, whatever it finds."""
+"""Duplicate requests at the same time: the second returns the first one's receipt, whatever its commands find."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ pytestmark = BOTH_ENGINES
 Commands = Callable[[UnitOfWork], None]
 
 
-def act(system: System, request_hash: str = "hash") -> CommandContext:
+def command_context(system: System, request_hash: str = "hash") -> CommandContext:
     key = Idempotency("key", request_hash)
     return CommandContext(actor="account-1", role="reporter", time=system.clock(), idempotency=key)
 
 
-def overtaken(system: System, commands: Commands) -> Commands:
-    """Commands that run only when the same request, sent at the same moment, has got in before them."""
+def run_after_duplicate(system: System, commands: Commands) -> Commands:
+    """Return commands that run after a duplicate of their request has committed."""
 
     def run(uow: UnitOfWork) -> None:
-        system.execute(act(system), commands)
+        system.execute(command_context(system), commands)
         commands(uow)
 
     return run
@@ -37,25 +37,25 @@ def register(uow: UnitOfWork) -> None:
     members.register_member(uow, "FRA", {"type": "NATIONAL"})
 
 
-def test_who_would_be_refused_gets_the_first_answer(system: System) -> None:
-    receipt = system.execute(act(system), overtaken(system, register))
+def test_a_duplicate_that_would_be_refused_returns_the_first_receipt(system: System) -> None:
+    receipt = system.execute(command_context(system), run_after_duplicate(system, register))
     assert receipt.repeated
     assert len(receipt.events) == 2
-    assert system.execute(act(system), register) == receipt
+    assert system.execute(command_context(system), register) == receipt
 
 
-def test_who_would_have_nothing_to_say_gets_the_first_answer(system: System) -> None:
+def test_a_duplicate_that_would_record_nothing_returns_the_first_receipt(system: System) -> None:
     system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
 
     def change(uow: UnitOfWork) -> None:
         members.change_member_status(uow, uow.require_by_code("member", "FRA"), {"status": "INACTIVE"})
 
-    receipt = system.execute(act(system), overtaken(system, change))
+    receipt = system.execute(command_context(system), run_after_duplicate(system, change))
     assert receipt.repeated
     assert len(receipt.events) == 1
 
 
-def test_a_refusal_of_a_request_that_nobody_else_sent_stays_a_refusal(system: System) -> None:
+def test_a_refusal_without_a_duplicate_remains_a_refusal(system: System) -> None:
     system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
     with pytest.raises(Conflict):
-        system.execute(act(system), register)
+        system.execute(command_context(system), register)
