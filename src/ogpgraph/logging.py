@@ -53,6 +53,7 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
             ],
         )
     )
+    # uvicorn has handlers of its own; its messages go to ours instead, in the same format.
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

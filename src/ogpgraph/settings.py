@@ -107,6 +107,7 @@ def _setting(
     variable: str, default: str, parse: Callable[[str], T], description: str, *, show: Callable[[T], str] = str
 ) -> T:
     declaration = Declaration(variable, default, parse, description, show)
+    # Defaults are parsed as values from the environment are, so an invalid one fails at import.
     setting: T = field(default=parse(default), metadata={"declaration": declaration})
     return setting
 

@@ -95,6 +95,7 @@ def _event_schema(
     aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Path, Schema]
 ) -> Schema:
     paths = [path for path in aggregate_type.paths if path.pattern.startswith(event_type.path_prefixes)]
+    # Many events can state every path: these refer to one definition instead of repeating it.
     all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
     return {
         "description": event_type.description,
