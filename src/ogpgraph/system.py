@@ -17,8 +17,7 @@ import structlog
 from ogpgraph.application import CommandContext, CommandExecutor, Receipt, UnitOfWork
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.readmodel.model import ReadModel
-from ogpgraph.readmodel.poller import ProjectionPoller
-from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner, ProjectionStatus
+from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.snapshot import ReadSession

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import Enum
-from typing import Any, Final, NewType, TypeVar
+from typing import Any, Final, NewType
 
 import msgspec
 import strawberry
@@ -14,7 +13,6 @@ from strawberry.types.scalar import ScalarDefinition
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain import values
 
-EnumT = TypeVar("EnumT", bound=Enum)
 MAX_POSITION: Final = 2**53 - 1
 """The greatest integer that JSON clients represent exactly (RFC 8259, section 6)."""
 
@@ -90,8 +88,3 @@ def parse_timestamp(text: str | None) -> DateTime | None:
 def parse_partial_date(text: str | None) -> PartialDate | None:
     """Return the partial date that a claim holds, or None."""
     return PartialDate(text) if text else None
-
-
-def parse_enum(enum: type[EnumT], text: str | None) -> EnumT | None:
-    """Return the member of an enum whose value a claim holds, or None."""
-    return enum(text) if text else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from enum import Enum
 from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
@@ -65,7 +66,7 @@ from ogpgraph.graphql.filters import (
     CommitmentOrder,
     build_order,
 )
-from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_enum, parse_partial_date
+from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
     TextReference,
@@ -79,6 +80,7 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of, is_starred
 
 SubjectT = TypeVar("SubjectT", bound="Subject")
+EnumT = TypeVar("EnumT", bound=Enum)
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
@@ -373,7 +375,7 @@ class Member(Subject):
 
     @strawberry.field(description="The member's status in the partnership; null while no decision is recorded.")
     def status(self) -> MemberStatus | None:
-        return parse_enum(MemberStatus, self._string("status"))
+        return _parse_enum(MemberStatus, self._string("status"))
 
     @strawberry.field(description="When the member joined the partnership; null if it is not known.")
     def joined_on(self) -> PartialDate | None:
@@ -467,7 +469,7 @@ class ActionPlan(Subject):
 
     @strawberry.field(description="Whether the plan is being implemented; null if that is not recorded.")
     def status(self) -> PlanStatus | None:
-        return parse_enum(PlanStatus, self._string("status"))
+        return _parse_enum(PlanStatus, self._string("status"))
 
     @strawberry.field(description="The member that submitted the plan; null if it is not known.")
     def member(self) -> Member | None:
@@ -640,7 +642,7 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(description="Whether it is being implemented; null if that is not recorded.")
     def status(self) -> CommitmentStatus | None:
-        return parse_enum(CommitmentStatus, self._string("status"))
+        return _parse_enum(CommitmentStatus, self._string("status"))
 
     @strawberry.field(description="The year in which its action plan was submitted; null if it is not known.")
     def cycle(self) -> int | None:
@@ -787,7 +789,7 @@ class Milestone:
 
     @strawberry.field(description="Its progress; null if nothing was reported.")
     def status(self) -> MilestoneStatus | None:
-        return parse_enum(MilestoneStatus, self.owner.state.string(self._path("status")))
+        return _parse_enum(MilestoneStatus, self.owner.state.string(self._path("status")))
 
     @strawberry.field(description="When work on it begins; null if it is not known.")
     def starts_on(self) -> PartialDate | None:
@@ -1450,3 +1452,8 @@ def commitment_connection(
         query=query,
         parent=parent,
     )
+
+
+def _parse_enum(enum: type[EnumT], text: str | None) -> EnumT | None:
+    """Return the member of an enum whose value a claim holds, or None."""
+    return enum(text) if text else None

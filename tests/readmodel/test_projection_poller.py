@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ogpgraph.application.commands import commitments
-from ogpgraph.readmodel import poller
+from ogpgraph.readmodel import projection as poller
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, open_system
