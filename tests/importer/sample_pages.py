@@ -1,4 +1,4 @@
-"""Invented pages: two whole ones in files, and any number of small ones to order."""
+"""Invented pages, two long ones in files and small ones made to order, and their import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 2_000_000
 
 @dataclass(frozen=True)
 class Sibling:
-    """A line of the list at the end of a page."""
+    """An entry of the list at the end of a page."""
 
     code: str
     title: str
@@ -33,7 +33,7 @@ class Sibling:
 
 @dataclass(frozen=True)
 class Page:
-    """An English page; None leaves a line out."""
+    """An English page; None omits a line."""
 
     code: str = "UY0901"
     title: str = "Ferry Tables"
@@ -47,7 +47,7 @@ class Page:
     siblings: Sequence[Sibling] = ()
 
     def with_changes(self, **changes: object) -> Page:
-        """Return the page as it was or became later."""
+        """Return the page with some attributes changed."""
         return replace(self, **changes)  # type: ignore[arg-type]  # the dataclass checks names
 
     @property
@@ -57,7 +57,7 @@ class Page:
 
     @property
     def data(self) -> bytes:
-        """Return the page as it would be crawled."""
+        """Return the bytes of the page as text."""
         return self.text.encode()
 
     def _header(self) -> list[str]:
@@ -87,20 +87,62 @@ class Page:
         return parts
 
 
+FERRIES = Page()
+
+_SPANISH_LABELS = (
+    ("Overview", "Resumen"),
+    ("At-a-Glance", "De un vistazo"),
+    ("Action Plan Cycle", "Ciclo del plan de acción"),
+    ("Action Plan:", "Plan de ACCION:"),
+    ("Status: Active", "Estado: Activo"),
+    ("Institutions", "Instituciones"),
+    ("Lead Institution", "Institución principal"),
+    ("Policy Areas", "Áreas de política"),
+    ("IRM Review", "Revisión de IRM"),
+    ("IRM Report: Pending Revisión de IRM", "Informe de IRM: Revisión pendiente de IRM"),
+    ("Verifiable: Yes", "Verificable: Sí"),
+    ("Completion: Pending Revisión de IRM", "Terminación: Revisión pendiente de IRM"),
+    ("Description", "Descripción"),
+)
+
+
+def with_spanish_labels(page: Page) -> bytes:
+    """Return a page as the Spanish site has it, apart from its own text."""
+    text = page.text
+    for english, spanish in _SPANISH_LABELS:
+        text = text.replace(english, spanish)
+    return text.encode()
+
+
+def write_pages(folder: Path, *pages: Page) -> list[Path]:
+    """Write pages to files in a folder, and return the files."""
+    files = [folder / f"{place}.txt" for place in range(len(pages))]
+    for file, page in zip(files, pages, strict=True):
+        file.write_bytes(page.data)
+    return files
+
+
+def importer_context(
+    at: datetime | int = 1, correlation: str | None = None, reason: str | None = None
+) -> CommandContext:
+    """Return the context of an import at a moment, or on a day of March 2021."""
+    time = day(at) if isinstance(at, int) else at
+    return CommandContext(actor="importer", role="publisher", time=time, correlation=correlation, reason=reason)
+
+
 def day(number: int, hour: int = 0) -> datetime:
-    """Return the start of a day of March 2021, or an hour of it."""
+    """Return an hour of a day of March 2021."""
     return datetime(2021, 3, number, hour, tzinfo=UTC)
 
 
 def import_sample_page(
     system: System, page: Page | Path | bytes, at: datetime | int = 1, reason: str | None = None
 ) -> Report:
-    """Import a page as observed at a moment (or on a day of March 2021)."""
+    """Import a page as observed at a moment, or on a day of March 2021."""
     data = page.data if isinstance(page, Page) else page if isinstance(page, bytes) else page.read_bytes()
-    act = CommandContext(actor="importer", role="publisher", time=day(at) if isinstance(at, int) else at, reason=reason)
-    return import_page(system, "a page", data, act, limit_bytes=LIMIT)
+    return import_page(system, "a page", data, importer_context(at, reason=reason), limit_bytes=LIMIT)
 
 
 def count_events(report: Report) -> dict[str, int]:
-    """Return how many events of each name an import recorded."""
+    """Return the number of events of each name that an import recorded."""
     return dict(report.events)

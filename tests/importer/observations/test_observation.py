@@ -1,4 +1,4 @@
-"""What sights of a source mean, in any order: seen again, changed, seen earlier, read by a newer reader."""
+"""Observations of a source in any order: unchanged, changed, late, and read by a newer version of the reader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.importer.sample_pages import LIGHTHOUSE, Page, Sibling, count_events,
 PAGE = Page(siblings=[Sibling("UY0901", "Ferry Tables"), Sibling("UY0902", "Map Lending")])
 
 
-def since(system: System, position: int) -> list[dict[str, Any]]:
+def entries_after(system: System, position: int) -> list[dict[str, Any]]:
     """Return the entries after a position that are about commitments, members and plans."""
     query = """query ($last: Int!) { entries(last: $last) { nodes { kind cause isLate changedBetween { after before }
                subject { __typename ... on Commitment { code } } changes { path before after } } } }"""
@@ -39,21 +39,21 @@ def at(number: int) -> str:
     return f"2021-03-{number:02}T00:00:00.000000Z"
 
 
-def between(after: int | None, before: int) -> dict[str, str | None]:
+def interval(after: int | None, before: int) -> dict[str, str | None]:
     return {"after": at(after) if after else None, "before": at(before)}
 
 
-def blamed(system: System, path: str, code: str = "UY0901") -> list[tuple[Any, dict[str, str | None]]]:
+def claims_with_intervals(system: System, path: str, code: str = "UY0901") -> list[tuple[Any, dict[str, str | None]]]:
     query = """query ($c: String!, $p: String!) { commitment(code: $c) { blame(path: $p) {
                  value changedBetween { after before } } } }"""
     found = execute_query(system, query, c=code, p=path)["commitment"]["blame"]
     return [(each["value"], each["changedBetween"]) for each in found]
 
 
-# ------------------------------------------------------------------------------------------------------------- changed
+# Changed
 
 
-def test_a_changed_page_is_exactly_the_fields_that_changed_between_two_sights(system: System) -> None:
+def test_a_changed_page_changes_exactly_its_changed_fields_between_two_observations(system: System) -> None:
     import_sample_page(system, PAGE, 1)
     import_sample_page(system, PAGE, 3)
     before = read_position(system)
@@ -61,9 +61,9 @@ def test_a_changed_page_is_exactly_the_fields_that_changed_between_two_sights(sy
         status="Inactive", lead=None, completion="Limited", prose="Not relevant to OGP values. [1]"
     )
     assert count_events(import_sample_page(system, later, 8))["SourceObserved"] == 1
-    entries = since(system, before)
+    entries = entries_after(system, before)
     assert {(each["cause"], each["isLate"]) for each in entries} == {("SOURCE_CHANGED", False)}
-    assert [each["changedBetween"] for each in entries] == [between(3, 8)] * len(entries)
+    assert [each["changedBetween"] for each in entries] == [interval(3, 8)] * len(entries)
     changes = {change["path"]: (change["before"], change["after"]) for each in entries for change in each["changes"]}
     assert changes == {
         "status": ("ACTIVE", "INACTIVE"),
@@ -74,14 +74,14 @@ def test_a_changed_page_is_exactly_the_fields_that_changed_between_two_sights(sy
         "number": (None, "1"),
         "narratives/MIDTERM/TITLE/en": (None, "1. Ferries"),
         "narratives/MIDTERM/CONTEXT_AND_OBJECTIVES/en": (None, "Not relevant to OGP values. [1]"),
-        # What the IRM's prose says of a rating is a claim and never the rating.
+        # A rating stated in the IRM's prose is a claim, and never the current one.
         "claims/ratings/RELEVANCE/DESIGN/state": (None, "RATED"),
         "claims/ratings/RELEVANCE/DESIGN/value": (None, "NO"),
         "claims/ratings/RELEVANCE/DESIGN/statedAs": (None, "Not relevant to OGP values"),
     }
 
 
-def test_a_value_that_leaves_the_page_leaves_the_present_and_stays_in_the_past(system: System) -> None:
+def test_a_value_removed_from_the_page_is_gone_from_the_present_and_readable_in_the_past(system: System) -> None:
     import_sample_page(system, PAGE, 1)
     then = read_position(system)
     import_sample_page(system, PAGE.with_changes(status=None), 2)
@@ -93,7 +93,7 @@ def test_a_value_that_leaves_the_page_leaves_the_present_and_stays_in_the_past(s
     }
 
 
-def test_last_observed_at_moves_without_a_new_revision_of_the_commitment(system: System) -> None:
+def test_last_observed_at_advances_without_a_new_revision_of_the_commitment(system: System) -> None:
     query = '{ commitment(code: "UY0901") { lastObservedAt revision since } }'
     import_sample_page(system, PAGE, 1)
     first = execute_query(system, query)["commitment"]
@@ -101,7 +101,7 @@ def test_last_observed_at_moves_without_a_new_revision_of_the_commitment(system:
     assert execute_query(system, query)["commitment"] == first | {"lastObservedAt": at(5)}
 
 
-def test_two_contents_of_one_instant_follow_each_other_as_they_came_and_are_recorded_once(system: System) -> None:
+def test_two_contents_of_one_instant_are_recorded_once_in_the_order_of_import(system: System) -> None:
     one, other = PAGE, PAGE.with_changes(status="Inactive")
     import_sample_page(system, one, 1)
     import_sample_page(system, other, 1)
@@ -117,37 +117,39 @@ def test_two_contents_of_one_instant_follow_each_other_as_they_came_and_are_reco
     assert [each["observedAt"] for each in page_source["observations"]] == [at(1), "2021-03-01T00:00:00.000001Z"]
 
 
-# --------------------------------------------------------------------------------------------------------------- late
+# Late
 
 
-def test_an_older_sight_enters_history_and_leaves_the_present_alone(system: System) -> None:
+def test_a_late_observation_is_added_to_history_and_leaves_the_present_unchanged(system: System) -> None:
     import_sample_page(system, PAGE.with_changes(status="Inactive"), 9)
     state, before = dump_state(system), read_position(system)
     import_sample_page(system, PAGE.with_changes(lead="Harbour Office"), 4)
-    entries = since(system, before)
+    entries = entries_after(system, before)
     assert {each["isLate"] for each in entries} == {True}
-    nouns = ("Commitment", "ActionPlan", "Member")
-    assert {each["kind"] for each in entries} == {f"{noun}SeenEarlier" for noun in nouns}
+    types = ("Commitment", "ActionPlan", "Member")
+    assert {each["kind"] for each in entries} == {f"{name}SeenEarlier" for name in types}
     assert dump_state(system) == state
-    assert blamed(system, "status") == [("INACTIVE", between(4, 9))]
-    assert blamed(system, "title/en") == [("Ferry Tables", between(None, 4))]
+    assert claims_with_intervals(system, "status") == [("INACTIVE", interval(4, 9))]
+    assert claims_with_intervals(system, "title/en") == [("Ferry Tables", interval(None, 4))]
 
 
-def test_each_older_sight_only_narrows_when_a_change_can_have_happened(system: System) -> None:
+def test_each_late_observation_only_narrows_the_interval_of_a_change(system: System) -> None:
     old, new = PAGE, PAGE.with_changes(status="Inactive")
     seen = [(new, 20, None, 20), (old, 2, 2, 20), (new, 15, 2, 15), (old, 8, 8, 15), (old, 5, 8, 15), (new, 18, 8, 15)]
     for page, observed, after, before in seen:
         import_sample_page(system, page, observed)
-        assert blamed(system, "status") == [("INACTIVE", between(after, before))]
+        assert claims_with_intervals(system, "status") == [("INACTIVE", interval(after, before))]
 
 
-def test_an_older_sight_between_two_that_show_the_same_is_not_recorded(system: System) -> None:
+def test_a_late_observation_between_two_of_the_same_content_is_not_recorded(system: System) -> None:
     import_sample_page(system, PAGE, 1)
     import_sample_page(system, PAGE, 9)
     assert count_events(import_sample_page(system, PAGE, 5)) == {}
 
 
-def test_other_bytes_from_before_the_last_sight_are_late_even_if_that_was_only_seen_again(system: System) -> None:
+def test_other_bytes_from_before_the_last_observation_are_late_even_if_that_showed_known_bytes_again(
+    system: System,
+) -> None:
     import_sample_page(system, PAGE, 1)
     import_sample_page(system, PAGE, 9)
     import_sample_page(system, PAGE.with_changes(status="Inactive"), 5)
@@ -161,130 +163,130 @@ def test_other_bytes_from_before_the_last_sight_are_late_even_if_that_was_only_s
     assert read_position(system) == head
 
 
-# -------------------------------------------------------------------------------------------------------------- reader
+# Reader
 
 
 @contextmanager
 def newer_reader(read: Callable[[PageReading], PageReading], name: str = "page-next") -> Iterator[None]:
-    """Let pages be read otherwise from here on, as a new version of the reader would."""
+    """Replace the reader of pages by a newer version."""
 
-    def read_otherwise(data: bytes, *, limit_bytes: int) -> PageReading:
+    def read_by_newer(data: bytes, *, limit_bytes: int) -> PageReading:
         return read(read_page(data, limit_bytes=limit_bytes))
 
-    def reread_otherwise(text: str) -> PageReading:
+    def reread_by_newer(text: str) -> PageReading:
         return read(reread_page(text))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page_reconciler, "READER", name)
-        patch.setattr(run, "read_page", read_otherwise)
-        patch.setattr(page_reconciler, "reread_page", reread_otherwise)
+        patch.setattr(run, "read_page", read_by_newer)
+        patch.setattr(page_reconciler, "reread_page", reread_by_newer)
         yield
 
 
-def same(page: PageReading) -> PageReading:
+def unchanged(page: PageReading) -> PageReading:
     return page
 
 
-def splitting_institutions(page: PageReading) -> PageReading:
-    """Read a lead institution as two where it says "and"."""
+def with_institutions_divided(page: PageReading) -> PageReading:
+    """Divide lead institutions at "and"."""
     header = dict(page.facts[Origin.HEADER])
     path = "leadInstitutions/en"
-    if path in header and isinstance(said := header[path].value, tuple):
-        parts = tuple(part for each in said for part in each.split(" and "))
+    if path in header and isinstance(names := header[path].value, tuple):
+        parts = tuple(part for name in names for part in name.split(" and "))
         header[path] = ExtractedValue(parts, header[path].span)
     return replace(page, facts={**page.facts, Origin.HEADER: header})
 
 
-def test_the_same_bytes_read_otherwise_are_extraction_and_nothing_else(system: System) -> None:
+def test_a_different_reading_of_the_same_bytes_is_extraction_only(system: System) -> None:
     page = PAGE.with_changes(lead="Ferries and Harbours")
     import_sample_page(system, page, 1)
     import_sample_page(system, page, 2)
     before = read_position(system)
-    with newer_reader(splitting_institutions):
+    with newer_reader(with_institutions_divided):
         import_sample_page(system, page, 3)
-    (entry,) = since(system, before)
+    (entry,) = entries_after(system, before)
     assert entry["cause"] == "EXTRACTION"
     assert entry["changes"] == [
         {"path": "leadInstitutions/en", "before": ["Ferries and Harbours"], "after": ["Ferries", "Harbours"]}
     ]
-    assert entry["changedBetween"] == between(None, 1), "the page said so when its bytes were first seen"
+    assert entry["changedBetween"] == interval(None, 1), "the page stated that when its bytes were first observed"
     causes = execute_query(system, "{ entries(last: 3) { nodes { cause } } }")["entries"]["nodes"]
-    assert {each["cause"] for each in causes} == {"EXTRACTION"}, "the sights of page and list too"
+    assert {each["cause"] for each in causes} == {"EXTRACTION"}, "the observations of page and list, too"
 
 
-def test_a_newer_reader_that_reads_the_same_changes_no_commitment(system: System) -> None:
+def test_a_newer_reader_with_the_same_reading_changes_no_commitment(system: System) -> None:
     import_sample_page(system, LIGHTHOUSE, 1)
     before = read_position(system)
-    with newer_reader(same):
+    with newer_reader(unchanged):
         assert count_events(import_sample_page(system, LIGHTHOUSE, 2)) == {"SourceObserved": 2}
-        assert since(system, before) == []
+        assert entries_after(system, before) == []
         assert count_events(import_sample_page(system, LIGHTHOUSE, 3)) == {"SourceSeenAgain": 2}
 
 
-def test_where_bytes_and_reader_changed_each_answers_for_its_own(system: System) -> None:
+def test_changes_of_the_bytes_and_of_the_reader_are_recorded_apart(system: System) -> None:
     import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours"), 1)
     import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours"), 2)
     before = read_position(system)
-    with newer_reader(splitting_institutions):
+    with newer_reader(with_institutions_divided):
         import_sample_page(system, PAGE.with_changes(lead="Ferries and Harbours", status="Inactive"), 5)
-    told = {
+    changes = {
         (entry["cause"], change["path"]): (change["before"], change["after"], entry["changedBetween"])
-        for entry in since(system, before)
+        for entry in entries_after(system, before)
         for change in entry["changes"]
     }
-    assert told == {
+    assert changes == {
         ("EXTRACTION", "leadInstitutions/en"): (
             ["Ferries and Harbours"],
             ["Ferries", "Harbours"],
-            between(None, 1),
+            interval(None, 1),
         ),
-        ("SOURCE_CHANGED", "status"): ("ACTIVE", "INACTIVE", between(2, 5)),
+        ("SOURCE_CHANGED", "status"): ("ACTIVE", "INACTIVE", interval(2, 5)),
     }
 
 
-def test_an_archive_read_again_by_a_newer_reader_is_extraction_throughout(system: System) -> None:
+def test_an_archive_imported_again_with_a_newer_reader_is_extraction_only(system: System) -> None:
     old, new = PAGE.with_changes(lead="Ferries and Harbours"), PAGE.with_changes(lead="Ferries and Lamps")
     import_sample_page(system, old, 1)
     import_sample_page(system, new, 5)
     before = read_position(system)
-    with newer_reader(splitting_institutions):
+    with newer_reader(with_institutions_divided):
         for page, observed in ((old, 1), (new, 5)):
             import_sample_page(system, page, observed)
-        entries = since(system, before)
+        entries = entries_after(system, before)
         assert {entry["cause"] for entry in entries} == {"EXTRACTION"}
-        assert blamed(system, "leadInstitutions")[0][0] == ["Ferries", "Lamps"]
+        assert claims_with_intervals(system, "leadInstitutions")[0][0] == ["Ferries", "Lamps"]
         assert (
             count_events(import_sample_page(system, old, 1)) == count_events(import_sample_page(system, new, 5)) == {}
         )
 
 
-def test_an_older_sight_by_a_newer_reader_is_compared_with_its_own_reading_of_the_latest(system: System) -> None:
+def test_a_late_observation_by_a_newer_reader_is_compared_with_its_own_reading_of_the_latest(system: System) -> None:
     page = PAGE.with_changes(lead="Ferries and Harbours")
     import_sample_page(system, page, 9)
-    with newer_reader(splitting_institutions):
+    with newer_reader(with_institutions_divided):
         import_sample_page(system, page, 4)
-    assert blamed(system, "leadInstitutions") == [(["Ferries", "Harbours"], between(None, 4))]
+    assert claims_with_intervals(system, "leadInstitutions") == [(["Ferries", "Harbours"], interval(None, 4))]
 
 
-def test_a_list_read_otherwise_from_the_same_page_is_extraction(system: System) -> None:
-    def shouting(page: PageReading) -> PageReading:
+def test_a_different_reading_of_the_list_of_the_same_page_is_extraction(system: System) -> None:
+    def in_upper_case(page: PageReading) -> PageReading:
         assert page.siblings
         text = page.siblings.text.replace("Map Lending", "MAP LENDING")
         first, second = page.siblings.entries
         title = second.facts["title/en"]
-        louder = replace(second, facts={**second.facts, "title/en": ExtractedValue("MAP LENDING", title.span)})
-        return replace(page, siblings=replace(page.siblings, text=text, entries=(first, louder)))
+        upper_case = replace(second, facts={**second.facts, "title/en": ExtractedValue("MAP LENDING", title.span)})
+        return replace(page, siblings=replace(page.siblings, text=text, entries=(first, upper_case)))
 
     import_sample_page(system, PAGE, 1)
     before = read_position(system)
-    with newer_reader(shouting):
+    with newer_reader(in_upper_case):
         import_sample_page(system, PAGE, 2)
-    (entry,) = since(system, before)
+    (entry,) = entries_after(system, before)
     assert entry["cause"] == "EXTRACTION"
     assert entry["changes"] == [{"path": "title/en", "before": "Map Lending", "after": "MAP LENDING"}]
 
 
-def test_a_former_page_that_the_newer_reader_refuses_does_not_stop_the_import(system: System) -> None:
+def test_a_former_page_that_the_newer_reader_refuses_does_not_prevent_the_import(system: System) -> None:
     def refusing_ferries(page: PageReading) -> PageReading:
         if "Ferry Tables (" in page.text:
             raise UnreadableInput("no ferries")
@@ -296,11 +298,11 @@ def test_a_former_page_that_the_newer_reader_refuses_does_not_stop_the_import(sy
     assert execute_query(system, '{ commitment(code: "UY0901") { title } }')["commitment"]["title"] == "Boat Tables"
 
 
-# ------------------------------------------------------------------------------------------------------ in any order
+# In any order
 
 
 @contextmanager
-def opened(folder: Path, name: str) -> Iterator[System]:
+def open_new_system(folder: Path, name: str) -> Iterator[System]:
     url = f"sqlite:///{folder / name}.db"
     migrate(url)
     with open_system(url) as system:
@@ -323,11 +325,11 @@ MANY_SYSTEMS = settings(
 )
 
 
-def listed(page: Page) -> dict[str, str]:
+def titles_in_list(page: Page) -> dict[str, str]:
     return {sibling.code: sibling.title for sibling in page.siblings}
 
 
-def present(system: System) -> dict[str, Any]:
+def present_state(system: System) -> dict[str, Any]:
     query = """{ commitment(code: "UY0901") { blame { path value } lastObservedAt }
                  commitments { nodes { code title } } }"""
     found = execute_query(system, query)
@@ -338,30 +340,31 @@ def present(system: System) -> dict[str, Any]:
     return {"own": own, "titles": titles, "lastObservedAt": found["commitment"]["lastObservedAt"]}
 
 
+@pytest.mark.slow
 @MANY_SYSTEMS
 @given(st.lists(_pages, min_size=1, max_size=5).flatmap(lambda pages: st.permutations(list(enumerate(pages, 1)))))
-def test_in_whatever_order_sights_come_the_present_is_what_the_latest_shows(
-    tmp_path: Path, sights: list[tuple[int, Page]]
+def test_the_present_is_that_of_the_latest_observation_in_whatever_order_they_are_imported(
+    tmp_path: Path, observations: list[tuple[int, Page]]
 ) -> None:
-    latest_at, latest = max(sights, key=lambda sight: sight[0])
-    with opened(tmp_path, f"{next(_names)}") as system, opened(tmp_path, f"{next(_names)}") as alone:
-        for observed, page in sights:
+    latest_at, latest = max(observations, key=lambda each: each[0])
+    with open_new_system(tmp_path, f"{next(_names)}") as system, open_new_system(tmp_path, f"{next(_names)}") as alone:
+        for observed, page in observations:
             import_sample_page(system, page, observed)
         import_sample_page(alone, latest, latest_at)
-        found = present(system)
-        assert found == present(alone)
-        assert found["titles"] == listed(latest)
+        found = present_state(system)
+        assert found == present_state(alone)
+        assert found["titles"] == titles_in_list(latest)
         head = read_position(system)
-        for observed, page in sights:
+        for observed, page in observations:
             assert set(count_events(import_sample_page(system, page, observed))) <= {"SourceObserved"}
-        assert present(system) == found
+        assert present_state(system) == found
         assert head <= read_position(system)
 
 
 @st.composite
 def _histories(draw: st.DrawFn) -> list[tuple[int, Page]]:
-    """Return sights of a page whose values change, appear and go, but never come back, in any order."""
-    page, sights = Page(status=None, siblings=()), []
+    """Return observations, in any order, of a page whose values change, appear and disappear, but never return."""
+    page, observations = Page(status=None, siblings=()), []
     for observed in draw(st.lists(st.integers(1, 28), unique=True, min_size=2, max_size=6).map(sorted)):
         if draw(st.booleans()):
             page = page.with_changes(lead=f"Ministry number {observed}")
@@ -369,44 +372,51 @@ def _histories(draw: st.DrawFn) -> list[tuple[int, Page]]:
             page = page.with_changes(
                 title=f"Ferries of {observed}", siblings=[Sibling("UY0902", f"Maps of {observed}")]
             )
-        sights.append((observed, page))
-    return draw(st.permutations(sights))
+        observations.append((observed, page))
+    return draw(st.permutations(observations))
 
 
-def expected(sights: list[tuple[int, Page]], value: Callable[[Page], str | None]) -> dict[str, str | None]:
-    """Return the interval in which the latest value came to be, given all sights."""
-    latest = value(max(sights, key=lambda sight: sight[0])[1])
-    others = [observed for observed, page in sights if value(page) != latest]
-    before = min(observed for observed, page in sights if value(page) == latest)
-    return between(max(others, default=None), before)
+def expected_interval(
+    observations: list[tuple[int, Page]], value: Callable[[Page], str | None]
+) -> dict[str, str | None]:
+    """Return the interval of the change to the latest value, given all observations."""
+    latest = value(max(observations, key=lambda each: each[0])[1])
+    others = [observed for observed, page in observations if value(page) != latest]
+    before = min(observed for observed, page in observations if value(page) == latest)
+    return interval(max(others, default=None), before)
 
 
+@pytest.mark.slow
 @MANY_SYSTEMS
 @given(_histories())
-def test_in_whatever_order_sights_come_intervals_are_those_of_all_sights_sorted(
-    tmp_path: Path, sights: list[tuple[int, Page]]
+def test_intervals_are_those_of_all_observations_in_order_in_whatever_order_they_are_imported(
+    tmp_path: Path, observations: list[tuple[int, Page]]
 ) -> None:
-    with opened(tmp_path, f"{next(_names)}") as system:
-        widest: dict[str, tuple[str, dict[str, str | None]]] = {}
-        for observed, page in sights:
+    with open_new_system(tmp_path, f"{next(_names)}") as system:
+        intervals: dict[str, tuple[str, dict[str, str | None]]] = {}
+        for observed, page in observations:
             import_sample_page(system, page, observed)
             for path in ("leadInstitutions/en", "title/en"):
-                ((value, interval),) = blamed(system, path)
-                assert_narrower(widest.get(path), (str(value), interval))
-                widest[path] = (str(value), interval)
-        latest = max(sights, key=lambda sight: sight[0])[1]
-        assert blamed(system, "leadInstitutions/en") == [([latest.lead], expected(sights, lambda page: page.lead))]
-        assert blamed(system, "title/en") == [(latest.title, expected(sights, lambda page: page.title))]
+                ((value, changed),) = claims_with_intervals(system, path)
+                assert_narrowed(intervals.get(path), (str(value), changed))
+                intervals[path] = (str(value), changed)
+        latest = max(observations, key=lambda each: each[0])[1]
+        assert claims_with_intervals(system, "leadInstitutions/en") == [
+            ([latest.lead], expected_interval(observations, lambda page: page.lead))
+        ]
+        assert claims_with_intervals(system, "title/en") == [
+            (latest.title, expected_interval(observations, lambda page: page.title))
+        ]
         if latest.siblings:
             (maps,) = latest.siblings
-            lists = [sight for sight in sights if sight[1].siblings]
-            expect = expected(lists, lambda page: page.siblings[0].title)
-            assert blamed(system, "title/en", "UY0902") == [(maps.title, expect)]
+            lists = [each for each in observations if each[1].siblings]
+            expect = expected_interval(lists, lambda page: page.siblings[0].title)
+            assert claims_with_intervals(system, "title/en", "UY0902") == [(maps.title, expect)]
 
 
-def assert_narrower(wide: tuple[str, dict[str, str | None]] | None, narrow: tuple[str, dict[str, str | None]]) -> None:
-    """The interval of a value never grows, whatever is learnt later."""
-    if wide is None or wide[0] != narrow[0]:
+def assert_narrowed(before: tuple[str, dict[str, str | None]] | None, after: tuple[str, dict[str, str | None]]) -> None:
+    """The interval of a value never grows with later imports."""
+    if before is None or before[0] != after[0]:
         return
-    assert (wide[1]["after"] or "") <= (narrow[1]["after"] or "")
-    assert (narrow[1]["before"] or "") <= (wide[1]["before"] or "")
+    assert (before[1]["after"] or "") <= (after[1]["after"] or "")
+    assert (after[1]["before"] or "") <= (before[1]["before"] or "")

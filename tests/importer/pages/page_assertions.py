@@ -26,7 +26,7 @@ def read_page_text(text: str) -> PageReading:
 
 
 def extracted_value(page: PageReading, origin: Origin, path: str) -> object:
-    """Return the value at a path, the state or value where it is a rating, None where nothing is said."""
+    """Return the value at a path, the state or value where it is a rating, None where there is none."""
     found = page.facts[origin].get(path)
     if found is None:
         return None
@@ -51,7 +51,7 @@ def _extracted_values(page: PageReading) -> Iterator[tuple[str, str, ExtractedVa
 
 
 def assert_evidence(page: PageReading) -> None:
-    """Every value stands where its span says, word for word where it is a wording."""
+    """Assert that every value is stated by its span, literally where it is a text."""
     for text, path, found in _extracted_values(page):
         quoted = source_text(text, found)
         assert quoted, path
@@ -74,14 +74,14 @@ def _is_text_path(path: str) -> bool:
 
 
 def assert_paths(page: PageReading) -> None:
-    """Every path and every value's form is one that the record has for commitments."""
+    """Assert that commitments have all paths."""
     for origin, facts in page.facts.items():
         for path in facts:
             assert COMMITMENT.find_path(path).pattern, (origin, path)
 
 
 def assert_idempotent(page: PageReading) -> None:
-    """Reading the canonical text gives the same reading, but for the list, which is a source of its own."""
+    """Assert that the canonical text has the same reading, except for the list, which is a source of its own."""
     again = reread_page(page.text)
     assert again == replace(page, siblings=None, remarks=again.remarks)
 

@@ -48,33 +48,33 @@ def text_of(page: str) -> str:
         (b"<html><body>" + b"<div>" * 5000, "too deeply"),
     ],
 )
-def test_what_is_no_page_is_refused_with_one_clear_line(data: bytes, reason: str) -> None:
+def test_other_input_is_refused_with_a_reason_of_one_line(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableInput, match=reason) as refused:
         canonicalize_page(data, limit_bytes=LIMIT)
     assert "\n" not in refused.value.reason
 
 
-def test_too_many_bytes_are_refused_before_they_are_looked_at() -> None:
+def test_too_many_bytes_are_refused_undecoded() -> None:
     with pytest.raises(UnreadableInput, match="too large: 11 bytes, the limit is 10"):
         canonicalize_page(b"x" * 11, limit_bytes=10)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_encodings_that_say_what_they_are_give_the_same_text(encoding: str) -> None:
+def test_encodings_with_a_byte_order_mark_have_the_same_text(encoding: str) -> None:
     page = (PAGES / "presupuesto_es.txt").read_text("utf-8")
     assert canonicalize_page(page.encode(encoding), limit_bytes=LIMIT).text == text_of(page)
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r", "\u2028"])
-def test_line_ends_are_made_alike(line_end: str) -> None:
+def test_line_ends_are_normalized(line_end: str) -> None:
     assert text_of(BUDGET.replace("\n", line_end)) == text_of(BUDGET)
 
 
-def test_blanks_are_made_readable_and_words_are_left_alone() -> None:
+def test_blanks_are_normalized_and_other_characters_unchanged() -> None:
     assert normalize_lines("Open\u00a0Budgets \u2009“é”  \n\n\n\nnext\t") == ["Open Budgets  “é”", "", "next"]
 
 
-def test_navigation_tooltips_cookies_and_the_trap_are_not_the_pages() -> None:
+def test_navigation_tooltips_cookies_and_the_robot_trap_are_removed() -> None:
     text = text_of("We use cookies to count.\n" + BUDGET)
     assert text.startswith("Ruritania\n")
     assert "\nDesign\n" in text
@@ -83,13 +83,13 @@ def test_navigation_tooltips_cookies_and_the_trap_are_not_the_pages() -> None:
     assert text_of(BUDGET.replace("Design i", "Design\ni")) == text_of(BUDGET)
 
 
-def test_the_sites_words_within_the_governments_text_stay() -> None:
+def test_text_of_the_site_within_the_governments_text_is_not_removed() -> None:
     assert "\nOpen Government Partnership\nEvery" in text_of(
         BUDGET.replace("\nEvery", "\nOpen Government Partnership\nEvery", 1)
     )
 
 
-def test_the_list_of_siblings_is_split_off_with_its_heading_dropped() -> None:
+def test_the_list_of_siblings_is_split_off_without_its_heading() -> None:
     split = canonicalize_page(BUDGET.encode(), limit_bytes=LIMIT)
     assert split.siblings.startswith("  1. Open Budgets")
     assert split.siblings.endswith("Lantern Policy\n")
@@ -98,7 +98,7 @@ def test_the_list_of_siblings_is_split_off_with_its_heading_dropped() -> None:
     assert canonicalize_page(newer.encode(), limit_bytes=LIMIT) == split
 
 
-def test_one_line_like_the_list_within_prose_is_no_list() -> None:
+def test_one_line_of_the_lists_form_in_prose_is_no_list() -> None:
     prose = BUDGET[: BUDGET.index("Commitments\n")].replace("Two bakers", "See\nRU0001, 2015, Aid\nTwo bakers")
     assert canonicalize_page(prose.encode(), limit_bytes=LIMIT).siblings == ""
 
@@ -108,7 +108,7 @@ def test_lines_behind_the_list_are_remarked() -> None:
     assert [remark.text for remark in page.remarks if remark.kind == "behind-the-list"] == ["Printed in Strelsau"]
 
 
-def test_canonical_text_is_its_own_canonical_text() -> None:
+def test_a_canonical_text_is_its_own_canonical_text() -> None:
     for file in PAGES.iterdir():
         text = canonicalize_page(file.read_bytes(), limit_bytes=LIMIT).text
         assert text_of(text) == text
@@ -124,11 +124,11 @@ def test_markup_becomes_lines_items_and_cells() -> None:
     assert lines == ["One", "two three", "  • a", "  • b", "  1. c", "  2. d", "e | f", "g", " h"]
 
 
-def test_a_stray_tag_does_not_make_a_text_markup() -> None:
+def test_a_text_with_one_tag_is_no_markup() -> None:
     assert not is_html("Line<br/>break, and <b>bold</b> words")
 
 
 @given(st.binary(max_size=200))
-def test_decoding_gives_text_or_refuses(data: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     with suppress(UnreadableInput):
         assert decode_page(data).strip()

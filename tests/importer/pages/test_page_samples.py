@@ -1,4 +1,4 @@
-"""Reads OGP's own pages, where they are at hand: they may not be copied into the repository."""
+"""Reads OGP's own pages, where they are available: they may not be copied into the repository."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.importer.pages.page_assertions import LIMIT, SAMPLES, assert_consiste
 
 HEADER, DESCRIPTION, PLAN, NARRATIVE = Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE
 
-pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="OGP's pages are not at hand (OGPGRAPH_TEST_SAMPLES)")
+pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="OGP's pages are not available (OGPGRAPH_TEST_SAMPLES)")
 
 
-def rows(name: str) -> list[str]:
+def read_lines(name: str) -> list[str]:
     return (SAMPLES / name).read_text("utf-8").splitlines() if SAMPLES.is_dir() else []
 
 
-EXPECTED: list[dict[str, Any]] = [json.loads(line) for line in rows("expected.jsonl")]
-MANIFEST = list(csv.DictReader(rows("manifest.csv")))
-RAW = {
+EXPECTED: list[dict[str, Any]] = [json.loads(line) for line in read_lines("expected.jsonl")]
+MANIFEST = list(csv.DictReader(read_lines("manifest.csv")))
+PATHS = {
     "lead": "leadInstitutions",
     "support": "supportingInstitutions",
     "policy_areas_raw": "policyAreas",
@@ -46,13 +46,13 @@ def page(name: str) -> PageReading:
     return read_page((SAMPLES / name).read_bytes(), limit_bytes=LIMIT)
 
 
-def quoted(name: str, path: str) -> str | None:
+def read_quote(name: str, path: str) -> str | None:
     found = page(name).facts[HEADER].get(path)
     return source_text(page(name).text, found) if found else None
 
 
 def check(name: str, key: str, value: Any) -> None:
-    """Compare one expected value with what was read; the expectations were written by hand from the pages."""
+    """Compare one expected value with the reading; the expectations were written by hand from the pages."""
     reading = page(name)
     if key in ("code", "title", "country", "plan", "cycle"):
         whole = {
@@ -76,16 +76,16 @@ def check(name: str, key: str, value: Any) -> None:
         check_relevance(name, value)
     elif key in ("early", "early_results", "ambition", "verifiable"):
         meaning = {PENDING: "PENDING", "No IRM Data": "NO_DATA", None: None}.get(value, str(value).upper())
-        assert extracted_value(reading, HEADER, RAW[key]) == meaning
+        assert extracted_value(reading, HEADER, PATHS[key]) == meaning
     else:
-        check_raw(name, RAW[key], value)
+        check_quote(name, PATHS[key], value)
 
 
-def check_raw(name: str, path: str, value: str | None) -> None:
+def check_quote(name: str, path: str, value: str | None) -> None:
     if path == "irmReports" and value == PENDING:
         value = None
     language = "" if path.startswith("ratings/") or path == "policyAreas" else f"/{page(name).language}"
-    assert quoted(name, path + language) == (value or None)
+    assert read_quote(name, path + language) == (value or None)
 
 
 def check_relevance(name: str, value: str | list[str] | None) -> None:
@@ -107,12 +107,12 @@ def check_relevance(name: str, value: str | list[str] | None) -> None:
     [(row["file"], key, value) for row in EXPECTED for key, value in row.items() if key != "file"],
     ids=[f"{row['file']}-{key}" for row in EXPECTED for key in row if key != "file"],
 )
-def test_the_header_says_what_people_read_in_it(name: str, key: str, value: Any) -> None:
+def test_the_header_has_the_values_that_people_read_in_it(name: str, key: str, value: Any) -> None:
     check(name, key, value)
 
 
 @pytest.mark.parametrize("row", MANIFEST, ids=[row["file"] for row in MANIFEST])
-def test_code_language_layout_and_cycle_are_as_listed(row: dict[str, str]) -> None:
+def test_code_language_layout_and_cycle_are_those_of_the_manifest(row: dict[str, str]) -> None:
     reading = page(row["file"])
     cycle = str(reading.cycle.value) if reading.cycle else ""
     assert (reading.code, reading.language, reading.layout, cycle) == tuple(
@@ -121,11 +121,11 @@ def test_code_language_layout_and_cycle_are_as_listed(row: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.txt")))
-def test_every_value_has_its_evidence(name: str) -> None:
+def test_every_value_has_evidence(name: str) -> None:
     assert_consistent(page(name))
 
 
-def test_the_english_seed_is_read_whole() -> None:
+def test_the_english_seed_is_read_completely() -> None:
     reading = page("FR0043_en_seed.txt")
     assert {
         path: value.value
@@ -168,7 +168,7 @@ def test_the_english_seed_is_read_whole() -> None:
     assert sections == ["TITLE", "CONTEXT_AND_OBJECTIVES", "NEXT_STEPS", "FOOTNOTES"]
 
 
-def test_the_spanish_seed_is_read_whole() -> None:
+def test_the_spanish_seed_is_read_completely() -> None:
     reading = page("FR0039_es_seed.txt")
     assert extracted_value(reading, HEADER, "policyAreas") == (
         "Capacity Building",
@@ -186,7 +186,7 @@ def test_the_spanish_seed_is_read_whole() -> None:
     assert ratings == {"ratings/RELEVANCE/DESIGN": "NO", "ratings/POTENTIAL_IMPACT/DESIGN": "MINOR"}
 
 
-def test_the_lists_of_both_seeds_are_one_in_two_languages() -> None:
+def test_the_lists_of_both_seeds_have_the_same_entries_in_two_languages() -> None:
     english, spanish = page("FR0043_en_seed.txt").siblings, page("FR0039_es_seed.txt").siblings
     assert english
     assert spanish
