@@ -72,7 +72,8 @@ def codes_of_ids(snapshot: Snapshot, ids: list[str]) -> list[str]:
 def test_streams_of_a_correlation_are_in_the_order_of_their_first_entry(system: System) -> None:
     record_commitments(system, 2)
     receipt = system.execute(
-        command_context(1), lambda uow: commitments.register_commitment(uow, "FR0003", {"status": "ACTIVE"})
+        command_context(1, correlation="an import"),
+        lambda uow: commitments.register_commitment(uow, "FR0003", {"status": "ACTIVE"}),
     )
     with snapshot_at(system) as snapshot:
         entries = [entry for _, entry in snapshot.page_entries(EntryQuery(), ALL).items]
