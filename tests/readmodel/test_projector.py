@@ -132,7 +132,7 @@ def test_corrupt_event_is_never_returned_to_a_command(system: System) -> None:
     for number in range(1, 5):
         register_commitment(system, f"FR{number:04}")
     flip_bit_of_payload(system)
-    with pytest.raises(Exception, match=r"event 8 .* is not what was recorded"):
+    with pytest.raises(Exception, match=r"event 8 .* does not match its leaf hash"):
         change_title(system, "FR0004", "no")
 
 

@@ -112,6 +112,7 @@ class PositionNotifier:
             subscribers = list(self._subscribers)
         with self._changed:
             self._changed.notify_all()
+        # Outside the lock: a callback may subscribe or unsubscribe.
         for callback in subscribers:
             try:
                 callback(position)
@@ -205,7 +206,7 @@ class ProjectionRunner:
         return ProjectionStatus(progress.position, lag, oldest, self.failure if lag else None)
 
     def _is_done(self, to: int | None) -> bool:
-        if to is not None and to <= self._log_position:
+        if to is not None and to <= self._log_position:  # another thread projected it while this one waited
             return True
         return self._failure is not None and self._monotonic() < self._retry_at
 

@@ -80,7 +80,7 @@ _END_OF_LAST_SAVE = (
 
 
 class CorruptEvent(Exception):
-    """A stored event does not match its leaf hash: it is not what was recorded, and is never returned."""
+    """A stored event does not match its leaf hash: it was changed after it was recorded, and is never returned."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def load_event(row: Row) -> LoggedEvent:
     stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
     recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
     if not _matches_leaf(row):
-        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) is not what was recorded")
+        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash")
     return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
 
 
