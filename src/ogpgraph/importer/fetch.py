@@ -147,6 +147,7 @@ class Fetcher:
                 target.host, target.port, deadline, resolve=self._resolve, may_connect=self._may_connect
             )
             with closing(connection):
+                # TLS wraps the connection to the checked address; the certificate is verified for the host's name.
                 if target.scheme == "https":
                     connection = wrap_tls(connection, target.host)
                 with closing(connection):
@@ -172,6 +173,7 @@ def _parse_url(url: str) -> _Target:
         raise FetchError(f"this is no URL of a page: {error}") from error
     if parts.scheme not in _PORTS or not host or re.search(r"[\x00-\x20\x7f]", url):
         raise FetchError("this is no URL of a page: it has to begin with http:// or https:// and a host")
+    # The part before "@" is often meant to be taken for the host.
     if parts.username is not None or parts.password is not None:
         raise FetchError("a URL with a user's name or password is not fetched")
     path = quote(parts.path or "/", safe="/%:;=@&+$,!~*'()") + (f"?{_quote_query(parts.query)}" if parts.query else "")

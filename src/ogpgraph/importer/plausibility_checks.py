@@ -21,7 +21,7 @@ _PAGE_PATH = re.compile(r"/members/(?P<member>[^/]+)/commitments/(?P<code>[A-Za-
 _URL_OR_FOOTNOTE_MARK = re.compile(r"https?://\S+|www\.\S+|\[\d+\]")
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
 _GROUPED_DIGITS = re.compile(r"\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+")
-_MAX_NUMBERS = 10
+_MAX_NUMBERS = 10  # texts that have nothing in common differ in dozens
 _DATE_FIELDS = frozenset({"number", "startsOn", "endsOn", "cycle"})
 
 
@@ -44,6 +44,7 @@ def check_address(page: PageReading, url: str | None) -> Iterator[Remark]:
     slug = unquote(found["member"]).replace("-", " ")
     known_names = [name for name in (member and member.name, page.country and str(page.country.value)) if name]
     meant = lookup_member(slug)
+    # A slug may have a former or another name of the member, which its table knows.
     is_same_member = member is not None and meant is not None and meant.code == member.code
     if normalize_policy_area(slug) not in map(normalize_policy_area, known_names) and not is_same_member:
         owner = (member and member.name) or "another member"
@@ -67,6 +68,7 @@ def _compare_dates(
     page: PageReading, commitment: Aggregate, origin: Origin, path: str, extracted: ExtractedValue
 ) -> Iterator[Remark]:
     for claim in commitment.claims.get(path, ()):
+        # Only the same zone of the page: header and summary often give different dates in one language, too.
         if claim.origin is origin and claim.language != page.language and claim.value not in (None, extracted.value):
             text = f"{path}: {extracted.value} here, {claim.value} in {claim.language}"
             yield Remark(extracted.span.line_number(page.text), "date-differs", text)
@@ -119,6 +121,7 @@ def check_reissued_codes(
         commitment = uow.aggregate(stream)
         if plan := commitment.string("actionPlan"):
             by_plan.setdefault(plan, []).append(commitment)
+    # By plan, because a list of siblings registers dozens of commitments of a few plans at once.
     for plan, registered in by_plan.items():
         known = {code: titles for code, titles in titles_of_plan(plan).items() if code not in codes}
         known_titles = {code: _normalize_titles(titles, lookup_text) for code, titles in known.items()}

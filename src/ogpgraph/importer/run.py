@@ -1,7 +1,7 @@
 """Imports files and URLs: each is read, checked and recorded in one transaction, whole or not at all.
 
 An input that is refused does not stop the next one. A page may come from a file or be fetched; where it is fetched
-from, and the validators by which the server tells whether it changed, are recorded with its source.
+from, and the validators by which its server determines whether it changed, are recorded with its source.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ def _import_file(
     is_within_limit = len(data) <= limit_bytes
     if is_within_limit and name.lower().endswith(_SPREADSHEET_SUFFIXES):
         return import_spreadsheet(writer, name, data, context, progress)
+    # A page first: most files are pages, and no spreadsheet has the title line and the labels of one.
     try:
         page = read_page(data, limit_bytes=limit_bytes)
     except UnreadableInput:
@@ -132,13 +133,14 @@ def _record_page(
     context: CommandContext,
     fetched: FetchedPage | None = None,
 ) -> Report:
+    # The executor runs the commands again after a concurrent change, so each run starts with a new reconciler.
     def commands(uow: UnitOfWork) -> tuple[Counter[CausedEvent], tuple[Remark, ...]]:
         reconciler = PageReconciler(uow, capture, page, writer.stored_text)
         reconciler.reconcile()
         _record_location(uow, reconciler.observation().source, fetched)
         return count_events(uow.pending), tuple(_check_plausibility(writer, reconciler, uow, page, capture.url))
 
-    recorded, doubts = writer.execute(context, commands).result or (Counter(), ())
+    recorded, doubts = writer.execute(context, commands).result or (Counter(), ())  # None only for a repeated request
     return Report(
         name,
         code=page.code,

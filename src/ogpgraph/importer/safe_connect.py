@@ -82,6 +82,7 @@ def connect(
 ) -> socket.socket:
     """Return a connection to a host; raises FetchError where one of its addresses is not allowed, and OSError."""
     addresses = resolve(host, port)
+    # All are checked before the first connection: a host with one private address among others is not trusted.
     for text in addresses:
         if not may_connect(ip_address(text)):
             raise FetchError(f"{host} is at {text}, which is not in the public internet (--allow-private allows it)")
@@ -90,7 +91,7 @@ def connect(
         try:
             return socket.create_connection((text, port), timeout=deadline.remaining_seconds())
         except TimeoutError:
-            raise
+            raise  # the deadline is for all addresses together
         except OSError as error:
             problem = error
     raise problem

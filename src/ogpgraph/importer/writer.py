@@ -47,7 +47,7 @@ class ImportWriter(Protocol):
         ...
 
     def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, given by their streams, in batches. Raises Conflict as below."""
+        """Yield the commitments of members (streams) in batches that fit into memory. Raises Conflict, as below."""
         ...
 
     def require_all_shown(self) -> None:
@@ -85,7 +85,9 @@ class LogWriter:
             return _titles_by_code(snapshot.find_many(ids).values())
 
     def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, given by their streams, in batches. Raises Conflict."""
+        """Yield the commitments of members (streams) in batches that fit into memory. Raises Conflict."""
+        # Ids first, then aggregates in batches: a file names most members, whose commitments together are too many to
+        # hold. Each batch is read in a session of its own, so that no session is open for the whole import.
         ids: set[str] = set()
         for chunk in iter_chunks(sorted(members)):
             with self._system.read_session() as session:
@@ -144,8 +146,9 @@ class DryRunWriter:
         return self._log.titles_of_plan(plan) | _titles_by_code(own)
 
     def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, given by their streams, with the dry run's events. Raises Conflict."""
+        """Yield the commitments of members (streams) with the events of the dry run. Raises Conflict."""
         requested = set(members)
+        # Commitments that the dry run has changed are yielded in their changed state only.
         for batch in self._log.load_commitments(requested):
             yield [commitment for commitment in batch if commitment.id not in self._aggregates]
         yield [commitment for commitment in self._commitments() if commitment.string("member") in requested]

@@ -135,6 +135,7 @@ class PersonalDataDetector:
 
     def _find_emails(self, text: str) -> Iterator[Mark]:
         """Yield e-mail addresses, also those written to hide from robots: jane (at) ministry.example."""
+        # From the sign outwards: searching for the part before it from every position would take quadratic time.
         for sign in self._at.finditer(text):
             before = max(0, sign.start() - _LONGEST_LOCAL_PART)
             local_part = _LOCAL_PART.search(text[before : sign.start()])
@@ -148,6 +149,7 @@ class PersonalDataDetector:
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+        # Paths of URLs contain dates and numbers in every form.
         urls = [url.span() for url in _URL.finditer(text)]
         for number in _PHONE.finditer(text):
             if self._is_phone(text, number) and not any(start <= number.start() < end for start, end in urls):

@@ -81,7 +81,7 @@ class PageReconciler:
         if member_identity is None:
             raise UnreadableInput(f"{self._page.code} is not the code of a commitment of any known member")
         self._reread_page()
-        same_bytes_until = self._same_bytes_until()
+        same_bytes_until = self._same_bytes_until()  # before this observation is recorded, which would be the answer
         if outcome := record_observation(self._uow, self.observation()):
             member = self._find_or_register_member(member_identity)
             self._revise_member(member, outcome)
@@ -118,6 +118,7 @@ class PageReconciler:
         except UnreadableInput:
             return  # refused by this reader, the observation has no facts to compare with
         if (page.code, page.language) == (self._page.code, self._page.language):
+            # Without the list, which was an observation of its own and is reread as such.
             self._earlier_reconciler(former, replace(page, siblings=None)).reconcile()
 
     def _reread_list(self, member_identity: MemberIdentity, listed: SiblingListReading) -> None:
@@ -260,6 +261,7 @@ class PageReconciler:
         provenance = outcome.provenance(origin, spans)
         stream = self._uow.resolve_code("commitment", code)
         if stream is None:
+            # A late observation registers the commitment; its facts belong to the past and are recorded below.
             first = {} if outcome.late else facts
             not_late = structs.replace(provenance, late=False)
             stream = commitments.register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id

@@ -56,6 +56,7 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int) -> Canon
 def decode_page(data: bytes) -> str:
     """Return the text of UTF-8, or of UTF-16 with a byte order mark; raises UnreadableInput for anything else."""
     is_utf_16 = data.startswith(_UTF_16_MARKS)
+    # UTF-8 decodes zero bytes, and binary files have them early.
     if not is_utf_16 and b"\x00" in data[:65536]:
         raise UnreadableInput("not text: it contains zero bytes")
     try:
@@ -80,6 +81,7 @@ def find_title_line(lines: list[str], labels: Labels) -> int:
     """Return the index of the title line: it ends in a code, and labels follow. Raises UnreadableInput."""
     candidates = [index for index, line in enumerate(lines) if TITLE_PATTERN.match(line.strip())]
     label_counts = {index: _count_labels(lines[index + 1 :], labels) for index in candidates[:_MOST_TITLE_LINES]}
+    # Prose may contain lines that end in a code, but no labels follow those.
     for index, count in label_counts.items():
         if count >= _FEWEST_LABELS:
             return index
@@ -151,6 +153,7 @@ def _split_sibling_list(lines: list[str], labels: Labels) -> tuple[list[str], li
     end = _find_page_end(lines, len(lines), labels)
     listed: list[list[str]] = []
     outside: list[list[str]] = []
+    # From the last run of code lines upwards: other text may be between the parts of a list.
     while run := _last_run(code_lines):
         begin = _find_list_start(lines, filled, run[0], labels)
         if len(run) == 1 and not (begin and labels.is_listed(lines[filled[begin - 1]], "list_heading")):

@@ -114,6 +114,7 @@ class _SummaryReader:
         begin = self._read_title()
         for place, line in enumerate(self._lines[begin:], begin + 1):
             self._read_line(line, self._lines[place] if place < len(self._lines) else None)
+        # Only now, because a milestone quoted in a section is recognized by the commitment's number.
         for section in self._sections:
             if section.lines:
                 self._add_section(section)
@@ -189,6 +190,7 @@ class _SummaryReader:
 
     def _open_section(self, key: str) -> None:
         self._milestone = None
+        # A label that is repeated within its own section continues it.
         if self._is_in(key):
             return
         taken = {section.key for section in self._sections} - _QUOTED_SECTIONS
@@ -210,6 +212,7 @@ class _SummaryReader:
         self._append_line(line)
 
     def _read_label(self, line: Line, key: str, rest: Line) -> None:
+        # STATUS is a field where its value follows on the line, and a heading otherwise.
         if key in SUMMARY_FIELDS or key == "STATUS":
             for name, value in _split_fields(line, self._labels) or [(key, rest)]:
                 self._read_field(name, value, line)
@@ -236,6 +239,7 @@ class _SummaryReader:
     def _read_field(self, key: str, value: Line, line: Line) -> None:
         if key in ("STATUS", *_STATUS_STAGES):
             self._open_section("COMPLETION_NOTE")
+        # The quoted text of a plan may contain dates and institutions, and goes on below them.
         elif not self._is_in("COMMITMENT_TEXT"):
             self._open = None
         if key in _DATES:

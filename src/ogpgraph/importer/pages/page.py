@@ -64,7 +64,8 @@ def read_page(data: bytes, *, limit_bytes: int, label_set: LabelSet | None = Non
 def reread_page(text: str) -> PageReading:
     """Read the canonical text of a page that was accepted before; raises UnreadableInput where this reader refuses it.
 
-    A canonical text lacks the list behind the page, which told a page without a description from one that is cut off.
+    A canonical text lacks the list behind the page, by which a page without a description and one that is cut off are
+    distinguished.
     """
     data, label_set = text.encode(), shipped_labels()
     return _PageReader(canonicalize_page(data, label_set.default, limit_bytes=len(data)), label_set).read()
@@ -79,6 +80,7 @@ class _PageReader:
         lines = split_lines(page.text)
         title = find_title_line([line.text for line in lines], label_set.default)
         self._above, self._title_line, below = lines[:title], lines[title], lines[title + 1 :]
+        # The title line was found with the labels of all languages; only its header shows the page's own language.
         self._labels = label_set.detect(below)
         self._facts: dict[Origin, ExtractedFacts] = {
             origin: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
@@ -96,6 +98,7 @@ class _PageReader:
         if title.text:
             self._facts[Origin.HEADER][f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
         self._facts[Origin.NARRATIVE].update(extracted.narratives)
+        # After the header: of two values at a path of the narrative the first counts.
         self._read_body(header.body)
         self._body = header.body
         siblings = self._read_siblings()
@@ -150,6 +153,7 @@ class _PageReader:
         lines = self._split_at_stage_headings(start)
         headings = [(line, stage) for line in lines if (stage := find_stage(line, self._labels))]
         edges = [*(line.start for line, _ in headings), len(self._text)]
+        # Summaries first: the road map in the government's text is matched with the milestones that they quote.
         for (line, stage), end in zip(headings, edges[1:], strict=True):
             self._read_summary(line, stage, end)
         if span := Span(start, edges[0]).trim(self._text):

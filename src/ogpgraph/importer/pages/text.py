@@ -147,6 +147,7 @@ def _fold_character(character: str) -> str:
         return _REPLACEMENTS[character]
     if character.isspace():
         return " "
+    # NFKD separates accents from their letters, and ligatures and full-width forms into plain letters.
     decomposed = unicodedata.normalize("NFKD", character)
     base = "".join(part for part in decomposed if not unicodedata.combining(part))
     return "".join(_REPLACEMENTS.get(part, part) for part in base.casefold())
