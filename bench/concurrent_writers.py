@@ -1,6 +1,6 @@
-"""Eight processes of five hundred commands each, on one commitment and on their own: what is lost, doubled or refused.
+"""Runs eight writing processes, first on commitments of their own, then on one: counts commands, conflicts and losses.
 
-python -m bench.concurrent_writers sqlite | postgresql://… [COMMANDS]     (an empty database of its own)
+python -m bench.concurrent_writers sqlite | postgresql://… [COMMANDS]     (an empty database)
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def measure(url: str, folder: Path, codes: list[str], commands: int, *, shared: 
             register_commitment(system, code)
     began = time.perf_counter()
     writers = start_writers(url, folder, WRITERS, codes, commands, shared=shared)
-    problems = writers.communicate()[1]
-    took = time.perf_counter() - began
+    errors = writers.communicate()[1]
+    seconds = time.perf_counter() - began
     if writers.returncode:
-        raise SystemExit(problems)
+        raise SystemExit(errors)
     acknowledged = read_acknowledged(folder)
     conflicts = sum(conflicts for conflicts, _ in acknowledged.values())
-    what = "one commitment" if shared else "their own commitments"
+    target = "one commitment" if shared else "their own commitments"
     print(
-        f"{WRITERS} processes on {what}: {len(acknowledged)} of {WRITERS * commands} acknowledged, "
-        f"{len(acknowledged) / took:,.0f} a second, {conflicts} told of a conflict and tried again"
+        f"{WRITERS} processes on {target}: {len(acknowledged)} of {WRITERS * commands} acknowledged, "
+        f"{len(acknowledged) / seconds:,.0f} a second, {conflicts} repeated after a conflict"
     )
     if shared:
         with open_system(url) as system:
@@ -50,7 +50,7 @@ def main() -> None:
         acknowledged = read_acknowledged(Path(name) / "own") | read_acknowledged(Path(name) / "shared")
         with open_system(url) as system:
             oracle.check_log(system, acknowledged, [*own, "KE0001"])
-    print("nothing lost, nothing doubled, positions and revisions dense, the read model is the replay of the log")
+    print("nothing lost or repeated; positions and revisions have no gaps; a rebuild is identical")
 
 
 if __name__ == "__main__":

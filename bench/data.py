@@ -1,4 +1,7 @@
-"""A record of the size of OGP's own, in words that nobody wrote: made once through the log, then kept in a file."""
+"""Databases for the benchmarks: one of the size of OGP's record, with random texts, and a log of any number of events.
+
+The large database is created through commands, which takes minutes, and then kept in `bench/.data`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, Rating
 from ogpgraph.system import System, migrate, open_system
 
 FOLDER = Path(__file__).parent / ".data"
-MEMBERS, PLANS_OF_EACH, COMMITMENTS = 110, 7, 6_000
+MEMBERS, PLANS_PER_MEMBER, COMMITMENTS = 110, 7, 6_000
 REGIONS = ("Africa and the Middle East", "Americas", "Asia and the Pacific", "Europe")
 AREAS = ("Anti-Corruption", "Budgets", "Education", "Health", "Justice", "Land", "Open Data", "Public Procurement")
 _WORDS = """
@@ -35,14 +38,14 @@ BODY_CHARACTERS = 5_000
 
 
 def database(members: int = MEMBERS, commitments: int = COMMITMENTS) -> str:
-    """Return the URL of the database, made if it is not there."""
+    """Return the URL of the large database, which is created if it does not exist."""
     file = FOLDER / f"record-{members}-{commitments}.db"
     url = f"sqlite:///{file}"
     if not file.exists():
         FOLDER.mkdir(exist_ok=True)
         partial = file.with_suffix(".part")
-        for left in FOLDER.glob(partial.name + "*"):
-            left.unlink()
+        for leftover in FOLDER.glob(partial.name + "*"):
+            leftover.unlink()
         _create_database(f"sqlite:///{partial}", members, commitments)
         partial.rename(file)
     return url
@@ -53,20 +56,19 @@ def _create_database(url: str, members: int, commitments: int) -> None:
     migrate(url, clock=clock, new_id=new_id)
     began = time.perf_counter()
     with open_system(url, clock=clock, new_id=new_id) as system:
-        plans = [(member, cycle) for member in range(members) for cycle in range(2011, 2011 + 2 * PLANS_OF_EACH, 2)]
+        plans = [(member, cycle) for member in range(members) for cycle in range(2011, 2011 + 2 * PLANS_PER_MEMBER, 2)]
         plans = plans[: max(1, members * 70 // 11)]
         for done, (member, cycle) in enumerate(plans):
             numbers = range(done, commitments, len(plans))
             _run_commands(system, clock, _plan_commands(member, cycle, list(numbers)))
             if done % 50 == 0:
-                print(f"\rmaking the record: {done}/{len(plans)} plans", end="", file=sys.stderr)
-        made = time.perf_counter()
+                print(f"\rcreating the database: {done}/{len(plans)} plans", end="", file=sys.stderr)
+        recorded = time.perf_counter()
         system.projection.catch_up()
-        with system.read_session() as reading:
-            head = reading.head
-            reading.transaction.fetch_all("select 1 as one")
+        with system.read_session() as session:
+            head = session.head
     print(
-        f"\rmade {head} entries: {made - began:.0f} s to record, {time.perf_counter() - made:.0f} s to follow",
+        f"\n{head} entries: {recorded - began:.0f} s to record, {time.perf_counter() - recorded:.0f} s to project",
         file=sys.stderr,
     )
 
@@ -79,16 +81,16 @@ def _run_commands(system: System, clock: _Clock, commands: Callable[[UnitOfWork]
 
 
 def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[UnitOfWork], None]:
-    """Commands that record a plan with its commitments, and its member with the first."""
+    """Return the commands that record a plan with its commitments, and with the first plan the member."""
 
     def commands(uow: UnitOfWork) -> None:
-        chance = random.Random(f"{member}/{cycle}")
+        random_source = random.Random(f"{member}/{cycle}")
         code, prefix = _member_code(member)
         stream = uow.resolve_code("member", code)
         if stream is None:
             facts: Facts = {"prefix": prefix, "region": REGIONS[member % 4], "type": "NATIONAL", "status": "ACTIVE"}
-            named = {"name/en": uow.text_value(f"Land of {code.title()}")}
-            stream = member_commands.register_member(uow, code, {**facts, **named}).id
+            name = {"name/en": uow.text_value(f"Land of {code.title()}")}
+            stream = member_commands.register_member(uow, code, {**facts, **name}).id
         title = uow.text_value(f"{code.title()} Action Plan {cycle}-{cycle + 2}")
         plan = action_plan_commands.register_action_plan(
             uow,
@@ -96,31 +98,36 @@ def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[Uni
             {"member": stream, "cycle": cycle, "title/en": title, "status": "CONCLUDED" if cycle < 2021 else "ACTIVE"},
         )
         for number in numbers:
-            facts = {"member": stream, "actionPlan": plan.id, "cycle": cycle, **_commitment_facts(uow, chance, number)}
+            facts = {
+                "member": stream,
+                "actionPlan": plan.id,
+                "cycle": cycle,
+                **_commitment_facts(uow, random_source, number),
+            }
             commitment_commands.register_commitment(uow, f"{prefix}{number:04}", facts)
 
     return commands
 
 
-def _commitment_facts(uow: UnitOfWork, chance: random.Random, number: int) -> Facts:
+def _commitment_facts(uow: UnitOfWork, random_source: random.Random, number: int) -> Facts:
     facts: Facts = {
         "number": str(number % 20 + 1),
         "status": "ACTIVE",
-        "title/en": uow.text_value(_random_text(chance, 60)),
-        "description/en": uow.text_value(_random_text(chance, BODY_CHARACTERS * 3 // 5)),
-        "commitmentText/en": uow.text_value(_random_text(chance, BODY_CHARACTERS * 2 // 5)),
-        "policyAreas": tuple(sorted(chance.sample(AREAS, chance.randint(1, 3)))),
+        "title/en": uow.text_value(_random_text(random_source, 60)),
+        "description/en": uow.text_value(_random_text(random_source, BODY_CHARACTERS * 3 // 5)),
+        "commitmentText/en": uow.text_value(_random_text(random_source, BODY_CHARACTERS * 2 // 5)),
+        "policyAreas": tuple(sorted(random_source.sample(AREAS, random_source.randint(1, 3)))),
     }
-    for place in range(1, chance.randint(3, 9) + 1):
-        milestone = f"milestones/{number % 20 + 1}.{place}"
+    for index in range(1, random_source.randint(3, 9) + 1):
+        milestone = f"milestones/{number % 20 + 1}.{index}"
         facts |= {
-            f"{milestone}/title/en": uow.text_value(_random_text(chance, 80)),
-            f"{milestone}/status": chance.choice(("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")),
-            f"{milestone}/endsOn": f"{chance.randint(2012, 2025)}-{chance.randint(1, 12):02}",
+            f"{milestone}/title/en": uow.text_value(_random_text(random_source, 80)),
+            f"{milestone}/status": random_source.choice(("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")),
+            f"{milestone}/endsOn": f"{random_source.randint(2012, 2025)}-{random_source.randint(1, 12):02}",
         }
     for indicator, stage in _RATED:
-        if chance.random() < 0.8:
-            value = chance.choice(sorted(VALUES_OF[indicator]))
+        if random_source.random() < 0.8:
+            value = random_source.choice(sorted(VALUES_OF[indicator]))
             rating = Rating(RatingState.RATED, value, uow.text_ref(value.title()), None)
             facts[f"ratings/{indicator}/{stage}"] = rating
     return facts
@@ -138,8 +145,8 @@ _RATED = [
 ]
 
 
-def _random_text(chance: random.Random, characters: int) -> str:
-    words = chance.choices(WORDS, k=max(2, characters // 6))
+def _random_text(random_source: random.Random, characters: int) -> str:
+    words = random_source.choices(WORDS, k=max(2, characters // 6))
     return " ".join(words)[:characters].strip().capitalize()
 
 
@@ -162,18 +169,18 @@ def _sequential_ids() -> Callable[[], str]:
     return lambda: f"{next(numbers):08x}"
 
 
-PER_SAVE = 50
-EVENTS_EACH = 7
-BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+COMMITMENTS_PER_COMMAND = 50
+EVENTS_PER_COMMITMENT = 7
+START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def command_context(number: int = 0) -> CommandContext:
-    """An act of the measurement."""
-    return CommandContext(actor="bench", role="publisher", time=BEGIN + timedelta(seconds=number))
+    """Return the context of a command, some seconds after the start."""
+    return CommandContext(actor="bench", role="publisher", time=START + timedelta(seconds=number))
 
 
 def build_facts(uow: UnitOfWork, number: int) -> Facts:
-    """What a page of average length says of a commitment."""
+    """Return the facts of a commitment as of a page of average length."""
     facts: Facts = {
         "title/en": uow.text_value(f"Open data for service number {number}"),
         "number": str(number),
@@ -195,13 +202,13 @@ def register_commitment(uow: UnitOfWork, number: int) -> str:
 
 
 def append_events(system: System, events: int) -> int:
-    """Append about so many events; returns how many there are."""
-    commitments = max(PER_SAVE, events // EVENTS_EACH)
-    for start in range(0, commitments, PER_SAVE):
-        numbers = range(start, start + PER_SAVE)
+    """Append about as many events; returns the number of all events of the log."""
+    commitments = max(COMMITMENTS_PER_COMMAND, events // EVENTS_PER_COMMITMENT)
+    for start in range(0, commitments, COMMITMENTS_PER_COMMAND):
+        numbers = range(start, start + COMMITMENTS_PER_COMMAND)
         ids = system.executor.execute(command_context(start), partial(_register_commitments, numbers=numbers)).result
         assert ids
-        for change in range(EVENTS_EACH - 5):
+        for change in range(EVENTS_PER_COMMITMENT - 5):
             system.executor.execute(
                 command_context(start + change), partial(_revise_commitments, ids=ids, change=change)
             )

@@ -1,9 +1,10 @@
-// A Mercurius subscription server, as its documentation shows one: what `bench.live` compares with.
+// A subscription server as in the documentation of Mercurius, with which `bench.live` compares.
 //
-//     node bench/live_mercurius.mjs NODE_MODULES_FOLDER    # POST /publish?position=N sends an entry to all and answers when
+//     node bench/live_mercurius.mjs NODE_MODULES_FOLDER
 //
-// Each entry is made once and published once; Mercurius executes the selection and encodes the result for each subscriber.
-// The log is off, and its just-in-time compiler on, though Mercurius runs only queries and mutations with it.
+// `POST /publish?position=N` sends an entry to all subscribers and returns the time when it did. Mercurius executes the
+// selection and encodes the result for each subscriber. Its log is off. Its just-in-time compiler is on, although it is used
+// only for queries and mutations.
 
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -27,11 +28,11 @@ const schema = `
     subject: Subject!
     changes: [Change!]!
   }
-  type Query { waiting: Int! }
+  type Query { subscribers: Int! }
   type Subscription { entries: Entry! }
 `;
 const resolvers = {
-  Query: { waiting: () => 0 },
+  Query: { subscribers: () => 0 },
   Subscription: { entries: { subscribe: (_root, _arguments, { pubsub }) => pubsub.subscribe("entries") } },
 };
 

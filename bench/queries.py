@@ -1,9 +1,9 @@
-"""How quickly five questions are answered, beside the same ones in idiomatic Strawberry over the same rows.
+"""Measures five queries, compared with idiomatic Strawberry over the same rows, with past positions and with a 304.
 
     python -m bench.queries [--rounds 7] [--seconds 0.7] [--members 110] [--commitments 6000]
 
-Both are real servers in processes of their own, asked in turn by one client over a connection that is kept, so that
-whatever else the machine does befalls both. What counts are the ratios; the milliseconds are this machine's.
+Both servers run in processes of their own, and one client sends requests to them in turn over open connections. So a
+busy machine slows both, and the ratios are meaningful. Exits with 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import strawberry
+from graphql import DocumentNode
 
 from bench.data import COMMITMENTS, MEMBERS, database
 from bench.filter_index import measure_filter_and_facets
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, core_schema
 from ogpgraph.graphql.schema import build_schema
-from ogpgraph.system import open_system
+from ogpgraph.system import System, open_system
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits
 
 OPERATIONS: dict[str, tuple[str, float]] = {
-    "Q1 a commitment with all that is below it": (
+    "Q1 a commitment with everything below it": (
         """{ commitment(code: "%s") { code title description milestones { number title status }
         ratings { indicator stage value statedAs }
         history(first: 20) { nodes { position kind recordedAt actor } } } }""",
@@ -75,11 +77,11 @@ class Client:
 
     def post(self, query: str) -> bytes:
         body = json.dumps({"query": query})
-        return self._answer("POST", self._path, body, {"Content-Type": "application/json"}, 200)
+        return self._request("POST", self._path, body, {"Content-Type": "application/json"}, 200)
 
     def get(self, query: str, etag: str | None = None, **parameters: str) -> bytes:
         path = f"{self._path}?{urlencode({'query': query, **parameters})}"
-        return self._answer("GET", path, None, {"If-None-Match": etag} if etag else {}, 304 if etag else 200)
+        return self._request("GET", path, None, {"If-None-Match": etag} if etag else {}, 304 if etag else 200)
 
     def etag(self, query: str) -> str:
         self._connection.request("GET", f"{self._path}?{urlencode({'query': query})}")
@@ -87,7 +89,7 @@ class Client:
         response.read()
         return response.headers["ETag"]
 
-    def _answer(self, method: str, path: str, body: str | None, headers: dict[str, str], status: int) -> bytes:
+    def _request(self, method: str, path: str, body: str | None, headers: dict[str, str], status: int) -> bytes:
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         content = response.read()
@@ -98,16 +100,16 @@ class Client:
 
 @contextmanager
 def run_servers(url: str) -> Iterator[tuple[Client, Client]]:
-    """Our server and the idiomatic one, on ports of their own."""
-    ours, theirs = _free_port(), _free_port()
-    settings = {**os.environ, "OGPGRAPH_DATABASE": url, "OGPGRAPH_LOG_LEVEL": "warning"}
-    settings |= {"OGPGRAPH_PORT": str(ours), "OGPGRAPH_COST_PER_MINUTE": str(10**12)}
+    """Run our server and the idiomatic one; yields a client of each."""
+    ours, theirs = _find_free_port(), _find_free_port()
+    environment = {**os.environ, "OGPGRAPH_DATABASE": url, "OGPGRAPH_LOG_LEVEL": "warning"}
+    environment |= {"OGPGRAPH_PORT": str(ours), "OGPGRAPH_COST_PER_MINUTE": str(10**12)}
     file = url.removeprefix("sqlite:///")
     commands = [
-        ([str(Path(sys.executable).parent / "ogpgraph"), "serve"], settings),
+        ([str(Path(sys.executable).parent / "ogpgraph"), "serve"], environment),
         ([sys.executable, "-m", "bench.strawberry_queries", file, str(theirs)], dict(os.environ)),
     ]
-    processes = [subprocess.Popen(command, env=environment) for command, environment in commands]
+    processes = [subprocess.Popen(command, env=variables) for command, variables in commands]
     try:
         for port in (ours, theirs):
             _wait_for(port)
@@ -119,7 +121,7 @@ def run_servers(url: str) -> Iterator[tuple[Client, Client]]:
             process.wait(20)
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -132,45 +134,46 @@ def _wait_for(port: int) -> None:
             time.sleep(0.1)
         else:
             return
-    raise SystemExit(f"nothing listens on port {port}")
+    raise SystemExit(f"no server listens on port {port}")
 
 
 def measure_medians(calls: Mapping[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, float]:
-    """The median time of each call in milliseconds, one call of each after the other."""
+    """Return the median time of each call in milliseconds; the calls are made in turn, after a warm-up."""
     for call in calls.values():
         call()
         call()
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    until = time.monotonic() + seconds * rounds
-    while time.monotonic() < until or len(next(iter(taken.values()))) < rounds:
+    milliseconds: dict[str, list[float]] = {name: [] for name in calls}
+    end = time.monotonic() + seconds * rounds
+    while time.monotonic() < end or len(next(iter(milliseconds.values()))) < rounds:
         for name, call in calls.items():
             began = time.perf_counter()
             call()
-            taken[name].append((time.perf_counter() - began) * 1_000)
-    return {name: statistics.median(times) for name, times in taken.items()}
+            milliseconds[name].append((time.perf_counter() - began) * 1_000)
+    return {name: statistics.median(times) for name, times in milliseconds.items()}
 
 
 def compare_operations(ours: Client, theirs: Client, code: str, rounds: int, seconds: float) -> bool:
-    """Print each operation on both; tell whether every target was met."""
-    met = True
+    """Print the time of each operation on both servers; returns whether every target is met."""
+    is_met = True
     print(f"{'':52} {'ours':>8} {'idiomatic':>10} {'ratio':>6}  target      size")
     for name, (query, target) in OPERATIONS.items():
         text = query.replace("%s", code)
-        answer, same = ours.post(text), theirs.post(text)
-        _report_difference(name, json.loads(answer)["data"], json.loads(same)["data"])
+        response, other = ours.post(text), theirs.post(text)
+        _report_difference(name, json.loads(response)["data"], json.loads(other)["data"])
         calls = {"ours": partial(ours.post, text), "theirs": partial(theirs.post, text)}
         times = measure_medians(calls, rounds, seconds)
         ratio = times["theirs"] / times["ours"]
-        met &= ratio >= target
+        is_met &= ratio >= target
         print(
-            f"{name:52} {times['ours']:6.2f}ms {times['theirs']:8.2f}ms {ratio:5.1f}x  >= {target}x {len(answer):9,} B"
+            f"{name:52} {times['ours']:6.2f}ms {times['theirs']:8.2f}ms {ratio:5.1f}x  >= {target}x "
+            f"{len(response):9,} B"
         )
-    return met
+    return is_met
 
 
 def _report_difference(name: str, ours: Any, theirs: Any) -> None:
     if json.dumps(_normalize(ours), sort_keys=True) != json.dumps(_normalize(theirs), sort_keys=True):
-        print(f"   note: the two answers to {name} differ")
+        print(f"   note: the results of {name} differ")
 
 
 def _normalize(value: Any) -> Any:
@@ -182,20 +185,20 @@ def _normalize(value: Any) -> Any:
 
 
 def compare_past(ours: Client, head: int, rounds: int, seconds: float) -> bool:
-    """Print what a past position takes (warm), beside the present."""
-    met = True
+    """Print the time of queries at a past position, after a warm-up; returns whether every target is met."""
+    is_met = True
     for name, (query, _) in list(OPERATIONS.items())[1:4]:
         past = f"{{ at(position: {head - 7}) {query} }}"
         times = measure_medians({"now": partial(ours.post, query), "past": partial(ours.post, past)}, rounds, seconds)
         ratio = times["past"] / times["now"]
-        met &= ratio <= 2
+        is_met &= ratio <= 2
         print(f"{name[:2]} at a past position (warm) {times['past']:35.2f}ms {ratio:15.2f}x  <= 2.0x")
-    return met
+    return is_met
 
 
 def compare_cached(ours: Client, rounds: int, seconds: float) -> bool:
-    """Print what a 304 takes, beside the 200."""
-    met = True
+    """Print the time of a 304 and of a 200; returns whether every target is met."""
+    is_met = True
     for name in (
         "Q2 100 commitments with plans, milestones, ratings",
         "Q4 3 members, their plans, commitments, milestones",
@@ -205,52 +208,52 @@ def compare_cached(ours: Client, rounds: int, seconds: float) -> bool:
         calls = {"200": partial(ours.get, query), "304": partial(ours.get, query, etag)}
         times = measure_medians(calls, rounds, seconds)
         ratio = times["200"] / times["304"]
-        met &= ratio >= 10
+        is_met &= ratio >= 10
         print(f"{name[:2]} by GET: 200 {times['200']:.2f}ms, 304 {times['304']:.2f}ms {ratio:36.1f}x  >= 10.0x")
-    return met
+    return is_met
 
 
 def print_profile(url: str, code: str) -> None:
-    """Print where the time of each operation goes, in this process, by what the functions belong to."""
+    """Print the share of each part of the program in the time of each operation, executed in this process."""
     schema = build_schema()
     documents = DocumentCache(core_schema(schema), DocumentLimits())
-    print("\nwhere the time goes (share of each operation; under a profiler, which makes small functions look larger)")
-    areas = ["SQL", "snapshot", "domain", "resolvers", "execution", "encoding", "other"]
-    print(f"{'':4}" + "".join(f"{area:>11}" for area in areas))
+    print("\nshares of the time of each operation (under a profiler, which exaggerates the share of small functions)")
+    parts = ["SQL", "snapshot", "domain", "resolvers", "execution", "encoding", "other"]
+    print(f"{'':4}" + "".join(f"{part:>11}" for part in parts))
     with open_system(url) as system:
         for name, (query, _) in OPERATIONS.items():
-            asked = documents.prepare(query.replace("%s", code))
-
-            def run() -> None:
-                with system.read_session() as reading:
-                    executor = Executor.prepare(schema, asked.document.ast)  # noqa: B023 - called in this turn
-                    result = executor.run(Context(reading, "1"), check_deadline=lambda: None)
-                msgspec.json.encode(result.data)
-
-            run()
-            run()
+            document = documents.prepare(query.replace("%s", code)).document.ast
+            for _ in range(2):
+                _execute(system, schema, document)
             profiler = cProfile.Profile()
             for _ in range(5):
-                profiler.runcall(run)
+                profiler.runcall(_execute, system, schema, document)
             shares = _time_shares(pstats.Stats(profiler))
-            print(f"{name[:2]:4}" + "".join(f"{shares.get(area, 0):10.0%} " for area in areas))
+            print(f"{name[:2]:4}" + "".join(f"{shares.get(part, 0):10.0%} " for part in parts))
+
+
+def _execute(system: System, schema: strawberry.Schema, document: DocumentNode) -> None:
+    with system.read_session() as session:
+        executor = Executor.prepare(schema, document)
+        result = executor.run(Context(session, "1"), check_deadline=lambda: None)
+    msgspec.json.encode(result.data)
 
 
 def _time_shares(stats: Any) -> dict[str, float]:
-    total: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for (file, _, function), (_, _, own, _, _) in stats.stats.items():
-        area = _area(file, function)
-        total[area] = total.get(area, 0) + own
-    whole = sum(total.values())
-    return {area: own / whole for area, own in total.items()}
+        part = _part_of(file, function)
+        seconds[part] = seconds.get(part, 0) + own
+    total = sum(seconds.values())
+    return {part: own / total for part, own in seconds.items()}
 
 
-def _area(file: str, function: str) -> str:
+def _part_of(file: str, function: str) -> str:
     if "sqlite3" in function or "/storage/" in file:
         return "SQL"
     if "msgspec" in function and "encode" in function:
         return "encoding"
-    for folder, area in (
+    for folder, part in (
         ("graphql/executor", "execution"),
         ("site-packages/graphql", "execution"),
         ("site-packages/strawberry", "execution"),
@@ -259,31 +262,31 @@ def _area(file: str, function: str) -> str:
         ("ogpgraph/graphql/", "resolvers"),
     ):
         if folder in file:
-            return area
+            return part
     return "other"
 
 
 def main() -> None:
-    """Measure, print, and end with 1 where a target was missed."""
+    """Measure everything; exits with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--members", type=int, default=MEMBERS)
     parser.add_argument("--commitments", type=int, default=COMMITMENTS)
     parser.add_argument("--profile-only", action="store_true")
-    given = parser.parse_args()
-    url, code = database(given.members, given.commitments), "AA0000"
-    met = True
-    if not given.profile_only:
+    arguments = parser.parse_args()
+    url, code = database(arguments.members, arguments.commitments), "AA0000"
+    is_met = True
+    if not arguments.profile_only:
         with run_servers(url) as (ours, theirs):
             head = int(json.loads(ours.post("{ meta { position } }"))["data"]["meta"]["position"])
-            print(f"{given.members} members, {given.commitments} commitments, {head} entries\n")
-            met &= compare_operations(ours, theirs, code, given.rounds, given.seconds)
-            met &= compare_past(ours, head, given.rounds, given.seconds)
-            met &= compare_cached(ours, given.rounds, given.seconds)
-    met &= measure_filter_and_facets()
+            print(f"{arguments.members} members, {arguments.commitments} commitments, {head} entries\n")
+            is_met &= compare_operations(ours, theirs, code, arguments.rounds, arguments.seconds)
+            is_met &= compare_past(ours, head, arguments.rounds, arguments.seconds)
+            is_met &= compare_cached(ours, arguments.rounds, arguments.seconds)
+    is_met &= measure_filter_and_facets()
     print_profile(url, code)
-    if not met:
+    if not is_met:
         raise SystemExit("a target was missed")
 
 

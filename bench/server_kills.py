@@ -1,4 +1,4 @@
-"""Kills a serving process under mutations over HTTP: every write that was acknowledged must be there, once.
+"""Kills a serving process during mutations over HTTP; checks that every acknowledged write is recorded once.
 
 python -m bench.server_kills DATABASE_URL KILLS     (an empty database)
 """
@@ -37,29 +37,31 @@ ENTRIES = (
 
 
 class Client(threading.Thread):
-    """Revises one commitment on and on; sends again, under the same key, what was not acknowledged."""
+    """Revises one commitment until stopped; repeats, with the same idempotency key, what was not acknowledged."""
 
     def __init__(self, code: str, token: str, stop: threading.Event) -> None:
         super().__init__()
-        self.code, self.stop = code, stop
         self.acknowledged: list[str] = []
-        self.client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        self._code = code
+        self._stop_event = stop
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10)
 
     def run(self) -> None:
-        while not self.stop.is_set():
+        while not self._stop_event.is_set():
             key = uuid.uuid4().hex
-            asked = {"commitment": self.code, "title": f"Title {key}", "idempotencyKey": key}
-            while not self.stop.is_set() and not self._send(asked):
+            variables = {"commitment": self._code, "title": f"Title {key}", "idempotencyKey": key}
+            while not self._stop_event.is_set() and not self._post(variables):
                 time.sleep(0.1)
 
-    def _send(self, asked: dict[str, str]) -> bool:
+    def _post(self, variables: dict[str, str]) -> bool:
+        """Send the mutation; returns whether it was acknowledged."""
+        body = {"query": REVISE, "variables": {"input": variables}}
         try:
-            answer = self.client.post(f"{ADDRESS}/graphql", json={"query": REVISE, "variables": {"input": asked}})
-            told = answer.json()["data"]["reviseCommitment"]
+            payload = self._client.post(f"{ADDRESS}/graphql", json=body).json()["data"]["reviseCommitment"]
         except (httpx.TransportError, KeyError, TypeError, ValueError):
             return False
-        self.acknowledged += [entry["id"] for entry in told["entries"]]
-        return not told["errors"]
+        self.acknowledged += [entry["id"] for entry in payload["entries"]]
+        return not payload["errors"]
 
 
 def create_administrator_token(url: str) -> str:
@@ -80,20 +82,21 @@ def start_server(url: str) -> subprocess.Popen[bytes]:
                 return process
         except httpx.TransportError:
             time.sleep(0.1)
-    raise SystemExit("the server does not start")
+    raise SystemExit("the server did not start")
 
 
 def count_entries() -> Counter[str]:
-    found: Counter[str] = Counter()
+    """Return entry id → number of occurrences; positions must have no gap."""
+    entries: Counter[str] = Counter()
     after: str | None = None
     positions: list[int] = []
     while True:
-        asked = {"query": ENTRIES, "variables": {"after": after}}
-        page = httpx.post(f"{ADDRESS}/graphql", json=asked, timeout=30).json()["data"]["entries"]
+        body = {"query": ENTRIES, "variables": {"after": after}}
+        page = httpx.post(f"{ADDRESS}/graphql", json=body, timeout=30).json()["data"]["entries"]
         if not page["nodes"]:
-            assert positions == list(range(1, len(positions) + 1)), "entry numbers have a gap"
-            return found
-        found.update(node["id"] for node in page["nodes"])
+            assert positions == list(range(1, len(positions) + 1)), "positions have a gap"
+            return entries
+        entries.update(node["id"] for node in page["nodes"])
         positions += [node["position"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
 
@@ -116,11 +119,14 @@ def main(url: str, kills: int) -> None:
     stop.set()
     for client in clients:
         client.join()
-    found = count_entries()
+    entries = count_entries()
     process.terminate()
-    acknowledged = [each for client in clients for each in client.acknowledged]
-    missing, twice = sum(each not in found for each in acknowledged), sum(count > 1 for count in found.values())
-    print(f"{kills} kills, {len(acknowledged)} acknowledged, {missing} missing, {twice} doubled; exit {process.wait()}")
+    acknowledged = [entry for client in clients for entry in client.acknowledged]
+    missing, repeated = sum(each not in entries for each in acknowledged), sum(n > 1 for n in entries.values())
+    print(
+        f"{kills} kills, {len(acknowledged)} acknowledged, {missing} missing, {repeated} repeated; "
+        f"exit code {process.wait()}"
+    )
     print(_ogpgraph("rebuild", "--database", url).strip())
 
 

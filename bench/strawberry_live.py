@@ -1,8 +1,9 @@
-"""A stock Strawberry subscription server, as its documentation shows one: what `bench.live` compares with.
+"""A subscription server as in Strawberry's documentation, with which `bench.live` compares.
 
-    uvicorn bench.strawberry_live:app        # POST /publish?position=N sends an entry to all and answers when
+    uvicorn bench.strawberry_live:app
 
-Each subscriber has a generator and a queue of its own; each entry is executed and encoded for each of them.
+`POST /publish?position=N` sends an entry to all subscribers and returns the time when it did. Each subscriber has a
+generator and a queue of its own, and each entry is executed and encoded for each of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ queues: set[asyncio.Queue[int]] = set()
 
 @strawberry.type
 class Subject:
-    """What an entry is about."""
+    """The aggregate of an entry."""
 
     typename: str
     id: str
@@ -32,7 +33,7 @@ class Subject:
 
 @strawberry.type
 class Change:
-    """One change of an entry."""
+    """A changed field of an entry."""
 
     path: str
     before: str | None
@@ -41,7 +42,7 @@ class Change:
 
 @strawberry.type
 class Entry:
-    """An entry with the fields that the comparison asks for."""
+    """An entry with the fields that the comparison selects."""
 
     position: int
     id: str
@@ -57,10 +58,10 @@ class Entry:
 
 @strawberry.type
 class Query:
-    """A schema needs one."""
+    """A schema must have queries."""
 
     @strawberry.field
-    def waiting(self) -> int:
+    def subscribers(self) -> int:
         return len(queues)
 
 

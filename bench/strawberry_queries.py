@@ -1,6 +1,9 @@
-"""The same questions answered as Strawberry's own documentation would: asynchronous resolvers and a DataLoader for each
-relation, over the rows of the same read model. What it leaves out (other positions, masking, rights, limits, ETags)
-makes it quicker, not slower.
+"""The server with which `bench.queries` compares: the same queries as in Strawberry's documentation.
+
+    python -m bench.strawberry_queries DATABASE_FILE PORT
+
+It has asynchronous resolvers and a DataLoader for each relation, over the rows of the same read model. It does without
+past positions, masking, rights, limits and ETags, which makes it faster.
 """
 
 from __future__ import annotations
@@ -35,8 +38,8 @@ class Loaders:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.subjects = DataLoader(self._subjects)
-        self.wordings = DataLoader(self._wordings)
+        self.aggregates = DataLoader(self._aggregates)
+        self.texts = DataLoader(self._texts)
         self.plans_of_member = DataLoader(self._plans_of_member)
         self.commitments_of_plan = DataLoader(self._commitments_of_plan)
         self.history = DataLoader(self._history)
@@ -44,14 +47,14 @@ class Loaders:
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> Rows:
         return self._connection.execute(sql, tuple(parameters)).fetchall()
 
-    async def _subjects(self, ids: list[str]) -> list[Any]:
-        rows = self.rows(f"select * from version where until = {NOW} and id in ({_marks(ids)})", ids)
+    async def _aggregates(self, ids: list[str]) -> list[Any]:
+        rows = self.rows(f"select * from version where until = {NOW} and id in ({_placeholders(ids)})", ids)
         found = {row["id"]: row for row in rows}
         return [found.get(each) for each in ids]
 
-    async def _wordings(self, references: list[str]) -> list[str | None]:
+    async def _texts(self, references: list[str]) -> list[str | None]:
         rows = self.rows(
-            f"select reference, content from stored_text where reference in ({_marks(references)})", references
+            f"select reference, content from stored_text where reference in ({_placeholders(references)})", references
         )
         found = {row["reference"]: row["content"] for row in rows}
         return [found.get(each) for each in references]
@@ -62,12 +65,12 @@ class Loaders:
     async def _commitments_of_plan(self, ids: list[str]) -> list[Rows]:
         return self._children("commitment", "actionPlan", ids)
 
-    def _children(self, kind: str, dimension: str, ids: list[str]) -> list[Rows]:
+    def _children(self, aggregate_type: str, dimension: str, ids: list[str]) -> list[Rows]:
         rows = self.rows(
             f"select t.value as parent, v.* from tag t join version v on v.id = t.id and v.until = {NOW} "
-            f"where t.aggregate_type = ? and t.dimension = ? and t.until = {NOW} and t.value in ({_marks(ids)}) "
+            f"where t.aggregate_type = ? and t.dimension = ? and t.until = {NOW} and t.value in ({_placeholders(ids)}) "
             "order by v.code",
-            (kind, dimension, *ids),
+            (aggregate_type, dimension, *ids),
         )
         found: dict[str, Rows] = defaultdict(list)
         for row in rows:
@@ -75,14 +78,14 @@ class Loaders:
         return [found[each][:100] for each in ids]
 
     async def _history(self, ids: list[str]) -> list[Rows]:
-        rows = self.rows(f"select * from entry where stream in ({_marks(ids)}) order by position", ids)
+        rows = self.rows(f"select * from entry where stream in ({_placeholders(ids)}) order by position", ids)
         found: dict[str, Rows] = defaultdict(list)
         for row in rows:
             found[row["stream"]].append(row)
         return [found[each] for each in ids]
 
 
-def _marks(values: list[Any]) -> str:
+def _placeholders(values: list[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
@@ -106,7 +109,7 @@ class Milestone:
 
     @strawberry.field
     async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self.reference) if self.reference else None
+        return await info.context.texts.load(self.reference) if self.reference else None
 
 
 @strawberry.type
@@ -118,7 +121,7 @@ class Rating:
 
     @strawberry.field
     async def stated_as(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self.reference) if self.reference else None
+        return await info.context.texts.load(self.reference) if self.reference else None
 
 
 @strawberry.type
@@ -138,7 +141,7 @@ class Change:
 
 async def _load_value(value: Any, info: LoadedInfo) -> strawberry.scalars.JSON | None:
     reference = _text_reference(value)
-    return strawberry.scalars.JSON(await info.context.wordings.load(reference) if reference else value)
+    return strawberry.scalars.JSON(await info.context.texts.load(reference) if reference else value)
 
 
 @strawberry.type
@@ -177,7 +180,7 @@ def _entries(rows: Rows) -> EntryConnection:
 
 
 @strawberry.type
-class Subject:
+class Aggregate:
     row: strawberry.Private[sqlite3.Row]
     document: strawberry.Private[dict[str, Any]]
 
@@ -190,54 +193,54 @@ class Subject:
         return _current(self.document, path)
 
 
-S = TypeVar("S", bound=Subject)
+A = TypeVar("A", bound=Aggregate)
 
 
-def _subject(kind: type[S], row: sqlite3.Row) -> S:
-    return kind(row=row, document=msgspec.json.decode(row["document"]))
+def _aggregate(type_: type[A], row: sqlite3.Row) -> A:
+    return type_(row=row, document=msgspec.json.decode(row["document"]))
 
 
 @strawberry.type
-class Member(Subject):
+class Member(Aggregate):
     @strawberry.field
     async def name(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self._value("name/en")["text"])
+        return await info.context.texts.load(self._value("name/en")["text"])
 
     @strawberry.field
     async def action_plans(self, info: LoadedInfo) -> PlanConnection:
         rows = await info.context.plans_of_member.load(self.row["id"])
-        return PlanConnection(nodes=[_subject(ActionPlan, row) for row in rows])
+        return PlanConnection(nodes=[_aggregate(ActionPlan, row) for row in rows])
 
 
 @strawberry.type
-class ActionPlan(Subject):
+class ActionPlan(Aggregate):
     @strawberry.field
     async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self._value("title/en")["text"])
+        return await info.context.texts.load(self._value("title/en")["text"])
 
     @strawberry.field
     async def member(self, info: LoadedInfo) -> Member | None:
-        return _subject(Member, await info.context.subjects.load(self._value("member")))
+        return _aggregate(Member, await info.context.aggregates.load(self._value("member")))
 
     @strawberry.field
     async def commitments(self, info: LoadedInfo) -> CommitmentConnection:
         rows = await info.context.commitments_of_plan.load(self.row["id"])
-        return CommitmentConnection(nodes=[_subject(Commitment, row) for row in rows], region=None)
+        return CommitmentConnection(nodes=[_aggregate(Commitment, row) for row in rows], region=None)
 
 
 @strawberry.type
-class Commitment(Subject):
+class Commitment(Aggregate):
     @strawberry.field
     async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self._value("title/en")["text"])
+        return await info.context.texts.load(self._value("title/en")["text"])
 
     @strawberry.field
     async def description(self, info: LoadedInfo) -> str | None:
-        return await info.context.wordings.load(self._value("description/en")["text"])
+        return await info.context.texts.load(self._value("description/en")["text"])
 
     @strawberry.field
     async def action_plan(self, info: LoadedInfo) -> ActionPlan | None:
-        return _subject(ActionPlan, await info.context.subjects.load(self._value("actionPlan")))
+        return _aggregate(ActionPlan, await info.context.aggregates.load(self._value("actionPlan")))
 
     @strawberry.field
     def milestones(self) -> list[Milestone]:
@@ -357,7 +360,7 @@ class Query:
     @strawberry.field
     def commitment(self, info: LoadedInfo, code: str) -> Commitment | None:
         sql = f"select * from version where aggregate_type = 'commitment' and until = {NOW} and code = ?"
-        return next((_subject(Commitment, row) for row in info.context.rows(sql, [code])), None)
+        return next((_aggregate(Commitment, row) for row in info.context.rows(sql, [code])), None)
 
     @strawberry.field
     def commitments(self, info: LoadedInfo, where: CommitmentFilter, first: int = 100) -> CommitmentConnection:
@@ -370,12 +373,12 @@ class Query:
             "order by v.code limit ?",
             [str(where.cycle.eq), first],
         )
-        return CommitmentConnection(nodes=[_subject(Commitment, row) for row in rows], region=None)
+        return CommitmentConnection(nodes=[_aggregate(Commitment, row) for row in rows], region=None)
 
     @strawberry.field
     def members(self, info: LoadedInfo, first: int = 100) -> MemberConnection:
         sql = f"select * from version where aggregate_type = 'member' and until = {NOW} order by code limit ?"
-        return MemberConnection(nodes=[_subject(Member, row) for row in info.context.rows(sql, [first])])
+        return MemberConnection(nodes=[_aggregate(Member, row) for row in info.context.rows(sql, [first])])
 
     @strawberry.field
     def entries(self, info: LoadedInfo, first: int = 100) -> EntryConnection:

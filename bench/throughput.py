@@ -1,9 +1,9 @@
-"""How fast commands are recorded and followed, beside the bare library, and how fast the follower catches up.
+"""Measures commands per second, compared with the eventsourcing library alone, the projector, and the start.
 
     python -m bench.throughput sqlite [EVENTS]
-    python -m bench.throughput postgresql://… [EVENTS]     (an empty database of its own)
+    python -m bench.throughput postgresql://… [EVENTS]     (an empty database)
 
-Both of a pair run in turns in one process, so that a busy machine slows both: the ratio is what counts.
+Commands and the library run in turns in one process, so a busy machine slows both: only the ratio is meaningful.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ ROUNDS, PER_ROUND = 8, 40
 
 
 def library_recorder(url: str, folder: Path) -> ApplicationRecorder:
-    """The library's own recorder, as it comes, on the same engine."""
+    """Return the library's own recorder, on the same engine."""
     if url.startswith("sqlite:"):
         recorder: SQLiteApplicationRecorder | PostgresApplicationRecorder = SQLiteApplicationRecorder(
             SQLiteDatastore(str(folder / "library.db"))
         )
     else:
-        given = conninfo_to_dict(url)
+        parameters = conninfo_to_dict(url)
         recorder = PostgresApplicationRecorder(
             PostgresDatastore(
-                dbname=str(given["dbname"]),
-                host=str(given.get("host", "127.0.0.1")),
-                port=str(given.get("port", "5432")),
-                user=str(given.get("user", "postgres")),
-                password=str(given.get("password", "")),
+                dbname=str(parameters["dbname"]),
+                host=str(parameters.get("host", "127.0.0.1")),
+                port=str(parameters.get("port", "5432")),
+                user=str(parameters.get("user", "postgres")),
+                password=str(parameters.get("password", "")),
                 originator_id_type="text",
             ),
             events_table_name="library_events",
@@ -54,7 +54,7 @@ def library_recorder(url: str, folder: Path) -> ApplicationRecorder:
 
 
 def measure_rate(work: Callable[[int], object], start: int) -> float:
-    """How often a second something is done."""
+    """Return how many times a second `work` can be called; it gets consecutive numbers."""
     began = time.perf_counter()
     for number in range(start, start + PER_ROUND):
         work(number)
@@ -62,7 +62,7 @@ def measure_rate(work: Callable[[int], object], start: int) -> float:
 
 
 def measure_commands(system: System, recorder: ApplicationRecorder) -> tuple[float, float, float]:
-    """Commands a second end to end, appends a second of the bare library, and the median of the rounds' ratios."""
+    """Return commands per second, appends per second of the library, and the median of the rounds' ratios."""
     commitments = [f"ZA{number:04}" for number in range(PER_ROUND)]
     for code in commitments:
         register_commitment(system, code)
@@ -76,53 +76,53 @@ def measure_commands(system: System, recorder: ApplicationRecorder) -> tuple[flo
         return change_title(system, commitments[number % PER_ROUND], f"Title {number}")
 
     ours, theirs = [], []
-    for turn in range(ROUNDS):
-        theirs.append(measure_rate(append, turn * PER_ROUND))
-        ours.append(measure_rate(command, turn * PER_ROUND))
+    for round_ in range(ROUNDS):
+        theirs.append(measure_rate(append, round_ * PER_ROUND))
+        ours.append(measure_rate(command, round_ * PER_ROUND))
     return median(ours), median(theirs), median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def measure_startup(url: str) -> float:
-    """How long it takes to open a database and answer the first question."""
-    took = []
+    """Return the seconds until a database is open and the first read is done."""
+    seconds = []
     for _ in range(5):
         began = time.perf_counter()
-        with open_system(url) as system, system.read_session() as reading:
-            reading.at_head().find_by_code("commitment", "FR0001")
-        took.append(time.perf_counter() - began)
-    return median(took)
+        with open_system(url) as system, system.read_session() as session:
+            session.at_head().find_by_code("commitment", "FR0001")
+        seconds.append(time.perf_counter() - began)
+    return median(seconds)
 
 
 def main() -> None:
     engine, events = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 20_000
     table = Table(title=f"{engine.partition(':')[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for column in ("what", "figure", "asked for"):
+    for column in ("measurement", "result", "target"):
         table.add_column(column)
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/bench.db" if engine == "sqlite" else engine
         migrate(url)
         with open_system(url) as system:
             ours, theirs, ratio = measure_commands(system, library_recorder(url, Path(name)))
-        table.add_row("bare library, appends", f"{theirs:,.0f} /s", "")
-        table.add_row("commands, appended and followed", f"{ours:,.0f} /s", "")
+        table.add_row("appends of the library", f"{theirs:,.0f} /s", "")
+        table.add_row("commands, appended and projected", f"{ours:,.0f} /s", "")
         table.add_row("ratio", f"{ratio:.2f}", "≥ 0.5" if engine == "sqlite" else "≥ 0.3")
         first = measure_startup(url)
         with open_system(url) as system:
             with system.database.read() as transaction:
                 before = int(transaction.fetch_value("select count(*) from event"))
             after = append_events(system, events)
-            began, worked = time.perf_counter(), time.process_time()
+            began, cpu_began = time.perf_counter(), time.process_time()
             system.projection.catch_up()
-            took, work = time.perf_counter() - began, time.process_time() - worked
+            seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         number = after - before
         table.add_row(
-            f"catch-up over {number:,} events",
-            f"{number / took:,.0f} /s",
+            f"projection of {number:,} events",
+            f"{number / seconds:,.0f} /s",
             "≥ 8,000" if engine == "sqlite" else "≥ 3,000",
         )
-        table.add_row("… of this process's own time", f"{number / work:,.0f} /s", "")
+        table.add_row("… per second of processor time", f"{number / cpu_seconds:,.0f} /s", "")
         table.add_row(f"start with {before:,} events", f"{first * 1000:.0f} ms", "")
-        table.add_row(f"start with {after:,} events", f"{measure_startup(url) * 1000:.0f} ms", "the same")
+        table.add_row(f"start with {after:,} events", f"{measure_startup(url) * 1000:.0f} ms", "no longer")
     Console().print(table)
 
 

@@ -1,6 +1,6 @@
-"""`kill -9` of three writers, a serving and an importing process, again and again, with counts.
+"""Kills three writers, a serving and an importing process repeatedly; checks that no acknowledged write is lost.
 
-python -m bench.writer_kills sqlite | postgresql://… [KILLS]     (an empty database of its own)
+python -m bench.writer_kills sqlite | postgresql://… [KILLS]     (an empty database)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     engine, kills = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 200
     seed = int(time.time())
     print(f"seed {seed}")
-    chance, acknowledged, imported = random.Random(seed), dict[str, object](), list[str]()
+    random_source, acknowledged, imported = random.Random(seed), dict[str, object](), list[str]()
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/bench.db" if engine == "sqlite" else engine
         migrate(url)
@@ -31,9 +31,10 @@ def main() -> None:
                 register_commitment(system, code)
         launcher = Launcher()
         for number in range(kills):
-            written, brought = launcher.kill_round(url, Path(name) / f"round-{number}", CODES, chance.uniform(0.0, 1.0))
-            acknowledged |= written
-            imported += brought
+            folder, seconds = Path(name) / f"round-{number}", random_source.uniform(0.0, 1.0)
+            writes, imports = launcher.kill_round(url, folder, CODES, seconds)
+            acknowledged |= writes
+            imported += imports
         launcher.close()
         with open_system(url) as system:
             oracle.check_log(system, acknowledged, CODES)
@@ -41,8 +42,8 @@ def main() -> None:
             with system.database.read() as transaction:
                 stored = transaction.fetch_value("select count(*) from event where command like 'tester/%'")
     print(
-        f"{kills} kills: {len(acknowledged)} commands and {len(imported)} imports acknowledged, all there once; "
-        f"{stored - len(acknowledged)} commands stored that nobody was told of"
+        f"{kills} kills: {len(acknowledged)} commands and {len(imported)} imports acknowledged, all recorded once; "
+        f"{stored - len(acknowledged)} commands recorded without being acknowledged"
     )
 
 

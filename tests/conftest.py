@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from ogpgraph.clock import Clock
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database
 from ogpgraph.system import System, migrate, open_system
-from tests.support.postgres import running
+from tests.support.postgres import run_postgres
 
 # A test may take a while on a busy machine, and examples share a fixture where each makes a database of its own.
 settings.register_profile(
@@ -85,7 +87,7 @@ def new_id() -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("postgres")) as url:
+    with run_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
 
 
@@ -116,6 +118,21 @@ def execute_statement(server: str, statement: str, url: str | None = None) -> st
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     return re.sub(r"^(\w+://[^/?]*)/[^?]*", rf"\1/{name}", server)
+
+
+@pytest.fixture
+def url(new_database: DatabaseFactory) -> str:
+    """The URL of a migrated database."""
+    migrate(new_database())
+    return new_database()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The migrated database, opened."""
+    database = open_database(url)
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from typer.main import get_command
 
 from ogpgraph.cli import app
-from ogpgraph.demo.example_queries import format_json, load_example_queries
+from ogpgraph.cli.server import format_json
+from ogpgraph.demo.loader import load_example_queries
 from ogpgraph.settings import settings_table
 from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 

@@ -1,3 +1,5 @@
+"""Settings: defaults, environment variables, and the errors of invalid ones."""
+
 import re
 from dataclasses import fields, replace
 from ipaddress import ip_network
@@ -10,7 +12,7 @@ from ogpgraph.settings import Settings, SettingsError, declarations, mask_passwo
 ROOT = Path(__file__).parents[1]
 
 
-def refusal(environ: dict[str, str]) -> str:
+def error_message(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as raised:
         Settings.from_environment(environ)
     return str(raised.value)
@@ -67,9 +69,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
-    written = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 3)
-    trusting = replace(
-        written,
+    first = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 3)
+    expected = replace(
+        first,
         writes_per_minute=4,
         max_cost=6,
         max_trusted_cost=7,
@@ -86,10 +88,10 @@ def test_every_setting_is_read_from_its_variable() -> None:
         oidc_algorithms=("ES384", "EdDSA"),
         oidc_skew_seconds=5,
     )
-    assert Settings.from_environment(environ) == trusting
+    assert Settings.from_environment(environ) == expected
 
 
-def test_without_an_argument_the_environment_is_the_process_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_argument_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OGPGRAPH_PORT", "8123")
     assert Settings.from_environment().port == 8123
 
@@ -127,29 +129,31 @@ def test_every_field_is_declared_under_a_variable_of_its_name() -> None:
         ("OGPGRAPH_DATABASE", "ogpgraph.db"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_variable(variable: str, value: str) -> None:
-    assert refusal({variable: value}).startswith(f"{variable} must be ")
+def test_an_invalid_value_is_reported_with_its_variable(variable: str, value: str) -> None:
+    assert error_message({variable: value}).startswith(f"{variable} must be ")
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
-    wrong = refusal({"OGPGRAPH_PORT": "x", "OGPGRAPH_LOG_FORMAT": "y", "OGPGRAPH_HOTS": "z"})
-    assert len(wrong.splitlines()) == 3
+def test_all_errors_are_reported_at_once() -> None:
+    message = error_message({"OGPGRAPH_PORT": "x", "OGPGRAPH_LOG_FORMAT": "y", "OGPGRAPH_HOTS": "z"})
+    assert len(message.splitlines()) == 3
 
 
-def test_an_issuer_without_an_audience_or_keys_is_refused() -> None:
-    said = refusal({"OGPGRAPH_OIDC_ISSUER": "https://id.example"}).splitlines()
-    assert [line.split()[0] for line in said] == ["OGPGRAPH_OIDC_AUDIENCE", "OGPGRAPH_OIDC_JWKS"]
+def test_an_issuer_without_an_audience_or_keys_is_invalid() -> None:
+    lines = error_message({"OGPGRAPH_OIDC_ISSUER": "https://id.example"}).splitlines()
+    assert [line.split()[0] for line in lines] == ["OGPGRAPH_OIDC_AUDIENCE", "OGPGRAPH_OIDC_JWKS"]
 
 
-def test_unknown_variable_is_named_with_its_nearest_known_one() -> None:
-    assert refusal({"OGPGRAPH_DATABSE": "x"}) == "OGPGRAPH_DATABSE is not a setting; did you mean OGPGRAPH_DATABASE?"
+def test_an_unknown_variable_is_reported_with_the_most_similar_setting() -> None:
+    assert (
+        error_message({"OGPGRAPH_DATABSE": "x"}) == "OGPGRAPH_DATABSE is not a setting; did you mean OGPGRAPH_DATABASE?"
+    )
 
 
-def test_variables_of_the_tests_and_of_others_are_let_be() -> None:
+def test_variables_of_the_tests_and_of_other_programs_are_ignored() -> None:
     assert Settings.from_environment({"OGPGRAPH_TEST_SAMPLES": "x", "PATH": "y", "OGP_GRAPH": "z"}) == Settings()
 
 
-def test_a_refused_database_url_is_not_repeated() -> None:
+def test_an_invalid_database_url_is_not_repeated() -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.from_environment({"OGPGRAPH_DATABASE": "mysql://me:hunter2@host/db"})
     assert "hunter2" not in str(raised.value)
@@ -158,7 +162,7 @@ def test_a_refused_database_url_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("postgresql://u:hunter2@h:5432/d", "postgresql://u:***@h:5432/d"),
         ("postgresql://u:hunter2@hunter2/hunter2:hunter2@h/d", "postgresql://u:***@h/d"),
@@ -169,13 +173,13 @@ def test_a_refused_database_url_is_not_repeated() -> None:
         ("sqlite:////var/lib/ogp:graph.db", "sqlite:////var/lib/ogp:graph.db"),
     ],
 )
-def test_a_password_is_masked_and_nothing_else(url: str, shown: str) -> None:
-    assert mask_password(url) == shown
-    assert Settings(database=url).describe()["OGPGRAPH_DATABASE"] == shown
+def test_only_passwords_are_masked(url: str, masked: str) -> None:
+    assert mask_password(url) == masked
+    assert Settings(database=url).describe()["OGPGRAPH_DATABASE"] == masked
     assert "hunter2" not in repr(Settings(database=url))
 
 
-def test_the_table_has_a_row_of_three_cells_for_every_setting() -> None:
+def test_the_table_has_a_row_with_three_cells_for_every_setting() -> None:
     rows = settings_table().splitlines()[2:]
     assert len(rows) == len(fields(Settings))
     for row, declared in zip(rows, declarations().values(), strict=True):

@@ -1,32 +1,41 @@
-"""The program as a whole: made ready, opened, written, read, made again."""
+"""The program as a whole: migrated, opened, written, read, rebuilt, closed."""
+
+from __future__ import annotations
+
+import threading
+import time
 
 import pytest
 
-from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
+from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
 from ogpgraph.storage.event_log import read_log_identity
-from ogpgraph.system import System, migrate, open_system
+from ogpgraph.system import PositionNotReached, System, migrate, open_system
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
 
+WAIT_SECONDS = 60
+
 
 def register(system: System, code: str) -> None:
-    system.execute(command_context(), lambda uow: register_commitment(uow, code, {"status": "ACTIVE"}))
+    system.execute(
+        command_context(), lambda uow: commitment_commands.register_commitment(uow, code, {"status": "ACTIVE"})
+    )
 
 
 @BOTH_ENGINES
-def test_a_database_that_was_never_migrated_says_what_to_do(new_database: DatabaseFactory) -> None:
+def test_database_without_tables_names_the_migrate_command(new_database: DatabaseFactory) -> None:
     with pytest.raises(TablesMissing, match="ogpgraph migrate"), open_system(new_database()):
         pass
 
 
 @BOTH_ENGINES
-def test_migrating_again_changes_nothing(make_system: SystemFactory, new_database: DatabaseFactory) -> None:
+def test_second_migration_changes_nothing(make_system: SystemFactory, new_database: DatabaseFactory) -> None:
     system = make_system()
     system.execute(
         command_context(),
-        lambda uow: register_commitment(uow, "FR0001", {"title/en": uow.text_value("Words")}),
+        lambda uow: commitment_commands.register_commitment(uow, "FR0001", {"title/en": uow.text_value("Words")}),
     )
     digest, identity = system.digest(), system.model.log_identity
     migrate(new_database())
@@ -34,7 +43,7 @@ def test_migrating_again_changes_nothing(make_system: SystemFactory, new_databas
     assert make_system().model.log_identity == identity
 
 
-def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: DatabaseFactory) -> None:
+def test_every_log_has_its_own_identity_and_key(new_database: DatabaseFactory) -> None:
     identities = []
     for name in ("one", "other"):
         migrate(new_database(name))
@@ -50,44 +59,88 @@ def test_every_log_has_an_identity_and_a_key_of_its_own(new_database: DatabaseFa
 
 
 @BOTH_ENGINES
-def test_what_was_recorded_is_read_at_once(make_system: SystemFactory) -> None:
+def test_command_of_one_process_is_visible_at_once_in_all(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
     for number in range(3):
         code = f"FR000{number}"
         register(writer, code)
         for system in (writer, reader):
-            with system.read_session() as reading:
-                found = reading.at_head().find_by_code("commitment", code)
+            with system.read_session() as session:
+                found = session.at_head().find_by_code("commitment", code)
                 assert found
                 assert found.value("status") == "ACTIVE"
 
 
 @BOTH_ENGINES
-def test_what_only_the_log_knows_is_projected_by_whoever_reads(make_system: SystemFactory) -> None:
+def test_reader_projects_events_that_were_only_appended(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
-    writer.executor.execute(command_context(), lambda uow: register_commitment(uow, "FR0001", {}))
-    with reader.read_session() as reading:
-        assert reading.head == 2
+    writer.executor.execute(command_context(), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {}))
+    with reader.read_session() as session:
+        assert session.head == 2
 
 
 @BOTH_ENGINES
-def test_a_rebuild_makes_the_same_rows(make_system: SystemFactory) -> None:
+def test_rebuild_gives_the_same_digest_and_reports_progress(make_system: SystemFactory) -> None:
     system = make_system()
     for number in range(5):
         register(system, f"FR000{number}")
     system.execute(
         command_context(9),
-        lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
+        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0003")),
     )
-    digest, told = system.digest(), list[tuple[int, int]]()
-    assert system.rebuild(lambda position, head: told.append((position, head))) == 11
+    digest, progress = system.digest(), list[tuple[int, int]]()
+    assert system.rebuild(lambda position, head: progress.append((position, head))) == 11
     assert system.digest() == digest
-    assert told[-1] == (11, 11)
+    assert progress[-1] == (11, 11)
 
 
-def test_everything_is_closed_at_the_end_though_an_error_comes_in_between(new_database: DatabaseFactory) -> None:
+def test_database_is_closed_after_an_error(new_database: DatabaseFactory) -> None:
     migrate(new_database())
     with pytest.raises(ZeroDivisionError), open_system(new_database()) as system, system.read_session():
         raise ZeroDivisionError
-    with open_system(new_database()) as system, system.read_session() as reading:
-        assert reading.head == 0
+    with open_system(new_database()) as system, system.read_session() as session:
+        assert session.head == 0
+
+
+@BOTH_ENGINES
+def test_each_of_many_commands_is_visible_at_once_in_another_process(make_system: SystemFactory) -> None:
+    writer, reader = make_system(), make_system()
+    with reader.poller.run():
+        for number in range(1, 21):
+            register(writer, f"FR{number:04}")
+            with reader.read_session() as session:
+                assert session.head == number * 2
+
+
+@BOTH_ENGINES
+def test_reader_projects_what_a_writer_stored_and_did_not_project(
+    make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, reader = make_system(), make_system()
+    register(writer, "FR0001")
+    monkeypatch.setattr(writer.projection, "catch_up", lambda *_, **__: 0)
+    register(writer, "FR0002")
+    with reader.read_session() as session:
+        assert session.head == 4
+
+
+@BOTH_ENGINES
+def test_session_waits_for_a_position(make_system: SystemFactory) -> None:
+    writer, reader = make_system(), make_system()
+    with reader.poller.run():
+        later = threading.Timer(0.3, register, (writer, "FR0001"))
+        later.start()
+        with reader.read_session(at_least=2, timeout_seconds=WAIT_SECONDS) as session:
+            assert session.head == 2
+        later.join()
+
+
+@BOTH_ENGINES
+def test_position_that_is_not_reached_in_time_is_refused(make_system: SystemFactory) -> None:
+    reader = make_system()
+    began = time.monotonic()
+    with reader.poller.run():
+        refused = pytest.raises(PositionNotReached, match="position 5 is not reached, the head is 0")
+        with refused, reader.read_session(at_least=5, timeout_seconds=0.3):
+            pass
+    assert 0.2 < time.monotonic() - began < WAIT_SECONDS

@@ -1,4 +1,4 @@
-"""Time as the record writes it; the clock itself is always handed in."""
+"""The clock, which is always passed as an argument, and the format of all stored times."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _LAST = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def system_clock() -> datetime:
-    """Return the present moment of this machine, in UTC."""
+    """Return the current time of this machine, in UTC."""
     return datetime.now(UTC)
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Return a moment in UTC with microseconds, of fixed width, so that the order of texts is the order of times."""
+    """Return a time in UTC with microseconds, in a fixed width: strings are sorted as the times are."""
     try:
         utc = moment.astimezone(UTC)
-    except OverflowError:  # within a day of the ends of the calendar
+    except OverflowError:  # within a day of the first or last year
         utc = _FIRST if moment.year == MINYEAR else _LAST
-    # Not strftime, which writes the years before 1000 with fewer than four digits.
+    # strftime would write the years before 1000 with fewer than four digits.
     return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

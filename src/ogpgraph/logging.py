@@ -1,7 +1,7 @@
-"""The log for operators: one line for each thing that happened, for people or for collectors, without secrets.
+"""Logging: one line for each event, for people or for log collectors, without secrets.
 
-Lines of a request carry its id, wherever in the program they are written. Tracebacks show no local
-variables, since those hold what people wrote.
+All lines of a request have its id, wherever in the program they are logged. Tracebacks contain no local variables,
+since these may contain texts that people wrote.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-HIDDEN = "***"
+MASK = "***"
 _SECRET_NAME = re.compile(r"pass|secret|token|authorization|cookie|api_?key|dsn", re.IGNORECASE)
 _SECRETS = (
-    (re.compile(r"(://[^:@/\s]*):[^@\s]+@"), rf"\1:{HIDDEN}@"),
-    (re.compile(r"(\b\w*(?:pass|secret|token)\w*\s*=\s*)[^\s&'\"]+", re.IGNORECASE), rf"\1{HIDDEN}"),
-    (re.compile(r"(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{HIDDEN}"),
-    (re.compile(r"\bogp_\w+"), HIDDEN),
+    (re.compile(r"(://[^:@/\s]*):[^@\s]+@"), rf"\1:{MASK}@"),
+    (re.compile(r"(\b\w*(?:pass|secret|token)\w*\s*=\s*)[^\s&'\"]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{MASK}"),
+    (re.compile(r"\bogp_\w+"), MASK),
 )
 
 
-def configure_logging(level: str, form: str, stream: TextIO | None = None) -> None:
-    """Send all logging of this process, libraries included, to a stream (standard error) as `console` or `json`."""
+def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
+    """Log everything in this process, including libraries, to a stream (standard error) as `console` or `json`."""
     out = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -34,7 +34,7 @@ def configure_logging(level: str, form: str, stream: TextIO | None = None) -> No
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(allow=()),
-        _hide_secret_fields,
+        _mask_secret_fields,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -48,34 +48,36 @@ def configure_logging(level: str, form: str, stream: TextIO | None = None) -> No
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *(_json() if form == "json" else _console(colors=out.isatty())),
+                *(_json() if log_format == "json" else _console(colors=out.isatty())),
                 _mask_line,
             ],
         )
     )
+    # uvicorn has handlers of its own; its messages go to ours instead, in the same format.
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    for name in ("psycopg", "psycopg.pool"):  # it warns of every lost connection; who needed it tells what became of it
+    for name in ("psycopg", "psycopg.pool"):
+        # They warn of every lost connection. The code that needed the connection logs whether that had consequences.
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _json() -> list[Processor]:
-    told = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(transformer), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _console(*, colors: bool) -> list[Processor]:
     return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
 
 
-def _hide_secret_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _mask_secret_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name in event:
         if _SECRET_NAME.search(name):
-            event[name] = HIDDEN
+            event[name] = MASK
     return event
 
 
@@ -84,7 +86,7 @@ def _mask_line(_logger: WrappedLogger, _method: str, line: str | bytes | EventDi
 
 
 def mask_secrets(text: str) -> str:
-    """Return a text with the passwords of URLs and settings, bearer tokens and our own tokens hidden."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
+    """Return a text in which passwords in URLs and settings, bearer tokens and our own tokens are masked."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
     return text

@@ -1,7 +1,7 @@
-"""What an operator may set, each thing declared once: the only module that reads the environment.
+"""Settings from environment variables; no other module reads the environment.
 
-A setting's variable, default, parser and meaning stand beside its field, so the README's table is made from the code
-and cannot forget one. Whatever is wrong is said at start, all of it at once, and never with a password in it.
+Each setting is declared once: field, variable, default, parser and description. The README's table is generated from
+these declarations, so it is always complete. All errors are reported at start, all at once, and never with a password.
 """
 
 import os
@@ -16,16 +16,17 @@ T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
 _PREFIX = "OGPGRAPH_"
-_NOT_OURS = "OGPGRAPH_TEST_"  # speaks to the tests, which may start us with it set
+_TEST_PREFIX = "OGPGRAPH_TEST_"
+"""Variables for the tests, which may be set when a test starts this program."""
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the message has a line for each variable that is wrong."""
+    """The environment is invalid; the message has one line for each invalid variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration(Generic[T]):
-    """All there is to know of one setting. `parse` refuses by ValueError, in words that follow the variable's name."""
+    """The declaration of one setting. `parse` raises ValueError with a message that continues the variable's name."""
 
     variable: str
     default: str
@@ -35,47 +36,47 @@ class Declaration(Generic[T]):
 
 
 def mask_password(database: str) -> str:
-    """A database URL as it may be shown: with `***` for passwords. In doubt it hides too much."""
+    """Return a database URL with `***` in place of passwords; if in doubt, it masks too much."""
     without_userinfo = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", database, flags=re.DOTALL)
     return re.sub(r"((?:^|[?&])[^=&]*pass[^=&]*)=[^&]*", r"\1=***", without_userinfo, flags=re.IGNORECASE)
 
 
 def _database(text: str) -> str:
     if not re.match(r"sqlite:///.|postgresql://.", text, flags=re.DOTALL):
-        # Not told what it says instead: it may hold a password.
+        # The message does not repeat the value, which may contain a password.
         raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
     return text
 
 
 def _host(text: str) -> str:
     if not text or re.search(r"[\s/]", text):
-        raise ValueError(f"must be a name or an address, not {text!r}")
+        raise ValueError(f"must be a host name or an IP address, not {text!r}")
     return text
 
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
+def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", text) or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}, not {text!r}")
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"must be a whole number from {minimum} to {maximum}, not {text!r}")
         return int(text)
 
     return parse
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def _one_of(*values: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"must be one of {', '.join(words)}, not {text!r}")
+        if text.lower() not in values:
+            raise ValueError(f"must be one of {', '.join(values)}, not {text!r}")
         return text.lower()
 
     return parse
 
 
-def _several_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+def _some_of(*values: str) -> Callable[[str], tuple[str, ...]]:
     def parse(text: str) -> tuple[str, ...]:
-        chosen = tuple(word.strip() for word in text.split(","))
-        if not set(chosen) <= set(words):
-            raise ValueError(f"must be some of {', '.join(words)}, with commas between, not {text!r}")
+        chosen = tuple(value.strip() for value in text.split(","))
+        if not set(chosen) <= set(values):
+            raise ValueError(f"must be some of {', '.join(values)}, separated by commas, not {text!r}")
         return chosen
 
     return parse
@@ -83,169 +84,170 @@ def _several_of(*words: str) -> Callable[[str], tuple[str, ...]]:
 
 def _networks(text: str) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+        return tuple(ip_network(item.strip()) for item in text.split(",") if item.strip())
     except ValueError:
-        raise ValueError(f"must be addresses or networks, with commas between, not {text!r}") from None
+        raise ValueError(f"must be IP addresses or networks, separated by commas, not {text!r}") from None
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    given = tuple(each.strip().lower() for each in text.split(",") if each.strip())
-    wrong = [each for each in given if each != "*" and not re.fullmatch(r"https?://[^\s/@?#,]+", each)]
-    if wrong or not given:
-        raise ValueError(f"must be * or origins as https://example.org, with commas between, not {text!r}")
-    return tuple(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", each) for each in given)
+    origins = tuple(item.strip().lower() for item in text.split(",") if item.strip())
+    if not origins or not all(each == "*" or re.fullmatch(r"https?://[^\s/@?#,]+", each) for each in origins):
+        raise ValueError(f"must be * or origins such as https://example.org, separated by commas, not {text!r}")
+    # Browsers leave out the default port of a scheme.
+    return tuple(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin) for origin in origins)
 
 
 def _no_spaces(text: str) -> str:
     if re.search(r"\s", text):
-        raise ValueError(f"must be without spaces, not {text!r}")
+        raise ValueError(f"must be a string without spaces, not {text!r}")
     return text
 
 
 def _setting(
-    variable: str, default: str, parse: Callable[[str], T], meaning: str, *, shown: Callable[[T], str] = str
+    variable: str, default: str, parse: Callable[[str], T], description: str, *, show: Callable[[T], str] = str
 ) -> T:
-    declaration = Declaration(variable, default, parse, meaning, shown)
-    made: T = field(default=parse(default), metadata={"declaration": declaration})
-    return made
+    declaration = Declaration(variable, default, parse, description, show)
+    # Defaults are parsed as values from the environment are, so an invalid one fails at import.
+    setting: T = field(default=parse(default), metadata={"declaration": declaration})
+    return setting
 
 
-_A_GIBIBYTE = 1 << 30
+_GIBIBYTE = 1 << 30
 SIGNATURE_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""What an issuer may sign tokens with: never `none`, nor a secret that whoever checks would have to know."""
+"""The algorithms with which an issuer may sign tokens: neither `none` nor one with a shared secret."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """How this process runs. `Settings()` is the defaults; `repr` and `describe` hide passwords."""
+    """The settings of this process. `Settings()` has the defaults; `repr` and `describe` mask passwords."""
 
     database: str = _setting(
         "OGPGRAPH_DATABASE",
         "sqlite:///ogpgraph.db",
         _database,
-        "Where the log and the read model lie: `sqlite:///PATH` (a path from `/` has four slashes) or `postgresql://…`.",
-        shown=mask_password,
+        "The database of the log and the read model: `sqlite:///PATH` (four slashes for an absolute path) or `postgresql://…`.",
+        show=mask_password,
     )
     host: str = _setting("OGPGRAPH_HOST", "127.0.0.1", _host, "The address to listen on.")
-    port: int = _setting(
-        "OGPGRAPH_PORT", "8000", _whole_number(0, 65535), "The port to listen on; 0 takes any that is free."
-    )
-    workers: int = _setting(
-        "OGPGRAPH_WORKERS", "1", _whole_number(1, 256), "How many processes `serve` answers with, on this machine."
-    )
+    port: int = _setting("OGPGRAPH_PORT", "8000", _integer(0, 65535), "The port to listen on; 0 for any free port.")
+    workers: int = _setting("OGPGRAPH_WORKERS", "1", _integer(1, 256), "The number of processes that `serve` starts.")
     log_level: str = _setting(
         "OGPGRAPH_LOG_LEVEL",
         "info",
         _one_of("debug", "info", "warning", "error", "critical"),
-        "The least serious message to log: `debug`, `info`, `warning`, `error` or `critical`.",
+        "The lowest level of messages to log: `debug`, `info`, `warning`, `error` or `critical`.",
     )
     log_format: str = _setting(
-        "OGPGRAPH_LOG_FORMAT", "console", _one_of("console", "json"), "`console` for people, `json` for collectors."
+        "OGPGRAPH_LOG_FORMAT", "console", _one_of("console", "json"), "The format of log messages: `console` or `json`."
     )
     max_body_bytes: int = _setting(
-        "OGPGRAPH_MAX_BODY_BYTES", "1048576", _whole_number(1, _A_GIBIBYTE), "The largest request body; more is a 413."
+        "OGPGRAPH_MAX_BODY_BYTES", "1048576", _integer(1, _GIBIBYTE), "The largest request body; larger ones get a 413."
     )
     max_import_bytes: int = _setting(
         "OGPGRAPH_MAX_IMPORT_BYTES",
         "20971520",
-        _whole_number(1, _A_GIBIBYTE),
+        _integer(1, _GIBIBYTE),
         "The largest file that an import reads; larger ones are refused.",
     )
     writes_per_minute: int = _setting(
         "OGPGRAPH_WRITES_PER_MINUTE",
         "120",
-        _whole_number(1, 1_000_000),
-        "How many mutations an account, and an address, may send to one process within a minute.",
+        _integer(1, 1_000_000),
+        "The mutations that an account, and an address, may send to one process within a minute.",
     )
     max_cost: int = _setting(
         "OGPGRAPH_MAX_COST",
         "500000",
-        _whole_number(1, 10**12),
-        "The most that one operation may cost; `extensions.cost` of every answer says what it asked for.",
+        _integer(1, 10**12),
+        "The largest cost of one operation; `extensions.cost` of every response contains the cost.",
     )
     max_trusted_cost: int = _setting(
         "OGPGRAPH_MAX_TRUSTED_COST",
         "2000000",
-        _whole_number(1, 10**12),
-        "The most that an operation of a trusted document may cost, one that is named by its `documentId`.",
+        _integer(1, 10**12),
+        "The largest cost of an operation of a persisted document, which a request names by its `documentId`.",
     )
     cost_per_minute: int = _setting(
         "OGPGRAPH_COST_PER_MINUTE",
         "20000000",
-        _whole_number(1, 10**12),
-        "What an account, and an address, may ask one process for within a minute, in units of cost; more is a 429.",
+        _integer(1, 10**12),
+        "The total cost of the operations that an account, and an address, may send to one process within a minute; "
+        "others get a 429.",
     )
     max_live: int = _setting(
         "OGPGRAPH_MAX_LIVE",
         "10000",
-        _whole_number(1, 1_000_000),
-        "How many live connections (event streams and WebSockets) one process takes.",
+        _integer(1, 1_000_000),
+        "The live connections (event streams and WebSockets) that one process accepts.",
     )
     max_live_each: int = _setting(
         "OGPGRAPH_MAX_LIVE_EACH",
         "200",
-        _whole_number(1, 1_000_000),
-        "How many of them an address, and an account, may have; more are refused (429, or 4429 on a WebSocket).",
+        _integer(1, 1_000_000),
+        "The live connections of one address, and of one account; others get a 429 (4429 on a WebSocket).",
     )
     max_live_cost: int = _setting(
         "OGPGRAPH_MAX_LIVE_COST",
         "10000",
-        _whole_number(1, 10**12),
-        "The most that a subscription may cost with each entry, in the same units as other operations.",
+        _integer(1, 10**12),
+        "The largest cost of a subscription for each entry.",
     )
     deadline_seconds: int = _setting(
         "OGPGRAPH_DEADLINE_SECONDS",
         "10",
-        _whole_number(1, 3600),
-        "How long a query may run before it is stopped, and a subscription for each entry.",
+        _integer(1, 3600),
+        "The time after which a query is cancelled, and a subscription while it executes an entry.",
     )
     origins: tuple[str, ...] = _setting(
         "OGPGRAPH_ORIGINS",
         "*",
         _origins,
-        "The origins (`https://example.org`) whose pages may ask and follow from a browser, with commas between; the "
-        "server's own may always, `*` lets all.",
-        shown=",".join,
+        "The origins (`https://example.org`) whose pages may send requests from a browser, separated by commas; `*` "
+        "for all. The server's own is always allowed.",
+        show=",".join,
     )
     trusted_proxies: tuple[Network, ...] = _setting(
         "OGPGRAPH_TRUSTED_PROXIES",
         "",
         _networks,
-        "The addresses or networks of proxies whose `X-Forwarded-For` is believed, with commas between; none if empty.",
-        shown=lambda networks: ",".join(map(str, networks)),
+        "The addresses or networks of proxies whose `X-Forwarded-For` header is used, separated by commas.",
+        show=lambda networks: ",".join(map(str, networks)),
     )
     oidc_issuer: str = _setting(
         "OGPGRAPH_OIDC_ISSUER",
         "",
         _no_spaces,
-        "The OpenID Connect issuer whose tokens are accepted, exactly as their `iss` says it; empty for none.",
+        "The OpenID Connect issuer whose tokens are accepted, exactly as in their `iss`; empty for none.",
     )
     oidc_audience: str = _setting(
-        "OGPGRAPH_OIDC_AUDIENCE", "", _no_spaces, "The `aud` that the issuer's tokens must have; needed with an issuer."
+        "OGPGRAPH_OIDC_AUDIENCE",
+        "",
+        _no_spaces,
+        "The `aud` that the issuer's tokens must have; required with an issuer.",
     )
     oidc_jwks: str = _setting(
         "OGPGRAPH_OIDC_JWKS",
         "",
         _no_spaces,
-        "The issuer's keys: the address of its JSON Web Key Set (`https://…`) or a file; needed with an issuer.",
+        "The URL of the issuer's JSON Web Key Set (`https://…`), or a file with it; required with an issuer.",
     )
     oidc_algorithms: tuple[str, ...] = _setting(
         "OGPGRAPH_OIDC_ALGORITHMS",
         "RS256,ES256",
-        _several_of(*SIGNATURE_ALGORITHMS),
-        "What the issuer's tokens may be signed with; others are refused.",
-        shown=",".join,
+        _some_of(*SIGNATURE_ALGORITHMS),
+        "The algorithms with which the issuer may sign tokens.",
+        show=",".join,
     )
     oidc_skew_seconds: int = _setting(
         "OGPGRAPH_OIDC_SKEW_SECONDS",
         "30",
-        _whole_number(0, 600),
-        "By how much the issuer's clock may differ from ours.",
+        _integer(0, 600),
+        "The tolerated difference between the issuer's clock and this machine's.",
     )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """The settings that the environment asks for (the process's own, unless told another)."""
+        """Return the settings from an environment, by default the process's own; raises SettingsError."""
         environ = os.environ if environ is None else environ
         problems = list(_unknown_variables(environ))
         values: dict[str, Any] = {}
@@ -253,15 +255,15 @@ class Settings:
             if declared.variable in environ:
                 try:
                     values[name] = declared.parse(environ[declared.variable])
-                except ValueError as refusal:
-                    problems.append(f"{declared.variable} {refusal}")
+                except ValueError as error:
+                    problems.append(f"{declared.variable} {error}")
         problems += _missing_issuer_settings(values)
         if problems:
             raise SettingsError("\n".join(problems))
         return cls(**values)
 
     def describe(self) -> dict[str, str]:
-        """Every variable with its value as it may be shown and logged."""
+        """Return variable → value, masked so that it may be displayed and logged."""
         return {d.variable: d.show(getattr(self, name)) for name, d in declarations().items()}
 
     def __repr__(self) -> str:
@@ -270,29 +272,29 @@ class Settings:
 
 
 def declarations() -> dict[str, Declaration[Any]]:
-    """The declaration of every field of `Settings`, in order."""
+    """Return field → declaration of all settings, in order."""
     return {each.name: each.metadata["declaration"] for each in fields(Settings)}
 
 
 def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
+    """Return the README's table of settings, in Markdown."""
     defaults = {d.variable: f"`{d.default}`" if d.default else "" for d in declarations().values()}
     rows = (f"| `{d.variable}` | {defaults[d.variable]} | {d.description} |" for d in declarations().values())
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _missing_issuer_settings(values: Mapping[str, Any]) -> Iterator[str]:
-    """Tokens of an issuer cannot be checked without keys, and must not be accepted whoever they are meant for."""
+    # Without keys no token can be checked; without an audience, tokens issued for other services would be accepted.
     if values.get("oidc_issuer"):
         for name in ("oidc_audience", "oidc_jwks"):
             if not values.get(name):
-                yield f"{_PREFIX}{name.upper()} must be set where OGPGRAPH_OIDC_ISSUER is"
+                yield f"{_PREFIX}{name.upper()} must be set if OGPGRAPH_OIDC_ISSUER is"
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """A misspelt variable would be obeyed by nobody; say so, with the one that was likely meant."""
+    # A misspelt variable would have no effect, and nobody would notice.
     known = [declared.variable for declared in declarations().values()]
     for variable in sorted(environ):
-        if variable.startswith(_PREFIX) and not variable.startswith(_NOT_OURS) and variable not in known:
+        if variable.startswith(_PREFIX) and not variable.startswith(_TEST_PREFIX) and variable not in known:
             nearest = get_close_matches(variable, known, n=1, cutoff=0)[0]
             yield f"{variable} is not a setting; did you mean {nearest}?"

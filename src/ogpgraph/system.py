@@ -1,4 +1,4 @@
-"""The composition root: opens and closes the parts of the program, in order, and hands each what it needs."""
+"""The composition root: opens and closes the parts of the program in order, and passes each the parts that it uses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.model import ReadModel
-from ogpgraph.readmodel.poller import ProjectionPoller
-from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner, ProjectionStatus
+from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.snapshot import ReadSession

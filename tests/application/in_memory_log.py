@@ -1,4 +1,4 @@
-"""Given what was recorded, when a command is called, then these events: sessions on a record in memory, no database."""
+"""A log in memory for tests in the form given events, when a command is executed, then events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate, replay
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
 from ogpgraph.domain.event import VERSION, Event, encode_payload
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
@@ -19,14 +19,14 @@ Command = Callable[[UnitOfWork], object]
 
 
 def command_context(on: int = 0, **given: Any) -> CommandContext:
-    """An act of a person on a day."""
+    """Return the context of a person's command on a day."""
     return CommandContext(
         **{"actor": "account-1", "role": "publisher", "time": day(on), "correlation": "request", **given}
     )
 
 
 def text_value(text: str, made: TranslationKind = TranslationKind.ORIGINAL) -> TextValue:
-    """A wording as an event holds it."""
+    """Return a text as the value of a fact."""
     return TextValue(TEXT_STORE.create_reference(text)[0], made)
 
 
@@ -36,35 +36,32 @@ def on(command: Callable[..., object], code: str, *args: Any, kind: str = "commi
 
 
 class InMemoryLog:
-    """A record in memory that sessions read and write; events are stored as bytes and read back, as in a log."""
+    """A repository in memory; events are encoded and decoded as by the event log."""
 
     def __init__(self) -> None:
         self._stored: list[Event] = []
         self._ids = count(1)
         self.texts: dict[str, tuple[bytes, str]] = {}
 
-    def given(self, *commands: Command, on: int = 0, **acting: Any) -> InMemoryLog:
-        """Record what commands say, each in a session of its own."""
+    def given(self, *commands: Command, on: int = 0, **context: Any) -> InMemoryLog:
+        """Execute commands, each in a unit of work of its own."""
         for command in commands:
-            self.when(command, on=on, **acting)
+            self.when(command, on=on, **context)
         return self
 
-    def when(self, command: Command, on: int = 0, **acting: Any) -> list[Event]:
-        """Record what a command says; returns the events, of which then something is asserted."""
-        uow = UnitOfWork(self, command_context(on, **acting), AGGREGATE_TYPES)
+    def when(self, command: Command, on: int = 0, **context: Any) -> list[Event]:
+        """Execute a command and return its events."""
+        uow = UnitOfWork(self, command_context(on, **context), AGGREGATE_TYPES)
         command(uow)
-        said = [decode_event(e.stream, e.revision, e.name, VERSION, encode_payload(e)) for e in uow.pending]
-        self._stored += said
+        events = [decode_event(e.stream, e.revision, e.name, VERSION, encode_payload(e)) for e in uow.pending]
+        self._stored += events
         self.texts |= uow.referenced_texts()
-        return said
+        return events
 
-    # What a session needs of the register
+    # The repository of a unit of work
 
     def load(self, stream: str) -> Aggregate:
-        subject = Aggregate(stream)
-        for event in self.events(stream):
-            subject = evolve(subject, event)
-        return subject
+        return replay(stream, self.events(stream))
 
     def events(self, stream: str) -> list[Event]:
         return [event for event in self._stored if event.stream == stream]
@@ -75,9 +72,9 @@ class InMemoryLog:
     def create_reference(self, wording: str) -> tuple[str, bytes]:
         return TEXT_STORE.create_reference(wording)
 
-    # What then is so
+    # The state of the log
 
-    def subject(self, kind: str, code: str) -> Aggregate:
+    def find(self, kind: str, code: str) -> Aggregate:
         return UnitOfWork(self, command_context(), AGGREGATE_TYPES).require_by_code(kind, code)
 
     @property
@@ -90,7 +87,7 @@ class InMemoryLog:
 
 
 def names_and_facts(events: list[Event]) -> list[tuple[str, dict[str, Any]]]:
-    """The names and facts of events."""
+    """Return the names and facts of events."""
     return [(event.name, event.facts) for event in events]
 
 

@@ -1,25 +1,19 @@
-"""What each command records, and what it refuses: given events, when a command, then events."""
+"""The events of each command and its refusals: given events, when a command is executed, then events."""
 
 from typing import Any
 
 import pytest
 
-from ogpgraph.domain.account import find_account, grant_rights, open_account, revoke_rights
-from ogpgraph.domain.action_plan import conclude_action_plan, register_action_plan, revise_action_plan
-from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
-from ogpgraph.domain.correction import correct
+from ogpgraph.domain import account as account_commands
+from ogpgraph.domain import action_plan as action_plan_commands
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import correction as correction_commands
+from ogpgraph.domain import lineage as lineage_commands
+from ogpgraph.domain import member as member_commands
+from ogpgraph.domain import milestone as milestone_commands
+from ogpgraph.domain import review as review_commands
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Idempotency, Origin
-from ogpgraph.domain.lineage import link_commitments, merge_commitments, recode_commitment, split_commitment
-from ogpgraph.domain.member import change_member_status, register_member, revise_member
-from ogpgraph.domain.milestone import (
-    add_milestone,
-    complete_milestone,
-    report_milestone,
-    revise_milestone,
-    withdraw_milestone,
-)
-from ogpgraph.domain.review import record_rating, withdraw_rating
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Rating, TextListValue, TextValue, TranslationKind
@@ -35,42 +29,46 @@ PAGE = Provenance(origin=Origin.HEADER, source="source-1", language="en")
 
 def register(code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON, **texts: str) -> Command:
     def command(uow: UnitOfWork) -> object:
-        said: Facts = {f"{path}/en": uow.text_value(text) for path, text in texts.items()}
-        return register_commitment(uow, code, said or {"title/en": uow.text_value("Open the budget")}, provenance)
+        facts: Facts = {f"{path}/en": uow.text_value(text) for path, text in texts.items()}
+        return commitment_commands.register_commitment(
+            uow, code, facts or {"title/en": uow.text_value("Open the budget")}, provenance
+        )
 
     return command
 
 
 def revise(facts: dict[str, Any], code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON) -> Command:
-    return on(revise_commitment, code, facts, provenance)
+    return on(commitment_commands.revise_commitment, code, facts, provenance)
 
 
 def merge(merged: str, remaining: str) -> Command:
-    return lambda uow: merge_commitments(
+    return lambda uow: lineage_commands.merge_commitments(
         uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", remaining)
     )
 
 
 def link_to_predecessor(code: str, predecessor: str) -> Command:
-    return lambda uow: link_commitments(
+    return lambda uow: lineage_commands.link_commitments(
         uow, uow.require_by_code("commitment", code), [uow.require_by_code("commitment", predecessor)], []
     )
 
 
 def with_milestone(uow: UnitOfWork) -> None:
-    add_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1", {"title/en": uow.text_value("Publish it")})
+    milestone_commands.add_milestone(
+        uow, uow.require_by_code("commitment", "FR0001"), "1.1", {"title/en": uow.text_value("Publish it")}
+    )
 
 
 @pytest.fixture
 def log() -> InMemoryLog:
-    """FR0001 is registered."""
+    """A log in which FR0001 is registered."""
     return InMemoryLog().given(register())
 
 
 # Codes
 
 
-def test_registering_reserves_the_code_and_tells_what_is_known() -> None:
+def test_registering_assigns_the_code_and_records_the_facts() -> None:
     events = InMemoryLog().when(register())
     assert names_and_facts(events) == [
         ("CodeAssigned", {"means": "commitment-0001"}),
@@ -82,55 +80,55 @@ def test_registering_reserves_the_code_and_tells_what_is_known() -> None:
 
 
 @pytest.mark.parametrize("code", ["FR0001", "fr0001"])
-def test_a_code_that_is_taken_is_refused_in_any_case(log: InMemoryLog, code: str) -> None:
+def test_a_taken_code_is_refused_in_any_case(log: InMemoryLog, code: str) -> None:
     with pytest.raises(Conflict, match="already is the code of a commitment") as refusal:
         log.when(register(code))
     assert (refusal.value.code, refusal.value.path) == ("CONFLICT", "code")
     assert log.size == 2
 
 
-def test_codes_of_members_plans_and_commitments_do_not_meet() -> None:
+def test_codes_of_members_plans_and_commitments_are_independent() -> None:
     log = InMemoryLog().given(
-        lambda uow: register_member(uow, "FRA", {"prefix": "FR", "type": "NATIONAL"}),
-        lambda uow: register_action_plan(uow, "FRA", {"cycle": 2018}),
+        lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR", "type": "NATIONAL"}),
+        lambda uow: action_plan_commands.register_action_plan(uow, "FRA", {"cycle": 2018}),
     )
     with pytest.raises(Conflict):
-        log.when(lambda uow: register_member(uow, "fra", {}))
+        log.when(lambda uow: member_commands.register_member(uow, "fra", {}))
     with pytest.raises(Conflict):
-        log.when(lambda uow: register_action_plan(uow, "FRA", {}))
-    assert log.subject("member", "FRA").id != log.subject("plan", "FRA").id
+        log.when(lambda uow: action_plan_commands.register_action_plan(uow, "FRA", {}))
+    assert log.find("member", "FRA").id != log.find("plan", "FRA").id
 
 
-def test_a_code_that_means_nothing_is_not_found() -> None:
+def test_an_unassigned_code_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no commitment FR0009") as refusal:
-        InMemoryLog().when(on(complete_milestone, "FR0009", "1.1"))
+        InMemoryLog().when(on(milestone_commands.complete_milestone, "FR0009", "1.1"))
     assert (refusal.value.code, refusal.value.path) == ("NOT_FOUND", "code")
 
 
-def test_a_code_of_another_form_is_refused() -> None:
+def test_a_malformed_code_is_refused() -> None:
     with pytest.raises(Invalid, match="code"):
         InMemoryLog().when(register("FR-1"))
 
 
-def test_a_former_code_keeps_meaning_the_commitment(log: InMemoryLog) -> None:
-    events = log.when(on(recode_commitment, "FR0001", "FR0101"))
+def test_a_former_code_still_means_the_commitment(log: InMemoryLog) -> None:
+    events = log.when(on(lineage_commands.recode_commitment, "FR0001", "FR0101"))
     assert names_and_facts(events) == [
         ("CodeAssigned", {"means": "commitment-0001"}),
         ("CommitmentRecoded", {"code": "FR0101", "formerCodes": ("FR0001",)}),
     ]
-    assert log.subject("commitment", "FR0001") == log.subject("commitment", "FR0101")
+    assert log.find("commitment", "FR0001") == log.find("commitment", "FR0101")
     with pytest.raises(Conflict):
         log.when(register("FR0001"))
-    assert names_and_facts(log.when(on(recode_commitment, "FR0101", "FR0001"))) == [
+    assert names_and_facts(log.when(on(lineage_commands.recode_commitment, "FR0101", "FR0001"))) == [
         ("CommitmentRecoded", {"code": "FR0001", "formerCodes": ("FR0101",)})
     ]
-    assert log.when(on(recode_commitment, "FR0001", "FR0001")) == []
+    assert log.when(on(lineage_commands.recode_commitment, "FR0001", "FR0001")) == []
 
 
-# Saying things, and saying them again
+# Statements and their repetition
 
 
-def test_saying_what_is_so_already_records_nothing(log: InMemoryLog) -> None:
+def test_repeating_current_values_records_nothing(log: InMemoryLog) -> None:
     facts = {"status": "ACTIVE", "policyAreas": ("Open Data",), "startsOn": "2018"}
     assert len(log.when(revise(facts))) == 1
     assert log.when(revise(facts), on=5) == []
@@ -139,25 +137,25 @@ def test_saying_what_is_so_already_records_nothing(log: InMemoryLog) -> None:
     ]
 
 
-def test_taking_back_what_nobody_said_records_nothing(log: InMemoryLog) -> None:
+def test_withdrawing_values_that_nobody_stated_records_nothing(log: InMemoryLog) -> None:
     assert log.when(revise({"status": None, "milestones/1/status": None})) == []
 
 
-def test_a_statement_that_changes_nothing_is_recorded_once_however_often_it_is_made(log: InMemoryLog) -> None:
+def test_a_statement_that_is_not_current_is_recorded_once(log: InMemoryLog) -> None:
     log.given(revise({"status": "ACTIVE"}, provenance=PAGE))
     table = revise({"status": "INACTIVE"}, provenance=Provenance(origin=Origin.REFERENCE))
     assert event_names(log.when(table)) == ["CommitmentRevised"]
-    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+    assert log.find("commitment", "FR0001").value("status") == "ACTIVE"
     assert log.when(table) == []
 
 
-def test_a_person_can_say_again_what_a_page_has_said_otherwise_since(log: InMemoryLog) -> None:
+def test_a_person_can_repeat_a_statement_that_a_page_contradicted_since(log: InMemoryLog) -> None:
     log.given(revise({"status": "ACTIVE"}), on=1).given(revise({"status": "INACTIVE"}, provenance=PAGE), on=2)
     assert event_names(log.when(revise({"status": "ACTIVE"}), on=3)) == ["CommitmentRevised"]
-    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+    assert log.find("commitment", "FR0001").value("status") == "ACTIVE"
 
 
-def test_each_thing_is_told_in_the_words_of_what_happened(log: InMemoryLog) -> None:
+def test_facts_are_grouped_into_events_by_subject(log: InMemoryLog) -> None:
     events = log.when(
         revise(
             {
@@ -189,14 +187,14 @@ def test_each_thing_is_told_in_the_words_of_what_happened(log: InMemoryLog) -> N
     assert [event.revision for event in events] == list(range(2, 10))
 
 
-def test_a_language_that_is_known_already_is_no_translation(log: InMemoryLog) -> None:
+def test_a_text_in_a_known_language_is_not_a_translation(log: InMemoryLog) -> None:
     log.given(revise({"title/fr": text_value("six", TranslationKind.HUMAN)}))
     assert event_names(log.when(revise({"title/fr": text_value("other words", TranslationKind.HUMAN)}))) == [
         "CommitmentRevised"
     ]
 
 
-def test_a_cause_that_is_known_better_is_kept(log: InMemoryLog) -> None:
+def test_a_specific_cause_is_not_replaced(log: InMemoryLog) -> None:
     (event,) = log.when(
         revise({"title/fr": text_value("six", TranslationKind.HUMAN)}, provenance=Provenance(cause=Cause.EXTRACTION))
     )
@@ -208,61 +206,71 @@ def test_a_cause_that_is_known_better_is_kept(log: InMemoryLog) -> None:
 
 def test_a_member_is_renamed_and_revised_in_two_events() -> None:
     log = InMemoryLog().given(
-        lambda uow: register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
+        lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
     )
-    stream = log.subject("member", "FRA").id
+    stream = log.find("member", "FRA").id
     facts: Facts = {"name/en": text_value("French Republic"), "region": "Europe"}
-    assert names_and_facts(log.when(lambda uow: revise_member(uow, uow.aggregate(stream), facts))) == [
+    assert names_and_facts(log.when(lambda uow: member_commands.revise_member(uow, uow.aggregate(stream), facts))) == [
         ("MemberRenamed", {"name/en": text_value("French Republic")}),
         ("MemberRevised", {"region": "Europe"}),
     ]
-    assert log.when(lambda uow: revise_member(uow, uow.aggregate(stream), facts)) == []
+    assert log.when(lambda uow: member_commands.revise_member(uow, uow.aggregate(stream), facts)) == []
 
 
-def test_a_member_s_status_is_a_decision_with_a_document() -> None:
-    log = InMemoryLog().given(lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
+def test_a_member_s_status_is_changed_by_a_decision_with_a_document() -> None:
+    log = InMemoryLog().given(lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR"}))
     facts: Facts = {"status": "INACTIVE", "statusDocument": text_value("Resolution 1")}
-    decide = on(change_member_status, "FRA", facts, Provenance(effective_on="2026-01"), kind="member")
+    decide = on(member_commands.change_member_status, "FRA", facts, Provenance(effective_on="2026-01"), kind="member")
     (event,) = log.when(decide)
     assert (event.name, event.facts, event.envelope.effective_on) == ("MemberStatusChanged", facts, "2026-01")
     assert log.when(decide) == []
 
 
-def test_a_plan_s_title_in_a_further_language_is_a_translation() -> None:
+def test_a_plan_s_translated_title_in_a_new_language_is_a_translation() -> None:
     log = InMemoryLog().given(
-        lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+        lambda uow: action_plan_commands.register_action_plan(
+            uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")}
+        )
     )
-    stream = log.subject("plan", "FRA-2018").id
+    stream = log.find("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN), "startsOn": "2018"}
-    events = log.when(lambda uow: revise_action_plan(uow, uow.aggregate(stream), facts))
+    events = log.when(lambda uow: action_plan_commands.revise_action_plan(uow, uow.aggregate(stream), facts))
     assert [(event.name, event.envelope.cause) for event in events] == [
         ("ActionPlanTranslated", Cause.TRANSLATION),
         ("ActionPlanRevised", Cause.REPORTED),
     ]
-    assert event_names(log.when(on(conclude_action_plan, "FRA-2018", {"status": "CONCLUDED"}, kind="plan"))) == [
-        "ActionPlanConcluded"
-    ]
+    assert event_names(
+        log.when(on(action_plan_commands.conclude_action_plan, "FRA-2018", {"status": "CONCLUDED"}, kind="plan"))
+    ) == ["ActionPlanConcluded"]
 
 
 @pytest.mark.parametrize("made", [TranslationKind.ORIGINAL, TranslationKind.UNKNOWN])
-def test_a_plan_s_original_title_that_becomes_known_after_a_translation_is_none(made: TranslationKind) -> None:
+def test_a_plan_s_original_title_is_not_a_translation_even_after_one(made: TranslationKind) -> None:
     title = text_value("Plan d'action", TranslationKind.MACHINE)
-    log = InMemoryLog().given(lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/fr": title}))
-    stream = log.subject("plan", "FRA-2018").id
+    log = InMemoryLog().given(
+        lambda uow: action_plan_commands.register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/fr": title})
+    )
+    stream = log.find("plan", "FRA-2018").id
     (event,) = log.when(
-        lambda uow: revise_action_plan(uow, uow.aggregate(stream), {"title/en": text_value("Action plan", made)})
+        lambda uow: action_plan_commands.revise_action_plan(
+            uow, uow.aggregate(stream), {"title/en": text_value("Action plan", made)}
+        )
     )
     assert (event.name, event.envelope.cause) == ("ActionPlanRevised", Cause.REPORTED)
 
 
 @pytest.mark.parametrize("cause", [Cause.SOURCE_CHANGED, Cause.EXTRACTION])
-def test_a_translation_of_a_plan_s_title_keeps_the_cause_that_an_import_knows_better(cause: Cause) -> None:
+def test_a_translation_of_a_plan_s_title_has_the_specific_cause_of_an_import(cause: Cause) -> None:
     log = InMemoryLog().given(
-        lambda uow: register_action_plan(uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")})
+        lambda uow: action_plan_commands.register_action_plan(
+            uow, "FRA-2018", {"cycle": 2018, "title/en": uow.text_value("Plan")}
+        )
     )
-    stream = log.subject("plan", "FRA-2018").id
+    stream = log.find("plan", "FRA-2018").id
     facts: Facts = {"title/fr": text_value("Plan d'action", TranslationKind.HUMAN)}
-    (event,) = log.when(lambda uow: revise_action_plan(uow, uow.aggregate(stream), facts, Provenance(cause=cause)))
+    (event,) = log.when(
+        lambda uow: action_plan_commands.revise_action_plan(uow, uow.aggregate(stream), facts, Provenance(cause=cause))
+    )
     assert (event.name, event.envelope.cause) == ("ActionPlanTranslated", cause)
 
 
@@ -277,56 +285,56 @@ def test_a_milestone_is_added_once(log: InMemoryLog) -> None:
 
 def test_completing_a_milestone_twice_records_it_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    (event,) = log.when(on(complete_milestone, "fr0001", "1.1"))
+    (event,) = log.when(on(milestone_commands.complete_milestone, "fr0001", "1.1"))
     assert (event.name, event.facts) == ("MilestoneCompleted", {"milestones/1.1/status": "COMPLETE"})
-    assert log.when(on(complete_milestone, "FR0001", "1.1"), on=9) == []
+    assert log.when(on(milestone_commands.complete_milestone, "FR0001", "1.1"), on=9) == []
 
 
-def test_completing_twice_in_one_session_records_it_once_too(log: InMemoryLog) -> None:
+def test_completing_twice_in_one_unit_of_work_records_it_once(log: InMemoryLog) -> None:
     def twice(uow: UnitOfWork) -> None:
         with_milestone(uow)
-        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
-        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
+        milestone_commands.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
+        milestone_commands.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "1.1")
 
     assert event_names(log.when(twice)) == ["MilestoneAdded", "MilestoneCompleted"]
 
 
-def test_the_same_report_is_recorded_once(log: InMemoryLog) -> None:
+def test_an_equal_report_is_recorded_once(log: InMemoryLog) -> None:
     log.given(with_milestone)
     facts: Facts = {"status": "LIMITED", "updates/2026-01-02T00:00:00Z/en": text_value("Half done")}
-    report = on(report_milestone, "FR0001", "1.1", facts)
+    report = on(milestone_commands.report_milestone, "FR0001", "1.1", facts)
     (event,) = log.when(report)
     assert event.name == "MilestoneReported"
     assert set(event.facts) == {f"milestones/1.1/{path}" for path in facts}
     assert log.when(report, on=1) == []
 
 
-def test_a_milestone_that_there_is_not_is_not_found(log: InMemoryLog) -> None:
+def test_an_unknown_milestone_is_not_found(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    for command in (complete_milestone, withdraw_milestone):
+    for command in (milestone_commands.complete_milestone, milestone_commands.withdraw_milestone):
         with pytest.raises(NotFound, match=r"FR0001 has no milestone 1\.2") as refusal:
             log.when(on(command, "FR0001", "1.2"))
         assert refusal.value.path == "number"
     with pytest.raises(NotFound):
-        log.when(on(report_milestone, "FR0001", "1.10", {"status": "LIMITED"}))
+        log.when(on(milestone_commands.report_milestone, "FR0001", "1.10", {"status": "LIMITED"}))
     with pytest.raises(NotFound):
-        log.when(on(revise_milestone, "FR0001", "1", {"endsOn": "2019"}))
+        log.when(on(milestone_commands.revise_milestone, "FR0001", "1", {"endsOn": "2019"}))
 
 
 def test_a_milestone_is_revised_and_withdrawn(log: InMemoryLog) -> None:
     log.given(with_milestone)
-    assert names_and_facts(log.when(on(revise_milestone, "FR0001", "1.1", {"endsOn": "2019-03"}))) == [
-        ("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})
-    ]
-    assert event_names(log.when(on(withdraw_milestone, "FR0001", "1.1"))) == ["MilestoneWithdrawn"]
-    assert log.when(on(withdraw_milestone, "FR0001", "1.1")) == []
+    assert names_and_facts(
+        log.when(on(milestone_commands.revise_milestone, "FR0001", "1.1", {"endsOn": "2019-03"}))
+    ) == [("MilestoneRevised", {"milestones/1.1/endsOn": "2019-03"})]
+    assert event_names(log.when(on(milestone_commands.withdraw_milestone, "FR0001", "1.1"))) == ["MilestoneWithdrawn"]
+    assert log.when(on(milestone_commands.withdraw_milestone, "FR0001", "1.1")) == []
 
 
 # Ratings
 
 
 @pytest.mark.parametrize(
-    ("indicator", "rating", "says"),
+    ("indicator", "rating", "message"),
     [
         (Indicator.AMBITION, COMPLETE, "AMBITION cannot be COMPLETE: its scale is LOW, HIGH"),
         (Indicator.STARRED, Rating(RatingState.RATED, RatingValue.MAJOR), "STARRED cannot be MAJOR"),
@@ -334,34 +342,34 @@ def test_a_milestone_is_revised_and_withdrawn(log: InMemoryLog) -> None:
         (Indicator.COMPLETION, Rating(RatingState.PENDING, RatingValue.COMPLETE), "exactly when it is RATED"),
     ],
 )
-def test_a_rating_off_its_scale_is_refused_whichever_command_says_it(
-    log: InMemoryLog, indicator: Indicator, rating: Rating, says: str
+def test_a_rating_off_its_scale_is_refused_by_every_command(
+    log: InMemoryLog, indicator: Indicator, rating: Rating, message: str
 ) -> None:
     path = f"ratings/{indicator}/DESIGN"
     (rated,) = log.when(revise({path: PENDING}))
     commands: list[Command] = [
-        on(record_rating, "FR0001", indicator, Stage.DESIGN, rating),
-        lambda uow: register_commitment(uow, "FR0002", {path: rating}),
+        on(review_commands.record_rating, "FR0001", indicator, Stage.DESIGN, rating),
+        lambda uow: commitment_commands.register_commitment(uow, "FR0002", {path: rating}),
         revise({path: rating}),
         revise({f"{path}/CIVIC_PARTICIPATION": rating}),
-        on(correct, "FR0001", rated.envelope.id, {path: rating}),
+        on(correction_commands.correct, "FR0001", rated.envelope.id, {path: rating}),
     ]
     for command in commands:
-        with pytest.raises(Invalid, match=says):
+        with pytest.raises(Invalid, match=message):
             log.when(command)
     assert log.size == 3
 
 
-def test_a_rating_is_recorded_and_said_again_recorded_once(log: InMemoryLog) -> None:
-    rate = on(record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)
+def test_an_equal_rating_is_recorded_once(log: InMemoryLog) -> None:
+    rate = on(review_commands.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED)
     assert names_and_facts(log.when(rate)) == [("RatingRecorded", {"ratings/COMPLETION/MIDTERM": LIMITED})]
     assert log.when(rate, on=3) == []
 
 
-def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
+def test_a_rating_can_be_for_one_ogp_value(log: InMemoryLog) -> None:
     (event,) = log.when(
         on(
-            record_rating,
+            review_commands.record_rating,
             "FR0001",
             Indicator.RELEVANCE,
             Stage.DESIGN,
@@ -372,11 +380,11 @@ def test_a_rating_may_be_about_one_value_of_ogp(log: InMemoryLog) -> None:
     assert list(event.facts) == ["ratings/RELEVANCE/DESIGN/CIVIC_PARTICIPATION"]
 
 
-def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMemoryLog) -> None:
-    log.given(on(record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
-    withdraw = on(withdraw_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)
+def test_a_person_s_rating_can_be_withdrawn_but_not_a_page_s(log: InMemoryLog) -> None:
+    log.given(on(review_commands.record_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM, LIMITED))
+    withdraw = on(review_commands.withdraw_rating, "FR0001", Indicator.COMPLETION, Stage.MIDTERM)
     assert names_and_facts(log.when(withdraw, on=1)) == [("RatingWithdrawn", {"ratings/COMPLETION/MIDTERM": None})]
-    assert log.subject("commitment", "FR0001").value("ratings/COMPLETION/MIDTERM") is None
+    assert log.find("commitment", "FR0001").value("ratings/COMPLETION/MIDTERM") is None
     with pytest.raises(NotFound):
         log.when(withdraw)
     log.given(revise({"ratings/COMPLETION/MIDTERM": LIMITED}, provenance=PAGE))
@@ -387,33 +395,33 @@ def test_a_rating_of_people_can_be_withdrawn_and_that_of_a_page_cannot(log: InMe
 # Corrections
 
 
-def test_a_correction_names_the_event_that_was_wrong(log: InMemoryLog) -> None:
+def test_a_correction_refers_to_the_corrected_event(log: InMemoryLog) -> None:
     (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
-    (event,) = log.when(on(correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
+    (event,) = log.when(on(correction_commands.correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
     assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
     assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
-    assert log.subject("commitment", "FR0001").value("status") == "ACTIVE"
+    assert log.find("commitment", "FR0001").value("status") == "ACTIVE"
 
 
-def test_a_correction_of_what_is_right_already_is_refused(log: InMemoryLog) -> None:
+def test_a_correction_without_a_change_is_refused(log: InMemoryLog) -> None:
     (revised,) = log.when(revise({"status": "ACTIVE"}))
     with pytest.raises(Conflict, match="already has the corrected value") as refusal:
-        log.when(on(correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
+        log.when(on(correction_commands.correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
     assert refusal.value.path == "status"
 
 
 # Merging, splitting, linking
 
 
-def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> None:
+def test_all_codes_of_merged_commitments_mean_the_one_that_remains(log: InMemoryLog) -> None:
     log.given(
         register("FR0002"),
-        on(recode_commitment, "FR0002", "FR0102"),
+        on(lineage_commands.recode_commitment, "FR0002", "FR0102"),
     )
     events = log.when(merge("FR0102", "FR0001"))
     assert event_names(events) == ["CommitmentMerged", "CodeAssigned", "CodeAssigned", "CommitmentMerged"]
-    remaining = log.subject("commitment", "FR0001")
-    assert {log.subject("commitment", code).id for code in ("FR0001", "FR0002", "FR0102")} == {remaining.id}
+    remaining = log.find("commitment", "FR0001")
+    assert {log.find("commitment", code).id for code in ("FR0001", "FR0002", "FR0102")} == {remaining.id}
     assert remaining.value("formerCodes") == ("FR0102", "FR0002")
     with pytest.raises(Invalid, match="are one already"):
         log.when(merge("FR0002", "FR0001"))
@@ -421,17 +429,17 @@ def test_merged_commitments_are_found_by_all_their_codes(log: InMemoryLog) -> No
 
 def test_a_commitment_is_split_into_new_ones(log: InMemoryLog) -> None:
     log.given(revise({"cycle": 2018}))
-    log.when(on(split_commitment, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
-    whole, parts = log.subject("commitment", "FR0001"), [log.subject("commitment", c) for c in ("FR0011", "FR0012")]
+    log.when(on(lineage_commands.split_commitment, "FR0001", {"FR0011": {}, "FR0012": {"status": "ACTIVE"}}))
+    whole, parts = log.find("commitment", "FR0001"), [log.find("commitment", c) for c in ("FR0011", "FR0012")]
     assert whole.value("splitInto") == tuple(part.id for part in parts)
     assert [(part.value("splitFrom"), part.value("cycle")) for part in parts] == [(whole.id, 2018)] * 2
 
 
-def test_links_are_on_both_sides_and_made_once(log: InMemoryLog) -> None:
+def test_links_are_recorded_on_both_sides_and_once(log: InMemoryLog) -> None:
     log.given(register("FR0002"))
     link = link_to_predecessor("FR0002", "FR0001")
     assert event_names(log.when(link)) == ["CommitmentLinked", "CommitmentLinked"]
-    one, two = log.subject("commitment", "FR0001"), log.subject("commitment", "FR0002")
+    one, two = log.find("commitment", "FR0001"), log.find("commitment", "FR0002")
     assert (one.value("successors"), two.value("predecessors")) == ((two.id,), (one.id,))
     assert log.when(link) == []
     with pytest.raises(Invalid, match="cannot be linked to itself"):
@@ -439,32 +447,51 @@ def test_links_are_on_both_sides_and_made_once(log: InMemoryLog) -> None:
 
 
 def test_a_commitment_is_withdrawn_once(log: InMemoryLog) -> None:
-    assert event_names(log.when(on(withdraw_commitment, "FR0001"))) == ["CommitmentWithdrawn"]
-    assert log.when(on(withdraw_commitment, "FR0001")) == []
+    assert event_names(log.when(on(commitment_commands.withdraw_commitment, "FR0001"))) == ["CommitmentWithdrawn"]
+    assert log.when(on(commitment_commands.withdraw_commitment, "FR0001")) == []
 
 
 # Accounts
 
 
 def test_rights_are_granted_and_revoked(log: InMemoryLog) -> None:
-    log.given(lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
-    (opened,) = log.when(open_account)
+    log.given(lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR"}))
+    (opened,) = log.when(account_commands.open_account)
     account = opened.stream
     assert event_names(
-        log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER, ("FRA",)))
+        log.when(
+            lambda uow: account_commands.grant_rights(
+                uow, account_commands.find_account(uow, account), Role.REPORTER, ("FRA",)
+            )
+        )
     ) == ["RightsGranted"]
-    assert log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER, ("FRA",))) == []
-    assert event_names(log.when(lambda uow: revoke_rights(uow, find_account(uow, account)))) == ["RightsRevoked"]
+    assert (
+        log.when(
+            lambda uow: account_commands.grant_rights(
+                uow, account_commands.find_account(uow, account), Role.REPORTER, ("FRA",)
+            )
+        )
+        == []
+    )
+    assert event_names(
+        log.when(lambda uow: account_commands.revoke_rights(uow, account_commands.find_account(uow, account)))
+    ) == ["RightsRevoked"]
     with pytest.raises(NotFound):
-        log.when(lambda uow: grant_rights(uow, find_account(uow, "account-9"), Role.REVIEWER))
+        log.when(
+            lambda uow: account_commands.grant_rights(
+                uow, account_commands.find_account(uow, "account-9"), Role.REVIEWER
+            )
+        )
     with pytest.raises(Invalid):
-        log.when(lambda uow: grant_rights(uow, find_account(uow, account), Role.REPORTER))
+        log.when(
+            lambda uow: account_commands.grant_rights(uow, account_commands.find_account(uow, account), Role.REPORTER)
+        )
 
 
-# Envelopes and wordings
+# Envelopes and texts
 
 
-def test_an_event_tells_who_said_it_when_why_and_on_what_evidence() -> None:
+def test_an_event_has_the_context_and_the_provenance_in_its_envelope() -> None:
     provenance = Provenance(
         origin=Origin.HEADER,
         cause=Cause.SOURCE_CHANGED,
@@ -484,43 +511,45 @@ def test_an_event_tells_who_said_it_when_why_and_on_what_evidence() -> None:
         idempotency=key,
         role="importer",
     )
-    told_ = events[-1].envelope
-    assert (told_.actor, told_.role, told_.time) == ("account-1", "importer", day(3))
-    assert (told_.cause, told_.origin, told_.language, told_.source) == (
+    envelope = events[-1].envelope
+    assert (envelope.actor, envelope.role, envelope.time) == ("account-1", "importer", day(3))
+    assert (envelope.cause, envelope.origin, envelope.language, envelope.source) == (
         Cause.SOURCE_CHANGED,
         Origin.HEADER,
         "fr",
         "source-1",
     )
-    assert (told_.effective_on, told_.changed_between) == ("2018-S2", Interval(before=day(2), after=day(1)))
-    assert (told_.correlation, told_.causation, told_.idempotency) == ("request", "e9", key)
-    assert told_.reason == text_value("the yearly import").text
-    assert told_.evidence[0].spans == {"title/en": (1, 5)}
+    assert (envelope.effective_on, envelope.changed_between) == ("2018-S2", Interval(before=day(2), after=day(1)))
+    assert (envelope.correlation, envelope.causation, envelope.idempotency) == ("request", "e9", key)
+    assert envelope.reason == text_value("the yearly import").text
+    assert envelope.evidence[0].spans == {"title/en": (1, 5)}
     assert len({event.envelope.id for event in events}) == len(events)
 
 
-def test_only_the_wordings_that_events_speak_of_are_kept(log: InMemoryLog) -> None:
+def test_only_texts_that_events_refer_to_are_stored(log: InMemoryLog) -> None:
     def command(uow: UnitOfWork) -> None:
-        uow.text_ref("said by nobody")
-        revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"title/en": uow.text_value("Words")})
+        uow.text_ref("not referred to")
+        commitment_commands.revise_commitment(
+            uow, uow.require_by_code("commitment", "FR0001"), {"title/en": uow.text_value("Words")}
+        )
 
     log.given(command, reason="why")
     assert {text for _, text in log.texts.values()} == {"Open the budget", "Words", "why"}
 
 
-def test_wordings_are_kept_of_no_session_that_records_nothing(log: InMemoryLog) -> None:
+def test_without_events_no_texts_are_stored(log: InMemoryLog) -> None:
     before = dict(log.texts)
-    assert log.when(lambda uow: uow.text_ref("said by nobody"), reason="why") == []
+    assert log.when(lambda uow: uow.text_ref("not referred to"), reason="why") == []
     assert log.texts == before
 
 
 @pytest.mark.parametrize("text", ["nul \x00", "half \ud800", "\udfff"])
-def test_wordings_that_no_store_can_keep_are_refused(log: InMemoryLog, text: str) -> None:
+def test_texts_that_cannot_be_stored_are_refused(log: InMemoryLog, text: str) -> None:
     commands: list[Command] = [
         lambda uow: uow.text_value(text),
         register("FR0002", title=text),
         revise({"policyAreas": (text,)}),
-        lambda uow: register_action_plan(uow, text, {}),
+        lambda uow: action_plan_commands.register_action_plan(uow, text, {}),
     ]
     for command in commands:
         with pytest.raises(Invalid):
@@ -530,10 +559,10 @@ def test_wordings_that_no_store_can_keep_are_refused(log: InMemoryLog, text: str
     assert log.size == 2
 
 
-def test_wordings_may_hold_line_breaks_and_any_letter(log: InMemoryLog) -> None:
+def test_texts_can_contain_line_breaks_and_all_letters(log: InMemoryLog) -> None:
     text = "a\nb\tc 𝔘 👩‍👩‍👧\r\n"
     log.given(revise({"description/en": text_value(text), "leadInstitutions/en": TextListValue(())}))
-    assert log.subject("commitment", "FR0001").value("description/en") == text_value(text)
+    assert log.find("commitment", "FR0001").value("description/en") == text_value(text)
 
 
 @pytest.mark.parametrize(
@@ -545,23 +574,23 @@ def test_wordings_may_hold_line_breaks_and_any_letter(log: InMemoryLog) -> None:
     ],
     ids=["soon", "line break", "no zone"],
 )
-def test_what_could_not_be_read_back_is_refused_and_not_stored(log: InMemoryLog, provenance: Provenance) -> None:
+def test_an_event_that_could_not_be_decoded_is_refused(log: InMemoryLog, provenance: Provenance) -> None:
     with pytest.raises(Refusal, match="cannot be stored"):
         log.when(revise({"status": "ACTIVE"}, provenance=provenance))
     assert log.size == 2
 
 
-def test_a_command_that_fails_leaves_nothing_of_what_was_said_before_it(log: InMemoryLog) -> None:
+def test_a_failed_command_discards_the_events_before_it(log: InMemoryLog) -> None:
     def command(uow: UnitOfWork) -> None:
-        withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001"))
-        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
+        commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001"))
+        milestone_commands.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         log.when(command)
     assert log.size == 2
 
 
-def test_a_session_sees_what_it_has_said() -> None:
+def test_a_unit_of_work_sees_its_pending_events() -> None:
     def command(uow: UnitOfWork) -> None:
         register()(uow)
         with_milestone(uow)

@@ -1,4 +1,4 @@
-"""What is stored of a session, and that it is stored once, whoever else writes at the same moment."""
+"""The command executor: one save for each unit of work, once for each request, whoever else writes at the same time."""
 
 import threading
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ogpgraph.application.executor import MAX_ATTEMPTS, CommandExecutor
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import milestone as milestone_commands
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.code import code_stream
-from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound, StoredEventError
 from ogpgraph.domain.event import Idempotency
-from ogpgraph.domain.milestone import complete_milestone
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.storage.event_log import CorruptEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
@@ -27,14 +27,14 @@ Command = Callable[[UnitOfWork], Any]
 
 
 def register(code: str = "FR0001") -> Command:
-    return lambda uow: register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")})
+    return lambda uow: commitment_commands.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")})
 
 
-def with_key(key: str = "k", asked: str = "hash", **given: Any) -> CommandContext:
-    return command_context(idempotency=Idempotency(key, asked), **given)
+def with_key(key: str = "k", request_hash: str = "hash", **given: Any) -> CommandContext:
+    return command_context(idempotency=Idempotency(key, request_hash), **given)
 
 
-def stored(system: System) -> list[tuple[str, int]]:
+def stored_names(system: System) -> list[tuple[str, int]]:
     return [(event.name, event.save) for event in system.log.select_notifications(None, 1000)]
 
 
@@ -47,19 +47,19 @@ def areas_of(commitment: Aggregate) -> tuple[str, ...]:
     return areas if isinstance(areas, tuple) else ()
 
 
-def wordings_in(system: System) -> set[str]:
+def stored_texts(system: System) -> set[str]:
     with system.database.read() as transaction:
         return {row["content"] for row in transaction.fetch_all("select content from stored_text")}
 
 
-# One session, one save
+# One unit of work, one save
 
 
 @BOTH_ENGINES
-def test_a_session_is_one_save_of_events_and_wordings(system: System) -> None:
+def test_a_unit_of_work_is_one_save_of_events_and_texts(system: System) -> None:
     receipt = system.executor.execute(command_context(reason="why"), register())
-    assert stored(system) == [("CodeAssigned", 1), ("CommitmentRegistered", 1)]
-    assert wordings_in(system) == {"About FR0001", "why"}
+    assert stored_names(system) == [("CodeAssigned", 1), ("CommitmentRegistered", 1)]
+    assert stored_texts(system) == {"About FR0001", "why"}
     assert len(receipt.events) == len(receipt.positions) == 2
     assert not receipt.repeated
     assert receipt.result
@@ -68,26 +68,26 @@ def test_a_session_is_one_save_of_events_and_wordings(system: System) -> None:
 
 
 @BOTH_ENGINES
-def test_a_session_that_says_nothing_stores_nothing_not_even_its_reason(system: System) -> None:
+def test_a_unit_of_work_without_events_stores_nothing_not_even_its_reason(system: System) -> None:
     receipt = system.executor.execute(command_context(reason="why"), lambda uow: uow.text_ref("words") and "answer")
     assert (receipt.result, receipt.events, receipt.positions) == ("answer", (), ())
-    assert stored(system) == []
-    assert wordings_in(system) == set()
+    assert stored_names(system) == []
+    assert stored_texts(system) == set()
 
 
 @BOTH_ENGINES
-def test_a_session_that_fails_stores_nothing(system: System) -> None:
+def test_a_failed_unit_of_work_stores_nothing(system: System) -> None:
     def command(uow: UnitOfWork) -> None:
         register()(uow)
-        complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
+        milestone_commands.complete_milestone(uow, uow.require_by_code("commitment", "FR0001"), "9")
 
     with pytest.raises(NotFound):
         system.executor.execute(command_context(), command)
-    assert stored(system) == []
-    assert wordings_in(system) == set()
+    assert stored_names(system) == []
+    assert stored_texts(system) == set()
 
 
-def test_one_correlation_is_on_all_events_of_a_session(system: System) -> None:
+def test_all_events_of_a_unit_of_work_have_one_correlation(system: System) -> None:
     system.executor.execute(command_context(correlation=None), register())
     system.executor.execute(command_context(correlation=None), register("FR0002"))
     events = [system.executor.events(e.stream)[-1] for e in system.log.select_notifications(None, 10)]
@@ -96,7 +96,7 @@ def test_one_correlation_is_on_all_events_of_a_session(system: System) -> None:
     assert all(correlations)
 
 
-# The same request twice
+# Repeated requests
 
 
 @BOTH_ENGINES
@@ -106,44 +106,44 @@ def test_a_repeated_request_gets_the_first_receipt_and_stores_nothing(system: Sy
     assert (again.events, again.positions) == (first.events, first.positions)
     assert again.repeated
     assert again.result is None
-    assert len(stored(system)) == 2
+    assert len(stored_names(system)) == 2
 
 
 @BOTH_ENGINES
-def test_a_repeated_request_is_known_after_opening_again(make_system: SystemFactory) -> None:
+def test_a_repeated_request_is_recognised_after_a_restart(make_system: SystemFactory) -> None:
     first = make_system().executor.execute(with_key(), register())
     assert make_system().executor.execute(with_key(), register()).events == first.events
 
 
 @BOTH_ENGINES
-def test_a_key_that_comes_back_with_another_request_is_refused(system: System) -> None:
+def test_a_reused_key_with_another_request_is_refused(system: System) -> None:
     system.executor.execute(with_key(), register())
     with pytest.raises(KeyReused) as refusal:
-        system.executor.execute(with_key(asked="another"), register("FR0002"))
+        system.executor.execute(with_key(request_hash="another"), register("FR0002"))
     assert (refusal.value.code, refusal.value.path) == ("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
-    assert len(stored(system)) == 2
+    assert len(stored_names(system)) == 2
 
 
-def test_keys_are_an_actor_s_own_whatever_their_letters(system: System) -> None:
+def test_keys_of_different_actors_are_independent_whatever_characters_they_contain(system: System) -> None:
     for number, (actor, key) in enumerate([("a", "k"), ("b", "k"), ("a/k", "k"), ("a", "k/k"), ("a%2Fk", "k")]):
         receipt = system.executor.execute(with_key(key, actor=actor), register(f"FR000{number}"))
         assert not receipt.repeated
 
 
-def test_a_request_that_recorded_nothing_is_not_remembered(system: System) -> None:
+def test_the_key_of_a_request_without_events_can_be_used_again(system: System) -> None:
     system.executor.execute(with_key(), lambda _: None)
     assert not system.executor.execute(with_key(), register()).repeated
 
 
 @pytest.mark.parametrize("key", ["nul\x00", "half \ud800", "two\nlines"])
-def test_a_key_that_cannot_be_stored_is_refused(system: System, key: str) -> None:
+def test_an_unprintable_key_is_refused(system: System, key: str) -> None:
     with pytest.raises(Invalid) as refusal:
         system.executor.execute(with_key(key), register())
     assert refusal.value.path == "idempotencyKey"
 
 
 @BOTH_ENGINES
-def test_of_the_same_request_made_many_times_at_once_one_is_recorded(make_system: SystemFactory) -> None:
+def test_a_request_sent_many_times_at_once_is_recorded_once(make_system: SystemFactory) -> None:
     systems = [make_system(), make_system()]
     start = threading.Barrier(6)
 
@@ -154,14 +154,14 @@ def test_of_the_same_request_made_many_times_at_once_one_is_recorded(make_system
     with ThreadPoolExecutor(6) as threads:
         receipts = list(threads.map(request, range(6)))
     assert len(set(receipts)) == 1
-    assert len(stored(systems[0])) == 2
+    assert len(stored_names(systems[0])) == 2
 
 
-# Others who write at the same moment
+# Concurrent writers
 
 
 @BOTH_ENGINES
-def test_a_session_runs_again_where_another_wrote_in_between(make_system: SystemFactory) -> None:
+def test_commands_run_again_if_another_writer_came_in_between(make_system: SystemFactory) -> None:
     mine, other = make_system(), make_system()
     mine.executor.execute(command_context(), register())
     stream = stream_of(mine)
@@ -172,10 +172,12 @@ def test_a_session_runs_again_where_another_wrote_in_between(make_system: System
         if not tries:
             other.executor.execute(
                 command_context(2),
-                lambda uow: revise_commitment(uow, uow.aggregate(stream), {"policyAreas": ("Gender",)}),
+                lambda uow: commitment_commands.revise_commitment(
+                    uow, uow.aggregate(stream), {"policyAreas": ("Gender",)}
+                ),
             )
         tries.append(before)
-        revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*before, "Tax")})
+        commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*before, "Tax")})
 
     mine.executor.execute(command_context(3), command)
     assert tries == [(), ("Gender",)]
@@ -184,7 +186,7 @@ def test_a_session_runs_again_where_another_wrote_in_between(make_system: System
 
 
 @BOTH_ENGINES
-def test_of_two_that_take_a_code_at_once_one_is_refused(make_system: SystemFactory) -> None:
+def test_of_concurrent_registrations_of_one_code_one_succeeds(make_system: SystemFactory) -> None:
     systems = [make_system(), make_system()]
     start = threading.Barrier(4)
 
@@ -199,11 +201,11 @@ def test_of_two_that_take_a_code_at_once_one_is_refused(make_system: SystemFacto
     with ThreadPoolExecutor(4) as threads:
         took = list(threads.map(take, range(4)))
     assert took.count(True) == 1
-    assert len(stored(systems[0])) == 2
+    assert len(stored_names(systems[0])) == 2
 
 
 @BOTH_ENGINES
-def test_everyone_who_adds_to_one_list_is_in_it_once(make_system: SystemFactory) -> None:
+def test_concurrent_additions_to_one_list_are_all_recorded(make_system: SystemFactory) -> None:
     systems = [make_system(), make_system()]
     systems[0].executor.execute(command_context(), register())
     stream = stream_of(systems[0])
@@ -211,7 +213,9 @@ def test_everyone_who_adds_to_one_list_is_in_it_once(make_system: SystemFactory)
     def add(number: int) -> None:
         def command(uow: UnitOfWork) -> None:
             areas = areas_of(uow.aggregate(stream))
-            revise_commitment(uow, uow.aggregate(stream), {"policyAreas": (*areas, f"Area {number}")})
+            commitment_commands.revise_commitment(
+                uow, uow.aggregate(stream), {"policyAreas": (*areas, f"Area {number}")}
+            )
 
         while True:
             try:
@@ -226,29 +230,29 @@ def test_everyone_who_adds_to_one_list_is_in_it_once(make_system: SystemFactory)
     assert sorted(areas) == sorted(f"Area {number}" for number in range(12))
 
 
-def test_who_is_always_overtaken_is_told_so_in_the_end(system: System) -> None:
-    pauses: list[float] = []
-    patient = CommandExecutor(system.log, TextReferencer(b"k" * 32), system.executor.new_id, pauses.append)
+def test_commands_that_are_overtaken_at_each_attempt_are_refused(system: System) -> None:
+    delays: list[float] = []
+    executor = CommandExecutor(system.log, TextReferencer(b"k" * 32), system.executor.new_id, delays.append)
     system.executor.execute(command_context(), register())
     stream = stream_of(system)
 
-    def overtaken(uow: UnitOfWork) -> None:
+    def change_after_another(uow: UnitOfWork) -> None:
         status = uow.aggregate(stream).value("status")
         other = "ACTIVE" if status == "INACTIVE" else "INACTIVE"
         system.executor.execute(
-            command_context(len(pauses)),
-            lambda uow: revise_commitment(uow, uow.aggregate(stream), {"status": other}),
+            command_context(len(delays)),
+            lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"status": other}),
         )
-        revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
+        commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
 
     with pytest.raises(Conflict, match="please try again"):
-        patient.execute(command_context(), overtaken)
-    assert len(pauses) == MAX_ATTEMPTS
-    assert pauses == sorted(pauses)
+        executor.execute(command_context(), change_after_another)
+    assert len(delays) == MAX_ATTEMPTS
+    assert delays == sorted(delays)
     assert system.executor.load(stream).value("endsOn") is None
 
 
-# What cannot be read
+# Unreadable events
 
 
 def test_a_command_on_a_corrupt_stream_fails_and_stores_nothing(system: System) -> None:
@@ -258,7 +262,7 @@ def test_a_command_on_a_corrupt_stream_fails_and_stores_nothing(system: System) 
     with pytest.raises(CorruptEvent):
         system.executor.execute(
             command_context(),
-            lambda uow: withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+            lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
         )
 
 

@@ -1,4 +1,4 @@
-"""Undoing an import: what is current afterwards is what would be current if it had never been."""
+"""Corrections: afterwards the claims are those that there would be if the reverted import had never been recorded."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.domain.account import open_account
-from ogpgraph.domain.action_plan import register_action_plan
+from ogpgraph.domain import account as account_commands
+from ogpgraph.domain import action_plan as action_plan_commands
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain import correction as correction_commands
+from ogpgraph.domain import lineage as lineage_commands
+from ogpgraph.domain import member as member_commands
 from ogpgraph.domain.aggregate import Aggregate, evolve
-from ogpgraph.domain.commitment import register_commitment, revise_commitment
-from ogpgraph.domain.correction import correct, revert, withdraw
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Origin
-from ogpgraph.domain.lineage import merge_commitments
-from ogpgraph.domain.member import register_member
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 from ogpgraph.system import System
@@ -36,7 +36,7 @@ SOURCES = [
     (Origin.DATABASE, "source-3"),
 ]
 CODES = ["FR0001", "FR0002", "FR0003"]
-Stated = dict[str, dict[tuple[str, str], tuple[Value, datetime | None, datetime]]]
+Claims = dict[str, dict[tuple[str, str], tuple[Value, datetime | None, datetime]]]
 
 steps = st.tuples(
     st.sampled_from(["ours", "theirs", "others"]),
@@ -47,23 +47,23 @@ steps = st.tuples(
 )
 
 
-def stated(subject: Aggregate) -> Stated:
-    """Who states what at each path, and between which sights it came to be so."""
-    told = {
+def claims_of(subject: Aggregate) -> Claims:
+    """Return path → the claims with a value, by their key."""
+    stated = {
         path: {claim.key: (claim.value, claim.after, claim.before) for claim in claims if claim.value is not None}
         for path, claims in subject.claims.items()
     }
-    return {path: claims for path, claims in told.items() if claims}
+    return {path: claims for path, claims in stated.items() if claims}
 
 
-def folded(events: list[Event]) -> Aggregate:
+def replay_events(events: list[Event]) -> Aggregate:
     subject = Aggregate(STREAM)
     for event in events:
         subject = evolve(subject, event)
     return subject
 
 
-def tell(log: InMemoryLog, step: tuple[str, tuple[Origin, str | None], dict[str, Any], int, bool]) -> None:
+def record_step(log: InMemoryLog, step: tuple[str, tuple[Origin, str | None], dict[str, Any], int, bool]) -> None:
     correlation, (origin, source), facts, on, late = step
     provenance = Provenance(
         origin=origin, source=source, language="en", changed_between=Interval(before=day(on)), late=late
@@ -72,88 +72,92 @@ def tell(log: InMemoryLog, step: tuple[str, tuple[Origin, str | None], dict[str,
 
 
 @given(st.lists(steps, max_size=12))
-def test_everything_an_import_stated_is_undone_and_nothing_else(told: list[Any]) -> None:
+def test_everything_that_an_import_stated_is_reverted_and_nothing_else(recorded: list[Any]) -> None:
     log = InMemoryLog()
-    for step in told:
-        tell(log, step)
-    expected = folded([event for event in log.events(STREAM) if event.envelope.correlation != "ours"])
+    for step in recorded:
+        record_step(log, step)
+    expected = replay_events([event for event in log.events(STREAM) if event.envelope.correlation != "ours"])
     if any(event.envelope.correlation == "ours" for event in log.events(STREAM)):
-        undone = log.when(lambda uow: revert(uow, "ours", [STREAM]), correlation="undoing")
-        assert all(event.envelope.cause is Cause.CORRECTION for event in undone)
-        assert log.when(lambda uow: revert(uow, "ours", [STREAM]), correlation="again") == []
+        reverted = log.when(lambda uow: correction_commands.revert(uow, "ours", [STREAM]), correlation="undoing")
+        assert all(event.envelope.cause is Cause.CORRECTION for event in reverted)
+        assert log.when(lambda uow: correction_commands.revert(uow, "ours", [STREAM]), correlation="again") == []
     now = log.load(STREAM)
-    assert stated(now) == stated(expected)
+    assert claims_of(now) == claims_of(expected)
     assert {path: claim.value for path, claim in now.current_claims.items()} == {
         path: claim.value for path, claim in expected.current_claims.items()
     }
 
 
-def test_nothing_to_undo_is_said_so_and_rights_are_not_undone() -> None:
+def test_unknown_correlations_and_rights_cannot_be_reverted() -> None:
     log = InMemoryLog()
-    account = log.when(open_account, correlation="ours")[0].stream
+    account = log.when(account_commands.open_account, correlation="ours")[0].stream
     with pytest.raises(Invalid):
-        log.when(lambda uow: revert(uow, "ours", [account]))
+        log.when(lambda uow: correction_commands.revert(uow, "ours", [account]))
     with pytest.raises(NotFound):
-        log.when(lambda uow: revert(uow, "theirs", [account]))
+        log.when(lambda uow: correction_commands.revert(uow, "theirs", [account]))
 
 
-def person(facts: dict[str, Any], source: str | None = None) -> Any:
+def state(facts: dict[str, Any], source: str | None = None) -> Any:
     return lambda uow: uow.append(STREAM, "CommitmentRevised", facts, Provenance(source=source))
 
 
-def take_back(path: str) -> Command:
-    return lambda uow: withdraw(uow, uow.aggregate(STREAM), "CommitmentRevised", [path], Provenance())
+def withdrawing(path: str) -> Command:
+    return lambda uow: correction_commands.withdraw(
+        uow, uow.aggregate(STREAM), "CommitmentRevised", [path], Provenance()
+    )
 
 
-def test_taking_back_takes_back_all_that_people_state_on_whatever_source() -> None:
-    log = InMemoryLog().given(person({"number": "1"}), person({"number": "2"}, "source-9"))
-    log.given(take_back("number"))
+def test_withdraw_withdraws_the_claims_of_people_on_all_sources() -> None:
+    log = InMemoryLog().given(state({"number": "1"}), state({"number": "2"}, "source-9"))
+    log.given(withdrawing("number"))
     assert log.load(STREAM).value("number") is None
 
 
-def test_taking_back_what_nobody_or_a_page_states_is_refused() -> None:
-    log = InMemoryLog().given(person({"startsOn": "2021"}))
+def test_absent_claims_and_those_of_pages_cannot_be_withdrawn() -> None:
+    log = InMemoryLog().given(state({"startsOn": "2021"}))
     page = Provenance(origin=Origin.HEADER, source="source-1")
     log.given(lambda uow: uow.append(STREAM, "CommitmentRevised", {"number": "1"}, page))
 
     with pytest.raises(Conflict):
-        log.when(take_back("number"))
+        log.when(withdrawing("number"))
     with pytest.raises(NotFound):
-        log.when(take_back("endsOn"))
+        log.when(withdrawing("endsOn"))
 
 
-def test_a_correction_speaks_only_of_what_its_entry_spoke_of() -> None:
+def test_a_correction_can_only_state_the_paths_of_its_entry() -> None:
     log = InMemoryLog()
-    (event,) = log.when(person({"number": "1"}))
+    (event,) = log.when(state({"number": "1"}))
 
-    def corrected(facts: dict[str, Any], entry: str = event.envelope.id) -> Any:
+    def correct(facts: dict[str, Any], entry: str = event.envelope.id) -> Any:
         def command(uow: UnitOfWork) -> None:
-            correct(uow, uow.aggregate(STREAM), entry, facts)
+            correction_commands.correct(uow, uow.aggregate(STREAM), entry, facts)
 
         return command
 
     with pytest.raises(NotFound):
-        log.when(corrected({"number": "2"}, "another"))
+        log.when(correct({"number": "2"}, "another"))
     with pytest.raises(Invalid):
-        log.when(corrected({"startsOn": "2021"}))
+        log.when(correct({"startsOn": "2021"}))
     with pytest.raises(Conflict):
-        log.when(corrected({"number": "1"}))
-    (correction,) = log.when(corrected({"number": "2"}))
+        log.when(correct({"number": "1"}))
+    (correction,) = log.when(correct({"number": "2"}))
     assert (correction.name, correction.envelope.corrects) == ("CommitmentCorrected", event.envelope.id)
 
 
-def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(system: System) -> None:
-    """The second import's commitment keeps its member and plan, and their codes are not free for others."""
+def test_members_and_plans_of_later_imports_remain_when_an_earlier_one_is_reverted(system: System) -> None:
+    """The commitment of the second import still has its member and plan, whose codes are not free."""
 
     def first(uow: UnitOfWork) -> None:
-        member = register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
-        plan = register_action_plan(uow, "FRA-2018", {"member": member.id, "cycle": 2018})
-        register_commitment(uow, "FR0001", {"member": member.id, "actionPlan": plan.id, "number": "1"})
+        member = member_commands.register_member(uow, "FRA", {"prefix": "FR", "name/en": uow.text_value("France")})
+        plan = action_plan_commands.register_action_plan(uow, "FRA-2018", {"member": member.id, "cycle": 2018})
+        commitment_commands.register_commitment(
+            uow, "FR0001", {"member": member.id, "actionPlan": plan.id, "number": "1"}
+        )
 
     def second(uow: UnitOfWork) -> None:
         member, plan = uow.require_by_code("member", "FRA"), uow.require_by_code("plan", "FRA-2018")
-        register_commitment(uow, "FR0002", {"member": member.id, "actionPlan": plan.id})
-        revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"number": "7"})
+        commitment_commands.register_commitment(uow, "FR0002", {"member": member.id, "actionPlan": plan.id})
+        commitment_commands.revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"number": "7"})
 
     system.execute(_import("first"), first)
     system.execute(_import("second"), second)
@@ -161,31 +165,35 @@ def test_what_later_imports_stand_on_stays_when_an_earlier_one_is_taken_back(sys
         streams = sorted(
             {entry.stream for position in range(1, 8) if (entry := reading.at_head().find_entry(position))}
         )
-    system.execute(_import("undo"), lambda uow: revert(uow, "first", streams))
+    system.execute(_import("undo"), lambda uow: correction_commands.revert(uow, "first", streams))
 
     with system.read_session() as reading:
         now = reading.at_head()
-        kept, shared = now.find_by_code("commitment", "FR0002"), now.find_by_code("commitment", "FR0001")
+        remaining, shared = now.find_by_code("commitment", "FR0002"), now.find_by_code("commitment", "FR0001")
         member = now.find_by_code("member", "FRA")
-        assert kept is not None
+        assert remaining is not None
         assert member is not None
-        assert now.find_related(kept, "member") == member
-        assert now.find_by_code("plan", "FRA-2018") == now.find_related(kept, "actionPlan")
+        assert now.find_related(remaining, "member") == member
+        assert now.find_by_code("plan", "FRA-2018") == now.find_related(remaining, "actionPlan")
         assert member.value("name/en") is None
         assert shared is not None
         assert shared.value("number") == "7"
     with pytest.raises(Conflict):
-        system.execute(_import("again"), lambda uow: register_member(uow, "FRA", {"prefix": "FR"}))
+        system.execute(_import("again"), lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR"}))
 
 
-def test_a_commitment_nobody_else_spoke_of_is_gone_and_its_code_free(system: System) -> None:
-    system.execute(_import("first"), lambda uow: register_commitment(uow, "FR0001", {"number": "1"}))
+def test_a_commitment_without_other_events_is_gone_and_its_code_free(system: System) -> None:
+    system.execute(
+        _import("first"), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {"number": "1"})
+    )
     with system.read_session() as reading:
         streams = sorted({entry.stream for position in (1, 2) if (entry := reading.at_head().find_entry(position))})
-    system.execute(_import("undo"), lambda uow: revert(uow, "first", streams))
+    system.execute(_import("undo"), lambda uow: correction_commands.revert(uow, "first", streams))
     with system.read_session() as reading:
         assert reading.at_head().find_by_code("commitment", "FR0001") is None
-    system.execute(_import("again"), lambda uow: register_commitment(uow, "FR0001", {"number": "2"}))
+    system.execute(
+        _import("again"), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {"number": "2"})
+    )
     with system.read_session() as reading:
         assert reading.at_head().find_by_code("commitment", "FR0001") is not None
 
@@ -195,40 +203,38 @@ def _import(correlation: str) -> CommandContext:
 
 
 def merge(merged: str, into: str) -> Command:
-    return lambda uow: merge_commitments(
+    return lambda uow: lineage_commands.merge_commitments(
         uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", into)
     )
 
 
 def revert_of(log: InMemoryLog, correlation: str) -> Command:
     streams = sorted({event.stream for event in log.recorded if event.envelope.correlation == correlation})
-    return lambda uow: revert(uow, correlation, streams)
+    return lambda uow: correction_commands.revert(uow, correlation, streams)
 
 
 @pytest.fixture
 def three() -> InMemoryLog:
-    """Three commitments; the first was merged into the second."""
-    registering = [partial(register_commitment, code=code, facts={}) for code in CODES]
+    """A log with three commitments of which the first was merged into the second."""
+    registering = [partial(commitment_commands.register_commitment, code=code, facts={}) for code in CODES]
     return InMemoryLog().given(*registering).given(merge("FR0001", "FR0002"), correlation="merger")
 
 
-def test_the_code_of_a_commitment_whose_merger_is_taken_back_means_it_again(three: InMemoryLog) -> None:
+def test_reverting_a_merge_assigns_the_codes_again(three: InMemoryLog) -> None:
     three.given(revert_of(three, "merger"), correlation="reversal")
-    assert three.subject("commitment", "FR0001").string("code") == "FR0001"
-    assert three.subject("commitment", "FR0002").value("formerCodes") is None
+    assert three.find("commitment", "FR0001").string("code") == "FR0001"
+    assert three.find("commitment", "FR0002").value("formerCodes") is None
 
 
 @pytest.mark.parametrize("order", [("merger", "on top"), ("on top", "merger")])
-def test_in_whatever_order_mergers_are_taken_back_each_code_means_its_own_again(
-    three: InMemoryLog, order: tuple[str, str]
-) -> None:
+def test_merges_can_be_reverted_in_any_order(three: InMemoryLog, order: tuple[str, str]) -> None:
     three.given(merge("FR0002", "FR0003"), correlation="on top")
-    assert [three.subject("commitment", code).string("code") for code in CODES] == ["FR0003"] * 3
+    assert [three.find("commitment", code).string("code") for code in CODES] == ["FR0003"] * 3
     three.given(*(revert_of(three, correlation) for correlation in order))
-    assert [three.subject("commitment", code).string("code") for code in CODES] == CODES
+    assert [three.find("commitment", code).string("code") for code in CODES] == CODES
 
 
-def test_no_reversal_merges_commitments_into_each_other(three: InMemoryLog) -> None:
+def test_a_reversal_that_would_merge_commitments_into_each_other_is_refused(three: InMemoryLog) -> None:
     three.given(revert_of(three, "merger"), correlation="reversal").given(merge("FR0002", "FR0001"))
     with pytest.raises(Conflict, match="merge commitments into each other"):
         three.when(revert_of(three, "reversal"))

@@ -1,4 +1,4 @@
-"""A real server on a port of its own, and clients that write to it."""
+"""A real server on its own port, and requests to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.graphql.mutations.client import MutationClient, mutation_document
 
 @contextmanager
 def run_server(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of a server on the settings' migrated database."""
+    """Run a server on the settings' migrated database; yields a client."""
     app = create_app(SystemLifespan(lambda: open_system(settings.database)), settings)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
@@ -40,27 +40,29 @@ def run_server(settings: Settings) -> Iterator[httpx.Client]:
 
 
 def issue_token(system: System, writer: MutationClient, days: float = 1) -> str:
-    """A new token of a writer's account."""
+    """Return a new token of a writer's account."""
     assert writer.account is not None
-    lasts = timedelta(days=days)
-    return system.accounts.issue_token(writer.account, now=system_clock(), lifetime=lasts, random_hex=secrets.token_hex)
+    lifetime = timedelta(days=days)
+    return system.accounts.issue_token(
+        writer.account, now=system_clock(), lifetime=lifetime, random_hex=secrets.token_hex
+    )
 
 
 def authorization_header(token: str) -> dict[str, str]:
-    """The header that carries a token."""
+    """Return the Authorization header with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def post_mutation(client: httpx.Client, token: str | None, mutation: str, **sent: Any) -> httpx.Response:
-    """The response to one mutation."""
+    """Send one mutation and return the response."""
     body = {"query": mutation_document(mutation), "variables": {"input": sent}}
     return client.post("/graphql", json=body, headers=authorization_header(token) if token else {})
 
 
 def execute_mutation(client: httpx.Client, token: str | None, mutation: str, **sent: Any) -> Any:
-    """The payload of one mutation."""
+    """Send one mutation and return its payload."""
     response = post_mutation(client, token, mutation, **sent)
     assert response.status_code == 200, response.text
-    answer = response.json()
-    assert "errors" not in answer, answer
-    return answer["data"][mutation]
+    body = response.json()
+    assert "errors" not in body, body
+    return body["data"][mutation]

@@ -23,7 +23,7 @@ from ogpgraph.storage.postgres import translate_ddl
 from ogpgraph.system import System, migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 from tests.graphql.mutations.client import MutationClient
-from tests.readmodel.test_proof import prove
+from tests.readmodel.replay import check_against_replay
 from tests.support.writers import command_context
 
 pytestmark = BOTH_ENGINES
@@ -103,7 +103,7 @@ def present_rows(system: System, table: str) -> Rows:
 
 
 def in_order(rows: Rows) -> list[str]:
-    """Rows that can be compared whatever their order: each as text, which tells numbers, texts and bytes apart."""
+    """Rows in a form that can be compared in any order; it distinguishes numbers, texts and bytes."""
     return sorted(repr(sorted(row.items())) for row in rows)
 
 
@@ -124,7 +124,7 @@ def test_projector_is_where_the_former_one_was(system: System, former: sqlite3.C
     (expected,) = former_rows(former, "follower")
     (row,) = present_rows(system, RENAMINGS["tables"]["follower"])
     assert row | {"build": 0} == expected | {"build": 0}
-    assert row["build"] > 0  # made by a rebuild
+    assert row["build"] > 0  # a rebuild wrote it
 
 
 def test_former_tables_are_gone_and_every_listed_name_was_one_of_theirs(
@@ -154,7 +154,7 @@ def test_leaves_and_roots_are_those_that_the_former_program_computed(
 
 
 def test_every_position_shows_what_its_events_say(system: System) -> None:
-    prove(system)
+    check_against_replay(system)
 
 
 def test_rebuild_gives_the_same_digest_again(system: System) -> None:
@@ -170,7 +170,7 @@ def test_new_command_continues_the_log(system: System) -> None:
     with system.read_session() as session:
         assert session.head == before + 2
         assert session.at_head().find_by_code("commitment", "UY1000")
-    prove(system)
+    check_against_replay(system)
 
 
 def test_former_idempotency_keys_return_their_receipts(system: System, former: sqlite3.Connection) -> None:

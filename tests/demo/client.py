@@ -1,4 +1,4 @@
-"""The demonstration in a database of its own, and questions to it as a client asks them."""
+"""A database with the demonstration, and queries against it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ExecuteQuery = Callable[[str], dict[str, Any]]
 
 
 def create_demo_database(folder: Path) -> str:
-    """Return the URL of a database in a folder that holds the demonstration."""
+    """Load the demonstration into a new database in a folder; returns its URL."""
     url = f"sqlite:///{folder}/demo.db"
     migrate(url)
     load_demo(url)
@@ -25,14 +25,14 @@ def create_demo_database(folder: Path) -> str:
 
 @contextmanager
 def open_demo(url: str) -> Iterator[ExecuteQuery]:
-    """Give a function that answers a query; it fails on any error."""
+    """Yield a function that returns the data of a query, which must have no errors."""
     schema = build_schema()
 
     with open_system(url) as system:
 
         def execute_query(query: str) -> dict[str, Any]:
-            with system.read_session() as reading:
-                result = schema.execute_sync(query, context_value=Context(reading, "test"))
+            with system.read_session() as session:
+                result = schema.execute_sync(query, context_value=Context(session, "test"))
             assert not result.errors, result.errors
             assert result.data is not None
             return result.data

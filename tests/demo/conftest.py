@@ -9,6 +9,6 @@ from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 
 @pytest.fixture(scope="module")
 def execute_query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExecuteQuery]:
-    """Answers questions to the demonstration."""
-    with open_demo(create_demo_database(tmp_path_factory.mktemp("demo"))) as asked:
-        yield asked
+    """Execute a query against the demonstration."""
+    with open_demo(create_demo_database(tmp_path_factory.mktemp("demo"))) as execute:
+        yield execute

@@ -1,4 +1,4 @@
-"""Events and claims for the tests of the domain, by the shortest way."""
+"""Short constructors of events and aggregates for the tests of the domain."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def day(number: int) -> datetime:
 
 
 def text_value(letter: str, made: TranslationKind = TranslationKind.ORIGINAL) -> TextValue:
-    """A wording by a reference that is one letter over and over."""
+    """Return a text whose reference consists of one letter."""
     return TextValue(letter * 64, made)
 
 
 def envelope(on: int = 0, **given: Any) -> Envelope:
-    """An envelope of a statement made on a day; `seen=(a, b)` is an interval between the sights of two days."""
+    """Return the envelope of a statement of a day; `seen=(a, b)` is the interval between observations of two days."""
     seen = given.pop("seen", None)
     after = day(seen[0]) if seen and seen[0] is not None else None
     between = {"changed_between": Interval(before=day(seen[1]), after=after)} if seen else {}
-    usual = {"id": "e", "actor": "a", "role": "r", "cause": Cause.REPORTED, "origin": PERSON, "correlation": "c"}
-    return Envelope(**{**usual, "time": day(on), **between, **given})
+    defaults = {"id": "e", "actor": "a", "role": "r", "cause": Cause.REPORTED, "origin": PERSON, "correlation": "c"}
+    return Envelope(**{**defaults, "time": day(on), **between, **given})
 
 
 def event(
@@ -38,8 +38,8 @@ def event(
 
 
 def build_aggregate(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Aggregate:
-    """A subject after some statements, each of facts and what its envelope says."""
-    subject = Aggregate(stream)
+    """Return the aggregate after statements, each of facts and the fields of its envelope."""
+    aggregate = Aggregate(stream)
     for revision, (facts, given) in enumerate(statements, start=1):
-        subject = evolve(subject, event(revision, facts, stream, **given))
-    return subject
+        aggregate = evolve(aggregate, event(revision, facts, stream, **given))
+    return aggregate

@@ -1,4 +1,4 @@
-"""As much of JSON Schema as `schema/events.json` uses."""
+"""A validator for the keywords of JSON Schema that `schema/events.json` uses."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ KNOWN = {
 
 
 def find_violations(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> Iterator[str]:
-    """What is wrong with a value, in words."""
-    assert set(schema) <= KNOWN, f"a keyword that this module does not know: {set(schema) - KNOWN}"
+    """Yield a message for each way in which a value violates a schema."""
+    assert set(schema) <= KNOWN, f"unknown keywords: {set(schema) - KNOWN}"
     if "$ref" in schema:
         yield from find_violations(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root, at)
     if "anyOf" in schema and all(any(find_violations(option, value, root, at)) for option in schema["anyOf"]):
-        yield f"{at}: {value!r} is none of what it may be"
+        yield f"{at}: {value!r} matches no option"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{at}: {value!r} is none of {schema['enum']}"
     if "type" in schema and not _is(value, schema["type"]):
@@ -50,12 +50,12 @@ def _is(value: Any, name: str) -> bool:
 def _in_object(schema: dict[str, Any], value: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
     yield from (f"{at}: {name} is missing" for name in schema.get("required", ()) if name not in value)
     for name, each in value.items():
-        said = [schema["properties"][name]] if name in schema.get("properties", {}) else []
-        said += [sub for regex, sub in schema.get("patternProperties", {}).items() if re.search(regex, name)]
+        schemas = [schema["properties"][name]] if name in schema.get("properties", {}) else []
+        schemas += [sub for regex, sub in schema.get("patternProperties", {}).items() if re.search(regex, name)]
         more = schema.get("additionalProperties", True)
-        if not said and more is False:
+        if not schemas and more is False:
             yield f"{at}: {name} is not known"
-        for sub in said or ([more] if isinstance(more, dict) else []):
+        for sub in schemas or ([more] if isinstance(more, dict) else []):
             yield from find_violations(sub, each, root, f"{at}.{name}")
 
 

@@ -1,4 +1,4 @@
-"""What a noun accepts and refuses: paths, forms of values, and which events speak of what."""
+"""Validation of facts: paths, types of values, and the paths that each event can state."""
 
 from typing import Any
 
@@ -22,18 +22,18 @@ from tests.domain.values import ALL_EVENT_TYPES, facts_of
 PENDING = Rating(RatingState.PENDING)
 
 
-def test_the_nouns_are_these() -> None:
+def test_the_aggregate_types() -> None:
     assert [*AGGREGATE_TYPES] == ["member", "plan", "commitment", "source", "code", "account"]
 
 
 @given(st.sampled_from(ALL_EVENT_TYPES).flatmap(lambda both: st.tuples(st.just(both), facts_of(*both))))
-def test_everything_that_is_declared_can_be_said(said: tuple[tuple[AggregateType, Any], dict[str, Any]]) -> None:
-    (noun, kind), facts = said
-    noun.validate(kind.name, facts)
+def test_all_declared_facts_are_valid(generated: tuple[tuple[AggregateType, Any], dict[str, Any]]) -> None:
+    (aggregate_type, event_type), facts = generated
+    aggregate_type.validate(event_type.name, facts)
 
 
 @pytest.mark.parametrize(
-    ("noun", "path"),
+    ("aggregate_type", "path"),
     [
         (COMMITMENT, "budget"),
         (COMMITMENT, "title"),
@@ -58,9 +58,9 @@ def test_everything_that_is_declared_can_be_said(said: tuple[tuple[AggregateType
         (ACCOUNT, "name"),
     ],
 )
-def test_a_path_that_a_noun_does_not_have_is_refused_by_name(noun: AggregateType, path: str) -> None:
-    with pytest.raises(Invalid, match=f"a {noun.name} has no") as refusal:
-        noun.validate(noun.event_types[0].name, {path: None})
+def test_an_undeclared_path_is_refused_by_name(aggregate_type: AggregateType, path: str) -> None:
+    with pytest.raises(Invalid, match=f"a {aggregate_type.name} has no") as refusal:
+        aggregate_type.validate(aggregate_type.event_types[0].name, {path: None})
     assert refusal.value.path == path
     assert repr(path) in refusal.value.message
 
@@ -97,7 +97,7 @@ def test_a_path_that_a_noun_does_not_have_is_refused_by_name(noun: AggregateType
         ("actionPlan", "p" * 121),
     ],
 )
-def test_a_value_of_another_form_is_refused_with_its_path(path: str, value: Any) -> None:
+def test_a_value_of_another_type_is_refused_with_its_path(path: str, value: Any) -> None:
     with pytest.raises(Invalid, match=path) as refusal:
         COMMITMENT.validate("CommitmentRevised", {"number": "1", path: value})
     assert refusal.value.path == path
@@ -121,13 +121,13 @@ def test_a_value_of_another_form_is_refused_with_its_path(path: str, value: Any)
         ("milestones/A-2/updates/2026-01-02T03:04:05.000006Z/en", text_value("a")),
     ],
 )
-def test_a_value_of_the_form_is_accepted_and_so_is_nothing(path: str, value: Any) -> None:
+def test_a_value_of_the_declared_type_or_none_is_valid(path: str, value: Any) -> None:
     COMMITMENT.validate("CommitmentRevised", {path: value})
     COMMITMENT.validate("CommitmentRevised", {path: None})
 
 
 @pytest.mark.parametrize(
-    ("noun", "name", "path"),
+    ("aggregate_type", "name", "path"),
     [
         (COMMITMENT, "MilestoneAdded", "title/en"),
         (COMMITMENT, "RatingRecorded", "milestones/1/status"),
@@ -138,29 +138,29 @@ def test_a_value_of_the_form_is_accepted_and_so_is_nothing(path: str, value: Any
         (SOURCE, "SourceSeenAgain", "url"),
     ],
 )
-def test_an_event_speaks_of_its_own_matters_only(noun: AggregateType, name: str, path: str) -> None:
+def test_an_event_can_only_state_paths_with_its_prefixes(aggregate_type: AggregateType, name: str, path: str) -> None:
     with pytest.raises(Invalid, match=f"{name} cannot state") as refusal:
-        noun.validate(name, {path: None})
+        aggregate_type.validate(name, {path: None})
     assert refusal.value.path == path
 
 
-def test_an_event_of_another_noun_is_refused_by_name() -> None:
+def test_an_event_of_another_aggregate_type_is_refused_by_name() -> None:
     with pytest.raises(Invalid, match="a plan has no event 'CommitmentRevised'"):
         PLAN.validate("CommitmentRevised", {"startsOn": "2018"})
 
 
-def test_a_noun_tells_which_paths_hold_wordings() -> None:
+def test_paths_of_texts_and_of_lists_of_texts() -> None:
     assert COMMITMENT.holds_text("title/en")
     assert not COMMITMENT.holds_text("leadInstitutions/en")
     assert COMMITMENT.holds_text_list("leadInstitutions/en")
     assert not COMMITMENT.holds_text_list("policyAreas")
 
 
-def test_no_two_nouns_share_the_name_of_an_event() -> None:
-    names = [kind.name for _, kind in ALL_EVENT_TYPES]
+def test_event_names_are_unique_across_aggregate_types() -> None:
+    names = [event_type.name for _, event_type in ALL_EVENT_TYPES]
     assert len(names) == len(set(names))
 
 
-def test_a_code_means_one_thing_in_any_case() -> None:
+def test_codes_are_case_insensitive_and_belong_to_one_aggregate_type() -> None:
     assert code_stream("commitment", "fr0043") == code_stream("commitment", "FR0043") == "code-commitment-FR0043"
     assert code_stream("member", "FRA") != code_stream("plan", "FRA")

@@ -1,4 +1,4 @@
-"""What a commitment knows of itself: its milestones in order, its languages, whether it is known by hearsay only."""
+"""Commitments: milestones, languages, and the events that state new facts."""
 
 import pytest
 
@@ -13,19 +13,19 @@ from ogpgraph.domain.values import TextListValue, TranslationKind, is_translated
 from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, text_value
 
 
-def test_milestones_are_in_the_order_people_count() -> None:
+def test_milestones_are_sorted_naturally() -> None:
     numbers = ["14.10", "14.2", "A-2", "14", "2", "A-10", "14.2.1", "9"]
     subject = build_aggregate(({f"milestones/{number}/title/en": text_value("a") for number in numbers}, {}))
     assert milestone_numbers(subject) == ["A-2", "A-10", "2", "9", "14", "14.2", "14.2.1", "14.10"]
 
 
 @pytest.mark.parametrize("numbers", [["1", "2", "10"], ["1.9", "1.10"], ["3-a", "3-b"], ["A", "1"]])
-def test_published_numbers_are_sorted_as_people_count(numbers: list[str]) -> None:
-    backwards = numbers[::-1]
-    assert sorted(backwards, key=natural_sort_key) == numbers
+def test_published_numbers_are_sorted_naturally(numbers: list[str]) -> None:
+    reversed_numbers = numbers[::-1]
+    assert sorted(reversed_numbers, key=natural_sort_key) == numbers
 
 
-def test_a_milestone_of_which_nothing_is_said_any_more_is_none() -> None:
+def test_a_milestone_without_claims_is_gone() -> None:
     path = "milestones/1/title/en"
     assert milestone_numbers(build_aggregate(({path: text_value("a")}, {"on": 1}), ({path: None}, {"on": 2}))) == []
 
@@ -45,11 +45,11 @@ def test_the_languages_of_a_commitment_are_those_of_its_title_and_description() 
         ("ratings/COMPLETION/DESIGN", None),
     ],
 )
-def test_a_path_of_a_wording_ends_in_its_language(path: str, language: str | None) -> None:
+def test_the_path_of_a_text_ends_with_its_language(path: str, language: str | None) -> None:
     assert COMMITMENT.language_of(path) == language
 
 
-def test_a_path_that_there_is_not_has_no_language() -> None:
+def test_an_undeclared_path_is_refused() -> None:
     with pytest.raises(Invalid):
         COMMITMENT.language_of("budget/en")
 
@@ -63,14 +63,14 @@ def test_a_path_that_there_is_not_has_no_language() -> None:
         (TranslationKind.UNKNOWN, False),
     ],
 )
-def test_what_people_or_machines_translated_is_a_translation(made: TranslationKind, translated: bool) -> None:
+def test_texts_translated_by_people_or_machines_are_translations(made: TranslationKind, translated: bool) -> None:
     assert is_translated(text_value("a", made)) is translated
     assert is_translated(TextListValue((), made)) is translated
     assert not is_translated("ACTIVE")
     assert not is_translated(None)
 
 
-def test_a_commitment_is_known_from_lists_only_until_anybody_else_speaks_of_it() -> None:
+def test_a_commitment_is_listed_only_until_another_source_states_something() -> None:
     listed = ({"title/en": text_value("a")}, {"origin": SIBLING_LIST, "source": "list"})
     assert is_listed_only(build_aggregate(listed))
     assert not is_listed_only(
@@ -80,20 +80,20 @@ def test_a_commitment_is_known_from_lists_only_until_anybody_else_speaks_of_it()
     assert not is_listed_only(build_aggregate(listed, prose))
 
 
-def test_the_first_event_of_a_commitment_tells_that_it_came_into_the_record() -> None:
+def test_the_first_event_of_a_commitment_registers_it() -> None:
     facts: Facts = {
         "code": "FR0001",
         "milestones/1/title/en": text_value("a"),
         "title/fr": text_value("b", TranslationKind.HUMAN),
     }
-    said = decide_events(Aggregate("commitment-1"), facts)
-    assert [(change.name, list(change.facts)) for change in said] == [
+    events = decide_events(Aggregate("commitment-1"), facts)
+    assert [(change.name, list(change.facts)) for change in events] == [
         ("CommitmentRegistered", ["code", "title/fr"]),
         ("MilestoneAdded", ["milestones/1/title/en"]),
     ]
 
 
-def test_ratings_that_are_all_taken_back_are_withdrawn() -> None:
+def test_a_rating_without_a_value_is_withdrawn() -> None:
     known = build_aggregate(({"code": "FR0001"}, {}))
     (change,) = decide_events(known, {"ratings/COMPLETION/DESIGN": None})
     assert change.name == "RatingWithdrawn"

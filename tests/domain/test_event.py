@@ -1,4 +1,4 @@
-"""Events as they are stored: written, read back, brought up from old versions, refused where they are a newer one's."""
+"""Stored events: encoded, decoded, upcast from old versions, and refused if they cannot be encoded or decoded."""
 
 import json
 from collections.abc import Callable
@@ -26,28 +26,28 @@ from tests.domain.events import day, envelope, event, text_value
 from tests.domain.values import events
 
 
-def read_back(said: Event) -> Event:
-    return decode_event(said.stream, said.revision, said.name, VERSION, encode_payload(said))
+def read_back(original: Event) -> Event:
+    return decode_event(original.stream, original.revision, original.name, VERSION, encode_payload(original))
 
 
 @given(events)
-def test_an_event_is_read_as_it_was_written(said: Event) -> None:
-    again = read_back(said)
-    assert again == said
-    assert encode_payload(again) == encode_payload(said)
+def test_an_event_is_decoded_as_it_was_encoded(original: Event) -> None:
+    decoded = read_back(original)
+    assert decoded == original
+    assert encode_payload(decoded) == encode_payload(original)
 
 
-def test_the_stored_form_is_this() -> None:
-    said = event(1, {"title/en": text_value("a"), "status": None}, effective_on="2018-S2")
-    assert encode_payload(said).decode() == (
+def test_the_stored_payload() -> None:
+    original = event(1, {"title/en": text_value("a"), "status": None}, effective_on="2018-S2")
+    assert encode_payload(original).decode() == (
         '{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","actor":"a","role":"r","cause":"REPORTED",'
         '"origin":"PERSON","correlation":"c","effectiveOn":"2018-S2"},'
         f'"facts":{{"title/en":{{"type":"wording","text":"{"a" * 64}","made":"ORIGINAL"}},"status":null}}}}'
     )
 
 
-def test_an_event_names_every_wording_it_speaks_of() -> None:
-    said = Event(
+def test_an_event_yields_the_references_of_all_its_texts() -> None:
+    original = Event(
         "commitment-1",
         1,
         "CommitmentRevised",
@@ -60,12 +60,12 @@ def test_an_event_names_every_wording_it_speaks_of() -> None:
             "startsOn": None,
         },
     )
-    assert {reference[0] for reference in event_text_references(said)} == set("abcdef1")
+    assert {reference[0] for reference in event_text_references(original)} == set("abcdef1")
     seen = Observation("sha256:0", "a" * 64, "reader")
     assert list(event_text_references(event(1, {"observations/x": seen}))) == ["a" * 64]
 
 
-# What another program wrote
+# Payloads of other programs
 
 
 def stored(**changed: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def damage(change: Callable[[dict[str, Any]], object]) -> bytes:
         b"[]",
     ],
 )
-def test_a_payload_of_another_shape_is_refused_and_nothing_in_it_dropped(payload: bytes) -> None:
+def test_a_payload_of_another_shape_is_refused(payload: bytes) -> None:
     with pytest.raises(StoredEventError, match="commitment-1 revision 7, CommitmentRevised version 1"):
         decode_event("commitment-1", 7, "CommitmentRevised", VERSION, payload)
 
@@ -112,7 +112,7 @@ def test_a_payload_of_another_shape_is_refused_and_nothing_in_it_dropped(payload
 @pytest.mark.parametrize(
     ("stream", "name"), [("commitment-1", "CommitmentPraised"), ("plan-1", "CommitmentRevised"), ("treaty-1", "X")]
 )
-def test_an_event_that_no_noun_has_is_a_newer_program_s_and_refused_by_name(stream: str, name: str) -> None:
+def test_an_unknown_event_is_refused_by_name(stream: str, name: str) -> None:
     with pytest.raises(StoredEventError, match=f"{stream} revision 1: {name}"):
         decode_event(stream, 1, name, VERSION, json.dumps(stored()).encode())
 
@@ -123,7 +123,7 @@ SAMPLE = b'{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","by":"a"},"facts"
 
 
 def from_v0(raw: dict[str, Any]) -> dict[str, Any]:
-    """A made-up oldest form: an author named `by`, and a status called `state`."""
+    """Upcast a made-up oldest version: `by` in place of `actor`, `state` in place of `status`."""
     envelope_ = {**raw["envelope"], "actor": raw["envelope"]["by"], "role": "r", "cause": "REPORTED"}
     del envelope_["by"]
     return {
@@ -132,28 +132,28 @@ def from_v0(raw: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_an_old_event_is_brought_up_to_the_newest_version_while_it_is_read() -> None:
+def test_an_old_event_is_upcast_when_it_is_decoded() -> None:
     upcasters = {("CommitmentRevised", 0): from_v0}
     found = decode_payload("commitment-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters=upcasters)
     assert found == event(1, {"status": "ACTIVE"})
 
 
-def test_what_an_upcaster_makes_is_checked_like_any_event() -> None:
+def test_the_result_of_an_upcaster_is_validated() -> None:
     with pytest.raises(StoredEventError, match="CommitmentRevised version 0"):
         decode_payload("c-1", 1, "CommitmentRevised", 0, SAMPLE, upcasters={("CommitmentRevised", 0): lambda raw: raw})
 
 
 @pytest.mark.parametrize("version", [0, -1, VERSION + 1, 99])
-def test_a_version_without_a_way_to_the_newest_is_refused_by_name(version: int) -> None:
+def test_a_version_without_an_upcaster_is_refused_by_name(version: int) -> None:
     with pytest.raises(StoredEventError, match=f"CommitmentRevised: .* version {version} "):
         decode_payload("commitment-1", 1, "CommitmentRevised", version, SAMPLE)
 
 
-# What cannot be stored
+# Events that cannot be stored
 
 
 @pytest.mark.parametrize(
-    "said",
+    "original",
     [
         event(1, {"status": "ACTIVE"}, effective_on="next year"),
         event(1, {"status": "ACTIVE"}, effective_on="2018\n"),
@@ -161,19 +161,19 @@ def test_a_version_without_a_way_to_the_newest_is_refused_by_name(version: int) 
         event(1, {"status": "ACTIVE"}, actor="half \ud800"),
         event(1, {"status": "ACTIVE"}, actor="nul \x00"),
         event(1, {"status": "ACTIVE"}, correlation="two\nlines"),
-        event(1, {"status": "ACTIVE"}, time=datetime(2026, 1, 1)),  # noqa: DTZ001 - that is what is refused
+        event(1, {"status": "ACTIVE"}, time=datetime(2026, 1, 1)),  # noqa: DTZ001 - refused because it has no zone
         event(1, {"status": "ACTIVE"}, changed_between=Interval(before=datetime(2026, 1, 1))),  # noqa: DTZ001
         event(1, {"status": "ACTIVE"}, idempotency=Idempotency("k\x00", "h")),
         event(1, {"region": "two\u0085lines"}),
         event(1, {"status": 1.5}),  # type: ignore[dict-item]
     ],
 )
-def test_an_event_that_could_not_be_read_back_is_never_stored(said: Event) -> None:
+def test_an_event_that_could_not_be_decoded_is_not_encoded(original: Event) -> None:
     with pytest.raises(Invalid, match="CommitmentRevised cannot be stored"):
-        encode_payload(said)
+        encode_payload(original)
 
 
-def test_times_keep_their_instant_in_whatever_zone_they_were_told() -> None:
-    told_in_paris = structs.replace(envelope(), time=datetime.fromisoformat("2026-01-01T01:00:00+01:00"))
-    said = Event("commitment-1", 1, "CommitmentRevised", told_in_paris, {})
-    assert read_back(said).envelope.time == day(0)
+def test_times_of_any_zone_denote_the_same_instant_when_decoded() -> None:
+    in_paris = structs.replace(envelope(), time=datetime.fromisoformat("2026-01-01T01:00:00+01:00"))
+    original = Event("commitment-1", 1, "CommitmentRevised", in_paris, {})
+    assert read_back(original).envelope.time == day(0)

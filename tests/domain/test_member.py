@@ -28,7 +28,7 @@ def code_of(commitment_code: str) -> str | None:
     return None if member is None else member.code
 
 
-def test_every_country_of_iso_is_in_the_table_once() -> None:
+def test_every_iso_country_is_in_the_table_once() -> None:
     data = msgspec.toml.decode(files("ogpgraph.domain").joinpath("members.toml").read_bytes())
     listed = [member["code"] for group in data["group"] if group["kind"] == "NATIONAL" for member in group["members"]]
     assert sorted(listed) == sorted({country.alpha_3 for country in pycountry.countries} | {"XKX"})
@@ -41,13 +41,13 @@ def test_the_prefix_is_iso_alpha_2_with_three_exceptions() -> None:
     assert others == {"GBR": "UK", "XKX": "XK", "PNG": "PNG"}
 
 
-def test_iso_codes_lead_to_the_country() -> None:
+def test_iso_codes_identify_the_country() -> None:
     for country in pycountry.countries:
         assert code_of(f"{country.alpha_2}0001") == country.alpha_3
         assert lookup_member(country.alpha_2) == lookup_member(country.alpha_3) == known_members()[country.alpha_3]
 
 
-def test_every_name_is_unlike_every_other_and_leads_back() -> None:
+def test_every_name_code_and_prefix_identifies_its_member() -> None:
     for member in known_members().values():
         assert member.name
         assert lookup_member(member.name) == member
@@ -75,11 +75,11 @@ def test_every_name_is_unlike_every_other_and_leads_back() -> None:
         ("TBI0001", "GETB"),
     ],
 )
-def test_the_letters_of_a_commitment_code_lead_to_its_member(commitment_code: str, member_code: str) -> None:
+def test_the_letters_of_a_commitment_code_identify_its_member(commitment_code: str, member_code: str) -> None:
     assert code_of(commitment_code) == member_code
 
 
-def test_old_and_new_codes_of_a_local_member_mean_the_same() -> None:
+def test_old_and_new_codes_of_a_local_member_identify_it() -> None:
     assert (
         member_of_commitment_code("KAD0004")
         == member_of_commitment_code("NGKD0008")
@@ -88,7 +88,7 @@ def test_old_and_new_codes_of_a_local_member_mean_the_same() -> None:
     )
 
 
-def test_four_letters_mean_a_local_member_though_nobody_told_us_of_it() -> None:
+def test_four_letters_identify_a_local_member_that_is_not_in_the_table() -> None:
     assert member_of_commitment_code("mxqr0001") == MemberIdentity("MXQR", "MXQR", "LOCAL", None)
     assert member_of_commitment_code("PERU0001") == MemberIdentity("PERU", "PERU", "LOCAL", None)
 
@@ -96,13 +96,13 @@ def test_four_letters_mean_a_local_member_though_nobody_told_us_of_it() -> None:
 @pytest.mark.parametrize(
     "text", ["", "FR", "FR039", "FR00390", "F0039", "FRANC0039", "ZZ0001", "FRA0001", "FR0039x", "FR٠٠٣٩", "ß0001"]
 )
-def test_what_is_no_commitment_code_or_means_nobody_has_no_member(text: str) -> None:
+def test_malformed_and_unknown_codes_identify_no_member(text: str) -> None:
     assert member_of_commitment_code(text) is None
 
 
-@pytest.mark.parametrize("word", ["FRA", "fr", "France", " FRANCE "])
-def test_a_member_is_found_by_code_prefix_and_name_in_any_case(word: str) -> None:
-    assert lookup_member(word) == FRANCE
+@pytest.mark.parametrize("text", ["FRA", "fr", "France", " FRANCE "])
+def test_a_member_is_found_by_code_prefix_and_name_in_any_case(text: str) -> None:
+    assert lookup_member(text) == FRANCE
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_a_member_is_found_by_code_prefix_and_name_in_any_case(word: str) -> Non
         ("Peru", "PER"),
     ],
 )
-def test_older_and_unaccented_names_lead_to_the_same_member(name: str, code: str) -> None:
+def test_older_and_unaccented_names_identify_the_same_member(name: str, code: str) -> None:
     assert lookup_member(name) == known_members()[code]
 
 
-def test_names_are_as_ogp_writes_them() -> None:
+def test_names_are_those_that_ogp_uses() -> None:
     names = {code: known_members()[code].name for code in ("GBR", "KOR", "SVK", "MKD", "KGZ", "ARBA")}
     assert names == {
         "GBR": "United Kingdom",
@@ -139,7 +139,7 @@ def test_an_unknown_local_member_is_found_by_its_code_in_capitals_only() -> None
     assert lookup_member("") is None
 
 
-def test_every_region_is_one_of_the_four_of_ogp() -> None:
+def test_every_region_is_one_of_ogp_s_four() -> None:
     uninhabited = {"ATA", "ATF", "BVT", "HMD", "SGS"}
     regions = {code: region_of(code) for code in known_members()}
     assert {code for code, region in regions.items() if region is None} == uninhabited
@@ -150,11 +150,11 @@ def test_every_region_is_one_of_the_four_of_ogp() -> None:
     ("code", "region"),
     [("fra", "Europe"), ("GBSC", "Europe"), ("GETB", "Europe"), ("MXQR", "Americas"), ("ZZZZ", None), ("ZZZ", None)],
 )
-def test_a_local_member_lies_in_the_region_of_its_country(code: str, region: str | None) -> None:
+def test_the_region_of_a_local_member_is_that_of_its_country(code: str, region: str | None) -> None:
     assert region_of(code) == region
 
 
-def test_every_member_of_the_2024_database_has_the_code_the_name_and_the_region_given_there() -> None:
+def test_codes_names_and_regions_are_those_of_the_2024_database() -> None:
     path = SAMPLES / "database" / "commitments-2024.csv"
     if not path.exists():
         pytest.skip(f"no sample at {path}")
@@ -165,5 +165,5 @@ def test_every_member_of_the_2024_database_has_the_code_the_name_and_the_region_
         member = member_of_commitment_code(row["Commitment Unique Identifier"])
         assert member is not None
         letters = re.sub(r"\d", "", row["Commitment Unique Identifier"])
-        seen = (member.code, member.prefix, member.name, region_of(member.code))
-        assert seen == (row["Code"], letters, row["Country/Locality"], row["Region"])
+        actual = (member.code, member.prefix, member.name, region_of(member.code))
+        assert actual == (row["Code"], letters, row["Country/Locality"], row["Region"])

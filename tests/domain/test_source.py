@@ -1,4 +1,4 @@
-"""Sources: known by what they are of, and every time they were seen."""
+"""Sources: their identity and their observations."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -22,7 +22,7 @@ def at(number: int) -> str:
     return f"observations/{format_timestamp(day(number))}"
 
 
-def test_a_source_is_the_same_for_the_same_kind_code_and_language() -> None:
+def test_a_source_is_identified_by_kind_code_and_language() -> None:
     assert source_id("PAGE", "FR0001", "en") == source_id("PAGE", "FR0001", "en")
     others = {
         source_id(*of) for of in (("PAGE", "FR0001", "fr"), ("PAGE", "FR0002", "en"), ("DOCUMENT", "FR0001", "en"))
@@ -31,21 +31,21 @@ def test_a_source_is_the_same_for_the_same_kind_code_and_language() -> None:
     assert source_id("PAGE", "FR0001", "en").startswith("source-")
 
 
-def test_bytes_are_known_by_their_hash() -> None:
+def test_bytes_are_identified_by_their_hash() -> None:
     assert content_hash(b"page") == "sha256:" + sha256(b"page").hexdigest()
 
 
-def test_observations_are_in_the_order_of_time_whichever_was_recorded_first() -> None:
+def test_observations_are_sorted_by_time() -> None:
     assert observations(source({at(9): SECOND}, {at(2): FIRST})) == [(day(2), FIRST), (day(9), SECOND)]
 
 
-def test_a_source_was_last_observed_when_it_was_last_seen_unchanged_too() -> None:
+def test_an_observation_of_unchanged_bytes_counts_as_the_last_one() -> None:
     assert last_observed_at(source()) is None
     assert last_observed_at(source({at(2): FIRST})) == day(2)
     assert last_observed_at(source({at(2): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(5)
     assert last_observed_at(source({at(9): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(9)
 
 
-def test_times_of_observations_are_moments_with_their_zone() -> None:
+def test_times_of_observations_have_a_zone() -> None:
     ((time, _),) = observations(source({"observations/2026-01-02T03:04:05Z": FIRST}))
     assert time == datetime.fromisoformat("2026-01-02T03:04:05+00:00")

@@ -1,7 +1,7 @@
-"""Every stored form there ever was is still read: one of each event and version, in `tests/stored_events.jsonl`.
+"""Compatibility of stored events: `tests/stored_events.jsonl` has one example of each event in each version.
 
-`python -m tests.domain.test_stored_events` adds the forms that are missing. A line that is there is never changed: that
-is what lies in somebody's log.
+`python -m tests.domain.test_stored_events` appends missing examples. A line is never changed: somebody's log contains
+such events.
 """
 
 import json
@@ -61,33 +61,33 @@ EACH = pytest.mark.parametrize("line", LINES, ids=[line["topic"] for line in LIN
 
 
 @EACH
-def test_a_stored_event_has_the_leaf_that_it_was_recorded_with(line: Line) -> None:
+def test_a_stored_event_has_the_leaf_hash_that_it_was_recorded_with(line: Line) -> None:
     assert leaf_hash(covered(line)).hex() == line["leaf"]
 
 
 @EACH
-def test_a_stored_event_is_still_read_and_tells_what_it_told(line: Line) -> None:
+def test_every_stored_event_is_decoded_to_the_same_facts(line: Line) -> None:
     event = stored_in(line)
-    told = evolve(
+    decoded = evolve(
         Aggregate(line["stream"]), structs.replace(event, envelope=structs.replace(event.envelope, late=False))
     )
     assert event.facts
-    assert told.revision == line["revision"]
-    assert {path: told.value(path) for path in told.claims} == event.facts
+    assert decoded.revision == line["revision"]
+    assert {path: decoded.value(path) for path in decoded.claims} == event.facts
 
 
 @EACH
-def test_a_stored_event_of_this_version_is_written_today_as_it_was(line: Line) -> None:
+def test_a_stored_event_of_this_version_is_encoded_to_the_same_bytes(line: Line) -> None:
     if line["topic"].endswith(f".{VERSION}"):
         assert encode_payload(stored_in(line)).decode() == line["payload"]
 
 
-@pytest.mark.parametrize("topic", [f"{kind.name}.{VERSION}" for _, kind in ALL_EVENT_TYPES])
-def test_there_is_a_stored_form_of_every_event(topic: str) -> None:
+@pytest.mark.parametrize("topic", [f"{event_type.name}.{VERSION}" for _, event_type in ALL_EVENT_TYPES])
+def test_there_is_a_stored_example_of_every_event(topic: str) -> None:
     assert topic in {line["topic"] for line in LINES}, f"run `python -m {__name__}`"
 
 
-# Adding what is missing
+# Appending missing examples
 
 WORDS = ["en", "14.1", "2018-S2", "FR0043", "FRA", "SUMMARY", "COMPLETION", "DESIGN", "CIVIC_PARTICIPATION", "PENDING"]
 WORDS += ["2026-01-02T03:04:05.000006Z", "FRA-01-0A1B2C3D", "CARRIED_FORWARD", "sha256:" + "0" * 64, "k"]
@@ -125,40 +125,42 @@ def matching(pattern: str) -> str:
     return next(word for word in WORDS if re.fullmatch(pattern, word))
 
 
-def example(form: Any) -> Any:
-    """A value of a form, always the same."""
-    if form in OURS:
-        return OURS[form]
-    if isinstance(form, EnumMeta):
-        return list(form)[-1]
-    arguments = get_args(form)
-    if get_origin(form) is tuple:
+def example(value_type: Any) -> Any:
+    """Return a value of a type, always the same."""
+    if value_type in OURS:
+        return OURS[value_type]
+    if isinstance(value_type, EnumMeta):
+        return list(value_type)[-1]
+    arguments = get_args(value_type)
+    if get_origin(value_type) is tuple:
         return (example(arguments[0]),)
-    if get_origin(form) in (Literal, Union, UnionType):
-        return arguments[0] if get_origin(form) is Literal else example(arguments[0])
+    if get_origin(value_type) in (Literal, Union, UnionType):
+        return arguments[0] if get_origin(value_type) is Literal else example(arguments[0])
     base, meta = arguments
     if base is int:
         return meta.ge
     return matching(meta.pattern) if meta.pattern else "subject-1"
 
 
-def facts_of(noun: AggregateType, kind: EventType) -> dict[str, Any]:
-    """Something at every path that the kind may tell."""
-    may = [path for path in noun.fields if path.pattern.startswith(kind.path_prefixes)]
+def facts_of(aggregate_type: AggregateType, event_type: EventType) -> dict[str, Any]:
+    """Return a value for every path that the event can state."""
+    possible = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
     segments = [
-        [matching(PATH_SEGMENTS[s]) if s in PATH_SEGMENTS else s for s in path.pattern.split("/")] for path in may
+        [matching(PATH_SEGMENTS[s]) if s in PATH_SEGMENTS else s for s in path.pattern.split("/")] for path in possible
     ]
-    return {"/".join(parts): example(path.type) for parts, path in zip(segments, may, strict=True)}
+    return {"/".join(parts): example(path.type) for parts, path in zip(segments, possible, strict=True)}
 
 
 def missing() -> Iterator[Line]:
     known = {line["topic"] for line in LINES}
-    for number, (noun, kind) in enumerate(ALL_EVENT_TYPES, start=1):
-        topic = f"{kind.name}.{VERSION}"
+    for number, (aggregate_type, event_type) in enumerate(ALL_EVENT_TYPES, start=1):
+        topic = f"{event_type.name}.{VERSION}"
         if topic in known:
             continue
-        event = Event(f"{noun.name}-{number}", number, kind.name, ENVELOPE, facts_of(noun, kind))
-        noun.validate(kind.name, event.facts)
+        event = Event(
+            f"{aggregate_type.name}-{number}", number, event_type.name, ENVELOPE, facts_of(aggregate_type, event_type)
+        )
+        aggregate_type.validate(event_type.name, event.facts)
         recorded_at = format_timestamp(NOON + timedelta(seconds=number, microseconds=number))
         line = {"stream": event.stream, "revision": event.revision, "topic": topic, "recordedAt": recorded_at}
         line |= {"payload": encode_payload(event).decode()}

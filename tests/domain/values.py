@@ -1,4 +1,4 @@
-"""Hypothesis strategies of everything a noun can say: its paths, the values of their forms, and whole events."""
+"""Hypothesis strategies for everything that can be stored: paths, values of their types, and whole events."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 
 ALL_EVENT_TYPES: list[tuple[AggregateType, EventType]] = [
-    (noun, kind) for noun in AGGREGATE_TYPES.values() for kind in noun.event_types
+    (aggregate_type, event_type)
+    for aggregate_type in AGGREGATE_TYPES.values()
+    for event_type in aggregate_type.event_types
 ]
 
 plain = st.sampled_from(["a", "Données ouvertes", 'it\'s "this" \\ / -', "𝔘 € ß", "https://example.org/?a=1&b=%20"])
 references = st.sampled_from([letter * 64 for letter in "0123456789abcdef"])
 moments = st.sampled_from([datetime(2026, 1, 2, 3, 4, 5, n, tzinfo=UTC) for n in (0, 6, 789000)])
-wordings = st.builds(TextValue, references, st.sampled_from(TranslationKind))
-lists_of_wordings = st.builds(
-    TextListValue, st.lists(references, max_size=3).map(tuple), st.sampled_from(TranslationKind)
-)
+texts = st.builds(TextValue, references, st.sampled_from(TranslationKind))
+lists_of_texts = st.builds(TextListValue, st.lists(references, max_size=3).map(tuple), st.sampled_from(TranslationKind))
 
 
 @cache
 def ratings_of(values: Sequence[vocabulary.RatingValue]) -> st.SearchStrategy[Rating]:
-    """Ratings on a scale: one that is RATED has a value, the others have none."""
+    """Generate ratings on a scale: one that is RATED has a value, the others have none."""
     states = [state for state in vocabulary.RatingState if state != "RATED"]
     found = st.tuples(st.just(vocabulary.RatingState.RATED), st.sampled_from(values))
     missing = st.tuples(st.sampled_from(states), st.none())
-    said = st.none() | references
-    return st.builds(lambda both, words, report: Rating(both[0], both[1], words, report), found | missing, said, said)
+    chosen = st.none() | references
+    return st.builds(
+        lambda both, words, report: Rating(both[0], both[1], words, report), found | missing, chosen, chosen
+    )
 
 
 observations = st.builds(Observation, references.map(lambda digest: "sha256:" + digest), references, plain)
-BY_FORM: dict[object, st.SearchStrategy[Any]] = {
-    TextValue: wordings,
-    TextListValue: lists_of_wordings,
+BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
+    TextValue: texts,
+    TextListValue: lists_of_texts,
     Rating: ratings_of(tuple(vocabulary.RatingValue)),
     Observation: observations,
     str: plain,
@@ -55,19 +57,19 @@ BY_FORM: dict[object, st.SearchStrategy[Any]] = {
 
 
 @cache
-def values_of(form: Any) -> st.SearchStrategy[Any]:
-    """Values of a form: one of ours, a word of a vocabulary, a list, or what a pattern or range allows."""
-    if form in BY_FORM:
-        return BY_FORM[form]
-    if isinstance(form, EnumMeta):
-        return st.sampled_from(list(form))
-    if get_origin(form) is tuple:
-        return st.lists(values_of(get_args(form)[0]), max_size=3).map(tuple)
-    if get_origin(form) is Literal:
-        return st.sampled_from(get_args(form))
-    if get_origin(form) in (Union, UnionType):
-        return st.one_of(*map(values_of, get_args(form)))
-    base, meta = get_args(form)
+def values_of(value_type: Any) -> st.SearchStrategy[Any]:
+    """Generate values of a type: a Struct, a value of a vocabulary, a list, or what a pattern or range permits."""
+    if value_type in BY_TYPE:
+        return BY_TYPE[value_type]
+    if isinstance(value_type, EnumMeta):
+        return st.sampled_from(list(value_type))
+    if get_origin(value_type) is tuple:
+        return st.lists(values_of(get_args(value_type)[0]), max_size=3).map(tuple)
+    if get_origin(value_type) is Literal:
+        return st.sampled_from(get_args(value_type))
+    if get_origin(value_type) in (Union, UnionType):
+        return st.one_of(*map(values_of, get_args(value_type)))
+    base, meta = get_args(value_type)
     if base is int:
         return st.integers(meta.ge, meta.le)
     return matching(meta.pattern) if meta.pattern else plain
@@ -79,7 +81,7 @@ def matching(pattern: str) -> st.SearchStrategy[str]:
 
 
 def values_at(path: str, declared: Field) -> st.SearchStrategy[Any]:
-    """Values that may stand at a path; a rating is on its indicator's scale."""
+    """Generate values that are valid at a path; a rating is on its indicator's scale."""
     if path.startswith("ratings/"):
         return ratings_of(vocabulary.VALUES_OF[vocabulary.Indicator(path.split("/")[1])])
     return values_of(declared.type)
@@ -87,7 +89,7 @@ def values_at(path: str, declared: Field) -> st.SearchStrategy[Any]:
 
 @cache
 def paths_of(path: Field) -> st.SearchStrategy[str]:
-    """Concrete paths that a declared one stands for."""
+    """Generate concrete paths that match a declared one."""
     parts = [
         matching(PATH_SEGMENTS[part]) if part in PATH_SEGMENTS else st.just(part) for part in path.pattern.split("/")
     ]
@@ -95,11 +97,11 @@ def paths_of(path: Field) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def facts_of(draw: st.DrawFn, noun: AggregateType, kind: EventType) -> dict[str, Any]:
-    """Facts that an event of a kind may tell."""
-    may = [path for path in noun.fields if path.pattern.startswith(kind.path_prefixes)]
-    said = draw(st.lists(st.sampled_from(may), min_size=1, max_size=4))
-    paths = [(draw(paths_of(path)), path) for path in said]
+def facts_of(draw: st.DrawFn, aggregate_type: AggregateType, event_type: EventType) -> dict[str, Any]:
+    """Generate facts that an event can state."""
+    possible = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
+    chosen = draw(st.lists(st.sampled_from(possible), min_size=1, max_size=4))
+    paths = [(draw(paths_of(path)), path) for path in chosen]
     return {path: draw(st.none() | values_at(path, declared)) for path, declared in paths}
 
 
@@ -133,9 +135,15 @@ envelopes = st.builds(
 
 
 @st.composite
-def events_of(draw: st.DrawFn, noun: AggregateType, kind: EventType) -> Event:
-    """Events of a kind, with everything an envelope may hold."""
-    return Event(f"{noun.name}-1", draw(st.integers(1, 9)), kind.name, draw(envelopes), draw(facts_of(noun, kind)))
+def events_of(draw: st.DrawFn, aggregate_type: AggregateType, event_type: EventType) -> Event:
+    """Generate events of a type, with all fields of the envelope."""
+    return Event(
+        f"{aggregate_type.name}-1",
+        draw(st.integers(1, 9)),
+        event_type.name,
+        draw(envelopes),
+        draw(facts_of(aggregate_type, event_type)),
+    )
 
 
 events = st.sampled_from(ALL_EVENT_TYPES).flatmap(lambda both: events_of(*both))

@@ -1,4 +1,4 @@
-"""Asking a system questions in GraphQL, and its whole present state in words."""
+"""Running queries on a system without HTTP, and reading its whole state."""
 
 from __future__ import annotations
 
@@ -18,60 +18,90 @@ _documents: dict[str, DocumentNode] = {}
 
 
 def parse_document(query: str) -> DocumentNode:
-    """Return a valid document, kept ready as the server does."""
+    """Return a parsed and validated document, from a cache."""
     if query not in _documents:
         parsed = parse(query)
-        if wrong := validate(_core, parsed):
-            raise wrong[0]
+        if errors := validate(_core, parsed):
+            raise errors[0]
         _documents[query] = parsed
     return _documents[query]
 
 
 class QueryResult:
-    """An answer: its data, its errors, and how many SQL statements it took."""
+    """The response to a query: data and errors; and the number of SQL statements that it took."""
 
     def __init__(self, system: System, query: str, variables: dict[str, Any]) -> None:
-        with system.read_session() as reading:
-            before = reading.transaction.statements
-            result = execute_operation(query, variables, Context(reading, "1"))
-            self.statements = reading.transaction.statements - before
-        self.data: Any = msgspec.json.decode(msgspec.json.encode(result.data))  # as a client gets it
+        with system.read_session() as session:
+            before = session.transaction.statements
+            result = execute_operation(query, variables, Context(session, "1"))
+            self.statements = session.transaction.statements - before
+        self.data: Any = msgspec.json.decode(msgspec.json.encode(result.data))  # as a client receives it
         self.errors: list[GraphQLError] = result.errors or []
 
 
 def execute_operation(query: str, variables: dict[str, Any], context: Context) -> ExecutionResult:
-    """Run an operation with the server's own executor."""
+    """Execute an operation with the executor of the server."""
     try:
         executor = Executor.prepare(SCHEMA, parse_document(query), variables)
-    except VariableErrors as wrong:
-        return ExecutionResult(None, wrong.errors)
+    except VariableErrors as error:
+        return ExecutionResult(None, error.errors)
     return executor.run(context, check_deadline=lambda: None)
 
 
 def execute_query(system: System, query: str, **variables: Any) -> Any:
-    """Return the data of an answer that must have no errors."""
-    asked = QueryResult(system, query, variables)
-    if asked.errors:
-        raise asked.errors[0]
-    return asked.data
+    """Return the data of a response; raises its first error, if it has one."""
+    result = QueryResult(system, query, variables)
+    if result.errors:
+        raise result.errors[0]
+    return result.data
+
+
+def query_commitment(system: System, code: str, fields: str) -> Any:
+    """Return fields of the commitment with a code."""
+    return execute_query(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]
 
 
 def expect_error(system: System, query: str, **variables: Any) -> tuple[str, object]:
-    """Return the message and code of the one error that a question must meet with."""
+    """Return the message and the code of the only error of a response."""
     (error,) = QueryResult(system, query, variables).errors
     assert error.original_error is None or isinstance(error.original_error, GraphQLError), error.original_error
     return error.message, (error.extensions or {}).get("code")
 
 
+RECORD_FIELDS = """
+  meta { position rootHash recordedAt }
+  members { totalCount nodes { id revision since name status } }
+  actionPlans { totalCount nodes { id revision since code title status member { name } } }
+  commitments { totalCount nodes { id revision since code formerCodes title status languages lastObservedAt
+    milestones { number status } ratings { indicator stage value entry { position } } sources { code }
+    actionPlan { title commitments(first: 3) { totalCount nodes { code } } }
+    history { totalCount nodes { position kind } } blame { path value entry { position } }
+    claims { path value isCurrent entry { position } changedBetween { after before } } } }
+  entries(last: 5) { totalCount nodes { position kind subject { revision history(last: 1) {
+    totalCount nodes { position subject { since } } } } } }
+"""
+"""Fields of everything in a record, for `Query` and `Snapshot`."""
+
+COMMITMENT_FIELDS = """code title description milestones { number title updates { text } } narratives { text }
+  leadInstitutions supportingInstitutions policyAreas irmReports lastObservedAt localizedTexts { text }
+  member { name actionPlans { totalCount nodes { title commitments(first: 1) { nodes { title } } } } }
+  actionPlan { title member { name } } sources { code lastObservedAt observations { contentHash } }
+  ratings { indicator statedAs irmReport entry { position reason } } rating(indicator: VERIFIABLE) { statedAs }
+  blame { path value entry { position source { code } evidence { quote source { code } } } evidence { quote } }
+  claims { path value isCurrent source { code } entry { position } changedBetween { after before } }
+  history(first: 3) { totalCount nodes { position kind reason changes { path before after } } }
+  predecessors { title member { name } } successors { title }"""
+"""Fields of a commitment and of everything that is related to it."""
+
 STATE_QUERY = """
 query State($at: Position!) {
   at(position: $at) {
-    members { nodes { ...Words code } }
-    actionPlans { nodes { ...Words code } }
-    commitments { nodes { ...Words code listedOnly milestones { number startsOn endsOn title } } }
+    members { nodes { ...Texts code } }
+    actionPlans { nodes { ...Texts code } }
+    commitments { nodes { ...Texts code listedOnly milestones { number startsOn endsOn title } } }
   }
 }
-fragment Words on Subject {
+fragment Texts on Subject {
   id lastObservedAt
   localizedTexts { path language text translationKind }
   sources { type code language }
@@ -81,12 +111,18 @@ fragment Words on Subject {
 
 
 def read_position(system: System) -> int:
-    """Return the head."""
+    """Return the newest position."""
     return int(execute_query(system, "{ meta { position } }")["meta"]["position"])
 
 
+def position_at(system: System, time: str) -> int:
+    """Return the position of the last entry that was recorded until a time."""
+    found = execute_query(system, "query ($time: DateTime!) { at(time: $time) { meta { position } } }", time=time)
+    return int(found["at"]["meta"]["position"])
+
+
 def dump_state(system: System, position: int | None = None) -> dict[str, Any]:
-    """Return what is so of everything, by code, with codes in place of ids and no order of what came when."""
+    """Return the state of everything by code, independent of ids and of the order in which it was recorded."""
     at = read_position(system) if position is None else position
     lists = execute_query(system, STATE_QUERY, at=at)["at"]
     nodes = [node for each in lists.values() for node in each["nodes"]]

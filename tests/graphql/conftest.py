@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
 from tests.graphql.example_log import record_example, sequential_ids
+from tests.graphql.rated_log import record_rated_commitments
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +18,21 @@ def example_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def example_system(example_url: str) -> Iterator[System]:
-    """A record with something of everything, for tests that only read."""
+    """A record that has something of everything, for tests that only read."""
     clock, new_id = TickingClock(), sequential_ids()
     migrate(example_url, clock=clock, new_id=new_id)
     with open_system(example_url, clock=clock, new_id=new_id) as system:
         record_example(system)
+        yield system
+
+
+@pytest.fixture(scope="session")
+def rated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A record of commitments whose ratings change over two years, for tests that only read."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('rated_system') / 'log.db'}"
+    clock, new_id = TickingClock(), sequential_ids()
+    clock.now = datetime(2020, 3, 1, tzinfo=UTC)
+    migrate(url, clock=clock, new_id=new_id)
+    with open_system(url, clock=clock, new_id=new_id) as system:
+        record_rated_commitments(system, clock)
         yield system

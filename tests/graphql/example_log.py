@@ -1,4 +1,4 @@
-"""A small record that has something of everything: two pages, people who add to them, corrections, an older sight."""
+"""A small record that has something of everything: pages, statements of people, a correction, an older observation."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.system import System
-from tests.importer.pages_import.sample_pages import LIBRARIES, LIGHTHOUSE, import_sample_page
+from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, import_sample_page
 
-REASON = "The keeper wrote to us."
+REASON = "The harbour office wrote to us."
 
 
 def sequential_ids() -> Callable[[], str]:
-    """Ids that are the same every time."""
+    """Return a function that returns ids, the same ones each time."""
     numbers = count(1)
     return lambda: f"{next(numbers):06}"
 
 
 def command_context(day: int, reason: str | None = None, actor: str = "account-7") -> CommandContext:
-    """What somebody does on a day of April 2021."""
+    """Return the context of a command on a day of April 2021."""
     return CommandContext(
         actor=actor,
         role="reviewer",
@@ -40,7 +40,7 @@ def command_context(day: int, reason: str | None = None, actor: str = "account-7
 
 
 def record_example(system: System) -> None:
-    """Record the story."""
+    """Record the example; the record has fewer than 100 entries."""
     page = LIGHTHOUSE.read_text()
     import_sample_page(system, LIGHTHOUSE, 3, "The first crawl.")
     import_sample_page(system, LIBRARIES, 4)

@@ -1,4 +1,4 @@
-"""Connections: pages by cursors, forwards and backwards, of every list alike."""
+"""Connections: pages of every list, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context
-from tests.importer.pages_import.sample_pages import Page, Sibling, import_sample_page
+from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
 pytestmark = BOTH_ENGINES
 
-INFO = "hasNextPage hasPreviousPage startCursor endCursor"
-PAGE = f"{{ totalCount nodes {{ id }} edges {{ cursor node {{ id }} }} pageInfo {{ {INFO} }} }}"
+PAGE_INFO = "hasNextPage hasPreviousPage startCursor endCursor"
+PAGE = f"{{ totalCount nodes {{ id }} edges {{ cursor node {{ id }} }} pageInfo {{ {PAGE_INFO} }} }}"
 ARGUMENTS = "(first: $first, after: $after, last: $last, before: $before)"
 VARIABLES = "$first: Int, $after: String, $last: Int, $before: String"
 LISTS = {
@@ -42,7 +42,7 @@ def page(system: System, name: str, **variables: Any) -> Any:
     return found.get("found", found)
 
 
-def refusal(system: System, name: str, **variables: Any) -> tuple[str, object]:
+def page_error(system: System, name: str, **variables: Any) -> tuple[str, object]:
     return expect_error(system, f"query ({VARIABLES}) {{ {LISTS[name]} }}", **variables)
 
 
@@ -52,40 +52,38 @@ def ids(found: Any) -> list[str]:
 
 @EVERY_LIST
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_pages_forwards_and_backwards_make_the_whole_list(example_system: System, name: str, size: int) -> None:
+def test_the_pages_in_either_direction_add_up_to_the_whole_list(example_system: System, name: str, size: int) -> None:
     whole = page(example_system, name)
     assert whole["totalCount"] == len(ids(whole)) >= 1
     assert (whole["pageInfo"]["hasNextPage"], whole["pageInfo"]["hasPreviousPage"]) == (False, False)
 
-    forwards: list[str] = []
+    forward: list[str] = []
     after = None
     while True:
         found = page(example_system, name, first=size, after=after)
-        forwards += ids(found)
+        forward += ids(found)
         assert found["totalCount"] == whole["totalCount"]
         assert found["pageInfo"]["hasPreviousPage"] is (after is not None)
         after = found["pageInfo"]["endCursor"]
-        assert found["pageInfo"]["hasNextPage"] is (len(forwards) < whole["totalCount"])
+        assert found["pageInfo"]["hasNextPage"] is (len(forward) < whole["totalCount"])
         if not found["pageInfo"]["hasNextPage"]:
             break
-    assert forwards == ids(whole)
+    assert forward == ids(whole)
 
-    backwards: list[str] = []
+    backward: list[str] = []
     before = None
     while True:
         found = page(example_system, name, last=size, before=before)
-        backwards = ids(found) + backwards
+        backward = ids(found) + backward
         assert found["pageInfo"]["hasNextPage"] is (before is not None)
         before = found["pageInfo"]["startCursor"]
         if not found["pageInfo"]["hasPreviousPage"]:
             break
-    assert backwards == ids(whole)
+    assert backward == ids(whole)
 
 
 @EVERY_LIST
-def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_theirs(
-    example_system: System, name: str
-) -> None:
+def test_edges_have_the_nodes_and_their_cursors(example_system: System, name: str) -> None:
     found = page(example_system, name)
     assert [each["node"]["id"] for each in found["edges"]] == ids(found)
     cursors = [each["cursor"] for each in found["edges"]]
@@ -94,7 +92,7 @@ def test_edges_are_the_nodes_with_cursors_and_the_page_begins_and_ends_with_thei
 
 
 @EVERY_LIST
-def test_a_slice_between_two_cursors_is_what_lies_between(example_system: System, name: str) -> None:
+def test_a_page_between_two_cursors_has_the_nodes_between_them(example_system: System, name: str) -> None:
     whole = page(example_system, name)
     cursors = [each["cursor"] for each in whole["edges"]]
     between = page(example_system, name, after=cursors[0], before=cursors[-1])
@@ -107,7 +105,7 @@ def test_a_slice_between_two_cursors_is_what_lies_between(example_system: System
 
 
 @EVERY_LIST
-def test_no_nodes_may_be_asked_for(example_system: System, name: str) -> None:
+def test_a_page_may_have_no_nodes(example_system: System, name: str) -> None:
     found = page(example_system, name, first=0)
     assert (ids(found), found["edges"], found["pageInfo"]["hasNextPage"]) == ([], [], True)
     assert (found["pageInfo"]["startCursor"], found["pageInfo"]["endCursor"]) == (None, None)
@@ -117,19 +115,19 @@ def test_no_nodes_may_be_asked_for(example_system: System, name: str) -> None:
 @pytest.mark.parametrize(("argument", "number"), [("first", 101), ("last", 101), ("first", -1), ("last", -1)])
 def test_a_page_has_0_to_100_nodes(example_system: System, name: str, argument: str, number: int) -> None:
     message = f"`{argument}` is {number}, but a page has 0 to 100 nodes"
-    assert refusal(example_system, name, **{argument: number}) == (message, "BAD_PAGE")
+    assert page_error(example_system, name, **{argument: number}) == (message, "BAD_PAGE")
 
 
 @EVERY_LIST
-def test_first_and_last_exclude_each_other(example_system: System, name: str) -> None:
-    assert refusal(example_system, name, first=1, last=1) == ("give either `first` or `last`", "BAD_PAGE")
+def test_first_and_last_cannot_be_combined(example_system: System, name: str) -> None:
+    assert page_error(example_system, name, first=1, last=1) == ("give either `first` or `last`", "BAD_PAGE")
 
 
 def cursor(value: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")
 
 
-NO_CURSORS = [
+INVALID_CURSORS = [
     "",
     "x",
     "%",
@@ -154,22 +152,22 @@ NO_CURSORS = [
 
 @pytest.mark.parametrize("name", ["commitments", "entries", "history", "ofMember", "then"])
 @pytest.mark.parametrize("argument", ["after", "before"])
-def test_what_is_no_cursor_of_the_list_is_refused(example_system: System, name: str, argument: str) -> None:
-    for wrong in NO_CURSORS:
+def test_an_invalid_cursor_is_an_error(example_system: System, name: str, argument: str) -> None:
+    for wrong in INVALID_CURSORS:
         expected = (f"`{argument}` is not a cursor of this list", "BAD_CURSOR")
-        assert refusal(example_system, name, **{argument: wrong}) == expected, wrong
+        assert page_error(example_system, name, **{argument: wrong}) == expected, wrong
 
 
-def test_the_cursor_of_another_list_is_refused(example_system: System) -> None:
+def test_the_cursor_of_another_list_is_an_error(example_system: System) -> None:
     entry = page(example_system, "entries")["pageInfo"]["endCursor"]
     commitment = page(example_system, "commitments")["pageInfo"]["endCursor"]
-    assert refusal(example_system, "commitments", after=entry)[1] == "BAD_CURSOR"
-    assert refusal(example_system, "entries", after=commitment)[1] == "BAD_CURSOR"
+    assert page_error(example_system, "commitments", after=entry)[1] == "BAD_CURSOR"
+    assert page_error(example_system, "entries", after=commitment)[1] == "BAD_CURSOR"
 
 
-def test_a_cursor_may_name_what_is_not_in_the_list_any_more_or_not_yet(example_system: System) -> None:
-    everyone = page(example_system, "commitments")
-    first, second = (edge["cursor"] for edge in everyone["edges"][:2])
+def test_a_cursor_may_belong_to_a_node_that_is_not_in_the_list(example_system: System) -> None:
+    whole = page(example_system, "commitments")
+    first, second = (edge["cursor"] for edge in whole["edges"][:2])
     filtered = page(example_system, "filtered")
     assert ids(page(example_system, "filtered", after=first)) == ids(filtered), (
         "the cursor's own node is of another cycle"
@@ -181,7 +179,7 @@ def test_a_cursor_may_name_what_is_not_in_the_list_any_more_or_not_yet(example_s
     assert ids(page(example_system, "entries", after=cursor([2**53 - 1]))) == []
 
 
-def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: SystemFactory) -> None:
+def test_pages_repeat_and_skip_nothing_when_the_list_grows_in_between(make_system: SystemFactory) -> None:
     system = make_system()
     import_sample_page(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
     query = "query ($after: String) { commitments(first: 2, after: $after) { nodes { code } pageInfo { endCursor } } }"
@@ -192,7 +190,7 @@ def test_a_list_that_grows_between_pages_repeats_and_skips_nothing(make_system: 
     assert [each["code"] for each in first["nodes"] + second["nodes"]] == ["UY0901", "UY0905", "UY0907", "UY0909"]
 
 
-def test_a_page_that_names_its_position_is_the_same_whatever_is_written_later(make_system: SystemFactory) -> None:
+def test_a_page_at_a_position_is_unchanged_by_later_writes(make_system: SystemFactory) -> None:
     system = make_system()
     import_sample_page(system, Page("UY0905", siblings=[Sibling("UY0901", "A"), Sibling("UY0909", "Z")]))
     query = """query ($at: Position!, $after: String) { at(position: $at) {
@@ -207,7 +205,7 @@ def test_a_page_that_names_its_position_is_the_same_whatever_is_written_later(ma
     assert [each["code"] for each in found] == ["UY0909"]
 
 
-def test_more_than_a_page_is_had_in_pages_of_a_hundred(make_system: SystemFactory) -> None:
+def test_a_list_of_more_than_a_hundred_nodes_has_several_pages(make_system: SystemFactory) -> None:
     system = make_system()
 
     def register(uow: UnitOfWork) -> None:

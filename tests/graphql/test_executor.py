@@ -1,4 +1,4 @@
-"""The executor against strawberry's own: whatever is asked, both answer the same, errors and their order included."""
+"""The executor gives the same responses as strawberry's, including the order of errors, and stops at the deadline."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from ogpgraph.system import System
 SCHEMA = build_schema()
 
 
-def both(schema: strawberry.Schema, query: str, context: Any = None, **variables: Any) -> tuple[Any, Any]:
-    """What our executor and strawberry's answer, each as its data and errors."""
+def execute_with_both(schema: strawberry.Schema, query: str, context: Any = None, **variables: Any) -> tuple[Any, Any]:
+    """Return the data and errors that our executor returns, and those of strawberry's."""
     document = parse(query)
     ours = Executor.prepare(schema, document, variables).run(context, check_deadline=no_deadline)
     theirs = execute(
@@ -43,35 +43,33 @@ def both(schema: strawberry.Schema, query: str, context: Any = None, **variables
         variable_values=variables,
         executor_class=schema.execution_context_class,
     )
-    return plain(ours), plain(theirs)
+    return data_and_errors(ours), data_and_errors(theirs)
 
 
 def no_deadline() -> None:
     pass
 
 
-def plain(result: Any) -> Any:
+def data_and_errors(result: Any) -> Any:
     return result.data, [error.formatted for error in result.errors or []]
 
 
-# --------------------------------------------------------------------------------------------- questions to the record
+# ------------------------------------------------------------------------------------------------------- random queries
 
 
-class Asking:
-    """Makes up questions that the schema allows."""
+class RandomQueries:
+    """Generates valid queries, with aliases and directives."""
 
     def __init__(self, schema: GraphQLSchema, seed: int) -> None:
         self.schema = schema
-        self.chance = random.Random(seed)
+        self.random = random.Random(seed)
 
-    def question(self) -> str:
-        parts = [
-            self.selection(self.schema.query_type, 4),
-            "{ at(position: 9) " + self.selection(self.reading(), 3) + "}",
-        ]
-        return self.chance.choice(parts)
+    def query(self) -> str:
+        present = self.selection(self.schema.query_type, 4)
+        past = "{ at(position: 9) " + self.selection(self.snapshot_type(), 3) + "}"
+        return self.random.choice([present, past])
 
-    def reading(self) -> GraphQLNamedType:
+    def snapshot_type(self) -> GraphQLNamedType:
         return get_named_type(self.fields_of(self.schema.query_type)["at"].type)
 
     def fields_of(self, kind: Any) -> dict[str, GraphQLField]:
@@ -79,49 +77,49 @@ class Asking:
 
     def selection(self, kind: Any, depth: int) -> str:
         fields = [*self.fields_of(kind).items()]
-        chosen = self.chance.sample(fields, min(len(fields), self.chance.randint(2, 5)))
+        chosen = self.random.sample(fields, min(len(fields), self.random.randint(2, 5)))
         parts = ["__typename", *(self.field(name, field, depth) for name, field in chosen)]
         if isinstance(kind, GraphQLInterfaceType) and depth > 0:
-            possible = self.chance.choice(sorted(self.schema.get_possible_types(kind), key=lambda each: each.name))
+            possible = self.random.choice(sorted(self.schema.get_possible_types(kind), key=lambda each: each.name))
             parts.append(f"... on {possible.name} {self.selection(possible, depth - 1)}")
         return "{ " + " ".join(filter(None, parts)) + " }"
 
     def field(self, name: str, field: GraphQLField, depth: int) -> str:
         kind = get_named_type(field.type)
-        given = self.arguments(field)
-        if given is None or name == "at":
+        arguments = self.arguments(field)
+        if arguments is None or name == "at":
             return ""
-        alias = f"a{self.chance.randint(0, 10_000)}: " if self.chance.random() < 0.3 else ""
-        gate = self.chance.choice(["", "", "", " @skip(if: true)", " @include(if: true)"])
+        alias = f"a{self.random.randint(0, 10_000)}: " if self.random.random() < 0.3 else ""
+        directive = self.random.choice(["", "", "", " @skip(if: true)", " @include(if: true)"])
         if is_leaf_type(kind):
-            return f"{alias}{name}{given}{gate}" if alias or not given else ""
+            return f"{alias}{name}{arguments}{directive}" if alias or not arguments else ""
         if depth == 0:
             return ""
         assert isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType))
-        # Under names of their own, so that two with different arguments never merge.
-        own = alias or f"b{self.chance.randint(0, 10**9)}: "
-        return f"{own}{name}{given}{gate} {self.selection(kind, depth - 1)}"
+        # Under a name of its own, so that it is never merged with one that has other arguments.
+        own = alias or f"b{self.random.randint(0, 10**9)}: "
+        return f"{own}{name}{arguments}{directive} {self.selection(kind, depth - 1)}"
 
     def arguments(self, field: GraphQLField) -> str | None:
         known = {"code": '"UY"', "first": "3", "language": '"en"', "position": "5", "id": '"nobody"', "path": '"title"'}
-        given = {name: known.get(name) for name, each in field.args.items() if is_required_argument(each)}
-        if None in given.values():
+        arguments = {name: known.get(name) for name, each in field.args.items() if is_required_argument(each)}
+        if None in arguments.values():
             return None
         for name in ("first", "language", "path"):
-            if name in field.args and self.chance.random() < 0.5:
-                given[name] = known[name]
-        return "(" + ", ".join(f"{name}: {value}" for name, value in given.items()) + ")" if given else ""
+            if name in field.args and self.random.random() < 0.5:
+                arguments[name] = known[name]
+        return "(" + ", ".join(f"{name}: {value}" for name, value in arguments.items()) + ")" if arguments else ""
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_both_answer_any_question_to_the_record_alike(example_system: System, seed: int) -> None:
-    question = Asking(SCHEMA._schema, seed).question()
-    with example_system.read_session() as one:
-        ours, theirs = both(SCHEMA, question, Context(one, "1"))
+def test_random_queries_have_the_same_response_from_both(example_system: System, seed: int) -> None:
+    query = RandomQueries(core_schema(SCHEMA), seed).query()
+    with example_system.read_session() as session:
+        ours, theirs = execute_with_both(SCHEMA, query, Context(session, "1"))
     assert ours == theirs
 
 
-# ------------------------------------------------------------------------------------------------- what can go wrong
+# ----------------------------------------------------------------------------------------------------- nulls and errors
 
 
 class Colour(Enum):
@@ -181,7 +179,7 @@ class Query:
 
     @strawberry.field
     def impostor(self) -> Box | None:
-        return Wrong(name="w")  # type: ignore[return-value]  # that is the point
+        return Wrong(name="w")  # type: ignore[return-value]  # the subject of a test
 
     @strawberry.field
     def numbers(self) -> list[int]:
@@ -189,7 +187,7 @@ class Query:
 
     @strawberry.field
     def no_numbers(self) -> list[int] | None:
-        return 7  # type: ignore[return-value]  # that is the point
+        return 7  # type: ignore[return-value]  # the subject of a test
 
     @strawberry.field
     def too_large(self) -> int | None:
@@ -197,37 +195,37 @@ class Query:
 
     @strawberry.field
     def text_of_number(self) -> str | None:
-        return 5  # type: ignore[return-value]  # graphql-core makes it a text
+        return 5  # type: ignore[return-value]  # graphql-core converts it
 
     @strawberry.field
     def returned(self) -> str | None:
-        return ValueError("returned")  # type: ignore[return-value]  # that is the point
+        return ValueError("returned")  # type: ignore[return-value]  # the subject of a test
 
     @strawberry.field
     def colours(self, where: Filter) -> list[Colour]:
         return where.colours
 
     @strawberry.field
-    def said(self, where: Filter) -> str:
+    def note(self, where: Filter) -> str:
         return repr(where.note)
 
     @strawberry.field
     def no_colour(self) -> Colour | None:
-        return "blue"  # type: ignore[return-value]  # that is the point
+        return "blue"  # type: ignore[return-value]  # the subject of a test
 
     @strawberry.field
     def missing(self) -> Box:
-        return None  # type: ignore[return-value]  # that is the point
+        return None  # type: ignore[return-value]  # the subject of a test
 
     @strawberry.field
     def missing_in_list(self) -> list[Box]:
-        return [Box(name="a", size=1), None]  # type: ignore[list-item]  # that is the point
+        return [Box(name="a", size=1), None]  # type: ignore[list-item]  # the subject of a test
 
 
 TOY = strawberry.Schema(Query, types=[Box])
 
 
-def questions() -> Iterator[str]:
+def queries() -> Iterator[str]:
     yield "{ box { name size inner(times: 2) { name broken } } }"
     yield "{ boxes { name maybe } }"
     yield "{ boxes { broken } other: boxes { name } }"
@@ -235,8 +233,8 @@ def questions() -> Iterator[str]:
     yield "{ impostor { name } numbers noNumbers tooLarge textOfNumber returned noColour }"
     yield "{ missing { name } box { name } }"
     yield "{ missingInList { name } }"
-    yield "{ colours(where: {colours: [RED, GREEN]}) said(where: {colours: []}) }"
-    yield 'query ($w: Filter! = {colours: [RED], note: "n"}) { colours(where: $w) said(where: $w) }'
+    yield "{ colours(where: {colours: [RED, GREEN]}) note(where: {colours: []}) }"
+    yield 'query ($w: Filter! = {colours: [RED], note: "n"}) { colours(where: $w) note(where: $w) }'
     yield "query ($w: Filter!) { colours(where: $w) }"
     named = "fragment B on Box { name ...C } fragment C on Box { size }"
     yield "query ($n: Int = 3) { box { inner(times: $n) { ...B } } } " + named
@@ -245,21 +243,21 @@ def questions() -> Iterator[str]:
     yield '{ __schema { queryType { name fields { name } } } __type(name: "Box") { name } }'
 
 
-@pytest.mark.parametrize("question", list(questions()))
-def test_both_agree_on_nulls_errors_and_paths(question: str) -> None:
-    variables = {"w": {"colours": ["GREEN"]}} if "Filter!)" in question else {}
-    ours, theirs = both(TOY, question, **variables)
+@pytest.mark.parametrize("query", list(queries()))
+def test_nulls_errors_and_paths_are_the_same_from_both(query: str) -> None:
+    variables = {"w": {"colours": ["GREEN"]}} if "Filter!)" in query else {}
+    ours, theirs = execute_with_both(TOY, query, **variables)
     assert ours == theirs
 
 
-def test_an_asynchronous_resolver_is_an_error_and_no_answer() -> None:
+def test_an_asynchronous_resolver_is_an_error() -> None:
     @strawberry.type
-    class Asynchronous:
+    class AsynchronousQuery:
         @strawberry.field
         async def one(self) -> int:
             return 1
 
-    executor = Executor.prepare(strawberry.Schema(Asynchronous), parse("{ one }"))
+    executor = Executor.prepare(strawberry.Schema(AsynchronousQuery), parse("{ one }"))
     with pytest.raises(TypeError, match="asynchronous"):
         executor.run(None, check_deadline=no_deadline)
 
@@ -273,13 +271,13 @@ def test_variables_that_do_not_fit_and_unclear_operations_are_reported_before_an
     assert len(raised.value.errors) == 1
 
 
-# ------------------------------------------------------------------------------------------------------- several runs
+# --------------------------------------------------------------------------------------------------------- several runs
 
 
 def test_one_executor_runs_an_operation_again_without_the_errors_of_the_run_before() -> None:
     executor = Executor.prepare(TOY, parse("{ box { name } boxes { maybe name } }"))
     first, second = (executor.run(None, check_deadline=no_deadline) for _ in range(2))
-    assert plain(first) == plain(second)
+    assert data_and_errors(first) == data_and_errors(second)
     assert len(first.errors or []) == 2
 
 
@@ -318,10 +316,12 @@ def test_one_executor_answers_each_event_of_a_subscription_as_graphql_core_does(
                 variable_values={"language": "es"},
                 executor_class=SCHEMA.execution_context_class,
             )
-            assert plain(executor.run(context, event, check_deadline=no_deadline)) == plain(expected)
+            assert data_and_errors(executor.run(context, event, check_deadline=no_deadline)) == data_and_errors(
+                expected
+            )
 
 
-# ----------------------------------------------------------------------------------------------------------- deadline
+# ------------------------------------------------------------------------------------------------------------- deadline
 
 
 def test_the_deadline_is_checked_for_each_object() -> None:

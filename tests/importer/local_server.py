@@ -1,4 +1,4 @@
-"""A web server on this machine, which answers as a test tells it to and remembers what it was asked."""
+"""A local web server whose responses a test defines, and which records the requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RespondFunction = Callable[["Handler"], None]
 
 @dataclass
 class Site:
-    """The paths of a server with what each answers, and the requests that came: path and headers."""
+    """The responses of a server by path, and the requests that it received: path and headers."""
 
     port: int = 0
     scheme: str = "http"
@@ -30,7 +30,7 @@ class Site:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request by the function of its path."""
+    """Responds to one request with the function of its path."""
 
     site: Site
 
@@ -39,10 +39,10 @@ class Handler(BaseHTTPRequestHandler):
         self.site.pages.get(self.path, respond_with_status(404))(self)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
+        """Log nothing."""
 
     def respond(self, code: int, body: bytes = b"", **headers: str) -> None:
-        """Send a whole answer; underscores in the names of headers are dashes."""
+        """Send a response; underscores in the names of headers become dashes."""
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -62,7 +62,7 @@ def respond_with_page(body: bytes, kind: str = "text/html; charset=utf-8", **hea
 
 @contextmanager
 def run_local_server(tls: SSLContext | None = None) -> Iterator[Site]:
-    """Run a server for as long as it is needed."""
+    """Run a server for the duration of the context."""
     site = Site()
     handler = type("SiteHandler", (Handler,), {"site": site})
     server = QuietServer(("127.0.0.1", 0), handler)
@@ -81,9 +81,9 @@ def run_local_server(tls: SSLContext | None = None) -> Iterator[Site]:
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A server that takes it calmly when a client goes away, which ours do on purpose."""
+    """A server without output about clients that disconnect, as the fetcher does at its limits."""
 
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -12,7 +12,7 @@ from ogpgraph.importer.pages.page import read_page
 from ogpgraph.importer.pages.values import parse_plan_month
 from ogpgraph.languages import Language, LanguageError, Languages, load_languages, shipped_languages
 from ogpgraph.personal import PersonalDataDetector, find_personal_data
-from tests.importer.page_assertions import LIMIT, PAGES, assert_evidence, extracted_value
+from tests.importer.pages.page_assertions import LIMIT, PAGES, assert_evidence, extracted_value
 
 SHIPPED = Path(ogpgraph.languages.__file__).parent
 GERMAN = Path(__file__).parent / "de.toml"

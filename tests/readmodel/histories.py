@@ -1,7 +1,7 @@
-"""Histories as hypothesis makes them up: what members, commitments, pages and people might say, in any order.
+"""Histories for property tests: commands of pages and people on a few members and commitments, in any order.
 
-A history is a list of steps; a step is one session, with its day and its commands. What a command
-needs to be there it first registers; what then is refused is left out, but for `fail`, which ends its whole session.
+A history is a list of steps; a step is one unit of work, with its day and its commands. A command first registers what
+it needs. Refusals are ignored, except that of `fail`, which ends its whole unit of work.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ AREAS = ["Open Data", "Gender", "Tax"]
 
 @dataclass(frozen=True)
 class UnstoredText:
-    """A wording before there is a session to keep it."""
+    """A text before there is a unit of work to store it."""
 
     text: str
-    made: TranslationKind
+    translation_kind: TranslationKind
 
 
 @dataclass(frozen=True)
 class Step:
-    """One session."""
+    """One unit of work."""
 
     day: int
     commands: tuple[Command, ...]
@@ -62,7 +62,7 @@ class Step:
 
 @dataclass
 class HistoryOutcome:
-    """What became of a history in a system: the head after each step, and which steps were refused."""
+    """The outcome of a history: the head after each step that recorded something, and how many steps were refused."""
 
     heads: list[int] = field(default_factory=list)
     refused: int = 0
@@ -71,7 +71,7 @@ class HistoryOutcome:
 def record_history(
     system: System, history: list[Step], after_each: Callable[[], object] = lambda: None
 ) -> HistoryOutcome:
-    """Record a history, each step as one session."""
+    """Record a history."""
     outcome = HistoryOutcome()
     for step in history:
         act = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
@@ -89,22 +89,22 @@ def record_history(
 
 
 def to_stored_facts(uow: UnitOfWork, facts: dict[str, Any]) -> Facts:
-    """Facts with their words kept by the session, and references to members and plans in place of codes."""
-    said: Facts = {}
+    """Facts with their texts stored by the unit of work, and with the ids of members and plans in place of codes."""
+    stored: Facts = {}
     for path, value in facts.items():
         match value:
-            case UnstoredText(text, made):
-                said[path] = uow.text_value(text, made)
+            case UnstoredText(text, translation_kind):
+                stored[path] = uow.text_value(text, translation_kind)
             case [*texts] if path.startswith("leadInstitutions/"):
-                said[path] = TextListValue(tuple(uow.text_ref(text) for text in texts))
+                stored[path] = TextListValue(tuple(uow.text_ref(text) for text in texts))
             case str() if path in ("member", "actionPlan"):
-                kind = "member" if path == "member" else "plan"
-                said |= {path: stream} if (stream := uow.resolve_code(kind, value)) else {}
+                aggregate_type = "member" if path == "member" else "plan"
+                stored |= {path: stream} if (stream := uow.resolve_code(aggregate_type, value)) else {}
             case list():
-                said[path] = tuple(value)
+                stored[path] = tuple(value)
             case _:
-                said[path] = value
-    return said
+                stored[path] = value
+    return stored
 
 
 def record_member(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
@@ -118,27 +118,27 @@ def record_member(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> None:
 
 
 def record_plan(uow: UnitOfWork, *, member: str, year: int, facts: dict[str, Any]) -> None:
-    code, said = f"{member}-{year}", to_stored_facts(uow, {"member": member, **facts})
+    code, stored = f"{member}-{year}", to_stored_facts(uow, {"member": member, **facts})
     stream = uow.resolve_code("plan", code)
     if stream is None:
-        action_plan_commands.register_action_plan(uow, code, {"cycle": year, **said})
+        action_plan_commands.register_action_plan(uow, code, {"cycle": year, **stored})
     else:
-        action_plan_commands.revise_action_plan(uow, uow.aggregate(stream), said)
+        action_plan_commands.revise_action_plan(uow, uow.aggregate(stream), stored)
 
 
 def record_statement(uow: UnitOfWork, *, code: str, facts: dict[str, Any], provenance: Provenance) -> None:
-    """A page or a person says things of a commitment, known or not."""
-    stream, said = uow.resolve_code("commitment", code), to_stored_facts(uow, facts)
+    """A page or a person states facts of a commitment, registered or not."""
+    stream, stored = uow.resolve_code("commitment", code), to_stored_facts(uow, facts)
     if stream is None:
-        commitment_commands.register_commitment(uow, code, said, provenance)
+        commitment_commands.register_commitment(uow, code, stored, provenance)
     elif provenance.origin is Origin.PERSON:
-        commitment_commands.revise_commitment(uow, uow.aggregate(stream), said, provenance)
+        commitment_commands.revise_commitment(uow, uow.aggregate(stream), stored, provenance)
     else:
-        uow.append_all(stream, decide_events(uow.aggregate(stream), said), provenance)
+        uow.append_all(stream, decide_events(uow.aggregate(stream), stored), provenance)
 
 
 def ensure_commitment(uow: UnitOfWork, code: str) -> str:
-    """The id of a commitment, registered now unless it was."""
+    """The id of a commitment, which is registered unless it is."""
     stream = uow.resolve_code("commitment", code)
     return (
         stream or commitment_commands.register_commitment(uow, code, {"title/en": uow.text_value(f"About {code}")}).id
@@ -213,7 +213,7 @@ def withdraw_commitment(uow: UnitOfWork, *, code: str) -> None:
     commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", code))
 
 
-# What is said
+# Facts
 
 unstored_texts = st.builds(
     UnstoredText, st.sampled_from(["open", "closed", "Données", "a\nb", ""]), st.sampled_from(TranslationKind)
@@ -228,7 +228,7 @@ def ratings_of(indicator: str) -> st.SearchStrategy[Rating]:
 
 
 def at_paths(values: dict[str, st.SearchStrategy[Any]], *, most: int = 6) -> st.SearchStrategy[dict[str, Any]]:
-    """Some of these paths, each with a value or with nothing."""
+    """Some of these paths, each with a value or None."""
     entries = [st.tuples(st.just(path), value | st.none()) for path, value in values.items()]
     return st.lists(st.one_of(entries), min_size=1, max_size=most).map(dict)
 
@@ -260,7 +260,7 @@ days = st.integers(0, 20)
 
 @st.composite
 def page_provenances(draw: st.DrawFn, *, late: bool = False) -> Provenance:
-    """What a page's statement rests on: where it stands, in which language, and when it was seen."""
+    """The provenance of a page's facts: where on the page, in which language, and when they were observed."""
     origin = draw(st.sampled_from([Origin.HEADER, Origin.NARRATIVE, Origin.SIBLING_LIST, Origin.DATABASE]))
     language, seen, before = draw(st.sampled_from(LANGUAGES)), draw(days), draw(st.none() | st.integers(1, 5))
     source = source_id("PAGE", "x", language)

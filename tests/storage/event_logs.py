@@ -1,4 +1,4 @@
-"""Logs for the tests of storage: events by the shortest way, and the bytes on the disk turned over."""
+"""Helpers for tests of storage: databases, events, and damage to what is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _commands = count(1)
 
 @contextmanager
 def open_migrated_database(url: str) -> Iterator[Database]:
-    """A database with its tables."""
+    """Migrate a database and open it."""
     migrate(url)
     database = open_database(url)
     try:
@@ -45,7 +45,7 @@ def append_batch(log: EventLog, stream: str, size: int = 1) -> Sequence[StoredEv
 
 
 def flip_bit(url: str, position: int, column: str, *, byte: int, bit: int = 0) -> None:
-    """Flip one bit of one stored value, as a failing disk would: SQLite's own checks see nothing."""
+    """Flip one bit of one stored value, as a failing disk would; SQLite itself does not notice."""
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         ((kind, value),) = connection.execute(
             f"select typeof({column}), cast({column} as blob) from event where position = ?", (position,)

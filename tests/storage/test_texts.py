@@ -1,46 +1,65 @@
+"""The text store: references, reading in batches, and the masking of personal data."""
+
+from __future__ import annotations
+
+import json
+
 import pytest
 
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database
-from ogpgraph.storage.texts import TextReader, TextReferencer, build_rows, insert_rows
-from tests.conftest import BOTH_ENGINES, DatabaseFactory
-from tests.storage.event_logs import open_migrated_database
+from ogpgraph.storage.texts import TextReader, TextReferencer, build_rows, insert_rows, read_unmasked
+from tests.conftest import BOTH_ENGINES
 
 pytestmark = BOTH_ENGINES
 
-KEEPER = TextReferencer(b"k" * 32)
+REFERENCER = TextReferencer(b"k" * 32)
+UNKNOWN = "0" * 64
+PERSONAL = "Contact: Jane Doe, jane@gov.example"
+MASKED = "Contact: ████████, ████████████████"
+TABLE_WITHOUT_MARKS = "create table wording (reference text primary key, salt blob not null, wording text not null)"
 
 
-def keep(database: Database, *wordings: str) -> list[str]:
-    kept = {}
-    for wording in wordings:
-        reference, salt = KEEPER.create_reference(wording)
-        kept[reference] = (salt, wording)
+def store(database: Database, *stored: str) -> list[str]:
+    """Store texts; returns their references."""
+    rows = {}
+    for text in stored:
+        reference, salt = REFERENCER.create_reference(text)
+        rows[reference] = (salt, text)
     with database.write() as transaction:
-        insert_rows(transaction, build_rows(kept))
-    return list(kept)
+        insert_rows(transaction, build_rows(rows))
+    return list(rows)
 
 
-def test_the_same_wording_has_the_same_reference() -> None:
-    assert KEEPER.create_reference("Open the budget") == TextReferencer(b"k" * 32).create_reference("Open the budget")
+def read(database: Database, reference: str) -> str | None:
+    with database.read() as transaction:
+        return TextReader().read_many(transaction, [reference]).get(reference)
 
 
-def test_another_wording_has_another_reference_and_salt() -> None:
-    one, other = KEEPER.create_reference("Open the budget"), KEEPER.create_reference("Open the budget ")
+# References
+
+
+def test_equal_texts_have_equal_references() -> None:
+    again = TextReferencer(b"k" * 32)
+    assert REFERENCER.create_reference("Open the budget") == again.create_reference("Open the budget")
+
+
+def test_different_texts_have_different_references_and_salts() -> None:
+    one, other = REFERENCER.create_reference("Open the budget"), REFERENCER.create_reference("Open the budget ")
     assert one[0] != other[0]
     assert one[1] != other[1]
 
 
-def test_with_another_key_the_same_wording_has_another_reference() -> None:
-    assert (
-        KEEPER.create_reference("Open the budget")[0]
-        != TextReferencer(b"o" * 32).create_reference("Open the budget")[0]
-    )
+def test_reference_depends_on_the_key() -> None:
+    other = TextReferencer(b"o" * 32)
+    assert REFERENCER.create_reference("Open the budget")[0] != other.create_reference("Open the budget")[0]
 
 
-@BOTH_ENGINES
-def test_wordings_are_read_as_they_were_written(new_database: DatabaseFactory) -> None:
-    wordings = [
+# Reading
+
+
+def test_texts_are_read_as_they_were_stored(database: Database) -> None:
+    stored = [
         "",
         "Données ouvertes",
         "a\nb\r\n\tc",
@@ -48,64 +67,94 @@ def test_wordings_are_read_as_they_were_written(new_database: DatabaseFactory) -
         "'; drop table stored_text; --",
         "%s :name %(x)s",
     ]
-    with open_migrated_database(new_database()) as database:
-        references = keep(database, *wordings)
-        with database.read() as transaction:
-            found = TextReader().read_many(transaction, references)
-    assert [found[reference] for reference in references] == wordings
+    references = store(database, *stored)
+    with database.read() as transaction:
+        found = TextReader().read_many(transaction, references)
+    assert [found[reference] for reference in references] == stored
 
 
-@BOTH_ENGINES
-def test_a_wording_said_again_is_kept_once(new_database: DatabaseFactory) -> None:
-    with open_migrated_database(new_database()) as database:
-        assert keep(database, "once") == keep(database, "once")
-        with database.read() as transaction:
-            assert transaction.fetch_value("select count(*) from stored_text") == 1
+def test_equal_texts_are_stored_once(database: Database) -> None:
+    assert store(database, "once") == store(database, "once")
+    with database.read() as transaction:
+        assert transaction.fetch_value("select count(*) from stored_text") == 1
 
 
-@BOTH_ENGINES
-def test_more_references_than_one_statement_takes_are_read_in_a_few(new_database: DatabaseFactory) -> None:
-    with open_migrated_database(new_database()) as database:
-        references = keep(database, *(f"wording {n}" for n in range(1201)))
-        reader = TextReader()
-        with database.read() as transaction:
-            found = reader.read_many(transaction, [*references, "0" * 64])
-            assert transaction.statements == 3
-            assert len(found) == 1201
-            assert reader.read_many(transaction, references) == found
-            assert transaction.statements == 3
+def test_more_references_than_one_statement_takes_are_read_in_a_few_statements(database: Database) -> None:
+    references = store(database, *(f"text {n}" for n in range(1201)))
+    reader = TextReader()
+    with database.read() as transaction:
+        found = reader.read_many(transaction, [*references, UNKNOWN])
+        assert transaction.statements == 3
+        assert len(found) == 1201
+        assert reader.read_many(transaction, references) == found
+        assert transaction.statements == 3
 
 
-@BOTH_ENGINES
-def test_what_is_not_kept_is_left_out(new_database: DatabaseFactory) -> None:
-    with open_migrated_database(new_database()) as database, database.read() as transaction:
+def test_unknown_references_are_left_out(database: Database) -> None:
+    with database.read() as transaction:
         assert TextReader().read_many(transaction, []) == {}
-        assert TextReader().read_many(transaction, ["0" * 64]) == {}
+        assert TextReader().read_many(transaction, [UNKNOWN]) == {}
 
 
-def test_the_cache_is_bounded_and_long_wordings_are_not_in_it(
-    new_database: DatabaseFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_is_bounded_and_holds_no_long_texts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "CACHE_SIZE", 10)
-    with open_migrated_database(new_database()) as database:
-        references = keep(database, *(f"wording {n}" for n in range(30)), "l" * (texts.MAX_CACHED_LENGTH + 1))
-        reader = TextReader()
-        with database.read() as transaction:
-            found = reader.read_many(transaction, references)
-            assert len(found) == 31
-            assert len(reader._cache) == 10
-            assert references[-1] not in reader._cache
-            assert reader.read_many(transaction, references) == found
+    references = store(database, *(f"text {n}" for n in range(30)), "l" * (texts.MAX_CACHED_LENGTH + 1))
+    reader = TextReader()
+    with database.read() as transaction:
+        found = reader.read_many(transaction, references)
+        assert len(found) == 31
+        assert len(reader._cache) == 10
+        assert references[-1] not in reader._cache
+        assert reader.read_many(transaction, references) == found
 
 
-def test_what_is_forgotten_is_read_anew(new_database: DatabaseFactory) -> None:
-    with open_migrated_database(new_database()) as database:
-        (reference,) = keep(database, "a name")
-        reader = TextReader()
-        with database.read() as transaction:
-            assert reader.read_many(transaction, [reference])
-        with database.write() as transaction:
-            transaction.execute("delete from stored_text")
-        reader.clear_cache()
-        with database.read() as transaction:
-            assert reader.read_many(transaction, [reference]) == {}
+def test_removed_text_is_not_read_after_the_cache_was_cleared(database: Database) -> None:
+    (reference,) = store(database, "a name")
+    reader = TextReader()
+    with database.read() as transaction:
+        assert reader.read_many(transaction, [reference])
+    with database.write() as transaction:
+        transaction.execute("delete from stored_text")
+    reader.clear_cache()
+    with database.read() as transaction:
+        assert reader.read_many(transaction, [reference]) == {}
+
+
+# Personal data
+
+
+def test_personal_data_is_masked_for_responses_and_stored_unmasked(database: Database) -> None:
+    (reference,) = store(database, PERSONAL)
+    assert read(database, reference) == MASKED
+    with database.read() as transaction:
+        assert read_unmasked(transaction, reference) == PERSONAL
+        assert read_unmasked(transaction, UNKNOWN) is None
+        marks = json.loads(transaction.fetch_value("select marks from stored_text"))
+    assert marks == [[9, 17, "NAME"], [19, 35, "EMAIL"]]
+    (without,) = store(database, "Open the budget of 2018-2020")
+    assert read(database, without) == "Open the budget of 2018-2020"
+
+
+def test_texts_of_a_table_without_marks_are_masked_and_new_ones_marked(database: Database) -> None:
+    database.apply_ddl(f"drop table stored_text; {TABLE_WITHOUT_MARKS}")
+    reference, salt = REFERENCER.create_reference(PERSONAL)
+    with database.write() as transaction:
+        transaction.execute(
+            "insert into wording (reference, salt, wording) values (:reference, :salt, :text)",
+            reference=reference,
+            salt=salt,
+            text=PERSONAL,
+        )
+    texts.create_text_table(database)
+    texts.create_text_table(database)
+    assert read(database, reference) == MASKED
+    (later,) = store(database, PERSONAL + "!")
+    assert read(database, later) == MASKED + "!"
+
+
+def test_marks_are_decided_when_a_text_is_first_stored(database: Database) -> None:
+    (reference,) = store(database, PERSONAL)
+    with database.write() as transaction:
+        transaction.execute("update stored_text set marks = :none", none="[]")
+    assert store(database, PERSONAL) == [reference]
+    assert read(database, reference) == PERSONAL

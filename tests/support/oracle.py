@@ -1,4 +1,4 @@
-"""What must hold of a database however its writers ended, checked against what they were told."""
+"""Checks of a database after its writers ended in any way, against the writes that were acknowledged."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ogpgraph.system import System
 
 
 def check_log(system: System, acknowledged: Mapping[str, object], codes: list[str]) -> None:
-    """Every acknowledged write is in the log once, the read model is the replay, positions and revisions are dense."""
-    with system.read_session() as reading:
-        rows = reading.transaction.fetch_all(
+    """Every acknowledged write is in the log once, the read model matches the log, and no position is missing."""
+    with system.read_session() as session:
+        rows = session.transaction.fetch_all(
             "select position, log_position, stream, revision from entry order by position"
         )
-        commands = reading.transaction.fetch_all("select command from event where command like 'tester/%'")
-        events = reading.transaction.fetch_value("select count(*) from event")
+        commands = session.transaction.fetch_all("select command from event where command like 'tester/%'")
+        events = session.transaction.fetch_value("select count(*) from event")
     assert [row["position"] for row in rows] == list(range(1, events + 1)), "positions have gaps, or rows are missing"
     assert sorted(row["log_position"] for row in rows) == [row["log_position"] for row in rows]
     revisions: Counter[str] = Counter()
@@ -31,15 +31,15 @@ def check_log(system: System, acknowledged: Mapping[str, object], codes: list[st
     _check_titles(system, codes, len(stored))
     before = system.digest()
     system.rebuild()
-    assert system.digest() == before, "the read model is not the replay of the log"
+    assert system.digest() == before, "the read model does not match the log"
 
 
 def _check_titles(system: System, codes: list[str], commands: int) -> None:
-    """Each write changed one title once: as many titles as commands, none of them twice."""
+    """Each write changed one title once: there are as many titles as commands, and all differ."""
     titles = []
     for code in codes:
-        with system.read_session() as reading:
-            commitment = reading.at_head().find_by_code("commitment", code)
+        with system.read_session() as session:
+            commitment = session.at_head().find_by_code("commitment", code)
         assert commitment
         events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
         titles += [str(event.facts["title/en"]) for event in events[1:]]
@@ -59,9 +59,9 @@ def check_imports(system: System, hashes: list[str]) -> None:
 
 
 def check_no_lost_update(system: System, code: str, replaced: Mapping[str, str]) -> None:
-    """Each write of one commitment replaced the title that stood before it, as its writer was told."""
-    with system.read_session() as reading:
-        commitment = reading.at_head().find_by_code("commitment", code)
+    """Each write of one commitment replaced the title that its writer had read."""
+    with system.read_session() as session:
+        commitment = session.at_head().find_by_code("commitment", code)
     assert commitment
     events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
     for before, event in pairwise(events):

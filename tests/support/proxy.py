@@ -1,4 +1,4 @@
-"""A TCP proxy before a PostgreSQL server that can lose the reply to a COMMIT, as a network does."""
+"""A TCP proxy in front of a PostgreSQL server that can lose the reply to a COMMIT, as a network does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BYTES = 65_536
 
 
 class Proxy:
-    """Forwards connections to a server's socket; of the next COMMIT it is told to lose, the reply never comes back."""
+    """Forwards connections to a server's socket, and drops the reply to a COMMIT on request."""
 
     def __init__(self, server_socket: Path) -> None:
         self._server_socket = server_socket
@@ -24,7 +24,7 @@ class Proxy:
         self._threads[0].start()
 
     def lose_next_reply(self) -> None:
-        """Cut the connection on which the next COMMIT is sent, once the server has done it."""
+        """Cut the connection on which the next COMMIT is sent, after the server has executed it."""
         self._lose.set()
 
     def close(self) -> None:
@@ -52,9 +52,7 @@ class Proxy:
     def _forward(self, source: socket.socket, target: socket.socket, cut: threading.Event, is_client: bool) -> None:
         with suppress(OSError):
             while data := source.recv(BYTES):
-                if (
-                    is_client and self._lose.is_set() and b"commit\x00" in data
-                ):  # the statement, not a word that begins so
+                if is_client and self._lose.is_set() and b"commit\x00" in data:  # the whole statement
                     self._lose.clear()
                     cut.set()
                 if not is_client and cut.is_set():

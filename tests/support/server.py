@@ -1,4 +1,4 @@
-"""A server of ours in processes of its own, as an operator starts it."""
+"""`ogpgraph serve` in processes of its own, as an operator starts it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 90
+START_TIMEOUT_SECONDS = 90
 OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
 
 
 class Server:
-    """`ogpgraph serve` on a free port; its log is in a file."""
+    """A server on a free port, or on the one in the options; its log goes to a file."""
 
     def __init__(self, url: str, log: Path, *options: str) -> None:
         command = [OGPGRAPH, "serve", "--port", "0", "--database", url, *options]
@@ -37,23 +37,23 @@ class Server:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The lines of the log."""
+        """The records of the log."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
     @property
     def address(self) -> str:
-        """Where the server answers, once it says that it listens."""
-        deadline = time.monotonic() + START_SECONDS
+        """The address of the server; waits until it is listening."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             if found := re.search(r'"address": "([^"]+)"', self._log.read_text()):
                 return found[1]
             time.sleep(0.05)
-        raise AssertionError(f"the server does not start: {self._log.read_text()}")
+        raise AssertionError(f"the server did not start: {self._log.read_text()}")
 
     def wait_until_ready(self, workers: int = 1) -> str:
-        """Wait until all workers have started and the server is ready; returns its address."""
+        """Wait until all workers have started and the server reports that it is ready; returns its address."""
         address = self.address
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             started = self._log.read_text().count("Application startup complete")
             with suppress(httpx.TransportError):
@@ -63,26 +63,26 @@ class Server:
         raise AssertionError(f"the server is not ready: {self._log.read_text()}")
 
     def workers(self) -> set[int]:
-        """The process ids that the workers told when they started."""
+        """Return the process ids of all workers that have started, including those that ended."""
         return {int(found) for found in re.findall(r"Started server process \[(\d+)\]", self._log.read_text())}
 
     def kill(self) -> None:
-        """End all of it in mid-air."""
+        """Kill the server and its workers."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> tuple[int, float]:
-        """Ask it to stop; returns its exit code and how long it took."""
+        """Stop the server with SIGTERM; returns its exit code and the seconds it took."""
         began = time.monotonic()
         self.process.terminate()
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         return code, time.monotonic() - began
 
 
 @contextmanager
 def run_server(url: str, log: Path, *options: str) -> Iterator[Server]:
-    """A server that is gone at the end."""
+    """Start a server, and kill it at the end."""
     server = Server(url, log, *options)
     try:
         yield server
@@ -91,6 +91,6 @@ def run_server(url: str, log: Path, *options: str) -> Iterator[Server]:
 
 
 def post_query(address: str, query: str, **headers: str) -> httpx.Response:
-    """The answer to a GraphQL query; every time by a new connection, so that any of the workers may answer."""
+    """Return the response to a GraphQL query, over a new connection, so that any of the workers may answer."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(f"{address}/graphql", json={"query": query}, headers=names, timeout=30)
+    return httpx.post(f"{address}/graphql", json={"query": query}, headers=names, timeout=60)

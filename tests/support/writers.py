@@ -1,4 +1,8 @@
-"""Writes for tests that need many: what one process of several does, and a program that does it until it is stopped."""
+"""Writing processes: what each of several does, and a program that runs groups of them until they are killed.
+
+`python -m tests.support.writers` is that program. Without arguments it imports everything once and forks a group for
+each line of its standard input, so a group starts within milliseconds (see `Launcher`).
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,11 @@ from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = ROOT / "tests" / "importer" / "pages" / "budget_en.txt"
+PAGE = ROOT / "tests" / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
 def command_context(key: str | None = None) -> CommandContext:
-    """An act of a test, with an idempotency key if one is given."""
+    """Return the context of a command, with an idempotency key if one is given."""
     idempotency = Idempotency(key, "the same request") if key else None
     return CommandContext(
         actor="tester", role="publisher", time=datetime(2026, 1, 1, tzinfo=UTC), idempotency=idempotency
@@ -45,12 +49,12 @@ def register_commitment(system: System, code: str) -> str:
 
 
 def title_facts(uow: UnitOfWork, titles: dict[str, str]) -> Facts:
-    """The facts that give a thing titles."""
+    """Return the facts of titles, given as path → text."""
     return {path: uow.text_value(title) for path, title in titles.items()}
 
 
 def change_title(system: System, code: str, title: str, key: str | None = None) -> Receipt[str]:
-    """Give a commitment another title; returns the receipt, whose answer is the title it had."""
+    """Change the title of a commitment; the result in the receipt is its former title, as stored."""
 
     def commands(uow: UnitOfWork) -> str:
         commitment = uow.require_by_code("commitment", code)
@@ -62,9 +66,9 @@ def change_title(system: System, code: str, title: str, key: str | None = None) 
 
 
 def run_writer(url: str, writer: str, codes: list[str], acknowledged: Path, limit: int | None = None) -> None:
-    """Retitle commitments in turn, as often as allowed, and note each acknowledged write in a file.
+    """Change the titles of commitments in turn, up to a limit, and append each acknowledged write to a file.
 
-    A line holds the command's key, how often it was refused for a conflict first, and the title that it replaced.
+    A line contains the idempotency key, the number of conflicts before, and the title it replaced, as stored.
     """
     with open_system(url) as system, acknowledged.open("a") as file:
         for number in range(limit) if limit is not None else count():
@@ -76,7 +80,7 @@ def run_writer(url: str, writer: str, codes: list[str], acknowledged: Path, limi
 
 
 def try_change_title(system: System, code: str, key: str) -> Receipt[str] | None:
-    """Retitle a commitment; None where it is refused because others kept writing."""
+    """Change a title; returns None if the command is refused for a conflict with other writers."""
     try:
         return change_title(system, code, f"Title {key}", key)
     except Conflict:
@@ -84,9 +88,9 @@ def try_change_title(system: System, code: str, key: str) -> Receipt[str] | None
 
 
 def run_writers(url: str, writers: int, codes: list[str], folder: Path, limit: int | None, *, shared: bool) -> int:
-    """Write in as many processes, each on its own commitments or all on the same; returns how many of them failed.
+    """Run `run_writer` in several processes, on the same commitments or on some each; returns how many failed.
 
-    The processes are forked before anything is opened: what is open cannot be shared with a child.
+    They are forked before a database is opened, because a child must not use a connection of its parent.
     """
     children = []
     for number in range(writers):
@@ -99,7 +103,7 @@ def run_writers(url: str, writers: int, codes: list[str], folder: Path, limit: i
 
 
 def read_acknowledged(folder: Path) -> dict[str, tuple[int, str]]:
-    """The acknowledged writes of processes that wrote together: key → (conflicts, the title that it replaced)."""
+    """Return the acknowledged writes of a group: key → (number of conflicts, the title it replaced)."""
     files = [file for file in sorted(folder.iterdir()) if file.name.isdigit()]
     lines = [line.split("\t") for file in files for line in file.read_text().split("\n")[:-1]]
     return {key: (int(conflicts), before) for key, conflicts, before in lines}
@@ -113,13 +117,13 @@ def wait_for_writes(folder: Path, seconds: float = 60) -> None:
 
 
 def read_imported(folder: Path) -> list[str]:
-    """The hashes of the versions of a page whose import was acknowledged."""
+    """Return the content hashes of the page versions whose import was acknowledged."""
     file = folder / "imported"
     return file.read_text().split("\n")[:-1] if file.exists() else []
 
 
 def run_reader(url: str) -> None:
-    """Do what a serving process does, without a network: follow, and read again and again."""
+    """Do what a serving process does, without a network: project events and read, forever."""
     with open_system(url) as system, system.poller.run():
         while True:
             with system.read_session() as reading:
@@ -127,81 +131,86 @@ def run_reader(url: str) -> None:
 
 
 def run_importer(url: str, page: Path, acknowledged: Path) -> None:
-    """Import a page whose title changes every time, and note the hash of each version that was recorded."""
+    """Import a page with another title each time, forever, and append the hash of each recorded version to a file."""
     text = page.read_text()
     with open_system(url) as system, acknowledged.open("a") as file:
         for number in count():
             data = text.replace("Open Budgets", f"Open Budgets {acknowledged} {number}").encode()
-            seen = structs.replace(command_context(), time=datetime.now(UTC))
-            import_page(system, "page", data, seen, limit_bytes=10_000_000)
+            context = structs.replace(command_context(), time=datetime.now(UTC))
+            import_page(system, "page", data, context, limit_bytes=10_000_000)
             file.write(content_hash(data) + "\n")
             file.flush()
 
 
 class Launcher:
-    """Starts groups of processes from one that has imported everything already, so that a start takes milliseconds."""
+    """Starts groups of processes from a program that has imported everything already."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.support.writers"]
         self._process = Popen(command, cwd=ROOT, text=True, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
 
-    def launch(self, *given: str) -> int:
-        """Start a group; returns its id, which is that of its first process."""
+    def launch(self, *arguments: str) -> int:
+        """Start a group with the arguments of `run_group`; returns its process group id."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write("\t".join(given) + "\n")
+        self._process.stdin.write("\t".join(arguments) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
     def kill_round(
         self, url: str, folder: Path, codes: list[str], seconds: float
     ) -> tuple[dict[str, object], list[str]]:
-        """Let three writers, a serving and an importing process work for a while, and kill all of them at once.
+        """Run three writers, a serving and an importing process for some seconds, and kill all of them at once.
 
-        Returns the writes and the imports that were acknowledged.
+        Returns the acknowledged writes, and the content hashes of the acknowledged imports.
         """
         folder.mkdir()
-        group = self.launch(url, str(folder), "3", ",".join(codes), "", "crowd")
+        group = self.launch(url, str(folder), "3", ",".join(codes), "", "mixed")
         wait_for_writes(folder)
         time.sleep(seconds)
         os.killpg(group, signal.SIGKILL)
         return dict(read_acknowledged(folder)), read_imported(folder)
 
     def close(self) -> None:
-        """Stop launching; groups that run go on."""
+        """End the program; groups that are running continue."""
         self._process.communicate()
 
 
 def start_writers(
     url: str, folder: Path, writers: int, codes: list[str], limit: int | None, *, shared: bool
 ) -> Popen[str]:
-    """Start a program of its own that writes together, in a process group of its own."""
+    """Start writers as a program of its own, in a process group of its own."""
     folder.mkdir(exist_ok=True)
-    given = [url, str(folder), str(writers), ",".join(codes), str(limit or ""), "shared" if shared else "own"]
-    command = [sys.executable, "-m", "tests.support.writers", *given]
+    arguments = [url, str(folder), str(writers), ",".join(codes), str(limit or ""), "shared" if shared else "own"]
+    command = [sys.executable, "-m", "tests.support.writers", *arguments]
     return Popen(command, cwd=ROOT, start_new_session=True, text=True, stderr=PIPE)
 
 
-def run_command(url: str, folder: str, writers: str, codes: str, limit: str, how: str) -> int:
-    """Write together as the words of a command line say; `crowd` adds a serving and an importing process."""
-    if how == "crowd":
+def run_group(url: str, folder: str, writers: str, codes: str, limit: str, mode: str) -> int:
+    """Run writers on the same commitments (`shared`, `mixed`) or on some each (`own`); returns how many failed.
+
+    `mixed` adds a serving and an importing process. The arguments are those of a command line.
+    """
+    if mode == "mixed":
         if os.fork() == 0:
             run_reader(url)
         if os.fork() == 0:
             run_importer(url, PAGE, Path(folder) / "imported")
-    most = int(limit) if limit else None
-    return run_writers(url, int(writers), codes.split(","), Path(folder), most, shared=how != "own")
+    max_writes = int(limit) if limit else None
+    return run_writers(url, int(writers), codes.split(","), Path(folder), max_writes, shared=mode != "own")
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        sys.exit(run_command(*sys.argv[1:]))
-    read_page(PAGE.read_bytes(), limit_bytes=PAGE.stat().st_size)  # what a reader learns first is learnt once
+        sys.exit(run_group(*sys.argv[1:]))
+    read_page(
+        PAGE.read_bytes(), limit_bytes=PAGE.stat().st_size
+    )  # loads the tables of the page reader, once for all groups
     for line in sys.stdin:
         if (group := os.fork()) == 0:
             os.setsid()
-            os._exit(run_command(*line.rstrip("\n").split("\t")))
-        print(group, flush=True)  # noqa: T201 - it is told to who asked for it
+            os._exit(run_group(*line.rstrip("\n").split("\t")))
+        print(group, flush=True)  # noqa: T201 - the answer to the launcher
     while True:
         try:
             os.wait()

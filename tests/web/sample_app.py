@@ -54,7 +54,7 @@ class SampleContext(Context):
 
 
 class ContextFactory:
-    """Opens a context for each request, and keeps them all for the test."""
+    """Opens a context for each request, and lists them all in `created`."""
 
     def __init__(self) -> None:
         self.created: list[SampleContext] = []
@@ -103,7 +103,7 @@ class Query:
 
     @strawberry.field
     def thread(self, info: Info) -> bool:
-        """Whether the resolver runs where its context was made, and that is not the event loop's thread."""
+        """Whether the resolver runs in the thread that opened its context, and that is not the event loop's."""
         here = threading.current_thread()
         return info.context.thread == here.ident and here is not threading.main_thread()
 

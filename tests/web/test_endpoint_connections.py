@@ -18,8 +18,6 @@ pytestmark = pytest.mark.slow
 
 MAX_BYTES, DEADLINE = 2_000, 0.4
 BODY = b'{"query": "{ hello }"}'
-
-
 HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 

@@ -183,5 +183,5 @@ async def test_budgets_belong_to_the_address_that_a_trusted_proxy_names(
 def test_trusted_proxies_are_set_as_addresses_and_networks() -> None:
     settings = Settings.from_environment({"OGPGRAPH_TRUSTED_PROXIES": "10.0.0.0/8, ::1"})
     assert settings.describe()["OGPGRAPH_TRUSTED_PROXIES"] == "10.0.0.0/8,::1/128"
-    with pytest.raises(SettingsError, match="must be addresses or networks"):
+    with pytest.raises(SettingsError, match="must be IP addresses or networks"):
         Settings.from_environment({"OGPGRAPH_TRUSTED_PROXIES": "proxy.example"})

@@ -28,8 +28,9 @@ from ogpgraph.web.operation import (
     Deadline,
     OperationCancelled,
     OperationRunner,
+    _oversized_call,
+    call_with_room,
     format_result,
-    make_stack_guard,
 )
 from ogpgraph.web.request import RequestParameters
 from tests.conftest import BOTH_ENGINES
@@ -232,18 +233,17 @@ async def test_an_endless_statement_is_cancelled_at_the_deadline_of_its_operatio
     assert response.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
 
 
-# The stack guard
+# The oversized frame
 
 
-def test_a_guarded_call_returns_and_raises_what_the_function_does() -> None:
-    call = make_stack_guard()
-    assert call(lambda: 7) == 7
+def test_a_call_with_room_returns_and_raises_what_the_function_does() -> None:
+    assert call_with_room(lambda: 7) == 7
     with pytest.raises(GraphQLError, match="mine"):
-        call(lambda: raise_error(GraphQLError("mine")))
+        call_with_room(lambda: raise_error(GraphQLError("mine")))
 
 
-def test_the_frame_of_the_guard_is_larger_than_a_chunk_of_the_interpreter() -> None:
-    assert make_stack_guard().__code__.co_stacksize * 8 > 16 * 1024  # type: ignore[attr-defined]
+def test_the_oversized_frame_is_larger_than_a_chunk_of_the_interpreter() -> None:
+    assert _oversized_call.__code__.co_stacksize * 8 > 16 * 1024
     assert STACK_SLOTS > 2**15 - 1_000
 
 

@@ -20,8 +20,6 @@ pytestmark = pytest.mark.anyio
 
 ITEMS = "query Items($n: Int) { items(first: $n) { number } }"
 MUTATION = 'mutation { rename(name: "x") }'
-
-
 DOCUMENTS = {document_id(text): text for text in (ITEMS, MUTATION)}
 FIVE = WebLimits(document=DocumentLimits(query=QueryLimits(cost=5, persisted_cost=50)))
 

@@ -99,8 +99,6 @@ def test_an_event_stream_is_for_clients_that_prefer_it_to_a_response(accept: str
 
 DEEP_LIST = b'{"query": "{ hello }", "variables": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
 DEEP_OBJECT = b'{"a":' * 30_000 + b"1" + b"}" * 30_000
-
-
 NESTED = json.dumps({"query": "{ hello }", "variables": {"a": json.loads("[" * 70 + "]" * 70)}}).encode()
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from pathlib import Path
 
 import pytest
 import uvicorn
+from starlette.testclient import TestClient
+from uvicorn.importer import import_from_string
 
 from ogpgraph.settings import Settings
+from ogpgraph.system import migrate
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.server import serve
 
@@ -24,3 +29,17 @@ def test_the_server_limits_the_time_for_headers_and_does_not_trust_proxies_by_de
     (config,) = configured
     assert config.http is HeaderTimeoutProtocol
     assert config.proxy_headers is False
+
+
+def test_the_documented_application_factory_creates_the_application(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "production.md").read_text("utf-8")
+    named = set(re.findall(r"[\w.]+:create\w+", documentation))
+    assert named == {"ogpgraph.web.server:create_app_from_environment"}
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate(url)
+    monkeypatch.setattr("ogpgraph.web.server.configure_logging", lambda *_: None)
+    monkeypatch.setenv("OGPGRAPH_DATABASE", url)
+    with TestClient(import_from_string(named.pop())()) as client:
+        assert client.get("/ready").status_code == 200

@@ -68,7 +68,7 @@ class CommandExecutor:
         Raises:
             Refusal: the commands' own; KeyReused; Conflict if other writers came in between at each attempt.
             Exception: what `check` raises under the log's lock.
-            ConnectionLost: nobody knows whether the events were stored; repeating the same key will tell.
+            ConnectionLost: it is not known whether the events were stored; a repetition with the same key shows it.
         """
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
         command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
@@ -117,6 +117,7 @@ class CommandExecutor:
                 check=check,
             )
         except IntegrityError:
+            # Another writer was first, or this command is stored already after all: the next attempt finds out which.
             return None
         except ConnectionLost:
             if is_last:

@@ -81,11 +81,12 @@ class Authenticator:
             return self._authenticate(authorization, address)
         except (InvalidToken, TokenRejected) as error:
             self._refusals.record("token", "UNAUTHENTICATED", reason=str(error), address=address, request_id=request_id)
-            raise AuthenticationFailed from None
+            raise AuthenticationFailed from None  # without the cause, which a traceback would reveal
 
     def _authenticate(self, authorization: str, address: str) -> Caller:
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
+        # The length is checked before anything is decoded or hashed, since anybody may send such a header.
         if scheme.lower() != SCHEME or not token or len(token) > MAX_TOKEN_LENGTH or not token.isascii():
             raise InvalidToken("malformed")
         if token.startswith(TOKEN_PREFIX):

@@ -52,7 +52,7 @@ class KeyFile:
     def _keys(self) -> jwt.PyJWKSet:
         with self._lock:
             try:
-                status = self._path.stat()
+                status = self._path.stat()  # cheap enough for every token, and an operator need not restart us
                 version = (status.st_mtime_ns, status.st_size)
                 if self._cached is None or self._cached[0] != version:
                     self._cached = version, jwt.PyJWKSet.from_json(self._path.read_text("utf-8"))
@@ -82,6 +82,7 @@ class Issuer:
     def verify(self, token: str) -> str:
         """Return the subject (`sub`) of a valid token; raises TokenRejected and KeysUnavailable."""
         try:
+            # The algorithm is checked before a key is fetched: an unsigned token must not cause requests to the issuer.
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self._algorithms:
                 raise TokenRejected("algorithm not allowed")

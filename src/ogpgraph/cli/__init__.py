@@ -1,7 +1,7 @@
-"""The command line: one word for each thing an operator or publisher does.
+"""The command line: one command for each task of an operator or a publisher.
 
-A command's module begins with what its options are made of. What does the work is imported when the command runs, so
-that help is told, and a mistake, before a server or a schema would have been loaded.
+The modules of the commands import at the top only what their options need, and the rest when a command runs. So help
+and usage errors appear without the second that importing the server and the schema takes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from ogpgraph.cli.accounts import account_app
-from ogpgraph.cli.database import migrate, rebuild
-from ogpgraph.cli.feed import follow
+from ogpgraph.cli.follow import follow
 from ogpgraph.cli.imports import import_, revert
-from ogpgraph.cli.schema_files import schema
+from ogpgraph.cli.maintenance import migrate, rebuild, schema
 from ogpgraph.cli.server import demo, serve
-from ogpgraph.cli.terminal import print_problem, print_version
+from ogpgraph.cli.shared import print_error, print_version
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 app.command("migrate")(migrate)
@@ -32,26 +31,25 @@ app.add_typer(account_app, name="account")
 
 
 @app.callback()
-def about(
+def describe_program(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Tell the version, and end.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Ogpgraph keeps the record of open government commitments: every change an event, every moment readable."""
+    """Ogpgraph records open government commitments: every change is an event, and every past state can be read."""
 
 
 def main() -> None:
-    """Run the command line; problems that people can mend end in one line and exit code 1."""
+    """Run the command line; an error that the user can fix is printed in one line, with exit code 1."""
     try:
         app()
-    except Exception as problem:
-        if not isinstance(problem, _expected_errors()):
+    except Exception as error:
+        if not isinstance(error, _user_errors()):
             raise
-        sys.exit(print_problem(problem))
+        sys.exit(print_error(error))
 
 
-def _expected_errors() -> tuple[type[Exception], ...]:
-    """Return the problems that people can mend, but for those of an address, which `serve` and `demo` tell."""
+def _user_errors() -> tuple[type[Exception], ...]:
     from ogpgraph.domain.errors import Refusal
     from ogpgraph.settings import SettingsError
     from ogpgraph.storage.database import DatabaseError

@@ -1,4 +1,7 @@
-"""`ogpgraph account …`: who may write. What is secret is made and shown here, and goes nowhere else."""
+"""`ogpgraph account …`: manages the accounts that may write, their rights and their tokens.
+
+Tokens are generated and shown here and nowhere else. Names, e-mail addresses and logins are stored outside the log.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ogpgraph.cli.database import DatabaseOption, load_settings, open_migrated
-from ogpgraph.cli.terminal import err, out
-from ogpgraph.domain.account import find_account, grant_rights, open_account, revoke_rights, rights_of
+from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
+from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
@@ -20,49 +22,54 @@ if TYPE_CHECKING:
     from ogpgraph.storage.accounts import TokenRow
     from ogpgraph.system import System
 
-account_app = typer.Typer(no_args_is_help=True, help="Accounts, their rights and their tokens.")
+account_app = typer.Typer(no_args_is_help=True, help="Manage accounts, their rights and their tokens.")
 
 DEFAULT_TOKEN_DAYS = 90
 MAX_TOKEN_DAYS = 730
-AccountArgument = Annotated[str, typer.Argument(help="The account's id, account-….")]
+MIN_TABLE_WIDTH = 160
+"""The width of the table outside a terminal, where rich would assume 80 columns and break ids."""
+AccountArgument = Annotated[str, typer.Argument(help="The id of the account, account-….")]
 RoleOption = Annotated[Role | None, typer.Option("--role", case_sensitive=False, help="The role.")]
 MembersOption = Annotated[
-    list[str] | None, typer.Option("--member", help="For a reporter: a member's code, such as FRA; may be repeated.")
+    list[str] | None,
+    typer.Option("--member", help="For a reporter: the code of a member, such as FRA; may be repeated."),
 ]
-ReasonOption = Annotated[str | None, typer.Option(help="Why, kept with the event for everyone to read.")]
+ReasonOption = Annotated[str | None, typer.Option(help="The reason, which is public like the event.")]
 
 
 @account_app.command()
 def create(
-    name: Annotated[str | None, typer.Option(help="Who is behind it; kept outside the log.")] = None,
-    email: Annotated[str | None, typer.Option(help="Their address; kept outside the log.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name of the person; stored outside the log.")] = None,
+    email: Annotated[str | None, typer.Option(help="The person's e-mail address; stored outside the log.")] = None,
     login: Annotated[
-        str | None, typer.Option(help="How the OpenID Connect issuer knows them (`sub`); kept outside the log.")
+        str | None,
+        typer.Option(help="The person's subject (`sub`) at the OpenID Connect issuer; stored outside the log."),
     ] = None,
     role: RoleOption = None,
     member: MembersOption = None,
     reason: ReasonOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Open an account and print its id; with a role it may write at once."""
+    """Create an account, with the rights of a role if one is given, and print its id."""
+    from ogpgraph.domain.account import grant_rights, open_account
 
     def commands(uow: UnitOfWork) -> str:
-        account = open_account(uow).id
+        account = open_account(uow)
         if role:
-            grant_rights(uow, find_account(uow, account), role, _parse_member_codes(member))
-        return account
+            grant_rights(uow, account, role, _parse_member_codes(member))
+        return account.id
 
     settings = load_settings(database)
     if login and not settings.oidc_issuer:
-        raise typer.BadParameter("there is no issuer: set OGPGRAPH_OIDC_ISSUER", param_hint="--login")
+        raise typer.BadParameter("no issuer is configured: set OGPGRAPH_OIDC_ISSUER", param_hint="--login")
     with open_migrated(settings) as system:
         if login and system.accounts.find_linked_account(settings.oidc_issuer, login):
-            raise typer.BadParameter("somebody with this login has an account already", param_hint="--login")
-        account = _run_commands(system, reason, commands)
-        system.accounts.set_person(account, name, email)
+            raise typer.BadParameter("another account has this login", param_hint="--login")
+        account_id = _run_commands(system, reason, commands)
+        system.accounts.set_person(account_id, name, email)
         if login:
-            system.accounts.link(settings.oidc_issuer, login, account)
-    out.print(account, soft_wrap=True)
+            system.accounts.link(settings.oidc_issuer, login, account_id)
+    out.print(account_id, soft_wrap=True)
 
 
 @account_app.command()
@@ -73,13 +80,14 @@ def grant(
     reason: ReasonOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Let an account act in a role."""
+    """Grant an account the rights of a role."""
+    from ogpgraph.domain.account import find_account, grant_rights
+
+    def commands(uow: UnitOfWork) -> None:
+        grant_rights(uow, find_account(uow, account), role, _parse_member_codes(member))
+
     with open_migrated(load_settings(database)) as system:
-        _run_commands(
-            system,
-            reason,
-            lambda uow: grant_rights(uow, find_account(uow, account), role, _parse_member_codes(member)),
-        )
+        _run_commands(system, reason, commands)
         _print_rights(system, account)
 
 
@@ -89,72 +97,77 @@ def revoke(
     role: RoleOption = None,
     member: MembersOption = None,
     token: Annotated[
-        str | None, typer.Option(help="Revoke only this token, by the twelve characters after `ogp_`.")
+        str | None, typer.Option(help="Revoke only this token, given by the twelve characters after `ogp_`.")
     ] = None,
     reason: ReasonOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Take a role from an account; without a role and a token, shut it: all roles, all tokens, its login."""
+    """Revoke a role or a token; without either, all roles, tokens and the login of the account."""
+    from ogpgraph.domain.account import find_account, revoke_rights
+
+    def commands(uow: UnitOfWork) -> None:
+        revoke_rights(uow, find_account(uow, account), role, _parse_member_codes(member))
+
     if role is not None and token is not None:
-        raise typer.BadParameter("take a role or a token, one at a time", param_hint="--token")
+        raise typer.BadParameter("give either a role or a token", param_hint="--token")
     with open_migrated(load_settings(database)) as system:
         if token is None:
-            _run_commands(
-                system,
-                reason,
-                lambda uow: revoke_rights(uow, find_account(uow, account), role, _parse_member_codes(member)),
-            )
+            _run_commands(system, reason, commands)
         if token is None and role is None:
             system.accounts.unlink(account)
         if role is None:
             revoked = system.accounts.revoke_tokens(account, now=system.clock(), prefix=token)
             if token is not None and not revoked:
-                raise typer.BadParameter(f"{account} has no such token that is not revoked", param_hint="--token")
+                raise typer.BadParameter(f"{account} has no valid token with this prefix", param_hint="--token")
             out.print(f"{revoked} tokens revoked")
         _print_rights(system, account)
 
 
 @account_app.command("list")
 def list_accounts(database: DatabaseOption = None) -> None:
-    """List accounts with their rights and tokens; names and addresses are shown here and nowhere else."""
+    """List the accounts with their rights and tokens, and with names and e-mail addresses."""
     from rich.table import Table
 
-    table = Table("account", "who", "rights", "token", "expires", "last used")
+    table = Table("account", "person", "rights", "token", "expires", "last used")
     with open_migrated(load_settings(database)) as system:
-        for account, person in system.accounts.list_people().items():
-            who = ", ".join(filter(None, (person.name, person.email)))
-            tokens: list[TokenRow | None] = [*system.accounts.list_tokens(account)]
+        for account_id, person in system.accounts.list_people().items():
+            described = ", ".join(filter(None, (person.name, person.email)))
+            tokens: list[TokenRow | None] = [*system.accounts.list_tokens(account_id)]
             for token in tokens or [None]:
-                table.add_row(account, who, _describe_rights(system, account), *_format_token(token))
-    wide = Console(highlight=False, markup=False, width=max(out.width, 160)) if not out.is_terminal else out
-    wide.print(table)
+                table.add_row(account_id, described, _describe_rights(system, account_id), *_format_token(token))
+    width = max(out.width, MIN_TABLE_WIDTH)
+    console = out if out.is_terminal else Console(highlight=False, markup=False, width=width)
+    console.print(table)
 
 
 @account_app.command()
 def token(
     account: AccountArgument,
-    days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="How long it is good for.")] = DEFAULT_TOKEN_DAYS,
-    label: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="The days until it expires.")] = (
+        DEFAULT_TOKEN_DAYS
+    ),
+    label: Annotated[str | None, typer.Option(help="The purpose of the token, shown in the list.")] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Make a token of an account and print it: this once, since only its hash is kept."""
+    """Issue a token for an account and print it; it cannot be shown again, because only its hash is stored."""
     with open_migrated(load_settings(database)) as system:
         if not system.executor.load(account).revision:
             raise typer.BadParameter(f"there is no account {account}")
-        made = system.accounts.issue_token(
+        issued = system.accounts.issue_token(
             account, now=system.clock(), lifetime=timedelta(days=days), random_hex=secrets.token_hex, label=label
         )
-    err.print(f"Good for {days} days. It is shown this once:")
-    out.print(made, soft_wrap=True)
+    err.print(f"The token expires in {days} days. It is shown only this once:")
+    out.print(issued, soft_wrap=True)
 
 
 def _run_commands(system: System, reason: str | None, commands: Callable[[UnitOfWork], str | None]) -> str:
+    """Run commands as the operator; a refusal is printed and exits with 1."""
     from ogpgraph.domain.errors import Refusal
     from ogpgraph.domain.unit_of_work import CommandContext
 
-    act = CommandContext(actor="operator", role="administrator", time=system.clock(), reason=reason)
+    context = CommandContext(actor="operator", role="administrator", time=system.clock(), reason=reason)
     try:
-        return system.execute(act, commands).result or ""
+        return system.execute(context, commands).result or ""
     except Refusal as refusal:
         err.print(f"{refusal.code}: {refusal.message}", soft_wrap=True)
         raise typer.Exit(1) from refusal
@@ -164,20 +177,21 @@ def _parse_member_codes(members: list[str] | None) -> tuple[str, ...]:
     return tuple(code.strip().upper() for code in members or ())
 
 
-def _describe_rights(system: System, account: str) -> str:
-    rights = rights_of(system.executor.load(account))
-    reports = f" of {', '.join(rights.reporter_of)}"
-    words = [role.lower() + (reports if role is Role.REPORTER else "") for role in rights.roles]
-    return "; ".join(words) or "reader"
+def _print_rights(system: System, account_id: str) -> None:
+    out.print(f"{account_id}: {_describe_rights(system, account_id)}", soft_wrap=True)
 
 
-def _print_rights(system: System, account: str) -> None:
-    out.print(f"{account}: {_describe_rights(system, account)}", soft_wrap=True)
+def _describe_rights(system: System, account_id: str) -> str:
+    rights = rights_of(system.executor.load(account_id))
+    members = f" of {', '.join(rights.reporter_of)}"
+    roles = [role.lower() + (members if role is Role.REPORTER else "") for role in rights.roles]
+    return "; ".join(roles) or "reader"
 
 
 def _format_token(token: TokenRow | None) -> tuple[str, str, str]:
+    """Return a token's prefix and label, its expiry, and its last use."""
     if token is None:
         return "", "", ""
-    named = f"ogp_{token.prefix}… {token.label or ''}".strip()
-    until = "revoked" if token.revoked_at else token.expires_at[:10]
-    return named, until, (token.last_used_at or "never")[:16]
+    described = f"ogp_{token.prefix}… {token.label or ''}".strip()
+    expires = "revoked" if token.revoked_at else token.expires_at[:10]
+    return described, expires, (token.last_used_at or "never")[:16]

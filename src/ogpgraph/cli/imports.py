@@ -1,4 +1,4 @@
-"""`ogpgraph import` and `ogpgraph revert`: what published pages say is recorded, or taken back."""
+"""`ogpgraph import` and `ogpgraph revert`: records what published pages and files contain, or reverts an import."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.database import DatabaseOption, load_settings, open_for_dry_run, open_migrated
-from ogpgraph.cli.terminal import err, out
+from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_for_dry_run, open_migrated, out
 
 if TYPE_CHECKING:
     from ogpgraph.importer.report import Report
 
 EXIT_CODE_INTERRUPTED = 130
-"""The exit code of what Ctrl-C ended, as shells have it."""
+"""The exit code that shells use for a process ended by SIGINT."""
 
 
 def import_(
@@ -25,21 +24,21 @@ def import_(
         list[str],
         typer.Argument(
             metavar="PATH|URL...",
-            help="Commitment pages (files of text or HTML, or addresses), and CSV files of OGP's commitment database.",
+            help="Commitment pages (text or HTML files, or URLs), and CSV files of OGP's commitment database.",
         ),
     ],
     observed: Annotated[
-        str | None, typer.Option(help="When the pages were seen: a day or time (ISO 8601); the present if left out.")
+        str | None, typer.Option(help="When the pages were retrieved: a day or time (ISO 8601); by default now.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why they are imported, kept with every event.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason for the import, recorded with every event.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be recorded; record nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Fetch from addresses outside the public internet, too.")
+        bool, typer.Option("--allow-private", help="Also fetch from addresses that are not on the public internet.")
     ] = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Record what published pages say; what they said before stays readable."""
+    """Record what published pages and files contain, as observations of their sources at one time."""
     from ogpgraph.cli.progress import create_progress, track_rows
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
@@ -47,7 +46,7 @@ def import_(
     from ogpgraph.system import generate_id
 
     settings = load_settings(database)
-    act = CommandContext(
+    context = CommandContext(
         actor="importer",
         role="publisher",
         time=_parse_observed_time(observed),
@@ -59,12 +58,14 @@ def import_(
     with (open_for_dry_run if dry_run else open_migrated)(settings) as system, create_progress("files") as progress:
         task = progress.add_task("importing", total=len(files))
         rows = track_rows(progress)
-        imports = import_files(system, files, act, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows)
-        reports, is_whole = _collect_reports(imports, lambda: progress.advance(task))
-    _print_reports(reports, act.correlation, dry_run=dry_run, as_json=as_json)
-    if not is_whole:
+        imports = import_files(
+            system, files, context, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows
+        )
+        reports, is_complete = _collect_reports(imports, lambda: progress.advance(task))
+    _print_reports(reports, context.correlation, dry_run=dry_run, as_json=as_json)
+    if not is_complete:
         err.print(
-            f"interrupted after {len(reports)} of {len(files)} files: each is recorded whole or not at all",
+            f"interrupted after {len(reports)} of {len(files)} files: each file is recorded completely or not at all",
             soft_wrap=True,
         )
         raise typer.Exit(EXIT_CODE_INTERRUPTED)
@@ -73,23 +74,23 @@ def import_(
 
 
 def revert(
-    correlation: Annotated[str, typer.Argument(help="The id that everything of an import has; its report names it.")],
-    reason: Annotated[str, typer.Option(help="Why it is taken back, kept with every event.")],
+    correlation: Annotated[str, typer.Argument(help="The correlation id of the import, which its report contains.")],
+    reason: Annotated[str, typer.Option(help="The reason, recorded with every event.")],
     database: DatabaseOption = None,
 ) -> None:
-    """Take back all that one import recorded, as events: what it said stays readable at its positions."""
+    """Revert an import by further events; what it recorded can still be read at its positions."""
     from ogpgraph.clock import system_clock
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.writer import revert_import
 
-    act = CommandContext(actor="importer", role="publisher", time=system_clock(), reason=reason)
+    context = CommandContext(actor="importer", role="publisher", time=system_clock(), reason=reason)
     with open_migrated(load_settings(database)) as system:
-        number = revert_import(system, correlation, act)
-    out.print(f"{correlation}: taken back by {number:,} events" if number else f"{correlation}: nothing is left of it")
+        number = revert_import(system, correlation, context)
+    out.print(f"{correlation}: reverted by {number:,} events" if number else f"{correlation}: nothing left to revert")
 
 
 def _collect_reports(imports: Iterator[Report], advance: Callable[[], None]) -> tuple[list[Report], bool]:
-    """Return the reports of what was imported before Ctrl-C, and whether that is everything."""
+    """Return the reports of the files imported before Ctrl-C, and whether these are all."""
     reports = []
     try:
         for report in imports:
@@ -108,8 +109,8 @@ def _print_reports(reports: list[Report], correlation: str | None, *, dry_run: b
         if report.problem:
             err.print(f"{report.file}: {report.problem}", soft_wrap=True)
     if as_json:
-        told = build_report_document(reports, correlation=correlation, dry_run=dry_run)
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        document = build_report_document(reports, correlation=correlation, dry_run=dry_run)
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     else:
         print_report(out, reports, correlation=correlation, dry_run=dry_run)
 
@@ -123,7 +124,9 @@ def _parse_observed_time(observed: str | None) -> datetime:
     try:
         moment = parse_moment(observed)
     except ValueError as error:
-        raise typer.BadParameter(f"{observed} is no day or time such as 2021-05-04", param_hint="--observed") from error
+        raise typer.BadParameter(
+            f"{observed} is not a day or time such as 2021-05-04", param_hint="--observed"
+        ) from error
     if moment > system_clock():
-        raise typer.BadParameter(f"{observed} has not come yet", param_hint="--observed")
+        raise typer.BadParameter(f"{observed} is in the future", param_hint="--observed")
     return moment

@@ -1,4 +1,4 @@
-"""Progress of long work, on a terminal only: how much is done, how fast, and how long it will take."""
+"""Progress bars on a terminal: how much is done, how fast, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ogpgraph.cli.terminal import err
+from ogpgraph.cli.shared import err
 
 ProgressCallback = Callable[[int, int], None]
-"""Is told how many are done, of how many."""
+"""Called with the number of units that are done, and of all units."""
 
 
 def create_progress(unit: str) -> Progress:
-    """Return a display of tasks that are counted in a unit."""
+    """Return a display of tasks that are counted in a unit, such as "events"; it is disabled outside a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,26 +36,26 @@ def create_progress(unit: str) -> Progress:
 
 
 def track_task(progress: Progress, description: str) -> ProgressCallback:
-    """Return what shows how far a new task has come."""
+    """Add a task and return the callback that updates it."""
     task = progress.add_task(description, total=None)
-    return lambda done, whole: progress.update(task, completed=done, total=whole)
+    return lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def track_rows(progress: Progress) -> ProgressCallback:
-    """Return what shows how many rows of a file of many are done, while they are not all."""
+    """Add a task for the rows of a file, shown until all are done, and return the callback that updates it."""
     task = progress.add_task("rows", total=None, visible=False, unit="rows")
-    return lambda done, whole: progress.update(task, completed=done, total=whole, visible=done < whole)
+    return lambda done, total: progress.update(task, completed=done, total=total, visible=done < total)
 
 
 class RateColumn(ProgressColumn):
-    """How many of something are done in a second."""
+    """The number of units that are done in a second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit
 
     def render(self, task: Task) -> Text:
-        """Return the rate in words."""
+        """Return the rate, or nothing before it is known."""
         speed = task.finished_speed or task.speed
         unit = task.fields.get("unit", self._unit)
         return Text(f"{speed:,.0f} {unit}/s" if speed else "")

@@ -1,28 +1,30 @@
-"""`ogpgraph serve` and `ogpgraph demo`: a server of one's own data, or of the demonstration's."""
+"""`ogpgraph serve` and `ogpgraph demo`: serve a database, or the demonstration."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from ogpgraph.cli.database import DatabaseOption, ensure_migrated, load_settings
-from ogpgraph.cli.terminal import out, print_problem
+from ogpgraph.cli.shared import DatabaseOption, ensure_migrated, load_settings, out, print_error
 
 if TYPE_CHECKING:
     from ogpgraph.settings import Settings
     from ogpgraph.system import System
 
 DEMO_DATABASE = "sqlite:///ogpgraph-demo.db"
+JSON_WIDTH = 120
 
-HostOption = Annotated[str | None, typer.Option(help="The address to listen on; else OGPGRAPH_HOST.")]
+HostOption = Annotated[str | None, typer.Option(help="The address to listen on; by default OGPGRAPH_HOST.")]
 PortOption = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="The port to listen on, 0 for any; else OGPGRAPH_PORT.")
+    int | None,
+    typer.Option(min=0, max=65535, help="The port to listen on, 0 for any free one; by default OGPGRAPH_PORT."),
 ]
 
 
@@ -30,16 +32,16 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     workers: Annotated[
-        int | None, typer.Option(help="How many processes answer; else OGPGRAPH_WORKERS.", min=1)
+        int | None, typer.Option(help="The number of serving processes; by default OGPGRAPH_WORKERS.", min=1)
     ] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Answer GraphQL over HTTP."""
+    """Serve the GraphQL API over HTTP and WebSocket, with a query console on `/`."""
     from ogpgraph.web.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, workers=workers)
     ensure_migrated(settings)
-    with _report_address_errors():
+    with _report_unavailable_address():
         serve_system(settings)
 
 
@@ -48,50 +50,72 @@ def demo(
     port: PortOption = None,
     database: Annotated[str, typer.Option(help="The URL of the demonstration's database.")] = DEMO_DATABASE,
 ) -> None:
-    """Serve a demonstration: two French action plans, told by fictitious actors in words of our own."""
+    """Serve a demonstration: two action plans of France, with invented actors and texts."""
     from ogpgraph.cli.progress import create_progress, track_task
-    from ogpgraph.demo.example_queries import load_example_queries
-    from ogpgraph.demo.loader import load_demo
+    from ogpgraph.demo.loader import load_demo, load_example_queries
     from ogpgraph.system import migrate, open_system
     from ogpgraph.web.console import Example
     from ogpgraph.web.server import SystemLifespan, bind_socket, create_app, server_url
     from ogpgraph.web.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, log_level="warning")
-    with _report_address_errors(), bind_socket(settings) as address:
+    with _report_unavailable_address(), bind_socket(settings) as listener:
         migrate(settings.database)
-        with create_progress("scenes") as progress:
+        with create_progress("steps") as progress:
             load_demo(settings.database, track_task(progress, "loading"))
         with open_system(settings.database) as system:
             examples = [Example(each.title, each.query) for each in load_example_queries()]
-            tell = partial(_print_introduction, system, settings, server_url(address))
+            print_introduction = partial(_print_introduction, system, settings, server_url(listener))
             app = partial(create_app, SystemLifespan(lambda: nullcontext(system)), settings, examples)
-            serve_system(replace(settings, workers=1), app=app, address=address, on_listening=tell)
+            serve_system(replace(settings, workers=1), app=app, address=listener, on_listening=print_introduction)
 
 
 @contextmanager
-def _report_address_errors() -> Iterator[None]:
+def _report_unavailable_address() -> Iterator[None]:
     from ogpgraph.web.server import AddressUnavailable
 
     try:
         yield
-    except AddressUnavailable as refused:
-        raise typer.Exit(print_problem(refused)) from refused
+    except AddressUnavailable as error:
+        raise typer.Exit(print_error(error)) from error
 
 
 def _print_introduction(system: System, settings: Settings, url: str) -> None:
-    from ogpgraph.demo.example_queries import format_json, load_example_queries
+    """Print the example queries with their results, and the address of the server."""
+    from ogpgraph.demo.loader import load_example_queries
     from ogpgraph.graphql.context import Context
     from ogpgraph.graphql.schema import build_schema, compute_schema_version
 
     schema = build_schema()
-    kept = settings.describe()["OGPGRAPH_DATABASE"]
-    out.print(f"Codes, titles and stars are France's, the rest is invented. It is kept in {kept}.\n", soft_wrap=True)
-    for number, document in enumerate(load_example_queries(), start=1):
-        with system.read_session() as reading:
-            answer = schema.execute_sync(document.query, context_value=Context(reading, compute_schema_version(schema)))
-        out.print(f"{number}. {document.title}\n", style="bold", soft_wrap=True)
-        out.print(document.query + "\n", style="cyan", soft_wrap=True)
-        out.print(format_json(answer.data) + "\n", soft_wrap=True)
-    asking = Text.assemble((f"Ask more at {url}/", "bold"), f" (a client asks {url}/graphql). Ctrl-C stops.")
-    out.print(asking, soft_wrap=True)
+    schema_version = compute_schema_version(schema)
+    database = settings.describe()["OGPGRAPH_DATABASE"]
+    out.print(
+        f"Codes, titles and stars are France's, everything else is invented. The database is {database}.\n",
+        soft_wrap=True,
+    )
+    for number, example in enumerate(load_example_queries(), start=1):
+        with system.read_session() as session:
+            result = schema.execute_sync(example.query, context_value=Context(session, schema_version))
+        out.print(f"{number}. {example.title}\n", style="bold", soft_wrap=True)
+        out.print(example.query + "\n", style="cyan", soft_wrap=True)
+        out.print(format_json(result.data) + "\n", soft_wrap=True)
+    console = Text.assemble((f"Try your own queries at {url}/", "bold"), f" (clients use {url}/graphql). Ctrl-C stops.")
+    out.print(console, soft_wrap=True)
+
+
+def format_json(value: Any, width: int = JSON_WIDTH) -> str:
+    """Return a value as JSON in which every object or list that fits on a line is on one line."""
+    return _format_json(value, "", width, 0)
+
+
+def _format_json(value: Any, indent: str, width: int, name_length: int) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, (dict, list)) or len(indent) + name_length + len(line) <= width:
+        return line
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts = [_format_json(each, inner, width, 0) for each in value]
+        return "[\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}]"
+    names = [f"{json.dumps(name)}: " for name in value]
+    parts = [_format_json(each, inner, width, len(name)) for name, each in zip(names, value.values(), strict=True)]
+    return "{\n" + ",\n".join(inner + name + part for name, part in zip(names, parts, strict=True)) + f"\n{indent}}}"

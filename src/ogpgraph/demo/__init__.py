@@ -1,1 +1,1 @@
-"""The demonstration: two French action plans told over nine years, by fictitious actors in words of our own."""
+"""The demonstration: two action plans of France over nine years, recorded by invented actors in invented texts."""

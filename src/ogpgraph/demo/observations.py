@@ -1,4 +1,4 @@
-"""The sources of the story: a sight's text is made of what the scenes read in it, so all of it can be quoted."""
+"""The texts of the scenario's sources: composed of the values that steps read in them, so every value can be quoted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from ogpgraph.demo.scenario import Scenario, ScenarioSource, ScenarioStep, State
 from ogpgraph.domain.source import content_hash, source_id
 
 READER = "demo 1"
+UNQUOTED_PATHS = ("member", "actionPlan")
+"""What a source shows by its structure, not in its text."""
 Spans = dict[str, tuple[int, int]]
 
 
 class SourceObservation(Struct, frozen=True):
-    """A source as it was at one time, with the place of the words of each fact: (scene, statement) → path → span."""
+    """The text of a source at one time.
+
+    `spans` has the passage of each value: (step key, index of the statement) → path → (start, end). `seen_before_at` is
+    the time of the observation before, None for the first.
+    """
 
     source: ScenarioSource
     seen_at: datetime
@@ -26,34 +32,34 @@ class SourceObservation(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """Return the id of the source's stream."""
+        """The id of the source."""
         return source_id(self.source.type, self.source.code, self.source.language)
 
     @property
     def content_hash(self) -> str:
-        """Return the hash of the bytes seen."""
+        """The hash of the text's bytes."""
         return content_hash(self.text.encode())
 
 
 def build_observations(scenario: Scenario) -> dict[str, SourceObservation]:
-    """Return the sight that each scene rests on, by the scene's key."""
-    found: dict[str, SourceObservation] = {}
+    """Return step key → the observation that the step makes or cites."""
+    observations: dict[str, SourceObservation] = {}
     for name, source in scenario.sources.items():
         steps = [step for step in scenario.steps if step.source == name]
         last_seen_at = None
         for group in _group_by_observation(steps):
             text, spans = _compose_text(source, group)
             observation = SourceObservation(source, group[0].at, last_seen_at, text, spans)
-            found |= {step.key: observation for step in group}
+            observations |= {step.key: observation for step in group}
             last_seen_at = observation.seen_at
-    return found
+    return observations
 
 
 def quote_value(value: Any) -> str | None:
-    """Return the words in which a source states a value; None where it is not in words."""
+    """Return the text of a value in its source; None for a rating that the source does not state in words."""
     match value:
-        case {"said": str(said)}:
-            return said
+        case {"said": str(text)}:
+            return text
         case dict():
             return None
         case list():
@@ -63,7 +69,8 @@ def quote_value(value: Any) -> str | None:
 
 
 def _group_by_observation(steps: list[ScenarioStep]) -> Iterator[list[ScenarioStep]]:
-    starts = [place for place, step in enumerate(steps) if step.observes]
+    """Yield each step that observes a source, with the steps after it that cite this observation."""
+    starts = [index for index, step in enumerate(steps) if step.observes]
     for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
         yield steps[start:end]
 
@@ -71,25 +78,25 @@ def _group_by_observation(steps: list[ScenarioStep]) -> Iterator[list[ScenarioSt
 def _compose_text(source: ScenarioSource, steps: list[ScenarioStep]) -> tuple[str, dict[tuple[str, int], Spans]]:
     text, spans = f"{source.code}\n", {}
     for step in steps:
-        for place, statement in enumerate(step.statements):
+        for index, statement in enumerate(step.statements):
             text += f"\n{statement.code}\n"
-            spans[step.key, place] = said = Spans()
-            for path, words in _quoted_facts(statement):
-                start = len(text) + len(_label(path))
-                said[path] = (start, start + len(words))
-                text += f"{_label(path)}{words}\n"
+            spans[step.key, index] = passages = Spans()
+            for path, quote in _quoted_facts(statement):
+                label = _label(path)
+                start = len(text) + len(label)
+                passages[path] = (start, start + len(quote))
+                text += f"{label}{quote}\n"
     return text, spans
 
 
 def _quoted_facts(statement: Statement) -> Iterator[tuple[str, str]]:
-    """Yield path and words of what a source says in words: not what belongs to what, which it shows by its order."""
     for path, value in statement.facts.items():
-        words = quote_value(value)
-        if words and path not in ("member", "actionPlan"):
-            yield path, words
+        quote = quote_value(value)
+        if quote and path not in UNQUOTED_PATHS:
+            yield path, quote
 
 
 def _label(path: str) -> str:
-    """Return what stands before a short value; texts and findings stand alone."""
+    """Return the label before a short value; descriptions and narratives have none."""
     steps = [step for step in path.split("/") if len(step) > 2 or step[0].isdigit()]
     return "" if steps[0] in ("description", "narratives") else " ".join(steps) + ": "

@@ -1,4 +1,8 @@
-"""The demonstration, written in `scenario/*.toml`: steps in the order of time, each of one actor at one moment."""
+"""The scenario of the demonstration, read from `scenario/*.toml`: steps in chronological order, each by one actor.
+
+A step has the same keys in the files and in its JSON. Every event of a demonstration's log contains the hash of the
+JSON of its step, by which a step is recognized that is already recorded. So these keys must not change.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ StatementAction = Literal["revise", "correct", "report", "complete", "withdraw",
 
 
 class Statement(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said of one thing: a member (FRA), a plan (FRA-2015), a commitment (FR0009) or one of its milestones."""
+    """What a step records about one member (FRA), action plan (FRA-2015), commitment (FR0009) or its milestone."""
 
     code: str = msgspec.field(name="of")
     action: StatementAction = msgspec.field(default="revise", name="does")
@@ -28,7 +32,11 @@ class Statement(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScenarioStep(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
-    """What one actor records in one go; `sees` is a source observed in it, `cites` one observed before."""
+    """What one actor records at one time.
+
+    `observes` names a source that is observed in this step, `cites` one whose last observation is quoted. A step that
+    observes a member's list of commitments has a statement for each commitment of the `listed_cycles`.
+    """
 
     at: datetime
     actor: str
@@ -45,17 +53,17 @@ class ScenarioStep(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     @property
     def source(self) -> str | None:
-        """Return the name of the source that the scene rests on."""
+        """The name of the source that the step is based on."""
         return self.observes or self.cites
 
     @property
     def key(self) -> str:
-        """Return the scene's idempotency key: nobody does two things at one moment."""
+        """The idempotency key of the step: no actor has two steps at the same time."""
         return f"demo/{self.at:%Y-%m-%dT%H:%M}/{self.actor}"
 
 
 class ScenarioSource(Struct, frozen=True, array_like=True):
-    """A source of the story: its sort, its code or name, its language."""
+    """A source: its type, its code or name, its language."""
 
     type: str
     code: str
@@ -63,7 +71,7 @@ class ScenarioSource(Struct, frozen=True, array_like=True):
 
 
 class Scenario(Struct, frozen=True):
-    """Everything that is told, and by whom."""
+    """All steps in chronological order, the roles of their actors, and the sources by name."""
 
     roles: dict[str, str]
     sources: dict[str, ScenarioSource]
@@ -71,40 +79,42 @@ class Scenario(Struct, frozen=True):
 
 
 class _ScenarioFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file with the facts about France's commitments; `commitments` is cycle → code → (title, policy area)."""
+
     member: str
     starred: tuple[str, ...]
-    roles: dict[str, str] = msgspec.field(name="cast")
+    roles: dict[str, str]
     sources: dict[str, ScenarioSource]
     commitments: dict[int, dict[str, tuple[str, str]]]
 
     def build_list_statements(self, cycles: tuple[int, ...], *, stars: bool) -> tuple[Statement, ...]:
-        """Return what the member's list of commitments says of each, its stars where they are shown."""
+        """Return the statements of the member's list of commitments, with stars if it shows them."""
         starred = self.starred if stars else ()
         return tuple(
-            self._build_list_statement(cycle, code, title, area, starred=code in starred)
+            self._build_list_statement(cycle, code, title, policy_area, starred=code in starred)
             for cycle in cycles
-            for code, (title, area) in self.commitments[cycle].items()
+            for code, (title, policy_area) in self.commitments[cycle].items()
         )
 
-    def _build_list_statement(self, cycle: int, code: str, title: str, area: str, *, starred: bool) -> Statement:
+    def _build_list_statement(self, cycle: int, code: str, title: str, policy_area: str, *, starred: bool) -> Statement:
         star = {"ratings/STARRED/RESULTS": {"value": "YES", "said": "Starred commitment"}} if starred else {}
-        said = {"title/en": title, "cycle": cycle, "policyAreas": [area], **star}
-        belongs = {"member": self.member, "actionPlan": f"{self.member}-{cycle}"}
-        return Statement(code=code, origin=Origin.SIBLING_LIST, facts={**belongs, **said})
+        parents = {"member": self.member, "actionPlan": f"{self.member}-{cycle}"}
+        shown = {"title/en": title, "cycle": cycle, "policyAreas": [policy_area], **star}
+        return Statement(code=code, origin=Origin.SIBLING_LIST, facts={**parents, **shown})
 
 
 @cache
 def load_scenario() -> Scenario:
-    """Return the whole story; raises msgspec.ValidationError for a file that tells it wrongly."""
+    """Return the scenario; raises msgspec.ValidationError for a malformed file."""
     facts = msgspec.convert(_load_toml("france"), _ScenarioFacts, strict=False)
-    told = [scene for part in ("plan-2015", "plan-2018") for scene in _load_toml(part)["scene"]]
-    scenes = [_add_list_statements(scene, facts) for scene in msgspec.convert(told, list[ScenarioStep])]
-    return Scenario(facts.roles, facts.sources, tuple(sorted(scenes, key=lambda scene: scene.at)))
+    tables = [table for part in ("plan-2015", "plan-2018") for table in _load_toml(part)["step"]]
+    steps = [_add_list_statements(step, facts) for step in msgspec.convert(tables, list[ScenarioStep])]
+    return Scenario(facts.roles, facts.sources, tuple(sorted(steps, key=lambda step: step.at)))
 
 
-def _add_list_statements(scene: ScenarioStep, facts: _ScenarioFacts) -> ScenarioStep:
-    listed = facts.build_list_statements(scene.listed_cycles, stars=scene.shows_stars)
-    return msgspec.structs.replace(scene, statements=(*scene.statements, *listed))
+def _add_list_statements(step: ScenarioStep, facts: _ScenarioFacts) -> ScenarioStep:
+    listed = facts.build_list_statements(step.listed_cycles, stars=step.shows_stars)
+    return msgspec.structs.replace(step, statements=(*step.statements, *listed))
 
 
 def _load_toml(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From a scene to commands: what is said of each thing, by whom, on what words."""
+"""Records a step of the scenario: its observation of a source, and the commands of its statements."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
-_REFERENCES = {"member": "member", "actionPlan": "plan"}
+_REFERENCED_TYPES = {"member": "member", "actionPlan": "plan"}
 
 
 class StepRecorder:
-    """One scene, told in one session."""
+    """Records one step in one unit of work."""
 
     def __init__(self, uow: UnitOfWork, step: ScenarioStep, observation: SourceObservation | None) -> None:
         self._uow = uow
@@ -34,50 +34,50 @@ class StepRecorder:
         self._text = uow.text_ref(observation.text) if observation else ""
 
     def run(self) -> None:
-        """Record the sight of a source, then everything that is said."""
+        """Record the observation of a source, if the step makes one, then each statement."""
         if self._step.observes and self._observation:
-            self._observe(self._observation)
-        for place, statement in enumerate(self._step.statements):
-            kind = "plan" if "-" in statement.code else "commitment" if statement.code[-1].isdigit() else "member"
-            self._record_statement(kind, statement, self._facts(kind, statement), self._basis(place, statement))
+            self._record_observation(self._observation)
+        for index, statement in enumerate(self._step.statements):
+            self._record_statement(_aggregate_type_of(statement.code), statement, self._provenance(index, statement))
 
-    def _observe(self, observation: SourceObservation) -> None:
-        seen = Observation(content_hash=observation.content_hash, text=self._text, reader=READER)
-        facts: Facts = {f"observations/{format_timestamp(observation.seen_at)}": seen}
+    def _record_observation(self, observation: SourceObservation) -> None:
+        content = Observation(content_hash=observation.content_hash, text=self._text, reader=READER)
+        facts: Facts = {f"observations/{format_timestamp(observation.seen_at)}": content}
         if observation.seen_before_at:
             self._uow.append(observation.id, "SourceObserved", facts, Provenance(cause=Cause.SOURCE_CHANGED))
             return
         source = observation.source
-        known: Facts = {"type": source.type, "code": source.code, "language": source.language}
-        self._uow.append(observation.id, "SourceRegistered", {**known, **facts})
+        identity: Facts = {"type": source.type, "code": source.code, "language": source.language}
+        self._uow.append(observation.id, "SourceRegistered", {**identity, **facts})
 
-    def _record_statement(self, kind: str, statement: Statement, facts: Facts, provenance: Provenance) -> None:
+    def _record_statement(self, aggregate_type: str, statement: Statement, provenance: Provenance) -> None:
+        facts = self._facts(aggregate_type, statement)
         if statement.action == "revise":
-            self._revise(kind, statement.code, facts, provenance)
+            self._register_or_revise(aggregate_type, statement.code, facts, provenance)
             return
         uow, milestone = self._uow, statement.milestone
-        subject = uow.require_by_code(kind, statement.code)
+        aggregate = uow.require_by_code(aggregate_type, statement.code)
         match statement.action:
             case "conclude":
-                conclude_action_plan(uow, subject, facts, provenance)
+                conclude_action_plan(uow, aggregate, facts, provenance)
             case "complete":
-                complete_milestone(uow, subject, milestone, provenance)
+                complete_milestone(uow, aggregate, milestone, provenance)
             case "report":
-                report_milestone(uow, subject, milestone, facts, provenance)
+                report_milestone(uow, aggregate, milestone, facts, provenance)
             case "correct":
-                correct(uow, subject, self._mistaken_event_id(subject, facts), facts, provenance)
+                correct(uow, aggregate, self._mistaken_event_id(aggregate, facts), facts, provenance)
             case "withdraw" if milestone:
-                withdraw_milestone(uow, subject, milestone, provenance)
+                withdraw_milestone(uow, aggregate, milestone, provenance)
             case "withdraw":
-                withdraw_commitment(uow, subject, provenance)
+                withdraw_commitment(uow, aggregate, provenance)
             case "link":
                 successors = [uow.require_by_code("commitment", code) for code in statement.facts["successors"]]
-                link_commitments(uow, subject, [], successors, provenance)
+                link_commitments(uow, aggregate, [], successors, provenance)
 
-    def _revise(self, kind: str, code: str, facts: Facts, provenance: Provenance) -> None:
+    def _register_or_revise(self, aggregate_type: str, code: str, facts: Facts, provenance: Provenance) -> None:
         uow = self._uow
-        stream = uow.resolve_code(kind, code)
-        match kind:
+        stream = uow.resolve_code(aggregate_type, code)
+        match aggregate_type:
             case "member" if stream:
                 revise_member(uow, uow.aggregate(stream), facts, provenance)
             case "member":
@@ -87,72 +87,85 @@ class StepRecorder:
             case "plan":
                 register_action_plan(uow, code, facts, provenance)
             case _ if stream:
-                # Not `revise_commitment`: that another says the same is here a claim of its own.
+                # `revise_commitment` would leave out values that are current already. Here each source that reports a
+                # value makes a claim of its own.
                 uow.append_all(stream, commitments.decide_events(uow.aggregate(stream), facts), provenance)
             case _:
                 register_commitment(uow, code, facts, provenance)
 
     def _mistaken_event_id(self, commitment: Aggregate, facts: Facts) -> str:
-        """Return the id of the event whose value is now corrected."""
+        """Return the id of the event whose value is corrected."""
         claim = next(claim for path in facts if (claim := commitment.current_claim(path)))
         return self._uow.events(commitment.id)[claim.revision - 1].envelope.id
 
-    # On what it rests
+    # Provenance
 
-    def _basis(self, place: int, statement: Statement) -> Provenance:
+    def _provenance(self, index: int, statement: Statement) -> Provenance:
         step, observation = self._step, self._observation
         return Provenance(
             origin=statement.origin or step.origin or Origin.PERSON,
             cause=step.cause or self._cause(),
             language=observation.source.language if observation else None,
             source=observation.id if observation else None,
-            evidence=(self._evidence(observation, place),) if observation else (),
+            evidence=(self._evidence(observation, index),) if observation else (),
             effective_on=step.effective_on,
             changed_between=Interval(before=observation.seen_at, after=observation.seen_before_at)
             if observation and step.observes
             else None,
         )
 
-    def _evidence(self, observation: SourceObservation, place: int) -> Evidence:
-        spans = observation.spans.get((self._step.key, place), {})
+    def _evidence(self, observation: SourceObservation, index: int) -> Evidence:
+        spans = observation.spans.get((self._step.key, index), {})
         return Evidence(source=observation.id, content_hash=observation.content_hash, text=self._text, spans=spans)
 
     def _cause(self) -> Cause:
-        changed = self._step.observes and self._observation and self._observation.seen_before_at
-        return Cause.SOURCE_CHANGED if changed else Cause.REPORTED
+        is_new_version = self._step.observes and self._observation and self._observation.seen_before_at
+        return Cause.SOURCE_CHANGED if is_new_version else Cause.REPORTED
 
     # Values
 
-    def _facts(self, kind: str, statement: Statement) -> Facts:
+    def _facts(self, aggregate_type: str, statement: Statement) -> Facts:
         if statement.action == "report":
-            at = format_timestamp(self._step.at)
-            return {
-                f"updates/{at}/en" if path == "update" else path: self._reported(path, value)
-                for path, value in statement.facts.items()
-            }
-        made = TranslationKind.UNKNOWN if statement.origin is Origin.SIBLING_LIST else self._step.translation_kind
-        return {path: self._value(kind, path, value, made) for path, value in statement.facts.items()}
+            return self._report_facts(statement)
+        # A list does not show in which language its titles were written.
+        is_from_list = statement.origin is Origin.SIBLING_LIST
+        translation_kind = TranslationKind.UNKNOWN if is_from_list else self._step.translation_kind
+        return {
+            path: self._value(aggregate_type, path, value, translation_kind) for path, value in statement.facts.items()
+        }
 
-    def _reported(self, path: str, value: str) -> Value:
-        return self._uow.text_value(value) if path == "update" else value
+    def _report_facts(self, statement: Statement) -> Facts:
+        """Return the facts of a report on a milestone, whose update is dated by the step."""
+        update_path = f"updates/{format_timestamp(self._step.at)}/en"
+        return {
+            update_path if path == "update" else path: self._uow.text_value(value) if path == "update" else value
+            for path, value in statement.facts.items()
+        }
 
-    def _value(self, kind: str, path: str, value: Any, made: TranslationKind) -> Value:
-        noun, word = AGGREGATE_TYPES[kind], self._uow.text_ref
+    def _value(self, aggregate_type: str, path: str, value: Any, translation_kind: TranslationKind) -> Value:
+        type_, text_ref = AGGREGATE_TYPES[aggregate_type], self._uow.text_ref
         match value:
             case dict():
                 return self._rating(value)
-            case str() if path in _REFERENCES:
-                return self._uow.require_by_code(_REFERENCES[path], value).id
-            case str() if noun.holds_text(path):
-                return TextValue(word(value), made)
-            case list() if noun.holds_text_list(path):
-                return TextListValue(tuple(word(each) for each in value), made)
+            case str() if path in _REFERENCED_TYPES:
+                return self._uow.require_by_code(_REFERENCED_TYPES[path], value).id
+            case str() if type_.holds_text(path):
+                return TextValue(text_ref(value), translation_kind)
+            case list() if type_.holds_text_list(path):
+                return TextListValue(tuple(text_ref(each) for each in value), translation_kind)
             case list():
                 return tuple(value)
             case _:
-                return value  # type: ignore[no-any-return]  # its form is checked when it is said
+                return value  # type: ignore[no-any-return]  # appending an event checks its type
 
     def _rating(self, rating: dict[str, str]) -> Rating:
         value = RatingValue(rating["value"]) if "value" in rating else None
         state = RatingState(rating.get("state", "RATED"))
         return Rating(state, value, self._uow.text_ref(rating["said"]) if "said" in rating else None)
+
+
+def _aggregate_type_of(code: str) -> str:
+    """Return the aggregate type of a code such as FRA, FRA-2015 or FR0009."""
+    if "-" in code:
+        return "plan"
+    return "commitment" if code[-1].isdigit() else "member"

@@ -1,1 +1,1 @@
-"""What may happen to members, action plans, commitments, sources and accounts, and nothing of how it is kept."""
+"""The domain: rules about members, action plans, commitments, sources, codes and accounts, without I/O."""

@@ -23,6 +23,8 @@ _HIGH_PRIORITY = 2
 _TIE_BREAKERS = {origin: number for number, origin in enumerate(Origin)}
 
 
+# A commitment has hundreds of claims and many are in memory at once. They are stored as arrays, because the names of
+# their fields would take more room than the values, and not tracked by the garbage collector: none can be in a cycle.
 class Claim(Struct, frozen=True, array_like=True, gc=False):
     """What one source states at one path; `value` is None once the source no longer states anything there.
 
@@ -215,7 +217,7 @@ def _claim_of(event: Event, path: str) -> Claim:
 
 def _replace_claim(claims: tuple[Claim, ...], new: Claim) -> tuple[Claim, ...]:
     """Return the claims at a path after a new one; a late one (revision 0) only narrows its source's interval."""
-    if not claims and new.revision:
+    if not claims and new.revision:  # most paths have one claim only
         return (new,)
     old = next((claim for claim in claims if claim.key == new.key), None)
     replacement = new if new.revision else narrow_interval(old, new)

@@ -39,7 +39,7 @@ def resolve_code(aggregate_type: str, code: str, find: Callable[[str], Aggregate
     """
     found = find(code_stream(aggregate_type, code))
     stream = found.string("means") if found else None
-    visited: set[str] = set()
+    visited: set[str] = set()  # no cycle can be recorded, but a corrupt log must not make us loop for ever
     while stream and stream not in visited and (aggregate := find(stream)):
         visited.add(stream)
         stream = aggregate.string("mergedInto") or stream

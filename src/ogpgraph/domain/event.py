@@ -134,6 +134,7 @@ VERSION = 1
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """Event name and version → the upcaster to the next version."""
 
+# The encoding is part of the format: a leaf hash covers these bytes, with the fields in the order of their declaration.
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Payload)
 # The JSON encoder escapes U+0000 to U+001F with a backslash and writes U+007F to U+009F as they are.

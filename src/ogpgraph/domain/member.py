@@ -163,6 +163,7 @@ def lookup_member(code_prefix_or_name: str) -> MemberIdentity | None:
 def region_of(member_code: str) -> str | None:
     """Return OGP's region of a member: a local member's is that of the country that its first two letters name."""
     code, table = member_code.strip().upper(), _member_table()
+    # A local member's code begins with its country's ISO code: GBSC is in the United Kingdom, though its prefix is UK.
     country = table.by_prefix.get(code[:2]) if _LOCAL_CODE.fullmatch(code) else None
     return table.regions.get(country.code if country else code)
 
@@ -228,6 +229,7 @@ def _member_table() -> _MemberTable:
 
 def _fold(name: str) -> str:
     """Return a form that is equal for spellings that differ only in case, accents or the kind of apostrophe."""
+    # NFKD separates a letter from its accents, which are combining characters then.
     letters = unicodedata.normalize("NFKD", name.replace("’", "'"))
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 

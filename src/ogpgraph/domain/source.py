@@ -109,6 +109,7 @@ SOURCE = AggregateType(
 
 def source_id(kind: str, code: str, language: str) -> str:
     """Return the id of a source's stream: opaque, and the same for the same kind, code or URL, and language."""
+    # Half of the digest: 128 bits are enough against accidental collisions, and ids are in every event and row.
     return "source-" + sha256(f"{kind}\n{code}\n{language}".encode()).hexdigest()[:32]
 
 

@@ -1,1 +1,1 @@
-"""The GraphQL schema: what dashboards, auditors and publishers see of the record."""
+"""The GraphQL schema, its cost and its execution; independent of HTTP."""

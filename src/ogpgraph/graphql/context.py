@@ -24,9 +24,10 @@ T = TypeVar("T")
 
 @dataclass
 class Context:
-    """The read session of an operation, whose head all its fields share, and the means to write, if it has any.
+    """The read session of an operation, and access to write if it is a request that may.
 
-    A mutation replaces the session by one whose head includes what it recorded.
+    All fields of an operation share the head of the session. A mutation replaces the session by one whose head
+    includes the entries that it recorded.
     """
 
     session: ReadSession

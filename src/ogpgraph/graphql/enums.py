@@ -19,6 +19,7 @@ from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
 def describe_enum(enum: Any, name: str, description: str, members: Mapping[str, str]) -> None:
     """Give an enum its name and description in the schema, and each member its own; KeyError for one without."""
     strawberry.enum(enum, name=name, description=description)
+    # Strawberry describes the members of its own enums only, and the domain does not depend on strawberry.
     for value in enum.__strawberry_definition__.values:
         value.description = members[value.name]
 

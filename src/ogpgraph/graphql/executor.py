@@ -5,6 +5,9 @@ value for being awaitable. Here a selection set is planned once for each object 
 which arguments, and how its value is completed. What a plan does not cover (resolvers that take `info`, introspection,
 values of abstract types) is left to graphql-core's own methods. So is every error: which values become null, the paths
 and the messages are graphql-core's. `tests/graphql/test_executor.py` compares the two on generated operations.
+
+The methods that are overridden, and some that are called, are not documented by graphql-core and strawberry for other
+uses. `pyproject.toml` pins the minor release of strawberry for this reason, and the comparison notices a change.
 """
 
 from __future__ import annotations
@@ -71,7 +74,7 @@ class PlannedField(NamedTuple):
     type: GraphQLOutputType
 
 
-# The base is strawberry's class, not graphql-core's, because strawberry's `Info` needs what it adds to `info`.
+# The base is strawberry's class and not graphql-core's, because it creates the `info` that strawberry's `Info` needs.
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Executes one operation of a validated document, with its variables, as often as `run` is called.
 

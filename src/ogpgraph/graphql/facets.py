@@ -114,7 +114,7 @@ def count_facets(
     """Return the counts of a list by each of some dimensions.
 
     `owned` is the bitset of the commitments that the list is taken from. With `except_own` each dimension is counted
-    as if the list were not filtered by it, which shows what another choice of that filter would find.
+    as if the list were not filtered by it, so that the values that the filter excludes are counted too.
     """
     facets = []
     for dimension in dimensions:

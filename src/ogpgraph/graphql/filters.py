@@ -58,7 +58,7 @@ _AND: Final = "All of these hold."
 _OR: Final = "At least one of these holds."
 _NOT: Final = "None of these holds."
 _CHANGED_SINCE: Final = (
-    "Something about it changed after this position. To synchronise a copy, give the position of the last reading."
+    "Something about it changed after this position. To update a copy, give the position at which it was read."
 )
 
 
@@ -110,12 +110,13 @@ class ActionPlanFilter:
 class RatingFilter:
     indicator: Indicator = strawberry.field(description="The indicator that is rated.")
     stage: Stage | None = strawberry.field(
-        default=None, description="The stage of the rating. Left out: the latest stage at which there is a rating."
+        default=None,
+        description="The stage of the rating. Omitted or null: the latest stage at which there is a rating.",
     )
     ogp_value: OgpValue | None = strawberry.field(
         default=None,
-        description="The OGP value to which the rating refers. It needs a `stage`. Left out: ratings of the whole "
-        "commitment.",
+        description="The OGP value to which the rating refers. It needs a `stage`. Omitted or null: ratings of the "
+        "whole commitment.",
     )
     value: list[RatingValue] | None = strawberry.field(default=None, description="The value is one of these.")
     state: list[RatingState] | None = strawberry.field(
@@ -248,7 +249,7 @@ class EntryFilter:
     kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
     cause: list[Cause] | None = strawberry.field(default=None, description="Why values changed.")
     actor: TextFilter | None = strawberry.field(
-        default=None, description="Who recorded it. Only `eq` and `in` select entries; `notIn` narrows them."
+        default=None, description="Who recorded it. Use `eq` or `in`, which `notIn` can narrow; `isNull` is ignored."
     )
     subject: list[strawberry.ID] | None = strawberry.field(
         default=None, description="The id of the thing that it is about."
@@ -261,10 +262,11 @@ class EntryFilter:
     )
     member: list[str] | None = strawberry.field(
         default=None,
-        description="The member whose commitment or action plan it is about, by OGP's code (`FRA`) or prefix (`FR`).",
+        description="The member, by OGP's code (`FRA`) or prefix (`FR`). Matches entries about its action plans and "
+        "commitments.",
     )
     action_plan: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the action plan whose commitment it is about."
+        default=None, description="The id of an action plan. Matches entries about its commitments."
     )
     commitment: list[str] | None = strawberry.field(
         default=None, description="The commitment that it is about, by its current or a former code."

@@ -112,7 +112,7 @@ class Meta:
     )
     epoch: int = strawberry.field(
         description="The epoch of the log, counted from 1. It increases when the log is restored from a backup and "
-        "continued, because positions after the backup may then stand for other entries."
+        "continued, because positions after the backup may then refer to other entries."
     )
     position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
     recorded_at: DateTime | None = strawberry.field(
@@ -123,7 +123,7 @@ class Meta:
         "to every entry up to here."
     )
     projection: int = strawberry.field(
-        description="The version of the rules by which the server derives what it shows from the log."
+        description="The version of the rules by which the server derives the readable record from the log."
     )
     schema_version: str = strawberry.field(
         description="The version of this schema. It changes whenever anything in the schema changes, descriptions "
@@ -304,7 +304,7 @@ class Query(RecordView):
         info: Info,
         from_: Annotated[Position, strawberry.argument(name="from", description="The first position.")],
         to: Annotated[
-            Position | None, strawberry.argument(description="The second position. Left out: the newest.")
+            Position | None, strawberry.argument(description="The second position. Omitted or null: the newest.")
         ] = None,
         where: Annotated[
             CommitmentFilter | None,

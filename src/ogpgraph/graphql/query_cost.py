@@ -1,9 +1,10 @@
 """The size and the cost of a document, measured before it is validated and executed.
 
-The size (fields, depth, aliases, …) bounds what parsing, validation and planning take; it counts fragments wherever
-they are spread, and operations that are not executed. The cost bounds what execution takes: the number of objects that
-an operation can return, by the page sizes it asks for, and what the computed fields add. Measuring takes time in
-proportion to the text, whatever the document is: each fragment is measured once.
+The limits of the size (fields, depth, aliases, …) bound the time of parsing, validation and planning. The size counts a
+fragment wherever it is spread, and operations that are not executed. The limit of the cost bounds the time of
+execution. The cost is the number of objects that an operation can return with the page sizes that it asks for, and the
+cost of its computed fields. Each fragment is measured once, so measuring takes time in proportion to the length of the
+document, whatever its fragments expand to.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ FieldValue = NewType("FieldValue", object)
 
 
 def client_error(message: str, code: str) -> GraphQLError:
-    """Return an error whose message and code a client gets as they are; others are reported as INTERNAL."""
+    """Return an error that a client receives with its message and code; other exceptions are reported as INTERNAL."""
     return GraphQLError(message, extensions={"code": code})
 
 

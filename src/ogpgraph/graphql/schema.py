@@ -30,8 +30,8 @@ from ogpgraph.graphql.scalars import SCALARS, Position
 from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
 
 ARGUMENT_DESCRIPTIONS: Final = {
-    "where": "Only nodes that match. Left out: all.",
-    "orderBy": "The fields to sort by, the first one first. Ties are broken by code. Left out: by code.",
+    "where": "Only nodes that match. Omitted or null: all.",
+    "orderBy": "The fields to sort by, the first one first. Ties are broken by code. Omitted or null: by code.",
     "input": "What to record, and why.",
 }
 """The descriptions of arguments that mean the same on all fields."""
@@ -57,11 +57,11 @@ class Subscription:
         after: Annotated[
             Position | None,
             strawberry.argument(
-                description="The position after which to begin. Left out: the newest one, for new entries only."
+                description="The position after which to begin. Omitted or null: the newest one, for new entries only."
             ),
         ] = None,
         where: Annotated[
-            EntryFilter | None, strawberry.argument(description="Only entries that match. Left out: all.")
+            EntryFilter | None, strawberry.argument(description="Only entries that match. Omitted or null: all.")
         ] = None,
     ) -> AsyncGenerator[Entry, None]:
         """Yield the arguments, once.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from enum import Enum
 from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
@@ -77,6 +78,7 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
 
 SubjectT = TypeVar("SubjectT", bound="Subject")
+EnumT = TypeVar("EnumT", bound=Enum)
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
@@ -92,7 +94,7 @@ class LocalizedText:
 
     @strawberry.field(
         description="Whether the text contains invisible characters that control the direction of writing (Unicode "
-        "bidirectional controls), which can make it appear different from what it is."
+        "bidirectional controls). They can make a text appear different from its content."
     )
     def has_direction_controls(self) -> bool:
         return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
@@ -127,8 +129,8 @@ class Node:
 
 
 @strawberry.interface(
-    description="Something that the log records the history of: a member, action plan, commitment, source, code or "
-    "account. Its fields describe it at the position that is read."
+    description="A thing with a history in the log: a member, action plan, commitment, source, code or account. Its "
+    "fields describe it at the position that is read."
 )
 class Subject(Node):
     AGGREGATE_TYPE: ClassVar[str] = ""
@@ -158,15 +160,15 @@ class Subject(Node):
         )
 
     @strawberry.field(
-        description="The current values of its fields, each with the entry that stated it: who set it, when, why and "
-        "on what evidence."
+        description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
+        "value, when, why and on which evidence."
     )
     def blame(
         self,
         path: Annotated[
             str,
             strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Left out: "
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
                 "all fields."
             ),
         ] = "",
@@ -175,7 +177,7 @@ class Subject(Node):
         return [
             Blame(path=each, claim=claim, subject=self.state, snapshot=self.snapshot)
             for each, claim in self.state.current_claims.items()
-            # Also the value that the path is a part of, such as a rating of whose fields it is one.
+            # A path inside a value, such as the state of a rating, finds that value.
             if _is_at_or_below(each, prefix) or _is_at_or_below(prefix, each)
         ]
 
@@ -191,7 +193,7 @@ class Subject(Node):
         path: Annotated[
             str,
             strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Left out: "
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
                 "all fields."
             ),
         ] = "",
@@ -365,7 +367,8 @@ class IrmDatabaseFields(Subject):
     def findings(
         self,
         kind: Annotated[
-            list[FindingKind] | None, strawberry.argument(description="Only findings of these kinds. Left out: all.")
+            list[FindingKind] | None,
+            strawberry.argument(description="Only findings of these kinds. Omitted or null: all."),
         ] = None,
     ) -> list[Finding]:
         found = (Finding.of(self, each) for each in FindingKind if not kind or each in kind)
@@ -427,11 +430,11 @@ class Commitment(IrmDatabaseFields):
     def listed_only(self) -> bool:
         return commitments.is_listed_only(self.state)
 
-    @strawberry.field(description="The action plan that it belongs to.")
+    @strawberry.field(description="The action plan that it belongs to; null if it is not known.")
     def action_plan(self) -> ActionPlan | None:
         return self._related(ActionPlan, "actionPlan")
 
-    @strawberry.field(description="The member that made it.")
+    @strawberry.field(description="The member whose commitment it is; null if it is not known.")
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
@@ -453,10 +456,10 @@ class Commitment(IrmDatabaseFields):
     def ratings(
         self,
         indicator: Annotated[
-            list[Indicator] | None, strawberry.argument(description="Only these indicators. Left out: all.")
+            list[Indicator] | None, strawberry.argument(description="Only these indicators. Omitted or null: all.")
         ] = None,
         stage: Annotated[
-            list[Stage] | None, strawberry.argument(description="Only these stages. Left out: all.")
+            list[Stage] | None, strawberry.argument(description="Only these stages. Omitted or null: all.")
         ] = None,
     ) -> list[Rating]:
         ratings = (Rating.of(self, path, claim) for path, claim in self.state.claims_under("ratings/"))
@@ -476,13 +479,14 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
-        "`rating(indicator: STARRED)` tells the two apart."
+        "`rating(indicator: STARRED)` distinguishes the two."
     )
     def starred(self) -> bool:
         return is_starred(self.state)
 
     @strawberry.field(
-        description="The sections of the IRM's text about it, each in the language asked for, if there is one."
+        description="The sections of the IRM's text about it, each in one language. A section that has no text in the "
+        "given `language` is absent."
     )
     def narratives(self, language: Language = None) -> list[Narrative]:
         sections = dict.fromkeys(path.rpartition("/")[0] for path, _ in self.state.claims_under("narratives/"))
@@ -665,7 +669,7 @@ class Finding:
             owner=owner,
         )
 
-    @strawberry.field(description="The cell of the database as published.")
+    @strawberry.field(description="The cell of the database as published; null if it is not recorded.")
     def stated_as(self) -> str | None:
         return _referenced_text(self.owner, self.path, self.stored.stated_as)
 
@@ -765,9 +769,7 @@ class Observation:
     reader: str = strawberry.field(description="The version of the importer that read the content.")
 
 
-@strawberry.type(
-    description="The reservation of a code. It ensures that a code stands for one thing only, whoever records it."
-)
+@strawberry.type(description="The reservation of a code. It ensures that a code identifies one thing only.")
 class Code(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "code"
 
@@ -775,7 +777,7 @@ class Code(Subject):
     def code(self) -> str:
         return self.state.id.split("-", 2)[2]
 
-    @strawberry.field(description="The thing that the code stands for.")
+    @strawberry.field(description="The thing that the code identifies.")
     def means(self) -> Subject | None:
         return self._related(Subject, "means")
 
@@ -800,7 +802,7 @@ class Account(Subject):
 
 
 @strawberry.type(
-    description="An entry of the log: an event, what it changed, who recorded it, when, why, and on what evidence. "
+    description="An entry of the log: an event with the fields that it changed, its actor, time, reason and evidence. "
     "Entries are never changed or deleted."
 )
 class Entry(Node):
@@ -948,7 +950,7 @@ class Entry(Node):
 class Change:
     path: str = strawberry.field(
         description="The path of the field, such as `title/en` or `ratings/COMPLETION/RESULTS/state`. A path that "
-        "begins with `claims/` is about what one source states, while the current value remains the same."
+        "begins with `claims/` is about the claim of one source; the current value has not changed."
     )
     before: FieldValue | None = strawberry.field(description="The value before; null if there was none.")
     after: FieldValue | None = strawberry.field(description="The value after; null if there is none any more.")
@@ -1129,8 +1131,8 @@ class CommitmentConnection(Connection[Commitment]):
         except_own: Annotated[
             bool,
             strawberry.argument(
-                description="Count by each dimension as if `where` had no condition on it, to show what other choices "
-                "would find. Conditions inside `or` and `not` remain."
+                description="Count by each dimension as if `where` had no condition on it, so that its other "
+                "values are counted too. Conditions inside `or` and `not` remain."
             ),
         ] = False,
     ) -> list[Facet]:
@@ -1151,13 +1153,15 @@ class CommitmentConnection(Connection[Commitment]):
         from_: Annotated[
             DateTime | None,
             strawberry.argument(
-                name="from", description="A moment in the first period. Left out: when the first entry was recorded."
+                name="from",
+                description="A moment in the first period. Omitted or null: when the first entry was recorded.",
             ),
         ] = None,
         until: Annotated[
             DateTime | None,
             strawberry.argument(
-                description="The last moment. Left out: when the entry at the position that is read was recorded."
+                description="The last moment. Omitted or null: when the entry at the position that is read was "
+                "recorded."
             ),
         ] = None,
     ) -> list[TimelinePoint]:
@@ -1176,3 +1180,8 @@ def commitment_connection(
         query=query,
         parent=parent,
     )
+
+
+def _parse_enum(enum: type[EnumT], text: str | None) -> EnumT | None:
+    """Return the member of an enum whose value a claim holds, or None."""
+    return enum(text) if text else None

@@ -63,7 +63,7 @@ def iter_selected_fields(
     """Yield the fields that an operation of a valid document selects, in no particular order."""
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
     entered: set[str] = set()
-    # Any: whether a node has a selection set and a type has fields is what validation has established.
+    # Any: validation has established which nodes have a selection set, and which types have fields.
     pending: list[tuple[Any, Any]] = [(schema.get_root_type(operation.operation), operation)]
     while pending:
         parent, selecting = pending.pop()

@@ -1,7 +1,7 @@
-"""Fetches one published page, politely: who we are is said, robots.txt is obeyed, nothing unchanged is sent again.
+"""Fetches single published pages: identifies itself, obeys robots.txt, and does not transfer unchanged pages again.
 
-No link is followed; a redirect only within the same host. Size and time are limited, and addresses that are not of
-the public internet are refused unless they are allowed.
+Redirects are followed within the same host, links never. Size and time are limited. Addresses outside the public
+internet are refused, so that a URL, or a redirect of a server, cannot reach services of the network it runs in.
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ from ogpgraph.importer.safe_connect import (
 )
 
 AGENT = "ogpgraph"
+"""The product's name, by which a robots.txt may address it."""
 USER_AGENT = f"{AGENT}/{__version__} (importer of open government commitments; fetches single pages for its operator)"
 DEFAULT_TIMEOUT_SECONDS = 30.0
 MAX_REDIRECTS = 3
 MAX_ROBOTS_BYTES = 512 * 1024
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_TYPES = frozenset(("text/html", "application/xhtml+xml", "text/plain", ""))
+_CONTENT_TYPES = frozenset(("text/html", "application/xhtml+xml", "text/plain", ""))
 _PORTS = {"http": 80, "https": 443}
-_CHUNK = 65_536
-_GZIP = 31  # zlib's number for a gzip header and the largest window
+_CHUNK_BYTES = 65_536
+_GZIP_WINDOW = 31  # zlib's code for a gzip header and the largest window
+_MAX_QUOTED_HEADER = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True)
 class Validators:
-    """What a server gave with a page so that it can tell later whether the page changed."""
+    """The headers of a response by which its server determines later whether the page changed."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -53,7 +55,7 @@ class Validators:
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """A page as its server gave it, from the address it came from in the end; no bytes where it is unchanged."""
+    """A fetched page; `url` is that after redirects, `data` is None where the page is unchanged."""
 
     url: str
     data: bytes | None
@@ -86,13 +88,8 @@ class _Response:
     data: bytes
 
 
-def is_url(text: str) -> bool:
-    """Tell an address of the web from the name of a file."""
-    return bool(re.match(r"https?://", text, re.IGNORECASE))
-
-
 class Fetcher:
-    """Fetches pages one at a time, and reads each site's robots.txt once."""
+    """Fetches pages one at a time, and the robots.txt of each site once."""
 
     def __init__(
         self,
@@ -108,16 +105,17 @@ class Fetcher:
         self._resolve = resolve
         self._robots: dict[str, str] = {}
 
-    def fetch(self, url: str, known: Validators | None = None) -> FetchedPage:
-        """Return a page, unchanged ones without their bytes; raises NotFetched."""
+    def fetch(self, url: str, validators: Validators | None = None) -> FetchedPage:
+        """Return a page, without its bytes where its server says that `validators` still hold. Raises FetchError."""
         target = _parse_url(url)
         deadline = Deadline.within(self._seconds)
         for _ in range(MAX_REDIRECTS + 1):
             self._check_robots(target, deadline)
-            raw_response = self._get(target, deadline, self._limit_bytes, _conditional_headers(known))
-            if raw_response.status not in _REDIRECTS:
-                return _interpret_response(target, raw_response, known)
-            target = _follow_redirect(target, raw_response)
+            # Each target is checked: a redirect may lead to a path that robots.txt disallows.
+            response = self._get(target, deadline, self._limit_bytes, _conditional_headers(validators))
+            if response.status not in _REDIRECTS:
+                return _interpret_response(target, response, validators)
+            target = _follow_redirect(target, response)
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
     def _check_robots(self, target: _Target, deadline: Deadline) -> None:
@@ -127,18 +125,19 @@ class Fetcher:
             raise FetchError(f"the robots.txt of {target.host} forbids {target.path}")
 
     def _fetch_robots(self, target: _Target, deadline: Deadline) -> str:
-        place = _Target(target.scheme, target.host, target.port, "/robots.txt")
+        robots = _Target(target.scheme, target.host, target.port, "/robots.txt")
         for _ in range(MAX_REDIRECTS + 1):
-            raw_response = self._get(place, deadline, MAX_ROBOTS_BYTES, {})
-            if raw_response.status in _REDIRECTS:
-                place = _follow_redirect(place, raw_response)
-            elif 200 <= raw_response.status < 300:
-                return raw_response.data.decode("utf-8", "replace")
-            elif 400 <= raw_response.status < 500 and raw_response.status != 429:
-                return ""  # there is none: everything is allowed
+            response = self._get(robots, deadline, MAX_ROBOTS_BYTES, {})
+            if response.status in _REDIRECTS:
+                robots = _follow_redirect(robots, response)
+            elif 200 <= response.status < 300:
+                return response.data.decode("utf-8", "replace")
+            elif 400 <= response.status < 500 and response.status != 429:
+                return ""  # RFC 9309: where there is none, everything is allowed
             else:
+                # RFC 9309: where it cannot be reached, everything is disallowed.
                 raise FetchError(
-                    f"the robots.txt of {target.host} cannot be read ({raw_response.status}): nothing is fetched"
+                    f"the robots.txt of {target.host} cannot be read ({response.status}): nothing is fetched"
                 )
         raise FetchError(f"the robots.txt of {target.host} is behind more than {MAX_REDIRECTS} redirects")
 
@@ -148,6 +147,7 @@ class Fetcher:
                 target.host, target.port, deadline, resolve=self._resolve, may_connect=self._may_connect
             )
             with closing(connection):
+                # TLS wraps the connection to the checked address; the certificate is verified for the host's name.
                 if target.scheme == "https":
                     connection = wrap_tls(connection, target.host)
                 with closing(connection):
@@ -157,8 +157,8 @@ class Fetcher:
         except OSError as error:
             raise FetchError(f"{target.host}: {error.strerror or error}") from error
         except (http.client.HTTPException, zlib.error) as error:
-            told = _sanitize(str(error) or type(error).__name__)
-            raise FetchError(f"{target.host} does not answer as a web server does: {told}") from error
+            detail = _sanitize(str(error) or type(error).__name__)
+            raise FetchError(f"{target.host} does not answer as a web server does: {detail}") from error
 
     def _may_connect(self, address: Address) -> bool:
         return self._allow_private or is_public(address)
@@ -170,11 +170,12 @@ def _parse_url(url: str) -> _Target:
         port = parts.port
         host = (parts.hostname or "").rstrip(".").encode("idna" if not (parts.hostname or "").isascii() else "ascii")
     except (ValueError, UnicodeError) as error:
-        raise FetchError(f"this is no address of the web: {error}") from error
+        raise FetchError(f"this is no URL of a page: {error}") from error
     if parts.scheme not in _PORTS or not host or re.search(r"[\x00-\x20\x7f]", url):
-        raise FetchError("this is no address of the web: it has to begin with http:// or https:// and a host")
+        raise FetchError("this is no URL of a page: it has to begin with http:// or https:// and a host")
+    # The part before "@" is often meant to be taken for the host.
     if parts.username is not None or parts.password is not None:
-        raise FetchError("an address with a user's name or password is not fetched")
+        raise FetchError("a URL with a user's name or password is not fetched")
     path = quote(parts.path or "/", safe="/%:;=@&+$,!~*'()") + (f"?{_quote_query(parts.query)}" if parts.query else "")
     return _Target(parts.scheme, host.decode(), port or _PORTS[parts.scheme], path)
 
@@ -183,97 +184,105 @@ def _quote_query(query: str) -> str:
     return quote(query, safe="/%:;=@&+$,!~*'()?")
 
 
-def _follow_redirect(target: _Target, raw_response: _Response) -> _Target:
-    onward = _parse_url(urljoin(target.url, _sanitize(raw_response.headers.get("Location") or "")))
-    if onward.host.removeprefix("www.") != target.host.removeprefix("www."):
-        raise FetchError(f"{target.host} redirects to another host: {onward.url}")
-    return onward
+def _follow_redirect(target: _Target, response: _Response) -> _Target:
+    redirected = _parse_url(urljoin(target.url, _sanitize(response.headers.get("Location") or "")))
+    if redirected.host.removeprefix("www.") != target.host.removeprefix("www."):
+        raise FetchError(f"{target.host} redirects to another host: {redirected.url}")
+    return redirected
 
 
-def _conditional_headers(known: Validators | None) -> dict[str, str]:
-    given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
-    return {name: value for name, value in given.items() if value}
+def _conditional_headers(validators: Validators | None) -> dict[str, str]:
+    if validators is None:
+        return {}
+    headers = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
+    return {name: value for name, value in headers.items() if value}
 
 
-def _interpret_response(target: _Target, raw_response: _Response, known: Validators | None) -> FetchedPage:
-    validators = Validators(_read_validator(raw_response, "ETag"), _read_validator(raw_response, "Last-Modified"))
-    if raw_response.status == 304 and known:
-        return FetchedPage(target.url, None, known)
-    if raw_response.status != 200:
-        later = raw_response.headers.get("Retry-After")
-        again = f", and asks to come back later (Retry-After: {_sanitize(later)})" if later else ""
-        raise FetchError(f"{target.host} answers {raw_response.status} {_sanitize(raw_response.reason)}{again}")
-    if (
-        kind := raw_response.headers.get_content_type() if raw_response.headers.get("Content-Type") else ""
-    ) not in _TYPES:
-        raise FetchError(f"this is {kind}, not a page of text or HTML")
-    return FetchedPage(target.url, raw_response.data, validators)
+def _interpret_response(target: _Target, response: _Response, validators: Validators | None) -> FetchedPage:
+    if response.status == 304 and validators:
+        return FetchedPage(target.url, None, validators)
+    if response.status != 200:
+        retry_after = response.headers.get("Retry-After")
+        later = f", and asks to retry later (Retry-After: {_sanitize(retry_after)})" if retry_after else ""
+        raise FetchError(f"{target.host} answers {response.status} {_sanitize(response.reason)}{later}")
+    # get_content_type() would return text/plain where the header is missing.
+    content_type = response.headers.get_content_type() if response.headers.get("Content-Type") else ""
+    if content_type not in _CONTENT_TYPES:
+        raise FetchError(f"this is {content_type}, not a page of text or HTML")
+    new = Validators(_read_validator(response, "ETag"), _read_validator(response, "Last-Modified"))
+    return FetchedPage(target.url, response.data, new)
 
 
-def _read_validator(raw_response: _Response, name: str) -> str | None:
-    value = raw_response.headers.get(name)
-    return value if value and len(value) <= 200 and not _UNPRINTABLE.search(value) else None
+def _read_validator(response: _Response, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value if value and len(value) <= _MAX_QUOTED_HEADER and not _UNPRINTABLE.search(value) else None
 
 
 def _sanitize(text: str) -> str:
-    return _UNPRINTABLE.sub("?", text)[:200]
+    """Return a text from a server as it may be printed on a terminal."""
+    return _UNPRINTABLE.sub("?", text)[:_MAX_QUOTED_HEADER]
 
 
 def _send_request(
     target: _Target, connection: DeadlineSocket, limit_bytes: int, conditions: dict[str, str]
 ) -> _Response:
-    """Return what a server answers to one question, of at most so many bytes, unpacked ones counted too."""
-    asking = http.client.HTTPConnection(target.host, target.port)
-    asking.sock = connection  # the one that was checked, with the few methods that are used
+    """Return the response to one request, with at most `limit_bytes` of body, before and after decompression."""
+    http_connection = http.client.HTTPConnection(target.host, target.port)
+    http_connection.sock = connection  # http.client must not connect itself: the address of this one was checked
     headers = {"User-Agent": USER_AGENT, "Accept": "text/html, text/plain", "Accept-Encoding": "gzip"}
-    asking.request(
+    http_connection.request(
         "GET", target.path, headers={"Host": _host_header(target), "Connection": "close", **headers, **conditions}
     )
-    raw_response = asking.getresponse()
-    length = raw_response.headers.get("Content-Length", "")
+    raw = http_connection.getresponse()
+    length = raw.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > limit_bytes:
         raise FetchError(f"{int(length):,} bytes are more than the limit of {limit_bytes:,}")
-    data = _read_body(raw_response, limit_bytes) if raw_response.status < 300 else b""
-    return _Response(raw_response.status, raw_response.reason, cast(Message, raw_response.headers), data)
+    data = _read_body(raw, limit_bytes) if raw.status < 300 else b""
+    return _Response(raw.status, raw.reason, cast(Message, raw.headers), data)
 
 
 def _host_header(target: _Target) -> str:
     return target.origin.partition("://")[2]
 
 
-def _read_body(raw_response: http.client.HTTPResponse, limit_bytes: int) -> bytes:
-    coding = (raw_response.headers.get("Content-Encoding") or "identity").strip().lower()
-    if coding not in ("identity", "gzip", "x-gzip"):
-        raise FetchError(f"it is packed by {_sanitize(coding)}, which was not asked for")
-    unpacking = None if coding == "identity" else zlib.decompressobj(_GZIP)
+def _read_body(raw: http.client.HTTPResponse, limit_bytes: int) -> bytes:
+    encoding = (raw.headers.get("Content-Encoding") or "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise FetchError(f"the body is encoded as {_sanitize(encoding)}, which was not requested")
+    decompressor = None if encoding == "identity" else zlib.decompressobj(_GZIP_WINDOW)
     data = bytearray()
     received = 0
-    while chunk := raw_response.read(_CHUNK):
+    while chunk := raw.read(_CHUNK_BYTES):
         received += len(chunk)
-        data += unpacking.decompress(chunk, limit_bytes - len(data) + 1) if unpacking else chunk
+        # One byte more than is left of the limit is enough to exceed it, however far a chunk would expand.
+        data += decompressor.decompress(chunk, limit_bytes - len(data) + 1) if decompressor else chunk
         if max(len(data), received) > limit_bytes:
             raise FetchError(f"more than the limit of {limit_bytes:,} bytes")
-    length = raw_response.headers.get("Content-Length", "")
-    if (unpacking and not unpacking.eof) or (length.isdecimal() and received < int(length)):
-        raise FetchError("it was cut off before its end")
+    length = raw.headers.get("Content-Length", "")
+    if (decompressor and not decompressor.eof) or (length.isdecimal() and received < int(length)):
+        raise FetchError("the body was cut off before its end")
     return bytes(data)
+
+
+# robots.txt (RFC 9309)
 
 
 @dataclass
 class _Group:
-    """The rules for some agents: whether each allows, and for which paths."""
+    """The rules for some agents, as pairs: whether the rule allows, and the pattern of paths it is for."""
 
     agents: list[str] = field(default_factory=list)
     rules: list[tuple[bool, str]] = field(default_factory=list)
 
 
 def is_allowed_by_robots(robots: str, agent: str, path: str) -> bool:
-    """Tell whether a robots.txt lets an agent, by its product's name, have a path (query included)."""
+    """Return whether a robots.txt allows an agent, given by its product's name, to fetch a path with its query."""
     groups = list(_parse_groups(robots))
-    ours = [group for group in groups if agent.casefold() in group.agents]
-    rules = [rule for group in ours or [each for each in groups if "*" in each.agents] for rule in group.rules]
-    wanted = _normalize_path(path)
-    matching = [(len(pattern), allowed) for allowed, pattern in rules if _matches(pattern, wanted)]
+    own = [group for group in groups if agent.casefold() in group.agents]
+    rules = [rule for group in own or [each for each in groups if "*" in each.agents] for rule in group.rules]
+    normalized = _normalize_path(path)
+    # The longest pattern decides; of two as long, the one that allows.
+    matching = [(len(pattern), allowed) for allowed, pattern in rules if _matches(pattern, normalized)]
     return max(matching, default=(0, True))[1]
 
 
@@ -297,17 +306,20 @@ def _normalize_path(path: str) -> str:
 
 
 def _matches(pattern: str, path: str) -> bool:
-    """Tell whether a path begins as a pattern says, in which `*` is anything and `$` at its end the path's end."""
+    """Return whether a path begins with a pattern, in which `*` is any text and a final `$` the end of the path.
+
+    Not a regular expression: a robots.txt with many `*` could make one take exponential time.
+    """
     ends = pattern.endswith("$")
     first, *parts = (pattern[:-1] if ends else pattern).split("*")
     if not path.startswith(first):
         return False
     if not parts:
         return not ends or path == first
-    at = len(first)
+    position = len(first)
     for part in parts[:-1] if ends else parts:
-        found = path.find(part, at)
+        found = path.find(part, position)
         if found < 0:
             return False
-        at = found + len(part)
-    return not ends or (path.endswith(parts[-1]) and len(path) - len(parts[-1]) >= at)
+        position = found + len(part)
+    return not ends or (path.endswith(parts[-1]) and len(path) - len(parts[-1]) >= position)

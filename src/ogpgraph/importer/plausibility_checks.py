@@ -1,4 +1,4 @@
-"""What gives reason to doubt a page that was read: nothing is decided by it, a person has to look."""
+"""Checks of a page that was read: each finds a reason for a person to look. No check decides or changes anything."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ from ogpgraph.domain.event import Origin
 from ogpgraph.domain.member import lookup_member, member_of_commitment_code
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import TextValue
+from ogpgraph.importer.observations.value_equivalence import TextLookup
 from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, Remark
-from ogpgraph.importer.pages.text_normalization import normalize_policy_area
+from ogpgraph.importer.pages.text import normalize_policy_area
 from ogpgraph.importer.writer import TitlesByCode
 
-TextLookup = Callable[[str], str | None]
-
-_ADDRESS = re.compile(r"/members/(?P<member>[^/]+)/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
-_NO_FIGURES = re.compile(r"https?://\S+|www\.\S+|\[\d+\]")
+_PAGE_PATH = re.compile(r"/members/(?P<member>[^/]+)/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
+_URL_OR_FOOTNOTE_MARK = re.compile(r"https?://\S+|www\.\S+|\[\d+\]")
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
 _GROUPED_DIGITS = re.compile(r"\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+")
-_MOST_NUMBERS = 10
+_MAX_NUMBERS = 10  # texts that have nothing in common differ in dozens
 _DATE_FIELDS = frozenset({"number", "startsOn", "endsOn", "cycle"})
 
 
+# The address
+
+
 def check_address(page: PageReading, url: str | None) -> Iterator[Remark]:
-    """Yield where a page's address or its line of the country speaks of another code or member than the page's code."""
-    who = member_of_commitment_code(page.code)
+    """Yield a remark where the page's country, or its URL, belongs to another code or member than the page's code."""
+    member = member_of_commitment_code(page.code)
     named = lookup_member(str(page.country.value)) if page.country else None
-    if page.country and who and named and named.code != who.code:
-        line = page.text.count("\n", 0, page.country.span.start) + 1
-        yield Remark(line, "member-differs", f"the page names {named.name}, {page.code} is of {who.name or who.code}")
-    found = _ADDRESS.search(urlsplit(url).path) if url else None
+    if page.country and member and named and named.code != member.code:
+        line = page.country.span.line_number(page.text)
+        text = f"the page names {named.name}, {page.code} is of {member.name or member.code}"
+        yield Remark(line, "member-differs", text)
+    found = _PAGE_PATH.search(urlsplit(url).path) if url else None
     if not found:
         return
     if found["code"].upper() != page.code:
-        yield Remark(0, "address-differs", f"the address says {found['code']}, the page {page.code}")
+        yield Remark(0, "address-differs", f"the address has {found['code']}, the page {page.code}")
     slug = unquote(found["member"]).replace("-", " ")
-    names = {
-        normalize_policy_area(name) for name in (who and who.name, page.country and str(page.country.value)) if name
-    }
+    known_names = [name for name in (member and member.name, page.country and str(page.country.value)) if name]
     meant = lookup_member(slug)
-    if normalize_policy_area(slug) not in names and not (who and meant and meant.code == who.code):
-        yield Remark(
-            0, "address-differs", f"the address says {slug!r}, {page.code} is of {(who and who.name) or 'another'}"
-        )
+    # A slug may have a former or another name of the member, which its table knows.
+    is_same_member = member is not None and meant is not None and meant.code == member.code
+    if normalize_policy_area(slug) not in map(normalize_policy_area, known_names) and not is_same_member:
+        owner = (member and member.name) or "another member"
+        yield Remark(0, "address-differs", f"the address has {slug!r}, {page.code} is of {owner}")
+
+
+# Translations
 
 
 def check_translation(page: PageReading, commitment: Aggregate, lookup_text: TextLookup) -> Iterator[Remark]:
-    """Yield numbers and dates that a page gives otherwise than the page in another language does."""
+    """Yield a remark for each number or date that differs from the page in another language."""
     for origin, facts in page.facts.items():
         for path, extracted in facts.items():
             if path.rpartition("/")[2] in _DATE_FIELDS:
@@ -64,10 +69,10 @@ def _compare_dates(
     page: PageReading, commitment: Aggregate, origin: Origin, path: str, extracted: ExtractedValue
 ) -> Iterator[Remark]:
     for claim in commitment.claims.get(path, ()):
+        # Only the same zone of the page: header and summary often give different dates in one language, too.
         if claim.origin is origin and claim.language != page.language and claim.value not in (None, extracted.value):
-            yield _remark_at(
-                page, extracted, "date-differs", f"{path}: {extracted.value} here, {claim.value} in {claim.language}"
-            )
+            text = f"{path}: {extracted.value} here, {claim.value} in {claim.language}"
+            yield Remark(extracted.span.line_number(page.text), "date-differs", text)
 
 
 def _compare_numbers(
@@ -75,28 +80,26 @@ def _compare_numbers(
 ) -> Iterator[Remark]:
     field, _, language = path.rpartition("/")
     here = extract_numbers(str(extracted.value))
-    for other, claim in commitment.claims_under(field + "/"):
-        if other.rpartition("/")[0] != field or other == path or not isinstance(claim.value, TextValue):
+    for other_path, claim in commitment.claims_under(field + "/"):
+        other_field, _, other_language = other_path.rpartition("/")
+        if other_field != field or other_path == path or not isinstance(claim.value, TextValue):
             continue
         there = extract_numbers(lookup_text(claim.value.text) or "")
-        only = [(language, sorted(here - there)), (other.rpartition("/")[2], sorted(there - here))]
-        if any(numbers for _, numbers in only):
-            told = "; ".join(f"only in {name}: {_format_numbers(numbers)}" for name, numbers in only if numbers)
-            yield _remark_at(page, extracted, "number-differs", f"{field}: {told}")
+        missing = [(language, sorted(here - there)), (other_language, sorted(there - here))]
+        parts = [f"only in {name}: {_format_numbers(numbers)}" for name, numbers in missing if numbers]
+        if parts:
+            line = extracted.span.line_number(page.text)
+            yield Remark(line, "number-differs", f"{field}: {'; '.join(parts)}")
 
 
 def _format_numbers(numbers: list[str]) -> str:
-    more = len(numbers) - _MOST_NUMBERS
-    return ", ".join(numbers[:_MOST_NUMBERS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _remark_at(page: PageReading, extracted: ExtractedValue, kind: str, text: str) -> Remark:
-    return Remark(page.text.count("\n", 0, extracted.span.start) + 1, kind, text)
+    more = len(numbers) - _MAX_NUMBERS
+    return ", ".join(numbers[:_MAX_NUMBERS]) + (f" and {more} more" if more > 0 else "")
 
 
 def extract_numbers(text: str) -> frozenset[str]:
-    """Return the numbers of a text as people mean them: 1,000 and 1 000 are one; footnote marks are none."""
-    found = _NUMBER.findall(_NO_FIGURES.sub(" ", text))
+    """Return the numbers of a text: 1,000 and 1 000 are the same; those of URLs and footnote marks are left out."""
+    found = _NUMBER.findall(_URL_OR_FOOTNOTE_MARK.sub(" ", text))
     return frozenset(_normalize_number(number) for number in found)
 
 
@@ -106,33 +109,35 @@ def _normalize_number(number: str) -> str:
     return number.replace(",", ".")
 
 
+# Codes
+
+
 def check_reissued_codes(
     uow: UnitOfWork, titles_of_plan: Callable[[str], TitlesByCode], lookup_text: TextLookup
 ) -> Iterator[Remark]:
-    """Yield commitments that this session registered although the plan had one of the same title under another code."""
+    """Yield a remark for each commitment just registered whose plan has one of the same title under another code."""
     codes = {event.facts.get("code"): event.stream for event in uow.pending if event.name == "CommitmentRegistered"}
     by_plan: dict[str, list[Aggregate]] = {}
     for stream in codes.values():
         commitment = uow.aggregate(stream)
         if plan := commitment.string("actionPlan"):
             by_plan.setdefault(plan, []).append(commitment)
+    # By plan, because a list of siblings registers dozens of commitments of a few plans at once.
     for plan, registered in by_plan.items():
-        known = [
-            (code, _normalized_titles(titles, lookup_text))
-            for code, titles in titles_of_plan(plan).items()
-            if code not in codes
-        ]
+        known = {code: titles for code, titles in titles_of_plan(plan).items() if code not in codes}
+        known_titles = {code: _normalize_titles(titles, lookup_text) for code, titles in known.items()}
         for commitment in registered:
-            ours = {c.value.text for _, c in commitment.claims_under("title/") if isinstance(c.value, TextValue)}
-            folded = _normalized_titles(ours, lookup_text)
-            yield from (_reissued_code_remark(commitment, code) for code, theirs in known if folded & theirs)
+            titles = {c.value.text for _, c in commitment.claims_under("title/") if isinstance(c.value, TextValue)}
+            normalized = _normalize_titles(titles, lookup_text)
+            yield from (_reissued_code(commitment, code) for code, other in known_titles.items() if normalized & other)
 
 
-def _normalized_titles(titles: set[str], lookup_text: TextLookup) -> set[str]:
-    return {normalize_policy_area(words) for title in titles if (words := lookup_text(title))}
+def _normalize_titles(titles: set[str], lookup_text: TextLookup) -> set[str]:
+    return {normalize_policy_area(text) for title in titles if (text := lookup_text(title))}
 
 
-def _reissued_code_remark(commitment: Aggregate, code: str) -> Remark:
-    where = "the member's list" if is_listed_only(commitment) else "this page"
-    told = f"{where} calls {commitment.string('code')} what the same plan has as {code}: recode or merge if it is one"
-    return Remark(0, "code-reissued", told)
+def _reissued_code(commitment: Aggregate, code: str) -> Remark:
+    place = "the member's list" if is_listed_only(commitment) else "this page"
+    new = commitment.string("code")
+    text = f"{place} gives {new} the title that {code} has in the same plan: if they are one, recode or merge"
+    return Remark(0, "code-reissued", text)

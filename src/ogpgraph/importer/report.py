@@ -55,13 +55,13 @@ SPREADSHEET_WARNINGS = frozenset(
 )
 WARNINGS = PAGE_WARNINGS | SPREADSHEET_WARNINGS
 """Kinds of remarks on input that was recognized and is doubtful; the others are on input that was not recognized."""
-_PERSONAL_DATA = "personal-data"
+_PERSONAL_DATA = "personal-data"  # counted in `personal`, so its remarks are not listed
 _SEEN_AGAIN = "SourceSeenAgain"
 
 
 @dataclass(frozen=True, slots=True)
 class CycleTotal:
-    """The rows of a member in a cycle (in a plan, where the spreadsheet names no year), and how many were recorded."""
+    """The number of rows of a member in a cycle, or in a plan where the spreadsheet names no year."""
 
     member: str
     name: str
@@ -91,12 +91,12 @@ class Report:
 
     @property
     def events(self) -> Counter[str]:
-        """Return how many events of each kind were recorded."""
+        """Return the number of recorded events of each kind."""
         return _count_by((name, number) for (name, _), number in self.recorded.items())
 
     @property
     def causes(self) -> Counter[str]:
-        """Return how many events were recorded for each cause."""
+        """Return the number of recorded events of each cause."""
         return _count_by((cause, number) for (_, cause), number in self.recorded.items())
 
     @property
@@ -111,7 +111,7 @@ class Report:
 
     @property
     def remark_counts(self) -> Counter[str]:
-        """Return how many remarks there are of each kind."""
+        """Return the number of remarks of each kind."""
         return Counter(remark.kind for remark in self.remarks)
 
     @property
@@ -119,6 +119,7 @@ class Report:
         """Return `refused`, `recorded`, or `seen again` where nothing changed."""
         if self.problem:
             return "refused"
+        # A page and its list are two sources, so one import may record that both were seen again.
         if self.events.keys() - {_SEEN_AGAIN}:
             return "recorded"
         return "seen again"
@@ -168,12 +169,12 @@ def create_cell_remark(row: int, column: str, kind: str, text: str) -> Remark:
 
 
 def count_personal_data(*texts: str) -> Counter[str]:
-    """Return how many pieces of personal data of each sort stand in some texts."""
+    """Return the number of marks of each kind of personal data in texts."""
     return Counter(str(mark.kind) for text in texts for mark in find_personal_data(text))
 
 
 def count_events(events: Iterable[Event]) -> Counter[CausedEvent]:
-    """Return how many events there are of each kind and cause."""
+    """Return the number of events of each kind and cause."""
     return Counter((event.name, str(event.envelope.cause)) for event in events)
 
 
@@ -192,7 +193,7 @@ def sum_reports(reports: Iterable[Report]) -> dict[str, Any]:
 
 
 def build_report_document(reports: Iterable[Report], *, correlation: str | None, dry_run: bool) -> dict[str, Any]:
-    """Return the report of a whole import as JSON; `correlation` is what it can be reverted by."""
+    """Return the report of a whole import as JSON; `correlation` is the id by which it can be reverted."""
     reports = list(reports)
     return {
         "dryRun": dry_run,
@@ -217,6 +218,7 @@ def _count_by(counted: Iterable[tuple[str, int]]) -> Counter[str]:
 
 
 def _sum_counters(counters: Iterable[Counter[Any]]) -> Counter[Any]:
+    # Not `sum`, which would copy the growing counter for each of thousands of files.
     found: Counter[Any] = Counter()
     for counter in counters:
         found.update(counter)

@@ -1,8 +1,8 @@
-"""The report of an import on a terminal: a table of the files, their events, and a line for everything to look at."""
+"""The report of an import for a terminal: a table of the files, their events, and a line for each remark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -10,25 +10,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ogpgraph.importer.fetch import is_url
 from ogpgraph.importer.pages.extraction import Remark
-from ogpgraph.importer.report import Report, sum_reports
+from ogpgraph.importer.report import CausedEvent, Report, sum_reports
 
 _MAX_FILES_WITH_EVENTS = 10
-"""Up to so many files the events of each are told, not only their sums."""
+"""Of more files than this only the sums of their events are listed."""
 _MAX_REMARKS_PER_KIND = 20
-"""Up to so many remarks of one kind on a file have a line each."""
-_STYLES = {"refused": "red", "seen again": "dim", "recorded": "green"}
-_NUMBERS = ("Fields", "Not known", "Warnings", "Personal", "Events")
+"""The number of remarks of one kind on one file that are listed."""
+_OUTCOME_STYLES = {"refused": "red", "seen again": "dim", "recorded": "green"}
+_NUMBER_COLUMNS = ("Fields", "Not known", "Warnings", "Personal", "Events")
 
 
 def print_report(console: Console, reports: Sequence[Report], *, correlation: str | None, dry_run: bool) -> None:
-    """Print the report of an import."""
+    """Print the report of an import; `correlation` is the id by which it can be reverted."""
     console.print(_files_table(reports))
     for report in reports:
         if report.rows:
-            console.print(build_totals_table(report))
-    for line in (*_detail_lines(reports), *_closing_lines(reports, correlation, dry_run)):
+            console.print(_totals_table(report))
+    for line in (*_detail_lines(reports), *_closing_lines(reports, correlation, dry_run=dry_run)):
+        # Soft wrap: rich would otherwise break long lines, which are searched for and copied.
         console.print(line, soft_wrap=True)
 
 
@@ -36,60 +36,69 @@ def _files_table(reports: Sequence[Report]) -> Table:
     table = Table(
         show_footer=len(reports) > 1, header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    sums = sum_reports(reports)
-    footers = (
-        sums["fieldsRead"],
-        sums["notKnown"],
-        sums["warnings"],
-        sum(sums["personalData"].values()),
-        sum(report.recorded.total() for report in reports),
-    )
+    rows = [_numbers(report) for report in reports]
     table.add_column("File", f"{len(reports):,} files", overflow="fold")
     table.add_column("Page", overflow="fold")
-    for name, footer in zip(_NUMBERS, footers, strict=True):
-        table.add_column(name, f"{footer:,}", justify="right")
+    for place, name in enumerate(_NUMBER_COLUMNS):
+        table.add_column(name, f"{sum(row[place] for row in rows):,}", justify="right")
     table.add_column("Outcome")
-    for report in reports:
+    for report, numbers in zip(reports, rows, strict=True):
         page = " ".join(filter(None, (report.code, report.language, report.layout)))
-        numbers = (report.facts, len(report.unrecognized), len(report.warnings), report.personal.total())
-        told = (f"{number:,}" for number in (*numbers, report.recorded.total()))
-        table.add_row(
-            Text(_display_name(report.file)), Text(page), *told, Text(report.outcome, style=_STYLES[report.outcome])
-        )
+        outcome = Text(report.outcome, style=_OUTCOME_STYLES[report.outcome])
+        table.add_row(Text(_short_name(report.file)), Text(page), *(f"{number:,}" for number in numbers), outcome)
     return table
 
 
-def _display_name(file: str) -> str:
-    """Return a file's name without its folders, an address whole."""
-    return file if is_url(file) else Path(file).name or file
+def _numbers(report: Report) -> tuple[int, ...]:
+    remarks = len(report.unrecognized), len(report.warnings)
+    return report.facts, *remarks, report.personal.total(), report.recorded.total()
+
+
+def _short_name(file: str) -> str:
+    """Return the name of a file without its folders; a URL as it is."""
+    return file if "://" in file else Path(file).name or file
+
+
+def _totals_table(report: Report) -> Table:
+    """Return the table of a spreadsheet's rows by member and cycle."""
+    table = Table(title=f"{report.rows:,} rows", show_footer=True, header_style="bold", box=None, pad_edge=False)
+    table.add_column("Member", f"{len({total.member for total in report.totals}):,} members")
+    table.add_column("Cycle")
+    table.add_column("Rows", f"{sum(total.rows for total in report.totals):,}", justify="right")
+    table.add_column("Recorded", f"{sum(total.recorded for total in report.totals):,}", justify="right")
+    for total in report.totals:
+        table.add_row(Text(f"{total.member} {total.name}"), total.cycle, f"{total.rows:,}", f"{total.recorded:,}")
+    return table
 
 
 def _detail_lines(reports: Sequence[Report]) -> Iterator[Text]:
-    events = [(report.file, report.recorded) for report in reports if report.recorded]
+    sums = sum_reports(reports)
     if len(reports) > _MAX_FILES_WITH_EVENTS:
-        sums = sum_reports(reports)["events"]
-        told = [f"{number:,} {name} {cause}" for name, causes in sums.items() for cause, number in causes.items()]
-        yield from _section("Events", told)
+        by_cause = [
+            (name, cause, number) for name, causes in sums["events"].items() for cause, number in causes.items()
+        ]
+        yield from _section("Events", [f"{number:,} {name} {cause}" for name, cause, number in by_cause])
     else:
-        yield from _section("Events", [f"{file}: {_format_events(recorded)}" for file, recorded in events])
-    yield from _section("Not known", [line for report in reports for line in _remarks(report, report.unrecognized)])
-    yield from _section("Warnings", [line for report in reports for line in _remarks(report, report.warnings)])
-    personal = sum_reports(reports)["personalData"]
-    yield from _section("Personal data, masked for the public", [f"{n:,} {kind}" for kind, n in personal.items()])
+        recorded = [(report.file, report.recorded) for report in reports if report.recorded]
+        yield from _section("Events", [f"{file}: {_format_events(events)}" for file, events in recorded])
+    yield from _section("Not known", [line for each in reports for line in _remark_lines(each, each.unrecognized)])
+    yield from _section("Warnings", [line for each in reports for line in _remark_lines(each, each.warnings)])
+    personal = [f"{number:,} {kind}" for kind, number in sums["personalData"].items()]
+    yield from _section("Personal data, masked for the public", personal)
 
 
-def _format_events(recorded: dict[tuple[str, str], int]) -> str:
+def _format_events(recorded: Mapping[CausedEvent, int]) -> str:
     return ", ".join(f"{number:,} {name} {cause}" for (name, cause), number in sorted(recorded.items()))
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[Text]:
     if lines:
-        yield Text(f"{title}", style="bold")
+        yield Text(title, style="bold")
         yield from (Text(f"  {line}") for line in lines)
 
 
-def _remarks(report: Report, remarks: Sequence[Remark]) -> Iterator[str]:
-    """Yield a line for each remark; of a kind that a file has many of, the first few and how many more there are."""
+def _remark_lines(report: Report, remarks: Sequence[Remark]) -> Iterator[str]:
+    """Yield a line for each remark; of a frequent kind only the first ones, and the number of the others."""
     by_kind: dict[str, list[Remark]] = {}
     for remark in remarks:
         by_kind.setdefault(remark.kind, []).append(remark)
@@ -106,20 +115,8 @@ def _format_remark(report: Report, remark: Remark) -> str:
     return f"{place}: {remark.kind}: {column}{' '.join(remark.text.split())}"
 
 
-def _closing_lines(reports: Sequence[Report], correlation: str | None, dry_run: bool) -> Iterator[Text]:
+def _closing_lines(reports: Sequence[Report], correlation: str | None, *, dry_run: bool) -> Iterator[Text]:
     if dry_run:
         yield Text("A dry run: nothing was recorded.", style="bold")
     elif any(report.recorded for report in reports):
-        yield Text(f"To take all of it back: ogpgraph revert {correlation} --reason …")
-
-
-def build_totals_table(report: Report) -> Table:
-    """Return the table of rows by member and cycle."""
-    table = Table(title=f"{report.rows:,} rows", show_footer=True, header_style="bold", box=None, pad_edge=False)
-    table.add_column("Member", f"{len({total.member for total in report.totals}):,} members")
-    table.add_column("Cycle")
-    table.add_column("Rows", f"{sum(total.rows for total in report.totals):,}", justify="right")
-    table.add_column("Recorded", f"{sum(total.recorded for total in report.totals):,}", justify="right")
-    for total in report.totals:
-        table.add_row(Text(f"{total.member} {total.name}"), total.cycle, f"{total.rows:,}", f"{total.recorded:,}")
-    return table
+        yield Text(f"To revert the whole import: ogpgraph revert {correlation} --reason …")

@@ -1,24 +1,26 @@
-"""Imports pages: each file is read, checked and recorded as one save, and one that fails does not stop the next."""
+"""Imports files and URLs: each is read, checked and recorded in one transaction, whole or not at all.
+
+An input that is refused does not stop the next one. A page may come from a file or be fetched; where it is fetched
+from, and the validators by which its server determines whether it changed, are recorded with its source.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.errors import Refusal
-from ogpgraph.domain.source import content_hash, observations
-from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
-from ogpgraph.importer.fetch import FetchedPage, Fetcher, is_url
+from ogpgraph.domain.errors import Conflict, Refusal
+from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.source import content_hash, observations, source_id
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
+from ogpgraph.importer.fetch import FetchedPage, Fetcher, Validators
+from ogpgraph.importer.observations.observation import SourceObservation, record_observation
 from ogpgraph.importer.observations.page_reconciler import PageCapture, PageReconciler
-from ogpgraph.importer.observations.source_location import (
-    conditional_validators,
-    record_location,
-    record_unchanged,
-    source_id_from_url,
-)
 from ogpgraph.importer.pages.extraction import PageReading, Remark, UnreadableInput
 from ogpgraph.importer.pages.page import READER, read_page
 from ogpgraph.importer.plausibility_checks import check_address, check_reissued_codes, check_translation
@@ -28,29 +30,38 @@ from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
 from ogpgraph.system import System
 
-__all__ = ["Report", "import_files", "import_page", "parse_moment"]
+__all__ = ["Report", "import_files", "import_page", "is_url", "parse_moment"]
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_SPREADSHEET_SUFFIXES = (".csv", ".tsv")
+_PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
+_LANGUAGE_OF_SITE = "en"
+"""The language of the pages whose path names none."""
 
 
 def import_files(
     system: System,
     files: Iterable[Path | str],
-    act: CommandContext,
+    context: CommandContext,
     *,
     limit_bytes: int,
     dry_run: bool = False,
     fetcher: Fetcher | None = None,
     progress: ProgressCallback | None = None,
 ) -> Iterator[Report]:
-    """Import files and addresses one after the other, yielding a report of each; a dry run records nothing."""
+    """Import files and URLs one after the other, and yield a report on each; a dry run records nothing.
+
+    `progress` is called with rows done and rows in all while a spreadsheet is imported.
+    """
     writer: ImportWriter = DryRunWriter(system) if dry_run else LogWriter(system)
-    fetcher = fetcher or Fetcher(limit_bytes=limit_bytes)
     for file in map(str, files):
         try:
             if is_url(file):
-                yield import_url(writer, file, act, fetcher, limit_bytes=limit_bytes)
+                fetcher = fetcher or Fetcher(limit_bytes=limit_bytes)
+                yield _import_url(writer, file, context, fetcher, limit_bytes=limit_bytes)
             else:
                 data = _read_file(Path(file), limit_bytes)
-                yield import_file(writer, file, data, act, limit_bytes=limit_bytes, progress=progress)
+                yield _import_file(writer, file, data, context, limit_bytes, progress)
         except UnreadableInput as unreadable:
             yield Report(file, problem=unreadable.reason)
         except Refusal as refusal:
@@ -59,92 +70,24 @@ def import_files(
             yield Report(file, problem=error.strerror or "cannot be read")
 
 
-def import_file(
-    writer: ImportWriter,
-    name: str,
-    data: bytes,
-    act: CommandContext,
-    *,
-    limit_bytes: int,
-    progress: ProgressCallback | None = None,
-) -> Report:
-    """Record what a file says, a page or OGP's database; returns the report. Raises UnreadableInput and Refusal."""
-    if len(data) <= limit_bytes and (name.lower().endswith((".csv", ".tsv")) or is_sheet(data)):
-        return import_spreadsheet(writer, name, data, act, progress)
-    return record_page(writer, name, data, act, limit_bytes=limit_bytes)
-
-
-def import_url(writer: ImportWriter, url: str, act: CommandContext, fetcher: Fetcher, *, limit_bytes: int) -> Report:
-    """Fetch one page and record what it says; raises UnreadableInput and Refusal."""
-    stream = source_id_from_url(url)
-    source = writer.load(stream) if stream else None
-    fetched = fetcher.fetch(url, conditional_validators(source, url, READER) if source else None)
-    if fetched.data is not None:
-        return record_page(writer, url, fetched.data, act, limit_bytes=limit_bytes, fetched=fetched)
-    assert source is not None  # only what is known can be unchanged
-    return _record_unchanged(writer, url, act, source)
-
-
-def _record_unchanged(writer: ImportWriter, url: str, act: CommandContext, source: Aggregate) -> Report:
-    _, latest = observations(source)[-1]
-
-    def commands(uow: UnitOfWork) -> Counter[CausedEvent]:
-        record_unchanged(uow, source.id, latest.content_hash)
-        return count_events(uow.pending)
-
-    recorded = writer.execute(act, commands).result or Counter()
-    return Report(url, code=source.string("code") or "", language=source.string("language") or "", recorded=recorded)
-
-
-def import_page(system: System, name: str, data: bytes, act: CommandContext, *, limit_bytes: int) -> Report:
-    """Import one page; returns the report. Raises UnreadableInput and Refusal, having recorded nothing."""
-    return record_page(LogWriter(system), name, data, act, limit_bytes=limit_bytes)
-
-
-def record_page(
-    writer: ImportWriter,
-    name: str,
-    data: bytes,
-    act: CommandContext,
-    *,
-    limit_bytes: int,
-    fetched: FetchedPage | None = None,
-) -> Report:
-    """Read one page and record what it says; returns the report. Raises UnreadableInput and Refusal."""
+def import_page(system: System, name: str, data: bytes, context: CommandContext, *, limit_bytes: int) -> Report:
+    """Import one page and return the report. Raises UnreadableInput and Refusal, and has then recorded nothing."""
     page = read_page(data, limit_bytes=limit_bytes)
-    url = fetched.url if fetched else None
-    capture = PageCapture(content_hash(data), act.time, url)
-
-    def commands(uow: UnitOfWork) -> tuple[Counter[CausedEvent], tuple[Remark, ...]]:
-        reconciler = PageReconciler(uow, capture, page, writer.stored_text)
-        reconciler.reconcile()
-        record_location(uow, reconciler.observation().source, fetched)
-        return count_events(uow.pending), tuple(_plausibility_remarks(writer, uow, page, url))
-
-    recorded, doubtful = writer.execute(act, commands).result or (Counter(), ())
-    return Report(
-        name,
-        code=page.code,
-        language=page.language,
-        layout=page.layout,
-        facts=sum(len(said) for said in page.facts.values()),
-        recorded=recorded,
-        remarks=publishable_remarks((*page.remarks, *doubtful)),
-        personal=count_personal_data(page.text, page.siblings.text if page.siblings else ""),
-    )
+    return _record_page(LogWriter(system), name, PageCapture(content_hash(data), context.time), page, context)
 
 
-def _plausibility_remarks(
-    writer: ImportWriter, uow: UnitOfWork, page: PageReading, url: str | None
-) -> Iterator[Remark]:
-    def lookup_text(reference: str) -> str | None:
-        known = uow.texts.get(reference)
-        return known[1] if known else writer.stored_text(reference)
+def is_url(text: str) -> bool:
+    """Return whether a text is the URL of a page, and not the name of a file."""
+    return _URL.match(text) is not None
 
-    yield from check_address(page, url)
-    if stream := uow.resolve_code("commitment", page.code):
-        yield from check_translation(page, uow.aggregate(stream), lookup_text)
-    yield from check_reissued_codes(uow, writer.titles_of_plan, lookup_text)
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment of an ISO 8601 day or time, in UTC unless it states a time zone. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# Files
 
 
 def _read_file(file: Path, limit_bytes: int) -> bytes:
@@ -152,11 +95,152 @@ def _read_file(file: Path, limit_bytes: int) -> bytes:
         raise UnreadableInput("this is a folder, not a page")
     if (size := file.stat().st_size) > limit_bytes:
         raise UnreadableInput(f"{size:,} bytes are more than the limit of {limit_bytes:,}")
-    with file.open("rb") as opened:
-        return opened.read(limit_bytes + 1)  # a device tells no size: one byte too many is refused as too large
+    with file.open("rb") as stream:
+        # A device has no size: reading one byte too many is how it is refused as too large.
+        return stream.read(limit_bytes + 1)
 
 
-def parse_moment(text: str) -> datetime:
-    """Return the moment of an ISO 8601 day or time; a day begins in UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _import_file(
+    writer: ImportWriter,
+    name: str,
+    data: bytes,
+    context: CommandContext,
+    limit_bytes: int,
+    progress: ProgressCallback | None,
+) -> Report:
+    """Record a page or a spreadsheet, whichever the file contains. Raises UnreadableInput and Refusal."""
+    is_within_limit = len(data) <= limit_bytes
+    if is_within_limit and name.lower().endswith(_SPREADSHEET_SUFFIXES):
+        return import_spreadsheet(writer, name, data, context, progress)
+    # A page first: most files are pages, and no spreadsheet has the title line and the labels of one.
+    try:
+        page = read_page(data, limit_bytes=limit_bytes)
+    except UnreadableInput:
+        if is_within_limit and is_sheet(data):
+            return import_spreadsheet(writer, name, data, context, progress)
+        raise
+    return _record_page(writer, name, PageCapture(content_hash(data), context.time), page, context)
+
+
+# Pages
+
+
+def _record_page(
+    writer: ImportWriter,
+    name: str,
+    capture: PageCapture,
+    page: PageReading,
+    context: CommandContext,
+    fetched: FetchedPage | None = None,
+) -> Report:
+    # The executor runs the commands again after a concurrent change, so each run starts with a new reconciler.
+    def commands(uow: UnitOfWork) -> tuple[Counter[CausedEvent], tuple[Remark, ...]]:
+        reconciler = PageReconciler(uow, capture, page, writer.stored_text)
+        reconciler.reconcile()
+        _record_location(uow, reconciler.observation().source, fetched)
+        return count_events(uow.pending), tuple(_check_plausibility(writer, reconciler, uow, page, capture.url))
+
+    recorded, doubts = writer.execute(context, commands).result or (Counter(), ())  # None only for a repeated request
+    return Report(
+        name,
+        code=page.code,
+        language=page.language,
+        layout=page.layout,
+        facts=sum(len(facts) for facts in page.facts.values()),
+        recorded=recorded,
+        remarks=publishable_remarks((*page.remarks, *doubts)),
+        personal=count_personal_data(page.text, page.siblings.text if page.siblings else ""),
+    )
+
+
+def _check_plausibility(
+    writer: ImportWriter, reconciler: PageReconciler, uow: UnitOfWork, page: PageReading, url: str | None
+) -> Iterator[Remark]:
+    yield from check_address(page, url)
+    if stream := uow.resolve_code("commitment", page.code):
+        yield from check_translation(page, uow.aggregate(stream), reconciler.lookup_text)
+    yield from check_reissued_codes(uow, writer.titles_of_plan, reconciler.lookup_text)
+
+
+# URLs
+
+
+def _import_url(
+    writer: ImportWriter, url: str, context: CommandContext, fetcher: Fetcher, *, limit_bytes: int
+) -> Report:
+    """Fetch one page and record it, or that it is unchanged. Raises UnreadableInput and Refusal."""
+    stream = source_id_from_url(url)
+    source = writer.load(stream) if stream else None
+    fetched = fetcher.fetch(url, _conditional_validators(source, url) if source else None)
+    if fetched.data is not None:
+        page = read_page(fetched.data, limit_bytes=limit_bytes)
+        capture = PageCapture(content_hash(fetched.data), context.time, fetched.url)
+        return _record_page(writer, url, capture, page, context, fetched)
+    assert source is not None  # a server answers "unchanged" only to validators, which come from a known source
+    return _record_unchanged(writer, url, context, source)
+
+
+def source_id_from_url(url: str) -> str | None:
+    """Return the id of the source that the URL of a commitment's page means, None for any other URL."""
+    found = _PAGE_PATH.search(urlsplit(url).path)
+    return source_id("PAGE", found["code"].upper(), found["language"] or _LANGUAGE_OF_SITE) if found else None
+
+
+def is_same_url(one: str, other: str) -> bool:
+    """Return whether two URLs differ only in scheme, `www.`, final slash and case."""
+    return _normalize_url(one) == _normalize_url(other)
+
+
+def _normalize_url(url: str) -> tuple[str, str, str]:
+    parts = urlsplit(url)
+    return parts.netloc.casefold().removeprefix("www."), parts.path.rstrip("/").casefold(), parts.query
+
+
+def _conditional_validators(source: Aggregate, url: str) -> Validators | None:
+    """Return the validators of a source's latest bytes; None where the page must be sent even if it is unchanged.
+
+    That is so where the bytes came from another URL or a file, or another version of the reader read them.
+    """
+    known = observations(source)
+    if not known or known[-1][1].reader != READER or not is_same_url(source.string("url") or "", url):
+        return None
+    validators = Validators(source.string("etag"), source.string("lastModified"))
+    return validators if validators.etag or validators.last_modified else None
+
+
+def _record_location(uow: UnitOfWork, source: str, fetched: FetchedPage | None) -> None:
+    """Record the URL and the validators of a fetched page; new bytes from a file invalidate earlier validators."""
+    aggregate = uow.aggregate(source)
+    if fetched:
+        validators = fetched.validators
+        facts: Facts = {"url": fetched.url, "etag": validators.etag, "lastModified": validators.last_modified}
+    elif any(event.stream == source and not event.envelope.late for event in uow.pending):
+        facts = {"etag": None, "lastModified": None}
+    else:
+        return
+    changed = {path: value for path, value in facts.items() if aggregate.value(path) != value}
+    uow.append(source, "SourceLocated", changed, Provenance(origin=Origin.HEADER))
+
+
+def _record_unchanged(writer: ImportWriter, url: str, context: CommandContext, source: Aggregate) -> Report:
+    _, latest = observations(source)[-1]
+
+    def commands(uow: UnitOfWork) -> Counter[CausedEvent]:
+        _observe_again(uow, source.id, latest.content_hash)
+        return count_events(uow.pending)
+
+    recorded = writer.execute(context, commands).result or Counter()
+    return Report(url, code=source.string("code") or "", language=source.string("language") or "", recorded=recorded)
+
+
+def _observe_again(uow: UnitOfWork, source: str, content_hash: str) -> None:
+    """Record that the latest bytes of a source were observed again; raises Conflict where others were since."""
+    aggregate = uow.aggregate(source)
+    _, latest = observations(aggregate)[-1]
+    if latest.content_hash != content_hash:
+        raise Conflict("another import observed the page in the meantime: please try again")
+    source_type, code, language = (aggregate.string(path) or "" for path in ("type", "code", "language"))
+    observation = SourceObservation(
+        source_type, code, language, uow.context.time, latest.content_hash, "", latest.reader
+    )
+    record_observation(uow, observation)

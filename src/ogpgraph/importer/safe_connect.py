@@ -1,4 +1,8 @@
-"""Connections to the public internet only: the address that was checked is the one connected to, within a deadline."""
+"""Connections to the public internet only, within a deadline.
+
+The address that was checked is the one connected to: the host's name is not resolved a second time, so that it cannot
+resolve to another address after the check (DNS rebinding).
+"""
 
 from __future__ import annotations
 
@@ -16,53 +20,55 @@ from ogpgraph.importer.pages.extraction import UnreadableInput
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], list[str]]
 
-_EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+_EMBEDDING_NETWORKS = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""Networks whose addresses contain an IPv4 address in their last 32 bits: NAT64, and the deprecated IPv4-compatible."""
 
 
 class FetchError(UnreadableInput):
-    """A page could not be had from its address; `reason` says why in one line."""
+    """A page could not be fetched; `reason` is one line for the person who imports it."""
 
 
 class Buffer(Protocol):
-    """What bytes are received into."""
+    """A buffer that bytes are received into."""
 
     def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a whole fetch has to be done."""
+    """The end of the time for a whole fetch, on the monotonic clock."""
 
     seconds: float
     end: float
 
     @classmethod
     def within(cls, seconds: float) -> Deadline:
-        """Return the deadline that is some seconds away."""
+        """Return the deadline in so many seconds."""
         return cls(seconds, time.monotonic() + seconds)
 
     def remaining_seconds(self) -> float:
-        """Return the seconds that are left; raises TimeoutError when none are."""
-        remaining_seconds = self.end - time.monotonic()
-        if remaining_seconds <= 0:
+        """Return the seconds until the deadline; raises TimeoutError after it."""
+        seconds = self.end - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError
-        return remaining_seconds
+        return seconds
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, numbers in any notation included; raises NotFetched where it has none."""
+    """Return the addresses of a host, or of an address in any notation; raises FetchError where it has none."""
     try:
+        # The system's resolver takes the time it is configured to take; the deadline does not interrupt it.
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise FetchError(f"there is no host {host}") from error
-    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+    return list(dict.fromkeys(str(socket_address[0]) for *_, socket_address in found))
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address, and every one that it may stand for, is of the public internet."""
+    """Return whether an address, and any IPv4 address embedded in it, belongs to the public internet."""
     if isinstance(address, IPv6Address):
         inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if any(address in network for network in _EMBEDDING):
+        if any(address in network for network in _EMBEDDING_NETWORKS):
             inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
         if address.is_site_local or not all(is_public(each) for each in inner if each is not None):
             return False
@@ -74,50 +80,51 @@ def is_public(address: Address) -> bool:
 def connect(
     host: str, port: int, deadline: Deadline, *, resolve: Resolve, may_connect: Callable[[Address], bool]
 ) -> socket.socket:
-    """Return a connection to a host; raises NotFetched where one of its addresses is not allowed, and OSError."""
+    """Return a connection to a host; raises FetchError where one of its addresses is not allowed, and OSError."""
     addresses = resolve(host, port)
+    # All are checked before the first connection: a host with one private address among others is not trusted.
     for text in addresses:
         if not may_connect(ip_address(text)):
-            raise FetchError(f"{host} is at {text}, which is not of the public internet (--allow-private lets it)")
+            raise FetchError(f"{host} is at {text}, which is not in the public internet (--allow-private allows it)")
     problem: OSError = ConnectionRefusedError(f"{host} has no address")
     for text in addresses:
         try:
             return socket.create_connection((text, port), timeout=deadline.remaining_seconds())
         except TimeoutError:
-            raise
+            raise  # the deadline is for all addresses together
         except OSError as error:
             problem = error
     raise problem
 
 
 def wrap_tls(connection: socket.socket, host: str) -> socket.socket:
-    """Return a connection secured for a host whose certificate was checked; raises OSError."""
+    """Return the connection with TLS for a host whose certificate was verified; raises OSError."""
     return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
 
 
 class DeadlineSocket:
-    """A connection as `http.client` uses it, on which everything together has to be done by a deadline."""
+    """A socket with the methods that `http.client` uses, all of whose operations together end by a deadline."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
         self._deadline = deadline
 
     def sendall(self, data: bytes) -> None:
-        """Send all bytes."""
+        """Send all bytes by the deadline."""
         self._connection.settimeout(self._deadline.remaining_seconds())
         self._connection.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return a file that reads what is received."""
+        """Return a file of the received bytes."""
         assert mode == "rb"
         return io.BufferedReader(_ReceivedBytes(self._connection, self._deadline))
 
     def close(self) -> None:
-        """Leave closing to who connected: the answer is still being read."""
+        """Do nothing: http.client closes the socket before the body is read. The caller closes the connection."""
 
 
 class _ReceivedBytes(io.RawIOBase):
-    """The bytes received; each wait may take what is left of the time for all."""
+    """The received bytes. A socket's own timeout is for each operation, so it is set anew before each."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         super().__init__()

@@ -1,4 +1,8 @@
-"""Where an import records: in the log, or, to try it first, nowhere."""
+"""The two destinations of an import: the log, or, for a dry run, memory.
+
+Both give an import the same view of the record: what is recorded, and what the import itself has recorded before. A dry
+run therefore reports exactly what an import would.
+"""
 
 from __future__ import annotations
 
@@ -18,89 +22,94 @@ from ogpgraph.system import System
 
 T = TypeVar("T")
 TitlesByCode = dict[str, set[str]]
-"""The code of a commitment, or its key where it has none → its titles, by reference."""
+"""The code of a commitment (its key where it has none) → the references of its titles."""
 
 
 class ImportWriter(Protocol):
-    """What an import needs: to record, to read again what was stored, and to see what a plan holds."""
+    """The record as an import writes and reads it."""
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
-        """Run commands in one session and keep what they say."""
+        """Run commands in one unit of work and save its events."""
+        ...
+
+    def load(self, stream: str) -> Aggregate:
+        """Return an aggregate, at revision 0 where there is none."""
         ...
 
     def stored_text(self, reference: str) -> str | None:
-        """Return a wording as it came in."""
+        """Return a text, unmasked, None where it is not stored."""
+        ...
+
+    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → text, unmasked, without those that are not stored."""
         ...
 
     def titles_of_plan(self, plan: str) -> TitlesByCode:
         """Return the titles of a plan's commitments."""
         ...
 
-    def load(self, stream: str) -> Aggregate:
-        """Return a subject as it stands."""
-        ...
-
-    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → wording as it came in."""
+    def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
+        """Yield the commitments of members (streams) in batches that fit into memory. Raises Conflict, as below."""
         ...
 
     def require_all_shown(self) -> None:
-        """Raise Conflict where not all that is recorded can be seen, so that something known would be overlooked."""
-        ...
-
-    def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, by their streams, in portions that memory can hold; raises Conflict."""
+        """Raise Conflict while the projection is stopped: commitments that it does not show would be overlooked."""
         ...
 
 
 class LogWriter:
-    """Records for good."""
+    """Records in the log."""
 
     def __init__(self, system: System) -> None:
         self._system = system
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
-        """Run commands in one session, and store what they say."""
+        """Run commands in one unit of work and save its events."""
         return self._system.execute(context, commands)
 
+    def load(self, stream: str) -> Aggregate:
+        """Return an aggregate, at revision 0 where there is none."""
+        return self._system.executor.load(stream)
+
     def stored_text(self, reference: str) -> str | None:
-        """Return a wording as it came in, None where it is not kept."""
+        """Return a text, unmasked, None where it is not stored."""
         return self._system.unmasked_text(reference)
+
+    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → text, unmasked, without those that are not stored."""
+        return self._system.unmasked_texts(references)
 
     def titles_of_plan(self, plan: str) -> TitlesByCode:
         """Return the titles of a plan's commitments."""
-        with self._system.read_session() as reading:
-            snapshot = reading.at_head()
+        with self._system.read_session() as session:
+            snapshot = session.at_head()
             ids = snapshot.find_ids_by_tag("commitment", "actionPlan", [plan])
             return _titles_by_code(snapshot.find_many(ids).values())
 
-    def load(self, stream: str) -> Aggregate:
-        """Return a subject as it stands."""
-        return self._system.executor.load(stream)
-
-    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → wording as it came in, without those that are not kept."""
-        return self._system.unmasked_texts(references)
+    def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
+        """Yield the commitments of members (streams) in batches that fit into memory. Raises Conflict."""
+        # Ids first, then aggregates in batches: a file names most members, whose commitments together are too many to
+        # hold. Each batch is read in a session of its own, so that no session is open for the whole import.
+        ids: set[str] = set()
+        for chunk in iter_chunks(sorted(members)):
+            with self._system.read_session() as session:
+                require_caught_up(session.projection_failure())
+                ids.update(session.at_head().find_ids_by_tag("commitment", "member", chunk))
+        for chunk in iter_chunks(sorted(ids)):
+            with self._system.read_session() as session:
+                yield list(session.at_head().find_many(chunk).values())
 
     def require_all_shown(self) -> None:
-        """Raise Conflict while the follower stands still."""
-        with self._system.read_session() as reading:
-            require_caught_up(reading.projection_failure())
-
-    def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, by their streams, in portions that memory can hold; raises Conflict."""
-        found: set[str] = set()
-        for chunk in iter_chunks(sorted(members)):
-            with self._system.read_session() as reading:
-                require_caught_up(reading.projection_failure())
-                found.update(reading.at_head().find_ids_by_tag("commitment", "member", chunk))
-        for chunk in iter_chunks(sorted(found)):
-            with self._system.read_session() as reading:
-                yield list(reading.at_head().find_many(chunk).values())
+        """Raise Conflict while the projection is stopped."""
+        with self._system.read_session() as session:
+            require_caught_up(session.projection_failure())
 
 
 class DryRunWriter:
-    """Records nothing, and remembers what was said, so that each file finds what those before it would have left."""
+    """Records nothing, and keeps events in memory so that each file finds those of the files before it.
+
+    It is also the repository of its units of work.
+    """
 
     def __init__(self, system: System) -> None:
         self._log = LogWriter(system)
@@ -110,59 +119,60 @@ class DryRunWriter:
         self._texts: dict[str, str] = {}
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
-        """Run commands in one session, which is never saved."""
+        """Run commands in one unit of work and keep its events in memory."""
         uow = UnitOfWork(self, context, AGGREGATE_TYPES)
-        answer = commands(uow)
+        result = commands(uow)
         for event in uow.pending:
             self._aggregates[event.stream] = uow.aggregate(event.stream)
             self._events.setdefault(event.stream, []).append(event)
         self._texts |= {reference: text for reference, (_, text) in uow.referenced_texts().items()}
-        return Receipt(answer, tuple(event.envelope.id for event in uow.pending))
-
-    def stored_text(self, reference: str) -> str | None:
-        """Return a wording as it came in, or would have come in."""
-        return self._texts.get(reference) or self._log.stored_text(reference)
-
-    def titles_of_plan(self, plan: str) -> TitlesByCode:
-        """Return the titles of a plan's commitments, those that would be recorded included."""
-        ours = (aggregate for aggregate in self._aggregates.values() if aggregate.type == "commitment")
-        return self._log.titles_of_plan(plan) | _titles_by_code(
-            each for each in ours if each.string("actionPlan") == plan
-        )
+        return Receipt(result, tuple(event.envelope.id for event in uow.pending))
 
     def load(self, stream: str) -> Aggregate:
-        """Return a subject as it stands, what was rehearsed included."""
+        """Return an aggregate with the dry run's events, at revision 0 where there is none."""
         return self._aggregates.get(stream) or self._executor.load(stream)
 
-    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → wording as it came in, or would have come in."""
-        wanted = set(references)
-        ours = {reference: self._texts[reference] for reference in wanted & self._texts.keys()}
-        return self._log.stored_texts(wanted - ours.keys()) | ours
+    def stored_text(self, reference: str) -> str | None:
+        """Return a text of the record or the dry run, unmasked, None where there is none."""
+        return self._texts.get(reference) or self._log.stored_text(reference)
 
-    def require_all_shown(self) -> None:
-        """Raise Conflict while the follower stands still."""
-        self._log.require_all_shown()
+    def stored_texts(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → text of the record or the dry run, unmasked, without those that are missing."""
+        requested = set(references)
+        own = {reference: self._texts[reference] for reference in requested & self._texts.keys()}
+        return self._log.stored_texts(requested - own.keys()) | own
+
+    def titles_of_plan(self, plan: str) -> TitlesByCode:
+        """Return the titles of a plan's commitments, those of the dry run included."""
+        own = [commitment for commitment in self._commitments() if commitment.string("actionPlan") == plan]
+        return self._log.titles_of_plan(plan) | _titles_by_code(own)
 
     def load_commitments(self, members: Iterable[str]) -> Iterator[list[Aggregate]]:
-        """Yield the commitments of members, those that would be recorded included."""
-        wanted = set(members)
-        for portion in self._log.load_commitments(wanted):
-            yield [aggregate for aggregate in portion if aggregate.id not in self._aggregates]
-        ours = [aggregate for aggregate in self._aggregates.values() if aggregate.type == "commitment"]
-        yield [aggregate for aggregate in ours if aggregate.string("member") in wanted]
+        """Yield the commitments of members (streams) with the events of the dry run. Raises Conflict."""
+        requested = set(members)
+        # Commitments that the dry run has changed are yielded in their changed state only.
+        for batch in self._log.load_commitments(requested):
+            yield [commitment for commitment in batch if commitment.id not in self._aggregates]
+        yield [commitment for commitment in self._commitments() if commitment.string("member") in requested]
+
+    def require_all_shown(self) -> None:
+        """Raise Conflict while the projection is stopped."""
+        self._log.require_all_shown()
+
+    def _commitments(self) -> list[Aggregate]:
+        return [aggregate for aggregate in self._aggregates.values() if aggregate.type == "commitment"]
 
     def events(self, stream: str) -> list[Event]:
-        """Return the events of a stream, what was rehearsed included."""
+        """Return the events of a stream, those of the dry run included."""
         return [*self._executor.events(stream), *self._events.get(stream, ())]
 
     def new_id(self) -> str:
         """Return a new id."""
         return self._executor.new_id()
 
-    def create_reference(self, wording: str) -> tuple[str, bytes]:
-        """Return a wording's reference and salt."""
-        return self._executor.create_reference(wording)
+    def create_reference(self, text: str) -> tuple[str, bytes]:
+        """Return a text's reference and its salt."""
+        return self._executor.create_reference(text)
 
 
 def _titles_by_code(commitments: Iterable[Aggregate]) -> TitlesByCode:
@@ -173,12 +183,13 @@ def _title_references(commitment: Aggregate) -> Iterator[str]:
     return (claim.value.text for _, claim in commitment.claims_under("title/") if isinstance(claim.value, TextValue))
 
 
-def revert_import(system: System, correlation: str, act: CommandContext) -> int:
-    """Take back all that was recorded under a correlation; returns by how many events, 0 where nothing is left of it.
+def revert_import(system: System, correlation: str, context: CommandContext) -> int:
+    """Withdraw everything recorded with a correlation, and return the number of events appended for that.
 
-    Raises NotFound where nothing was recorded under it, Conflict while the follower stands still.
+    It is 0 where everything was withdrawn before. Raises NotFound where nothing was recorded with the correlation, and
+    Conflict while the projection is stopped.
     """
-    with system.read_session() as reading:
-        require_caught_up(reading.projection_failure())
-        streams = sorted(reading.at_head().find_correlated_streams(correlation) or ())
-    return len(system.execute(act, lambda uow: revert(uow, correlation, streams)).events)
+    with system.read_session() as session:
+        require_caught_up(session.projection_failure())
+        streams = sorted(session.at_head().find_correlated_streams(correlation) or ())
+    return len(system.execute(context, lambda uow: revert(uow, correlation, streams)).events)

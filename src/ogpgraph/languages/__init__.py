@@ -37,6 +37,7 @@ class Languages:
     """Languages in the declared order; the first is the default. Raises LanguageError where codes or orders repeat."""
 
     def __init__(self, languages: Iterable[Language]) -> None:
+        # Not by code or file name: then adding `de.toml` would make German the default.
         self._languages = sorted(languages, key=lambda language: language.order)
         if not self._languages:
             raise LanguageError("there is no language")
@@ -69,6 +70,7 @@ def load_languages(folder: Traversable) -> Languages:
 @cache
 def shipped_languages() -> Languages:
     """Return the languages that are part of this package."""
+    # Through importlib.resources, so that it works from a zip file, too.
     return load_languages(files(__name__))
 
 

@@ -1,7 +1,7 @@
-"""The detector of personal data: patterns built from the words of every language at once.
+"""Finds and masks personal data by patterns that are built from the words of every language at once.
 
 A text may be in any language, and pages mix several, so the words of all language files are looked for together. All
-patterns are bounded: their time is proportional to the length of the text, which anybody may send.
+patterns are bounded, so that their time is proportional to the length of the text, which anybody may send.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from ogpgraph.languages import Languages
+from ogpgraph.languages import Languages, shipped_languages
+
+MASK = "█"
 
 
 class PersonalDataKind(StrEnum):
@@ -132,6 +135,7 @@ class PersonalDataDetector:
 
     def _find_emails(self, text: str) -> Iterator[Mark]:
         """Yield e-mail addresses, also those written to hide from robots: jane (at) ministry.example."""
+        # From the sign outwards: searching for the part before it from every position would take quadratic time.
         for sign in self._at.finditer(text):
             before = max(0, sign.start() - _LONGEST_LOCAL_PART)
             local_part = _LOCAL_PART.search(text[before : sign.start()])
@@ -145,6 +149,7 @@ class PersonalDataDetector:
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+        # Paths of URLs contain dates and numbers in every form.
         urls = [url.span() for url in _URL.finditer(text)]
         for number in _PHONE.finditer(text):
             if self._is_phone(text, number) and not any(start <= number.start() < end for start, end in urls):
@@ -179,3 +184,27 @@ class PersonalDataDetector:
 def _contains_date(number: str) -> bool:
     """Return whether digits are a date, or two years such as "2018-2020", rather than a phone number."""
     return bool(_DATE.search(number)) or len(_YEAR.findall(number)) > 1
+
+
+@cache
+def _shipped_detector() -> PersonalDataDetector:
+    # Made on first use, because reading the language files and compiling the patterns takes a while.
+    return PersonalDataDetector(shipped_languages())
+
+
+def find_personal_data(text: str) -> tuple[Mark, ...]:
+    """Return the personal data in a text by the words of the shipped languages, in order and without overlap."""
+    return _shipped_detector().find(text)
+
+
+def mask_personal_data(text: str, marks: Iterable[Mark] | None = None) -> str:
+    """Return the text with each character of its personal data replaced by a block; the length stays the same.
+
+    `marks` are those of the text if they are known already.
+    """
+    pieces: list[str] = []
+    position = 0
+    for mark in find_personal_data(text) if marks is None else marks:
+        pieces += [text[position : mark.start], MASK * (mark.end - mark.start)]
+        position = mark.end
+    return "".join([*pieces, text[position:]])

@@ -1,1 +1,1 @@
-"""The read side: rows made from the log by one follower, each holding from one position until another."""
+"""The read side: rows projected from the log, valid from one position to another, and the snapshots that read them."""

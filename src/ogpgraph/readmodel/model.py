@@ -1,4 +1,4 @@
-"""The read model of a process: opens read sessions and holds what they share."""
+"""The read model of a process: opens read sessions on shared caches."""
 
 from __future__ import annotations
 

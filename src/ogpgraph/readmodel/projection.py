@@ -1,14 +1,16 @@
-"""The live projection of one process: catching up with the log, its status, and who is notified of new positions.
+"""The live projection of one process: catching up with the log, its status, notification of new positions, and polling.
 
 Any number of threads and processes may call `ProjectionRunner.catch_up` at the same time: a step begins by locking the
-projector's row, so one of them works while the others wait and then find nothing left to do.
+projector's row, so one of them works while the others wait and then find nothing left to do. A serving process also
+has a `ProjectionPoller`, a thread that projects what other processes append.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +32,15 @@ from ogpgraph.storage.event_log import EventLog
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
 """How long the projection pauses before it tries again to project an event that stopped it."""
+GRACE_SECONDS = 0.02
+"""A writer projects its own events at once. The poller does it instead only where that has not happened by then."""
+GRACE_POLL_SECONDS = 0.004
+"""How often the poller looks during the grace period: subscribers are not to wait until its end."""
+REFRESH_SECONDS = 1.0
+"""How often the poller looks even if no change was signalled."""
+RETRY_DELAYS_SECONDS = (0.1, 0.5, 2.0)
+HEARTBEAT_TIMEOUT_SECONDS = 10.0
+JOIN_TIMEOUT_SECONDS = 5.0
 
 # One statement, as every read session begins with it.
 _SELECT_PROGRESS = """
@@ -101,6 +112,7 @@ class PositionNotifier:
             subscribers = list(self._subscribers)
         with self._changed:
             self._changed.notify_all()
+        # Outside the lock: a callback may subscribe or unsubscribe.
         for callback in subscribers:
             try:
                 callback(position)
@@ -194,7 +206,7 @@ class ProjectionRunner:
         return ProjectionStatus(progress.position, lag, oldest, self.failure if lag else None)
 
     def _is_done(self, to: int | None) -> bool:
-        if to is not None and to <= self._log_position:
+        if to is not None and to <= self._log_position:  # another thread projected it while this one waited
             return True
         return self._failure is not None and self._monotonic() < self._retry_at
 
@@ -213,6 +225,84 @@ class ProjectionRunner:
             log.info("projection resumed", position=step.checkpoint.position)
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
         self.notifier.notify(step.checkpoint.position)
+
+
+class ProjectionPoller:
+    """A thread of a serving process that projects what other processes append, and reports its health."""
+
+    def __init__(
+        self, database: Database, projection: ProjectionRunner, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._projection = projection
+        self._monotonic = monotonic
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._heartbeat_at = monotonic()
+        self._refreshed_at = float("-inf")
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Run the thread until the end of the context."""
+        self._stop.clear()
+        self._heartbeat_at = self._monotonic()
+        self._thread = threading.Thread(target=self._run, name="projection", daemon=True)
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._thread.join(JOIN_TIMEOUT_SECONDS)
+
+    def find_problem(self) -> str | None:
+        """Return the problem with the thread, None while it is alive and active."""
+        if self._thread is None or not self._thread.is_alive():
+            return "the projection thread is dead"
+        if self._monotonic() - self._heartbeat_at > HEARTBEAT_TIMEOUT_SECONDS:
+            return f"the projection thread has been silent for more than {HEARTBEAT_TIMEOUT_SECONDS:g} seconds"
+        return None
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                for changed in self._database.watch_changes(self._stop):
+                    self._catch_up(changed=changed)
+                    failures = 0
+            except Exception:
+                delay = RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)]
+                failures += 1
+                log.exception("watching the log failed, starting again", seconds=delay)
+                # The thread is healthy, the database is not: requests report that.
+                self._heartbeat_at = self._monotonic()
+                self._stop.wait(delay)
+
+    def _catch_up(self, *, changed: bool) -> None:
+        self._heartbeat_at = self._monotonic()
+        if not changed and self._heartbeat_at - self._refreshed_at < REFRESH_SECONDS:
+            return
+        self._refreshed_at = self._heartbeat_at
+        before, since = self._refresh(), self._monotonic()
+        while before.is_behind and not self._stop.wait(GRACE_POLL_SECONDS):
+            after = self._refresh()
+            if after.is_behind and after.log_position == before.log_position:
+                if self._monotonic() - since < GRACE_SECONDS:
+                    continue
+                self._projection.catch_up(self._record_progress)
+                if self._projection.failure:
+                    return
+            before, since = after, self._monotonic()
+
+    def _refresh(self) -> ProjectionProgress:
+        """Return how far the read model is; while this process catches up, wait for it instead of competing with it."""
+        position = -1
+        while self._projection.is_running and not self._stop.wait(GRACE_POLL_SECONDS):
+            if position != (position := self._projection.notifier.position):
+                self._heartbeat_at = self._monotonic()
+        return self._projection.refresh()
+
+    def _record_progress(self, _log_position: int, _head: int) -> None:
+        self._heartbeat_at = self._monotonic()
 
 
 def _to_progress(rows: list[Row]) -> ProjectionProgress:

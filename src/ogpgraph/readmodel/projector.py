@@ -152,7 +152,7 @@ class Projector:
     ) -> ProjectionStep:
         """Project the saves that follow a checkpoint, in the transaction that locked it."""
         head = saves[-1][-1]["position"] if saves else checkpoint.log_position
-        if sum(map(len, saves)) >= self._limit:
+        if sum(map(len, saves)) >= self._limit:  # the batch is full; a smaller one ends at the log's head
             head = self._log.read_head(transaction)
         if checkpoint.projection_version != PROJECTION_VERSION:
             return ProjectionStep(checkpoint, head, _describe_other_projection(checkpoint))
@@ -212,7 +212,7 @@ class _BatchProjection:
     def _project_event(self, logged: LoggedEvent, event: Event) -> None:
         open_rows = self._open_rows[logged.stream]
         before = open_rows.aggregate
-        if event.revision != before.revision + 1:
+        if event.revision != before.revision + 1:  # an event of the stream was deleted from the log
             raise ValueError(f"revision {event.revision} follows revision {before.revision}")
         after = evolve(before, event)
         self.frontier = self.frontier.append(logged.leaf)

@@ -1,4 +1,4 @@
-"""Lists and their pages: what a client may ask of the read model, and the SQL that answers it.
+"""Lists and their pages, and the SQL that selects them.
 
 Lists of aggregates are answered from the index; the statements here select the rows they consist of. Lists of entries
 are answered by SQL. A list may be split by parents, each of which owns a part of it, and the parts of many parents are
@@ -45,7 +45,7 @@ class Page(Generic[T]):
     has_previous: bool = False
 
     def map_items(self, mapping: Mapping[T, U]) -> Page[U]:
-        """Return the page with each item replaced by what the mapping has for it."""
+        """Return the page with each item replaced by its value in a mapping."""
         return Page(tuple((key, mapping[item]) for key, item in self.items), self.has_next, self.has_previous)
 
 

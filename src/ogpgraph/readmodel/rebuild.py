@@ -84,7 +84,8 @@ class Rebuild:
             self._require_own_build(checkpoint)
             step = self._project_rest(transaction, checkpoint)
             if not step.is_last:
-                return None
+                return None  # commits these rows and releases the locks: readers must not wait for many events
+            # Stopped by an event that was projected before: the former rows show more.
             if step.checkpoint.log_position < live_log_position:
                 raise RebuildStopped(step.failure.message if step.failure else "the log is shorter than the read model")
             swap_tables(transaction)

@@ -41,7 +41,7 @@ class PositionError(ValueError):
 
 @dataclass(frozen=True)
 class SharedState:
-    """What the sessions of a process share. The caches hold only what never changes, so nothing in them is stale."""
+    """State shared by the sessions of a process. Cached aggregates and indexes never change; texts can be removed."""
 
     projection: ProjectionRunner
     log_identity: LogIdentity
@@ -138,6 +138,7 @@ class ReadSession:
         for chunk in iter_chunks(pairs):
             for row in self.fetch(queries.select_versions(chunk)):
                 self.at(row["at"]).add_rows([row])
+        # Otherwise an id without an aggregate would be looked up again each time.
         for at, stream in pairs:
             self.at(at).mark_absent(stream)
 
@@ -179,7 +180,7 @@ class Snapshot:
         self._counts: dict[EntryQuery, dict[str, int]] = defaultdict(dict)
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
-        # The snapshots loaded together with this one, itself included: they are completed together, too.
+        # The snapshots loaded together with this one, itself included: their aggregates are completed together, too.
         self._siblings: list[Snapshot] = [self]
 
     @cached_property
@@ -442,6 +443,7 @@ class Snapshot:
         if snapshot.needs_loading(stream):
             entries = list(self._iter_loaded_entries())
             siblings = [self.session.at(each.position) for each in entries]
+            # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
             for sibling in siblings:
                 sibling._siblings = siblings
             requested = ((s, stream_of(e)) for s, e in zip(siblings, entries, strict=True))

@@ -1,1 +1,1 @@
-"""Where things are kept: the database, the event log and the text store."""
+"""The event log, the texts and the accounts, on either of two database engines."""

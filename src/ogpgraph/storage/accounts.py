@@ -1,6 +1,7 @@
-"""What must stay out of the log: who is behind an account, how they sign in, and the hashes of their tokens.
+"""The account store: persons, logins and tokens, which are deleted and changed and so must not be in the log.
 
-A token is `ogp_`, a prefix to look it up by, and 32 random bytes of which only the SHA-256 is kept.
+A token consists of `ogp_`, a prefix by which it is looked up, and 32 random bytes, of which only the SHA-256 is stored.
+Rights are not here: they are events, and apply to the past as recorded.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from hashlib import sha256
 from ogpgraph.clock import format_timestamp
 from ogpgraph.storage.database import Database, Row, Transaction
 
-TOKEN_PREFIX = "ogp_"  # noqa: S105 - how a token begins, so that people and scanners know one when they see it
+TOKEN_PREFIX = "ogp_"  # noqa: S105 - not a secret: people and secret scanners recognize a token by it
 PREFIX_LENGTH = 12
 SECRET_LENGTH = 64
 LAST_USE_RESOLUTION = timedelta(minutes=1)
+"""The last use of a token is written at most this often: otherwise every request would wait for the writer's lock."""
 CREATE_TABLES = """
 create table if not exists person (
   account text primary key,
@@ -47,7 +49,7 @@ _SELECT_LINKED_ACCOUNT = "select account from login where issuer = :issuer and l
 
 @dataclass(frozen=True)
 class TokenRow:
-    """What is kept of a token: never the token."""
+    """A stored token, without the secret."""
 
     prefix: str
     account: str
@@ -60,7 +62,7 @@ class TokenRow:
 
 @dataclass(frozen=True)
 class Person:
-    """Who is behind an account."""
+    """The person behind an account."""
 
     account: str
     name: str | None
@@ -69,19 +71,19 @@ class Person:
 
 @dataclass(frozen=True)
 class TokenCredential:
-    """A token, by what it is looked up by."""
+    """A token, identified by its prefix."""
 
     prefix: str
 
     @classmethod
     def parse(cls, token: str) -> TokenCredential:
-        """Return the token that somebody shows."""
+        """Return the credential of a token."""
         return cls(_split_token(token)[0])
 
 
 @dataclass(frozen=True)
 class LoginCredential:
-    """Somebody whom an issuer knows."""
+    """A login at an OpenID Connect issuer."""
 
     issuer: str
     subject: str
@@ -91,11 +93,11 @@ Credential = TokenCredential | LoginCredential
 
 
 class InvalidToken(Exception):
-    """A token that opens nothing; the message says why, for the log and never for whoever showed it."""
+    """The token is not valid; the message gives the reason, for the operator's log and never for the client."""
 
 
 class AccountStore:
-    """The door to names, logins and tokens."""
+    """Stores persons, logins and tokens."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -103,7 +105,7 @@ class AccountStore:
     # People
 
     def set_person(self, account: str, name: str | None, email: str | None) -> None:
-        """Keep who is behind an account."""
+        """Set the person behind an account."""
         with self._database.write() as transaction:
             transaction.execute("delete from person where account = :account", account=account)
             transaction.execute(
@@ -114,7 +116,7 @@ class AccountStore:
             )
 
     def list_people(self) -> dict[str, Person]:
-        """Return account → who is behind it, in the order of the ids."""
+        """Return account → the person behind it, in the order of the accounts."""
         with self._database.read() as transaction:
             rows = transaction.fetch_all("select account, name, email from person order by account")
         return {row["account"]: Person(row["account"], row["name"], row["email"]) for row in rows}
@@ -122,7 +124,7 @@ class AccountStore:
     # Logins at an issuer
 
     def link(self, issuer: str, subject: str, account: str) -> None:
-        """Let somebody whom an issuer knows act as an account; raises UniqueViolation where they act as one already."""
+        """Link a login to an account; raises UniqueViolation where it is linked already."""
         with self._database.write() as transaction:
             transaction.execute(
                 "insert into login (issuer, login_subject, account) values (:issuer, :subject, :account)",
@@ -132,12 +134,13 @@ class AccountStore:
             )
 
     def unlink(self, account: str) -> None:
-        """Let nobody whom an issuer knows act as an account any more: from here on, nothing they send is recorded."""
+        """Remove all logins of an account. After the return, no command of theirs is recorded any more."""
+        # Under the log's lock, which every append holds while it checks the credential.
         with self._database.append() as transaction:
             transaction.execute("delete from login where account = :account", account=account)
 
     def find_linked_account(self, issuer: str, subject: str) -> str | None:
-        """Return the account that somebody whom an issuer knows acts as, or None."""
+        """Return the account that a login is linked to, or None."""
         with self._database.read() as transaction:
             found: str | None = transaction.fetch_value(_SELECT_LINKED_ACCOUNT, issuer=issuer, subject=subject)
         return found
@@ -153,7 +156,7 @@ class AccountStore:
         random_hex: Callable[[int], str],
         label: str | None = None,
     ) -> str:
-        """Return a new token of an account: shown this once, since only its hash is kept."""
+        """Create a token of an account and return it: it cannot be shown again, as only its hash is stored."""
         prefix = random_hex(PREFIX_LENGTH // 2)
         secret = random_hex(SECRET_LENGTH // 2)
         with self._database.write() as transaction:
@@ -170,11 +173,11 @@ class AccountStore:
         return f"{TOKEN_PREFIX}{prefix}_{secret}"
 
     def authenticate_token(self, token: str, now: datetime) -> str:
-        """Return the account that a token opens, noting its use; raises InvalidToken."""
+        """Return the account of a token and record its use; raises InvalidToken."""
         prefix, secret = _split_token(token)
         with self._database.read() as transaction:
             row = transaction.fetch_one("select * from token where prefix = :prefix", prefix=prefix)
-        # Compared even where there is no such prefix, so that time tells nothing of which prefixes exist.
+        # Compared also where the prefix is unknown, so that the time taken does not reveal which prefixes exist.
         if not hmac.compare_digest(_hash(secret), row["hash"] if row else _hash("")) or row is None:
             raise InvalidToken("wrong")
         if row["revoked_at"] is not None:
@@ -186,7 +189,7 @@ class AccountStore:
         return account
 
     def is_still_valid(self, transaction: Transaction, credential: Credential, account: str, now: datetime) -> bool:
-        """Tell whether what opened an account opens it in a transaction too; under the log's lock it stays so."""
+        """Return whether a credential is valid for an account; under the log's lock it stays so until the commit."""
         if isinstance(credential, LoginCredential):
             return bool(
                 transaction.fetch_value(_SELECT_LINKED_ACCOUNT, issuer=credential.issuer, subject=credential.subject)
@@ -208,7 +211,7 @@ class AccountStore:
             )
 
     def list_tokens(self, account: str) -> list[TokenRow]:
-        """Return what is kept of an account's tokens, oldest first."""
+        """Return the tokens of an account, oldest first."""
         with self._database.read() as transaction:
             rows = transaction.fetch_all(
                 "select prefix, account, label, created_at, expires_at, revoked_at, last_used_at from token "
@@ -218,9 +221,9 @@ class AccountStore:
         return [TokenRow(**{name: row[name] for name in TokenRow.__dataclass_fields__}) for row in rows]
 
     def revoke_tokens(self, account: str, *, now: datetime, prefix: str | None = None) -> int:
-        """Revoke one token of an account, or all of them; returns how many were open until now.
+        """Revoke one token of an account, or all of them; returns how many were not revoked before.
 
-        From here on nothing that is sent with them is recorded: who is writing at this moment is waited for.
+        After the return, no command with them is recorded any more: a command that is just being stored is waited for.
         """
         with self._database.append() as transaction:
             rows = transaction.fetch_all(

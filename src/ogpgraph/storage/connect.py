@@ -1,4 +1,4 @@
-"""Open the database that a URL names, with the engine for its scheme."""
+"""The choice of the engine by the scheme of a database's URL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def open_database(url: str) -> Database:
     if scheme == "sqlite":
         return SQLiteDatabase(url)
     if scheme in ("postgresql", "postgres"):
-        from ogpgraph.storage.postgres import PostgresDatabase  # noqa: PLC0415 - psycopg is an extra
+        from ogpgraph.storage.postgres import PostgresDatabase  # noqa: PLC0415 - psycopg is an optional dependency
 
         return PostgresDatabase(url)
     raise DatabaseError(f"a database URL begins with sqlite:/// or postgresql://, not with {scheme}:")

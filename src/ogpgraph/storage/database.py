@@ -1,49 +1,46 @@
-"""The database behind one URL: reading and writing transactions, and the one seam for SQL parameters.
+"""The interface to the database behind one URL: transactions, statements, and the errors that both engines raise.
 
-Every statement is written once, with `:name` parameters, for both engines. A list parameter stands
-after `in` (`id in :ids`). What differs between the engines is in `sqlite.py` and `postgres.py`.
+Every statement is written once, for both engines, with `:name` parameters; a list parameter is written as `in :names`.
+What differs between the engines is in `sqlite.py` and `postgres.py`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 CHUNK_SIZE = 500
+"""How many items of a list one statement gets: both engines limit the number of parameters."""
 Parameters = Mapping[str, object]
 Row = Mapping[str, Any]
 T = TypeVar("T")
 
 
 class DatabaseError(Exception):
-    """The database cannot be used as asked; the message names what and where, never a password."""
+    """The database cannot be used; the message never contains a password."""
 
 
 class UniqueViolation(DatabaseError):
-    """A row with that key is there already."""
+    """A row with this key exists already."""
 
 
 class DataRejected(DatabaseError):
-    """The database refuses a value, a row or a statement; nothing of the transaction is kept."""
+    """The database rejects a value, a row or a statement; the transaction is rolled back."""
 
 
 class ConnectionLost(DatabaseError):
-    """The connection broke: what was asked for may have been done, or not."""
+    """The connection broke: the transaction may have been committed or not."""
 
 
 class LockTimeout(DatabaseError):
-    """Nobody made room within the time allowed: trying again later may help."""
+    """A lock or a connection was not available within the time allowed; a later attempt may succeed."""
 
 
 class StatementCancelled(DatabaseError):
-    """A statement was broken off, because the transaction is watched and was told to end."""
+    """A statement was cancelled because the transaction's deadline is over."""
 
 
 class TablesMissing(DatabaseError):
@@ -56,8 +53,8 @@ class TablesMissing(DatabaseError):
 class Transaction(ABC):
     """A transaction in which statements run; `statements` counts them.
 
-    Whoever asks for rows waits for them and for all before; what is wrong with any other statement may be raised by a
-    later one, or at the commit.
+    Only a statement that returns rows is waited for, with all before it: the error of any other statement may be
+    raised by a later one, or by the commit.
     """
 
     statements = 0
@@ -77,11 +74,11 @@ class Transaction(ABC):
 
     @abstractmethod
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
-        """Yield the rows of a query one by one, without holding them all."""
+        """Yield the rows of a query one by one; they are never in memory all at once."""
 
     @abstractmethod
     def execute(self, sql: str, **parameters: object) -> None:
-        """Run one statement. Raises UniqueViolation where a key is taken."""
+        """Run one statement. Raises UniqueViolation where a key exists."""
 
     @abstractmethod
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
@@ -89,7 +86,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Add rows to a table, in the quickest way the engine has. Raises UniqueViolation where a key is taken."""
+        """Insert rows in the engine's fastest way. Raises UniqueViolation where a key exists."""
 
     @abstractmethod
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
@@ -97,59 +94,60 @@ class Transaction(ABC):
 
     @abstractmethod
     def lock_tables(self, tables: Sequence[str]) -> None:
-        """Keep everybody else from using tables until the transaction ends; who reads already is waited for."""
+        """Lock tables, in the given order, against all other use until the transaction ends."""
 
 
 class Database(ABC):
-    """A database: what storage, follower and readers open transactions on."""
+    """A database on which transactions are opened, each from one thread at a time."""
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
-        """Open a reading transaction: one consistent view until it closes."""
+        """Open a read-only transaction: all its statements see the database as it was at the first."""
 
     def read_autocommit(self) -> AbstractContextManager[Transaction]:
-        """Open what reads without one view for all its statements: for what never changes."""
+        """Open read-only access in which each statement may see a later state: for rows that never change."""
         return self.read()
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
-        """Return all rows of one query that needs no other beside it."""
+        """Return all rows of a single query."""
         with self.read() as transaction:
             return transaction.fetch_all(sql, **parameters)
 
     def has_table(self, name: str) -> bool:
         """Return whether a table exists."""
         try:
-            self.query(f"select 1 from {name} limit 1")  # noqa: S608 - the name of one of our own tables
+            self.query(f"select 1 from {name} limit 1")  # noqa: S608 - our own tables' names
         except TablesMissing:
             return False
         return True
 
     @abstractmethod
     def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
-        """Open a writing transaction, committed at its end and rolled back on any error.
+        """Open a writing transaction: committed at the end of the context, rolled back on any error.
 
-        What is not `durable` may be lost when the machine fails, whole and latest first: never on its own, and
-        never with something durable that was committed later.
+        A commit that is not `durable` may be lost when the machine fails: as a whole, together with all later commits,
+        and only if none of these is durable.
         """
 
     @abstractmethod
     def append(self) -> AbstractContextManager[Transaction]:
-        """Open a writing transaction that is the only one to append to the log until it ends."""
+        """Open a writing transaction that holds the log's lock: no other one appends until it ends."""
 
     @abstractmethod
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
-        """Yield, until told to stop, True when something may have been committed and False when time has passed.
+        """Yield True when something may have been committed, and False from time to time, until `stop` is set.
 
-        The first is True: whoever listens from here on misses nothing. Raises what breaks the connection.
+        The first item is True, so that no change between the caller's last look and the start of the watch is missed.
+        Raises any error that breaks the connection.
         """
 
     @abstractmethod
     def apply_ddl(self, script: str) -> None:
-        """Run the statements of a script of definitions, which may be run again at any time."""
+        """Run a script of definitions that has no effect where they exist; one process at a time runs it."""
 
     @abstractmethod
     def execute_ddl(self, transaction: Transaction, script: str) -> None:
-        """Run the statements of a script of definitions in a transaction."""
+        """Run a script of definitions in a transaction."""
 
     @abstractmethod
     def close(self) -> None:
@@ -162,80 +160,5 @@ def split_statements(script: str) -> list[str]:
 
 
 def iter_chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield a long list in pieces that one statement can take."""
+    """Yield a list in chunks of the size that one statement gets."""
     return (items[i : i + CHUNK_SIZE] for i in range(0, len(items), CHUNK_SIZE))
-
-
-if sys.platform == "win32":  # which has no such locks: SQLite's own must do
-
-    def _lock_file(_file: int) -> None:
-        return
-
-    def _unlock_file(_file: int) -> None:
-        return
-
-else:
-    import fcntl
-
-    def _lock_file(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock_file(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
-LOCK_POLL_SECONDS = 0.001
-
-
-class WriterLock:
-    """Lets one thread of one process write to a SQLite database at a time, by a lock on a file beside it.
-
-    SQLite releases its own lock before the checkpoint that may follow a commit, and in versions with the WAL-reset bug
-    another process can do harm then. It also lets waiting writers sleep longer and longer, so that one of eight waits
-    for seconds. This lock is held from before a transaction begins until after its checkpoint, and ends with the
-    process, however that ends.
-    """
-
-    def __init__(self, path: Path, timeout_seconds: float) -> None:
-        self._path = path
-        self._timeout = timeout_seconds
-        self._thread_lock = threading.Lock()
-        self._file: int | None = None
-
-    @contextmanager
-    def acquire(self) -> Iterator[None]:
-        """Wait for the turn and have it until the end; raises LockTimeout when it does not come in time."""
-        deadline = time.monotonic() + self._timeout
-        if not self._thread_lock.acquire(timeout=self._timeout):
-            raise LockTimeout(f"no turn to write within {self._timeout:g} seconds")
-        try:
-            file = self._open()
-            self._wait(file, deadline)
-            try:
-                yield
-            finally:
-                _unlock_file(file)
-        finally:
-            self._thread_lock.release()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _open(self) -> int:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        return self._file
-
-    def _wait(self, file: int, deadline: float) -> None:
-        while True:
-            try:
-                _lock_file(file)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LockTimeout(f"another process has been writing for {self._timeout:g} seconds") from None
-                time.sleep(LOCK_POLL_SECONDS)
-            else:
-                return

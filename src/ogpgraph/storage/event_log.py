@@ -1,8 +1,10 @@
-"""The event log: an append-only table in which each event is hashed as a leaf of the tree.
+"""The event log: an append-only table whose events are the leaves of a hash tree, and the log's identity.
 
-It is a recorder of the eventsourcing library, on statements that serve both engines. The canonical
-bytes a leaf hash covers are fixed for ever: a line naming the format, then stream, revision, name,
-version and time of recording, each on a line of its own, then the payload as stored.
+The log is an application recorder of the eventsourcing library, written in statements that serve both engines. Events
+are appended in saves, each stored as a whole or not at all.
+
+The bytes that a leaf hash covers never change: a line with the format, then stream, revision, name, version and time of
+recording, each on a line of its own, then the payload as stored (docs/decisions/0005).
 """
 
 from __future__ import annotations
@@ -21,7 +23,25 @@ from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolatio
 from ogpgraph.storage.merkle import leaf_hash
 from ogpgraph.storage.texts import build_rows, insert_rows
 
+__all__ = [
+    "AppendCheck",
+    "CorruptEvent",
+    "EventLog",
+    "IntegrityError",
+    "LogIdentity",
+    "LoggedEvent",
+    "StoredEvent",
+    "canonical_bytes",
+    "create_log_identity",
+    "load_event",
+    "read_log_identity",
+]
+
 LEAF_FORMAT = "ogpgraph event 1"
+MAX_POSITION = 2**62
+AppendCheck = Callable[[Transaction], None]
+"""Called under the log's lock before a save is stored; if it raises, nothing is stored."""
+
 _CREATE_EVENT_TABLE = """
 create table if not exists event (
   position integer primary key autoincrement,
@@ -37,28 +57,35 @@ create table if not exists event (
 );
 create index if not exists event_save on event (save)
 """
+_CREATE_LOG_TABLE = """
+create table if not exists log (
+  one integer primary key check (one = 1),
+  id text not null,
+  epoch integer not null,
+  redaction_epoch integer not null,
+  text_key blob not null
+)"""
 _SELECT = "select position, stream, revision, topic, payload, recorded_at, leaf, save from event "
+_SELECT_LAST = _SELECT + "order by position desc limit 1"
+_SELECT_REVISION = "select max(revision) from event where stream = :stream"
+_SELECT_POSITIONS_OF_SAVE = "select position from event where save = :save order by position"
 _INSERT = """
 insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
 values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
-_SELECT_LAST = _SELECT + "order by position desc limit 1"
-# Up to the end of the last save that the next so many events touch.
+# The end of the last save that the next `limit` events belong to.
 _END_OF_LAST_SAVE = (
     "(select max(position) from event where save = (select max(save) from "
     "(select save from event where position > :position order by position limit :limit) s))"
 )
-MAX_POSITION = 2**62
-AppendCheck = Callable[[Transaction], None]
-"""What is asked under the log's lock before a save is stored: whatever it raises, nothing is."""
 
 
 class CorruptEvent(Exception):
-    """A stored event is not what was hashed when it was recorded: named here, and never served."""
+    """A stored event does not match its leaf hash: it was changed after it was recorded, and is never returned."""
 
 
 @dataclass(frozen=True)
 class LoggedEvent(Notification):
-    """A stored event with its place in the log; `id` is the recorder's position, which may have gaps."""
+    """A stored event. Its `id` is its log position, which increases but may have gaps."""
 
     recorded_at: str
     leaf: bytes
@@ -71,12 +98,12 @@ class LoggedEvent(Notification):
 
     @property
     def version(self) -> int:
-        """Return the version of the stored form."""
+        """Return the version of the payload's form."""
         return int(self.topic.rpartition(".")[2])
 
     @property
     def stream(self) -> str:
-        """Return the stream's name."""
+        """Return the stream's id."""
         return str(self.originator_id)
 
     @property
@@ -86,8 +113,21 @@ class LoggedEvent(Notification):
 
     @property
     def payload(self) -> bytes:
-        """Return the stored payload."""
+        """Return the payload as stored."""
         return self.state
+
+
+@dataclass(frozen=True)
+class LogIdentity:
+    """The log's id, its epochs and its secret key for the references of texts.
+
+    `epoch` is raised when a restored log continues, `redaction_epoch` when a text is removed.
+    """
+
+    id: str
+    epoch: int
+    redaction_epoch: int
+    text_key: bytes
 
 
 def canonical_bytes(stream: str, revision: int, name: str, version: int, recorded_at: str, payload: bytes) -> bytes:
@@ -95,15 +135,44 @@ def canonical_bytes(stream: str, revision: int, name: str, version: int, recorde
     return f"{LEAF_FORMAT}\n{stream}\n{revision}\n{name}\n{version}\n{recorded_at}\n".encode() + payload
 
 
+def load_event(row: Row) -> LoggedEvent:
+    """Return the event in a row of the log, verified against its leaf hash; raises CorruptEvent."""
+    stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
+    recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
+    if not _matches_leaf(row):
+        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash")
+    return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
+
+
+def create_log_identity(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
+    """Give the log an identity, unless it has one."""
+    database.apply_ddl(_CREATE_LOG_TABLE)
+    with database.write() as transaction:
+        transaction.execute(
+            "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) "
+            "on conflict do nothing",
+            id=new_id(),
+            key=new_key(),
+        )
+
+
+def read_log_identity(transaction: Transaction) -> LogIdentity:
+    """Return the log's identity; raises LookupError where it has none."""
+    row = transaction.fetch_one("select id, epoch, redaction_epoch, text_key from log")
+    if row is None:
+        raise LookupError("the log has no identity: run `ogpgraph migrate`")
+    return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])
+
+
 class EventLog(ApplicationRecorder):
-    """The log: appends whole saves, reads streams and everything in order, and checks each event it reads."""
+    """Appends saves, and reads streams and the whole log; every event that is read is verified."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def create_table(self) -> None:
-        """Make the table unless it is there."""
+        """Create the table unless it exists."""
         self._database.apply_ddl(_CREATE_EVENT_TABLE)
 
     def append(
@@ -115,38 +184,30 @@ class EventLog(ApplicationRecorder):
         expected_revisions: Mapping[str, int] | None = None,
         check: AppendCheck | None = None,
     ) -> list[int]:
-        """Store events and the wordings they refer to, all or nothing; returns their positions in the recorder.
+        """Store events as one save, with the texts they refer to; returns their log positions.
 
-        Raises the library's IntegrityError when a stream has one of the revisions already, when a stream is not at its
-        expected revision, and when `command` came before; what `check` raises; and ConnectionLost when the connection
-        broke: the events may be stored then, which `read_command` shows.
+        Raises:
+            IntegrityError: a stream has one of the revisions, or is not at its expected revision, or `command` is
+                recorded already.
+            Exception: any error that `check` raises.
+            ConnectionLost: the events may be stored or not; `read_command` shows which.
         """
-        text_rows = build_rows(texts)  # before the lock is taken: to look for personal data takes its time
+        text_rows = build_rows(texts)  # before the lock is held: the search for personal data takes time
         with self._database.append() as transaction:
-            self._require_revisions(transaction, expected_revisions or {})
+            _require_revisions(transaction, expected_revisions or {})
             if check:
                 check(transaction)
             moment, save = self._next_time_and_save(transaction)
-            rows = [_to_row(event, moment + timedelta(microseconds=place), save) for place, event in enumerate(events)]
+            rows = [_to_row(event, moment + timedelta(microseconds=n), save) for n, event in enumerate(events)]
             if rows:
                 rows[-1]["command"] = command
             insert_rows(transaction, text_rows)
             try:
                 transaction.execute_many(_INSERT, rows)
-                found = transaction.fetch_all(
-                    "select position from event where save = :save order by position", save=save
-                )
-            except UniqueViolation as taken:
-                raise IntegrityError(str(taken)) from taken
-        return [row["position"] for row in found]
-
-    def _require_revisions(self, transaction: Transaction, revisions: Mapping[str, int]) -> None:
-        for stream, revision in revisions.items():
-            stands = (
-                transaction.fetch_value("select max(revision) from event where stream = :stream", stream=stream) or 0
-            )
-            if stands != revision:
-                raise IntegrityError(f"{stream} is at revision {stands}, not {revision}")
+                stored = transaction.fetch_all(_SELECT_POSITIONS_OF_SAVE, save=save)
+            except UniqueViolation as error:
+                raise IntegrityError(str(error)) from error
+        return [row["position"] for row in stored]
 
     def _next_time_and_save(self, transaction: Transaction) -> tuple[datetime, int]:
         # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
@@ -158,46 +219,46 @@ class EventLog(ApplicationRecorder):
         return max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1)), before.save + 1
 
     def read_stream(self, stream: str) -> list[LoggedEvent]:
-        """Return all events of a stream, oldest first; raises CorruptEvent, for one that is missing too."""
+        """Return all events of a stream, oldest first; raises CorruptEvent, also where one is missing."""
         events = self.select_events(stream)
         for revision, event in enumerate(events, start=1):
-            if event.originator_version != revision:
+            if event.revision != revision:
                 raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
         return events
 
-    def read_saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
-        """Return the rows of about `limit` events after a position of the recorder, save by save, none in part.
+    def read_command(self, command: str) -> list[LoggedEvent]:
+        """Return the events that a command recorded, none where no such command is recorded."""
+        where = "where save = (select save from event where command = :command) order by position"
+        return _load_events(self._database.query(_SELECT + where, command=command))
 
-        `load_event` decodes a row, and raises CorruptEvent where it is not what was recorded.
+    def read_saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
+        """Return the rows of about `limit` events after a log position, by save; no save is split.
+
+        `load_event` decodes a row: the rows are not verified yet, so that a corrupt one does not hide those before it.
         """
         where = f"where position > :position and position <= {_END_OF_LAST_SAVE} order by position"
         rows = transaction.fetch_all(_SELECT + where, position=position, limit=limit)
         return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
 
+    def read_head(self, transaction: Transaction) -> int:
+        """Return the newest log position, 0 for an empty log."""
+        return int(transaction.fetch_value("select max(position) from event") or 0)
+
     def count_after(self, transaction: Transaction, position: int) -> int:
-        """Return how many events there are after a position of the recorder."""
+        """Return the number of events after a log position."""
         return int(transaction.fetch_value("select count(*) from event where position > :position", position=position))
 
     def find_time_after(self, transaction: Transaction, position: int) -> str | None:
-        """Return when the first event after a position of the recorder was recorded, None where there is none."""
+        """Return when the first event after a log position was recorded, None where there is none."""
         recorded_at: str | None = transaction.fetch_value(
             "select recorded_at from event where position > :position order by position limit 1", position=position
         )
         return recorded_at
 
-    def read_command(self, command: str) -> list[LoggedEvent]:
-        """Return the events that a command recorded, or none if no command of that name recorded anything."""
-        where = "where save = (select save from event where command = :command) order by position"
-        return _load_events(self._database.query(_SELECT + where, command=command))
-
-    def read_head(self, transaction: Transaction) -> int:
-        """Return the recorder's newest position, 0 for an empty log."""
-        return int(transaction.fetch_value("select max(position) from event") or 0)
-
-    # The library's interface
+    # The interface of the eventsourcing library
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Append events as one save; returns their positions."""
+        """Append events as one save; returns their log positions."""
         return self.append(stored_events, texts=kwargs.get("texts", {}), command=kwargs.get("command"))
 
     def select_events(
@@ -231,33 +292,40 @@ class EventLog(ApplicationRecorder):
         """Return events of all streams in the order of the log; raises CorruptEvent."""
         first = (start or 0) + (0 if inclusive_of_start else 1)
         where = "where position >= :first and position <= :stop "
-        only = "and topic in :topics " if topics else ""
-        given = {"topics": tuple(topics)} if topics else {}
-        bounds = {"first": first, "stop": MAX_POSITION if stop is None else stop, "limit": limit}
+        by_topic = "and topic in :topics " if topics else ""
+        bounds: dict[str, object] = {"first": first, "stop": MAX_POSITION if stop is None else stop, "limit": limit}
+        if topics:
+            bounds["topics"] = tuple(topics)
+        sql = f"{_SELECT}{where}{by_topic}order by position limit :limit"
         with self._database.read() as transaction:
-            return _load_events(
-                transaction.fetch_all(f"{_SELECT}{where}{only}order by position limit :limit", **bounds, **given)
-            )
+            return _load_events(transaction.fetch_all(sql, **bounds))
 
     def max_notification_id(self) -> int | None:
-        """Return the newest position, None for an empty log."""
+        """Return the newest log position, None for an empty log."""
         with self._database.read() as transaction:
             return self.read_head(transaction) or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        """Refuse: the follower reads the log, and everyone who follows reads what it wrote."""
-        raise NotImplementedError("follow the entries instead")
+        """Refuse: subscribers are served from the read model's entries, which are complete up to the head."""
+        raise NotImplementedError("subscribe to PositionNotifier and read the entries instead")
+
+
+def _require_revisions(transaction: Transaction, expected: Mapping[str, int]) -> None:
+    for stream, revision in expected.items():
+        current = transaction.fetch_value(_SELECT_REVISION, stream=stream) or 0
+        if current != revision:
+            raise IntegrityError(f"{stream} is at revision {current}, not {revision}")
 
 
 def _to_row(event: StoredEvent, moment: datetime, save: int) -> dict[str, object]:
-    recorded_at = format_timestamp(moment)
+    stream, recorded_at = str(event.originator_id), format_timestamp(moment)
     return {
-        "stream": str(event.originator_id),
+        "stream": stream,
         "revision": event.originator_version,
         "topic": event.topic,
         "payload": event.state,
         "recorded_at": recorded_at,
-        "leaf": _hash_leaf(str(event.originator_id), event.originator_version, event.topic, recorded_at, event.state),
+        "leaf": _hash_leaf(stream, event.originator_version, event.topic, recorded_at, event.state),
         "save": save,
         "command": None,
     }
@@ -268,74 +336,13 @@ def _hash_leaf(stream: str, revision: int, topic: str, recorded_at: str, payload
     return leaf_hash(canonical_bytes(stream, revision, name, int(version), recorded_at, payload))
 
 
-def _load_events(rows: Sequence[Row]) -> list[LoggedEvent]:
-    return [load_event(row) for row in rows]
-
-
-def load_event(row: Row) -> LoggedEvent:
-    """Return the event that a row of the log holds; raises CorruptEvent where it is not what was recorded."""
-    stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
-    recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
-    if not _matches_leaf(row):
-        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) is not what was recorded")
-    return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
-
-
 def _matches_leaf(row: Row) -> bool:
     try:
         leaf = _hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], bytes(row["payload"]))
-    except (ValueError, TypeError):  # a topic or time that no event was ever stored with
+    except (ValueError, TypeError):  # the damaged value is of a form that was never stored
         return False
     return leaf == bytes(row["leaf"])
 
 
-__all__ = [
-    "AppendCheck",
-    "CorruptEvent",
-    "EventLog",
-    "IntegrityError",
-    "LoggedEvent",
-    "StoredEvent",
-    "canonical_bytes",
-    "load_event",
-]
-
-
-_CREATE_LOG_TABLE = """
-create table if not exists log (
-  one integer primary key check (one = 1),
-  id text not null,
-  epoch integer not null,
-  redaction_epoch integer not null,
-  text_key blob not null
-)"""
-
-
-@dataclass(frozen=True)
-class LogIdentity:
-    """The log's id and epoch (a new one begins when a restored log goes on), the redaction epoch, the text key."""
-
-    id: str
-    epoch: int
-    redaction_epoch: int
-    text_key: bytes
-
-
-def create_log_identity(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
-    """Give the log its identity unless it has one."""
-    database.apply_ddl(_CREATE_LOG_TABLE)
-    with database.write() as transaction:
-        transaction.execute(
-            "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) "
-            "on conflict do nothing",
-            id=new_id(),
-            key=new_key(),
-        )
-
-
-def read_log_identity(transaction: Transaction) -> LogIdentity:
-    """Return the log's identity."""
-    row = transaction.fetch_one("select id, epoch, redaction_epoch, text_key from log")
-    if row is None:
-        raise LookupError("the log has no identity: run `ogpgraph migrate`")
-    return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])
+def _load_events(rows: Sequence[Row]) -> list[LoggedEvent]:
+    return [load_event(row) for row in rows]

@@ -1,8 +1,7 @@
-"""The RFC 6962 tree over the log: the hash of a leaf, and the root after every leaf.
+"""The hash tree of RFC 6962 over the log: the hash of a leaf, and the root after every leaf.
 
-Nothing here knows what a leaf holds. `Frontier` keeps only the roots of the complete
-subtrees (one hash per bit of the size), so appending a leaf costs O(log n) hashes and the
-whole state fits in a row.
+`Frontier` holds only the roots of the complete subtrees, one for each bit of the size. So appending a leaf costs
+O(log n) hashes, and the state fits in a row of a table.
 """
 
 from __future__ import annotations
@@ -20,19 +19,20 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash of an inner node (RFC 6962 section 2.1): SHA-256 of 0x01 and both children."""
+    """Return the hash of an inner node (RFC 6962 section 2.1): SHA-256 of 0x01 and the hashes of both children."""
     return sha256(b"\x01" + left + right).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The roots of the complete subtrees of a tree of `size` leaves, largest first."""
+    """The roots of the complete subtrees of a tree of `size` leaves, the largest subtree first."""
 
     size: int = 0
     subtrees: tuple[bytes, ...] = ()
 
     def append(self, leaf: bytes) -> Frontier:
-        """Return the frontier with one more leaf hash; equal-sized neighbours are merged."""
+        """Return the frontier of the tree with one more leaf hash."""
+        # Each set bit at the low end of the size is a complete subtree as large as the one to its right.
         subtrees, size, right = self.subtrees, self.size, leaf
         while size & 1:
             right = node_hash(subtrees[-1], right)
@@ -40,7 +40,7 @@ class Frontier:
         return Frontier(self.size + 1, (*subtrees, right))
 
     def root(self) -> bytes:
-        """Return the tree head: RFC 6962's MTH of all leaves appended so far."""
+        """Return the root: RFC 6962's MTH of all leaves."""
         if not self.subtrees:
             return EMPTY_ROOT
         root = self.subtrees[-1]
@@ -49,12 +49,12 @@ class Frontier:
         return root
 
     def to_bytes(self) -> bytes:
-        """Return the subtree roots one after the other (32 bytes each)."""
+        """Return the roots of the subtrees one after the other, 32 bytes each."""
         return b"".join(self.subtrees)
 
     @classmethod
     def from_bytes(cls, size: int, data: bytes) -> Frontier:
-        """Return the frontier that `to_bytes` wrote; ValueError when the length does not fit the size."""
+        """Return the frontier that `to_bytes` wrote; raises ValueError where the length does not match the size."""
         if len(data) != HASH_BYTES * size.bit_count():
             raise ValueError(f"a frontier of {size} leaves is not {len(data)} bytes long")
         return cls(size, tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)))

@@ -1,4 +1,7 @@
-"""PostgreSQL: the same statements, translated at one seam; appends take the log's lock so that no reader misses one."""
+"""PostgreSQL: translates the statements, and makes appends take turns so that no reader misses an event.
+
+Writing transactions use the pipeline mode of the protocol: a round trip takes longer than most statements.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ POOL_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 0.5
 STREAM_ROWS = 2_000
 COPY_MIN_ROWS = 20
-"""From so many rows on COPY is quicker than inserts that are sent together."""
+"""From so many rows on, COPY is faster than one insert with all values."""
 MIGRATION_LOCK = 0x6F67706772617068
+"""The key of the advisory lock, "ogpgraph" in ASCII."""
 CHANNEL = "ogpgraph_event"
 _DATA_REJECTED = (
     psycopg.DataError,
@@ -46,16 +50,16 @@ _DATA_REJECTED = (
     psycopg.errors.ReadOnlySqlTransaction,
 )
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
-# Taken before the snapshot is, so that a rebuild that swaps the tables is waited for and never seen half done. Everyone
-# who takes several of these locks takes them in the same order, so that no two wait for each other.
+# Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
+# Everyone who locks several tables begins with the projector's, so that no two wait for each other.
 _LOCK_READ_MODEL = "lock table projector, entry, version, tag in access share mode"
 _READ = f"begin isolation level repeatable read, read only; {_LOCK_READ_MODEL}"
 _READ_COMMITTED = f"begin isolation level read committed, read only; {_LOCK_READ_MODEL}"
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
-# Without the lock a reader could see a later position before an earlier one commits, and miss that for ever.
+# Without the lock, a later position could be committed before an earlier one, which a reader would then miss for ever.
 _APPEND = f"begin; lock table event in exclusive mode; notify {CHANNEL}"
-# A peer that is gone without a word is noticed within seconds, not after the kernel's hours.
+# A peer that vanished without closing the connection is noticed within seconds; the kernel's default is two hours.
 _KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -65,85 +69,73 @@ _KEEPALIVE: dict[str, Any] = {
 
 
 class PostgresTransaction(Transaction):
-    """A transaction on one connection.
-
-    One that writes sends its statements in the protocol's pipeline mode, which waits only for what is asked for: a way
-    there and back takes longer than most statements.
-    """
+    """A transaction on one connection."""
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self._connection = connection
         self._pipeline = ExitStack()
 
     def begin(self, statements: str) -> None:
-        """Begin, by these statements; raises ConnectionLost where the connection is dead."""
+        """Begin with some statements; raises ConnectionLost where the connection is dead."""
         with _translate_errors(self._connection):
             self._connection.execute(statements.encode())
 
     @contextmanager
     def commit_at_end(self) -> Iterator[None]:
-        """Send what runs inside together, and commit it at the end; raises what any of it failed with."""
+        """Pipeline the statements of the context and commit at its end; raises the error of any of them."""
         with _translate_errors(self._connection):
             self._pipeline.enter_context(self._connection.pipeline())
             try:
                 yield
                 done = self._connection.execute("commit")
             except BaseException:
-                with suppress(psycopg.Error):  # that what followed the failure was not done is known
+                with suppress(psycopg.Error):  # the statements after the failure report only that they were skipped
                     self._pipeline.close()
                 raise
             self._pipeline.close()
-        if done.statusmessage != "COMMIT":  # the server undoes, and calls that no error, what failed before
-            raise DatabaseError("nothing was kept: a statement before had failed")
+        if done.statusmessage != "COMMIT":  # after a failed statement, the server answers a commit with ROLLBACK
+            raise DatabaseError("the transaction was rolled back: a statement before had failed")
 
     def roll_back(self) -> None:
-        """Undo what was not committed, and leave the connection to others."""
+        """Roll back what was not committed, and make the connection reusable."""
         try:
             if not self._connection.closed:
                 self._connection.rollback()
-        except psycopg.Error:  # broken off in the midst of a statement: nobody else can use it
+        except psycopg.Error:  # cancelled in the middle of a statement: it cannot be used again
             self._connection.close()
 
-    def _leave_pipeline(self) -> None:
-        """Leave the pipeline mode, in which there are neither copies nor a server's cursors."""
-        with _translate_errors(self._connection):
-            self._pipeline.close()
-
     def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
-        """Return all rows of a query."""
         self.statements += 1
         with _translate_errors(self._connection):
             return self._connection.execute(translate_parameters(sql), _adapt(parameters)).fetchall()
 
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
-        """Yield the rows of a query one by one, through a cursor of the server."""
         self.statements += 1
         self._leave_pipeline()
-        alone = self._connection.info.transaction_status == TransactionStatus.IDLE
-        with _translate_errors(self._connection), self._connection.cursor("stream", withhold=alone) as cursor:
+        # A server-side cursor lives in a transaction; outside of one it has to be declared WITH HOLD.
+        is_autocommit = self._is_autocommit()
+        with _translate_errors(self._connection), self._connection.cursor("stream", withhold=is_autocommit) as cursor:
             cursor.itersize = STREAM_ROWS
             cursor.execute(translate_parameters(sql), _adapt(parameters))
             yield from cursor
 
     def execute(self, sql: str, **parameters: object) -> None:
-        """Run one statement."""
         self.statements += 1
         with _translate_errors(self._connection):
             self._connection.execute(translate_parameters(sql), _adapt(parameters))
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
-        """Run one statement for each set of parameters, sent together."""
-        if not (given := list(parameters)):
+        if not (all_parameters := list(parameters)):
             return
-        if len(given) == 1:
-            self.execute(sql, **given[0])
+        if len(all_parameters) == 1:
+            self.execute(sql, **all_parameters[0])
             return
         self.statements += 1
         with _translate_errors(self._connection), self._connection.cursor() as cursor:
-            cursor.executemany(translate_parameters(sql), given)
+            cursor.executemany(translate_parameters(sql), all_parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Add rows to a table: many by COPY, few as they are."""
+        """Insert many rows by COPY, and few by one insert."""
         if not rows:
             return
         self.statements += 1
@@ -160,13 +152,20 @@ class PostgresTransaction(Transaction):
                 for row in rows:
                     copy.write_row(row)
 
-    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - SQLite asks it, a server cannot
-        """Have the server end what runs longer than some seconds; before that, a statement runs on."""
-        self.execute("select set_config('statement_timeout', :most, true)", most=f"{max(1, round(seconds * 1000))}ms")
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server cannot call it
+        """Have the server cancel each statement after `seconds`: `is_over` cannot end one earlier."""
+        self.execute("select set_config('statement_timeout', :timeout, true)", timeout=f"{_milliseconds(seconds)}ms")
 
     def lock_tables(self, tables: Sequence[str]) -> None:
-        """Keep everybody else from using tables, one after the other in the order given."""
         self.execute(f"lock table {', '.join(tables)} in access exclusive mode")
+
+    def _is_autocommit(self) -> bool:
+        return bool(self._connection.info.transaction_status == TransactionStatus.IDLE)
+
+    def _leave_pipeline(self) -> None:
+        """Leave the pipeline mode, which supports neither COPY nor server-side cursors."""
+        with _translate_errors(self._connection):
+            self._pipeline.close()
 
 
 class AutocommitTransaction(PostgresTransaction):
@@ -180,7 +179,7 @@ class AutocommitTransaction(PostgresTransaction):
     _pending_seconds: float | None = None
 
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
-        if self._connection.info.transaction_status == TransactionStatus.IDLE:
+        if self._is_autocommit():
             self._pending_seconds = seconds
         else:
             super().set_deadline(is_over, seconds)
@@ -195,8 +194,8 @@ class AutocommitTransaction(PostgresTransaction):
 
     def _begin_if_pending(self) -> None:
         if self._pending_seconds is not None:
-            milliseconds, self._pending_seconds = max(1, round(self._pending_seconds * 1000)), None
-            self.begin(f"{_READ_COMMITTED}; set local statement_timeout = {milliseconds}")
+            seconds, self._pending_seconds = self._pending_seconds, None
+            self.begin(f"{_READ_COMMITTED}; set local statement_timeout = {_milliseconds(seconds)}")
 
 
 class PostgresDatabase(Database):
@@ -223,13 +222,12 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Open a reading transaction."""
         with self._begin(_READ) as transaction:
             yield transaction
 
     @contextmanager
     def read_autocommit(self) -> Iterator[Transaction]:
-        """Open what reads each statement for itself; raises ConnectionLost where the connection turns out dead."""
+        """Open read-only access without a transaction; raises ConnectionLost where the connection is dead."""
         with self._connection() as connection:
             transaction = AutocommitTransaction(connection)
             try:
@@ -238,8 +236,8 @@ class PostgresDatabase(Database):
                 transaction.roll_back()
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
-        """Return all rows of one query that needs no transaction around it: one message there and one back."""
-        for _spare in range(POOL_SIZE):
+        """Return all rows of a single query, outside a transaction: it takes one round trip."""
+        for _ in range(POOL_SIZE):  # as in `_begin`: every pooled connection may be dead
             with suppress(ConnectionLost), self._connection() as connection:
                 return PostgresTransaction(connection).fetch_all(sql, **parameters)
         with self._connection() as connection:
@@ -247,18 +245,16 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        """Open a writing transaction."""
         with self._begin(_WRITE if durable else _WRITE_ASYNC) as transaction, transaction.commit_at_end():
             yield transaction
 
     @contextmanager
     def append(self) -> Iterator[Transaction]:
-        """Open a writing transaction that is the only one to append to the log until it ends."""
         with self._begin(_APPEND) as transaction, transaction.commit_at_end():
             yield transaction
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
-        """Yield True when something was appended, as the server tells it, and False twice a second otherwise."""
+        """Yield True when the server notifies of an append, and False after each half second without one."""
         with psycopg.connect(
             self._url,
             autocommit=True,
@@ -269,40 +265,38 @@ class PostgresDatabase(Database):
             connection.execute(f"listen {CHANNEL}".encode())
             yield True
             while not stop.is_set():
-                heard = any(connection.notifies(timeout=HEARTBEAT_SECONDS, stop_after=1))
-                if not heard:
-                    connection.execute("select 1")
-                yield heard
+                is_notified = any(connection.notifies(timeout=HEARTBEAT_SECONDS, stop_after=1))
+                if not is_notified:
+                    connection.execute("select 1")  # raises where the connection is dead
+                yield is_notified
 
     def apply_ddl(self, script: str) -> None:
-        """Run the statements of a script of definitions, one process at a time."""
+        # `create … if not exists` fails where two processes run it at the same time.
         with self.write() as transaction:
             transaction.execute("select pg_advisory_xact_lock(:lock)", lock=MIGRATION_LOCK)
             self.execute_ddl(transaction, script)
 
     def execute_ddl(self, transaction: Transaction, script: str) -> None:
-        """Run the statements of a script of definitions in a transaction."""
         for statement in split_statements(script):
             transaction.execute(translate_ddl(statement))
 
     def close(self) -> None:
-        """Close every connection."""
         self._pool.close()
 
     @contextmanager
     def _begin(self, begin: str) -> Iterator[PostgresTransaction]:
         """Yield a new transaction.
 
-        Connections are not asked whether they live before they are used: a dead one shows here, where nothing has been
-        done yet, and the next is taken.
+        A connection is not tested before it is used: a dead one is noticed here, where nothing has been done yet, and
+        the next one is tried. The pool may be full of dead ones, so there is one attempt more than it has connections.
         """
-        for spare in range(POOL_SIZE, -1, -1):
+        for attempts_left in range(POOL_SIZE, -1, -1):
             with self._connection() as connection:
                 transaction = PostgresTransaction(connection)
                 try:
                     transaction.begin(begin)
                 except ConnectionLost:
-                    if not spare:
+                    if not attempts_left:
                         raise
                     continue
                 try:
@@ -334,8 +328,12 @@ def translate_parameters(sql: str) -> bytes:
 
 
 def _replace_parameter(found: re.Match[str]) -> str:
-    among, name = found.groups()
-    return f"= any(%({name})s)" if among else f"%({name})s"
+    is_list, name = found.groups()
+    return f"= any(%({name})s)" if is_list else f"%({name})s"
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))  # 0 would mean no timeout
 
 
 def _adapt(parameters: dict[str, object]) -> dict[str, Any]:
@@ -343,7 +341,7 @@ def _adapt(parameters: dict[str, object]) -> dict[str, Any]:
 
 
 def translate_ddl(statement: str) -> str:
-    """Return a definition in PostgreSQL's words; texts compare by their bytes, as they do in SQLite."""
+    """Return a definition in PostgreSQL's dialect; texts are compared by their bytes, as they are in SQLite."""
     statement = statement.replace(
         "integer primary key autoincrement", "bigint generated always as identity primary key"
     )
@@ -363,7 +361,7 @@ def _translate_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
     except psycopg.errors.QueryCanceled as error:
         raise StatementCancelled("the statement took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # In a pipeline the server's last word may be read before it is noticed that it has hung up.
+        # In a pipeline, the server's last message may be read before the connection is seen to be closed.
         if connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
             raise ConnectionLost(f"the connection to the database broke: {error}") from error
         raise DatabaseError(str(error)) from error

@@ -1,22 +1,21 @@
-"""SQLite: one writing connection per process, readers that cannot write, and no statement that waits in vain.
+"""SQLite: one writing connection for each process, a pool of connections that only read, and locks that are waited for.
 
-The library's pool keeps the readers. Writers take turns by a lock on a file beside the database and
-BEGIN IMMEDIATE, so that they wait for their turn instead of failing half-way. A commit is on the
-disk before it is acknowledged; after a failure of the disk nothing more is.
+Writers take turns by a lock on a file beside the database and by BEGIN IMMEDIATE, so that they wait at the start of a
+transaction instead of failing in the middle. A commit is synced to the disk before it is acknowledged; after the disk
+failed once, nothing more is written.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from eventsourcing.persistence import ConnectionPoolClosedError, ConnectionUnavailableError
-from eventsourcing.sqlite import SQLiteConnection, SQLiteConnectionPool
 
 from ogpgraph.storage.database import (
     Database,
@@ -29,20 +28,22 @@ from ogpgraph.storage.database import (
     TablesMissing,
     Transaction,
     UniqueViolation,
-    WriterLock,
     split_statements,
 )
 
+if sys.platform != "win32":
+    import fcntl
+
 LOCK_TIMEOUT_SECONDS = 30
-READER_POOL_SIZE = 8
+LOCK_POLL_SECONDS = 0.001
+MAX_READERS = 16
+MAX_IDLE_READERS = 8
 POOL_TIMEOUT_SECONDS = 10
 POLL_SECONDS = 0.01
 CACHE_KIBIBYTES = 65_536
 CHECKPOINT_PAGES = 4_000
-"""A page that is written again before the checkpoint is copied back once: 16 MiB of log instead of 4."""
+"""A page that is rewritten before the checkpoint is copied back once; the WAL grows to 16 MiB instead of 4."""
 PROGRESS_HANDLER_STEPS = 20_000
-SQLITE_IOERR = 10
-"""SQLite's primary result code of a disk that failed to read, write or sync."""
 
 
 class SQLiteTransaction(Transaction):
@@ -52,25 +53,21 @@ class SQLiteTransaction(Transaction):
         self._connection = connection
 
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
-        """Yield the rows of a query one by one."""
         self.statements += 1
         with _translate_errors():
             yield from self._connection.execute(*_expand_lists(sql, parameters))
 
     def execute(self, sql: str, **parameters: object) -> None:
-        """Run one statement."""
         self.statements += 1
         with _translate_errors():
             self._connection.execute(*_expand_lists(sql, parameters))
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
-        """Run one statement for each set of parameters."""
         self.statements += 1
         with _translate_errors():
             self._connection.executemany(sql, parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Add rows to a table."""
         if not rows:
             return
         self.statements += 1
@@ -79,27 +76,146 @@ class SQLiteTransaction(Transaction):
         with _translate_errors():
             self._connection.executemany(statement, rows)
 
-    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server's way to tell time
-        """Ask, every so many steps of SQLite's machine, whether to go on; the time is the caller's to measure."""
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - `is_over` measures the time
         self._connection.set_progress_handler(is_over, PROGRESS_HANDLER_STEPS)
 
     def lock_tables(self, tables: Sequence[str]) -> None:
-        """Do nothing: there is one writer at a time, and readers keep what they see."""
+        """Do nothing: this is the only writer already, and a reader's view does not change."""
 
 
-class _ReaderPool(SQLiteConnectionPool):
-    """The library's pool, whose connections only read."""
+class WriterLock:
+    """Lets one thread of one process at a time write to a database, by a lock on a file beside it.
 
-    def _create_connection(self) -> SQLiteConnection:
-        connection: SQLiteConnection = super()._create_connection()
-        connection._sqlite_conn.text_factory = _decode_text  # noqa: SLF001 - the library's pool has no other way
-        connection.cursor().execute("PRAGMA query_only = 1")
+    SQLite releases its own lock before the checkpoint that may follow a commit; in versions with the WAL-reset bug,
+    another process can corrupt the database then. It also makes waiting writers sleep longer and longer, so that one
+    of eight waits for seconds. This lock is held from before a transaction until after its checkpoint. The operating
+    system releases it when the process ends, however it ends.
+    """
+
+    def __init__(self, path: Path, timeout_seconds: float) -> None:
+        self._path = path
+        self._timeout = timeout_seconds
+        self._thread_lock = threading.Lock()
+        self._file: int | None = None
+
+    @contextmanager
+    def acquire(self) -> Iterator[None]:
+        """Hold the lock until the end of the context; raises LockTimeout."""
+        deadline = time.monotonic() + self._timeout
+        if not self._thread_lock.acquire(timeout=self._timeout):
+            raise LockTimeout(f"another thread has been writing for {self._timeout:g} seconds")
+        try:
+            file = self._open()
+            self._lock(file, deadline)
+            try:
+                yield
+            finally:
+                _unlock_file(file)
+        finally:
+            self._thread_lock.release()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return self._file
+
+    def _lock(self, file: int, deadline: float) -> None:
+        # Polling: a blocking flock has no timeout.
+        while not _try_lock_file(file):
+            if time.monotonic() > deadline:
+                raise LockTimeout(f"another process has been writing for {self._timeout:g} seconds")
+            time.sleep(LOCK_POLL_SECONDS)
+
+
+if sys.platform == "win32":  # it has no flock: SQLite's own locks must do
+
+    def _try_lock_file(_file: int) -> bool:
+        return True
+
+    def _unlock_file(_file: int) -> None:
+        return
+
+else:
+
+    def _try_lock_file(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock_file(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+class ReaderPool:
+    """Lends connections that can only read, each to one reader at a time, and reuses those used last."""
+
+    def __init__(self, path: Path, timeout_seconds: float) -> None:
+        self.timeout_seconds = timeout_seconds
+        self._path = path
+        self._slots = threading.BoundedSemaphore(MAX_READERS)
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; raises LockTimeout where all are in use, and DatabaseError once the pool is closed."""
+        self._require_open()
+        if not self._slots.acquire(timeout=self.timeout_seconds):
+            raise LockTimeout(f"no connection to {self._path} within {self.timeout_seconds:g} seconds: all are in use")
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._put_back(connection)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        """Lend nothing more, wait for the readers within the timeout, and close every connection.
+
+        A connection in use is never closed: that would crash the process. A reader that takes longer closes its own.
+        """
+        self._closed = True
+        deadline = time.monotonic() + self.timeout_seconds
+        acquired = 0
+        while acquired < MAX_READERS and self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            acquired += 1
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        if acquired:
+            self._slots.release(acquired)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise DatabaseError(f"{self._path} is closed")
+
+    def _take(self) -> sqlite3.Connection:
+        self._require_open()  # again: the wait for a slot may have ended because the pool was closed
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        connection = _connect(self._path)
+        connection.execute("PRAGMA query_only = 1")
         return connection
 
-
-def _decode_text(data: bytes) -> str:
-    """Return a text as stored; damaged bytes become what no text can be, so that whoever checks it can name it."""
-    return data.decode(errors="surrogateescape")
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < MAX_IDLE_READERS:
+                self._idle.append(connection)
+                return
+        connection.close()
 
 
 class SQLiteDatabase(Database):
@@ -107,48 +223,28 @@ class SQLiteDatabase(Database):
 
     def __init__(self, url: str) -> None:
         self.path = parse_sqlite_url(url)
-        self._readers = _ReaderPool(
-            db_name=str(self.path),
-            lock_timeout=LOCK_TIMEOUT_SECONDS,
-            pool_size=READER_POOL_SIZE,
-            max_overflow=READER_POOL_SIZE,
-            pool_timeout=POOL_TIMEOUT_SECONDS,
-        )
+        self._readers = ReaderPool(self.path, POOL_TIMEOUT_SECONDS)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
-        self._failed = False
-        self._closing = False
+        self._disk_failed = False
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Open a reading transaction."""
-        try:
-            pooled = self._readers.get_connection(is_writer=False)
-        except ConnectionPoolClosedError as error:
-            raise DatabaseError(f"{self.path} is closed") from error
-        except ConnectionUnavailableError as error:
-            raise LockTimeout(
-                f"no connection to {self.path} within {POOL_TIMEOUT_SECONDS} seconds: all are in use"
-            ) from error
-        connection = pooled._sqlite_conn  # noqa: SLF001 - the library's pool has no other way to its connection
-        try:
-            if self._closing:
-                raise DatabaseError(f"{self.path} is being closed")
+        with self._readers.connection() as connection:
             connection.execute("BEGIN")
-            yield SQLiteTransaction(connection)
-        finally:
-            connection.set_progress_handler(None, 0)
-            connection.rollback()
-            self._readers.put_connection(pooled)
+            try:
+                yield SQLiteTransaction(connection)
+            finally:
+                connection.set_progress_handler(None, 0)
+                connection.rollback()
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        """Open a writing transaction, in its turn among threads and processes."""
         with self._writer_lock.acquire():
-            if self._failed:
-                raise DatabaseError(f"the disk under {self.path} failed before: nothing is written until a restart")
+            if self._disk_failed:
+                raise DatabaseError(f"the disk of {self.path} failed: nothing is written until the process restarts")
             writer = self._writer = self._writer or self._open_writer()
-            # FULL syncs the log of a WAL database at every commit; NORMAL leaves it to the next commit that does.
+            # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
             writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             with _translate_errors():
                 writer.execute("BEGIN IMMEDIATE")
@@ -156,47 +252,38 @@ class SQLiteDatabase(Database):
                 yield SQLiteTransaction(writer)
                 writer.commit()
             except BaseException as error:
-                self._failed = isinstance(error, sqlite3.OperationalError) and _is_disk_failure(error)
+                # After a failed sync the kernel may report the same pages as written: retrying would lose them.
+                self._disk_failed = isinstance(error, sqlite3.OperationalError) and _is_disk_failure(error)
                 writer.rollback()
                 raise
 
     append = write
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
-        """Yield True when another connection has committed, by asking again and again; False in between."""
         connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         try:
             connection.execute("PRAGMA query_only = 1")
-            seen = None
+            before = None
             while not stop.is_set():
-                now = connection.execute("PRAGMA data_version").fetchone()[0]
-                yield now != seen
-                seen = now
+                # It changes whenever another connection commits, of this process or of another.
+                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                yield version != before
+                before = version
                 stop.wait(POLL_SECONDS)
         finally:
             connection.close()
 
     def apply_ddl(self, script: str) -> None:
-        """Run the statements of a script of definitions."""
         with self.write() as transaction:
             self.execute_ddl(transaction, script)
 
     def execute_ddl(self, transaction: Transaction, script: str) -> None:
-        """Run the statements of a script of definitions in a transaction."""
         for statement in split_statements(script):
             transaction.execute(statement)
 
     def close(self) -> None:
-        """Close every connection; whoever still reads or writes is waited for.
-
-        A connection closed under a thread that uses it would end the process. What does not end in time stays open.
-        """
-        self._closing = True
-        deadline = time.monotonic() + POOL_TIMEOUT_SECONDS
-        while self._readers.num_in_use and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        if not self._readers.num_in_use:
-            self._readers.close()
+        """Close every connection; readers and the writer are waited for within their timeouts."""
+        self._readers.close()
         if self._writer:
             with suppress(LockTimeout), self._writer_lock.acquire():
                 self._writer.close()
@@ -204,20 +291,14 @@ class SQLiteDatabase(Database):
         self._writer_lock.close()
 
     def _open_writer(self) -> sqlite3.Connection:
-        writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
-        writer.row_factory, writer.text_factory = sqlite3.Row, _decode_text
-        try:
-            writer.execute("PRAGMA journal_mode = WAL")
-            writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-            writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        except sqlite3.DatabaseError as error:
-            writer.close()
-            raise DatabaseError(f"{self.path} cannot be used: {error}") from error
+        writer = _connect(self.path)
+        writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         return writer
 
 
 def parse_sqlite_url(url: str) -> Path:
-    """Return the file of a `sqlite:///file.db` URL; raises DatabaseError for another form or a missing folder."""
+    """Return the file of a `sqlite:///file.db` URL; raises DatabaseError for another form and a missing folder."""
     _, _, rest = url.partition("://")
     if not rest.startswith("/") or len(rest) < 2:
         raise DatabaseError("a database URL of the form sqlite:///file.db is needed")
@@ -232,29 +313,47 @@ def parse_sqlite_url(url: str) -> Path:
 
 
 def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
-    """Tell whether several processes that write and checkpoint may corrupt a database of this SQLite.
+    """Return whether several processes that write and checkpoint may corrupt a database with this version of SQLite.
 
-    Versions 3.7.0 to 3.51.2 may, except 3.50.7 and 3.44.6, which got the mending of 3.51.3.
+    Versions 3.7.0 to 3.51.2 may, except 3.50.7 and 3.44.6, to which the fix of 3.51.3 was backported.
     """
-    mended = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0)
-    return (3, 7, 0) <= version <= (3, 51, 2) and not mended
+    is_fixed = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0)
+    return (3, 7, 0) <= version <= (3, 51, 2) and not is_fixed
 
 
-def _is_disk_failure(error: sqlite3.OperationalError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == SQLITE_IOERR
+def _connect(path: Path) -> sqlite3.Connection:
+    """Return a new connection in autocommit mode to a database in WAL mode; raises DatabaseError."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
+    connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise DatabaseError(f"{path} cannot be used: {error}") from error
+    return connection
+
+
+def _decode_text(data: bytes) -> str:
+    """Return a stored text; bytes that are no UTF-8 become lone surrogates, so that a damaged event is still named."""
+    return data.decode(errors="surrogateescape")
 
 
 def _expand_lists(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
-    """Return a statement with every list parameter spread out: `in :ids` → `in (:ids_0, :ids_1)`."""
+    """Return a statement with every list parameter expanded: `in :ids` → `in (:ids_0, :ids_1)`."""
     lists = {name: value for name, value in parameters.items() if isinstance(value, (list, tuple))}
     if not lists:
         return sql, parameters
     flat = {name: value for name, value in parameters.items() if name not in lists}
     for name, values in lists.items():
-        named = {f"{name}_{place}": value for place, value in enumerate(values)}
+        named = {f"{name}_{n}": value for n, value in enumerate(values)}
         flat |= named
         sql = re.sub(rf":{name}\b", "(" + ", ".join(f":{each}" for each in named) + ")", sql)
     return sql, flat
+
+
+def _is_disk_failure(error: sqlite3.OperationalError) -> bool:
+    # The low byte of an extended result code is the primary one.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 @contextmanager

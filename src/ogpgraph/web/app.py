@@ -16,7 +16,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from ogpgraph.system import generate_id
-from ogpgraph.web.authentication import AuthenticationMiddleware, IdentifyCaller
 from ogpgraph.web.console import Console, Example
 from ogpgraph.web.endpoint import GraphQLEndpoint, OpenContext, WebLimits
 from ogpgraph.web.live.service import LiveService
@@ -25,7 +24,9 @@ from ogpgraph.web.middleware import (
     POSITION_HEADER,
     REQUEST_ID_HEADER,
     AccessLogMiddleware,
+    AuthenticationMiddleware,
     ForwardedForMiddleware,
+    IdentifyCaller,
     InternalErrorMiddleware,
     IPNetwork,
     OriginMiddleware,

@@ -101,5 +101,5 @@ def _position_argument(arguments: Sequence[tuple[str, object]], variables: Mappi
     value = arguments[0][1]
     if isinstance(value, IntValueNode):
         return int(value.value) if len(value.value) < _MAX_POSITION_CHARACTERS else None
-    given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
-    return given if isinstance(given, int) and not isinstance(given, bool) else None
+    variable = variables.get(value.name.value) if isinstance(value, VariableNode) else None
+    return variable if isinstance(variable, int) and not isinstance(variable, bool) else None

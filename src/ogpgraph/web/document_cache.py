@@ -33,7 +33,6 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.graphql.query_cost import (
     MAX_REPORTED_COST,
-    DocumentCost,
     LimitExceeded,
     QueryLimits,
     check_length,
@@ -71,14 +70,14 @@ class DocumentLimits(msgspec.Struct, frozen=True):
 
 
 class ValidatedDocument(msgspec.Struct, frozen=True):
-    """A valid document, with what has been computed of its operations so far, by their names.
+    """A valid document within the limits, with what has been computed of its operations so far, by their names.
 
-    The cost of an operation depends on the values of the variables that determine page sizes, too.
+    The cost of an operation also depends on the values of the variables that determine page sizes.
     """
 
     ast: DocumentNode
     page_size_variables: dict[str | None, tuple[str, ...]] = {}
-    costs: dict[tuple[object, ...], DocumentCost] = {}
+    costs: dict[tuple[object, ...], int] = {}
     are_volatile: dict[str | None, bool] = {}
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
@@ -127,10 +126,10 @@ class DocumentCache:
         cached = self._cache.get(text)
         if cached is not None:
             operation = select_operation(cached.ast, name)
-            return PreparedOperation(cached, operation, self._check_cost(cached, operation, variables or {}, limit))
+            return PreparedOperation(cached, operation, self._check_limits(cached, operation, variables or {}, limit))
         document = ValidatedDocument(self._parse(text))
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
-        cost = self._check_cost(document, document.operation(name), variables or {}, limit)
+        cost = self._check_limits(document, document.operation(name), variables or {}, limit)
         self._validate(document.ast, cost)
         operation = select_operation(document.ast, name)
         self._cache.put(text, document)
@@ -160,35 +159,30 @@ class DocumentCache:
         except GraphQLError as error:
             raise RequestErrors([error.with_traceback(None)], code="GRAPHQL_PARSE_FAILED") from None
 
-    def _check_cost(
+    def _check_limits(
         self,
         document: ValidatedDocument,
         operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
-        limit: int,
+        cost_limit: int,
     ) -> int:
-        cost = 0
-        try:
-            measured = self._measure(document, operation, variables)
-            cost = min(measured.cost, MAX_REPORTED_COST)
-            measured.check(self._limits.query, limit)
-        except LimitExceeded as error:
-            raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost) from None
-        return cost
-
-    def _measure(
-        self, document: ValidatedDocument, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
-    ) -> DocumentCost:
+        """Return the cost of an operation; raises RequestErrors if that or the size of the document exceeds a limit."""
         name = _name_of(operation)
         sizes = document.page_size_variables.get(name)
         cached = document.costs.get(_cost_key(name, sizes, variables)) if sizes is not None else None
-        if cached is not None:
+        if cached is not None and cached <= cost_limit:
             return cached
-        measured = measure_document(self._schema, document.ast, operation, variables)
+        cost = 0
+        try:
+            measured = measure_document(self._schema, document.ast, operation, variables)
+            cost = min(measured.cost, MAX_REPORTED_COST)
+            measured.check(self._limits.query, cost_limit)
+        except LimitExceeded as error:
+            raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost) from None
         sizes = document.page_size_variables[name] = tuple(sorted(measured.page_size_variables))
         if len(document.costs) < _MAX_CACHED_COSTS:
-            document.costs[_cost_key(name, sizes, variables)] = measured
-        return measured
+            document.costs[_cost_key(name, sizes, variables)] = cost
+        return cost
 
     def _validate(self, document: DocumentNode, cost: int) -> None:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)

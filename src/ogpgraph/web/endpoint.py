@@ -23,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
-from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.caching import (
     NO_STORE,
     VARY,
@@ -43,7 +42,7 @@ from ogpgraph.web.errors import (
     format_error,
     report_internal_error,
 )
-from ogpgraph.web.middleware import request_id_of
+from ogpgraph.web.middleware import caller_of, request_id_of
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.persisted_documents import find_document
 from ogpgraph.web.request import (
@@ -201,9 +200,9 @@ class GraphQLEndpoint:
             return _encode_response(200, response.payload, call, response.headers)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
-        except RequestErrors as wrong:
-            call.cost = call.cost or wrong.cost
-            errors = [format_error(error, code=wrong.code) for error in wrong.errors]
+        except RequestErrors as invalid:
+            call.cost = call.cost or invalid.cost
+            errors = [format_error(error, code=invalid.code) for error in invalid.errors]
             return _encode_response(400 if call.media_type == GRAPHQL else 200, {"errors": errors}, call)
         except Exception as failure:
             return _encode_response(500, report_internal_error(failure, call.request_id), call)
@@ -275,8 +274,8 @@ class GraphQLEndpoint:
     def _cache_headers(
         self, call: OperationRequest, parameters: RequestParameters, document: ValidatedDocument, context: Context
     ) -> dict[str, str]:
-        operation = document.operation(parameters.operation_name)
-        if not call.is_cacheable or operation is None or self._runner.documents.is_volatile(document, operation):
+        operation = document.operation(parameters.operation_name) if call.is_cacheable else None
+        if operation is None or self._runner.documents.is_volatile(document, operation):
             return {"Cache-Control": NO_STORE}
         pinned, version = pinned_position(operation, parameters.variables or {}), cache_version(context)
         return cache_headers(_cache_key(call, parameters).etag(version, pinned), past=is_past(pinned, version))

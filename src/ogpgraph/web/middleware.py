@@ -1,7 +1,7 @@
-"""ASGI middleware around every endpoint: request ids, access log, positions, client addresses, origins, headers.
+"""ASGI middleware around every endpoint, in the order in which `app` applies it, from the outermost to the innermost.
 
-Data of one request is in the `state` of its scope: `request_id`, `position`, and `caller` (see `authentication`).
-The classes are in the order in which `app` puts them around the routes, from the outermost to the innermost.
+It determines the client's address, the request's id and its caller, rejects pages of other origins, logs accesses and
+failures, and adds headers. Data of one request is in the `state` of its scope: `request_id`, `position` and `caller`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+import anyio
+import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from ogpgraph.auth.authentication import AuthenticationFailed, Caller
+from ogpgraph.auth.oidc import KeysUnavailable
 from ogpgraph.web.errors import (
     RequestRejected,
     error_payload,
@@ -47,7 +51,15 @@ _SECURITY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "cross-origin",  # pages of all origins may use the data
 }
 
+_IDENTIFY_THREADS: Final = 4
+
 access_logger = structlog.stdlib.get_logger("ogpgraph.access")
+
+IdentifyCaller = Callable[[str, str, str], Caller]
+"""Returns the caller for the Authorization header, the address and the id of a request; called in a worker thread.
+
+Raises AuthenticationFailed and KeysUnavailable.
+"""
 
 
 class ForwardedForMiddleware:
@@ -273,6 +285,64 @@ class InternalErrorMiddleware:
                 raise
             response = json_response(500, report_internal_error(failure, request_id_of(scope)))
             await response(scope, receive, send)
+
+
+class AuthenticationMiddleware:
+    """ASGI middleware that identifies the caller of each request and WebSocket, or rejects it.
+
+    A request without an Authorization header is an anonymous reader's, and does not wait for a thread.
+    """
+
+    def __init__(self, app: ASGIApp, identify: IdentifyCaller) -> None:
+        self._app = app
+        self._identify = identify
+        self._limiter = anyio.CapacityLimiter(_IDENTIFY_THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._identify_caller(scope)
+        except AuthenticationFailed:
+            rejected = RequestRejected(
+                401,
+                "The token is not valid: it is wrong, expired, revoked, or meant for another service.",
+                code="UNAUTHENTICATED",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            await send_rejection(rejected, scope, receive, send)
+        except KeysUnavailable:
+            rejected = RequestRejected(
+                503,
+                "Nobody can sign in at the moment: the issuer's keys are unavailable.",
+                code="SIGN_IN_UNAVAILABLE",
+                headers={"Retry-After": "5"},
+            )
+            await send_rejection(rejected, scope, receive, send)
+        else:
+            scope.setdefault("state", {})["caller"] = caller
+            await self._app(scope, receive, send)
+
+    async def _identify_caller(self, scope: Scope) -> Caller:
+        address, headers = client_address(scope), Headers(scope=scope).getlist("authorization")
+        if not headers:
+            return Caller(address=address)
+        # Several headers are joined, as servers do; the result is not a valid token.
+        authorization, request_id = ", ".join(headers), scope.get("state", {}).get("request_id", "")
+        return await anyio.to_thread.run_sync(self._identify, authorization, address, request_id, limiter=self._limiter)
+
+
+def client_address(scope: Scope) -> str:
+    """Return the address that a request comes from, empty if the server does not know it."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def caller_of(request: HTTPConnection) -> Caller:
+    """Return the caller of a request, an anonymous reader where nobody was identified."""
+    caller: Caller | None = request.scope.get("state", {}).get("caller")
+    return caller or Caller(address=client_address(request.scope))
 
 
 def handle_http_exception(_request: Request, error: Exception) -> Response:

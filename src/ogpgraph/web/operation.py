@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, TypeVar
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -73,7 +73,7 @@ class Deadline:
     def apply_to(self, session: ReadSession) -> None:
         """Have the database cancel statements of a session at the deadline.
 
-        A session is told once: on a server that takes a round trip, too long for each of thousands of entries.
+        It is set once for each session: on PostgreSQL that is a round trip, too slow for each of thousands of entries.
         """
         if session is not self._session:
             session.set_deadline(self.is_exceeded, self.seconds)
@@ -94,7 +94,6 @@ class OperationRunner:
             raise ValueError("The schema has strawberry extensions or operation directives, which are not executed.")
         self._schema = schema
         self.documents = DocumentCache(core_schema(schema), limits)
-        self._call_with_room = make_stack_guard()
 
     def prepare(self, parameters: RequestParameters, *, max_cost: int | None = None) -> PreparedOperation:
         """Return the operation that a request asks for, validated and within the limits, or within `max_cost`.
@@ -109,7 +108,7 @@ class OperationRunner:
             parameters.variables,
             max_cost=max_cost,
         )
-        return prepare() if self.documents.get(parameters.query) else self._call_with_room(prepare)
+        return prepare() if self.documents.get(parameters.query) else call_with_room(prepare)
 
     def create_executor(self, operation: PreparedOperation, parameters: RequestParameters) -> Executor:
         """Return the executor of an operation with its variables, for one `run` or several, but one at a time.
@@ -125,8 +124,8 @@ class OperationRunner:
                 parameters.operation_name,
                 extensions=parameters.extensions,
             )
-        except VariableErrors as wrong:
-            raise RequestErrors(wrong.errors, code="BAD_USER_INPUT") from None
+        except VariableErrors as invalid:
+            raise RequestErrors(invalid.errors, code="BAD_USER_INPUT") from None
 
     def run(
         self, executor: Executor, context: Context, deadline: Deadline, *, root_value: object = None
@@ -143,7 +142,7 @@ class OperationRunner:
         else:
             deadline.apply_to(context.session)
         try:
-            result = self._call_with_room(partial(executor.run, context, root_value, check_deadline=deadline))
+            result = call_with_room(partial(executor.run, context, root_value, check_deadline=deadline))
         except OperationCancelled:
             raise _deadline_exceeded() from None
         if result.errors and deadline.is_exceeded():
@@ -166,14 +165,8 @@ def format_result(result: ExecutionResult, request_id: str) -> dict[str, object]
     return {"errors": format_errors(errors, request_id), "data": result.data}
 
 
-class StackGuard(Protocol):
-    """Calls a function from an oversized frame and returns its result."""
-
-    def __call__(self, function: Callable[[], T], /) -> T: ...
-
-
-def make_stack_guard() -> StackGuard:
-    """Return a function that calls another from an oversized frame, to avoid a slowdown of CPython 3.11 and 3.12.
+def call_with_room(function: Callable[[], T]) -> T:
+    """Call a function from an oversized frame, to avoid a slowdown of CPython 3.11 and 3.12.
 
     CPython allocates Python frames in chunks of 16 KiB, maps a chunk when a call crosses into it and unmaps it when
     that call returns. graphql-core crosses such an edge up and down for every field, if the depth of its caller
@@ -181,15 +174,18 @@ def make_stack_guard() -> StackGuard:
     oversized frame 4 to 5 ms from all. CPython fixed it later (python/cpython#142183); 3.11 gets security fixes only.
 
     A frame too large for a chunk gets a larger chunk of its own, and all deeper frames share what it leaves. So one
-    such call, which costs about 10 µs, keeps a whole operation off the edge.
+    such call, which costs about 10 µs, keeps a whole operation away from edges.
     """
-    # A large evaluation stack is nearly free: unlike 32,000 local variables it is never cleared.
-    code = _call.__code__.replace(co_stacksize=STACK_SLOTS)
-    return cast(StackGuard, FunctionType(code, {}, "call_with_room"))
+    result: T = _oversized_call(function)
+    return result
 
 
 def _call(function: Callable[[], T]) -> T:
     return function()
+
+
+# A large evaluation stack is nearly free: unlike 32,000 local variables it is never cleared.
+_oversized_call: Final = FunctionType(_call.__code__.replace(co_stacksize=STACK_SLOTS), {}, "_oversized_call")
 
 
 def _deadline_exceeded() -> RequestRejected:

@@ -31,7 +31,6 @@ from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.settings import Settings
 from ogpgraph.system import PositionNotReached, System, open_system, unsafe_sqlite_version
 from ogpgraph.web.app import AppOptions, build_app
-from ogpgraph.web.authentication import caller_of
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
@@ -39,7 +38,7 @@ from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.middleware import parse_at_least_position, request_id_of, set_response_position
+from ogpgraph.web.middleware import caller_of, parse_at_least_position, request_id_of, set_response_position
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
 from ogpgraph.web.request import BodyLimits

@@ -62,18 +62,18 @@ def kinds_of(payload: Any) -> list[str]:
 class MutationClient:
     """Sends mutations as one account; None is an anonymous client."""
 
-    def __init__(self, system: System, account: str | None, budget: RateLimiter | None = None) -> None:
+    def __init__(self, system: System, account: str | None, rate_limiter: RateLimiter | None = None) -> None:
         self.system = system
         self.account = account
         self.caller = Caller(account, "192.0.2.1")
         self.refusals = RefusalLog()
-        self._budget = budget or RateLimiter(1_000_000, lambda: 0.0)
+        self._rate_limiter = rate_limiter or RateLimiter(1_000_000, lambda: 0.0)
 
     def execute(self, query: str, **variables: Any) -> Any:
         """Return the data of a response that must have no errors."""
         with ExitStack() as sessions:
             session = sessions.enter_context(self.system.read_session())
-            write_access = WriteAccess(self.system, self.caller, "request", self._budget, self.refusals, sessions)
+            write_access = WriteAccess(self.system, self.caller, "request", self._rate_limiter, self.refusals, sessions)
             result = SCHEMA.execute_sync(query, variables, Context(session, "1", write_access))
         if result.errors:
             raise result.errors[0]

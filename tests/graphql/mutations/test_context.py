@@ -88,13 +88,13 @@ def test_mutations_of_one_request_run_one_after_another(sample: SampleSystem) ->
 
 def test_too_many_mutations_of_an_account_or_an_address_are_refused_with_a_waiting_time(sample: SampleSystem) -> None:
     now = [0.0]
-    budget = RateLimiter(2, lambda: now[0])
-    client = MutationClient(sample.system, sample.reporter.account, budget)
-    other = MutationClient(sample.system, sample.reviewer.account, budget)
+    rate_limiter = RateLimiter(2, lambda: now[0])
+    client = MutationClient(sample.system, sample.reporter.account, rate_limiter)
+    other = MutationClient(sample.system, sample.reviewer.account, rate_limiter)
     client.mutate("reviseCommitment", **TITLE)
     client.mutate("reviseCommitment", **TITLE)
     assert client.expect_refusal("reviseCommitment", **TITLE)[0] == "RATE_LIMITED"
-    # Another account at the same address: the budget of the address is used up.
+    # Another account at the same address: the limit of the address is reached.
     (error,) = other.send("reviseCommitment", **TITLE)["errors"]
     assert (error["code"], error["message"]) == (
         "RATE_LIMITED",

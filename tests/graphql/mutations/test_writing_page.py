@@ -10,7 +10,7 @@ import pytest
 
 from ogpgraph.application.translation import MAX_TEXT_LENGTH
 from ogpgraph.auth.authorization import PERMISSIONS
-from ogpgraph.demo.example_queries import format_json
+from ogpgraph.cli.server import format_json
 from ogpgraph.domain.roles import Role
 from ogpgraph.graphql.mutations.payloads import ErrorCode
 from ogpgraph.system import System

@@ -10,7 +10,7 @@ from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
-from tests.importer.pages_import.sample_pages import Page, day
+from tests.importer.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
     codebook_header,

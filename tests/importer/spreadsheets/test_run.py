@@ -16,7 +16,7 @@ from ogpgraph.importer.writer import DryRunWriter, LogWriter, revert_import
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query
-from tests.importer.pages_import.sample_pages import day
+from tests.importer.sample_pages import day
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
     count_recorded_events,

@@ -96,6 +96,7 @@ def record_observation(
     known = observations(source)
     if not known:
         return _record_first(uow, observation)
+    # The latest bytes may have been seen again after their own observation; that time counts as observed, too.
     last_at = last_observed_at(source) or known[-1][0]
     observation = _separate_times(observation, [*known, (last_at, known[-1][1])])
     if _confirms_latest(observation, known[-1]):
@@ -243,6 +244,7 @@ def changed_source_facts(aggregate: Aggregate, origin: Origin, source: str, fact
     """Return the facts that differ from the source's earlier claims, with None for those it no longer states."""
     before = {path: claim.value for path, claim in aggregate.claims_from(origin, source).items()}
     changed: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
+    # A claim of None is a withdrawal already. Sorted, so that events do not depend on the order of a set.
     withdrawn = {path for path, value in before.items() if value is not None and path not in facts} - _IDENTITY_PATHS
     return changed | dict.fromkeys(sorted(withdrawn))
 

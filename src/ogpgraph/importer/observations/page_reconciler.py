@@ -43,8 +43,13 @@ from ogpgraph.importer.pages.extraction import (
     UnreadableInput,
 )
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.page import READER, reread_page
-from ogpgraph.importer.pages.siblings import find_code_and_cycle, find_codes, read_sibling_list
+from ogpgraph.importer.pages.page import (
+    READER,
+    find_code_and_cycle,
+    find_codes,
+    read_sibling_list,
+    reread_page,
+)
 from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
 
 _MEMBER_TABLE = Provenance(origin=Origin.REFERENCE)
@@ -77,7 +82,7 @@ class PageReconciler:
         if member_identity is None:
             raise UnreadableInput(f"{self._page.code} is not the code of a commitment of any known member")
         self._reread_page()
-        same_bytes_until = self._same_bytes_until()
+        same_bytes_until = self._same_bytes_until()  # before this observation is recorded, which would be the answer
         if outcome := record_observation(self._uow, self.observation()):
             member = self._find_or_register_member(member_identity)
             self._revise_member(member, outcome)
@@ -114,6 +119,7 @@ class PageReconciler:
         except UnreadableInput:
             return  # refused by this reader, the observation has no facts to compare with
         if (page.code, page.language) == (self._page.code, self._page.language):
+            # Without the list, which was an observation of its own and is reread as such.
             self._earlier_reconciler(former, replace(page, siblings=None)).reconcile()
 
     def _reread_list(self, member_identity: MemberIdentity, listed: SiblingListReading) -> None:
@@ -256,6 +262,7 @@ class PageReconciler:
         provenance = outcome.provenance(origin, spans)
         stream = self._uow.resolve_code("commitment", code)
         if stream is None:
+            # A late observation registers the commitment; its facts belong to the past and are recorded below.
             first = {} if outcome.late else facts
             not_late = structs.replace(provenance, late=False)
             stream = register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id

@@ -1,5 +1,7 @@
 """From bytes to canonical text: the page's own text in plain lines, without the site's navigation around it.
 
+The list of the member's commitments, which ends each page, is split off: it is a source of its own.
+
 The canonical text is what a source stores and what evidence quotes. It is its own canonical text, so a stored one can
 be read again.
 """
@@ -7,13 +9,13 @@ be read again.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.pages.labels import Labels, match_label
-from ogpgraph.importer.pages.siblings import split_sibling_list
 
 TITLE_PATTERN = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)[\s*★✪]*$")
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
@@ -45,7 +47,7 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int) -> Canon
     lines = normalize_lines(extract_visible_text(text) if is_html(text) else text)
     title = find_title_line(lines, labels)
     lines = _remove_site_lines(lines, title, labels)
-    own, listed, outside = split_sibling_list(lines, labels)
+    own, listed, outside = _split_sibling_list(lines, labels)
     return CanonicalPage(
         _join_lines(own), _join_lines(listed), tuple(line for line in outside if not labels.is_site_line(line))
     )
@@ -54,6 +56,7 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int) -> Canon
 def decode_page(data: bytes) -> str:
     """Return the text of UTF-8, or of UTF-16 with a byte order mark; raises UnreadableInput for anything else."""
     is_utf_16 = data.startswith(_UTF_16_MARKS)
+    # UTF-8 decodes zero bytes, and binary files have them early.
     if not is_utf_16 and b"\x00" in data[:65536]:
         raise UnreadableInput("not text: it contains zero bytes")
     try:
@@ -78,6 +81,7 @@ def find_title_line(lines: list[str], labels: Labels) -> int:
     """Return the index of the title line: it ends in a code, and labels follow. Raises UnreadableInput."""
     candidates = [index for index, line in enumerate(lines) if TITLE_PATTERN.match(line.strip())]
     label_counts = {index: _count_labels(lines[index + 1 :], labels) for index in candidates[:_MOST_TITLE_LINES]}
+    # Prose may contain lines that end in a code, but no labels follow those.
     for index, count in label_counts.items():
         if count >= _FEWEST_LABELS:
             return index
@@ -126,6 +130,70 @@ def _has_tooltip(text: str, labels: Labels) -> bool:
 def _join_lines(lines: list[str]) -> str:
     text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
     return text + "\n" if text else ""
+
+
+# The list of the member's commitments
+
+_CODE_LINE = re.compile(
+    r"(?<![A-Z0-9])(?P<code>[A-Z]{2,4}\d{4}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.{0,100}))?$"
+)
+_LONGEST_CODE_LINE = 400
+_MAX_ENTRY_LINES = 3  # a title may be broken over two lines
+
+
+def match_code_line(text: str) -> re.Match[str] | None:
+    """Return the code, the cycle and the policy area of a line that ends an entry of the list."""
+    return _CODE_LINE.search(text) if len(text) <= _LONGEST_CODE_LINE else None
+
+
+def _split_sibling_list(lines: list[str], labels: Labels) -> tuple[list[str], list[str], list[str]]:
+    """Split a page's lines into the page's own, those of the list, and those around the list's entries."""
+    filled = [index for index, line in enumerate(lines) if line.strip()]
+    code_lines = [place for place, index in enumerate(filled) if match_code_line(lines[index].strip())]
+    end = _find_page_end(lines, len(lines), labels)
+    listed: list[list[str]] = []
+    outside: list[list[str]] = []
+    # From the last run of code lines upwards: other text may be between the parts of a list.
+    while run := _last_run(code_lines):
+        begin = _find_list_start(lines, filled, run[0], labels)
+        if len(run) == 1 and not (begin and labels.is_listed(lines[filled[begin - 1]], "list_heading")):
+            break  # one such line in prose is no list
+        last = filled[run[-1]] + 1
+        listed.insert(0, lines[filled[begin] : last])
+        outside.insert(0, [line for line in lines[last:end] if line.strip()])
+        end = _find_page_end(lines, filled[begin], labels)
+        code_lines = code_lines[: bisect_left(code_lines, begin)]
+    return lines[:end], [line for part in listed for line in part], [line for part in outside for line in part]
+
+
+def _last_run(places: list[int]) -> list[int]:
+    """Return the last of the places that follow each other closely enough to be one list."""
+    first = len(places) - 1
+    while first > 0 and places[first] - places[first - 1] <= _MAX_ENTRY_LINES:
+        first -= 1
+    return places[max(first, 0) :]
+
+
+def _find_list_start(lines: list[str], filled: list[int], first: int, labels: Labels) -> int:
+    """Return the place of the line that the title of the first entry begins in."""
+    found = match_code_line(lines[filled[first]].strip())
+    if found and found.start():
+        return first
+    for back in range(1, _MAX_ENTRY_LINES):
+        if first - back > 0 and labels.is_listed(lines[filled[first - back - 1]], "list_heading"):
+            return first - back
+    return max(first - 1, 0)
+
+
+def _find_page_end(lines: list[str], end: int, labels: Labels) -> int:
+    """Return where the page's own text ends, before blank lines, the site's lines and the heading of the list."""
+    while end and (
+        not lines[end - 1].strip()
+        or labels.is_site_line(lines[end - 1])
+        or labels.is_listed(lines[end - 1], "list_heading")
+    ):
+        end -= 1
+    return end
 
 
 # HTML

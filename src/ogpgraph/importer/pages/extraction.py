@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-
-_BULLET = re.compile(r"^[•·▪◦‣○●■□✓➢❖*\-–\ue000-\uf8ff]\s*")
-_LONGEST_QUOTE = 200
+from ogpgraph.importer.pages.text import Span
 
 
 class UnreadableInput(Exception):
@@ -19,66 +15,6 @@ class UnreadableInput(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class Span(NamedTuple):
-    """Characters of a text, `end` excluded."""
-
-    start: int
-    end: int
-
-    def of(self, text: str) -> str:
-        """Return these characters of a text."""
-        return text[self.start : self.end]
-
-    def trim(self, text: str) -> Span | None:
-        """Return the span in a text without blanks at its ends, None where nothing else is in it."""
-        piece = self.of(text)
-        start = self.start + len(piece) - len(piece.lstrip())
-        return Span(start, start + len(piece.strip())) if piece.strip() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line or a piece of one, without blanks around it; `number` counts the lines of the text from 1."""
-
-    text: str
-    start: int
-    number: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
-
-    @property
-    def span(self) -> Span:
-        return Span(self.start, self.end)
-
-    @property
-    def is_bullet(self) -> bool:
-        return bool(_BULLET.match(self.text))
-
-    def slice(self, start: int, end: int | None = None) -> Line:
-        """Return a piece of the line without blanks around it."""
-        piece = self.text[start:end]
-        return Line(piece.strip(), self.start + start + len(piece) - len(piece.lstrip()), self.number)
-
-    def strip_bullet(self) -> Line:
-        mark = _BULLET.match(self.text)
-        return self.slice(mark.end()) if mark else self
-
-
-def split_lines(text: str, start: int = 0, end: int | None = None) -> list[Line]:
-    """Return the lines of text[start:end] that are not blank."""
-    number = text.count("\n", 0, start) + 1
-    lines = []
-    position = start
-    for raw in text[start:end].split("\n"):
-        if stripped := raw.strip():
-            lines.append(Line(stripped, position + raw.index(stripped), number))
-        position += len(raw) + 1
-        number += 1
-    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +53,6 @@ class Remark:
     kind: str
     text: str
     column: str = ""
-
-
-def create_remark(kind: str, text: str, span: Span) -> Remark:
-    """Return a remark that quotes the beginning of a span of a text."""
-    return Remark(line_number(text, span.start), kind, span.of(text)[:_LONGEST_QUOTE])
-
-
-def line_number(text: str, position: int) -> int:
-    """Return the number of the line, from 1, that a position of a text is in."""
-    return text.count("\n", 0, position) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedRating,
-    ExtractedValue,
-    Line,
-    Remark,
-    Span,
-    create_remark,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import (
     HEADINGS,
     RATING_FIELDS,
@@ -26,7 +17,7 @@ from ogpgraph.importer.pages.labels import (
     match_label,
     split_at_labels,
 )
-from ogpgraph.importer.pages.text_normalization import normalize_policy_area
+from ogpgraph.importer.pages.text import Line, Span, normalize_policy_area, quote, split_lines
 from ogpgraph.importer.pages.values import (
     parse_institutions,
     parse_ogp_values,
@@ -37,7 +28,7 @@ from ogpgraph.importer.pages.values import (
 )
 
 _MAX_LINES = 400  # a header has some thirty, more with long lists of institutions
-_LOOK_AHEAD = 3
+_LOOK_AHEAD = 3  # lines in which the next label must come, or else the header has ended
 _LOOK_AHEAD_IN_SUMMARY = 15
 _LOOK_AHEAD_IN_BROKEN_LIST = 12
 _SHORTEST_BROKEN_LINE = 60  # characters; a shorter line ends where its text does
@@ -141,6 +132,7 @@ class _HeaderParser:
         name, values = current.name, current.values
         if name in HEADINGS - {"POLICY_AREAS"}:
             return False
+        # A rating is one line, a list may be several, and whether a line belongs to it depends on the kind of list.
         if name in RATING_FIELDS or name == "STATUS":
             return not values and self._may_be_rating(name, piece, place)
         if name in _LIST_FIELDS:
@@ -172,6 +164,7 @@ class _HeaderParser:
 
     def _are_policy_areas(self, text: str) -> bool:
         spellings = [normalize_policy_area(part) for part in text.split(",")]
+        # Half of them: crawls contain new areas that are not listed yet.
         known = sum(spelling in self._labels.policy_areas.meanings for spelling in spellings)
         return 2 * known >= len(spellings)
 
@@ -190,7 +183,7 @@ class _HeaderParser:
         self._remark(piece, "label-twice" if match else "unknown-line")
 
     def _remark(self, piece: Line, kind: str) -> None:
-        self._header.remarks.append(Remark(piece.number, kind, piece.text[:200]))
+        self._header.remarks.append(Remark(piece.number, kind, quote(piece.text)))
 
 
 def _may_be_value(current: HeaderField, piece: Line) -> bool:
@@ -242,6 +235,7 @@ class _HeaderReader:
             self._read_policy_areas(name)
         for name in ("IRM_REPORT", "INCEPTION_REPORT", "END_OF_COMMITMENT_REPORT"):
             self._read_reports(name)
+        # Reports before ratings, which are attributed to them; in a fixed order, since that of a set varies.
         for name in sorted(RATING_FIELDS):
             self._read_rating(name)
         self._read_ogp_values()
@@ -254,7 +248,7 @@ class _HeaderReader:
         return self._result
 
     def _remark(self, kind: str, span: Span) -> None:
-        self._result.remarks.append(create_remark(kind, self._text, span))
+        self._result.remarks.append(Remark(span.line_number(self._text), kind, span.quote(self._text)))
 
     def _read_plan(self) -> None:
         span = self._header.value("ACTION_PLAN")

@@ -12,17 +12,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedValue,
-    Line,
-    Remark,
-    Span,
-    create_remark,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import SUMMARY_FIELDS, Labels, split_at_labels
-from ogpgraph.importer.pages.text_normalization import fold
+from ogpgraph.importer.pages.text import Line, Span, fold, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,
     parse_institutions,
@@ -122,6 +114,7 @@ class _SummaryReader:
         begin = self._read_title()
         for place, line in enumerate(self._lines[begin:], begin + 1):
             self._read_line(line, self._lines[place] if place < len(self._lines) else None)
+        # Only now, because a milestone quoted in a section is recognized by the commitment's number.
         for section in self._sections:
             if section.lines:
                 self._add_section(section)
@@ -132,10 +125,10 @@ class _SummaryReader:
 
     def _add_fact(self, facts: ExtractedFacts, path: str, extracted: ExtractedValue) -> None:
         if facts.setdefault(path, extracted).value != extracted.value:
-            self._result.remarks.append(create_remark("said-twice", self._text, extracted.span))
+            self._remark(extracted.span, "said-twice")
 
-    def _remark(self, line: Line, kind: str) -> None:
-        self._result.remarks.append(create_remark(kind, self._text, line.span))
+    def _remark(self, span: Span, kind: str) -> None:
+        self._result.remarks.append(Remark(span.line_number(self._text), kind, span.quote(self._text)))
 
     # Title
 
@@ -146,12 +139,12 @@ class _SummaryReader:
             if number := find_number(line, self._labels):
                 self._add_fact(self._result.plan, "number", number)
                 for other in top[:place]:
-                    self._remark(other, "unknown-line")
+                    self._remark(other.span, "unknown-line")
                 self._add_title(line)
                 return place + 1
         if not top or top[0].text.endswith((".", ";")) or len(top[0].text) > _LONGEST_TITLE:
             return 0
-        self._remark(top[0], "title-without-number")
+        self._remark(top[0].span, "title-without-number")
         self._add_title(top[0])
         return 1
 
@@ -173,7 +166,7 @@ class _SummaryReader:
         elif following and self._is_unlisted_heading(line, following):
             taken = {section.key for section in self._sections} | {"TITLE"}
             self._open_section(_make_section_key(line.text, taken))
-            self._remark(line, "unknown-section")
+            self._remark(line.span, "unknown-section")
         else:
             self._read_text(line)
 
@@ -197,6 +190,7 @@ class _SummaryReader:
 
     def _open_section(self, key: str) -> None:
         self._milestone = None
+        # A label that is repeated within its own section continues it.
         if self._is_in(key):
             return
         taken = {section.key for section in self._sections} - _QUOTED_SECTIONS
@@ -206,7 +200,7 @@ class _SummaryReader:
     def _append_line(self, line: Line) -> None:
         if self._open is None:
             self._open_section("UNTITLED")
-            self._remark(line, "text-without-heading")
+            self._remark(line.span, "text-without-heading")
         assert self._open is not None
         self._open.lines.append(line)
 
@@ -218,6 +212,7 @@ class _SummaryReader:
         self._append_line(line)
 
     def _read_label(self, line: Line, key: str, rest: Line) -> None:
+        # STATUS is a field where its value follows on the line, and a heading otherwise.
         if key in SUMMARY_FIELDS or key == "STATUS":
             for name, value in _split_fields(line, self._labels) or [(key, rest)]:
                 self._read_field(name, value, line)
@@ -244,6 +239,7 @@ class _SummaryReader:
     def _read_field(self, key: str, value: Line, line: Line) -> None:
         if key in ("STATUS", *_STATUS_STAGES):
             self._open_section("COMPLETION_NOTE")
+        # The quoted text of a plan may contain dates and institutions, and goes on below them.
         elif not self._is_in("COMMITMENT_TEXT"):
             self._open = None
         if key in _DATES:
@@ -263,18 +259,18 @@ class _SummaryReader:
         if date := parse_partial_date(value.text, self._labels):
             self._add_fact(self._result.plan, path, ExtractedValue(date, value.span))
         else:
-            self._remark(value, "odd-date")
+            self._remark(value.span, "odd-date")
 
     def _read_period(self, value: Line) -> None:
         if dates := parse_date_range(value.text, self._labels):
             self._add_fact(self._result.plan, "startsOn", ExtractedValue(dates[0], value.span))
             self._add_fact(self._result.plan, "endsOn", ExtractedValue(dates[1], value.span))
         elif value.text:
-            self._remark(value, "odd-date")
+            self._remark(value.span, "odd-date")
 
     def _read_institutions(self, path: str, value: Line, line: Line) -> None:
         if not value.text:
-            self._remark(line, "institution-without-value")
+            self._remark(line.span, "institution-without-value")
             return
         names = parse_institutions([value], value.text, self._labels)
         self._add_fact(self._result.plan, self._path(path), ExtractedValue(names, value.span))
@@ -284,7 +280,7 @@ class _SummaryReader:
         rating = parse_rating(Indicator.COMPLETION, value.text, self._labels)
         if rating.state is RatingState.UNRECOGNISED:
             if not quiet:
-                self._remark(value, "unknown-rating")
+                self._remark(value.span, "unknown-rating")
             return False
         self._add_fact(self._result.narrative, f"ratings/COMPLETION/{stage}", ExtractedValue(rating, value.span))
         return True
@@ -307,7 +303,7 @@ class _SummaryReader:
         elif self._milestone and line.number == self._milestone[1].number + 1:
             self._extend_milestone(*self._milestone, line)
         else:
-            self._remark(line, "milestone-without-number")
+            self._remark(line.span, "milestone-without-number")
 
     def _add_milestone(self, line: Line, found: re.Match[str]) -> None:
         title = line.slice(found.start("title"))

@@ -28,9 +28,9 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.importer.pages.extraction import Line
-from ogpgraph.importer.pages.text_normalization import (
+from ogpgraph.importer.pages.text import (
     Lexicon,
+    Line,
     fold,
     fold_with_positions,
     invert_tables,
@@ -58,11 +58,11 @@ SUMMARY_FIELDS = frozenset(
     ("START_DATE", "END_DATE", "START_AND_END", "LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "MIDTERM", "END_OF_TERM")
 )
 """Labels of an IRM summary that have their value on their line; all others are headings with text below them."""
-_LONGEST_LABEL = 90
+_LONGEST_LABEL = 90  # with its gloss; longer lines are prose, which is not searched for labels
 _LONGEST_LISTED = 80
 _COLONS = 3  # a gloss in a label may contain a colon itself
-_MIN_SIMILARITY = 0.88
-_LINES_WITH_LABELS = 40
+_MIN_SIMILARITY = 0.88  # one short word more or less in a label of usual length
+_LINES_WITH_LABELS = 40  # a header has some thirty lines
 
 LineKind = Literal["no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment"]
 PrefixKind = Literal["robot_trap", "cookies", "starred"]
@@ -148,6 +148,7 @@ class Labels:
         endings = sorted({ending for file in self.files for ending in file.plural_endings})
         self.plural_ending = re.compile(rf"\s*\((?:{'|'.join(map(re.escape, endings))})\)")
         self._conjunctions = sorted({fold(word) for file in self.files for word in file.conjunctions})
+        # Each line of a header is normalized many times: as a whole, up to each colon, and again for look-ahead.
         self.normalize = lru_cache(maxsize=16384)(partial(normalize_label, plural_ending=self.plural_ending))
 
     @cached_property
@@ -191,6 +192,7 @@ class Labels:
     @cached_property
     def policy_areas(self) -> Lexicon[str]:
         """The spellings of policy areas as `normalize_policy_area` makes them, each with its canonical name."""
+        # The canonical names come last: a language may list one as a spelling of another area.
         tables = [file.policy_areas for file in self.files] + [{area: (area,) for area in POLICY_AREAS}]
         return Lexicon(invert_tables(tables, normalize_policy_area), self._conjunctions)
 
@@ -277,6 +279,7 @@ class LabelSet:
     def detect(self, lines: Sequence[Line]) -> Labels:
         """Return the labels of the language that lists most labels of a header; of several, the first."""
         matches = {line.text: match_label(line.text, self.default) for line in lines[:_LINES_WITH_LABELS]}
+        # The default labels contain those of all languages, so they find the labels in any of them.
         found = [self.default.normalize(text[: match.value_start]) for text, match in matches.items() if match]
         return max(self, key=lambda labels: sum(label in labels.own_header for label in found))
 
@@ -301,6 +304,7 @@ class LabelMatch:
 
 def match_label(text: str, labels: Labels) -> LabelMatch | None:
     """Return the label of the header that a line begins with, None where it begins with none."""
+    # The whole line first, because a label may contain a colon; without a colon last, because that is least certain.
     if len(text) <= _LONGEST_LABEL and (field := _match_whole_line(text, labels)):
         return LabelMatch(field, len(text))
     for colon in _colon_positions(text):
@@ -313,6 +317,7 @@ def guess_label(text: str, labels: Labels) -> LabelMatch | None:
     """Return the label to which the beginning of a line, up to a colon, is similar."""
     for colon in _colon_positions(text):
         similar = get_close_matches(labels.normalize(text[:colon]), labels.own_header, 1, _MIN_SIMILARITY)
+        # A wrong heading would do more harm than a wrong field: it would end the value before it.
         if similar and labels.header[similar[0]] not in HEADINGS:
             return LabelMatch(labels.header[similar[0]], colon + 1, guessed=True)
     return None
@@ -332,7 +337,7 @@ def _match_without_colon(text: str, labels: Labels) -> LabelMatch | None:
     if len(text) > _LONGEST_LABEL:
         return None
     words = text.split()
-    for count in range(len(words) - 1, 0, -1):
+    for count in range(len(words) - 1, 0, -1):  # the longest label first
         head = " ".join(words[:count])
         field = labels.header.get(labels.normalize(head))
         start = text.find(words[count], len(head) - 1)
@@ -359,6 +364,7 @@ def split_at_labels(line: Line, labels: Labels, table: TableName) -> Iterator[Li
     for match in _label_pattern(labels, table).finditer(folded.text):
         start, end = folded.span(match.start(1), match.end(1))
         has_value = match["colon"] is not None
+        # A label in lower case is a word of the prose.
         if line.text[start].isupper() and (has_value or _is_heading(line.text, end, match[1], labels, table)):
             cuts |= {start} if has_value else {start, _end_of_tooltip(line.text, end)}
     edges = [*sorted(cut for cut in cuts if cut < len(line.text)), len(line.text)]
@@ -386,6 +392,7 @@ def _label_pattern(labels: Labels, table: TableName) -> re.Pattern[str]:
         fold(word).rstrip(" ?") for file in labels.files for group in getattr(file, table).values() for word in group
     }
     plural = f"(?:{labels.plural_ending.pattern})?"
+    # The longest first: an alternation takes the first of its parts that matches, not the longest.
     spaced = (rf"{plural}\s".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True))
     colon = rf"{plural}(?:\s?\?)?(?P<colon>(?:\s*\([^()]*\))?\s*:)?"
     return re.compile(rf"(?:^|(?<=[\w).,;:!?\"'%\]]))({'|'.join(spaced)}){colon}")

@@ -10,26 +10,29 @@ import re
 from collections.abc import Iterator
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.vocabulary import RatingState, Stage
-from ogpgraph.importer.pages.canonical import TITLE_PATTERN, CanonicalPage, canonicalize_page, find_title_line
+from ogpgraph.domain.vocabulary import RatingState, RatingValue, Stage
+from ogpgraph.importer.pages.canonical import (
+    TITLE_PATTERN,
+    CanonicalPage,
+    canonicalize_page,
+    find_title_line,
+    match_code_line,
+)
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     ExtractedRating,
     ExtractedValue,
-    Line,
     PageReading,
     Remark,
+    Sibling,
     SiblingListReading,
-    Span,
     UnreadableInput,
-    create_remark,
-    split_lines,
 )
 from ogpgraph.importer.pages.header import Header, parse_header, read_header
 from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_irm_summary
-from ogpgraph.importer.pages.labels import RATING_FIELDS, LabelSet, shipped_labels, split_at_labels
+from ogpgraph.importer.pages.labels import RATING_FIELDS, Labels, LabelSet, shipped_labels, split_at_labels
 from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
-from ogpgraph.importer.pages.siblings import read_sibling_list
+from ogpgraph.importer.pages.text import Line, Span, normalize_policy_area, quote, split_lines
 
 READER = "page-1"
 """The version of this reader, stored with each observation; changed whenever the same bytes may be read otherwise."""
@@ -37,6 +40,8 @@ READER = "page-1"
 _LONGEST_COUNTRY = 60
 _NOT_IN_COUNTRY = re.compile(r"[\d:/|@!?]|\.$")
 _LONGEST_LABEL_PIECE = 40
+_CODE = re.compile(r"\b[A-Z]{2,4}\d{4}\b")
+_RUNNING_NUMBER = re.compile(r"^\d+\s*[.)]\s+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 _LOCAL_FIELDS = frozenset(("INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"))
 _REVIEW_FIELDS = RATING_FIELDS | {"IRM_REVIEW", "IRM_REPORT"}
@@ -59,7 +64,8 @@ def read_page(data: bytes, *, limit_bytes: int, label_set: LabelSet | None = Non
 def reread_page(text: str) -> PageReading:
     """Read the canonical text of a page that was accepted before; raises UnreadableInput where this reader refuses it.
 
-    A canonical text lacks the list behind the page, which told a page without a description from one that is cut off.
+    A canonical text lacks the list behind the page, by which a page without a description and one that is cut off are
+    distinguished.
     """
     data, label_set = text.encode(), shipped_labels()
     return _PageReader(canonicalize_page(data, label_set.default, limit_bytes=len(data)), label_set).read()
@@ -74,12 +80,13 @@ class _PageReader:
         lines = split_lines(page.text)
         title = find_title_line([line.text for line in lines], label_set.default)
         self._above, self._title_line, below = lines[:title], lines[title], lines[title + 1 :]
+        # The title line was found with the labels of all languages; only its header shows the page's own language.
         self._labels = label_set.detect(below)
         self._facts: dict[Origin, ExtractedFacts] = {
             origin: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
         }
         behind = page.text.count("\n") + 1
-        self._remarks = [Remark(behind, "behind-the-list", line.strip()[:200]) for line in page.outside]
+        self._remarks = [Remark(behind, "behind-the-list", quote(line.strip())) for line in page.outside]
         self._body = 0
 
     def read(self) -> PageReading:
@@ -91,6 +98,7 @@ class _PageReader:
         if title.text:
             self._facts[Origin.HEADER][f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
         self._facts[Origin.NARRATIVE].update(extracted.narratives)
+        # After the header: of two values at a path of the narrative the first counts.
         self._read_body(header.body)
         self._body = header.body
         siblings = self._read_siblings()
@@ -118,7 +126,7 @@ class _PageReader:
         return not body or (is_unfinished and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
 
     def _remark(self, kind: str, span: Span) -> None:
-        self._remarks.append(create_remark(kind, self._text, span))
+        self._remarks.append(Remark(span.line_number(self._text), kind, span.quote(self._text)))
 
     # Above the header
 
@@ -145,6 +153,7 @@ class _PageReader:
         lines = self._split_at_stage_headings(start)
         headings = [(line, stage) for line in lines if (stage := find_stage(line, self._labels))]
         edges = [*(line.start for line, _ in headings), len(self._text)]
+        # Summaries first: the road map in the government's text is matched with the milestones that they quote.
         for (line, stage), end in zip(headings, edges[1:], strict=True):
             self._read_summary(line, stage, end)
         if span := Span(start, edges[0]).trim(self._text):
@@ -238,3 +247,95 @@ def detect_layout(header: Header, zone: str) -> str:
     if "\n\n" not in zone.strip("\n"):
         return layout + "c"
     return layout if names & {"OVERVIEW", "AT_A_GLANCE", "INSTITUTIONS"} else layout + "b"
+
+
+# The list of the member's commitments
+
+
+def read_sibling_list(text: str, labels: Labels) -> tuple[SiblingListReading, tuple[Remark, ...]]:
+    """Read the canonical text of the list."""
+    return _SiblingListReader(text, labels).read()
+
+
+def find_codes(list_text: str) -> set[str]:
+    """Return the codes in the canonical text of a list."""
+    return set(_CODE.findall(list_text))
+
+
+def find_code_and_cycle(list_text: str, code: str) -> tuple[Span, Span] | None:
+    """Return where the canonical text of a list has a commitment's code, and the cycle behind it."""
+    found = re.search(rf"\b({code})\b\D*(\d{{4}})", list_text)
+    return (Span(*found.span(1)), Span(*found.span(2))) if found else None
+
+
+class _SiblingListReader:
+    """Reads one list: collects the lines of a title until the line with the code."""
+
+    def __init__(self, text: str, labels: Labels) -> None:
+        self._text = text
+        self._labels = labels
+        self._remarks: list[Remark] = []
+
+    def read(self) -> tuple[SiblingListReading, tuple[Remark, ...]]:
+        entries: dict[str, Sibling] = {}
+        above: list[Line] = []
+        for line in split_lines(self._text):
+            found = match_code_line(line.text)
+            if not found:
+                above.append(line)
+                continue
+            if found.start():
+                above.append(line.slice(0, found.start()))
+            if found["code"] in entries:
+                self._remark(line, "sibling-twice")
+            else:
+                entries[found["code"]] = self._read_entry(above, line, found)
+            above = []
+        return SiblingListReading(self._text, tuple(entries.values())), tuple(self._remarks)
+
+    def _remark(self, line: Line, kind: str) -> None:
+        self._remarks.append(Remark(line.number, kind, line.text))
+
+    def _read_entry(self, above: list[Line], code_line: Line, found: re.Match[str]) -> Sibling:
+        facts: ExtractedFacts = {}
+        title = self._find_title(above)
+        if title is None:
+            self._remark(code_line, "sibling-without-title")
+        else:
+            self._add_title(title, facts)
+        if found["area"]:
+            self._add_policy_area(code_line.slice(found.start("area")), facts)
+        return Sibling(found["code"], int(found["cycle"]), facts)
+
+    def _find_title(self, above: list[Line]) -> Line | None:
+        """Return the title without its running number, which is not the commitment's number.
+
+        The title begins in the last line with a running number; lines above that belong to no entry.
+        """
+        begin = next((place for place in range(len(above) - 1, -1, -1) if _RUNNING_NUMBER.match(above[place].text)), 0)
+        for line in above[:begin]:
+            self._remark(line, "unknown-line")
+        lines = above[begin:]
+        if not lines:
+            return None
+        number = _RUNNING_NUMBER.match(lines[0].text)
+        first = lines[0].slice(number.end()) if number else lines[0].strip_bullet()
+        start = first.start if first.text else lines[min(1, len(lines) - 1)].start
+        return Line(self._text[start : lines[-1].end], start, first.number)
+
+    def _add_title(self, title: Line, facts: ExtractedFacts) -> None:
+        star = self._labels.prefix_length(title.text, "starred")
+        if star and title.text[star:].strip():
+            stated = title.slice(0, star)
+            rating = ExtractedRating(RatingState.RATED, RatingValue.YES, stated.text)
+            facts["ratings/STARRED/RESULTS"] = ExtractedValue(rating, stated.span)
+            title = title.slice(star)
+        facts[f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
+
+    def _add_policy_area(self, area: Line, facts: ExtractedFacts) -> None:
+        canonical = self._labels.policy_areas.meanings.get(normalize_policy_area(area.text))
+        if canonical:
+            facts["policyAreas"] = ExtractedValue((canonical,), area.span)
+            return
+        facts[f"policyAreasUnrecognised/{self._labels.language}"] = ExtractedValue((area.text,), area.span)
+        self._remark(area, "sibling-unknown-policy-area")

@@ -14,17 +14,10 @@ from functools import cache
 from itertools import pairwise
 
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedRating,
-    ExtractedValue,
-    Line,
-    Span,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels, ProseRatingRule
-from ogpgraph.importer.pages.text_normalization import FoldedText, fold, fold_with_positions
+from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
 from ogpgraph.importer.pages.values import parse_ogp_values, parse_partial_date, split_trailing_dates
 
 # Ratings
@@ -46,6 +39,7 @@ def find_prose_ratings(text: str, span: Span, labels: Labels) -> tuple[Extracted
     prose = _Prose(text, span.start, fold_with_positions(span.of(text)), labels)
     facts: ExtractedFacts = {}
     contradictions: list[Span] = []
+    # Rules are in the order of the file, negative values first: "not relevant" contains "relevant".
     for compiled in _compiled_rules(labels):
         match = prose.find_statement(compiled)
         for path, extracted in (prose.ratings(match, compiled.rule) if match else {}).items():
@@ -139,6 +133,7 @@ def read_roadmap(text: str, span: Span, titles: dict[str, Line], labels: Labels)
     """
     facts: ExtractedFacts = {}
     lines = [line for line in split_lines(text, span.start, span.end) if len(line.text) <= _LONGEST_LINE]
+    # By number first, which is certain; by title only what is left.
     rest = [line for line in lines if not _read_numbered_line(line, facts, titles, labels)]
     undated = {number: title for number, title in titles.items() if f"milestones/{number}/startsOn" not in facts}
     _match_by_title([*rest, *_join_broken_lines(text, rest, labels)], undated, facts, labels)
@@ -207,6 +202,7 @@ def _match_by_title(lines: list[Line], titles: dict[str, Line], facts: Extracted
         for number, title in list(titles.items())[:_MOST_COMPARED]
         if (similarity := _similarity(fold(name.text), fold(title.text))) >= _MIN_SIMILARITY
     ]
+    # The best pair first; of two as good, the line that comes first.
     used: set[int] = set()
     for _, place, number in sorted(candidates, reverse=True):
         if place not in used and f"milestones/{number}/startsOn" not in facts:
@@ -217,7 +213,7 @@ def _match_by_title(lines: list[Line], titles: dict[str, Line], facts: Extracted
 
 def _similarity(one: str, other: str) -> float:
     """Return how similar two texts are, 0 where it is less than the minimum; the quick upper bounds come first."""
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    matcher = SequenceMatcher(None, one, other, autojunk=False)  # autojunk drops frequent letters of long titles
     if matcher.real_quick_ratio() < _MIN_SIMILARITY or matcher.quick_ratio() < _MIN_SIMILARITY:
         return 0.0
     return matcher.ratio()

@@ -13,11 +13,11 @@ from functools import cache
 
 from ogpgraph.domain.values import PARTIAL_DATE
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue, Line, Span
+from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.pages.labels import DateWords, Labels
-from ogpgraph.importer.pages.text_normalization import fold, normalize_policy_area
+from ogpgraph.importer.pages.text import Line, Span, fold, normalize_policy_area
 
-_LONGEST_INSTITUTION = 150
+_LONGEST_INSTITUTION = 150  # a longer part is prose, in which a semicolon divides no list
 _SENTENCE_END = re.compile(r"[a-z)]{3}[.!?] +[A-ZÀ-Ý]")
 _AREA_SEPARATOR = re.compile(r"[,;|•·]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -37,7 +37,7 @@ def parse_rating(indicator: Indicator, text: str, labels: Labels) -> ExtractedRa
     if len(meanings) != 1:
         return ExtractedRating(RatingState.UNRECOGNISED, None, text)
     (meaning,) = meanings
-    if isinstance(meaning, RatingState):
+    if isinstance(meaning, RatingState):  # pending, no data, not applicable: none of these is a value
         return ExtractedRating(meaning, None, text)
     return ExtractedRating(RatingState.RATED, meaning, text)
 
@@ -143,6 +143,7 @@ def parse_partial_date(text: str, labels: Labels) -> str | None:
 
 def parse_date_range(text: str, labels: Labels) -> tuple[str, str] | None:
     """Return the first and last date of "January 2019 - March 2020". A single date is both, unless it is open-ended."""
+    # A single date first: "2019-03-15" contains dashes, too.
     if date := parse_partial_date(text, labels):
         return date.removesuffix("/.."), date
     if not (match := _date_range_pattern(labels).fullmatch(_fold_date(text))):
@@ -154,6 +155,7 @@ def parse_date_range(text: str, labels: Labels) -> tuple[str, str] | None:
 def split_trailing_dates(line: Line, labels: Labels) -> tuple[Line, Line, tuple[str, str]] | None:
     """Split "Hold the summit again 2019 and beyond" into the text, the text of the date, and first and last date."""
     words = list(re.finditer(r"\S+", line.text))
+    # The longest end of the line that is a date counts. Its first word is never part of it: a line must have text, too.
     for word in words[max(1, len(words) - _MOST_DATE_WORDS) :]:
         if dates := parse_date_range(line.text[word.start() :], labels):
             return line.slice(0, word.start()), line.slice(word.start()), dates
@@ -186,6 +188,7 @@ class _DateGrammar:
     def _forms(self, words: DateWords) -> Iterator[str]:
         of = rf"(?:\s*[,./-]\s*|\s+(?:(?:{_alternatives(words.of)})\s+)?|\s*)"
         month = rf"(?P<month>{_alternatives(self._months)})"
+        # "1st", "1er", "1.": with or without an ordinal ending.
         day = rf"(?P<day>\d{{1,2}})\s?(?:{_alternatives(words.day_endings)}|\.)?"
         vague = rf"(?:(?:{_alternatives(words.vague)}|{_alternatives(words.of)})[\s-]+)*"
         beyond = rf"(?P<beyond>{_alternatives(words.beyond)})"
@@ -200,6 +203,7 @@ class _DateGrammar:
         yield rf"{_YEAR_GROUP}{of}{month}\.?"
         yield rf"{day}{of}{month}\.?{of}{_YEAR_GROUP}"
         yield rf"{month}\.?\s*{day}(?:\s*,\s*|\s+){_YEAR_GROUP}"
+        # "Semester 2 2018", "2018 Semester 2", "second semester of 2018", "2018, second semester".
         for part in (semester, quarter):
             yield rf"{part}\s*(?P<number>[1-4]){of}{_YEAR_GROUP}"
             yield rf"{_YEAR_GROUP}{of}{part}\s*(?P<number>[1-4])"
@@ -253,6 +257,7 @@ def _format_date(year: str, month: int, day: str | None) -> str | None:
 
 
 def _fold_date(text: str) -> str:
+    # Folding may shorten a text, so twice the length is folded, and the rest of a long text is not.
     return fold(text[: 2 * _LONGEST_DATE]).strip(" .")
 
 

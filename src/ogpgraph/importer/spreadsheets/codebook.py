@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.importer.pages.text_normalization import normalize_policy_area
+from ogpgraph.importer.pages.text import normalize_policy_area
 
 CellType = Literal[
     "code",

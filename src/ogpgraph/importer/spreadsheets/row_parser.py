@@ -10,18 +10,9 @@ import re
 from dataclasses import dataclass, field
 
 from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentStatus, Indicator, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import (
-    ExtractedFacts,
-    ExtractedRating,
-    ExtractedValue,
-    Line,
-    Remark,
-    Span,
-    Value,
-    split_lines,
-)
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue, Remark, Value
 from ogpgraph.importer.pages.labels import Labels, shipped_labels
-from ogpgraph.importer.pages.text_normalization import fold
+from ogpgraph.importer.pages.text import Line, Span, fold, split_lines
 from ogpgraph.importer.pages.values import parse_institutions
 from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.cell_repair import (

@@ -17,7 +17,7 @@ import structlog
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.oidc import KeysUnavailable
-from ogpgraph.web.authentication import IdentifyCaller
+from ogpgraph.web.middleware import IdentifyCaller
 
 RECHECK_SECONDS = 30.0
 IDENTIFY_THREADS = 2

@@ -10,7 +10,6 @@ import strawberry
 
 from ogpgraph.storage.event_log import LogIdentity
 from ogpgraph.system import System
-from ogpgraph.web.authentication import IdentifyCaller
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
@@ -19,6 +18,7 @@ from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.sse import EventStreams, GraphQLEventStreamEndpoint
 from ogpgraph.web.live.subscriptions import ContextFactory, SubscriptionCompiler
 from ogpgraph.web.live.websocket import WebSocketEndpoint
+from ogpgraph.web.middleware import IdentifyCaller
 from ogpgraph.web.operation import OperationRunner
 from ogpgraph.web.request import BodyLimits
 

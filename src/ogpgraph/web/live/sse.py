@@ -18,7 +18,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from ogpgraph.system import System
-from ogpgraph.web.authentication import caller_of, client_address
 from ogpgraph.web.connection_timeouts import ENDLESS_RESPONSE
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, format_error, json_response, rejection_response
@@ -27,6 +26,7 @@ from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed, StreamItem
 from ogpgraph.web.live.subscriptions import Subscription, require_same_log
+from ogpgraph.web.middleware import caller_of, client_address
 from ogpgraph.web.request import (
     EVENT_STREAM,
     BodyLimits,

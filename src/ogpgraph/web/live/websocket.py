@@ -17,13 +17,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ogpgraph.auth.authentication import AuthenticationFailed
 from ogpgraph.auth.oidc import KeysUnavailable
 from ogpgraph.storage.event_log import LogIdentity
-from ogpgraph.web.authentication import caller_of, client_address
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.connection_limits import ConnectionLimits, ConnectionSlot
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscriptions import log_payload
 from ogpgraph.web.live.websocket_operation import MessageWriter, SubscriptionOperation
+from ogpgraph.web.middleware import caller_of, client_address
 
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS: Final = 10.0

@@ -1,0 +1,72 @@
+"""`ogpgraph migrate`, `rebuild` and `schema`: tables, the read model, and the published schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
+
+SCHEMA_FOLDER = Path("schema")
+
+
+def migrate(database: DatabaseOption = None) -> None:
+    """Create the tables of the database, and rebuild those of the read model if another version created them."""
+    from ogpgraph import system
+    from ogpgraph.cli.progress import create_progress, track_task
+
+    settings = load_settings(database)
+    with create_progress("events") as progress:
+        system.migrate(settings.database, progress=track_task(progress, "rebuilding"))
+    out.print(f"{settings.describe()['OGPGRAPH_DATABASE']} is ready")
+
+
+def rebuild(database: DatabaseOption = None) -> None:
+    """Rebuild the read model from the log, and report whether its digest is the same as before."""
+    from ogpgraph.cli.progress import create_progress, track_task
+
+    with open_migrated(load_settings(database)) as system:
+        before = system.digest()
+        with create_progress("events") as progress:
+            position = system.rebuild(track_task(progress, "rebuilding"))
+        after = system.digest()
+    verdict = "identical" if before == after else f"it was {before}"
+    out.print(f"position {position}, digest {after} ({verdict})", soft_wrap=True)
+
+
+def schema(
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the files in the folder `schema` instead of printing.")
+    ] = False,
+) -> None:
+    """Print the GraphQL schema, or write it with the schema of the stored events and the persisted documents."""
+    from ogpgraph.graphql.schema import build_schema, print_sdl
+    from ogpgraph.web.persisted_documents import encode_documents, read_documents
+
+    sdl = print_sdl(build_schema())
+    if not write:
+        sys.stdout.write(sdl)
+        return
+    SCHEMA_FOLDER.mkdir(exist_ok=True)
+    (SCHEMA_FOLDER / "ogpgraph.graphql").write_text(sdl)
+    (SCHEMA_FOLDER / "documents.json").write_bytes(encode_documents(read_documents(SCHEMA_FOLDER / "documents")))
+    write_events_schema(SCHEMA_FOLDER / "events.json")
+
+
+def write_events_schema(file: Path) -> None:
+    """Write the schema of the stored events; exits with 1 if events that a log may hold would no longer be valid."""
+    from ogpgraph.domain.aggregate_types import events_schema
+    from ogpgraph.domain.schema_compatibility import find_incompatibilities
+
+    current = events_schema()
+    incompatibilities = find_incompatibilities(json.loads(file.read_text()), current) if file.exists() else []
+    for incompatibility in incompatibilities:
+        err.print(f"{file}: {incompatibility}", soft_wrap=True)
+    if incompatibilities:
+        raise typer.Exit(1)
+    file.write_text(json.dumps(current, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,95 @@
+"""What the commands share: output, settings, and opening the database.
+
+The result of a command goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ogpgraph.settings import Settings
+    from ogpgraph.system import System
+
+# Without markup: output contains names, paths and texts of others, in which brackets are not ours to interpret.
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", help="The URL of the database; by default OGPGRAPH_DATABASE, or sqlite:///ogpgraph.db."),
+]
+
+
+def print_version(is_requested: bool) -> None:
+    """Print the version of the program and exit, if the option was given."""
+    if is_requested:
+        out.print(f"ogpgraph {version('ogpgraph')}")
+        raise typer.Exit
+
+
+def print_error(error: Exception) -> int:
+    """Print an error that the user can fix, in one line; returns the exit code."""
+    err.print(Text.assemble((type(error).__name__, "red"), f": {error}"), soft_wrap=True)
+    return 1
+
+
+def load_settings(database: str | None, **options: Any) -> Settings:
+    """Return the settings of the environment, overridden by the options that were given, and configure logging."""
+    from ogpgraph.logging import configure_logging
+    from ogpgraph.settings import Settings
+
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = replace(Settings.from_environment(), **given)
+    configure_logging(settings.log_level, settings.log_format)
+    return replace(settings, database=database) if database else settings
+
+
+def ensure_migrated(settings: Settings) -> None:
+    """Create or replace the tables of a SQLite database where necessary.
+
+    A PostgreSQL database, which other processes may be using, is only changed by `migrate`; raises DatabaseError if it
+    has not been migrated.
+    """
+    from ogpgraph import system
+
+    if settings.database.startswith("sqlite:"):
+        system.migrate(settings.database)
+    else:
+        system.require_migrated(settings.database)
+
+
+@contextmanager
+def open_migrated(settings: Settings) -> Iterator[System]:
+    """Open a database, migrated where necessary."""
+    from ogpgraph.system import open_system
+
+    ensure_migrated(settings)
+    with open_system(settings.database) as system:
+        yield system
+
+
+@contextmanager
+def open_for_dry_run(settings: Settings) -> Iterator[System]:
+    """Open a database without migrating it; one that does not exist is replaced by a temporary, empty one."""
+    from ogpgraph.system import database_exists, open_system, require_migrated
+
+    if not database_exists(settings.database):
+        with (
+            TemporaryDirectory() as folder,
+            open_migrated(replace(settings, database=f"sqlite:///{folder}/empty.db")) as system,
+        ):
+            yield system
+        return
+    require_migrated(settings.database)
+    with open_system(settings.database) as system:
+        yield system

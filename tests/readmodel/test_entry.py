@@ -1,0 +1,80 @@
+"""Field-level changes: what an event changed, as its entry shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
+from ogpgraph.domain.vocabulary import RatingState, RatingValue
+from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_aggregates
+from tests.domain.events import HEADER, SIBLING_LIST, build_aggregate, event, text_value
+
+PENDING = Rating(RatingState.PENDING)
+
+
+def changes(before: Aggregate, *, facts: dict[str, Any], **envelope: Any) -> list[FieldChange]:
+    applied = event(before.revision + 1, facts, **envelope)
+    return diff_aggregates(before, evolve(before, applied), applied)
+
+
+def test_change_has_the_value_before_and_after() -> None:
+    before = build_aggregate(({"status": "ACTIVE", "title/en": text_value("a")}, {"on": 1}))
+    facts = {"status": "INACTIVE", "title/en": text_value("b"), "startsOn": "2018"}
+    assert changes(before, facts=facts, on=2) == [
+        FieldChange("status", "ACTIVE", "INACTIVE"),
+        FieldChange("title/en", TextReference(text="a" * 64), TextReference(text="b" * 64)),
+        FieldChange("startsOn", None, "2018"),
+    ]
+    assert changes(before, facts={"status": None}, on=2) == [FieldChange("status", "ACTIVE", None)]
+
+
+def test_rating_changes_field_by_field() -> None:
+    before = build_aggregate(({"ratings/COMPLETION/DESIGN": PENDING}, {"on": 1}))
+    rated = Rating(RatingState.RATED, RatingValue.COMPLETE, "a" * 64)
+    assert changes(before, facts={"ratings/COMPLETION/DESIGN": rated}, on=2) == [
+        FieldChange("ratings/COMPLETION/DESIGN/state", "PENDING", "RATED"),
+        FieldChange("ratings/COMPLETION/DESIGN/statedAs", None, TextReference(text="a" * 64)),
+        FieldChange("ratings/COMPLETION/DESIGN/value", None, "COMPLETE"),
+    ]
+
+
+def test_lists_and_observations_have_fields() -> None:
+    seen = Observation("sha256:0", "c" * 64, "reader 1")
+    facts = {"leadInstitutions/en": TextListValue(("a" * 64, "b" * 64)), "policyAreas": (), "observations/x": seen}
+    assert changes(Aggregate("commitment-1"), facts=facts) == [
+        FieldChange("leadInstitutions/en", None, TextReference(texts=("a" * 64, "b" * 64))),
+        FieldChange("policyAreas", None, ()),
+        FieldChange("observations/x/contentHash", None, "sha256:0"),
+        FieldChange("observations/x/reader", None, "reader 1"),
+    ]
+
+
+def test_value_that_does_not_become_current_changes_the_claim_of_its_source() -> None:
+    before = build_aggregate(({"status": "ACTIVE"}, {"on": 1, "origin": HEADER, "source": "page", "language": "en"}))
+    listed: dict[str, Any] = {"origin": SIBLING_LIST, "source": "list", "on": 5}
+    assert changes(before, facts={"status": "INACTIVE"}, **listed) == [FieldChange("claims/status", None, "INACTIVE")]
+    after = evolve(before, event(2, {"status": "INACTIVE"}, **listed))
+    assert changes(after, facts={"status": None}, **listed) == [FieldChange("claims/status", "INACTIVE", None)]
+
+
+def test_withdrawn_claim_makes_the_claim_of_another_source_current() -> None:
+    before = build_aggregate(
+        ({"status": "ACTIVE"}, {"on": 1}),
+        ({"status": "INACTIVE"}, {"on": 2, "origin": HEADER, "source": "page"}),
+    )
+    withdrawn = {"origin": HEADER, "source": "page", "on": 3}
+    assert changes(before, facts={"status": None}, **withdrawn) == [FieldChange("status", "INACTIVE", "ACTIVE")]
+
+
+def test_late_observation_changes_no_field() -> None:
+    page = {"origin": HEADER, "source": "page"}
+    before = build_aggregate(({"status": "ACTIVE"}, {"on": 9, **page}))
+    late = {"on": 5, "seen": (None, 5), "late": True, **page}
+    assert changes(before, facts={"status": "INACTIVE"}, **late) == []
+
+
+def test_other_kind_of_translation_of_the_same_text_is_no_change() -> None:
+    before = build_aggregate(({"code": "FR0001", "title/en": text_value("a")}, {}))
+    again = event(2, {"title/en": text_value("a", TranslationKind.MACHINE)})
+    assert diff_aggregates(before, evolve(before, again), again) == []

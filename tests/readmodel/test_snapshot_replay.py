@@ -1,0 +1,143 @@
+"""Every position shows what the events up to it say, and never changes: property tests over generated logs."""
+
+from __future__ import annotations
+
+import json
+from itertools import count, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.readmodel import projector
+from ogpgraph.readmodel.entry import iter_fields
+from ogpgraph.readmodel.queries import EntryQuery, PageRequest
+from ogpgraph.readmodel.tables import FOREVER
+from tests.conftest import ONLY_POSTGRES, ONLY_SQLITE, SystemFactory
+from tests.readmodel.histories import Step, histories, record_history
+from tests.readmodel.replay import View, check_against_replay, view_all, view_at
+
+pytestmark = pytest.mark.slow
+NAMES = count()
+EVERY_HISTORY = settings(max_examples=30)
+A_FEW = settings(max_examples=5, phases=[Phase.generate])
+
+
+@ONLY_SQLITE
+@EVERY_HISTORY
+@given(history=histories)
+def test_every_position_shows_what_its_events_say(make_system: SystemFactory, history: list[Step]) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    check_against_replay(system)
+
+
+@A_FEW
+@given(history=histories)
+@ONLY_POSTGRES
+def test_every_position_shows_what_its_events_say_on_postgresql(
+    make_system: SystemFactory, history: list[Step]
+) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    check_against_replay(system)
+
+
+def assert_unchanged(before: dict[int, View], after: dict[int, View]) -> None:
+    assert before.keys() <= after.keys()
+    for position, view in before.items():
+        assert view == after[position], f"position {position}"
+
+
+@ONLY_SQLITE
+@settings(max_examples=15)
+@given(history=histories)
+def test_position_shows_the_same_after_later_writes_reopening_and_a_rebuild(
+    make_system: SystemFactory, history: list[Step]
+) -> None:
+    name = f"log-{next(NAMES)}"
+    system = make_system(name)
+    before: dict[int, View] = {}
+
+    def view_head() -> None:
+        with system.read_session() as session:
+            before[session.head] = view_at(session, session.head)
+
+    record_history(system, history, after_each=view_head)
+    after = view_all(system)
+    assert_unchanged(before, after)
+    assert_unchanged(after, view_all(make_system(name)))
+    system.rebuild()
+    assert_unchanged(after, view_all(system))
+    assert_unchanged(after, view_all(make_system(name)))
+
+
+@ONLY_SQLITE
+@settings(max_examples=15)
+@given(history=histories)
+def test_rows_do_not_depend_on_the_size_of_batches(
+    make_system: SystemFactory, history: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    digest = system.digest()
+    for size in (1, 3, 500):
+        with monkeypatch.context() as patched:
+            patched.setattr(projector, "BATCH_SIZE", size)
+            system.rebuild()
+        assert system.digest() == digest
+
+
+@ONLY_SQLITE
+@settings(max_examples=15)
+@given(history=histories)
+def test_validities_of_versions_and_tags_neither_overlap_nor_leave_gaps(
+    make_system: SystemFactory, history: list[Step]
+) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    with system.read_session() as session:
+        versions = session.transaction.fetch_all("select id, since, until, revision from version order by id, since")
+        tags = session.transaction.fetch_all("select * from tag order by id, dimension, value, since")
+        positions = session.transaction.fetch_all("select position, log_position from entry order by position")
+        head = session.head
+    assert [row["position"] for row in positions] == list(range(1, head + 1))
+    streams = {row["id"] for row in versions}
+    for stream in streams:
+        own = [row for row in versions if row["id"] == stream]
+        assert [row["revision"] for row in own] == list(range(1, len(own) + 1))
+        assert all(one["until"] == two["since"] for one, two in pairwise(own))
+        assert own[-1]["until"] == FOREVER
+    for one, two in pairwise(tags):
+        if (one["id"], one["dimension"], one["value"]) == (two["id"], two["dimension"], two["value"]):
+            assert one["since"] < one["until"] < two["since"]
+    assert all(row["since"] < row["until"] for row in tags)
+
+
+@ONLY_SQLITE
+@settings(max_examples=20)
+@given(history=histories)
+def test_changes_of_all_entries_add_up_to_the_present(make_system: SystemFactory, history: list[Step]) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    fields: dict[str, dict[str, Any]] = {}
+    with system.read_session() as session:
+        snapshot = session.at_head()
+        for _, entry in snapshot.page_entries(EntryQuery(), PageRequest(limit=10_000)).items:
+            own = fields.setdefault(entry.stream, {})
+            for change in entry.changes:
+                if change.path.startswith("claims/"):
+                    continue
+                assert own.get(change.path) == change.before, (entry.name, change)
+                own.pop(change.path, None)
+                own |= {change.path: change.after} if change.after is not None else {}
+        for stream, aggregate in snapshot.find_many(list(fields)).items():
+            assert fields[stream] == current_fields(aggregate)
+
+
+def current_fields(aggregate: Aggregate) -> dict[str, Any]:
+    """The fields of the current values, as JSON has them."""
+    fields = [field for path, claim in aggregate.current_claims.items() for field in iter_fields(path, claim.value)]
+    plain: dict[str, Any] = json.loads(projector._encoder.encode(dict(fields)))
+    return plain

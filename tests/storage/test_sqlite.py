@@ -1,0 +1,134 @@
+"""The SQLite engine: URLs, the lock of writers, a failing disk, and closing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ogpgraph.storage import sqlite
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import Database, DatabaseError, LockTimeout
+from ogpgraph.storage.sqlite import has_wal_reset_bug
+from ogpgraph.system import migrate
+from tests.conftest import DatabaseFactory
+
+SLOW_QUERY = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 300000) select max(n) from n"
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://:memory:", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared"]
+)
+def test_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseError):
+        open_database(url)
+
+
+@pytest.mark.slow
+def test_after_a_disk_failure_nothing_more_is_written(url: str) -> None:
+    """The disk fails by a limit on the size of files; after the limit is lifted, writes are still refused."""
+    program = f"""
+import resource, sqlite3
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.database import DatabaseError
+database = open_database({url!r})
+with database.write() as transaction:
+    transaction.execute("create table filler (filling blob)")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+try:
+    with database.write() as transaction:
+        transaction.execute("insert into filler values (zeroblob(8000000))")
+except sqlite3.OperationalError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+try:
+    with database.write() as transaction:
+        transaction.execute("insert into filler values (zeroblob(8))")
+except DatabaseError as error:
+    print(error)
+with database.read() as transaction:
+    print(transaction.fetch_value("select count(*) from filler"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    first, second, count = done.stdout.splitlines()
+    assert first == "disk I/O error"
+    assert "nothing is written until the process restarts" in second
+    assert count == "0"
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 53, 0), False),
+    ],
+)
+def test_versions_with_the_wal_reset_bug_are_recognized(version: tuple[int, int, int], affected: bool) -> None:
+    assert has_wal_reset_bug(version) is affected
+
+
+def test_writer_that_waits_too_long_gets_a_lock_timeout(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_SECONDS", 0.2)
+    first, second = open_database(url), open_database(url)
+    try:
+        with first.write(), pytest.raises(LockTimeout, match="another process"), second.write():
+            pass
+        with second.write() as transaction:
+            transaction.execute("update log set redaction_epoch = 3")
+    finally:
+        first.close()
+        second.close()
+
+
+def test_close_waits_for_readers(database: Database) -> None:
+    has_begun = threading.Event()
+
+    def read() -> int:
+        with database.read() as transaction:
+            has_begun.set()
+            return int(transaction.fetch_value(SLOW_QUERY))
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(read)
+        has_begun.wait()
+        database.close()
+        assert answer.done()
+        assert answer.result() == 300000
+
+
+def test_closed_database_cannot_be_read(url: str) -> None:
+    database = open_database(url)
+    database.close()
+    database.close()
+    with pytest.raises(DatabaseError), database.read():
+        pass
+
+
+def test_reader_that_outlasts_the_close_keeps_its_connection(url: str) -> None:
+    database = open_database(url)
+    assert isinstance(database, sqlite.SQLiteDatabase)
+    database._readers.timeout_seconds = 0.0
+    with database.read() as transaction:
+        database.close()
+        assert transaction.fetch_value("select count(*) from event") == 0
+    assert database._readers._idle == []
+
+
+def test_file_that_is_no_database_is_named(new_database: DatabaseFactory) -> None:
+    url = new_database()
+    Path(url.removeprefix("sqlite:///")).write_text("a page, and no database\n" * 100)
+    with pytest.raises(DatabaseError, match=r"log\.db cannot be used: file is not a database"):
+        migrate(url)

@@ -1,0 +1,45 @@
+"""A request enters few source files, so that a newcomer can follow it from the first byte to the last."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import OGPGRAPH
+
+pytestmark = pytest.mark.slow
+
+# Whoever raises a ceiling gives the reason beside it.
+CEILINGS = {"completeMilestone": 45, "read at a past position": 35, "import of a page": 45}
+
+
+@pytest.fixture(scope="module")
+def entered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The source files that each request enters, the second time after the start."""
+    folder = tmp_path_factory.mktemp("paths")
+    url = f"sqlite:///{folder}/log.db"
+    account = run(OGPGRAPH, "account", "create", "--role", "administrator", "--database", url).split()[0]
+    token = run(OGPGRAPH, "account", "token", account, "--database", url).split()[-1]
+    traced = run(sys.executable, "-m", "tests.support.file_tracer", str(folder), token, url)
+    files: dict[str, list[str]] = json.loads(traced.splitlines()[-1])
+    return files
+
+
+def run(*command: str) -> str:
+    """Run a program from the project's root; returns what it prints."""
+    completed = subprocess.run(
+        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
+
+
+@pytest.mark.parametrize("request_kind", CEILINGS)
+def test_a_request_enters_no_more_source_files_than_its_ceiling(
+    entered: dict[str, list[str]], request_kind: str
+) -> None:
+    assert len(entered[request_kind]) <= CEILINGS[request_kind], "\n".join(entered[request_kind])
