@@ -149,7 +149,7 @@ def _read_events(server: str, cursor: FeedCursor) -> Iterator[tuple[str, str, st
         response = connection.getresponse()
         if response.status != OK:
             raise _rejection(response)
-        if connection.sock is not None:
+        if connection.sock is not None:  # http.client has closed it if the response ended already
             connection.sock.settimeout(SILENCE_TIMEOUT_SECONDS)
         yield from _parse_events(response)
     finally:

@@ -50,7 +50,7 @@ def schema(
 
     sdl = print_sdl(build_schema())
     if not write:
-        sys.stdout.write(sdl)
+        sys.stdout.write(sdl)  # not through rich, which would wrap long lines
         return
     SCHEMA_FOLDER.mkdir(exist_ok=True)
     (SCHEMA_FOLDER / "ogpgraph.graphql").write_text(sdl)

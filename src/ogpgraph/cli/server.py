@@ -59,6 +59,7 @@ def demo(
     from ogpgraph.web.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, log_level="warning")
+    # The port is bound first, so that no database is created when it is not available.
     with _report_unavailable_address(), bind_socket(settings) as listener:
         migrate(settings.database)
         with create_progress("steps") as progress:
@@ -67,6 +68,7 @@ def demo(
             examples = [Example(each.title, each.query) for each in load_example_queries()]
             print_introduction = partial(_print_introduction, system, settings, server_url(listener))
             app = partial(create_app, SystemLifespan(lambda: nullcontext(system)), settings, examples)
+            # In one process, because other processes could not use the open system.
             serve_system(replace(settings, workers=1), app=app, address=listener, on_listening=print_introduction)
 
 

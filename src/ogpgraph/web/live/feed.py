@@ -37,7 +37,7 @@ FEED_QUERY: Final = """subscription Feed($after: Position, $where: EntryFilter) 
   }
 }"""
 FILTER_PARAMETERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
-_RECONNECTION_TIME: Final = b"retry: 2000\n\n"
+_RECONNECTION_TIME: Final = b"retry: 2000\n\n"  # milliseconds; browsers differ in their defaults
 
 
 class FeedEndpoint:

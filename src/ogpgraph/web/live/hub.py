@@ -33,9 +33,9 @@ from ogpgraph.web.live.subscribers import (
 from ogpgraph.web.live.subscriptions import Subscription, SubscriptionCompiler
 
 BATCH_SIZE = 100
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 15.0  # nginx closes a connection after 60 silent seconds by default, other proxies earlier
 RETRY_DELAY_SECONDS = 0.5
-READ_THREADS: Final = 4
+READ_THREADS: Final = 4  # besides those of queries, which replays must not occupy
 DELIVERIES_PER_YIELD: Final = 250
 """The number of subscribers that are delivered to before other tasks of the event loop run."""
 
@@ -75,6 +75,7 @@ class Hub:
         """Deliver new entries while the context is open; at its end every stream ends."""
         loop = asyncio.get_running_loop()
         self._delivered_position = self._known_head = await self.head()
+        # The notifier calls from the thread that has projected the entries.
         unsubscribe = self._system().projection.notifier.subscribe(
             lambda position: _call_soon(loop, self._wake, position)
         )

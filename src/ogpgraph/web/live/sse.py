@@ -82,6 +82,7 @@ class EventStreamResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         caller = caller_of(request)
+        # Acquired now, not when the response is created: one that is never sent would be counted for ever.
         with ExitStack() as acquired:
             try:
                 acquired.callback(self._connection_limits.acquire(caller.address, caller.account).release)
@@ -109,7 +110,7 @@ class EventStreamResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send_in_time)
         except TimeoutError:
-            return
+            return  # uvicorn closes the connection, because the response is incomplete
 
 
 class GraphQLEventStreamEndpoint:

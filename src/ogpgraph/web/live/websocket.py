@@ -154,6 +154,7 @@ class WebSocketConnection:
         """Identify the caller, if the payload has a token, and acknowledge with a description of the log."""
         if payload is not None and not isinstance(payload, dict):
             raise CloseConnection(CLOSE_BAD_REQUEST, "The payload of connection_init must be an object")
+        # Browsers cannot set headers of a WebSocket, so a token may be in the payload.
         for name, value in (payload or {}).items():
             if name.lower() == "authorization":
                 await self._identify(value)

@@ -135,7 +135,8 @@ class SubscriptionOperation:
                 await self._finish(type="complete")
                 return
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
-            self._leave()  # the connection is gone, so no message can be sent
+            # The connection is closed, so no message can be sent; Starlette raises RuntimeError in this case.
+            self._leave()
         except Exception as failure:
             await self._finish(type="error", payload=format_failure(failure, self._identifier))
         else:
