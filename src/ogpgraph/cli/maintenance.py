@@ -1,4 +1,4 @@
-"""`ogpgraph migrate`, `rebuild` and `schema`: tables, the read model, and the published schema."""
+"""`ogpgraph migrate`, `rebuild` and `schema`: tables, the read model, and what is generated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
 
 SCHEMA_FOLDER = Path("schema")
+DOCS_FOLDER = Path("docs")
 
 
 def migrate(database: DatabaseOption = None) -> None:
@@ -41,21 +42,27 @@ def rebuild(database: DatabaseOption = None) -> None:
 def schema(
     *,
     write: Annotated[
-        bool, typer.Option("--write", help="Write the files in the folder `schema` instead of printing.")
+        bool, typer.Option("--write", help="Write the files in the folders `schema` and `docs` instead of printing.")
     ] = False,
 ) -> None:
-    """Print the GraphQL schema, or write it with the schema of the stored events and the persisted documents."""
+    """Print the GraphQL schema, or write it with everything else that is generated from declarations."""
+    from ogpgraph.graphql.field_reference import build_field_reference
+    from ogpgraph.graphql.mutations.reference import build_reference
     from ogpgraph.graphql.schema import build_schema, print_sdl
     from ogpgraph.web.persisted_documents import encode_documents, read_documents
 
-    sdl = print_sdl(build_schema())
+    built = build_schema()
+    sdl = print_sdl(built)
     if not write:
         sys.stdout.write(sdl)  # not through rich, which would wrap long lines
         return
-    SCHEMA_FOLDER.mkdir(exist_ok=True)
+    for folder in (SCHEMA_FOLDER, DOCS_FOLDER):
+        folder.mkdir(exist_ok=True)
     (SCHEMA_FOLDER / "ogpgraph.graphql").write_text(sdl)
     (SCHEMA_FOLDER / "documents.json").write_bytes(encode_documents(read_documents(SCHEMA_FOLDER / "documents")))
     write_events_schema(SCHEMA_FOLDER / "events.json")
+    (DOCS_FOLDER / "mutations.md").write_text(build_reference(built))
+    (DOCS_FOLDER / "fields.md").write_text(build_field_reference())
 
 
 def write_events_schema(file: Path) -> None:

@@ -69,6 +69,8 @@ class FilterKind(StrEnum):
     BOOLEAN = "BOOLEAN"
     SEARCH = "SEARCH"
     """Part of a text, whatever its language, case and accents."""
+    OBJECT = "OBJECT"
+    """Conditions on several values at once. Their input is not derived, but written in `graphql.filters`."""
 
 
 class Filter(Struct, frozen=True):

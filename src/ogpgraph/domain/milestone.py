@@ -16,7 +16,7 @@ from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
-from ogpgraph.domain.field import DerivedDimension, Field, Tag
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
 from ogpgraph.domain.inputs import CommitmentReference, Language
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
@@ -89,6 +89,7 @@ MILESTONE_DIMENSIONS = (
         milestone_tags,
         "Milestone",
         "The status and the due date of each of its milestones.",
+        filter=Filter("milestone", FilterKind.OBJECT),
     ),
 )
 

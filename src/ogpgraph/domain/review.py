@@ -121,6 +121,7 @@ REVIEW_DIMENSIONS = (
         "Rating",
         "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "
         "`rating:INDICATOR` for the latest stage.",
+        filter=Filter("rating", FilterKind.OBJECT),
     ),
 )
 

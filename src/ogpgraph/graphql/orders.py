@@ -12,6 +12,7 @@ from graphql.pyutils import camel_to_snake
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.readmodel.index import BY_CODE, Order
 
@@ -28,7 +29,7 @@ def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]
     """Return the names and values of the fields that aggregates of a type can be sorted by: their dimensions."""
     fields = [
         (
-            camel_to_snake(field.name).upper(),
+            order_name(field),
             strawberry.enum_value(field.index_dimension, description=f"By {_in_sentence(field.label)}."),
         )
         for field in aggregate_type.fields
@@ -36,6 +37,11 @@ def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]
     ]
     changed = strawberry.enum_value("changed", description="By the position of its last change.")
     return [*fields, ("CHANGED", changed)]
+
+
+def order_name(field: Field) -> str:
+    """Return the name by which lists are sorted by a field."""
+    return camel_to_snake(field.name).upper()
 
 
 def _in_sentence(label: str) -> str:

@@ -145,8 +145,12 @@ class FilterField(NamedTuple):
 
 
 def derive_filter_fields(aggregate_type: AggregateType) -> tuple[FilterField, ...]:
-    """Return a field for each filter that the fields and dimensions of an aggregate type declare."""
-    return tuple(_build_filter_field(aggregate_type.name, each) for each in aggregate_type.declarations if each.filter)
+    """Return a field for each filter that the fields and dimensions of an aggregate type declare, except objects."""
+    return tuple(
+        _build_filter_field(aggregate_type.name, each)
+        for each in aggregate_type.declarations
+        if each.filter and each.filter_kind is not FilterKind.OBJECT
+    )
 
 
 def add_filter_fields(fields: Iterable[FilterField]) -> Callable[[ClassT], ClassT]:
