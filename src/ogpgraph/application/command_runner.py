@@ -66,7 +66,8 @@ def run_command(uow: UnitOfWork, request: CommandRequest, authorize: Authorize) 
         references["changes"] = translate_changes(uow, aggregates[0], sent["changes"])
     command = translate_command(uow, declaration, sent, references)
     command.decide(uow, Provenance(source=source, effective_on=request.effective_on))
-    discard_unused_source(uow, source)
+    if source is not None:
+        discard_unused_source(uow, source)
 
 
 def _resolve_references(uow: UnitOfWork, request: CommandRequest) -> dict[str, Any]:

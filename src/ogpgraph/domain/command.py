@@ -3,7 +3,11 @@
 A command is a struct. Its fields are its inputs, annotated with their meaning; `decide` appends the events that follow
 from them, or raises a Refusal. A `CommandType` declares who may use the command, when it is refused, and what is shown
 afterwards. GraphQL mutations with their inputs and descriptions, the table of permissions and the reference of
-mutations are derived from these declarations, so a new command is written in one module, and listed in `commands`.
+mutations are derived from these declarations, so a new command is written in one module, beside its events.
+
+Commands call the functions of their module that append events, such as `complete_milestone`, which the importer calls,
+too. These take aggregates as the unit of work returns them at that moment: an aggregate is out of date once an event
+was appended to it. Where facts come from is always their last parameter, `provenance`.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def cite_source(uow: UnitOfWork, source: str) -> str:
     return stream
 
 
-def discard_unused_source(uow: UnitOfWork, source: str | None) -> None:
+def discard_unused_source(uow: UnitOfWork, source: str) -> None:
     """Discard the registration of a cited source if it is the only pending event: then nothing refers to the source."""
     if [(event.stream, event.name) for event in uow.pending] == [(source, "SourceRegistered")]:
         uow.discard_pending()
