@@ -14,7 +14,9 @@ from tests.support.server import OGPGRAPH
 pytestmark = pytest.mark.slow
 
 # Whoever raises a ceiling gives the reason beside it.
-CEILINGS = {"completeMilestone": 45, "read at a past position": 35, "import of a page": 45}
+# `completeMilestone`: a mutation has a declaration in the domain, and what all mutations have in common (declaration,
+# inputs, translation, runner, output fields) has modules of its own, so that a new mutation adds one module at most.
+CEILINGS = {"completeMilestone": 50, "read at a past position": 35, "import of a page": 45}
 
 
 @pytest.fixture(scope="module")

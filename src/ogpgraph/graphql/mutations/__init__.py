@@ -12,7 +12,7 @@ import strawberry
 
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.graphql.mutations.derivation import build_input_type, build_mutation
-from ogpgraph.graphql.mutations.execution import execute_command
+from ogpgraph.graphql.mutations.execution import build_resolver
 from ogpgraph.graphql.mutations.payloads import PAYLOADS
 
 INPUT_TYPES: dict[str, Any] = {name: build_input_type(declaration) for name, declaration in COMMANDS.items()}
@@ -25,7 +25,8 @@ class Mutation:
 
 for _name, _declaration in COMMANDS.items():
     _payload = PAYLOADS[_declaration.returns]
-    setattr(Mutation, _name, build_mutation(_declaration, INPUT_TYPES[_name], _payload, execute_command))
+    _resolver = build_resolver(_declaration, _payload)
+    setattr(Mutation, _name, build_mutation(_declaration, INPUT_TYPES[_name], _payload, _resolver))
 
 strawberry.type(
     Mutation,

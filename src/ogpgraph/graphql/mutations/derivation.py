@@ -35,13 +35,9 @@ def build_input_type(declaration: CommandType) -> type[MutationInput]:
 
 
 def build_mutation(
-    declaration: CommandType, input_type: type[MutationInput], payload: type, execute: Callable[..., Any]
+    declaration: CommandType, input_type: type[MutationInput], payload: type, resolve: Callable[..., Any]
 ) -> Any:
-    """Return the field of a mutation, which executes its command; `execute` returns the payload's content."""
-
-    def resolve(info: Info, input: MutationInput) -> Any:
-        return payload(outcome=execute(info, declaration, input))
-
+    """Return the field of a mutation, whose command `resolve` executes."""
     # strawberry reads the types of arguments and payload here, which differ from mutation to mutation.
     resolve.__annotations__ = {"info": Info, "input": input_type, "return": payload}
     return strawberry.mutation(resolve, name=declaration.name, description=describe_mutation(declaration))

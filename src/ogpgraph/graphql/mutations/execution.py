@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ogpgraph.application.command_runner import CommandRequest, run_command
@@ -23,7 +23,7 @@ from ogpgraph.graphql.mutations.inputs import (
     none_if_unset,
     validate_idempotency_key,
 )
-from ogpgraph.graphql.mutations.payloads import ErrorCode, MutationOutcome, UserError
+from ogpgraph.graphql.mutations.payloads import ErrorCode, MutationOutcome, Payload, UserError
 from ogpgraph.graphql.scalars import client_error
 from ogpgraph.graphql.types import Change, Entry
 from ogpgraph.readmodel.model import require_caught_up
@@ -31,6 +31,15 @@ from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 
 MAX_COMPARED_ENTRIES = 200
 """So many of the latest entries are compared to show what changed since a stale revision."""
+
+
+def build_resolver(declaration: CommandType, payload: type[Payload]) -> Callable[[Info, Any], Payload]:
+    """Return the resolver of a mutation."""
+
+    def resolve(info: Info, input: Any) -> Payload:
+        return payload(outcome=execute_command(info, declaration, input))
+
+    return resolve
 
 
 def execute_command(info: Info, declaration: CommandType, input: MutationInput) -> MutationOutcome:
