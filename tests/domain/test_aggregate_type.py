@@ -152,8 +152,8 @@ def test_an_event_of_another_aggregate_type_is_refused_by_name() -> None:
 def test_paths_of_texts_and_of_lists_of_texts() -> None:
     assert COMMITMENT.holds_text("title/en")
     assert not COMMITMENT.holds_text("leadInstitutions/en")
-    assert COMMITMENT.holds_text_list("leadInstitutions/en")
-    assert not COMMITMENT.holds_text_list("policyAreas")
+    assert COMMITMENT.find_field("leadInstitutions/en").type is TextListValue
+    assert COMMITMENT.find_field("policyAreas").type is not TextListValue
 
 
 def test_event_names_are_unique_across_aggregate_types() -> None:

@@ -1,8 +1,8 @@
-"""The one translation of what is sent into what is stored, driven by the type that a field or an input declares.
+"""The one translation of an input into a stored value, driven by the type that a field or an input declares.
 
-GraphQL inputs, corrections, pages and spreadsheets all bring texts, lists, dates and words of a vocabulary. Here a text
-becomes a reference in Unicode normalization form C, and a list a tuple. What does not fit its type is refused as
-Invalid, naming the field.
+GraphQL inputs, corrections, pages and spreadsheets all have texts, lists, dates and terms of a vocabulary. A text
+becomes a reference, a list a tuple. Before that, the input of clients is normalized, limited in size, and refused as
+Invalid where it does not fit its type. A source's values are stored as the source has them: the evidence quotes it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,23 @@ from typing import Any, TypeVar, cast, get_args
 import msgspec
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import Command, CommandType, Format, Input
 from ogpgraph.domain.correction import CorrectedField
 from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.event import Facts
 from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
-from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value
-from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea, RatingState, RatingValue
+from ogpgraph.domain.values import (
+    PlainValue,
+    Rating,
+    ReportedRating,
+    TextListValue,
+    TextValue,
+    TranslationKind,
+    Value,
+)
+from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea
 
 T = TypeVar("T")
 MAX_TEXT_LENGTH = 100_000
@@ -58,15 +68,6 @@ def normalize_policy_areas(areas: Sequence[str], field: str) -> tuple[PolicyArea
         suggestion = f"; did you mean {near[0]}?" if near else ""
         raise Invalid(f"OGP has no policy area {unknown[:80]!r}{suggestion}", field)
     return tuple(dict.fromkeys(PolicyArea(_POLICY_AREAS[area.casefold()]) for area in areas))
-
-
-class RatingInput(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A rating with its texts in full; `blame` shows ratings in this form."""
-
-    state: RatingState = RatingState.RATED
-    value: RatingValue | None = None
-    stated_as: str | None = None
-    irm_report: str | None = None
 
 
 def translate_command(
@@ -106,7 +107,7 @@ def _translate_input(uow: UnitOfWork, declared: Input, value: Any, field: str, k
         return tuple(item_type(**_translate_inputs(uow, declared.item_inputs, each, field, kind)) for each in items)
     if isinstance(value, Enum):
         return value
-    return to_stored_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
+    return translate_sent_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
 
 
 def corrected_path(change: Mapping[str, Any]) -> str:
@@ -126,7 +127,7 @@ def translate_changes(
     values = {corrected_path(each): each.get("value") for each in validate_item_count(changes, "changes")}
     for path, value in values.items():
         declared, kind = AGGREGATE_TYPES[aggregate.type].find_field(path), _translation_kind(aggregate, path)
-        stored = None if value is None else to_stored_value(uow, declared.type, value, path, kind)
+        stored = None if value is None else translate_sent_value(uow, declared.type, value, path, kind)
         corrected.append(CorrectedField(path, stored))
     return tuple(corrected)
 
@@ -145,41 +146,74 @@ def validate_format(text: str, form: Format, field: str) -> str:
 
 
 def to_stored_value(
-    uow: UnitOfWork, declared: Any, value: Any, field: str, translation_kind: TranslationKind = TranslationKind.ORIGINAL
+    uow: UnitOfWork, declared: Any, value: PlainValue, translation_kind: TranslationKind = TranslationKind.ORIGINAL
 ) -> Value:
-    """Return an input's value as a value of the type that its field declares: texts by reference, ratings as structs.
+    """Return a value as the type that its field declares: texts by reference, ratings as structs, lists as tuples.
 
-    Raises Invalid, with `field` in its message and path. Dates, numbers and vocabularies are validated when the event
-    is appended.
+    A value that does not fit the type, a date, a number and a term of a vocabulary are validated when the event is
+    appended. Raises Invalid for a text that cannot be stored.
     """
+    if isinstance(value, ReportedRating):
+        return _to_stored_rating(uow, value)
+    if isinstance(value, (tuple, list)):
+        if declared is TextListValue:
+            return TextListValue(tuple(uow.text_ref(text) for text in value), translation_kind)
+        return tuple(value)
     if declared is TextValue:
-        return uow.text_value(normalize_text(_require_text(value, field), field), translation_kind)
-    if declared is TextListValue:
-        texts = validate_item_count(_require_texts(value, field), field)
-        return TextListValue(tuple(uow.text_ref(normalize_text(text, field)) for text in texts), translation_kind)
-    if declared is Rating:
-        return to_rating(uow, _parse_rating(value, field))
-    if declared == tuple[PolicyArea, ...]:
-        return normalize_policy_areas(_require_texts(value, field), field)
-    plain = tuple(value) if isinstance(value, list) else value
-    return cast(Value, plain.value if isinstance(plain, Enum) else plain)
+        return uow.text_value(str(value), translation_kind)
+    return cast(Value, value.value) if isinstance(value, Enum) else value
 
 
-def to_rating(uow: UnitOfWork, rating: RatingInput) -> Rating:
-    """Return a rating with its texts by reference; raises Invalid at `statedAs` or `irmReport`."""
+def to_stored_facts(
+    uow: UnitOfWork,
+    aggregate_type: AggregateType,
+    values: Mapping[str, PlainValue],
+    translation_kind: TranslationKind = TranslationKind.UNKNOWN,
+) -> Facts:
+    """Return values by path as stored values of an aggregate's fields; raises Invalid, at a path that has no field."""
+    return {
+        path: to_stored_value(uow, aggregate_type.find_field(path).type, value, translation_kind)
+        for path, value in values.items()
+    }
+
+
+def _to_stored_rating(uow: UnitOfWork, rating: ReportedRating) -> Rating:
     stated_as, irm_report = (
-        None if text is None else uow.text_ref(normalize_text(text, field))
-        for field, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
+        None if text is None else uow.text_ref(text) for text in (rating.stated_as, rating.irm_report)
     )
     return Rating(rating.state, rating.value, stated_as, irm_report)
 
 
-def _parse_rating(value: Any, field: str) -> RatingInput:
+# The input of clients
+
+
+def translate_sent_value(uow: UnitOfWork, declared: Any, value: Any, field: str, kind: TranslationKind) -> Value:
+    """Return what a client sends as a stored value; raises Invalid, with `field` in its message and path."""
+    return to_stored_value(uow, declared, _normalize_sent_value(declared, value, field), kind)
+
+
+def _normalize_sent_value(declared: Any, value: Any, field: str) -> PlainValue:
+    if declared is TextValue:
+        return normalize_text(_require_text(value, field), field)
+    if declared is TextListValue:
+        return [normalize_text(text, field) for text in validate_item_count(_require_texts(value, field), field)]
+    if declared is Rating:
+        return _parse_rating(value, field)
+    if declared == tuple[PolicyArea, ...]:
+        return normalize_policy_areas(_require_texts(value, field), field)
+    return cast(PlainValue, value)
+
+
+def _parse_rating(value: Any, field: str) -> ReportedRating:
     try:
-        rating = msgspec.convert({"value": value} if isinstance(value, str) else value, RatingInput)
+        rating = msgspec.convert({"value": value} if isinstance(value, str) else value, ReportedRating)
     except msgspec.ValidationError as error:
         raise Invalid(f"{field}: {error}", field) from error
-    return msgspec.structs.replace(rating, stated_as=rating.stated_as or None, irm_report=rating.irm_report or None)
+    stated_as, irm_report = (
+        normalize_text(text, name) if text else None
+        for name, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
+    )
+    return msgspec.structs.replace(rating, stated_as=stated_as, irm_report=irm_report)
 
 
 def _require_text(value: Any, field: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ogpgraph.application.translation import to_stored_value
 from ogpgraph.clock import format_timestamp
 from ogpgraph.demo.observations import READER, SourceObservation
 from ogpgraph.demo.scenario import ScenarioStep, Statement
@@ -18,7 +19,7 @@ from ogpgraph.domain.lineage import link_commitments
 from ogpgraph.domain.member import register_member, revise_member
 from ogpgraph.domain.milestone import complete_milestone, report_milestone, withdraw_milestone
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind, Value
+from ogpgraph.domain.values import Interval, Observation, ReportedRating, TranslationKind, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
 _REFERENCED_TYPES = {"member": "member", "actionPlan": "plan"}
@@ -143,25 +144,17 @@ class StepRecorder:
         }
 
     def _value(self, aggregate_type: str, path: str, value: Any, translation_kind: TranslationKind) -> Value:
-        type_, text_ref = AGGREGATE_TYPES[aggregate_type], self._uow.text_ref
-        match value:
-            case dict():
-                return self._rating(value)
-            case str() if path in _REFERENCED_TYPES:
-                return self._uow.require_by_code(_REFERENCED_TYPES[path], value).id
-            case str() if type_.holds_text(path):
-                return TextValue(text_ref(value), translation_kind)
-            case list() if type_.holds_text_list(path):
-                return TextListValue(tuple(text_ref(each) for each in value), translation_kind)
-            case list():
-                return tuple(value)
-            case _:
-                return value  # type: ignore[no-any-return]  # appending an event checks its type
+        if path in _REFERENCED_TYPES:
+            return self._uow.require_by_code(_REFERENCED_TYPES[path], value).id
+        plain = _parse_rating(value) if isinstance(value, dict) else value
+        return to_stored_value(
+            self._uow, AGGREGATE_TYPES[aggregate_type].find_field(path).type, plain, translation_kind
+        )
 
-    def _rating(self, rating: dict[str, str]) -> Rating:
-        value = RatingValue(rating["value"]) if "value" in rating else None
-        state = RatingState(rating.get("state", "RATED"))
-        return Rating(state, value, self._uow.text_ref(rating["said"]) if "said" in rating else None)
+
+def _parse_rating(rating: dict[str, str]) -> ReportedRating:
+    value = RatingValue(rating["value"]) if "value" in rating else None
+    return ReportedRating(RatingState(rating.get("state", "RATED")), value, rating.get("said"))
 
 
 def _aggregate_type_of(code: str) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import DerivedDimension, Field
-from ogpgraph.domain.values import TextListValue, TextValue
+from ogpgraph.domain.values import TextValue
 
 PATH_CACHE_SIZE = 4096
 """How many concrete paths of an aggregate type are matched only once; their number is not bounded otherwise."""
@@ -87,10 +87,6 @@ class AggregateType(Struct, frozen=True, dict=True):
     def holds_text(self, path: str) -> bool:
         """Return whether the values at a path are texts."""
         return self.find_field(path).type is TextValue
-
-    def holds_text_list(self, path: str) -> bool:
-        """Return whether the values at a path are lists of texts."""
-        return self.find_field(path).type is TextListValue
 
 
 def _validate_value(path: str, value: object, value_type: Any) -> None:

@@ -41,6 +41,15 @@ class Rating(
     irm_report: TextReference | None = None
 
 
+class ReportedRating(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A rating with its texts in full: as pages, spreadsheets and corrections have it, and as `blame` shows it."""
+
+    state: RatingState = RatingState.RATED
+    value: RatingValue | None = None
+    stated_as: str | None = None
+    irm_report: str | None = None
+
+
 class Observation(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag="observation", tag_field="type"):
     """One observation of a source: the hash of its bytes, its canonical text by reference, and the reader's version."""
 
@@ -72,7 +81,10 @@ class TextListValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, t
     translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
 
 
+PlainValue = bool | int | str | tuple[str, ...] | list[str] | ReportedRating
+"""A value of an input before it is translated: its texts are in full."""
 Value = bool | int | str | tuple[str, ...] | TextValue | TextListValue | Rating | Observation
+"""A value of a fact, as events store it: its texts are references."""
 
 
 def value_text_references(value: Value | None) -> tuple[str, ...]:

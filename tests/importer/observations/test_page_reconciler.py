@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ogpgraph.domain.member import member_of_commitment_code
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
+from ogpgraph.domain.values import ReportedRating
+from ogpgraph.importer.pages.extraction import ExtractedValue
 from ogpgraph.importer.pages.page import read_page
 from ogpgraph.system import System
 from tests.conftest import SystemFactory
@@ -281,7 +282,7 @@ def read_quote(claim: dict[str, Any]) -> str:
 
 
 def assert_same_value(value: Any, extracted: ExtractedValue) -> None:
-    if isinstance(extracted.value, ExtractedRating):
+    if isinstance(extracted.value, ReportedRating):
         assert value["statedAs"] == extracted.value.stated_as
         assert (value["state"], value.get("value")) == (extracted.value.state, extracted.value.value)
     elif isinstance(extracted.value, tuple):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Origin
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue, PageReading
+from ogpgraph.domain.values import ReportedRating
+from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading
 from ogpgraph.importer.pages.page import read_page, reread_page
 
 LIMIT = 2_000_000
@@ -30,7 +31,7 @@ def extracted_value(page: PageReading, origin: Origin, path: str) -> object:
     found = page.facts[origin].get(path)
     if found is None:
         return None
-    if isinstance(found.value, ExtractedRating):
+    if isinstance(found.value, ReportedRating):
         return str(found.value.value or found.value.state)
     return found.value
 
@@ -57,7 +58,7 @@ def assert_evidence(page: PageReading) -> None:
         assert quoted, path
         assert quoted == quoted.strip(), path
         assert 0 <= found.span.start < found.span.end <= len(text), path
-        if isinstance(found.value, ExtractedRating):
+        if isinstance(found.value, ReportedRating):
             assert quoted == found.value.stated_as, path
         elif isinstance(found.value, int) or _is_text_path(path):
             assert quoted == str(found.value), path

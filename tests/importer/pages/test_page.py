@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.importer.pages.extraction import ExtractedRating, PageReading, UnreadableInput
+from ogpgraph.domain.values import ReportedRating
+from ogpgraph.importer.pages.extraction import PageReading, UnreadableInput
 from ogpgraph.importer.pages.page import READER, read_page
 from tests.importer.pages.page_assertions import (
     LIMIT,
@@ -93,10 +94,10 @@ class TestHeader:
 
     def test_a_rating_is_attributed_to_the_only_report_named(self) -> None:
         rating = self.page.facts[HEADER]["ratings/VERIFIABLE/DESIGN"].value
-        assert isinstance(rating, ExtractedRating)
+        assert isinstance(rating, ReportedRating)
         assert rating.irm_report == "Ruritania Design Report 2018-2020"
         pending = self.page.facts[HEADER]["ratings/STARRED/RESULTS"].value
-        assert isinstance(pending, ExtractedRating)
+        assert isinstance(pending, ReportedRating)
         assert pending.irm_report is None
 
     def test_labels_in_prose_are_no_fields(self) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.importer.pages.extraction import ExtractedRating, PageReading
+from ogpgraph.domain.values import ReportedRating
+from ogpgraph.importer.pages.extraction import PageReading
 from ogpgraph.importer.pages.page import read_page
 from tests.importer.pages.page_assertions import LIMIT, SAMPLES, assert_consistent, extracted_value, source_text
 
@@ -130,7 +131,7 @@ def test_the_english_seed_is_read_completely() -> None:
     assert {
         path: value.value
         for path, value in reading.facts[HEADER].items()
-        if not isinstance(value.value, ExtractedRating)
+        if not isinstance(value.value, ReportedRating)
     } == {
         "title/en": "Govtech Summit",
         "status": "ACTIVE",

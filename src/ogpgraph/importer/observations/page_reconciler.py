@@ -13,15 +13,23 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ogpgraph.domain.action_plan import register_action_plan, revise_action_plan
+from ogpgraph.application.translation import to_stored_facts
+from ogpgraph.domain.action_plan import PLAN, register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.event import Facts, NewEvent, Origin
-from ogpgraph.domain.member import MemberIdentity, member_of_commitment_code, region_of, register_member, revise_member
+from ogpgraph.domain.member import (
+    MEMBER,
+    MemberIdentity,
+    member_of_commitment_code,
+    region_of,
+    register_member,
+    revise_member,
+)
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, TranslationKind, Value
+from ogpgraph.domain.values import Observation, TextValue, TranslationKind
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
     SourceObservation,
@@ -35,7 +43,6 @@ from ogpgraph.importer.observations.observation import (
 from ogpgraph.importer.observations.value_equivalence import TextLookup, reuse_equivalent_value
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
-    ExtractedRating,
     ExtractedValue,
     PageReading,
     Sibling,
@@ -150,17 +157,17 @@ class PageReconciler:
         stream = self._uow.resolve_code("member", identity.code)
         if stream is not None:
             return self._uow.aggregate(stream)
-        facts: Facts = {"prefix": identity.prefix, "type": identity.kind}
+        values = {"prefix": identity.prefix, "type": identity.kind}
         if region := region_of(identity.code):
-            facts["region"] = region
+            values["region"] = region
         if identity.name:
-            facts["name/en"] = self._uow.text_value(identity.name, TranslationKind.UNKNOWN)
-        return register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
+            values["name/en"] = identity.name
+        return register_member(self._uow, identity.code, to_stored_facts(self._uow, MEMBER, values), _MEMBER_TABLE)
 
     def _revise_member(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         if country := self._page.country:
             path = f"name/{self._page.language}"
-            facts: Facts = {path: self._uow.text_value(str(country.value), self._translation_kind)}
+            facts = to_stored_facts(self._uow, MEMBER, {path: country.value}, self._translation_kind)
             provenance = outcome.provenance(Origin.HEADER, {path: country.span})
             self._add_shared_facts(member.id, "Member", revise_member, facts, provenance)
 
@@ -203,7 +210,7 @@ class PageReconciler:
 
     def _plan_title_facts(self, title: ExtractedValue) -> tuple[Facts, Spans]:
         path = f"title/{self._page.language}"
-        facts: Facts = {path: self._uow.text_value(str(title.value), self._translation_kind)}
+        facts = to_stored_facts(self._uow, PLAN, {path: title.value}, self._translation_kind)
         spans: Spans = {path: title.span}
         if years := find_plan_years(str(title.value)):
             for date_path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
@@ -281,19 +288,9 @@ class PageReconciler:
         self._uow.append_all(stream, _join_translation(events) if origin is Origin.SIBLING_LIST else events, provenance)
 
     def _convert_facts(self, extracted: ExtractedFacts) -> tuple[Facts, Spans]:
-        facts: Facts = {path: self._convert_value(path, each) for path, each in extracted.items()}
+        values = {path: each.value for path, each in extracted.items()}
+        facts = to_stored_facts(self._uow, COMMITMENT, values, self._translation_kind)
         return facts, {path: each.span for path, each in extracted.items()}
-
-    def _convert_value(self, path: str, extracted: ExtractedValue) -> Value:
-        text_ref, value = self._uow.text_ref, extracted.value
-        if isinstance(value, ExtractedRating):
-            report = text_ref(value.irm_report) if value.irm_report else None
-            return Rating(value.state, value.value, text_ref(value.stated_as), report)
-        if COMMITMENT.holds_text_list(path) and isinstance(value, tuple):
-            return TextListValue(tuple(text_ref(each) for each in value), self._translation_kind)
-        if COMMITMENT.holds_text(path):
-            return TextValue(text_ref(str(value)), self._translation_kind)
-        return value
 
     # The list of siblings
 

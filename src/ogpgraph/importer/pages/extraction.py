@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.vocabulary import RatingState, RatingValue
+from ogpgraph.domain.values import ReportedRating
 from ogpgraph.importer.pages.text import Span
 
 
@@ -17,17 +17,7 @@ class UnreadableInput(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedRating:
-    """A rating of an indicator as published; `value` is None unless the state is RATED."""
-
-    state: RatingState
-    value: RatingValue | None
-    stated_as: str
-    irm_report: str | None = None
-
-
-Value = str | int | tuple[str, ...] | ExtractedRating
+Value = str | int | tuple[str, ...] | ReportedRating
 
 
 @dataclass(frozen=True, slots=True)

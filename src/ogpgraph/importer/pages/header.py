@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue, Remark
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import (
     HEADINGS,
     RATING_FIELDS,
@@ -349,8 +350,8 @@ class _HeaderReader:
             return
         for path, extracted in self._facts.items():
             rating = extracted.value
-            if isinstance(rating, ExtractedRating) and rating.state is RatingState.RATED:
-                attributed = ExtractedRating(rating.state, rating.value, rating.stated_as, reports.value[0])
+            if isinstance(rating, ReportedRating) and rating.state is RatingState.RATED:
+                attributed = ReportedRating(rating.state, rating.value, rating.stated_as, reports.value[0])
                 self._facts[path] = ExtractedValue(attributed, extracted.span)
 
     def _check_site_default(self) -> None:
@@ -358,7 +359,7 @@ class _HeaderReader:
         relevance = self._facts.get("ratings/RELEVANCE/DESIGN")
         if relevance is None or f"irmReports/{self._labels.language}" in self._facts:
             return
-        if isinstance(relevance.value, ExtractedRating) and relevance.value.value is RatingValue.NO:
+        if isinstance(relevance.value, ReportedRating) and relevance.value.value is RatingValue.NO:
             self._remark("site-default", relevance.span)
 
     def _check_fields(self) -> None:

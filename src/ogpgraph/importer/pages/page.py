@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from ogpgraph.domain.event import Origin
+from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue, Stage
 from ogpgraph.importer.pages.canonical import (
     TITLE_PATTERN,
@@ -20,7 +21,6 @@ from ogpgraph.importer.pages.canonical import (
 )
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
-    ExtractedRating,
     ExtractedValue,
     PageReading,
     Remark,
@@ -215,7 +215,7 @@ class _PageReader:
             if header is None:
                 continue
             field, prose = header.value, stated.value
-            if not isinstance(field, ExtractedRating) or not isinstance(prose, ExtractedRating):
+            if not isinstance(field, ReportedRating) or not isinstance(prose, ReportedRating):
                 continue
             if field.value is not prose.value:
                 self._remark("header-lags" if field.state is RatingState.PENDING else "contradiction", stated.span)
@@ -228,7 +228,7 @@ class _PageReader:
 
 
 def _is_equal_value(one: ExtractedValue, other: ExtractedValue) -> bool:
-    if isinstance(one.value, ExtractedRating) and isinstance(other.value, ExtractedRating):
+    if isinstance(one.value, ReportedRating) and isinstance(other.value, ReportedRating):
         return (one.value.state, one.value.value) == (other.value.state, other.value.value)
     return one.value == other.value
 
@@ -327,7 +327,7 @@ class _SiblingListReader:
         star = self._labels.prefix_length(title.text, "starred")
         if star and title.text[star:].strip():
             stated = title.slice(0, star)
-            rating = ExtractedRating(RatingState.RATED, RatingValue.YES, stated.text)
+            rating = ReportedRating(RatingState.RATED, RatingValue.YES, stated.text)
             facts["ratings/STARRED/RESULTS"] = ExtractedValue(rating, stated.span)
             title = title.slice(star)
         facts[f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)

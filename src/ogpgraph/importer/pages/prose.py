@@ -13,8 +13,9 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
 
+from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
-from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels, ProseRatingRule
 from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
@@ -56,7 +57,7 @@ def _is_rated_by_ogp_value(path: str, facts: ExtractedFacts) -> bool:
 
 
 def _rating_value(extracted: ExtractedValue) -> RatingValue | None:
-    return extracted.value.value if isinstance(extracted.value, ExtractedRating) else None
+    return extracted.value.value if isinstance(extracted.value, ReportedRating) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class _Prose:
             if values:
                 return {f"{path}/{OgpValue(value)}": extracted for value, extracted in values.items()}
         span = self._span(match)
-        rating = ExtractedRating(RatingState.RATED, rule.value, span.of(self.text))
+        rating = ReportedRating(RatingState.RATED, rule.value, span.of(self.text))
         return {path: ExtractedValue(rating, span)}
 
     def _span(self, match: re.Match[str], group: int | str = 0) -> Span:

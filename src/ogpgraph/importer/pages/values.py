@@ -11,9 +11,9 @@ from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from ogpgraph.domain.values import PARTIAL_DATE
+from ogpgraph.domain.values import PARTIAL_DATE, ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
+from ogpgraph.importer.pages.extraction import ExtractedValue
 from ogpgraph.importer.pages.labels import DateWords, Labels
 from ogpgraph.importer.pages.text import Line, Span, fold, normalize_policy_area
 
@@ -30,16 +30,16 @@ _PLAN_MONTH = re.compile(r"\((?P<word>[^()\d]{3,20})\)\s*$")
 # Ratings and OGP values
 
 
-def parse_rating(indicator: Indicator, text: str, labels: Labels) -> ExtractedRating:
+def parse_rating(indicator: Indicator, text: str, labels: Labels) -> ReportedRating:
     """Return the rating in a field; a repeated value ("Major Major") counts once, different values are unrecognised."""
     found = labels.ratings[indicator].match_all(text)
     meanings = {each.meaning for each in found or ()}
     if len(meanings) != 1:
-        return ExtractedRating(RatingState.UNRECOGNISED, None, text)
+        return ReportedRating(RatingState.UNRECOGNISED, None, text)
     (meaning,) = meanings
     if isinstance(meaning, RatingState):  # pending, no data, not applicable: none of these is a value
-        return ExtractedRating(meaning, None, text)
-    return ExtractedRating(RatingState.RATED, meaning, text)
+        return ReportedRating(meaning, None, text)
+    return ReportedRating(RatingState.RATED, meaning, text)
 
 
 def parse_ogp_values(text: str, start: int, labels: Labels) -> tuple[dict[OgpValue, ExtractedValue], str]:
@@ -47,7 +47,7 @@ def parse_ogp_values(text: str, start: int, labels: Labels) -> tuple[dict[OgpVal
     found, rest = labels.ogp_values.find(text)
     ratings: dict[OgpValue, ExtractedValue] = {}
     for each in found:
-        rating = ExtractedRating(RatingState.RATED, RatingValue.YES, text[each.start : each.end])
+        rating = ReportedRating(RatingState.RATED, RatingValue.YES, text[each.start : each.end])
         ratings.setdefault(each.meaning, ExtractedValue(rating, Span(start + each.start, start + each.end)))
     return ratings, rest
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from ogpgraph.application.translation import to_stored_facts
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Rating, TextListValue, TextValue, TranslationKind, Value, value_text_references
+from ogpgraph.domain.values import Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
-from ogpgraph.importer.pages.extraction import ExtractedRating, ExtractedValue
 from ogpgraph.importer.spreadsheets.codebook import Codebook
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
@@ -89,7 +89,7 @@ class CommitmentRecorder:
     # Preparing rows
 
     def _prepare(self, identity: RowIdentity, parsed: ParsedRow) -> _PreparedRow:
-        facts: Facts = {path: self._stored_value(path, extracted) for path, extracted in parsed.facts.items()}
+        facts = to_stored_facts(self._uow, COMMITMENT, {path: each.value for path, each in parsed.facts.items()})
         facts["member"] = self._context.member_streams[identity.member.code]
         facts["actionPlan"] = self._context.plan_streams[identity.plan]
         identifying = {
@@ -112,14 +112,6 @@ class CommitmentRecorder:
             if str(claims[path].value).startswith(str(facts[path])):
                 facts[path] = claims[path].value
         return _PreparedRow(stream, identity, parsed, facts, claims)
-
-    def _stored_value(self, path: str, extracted: ExtractedValue) -> Value:
-        text_ref, value = self._uow.text_ref, extracted.value
-        if isinstance(value, ExtractedRating):
-            return Rating(value.state, value.value, text_ref(value.stated_as))
-        if isinstance(value, tuple) and COMMITMENT.holds_text_list(path):
-            return TextListValue(tuple(text_ref(each) for each in value))
-        return TextValue(text_ref(str(value)), TranslationKind.UNKNOWN) if COMMITMENT.holds_text(path) else value
 
     def _find_stream(self, identity: RowIdentity) -> str | None:
         stream = self._uow.resolve_code("commitment", self._code_or_key(identity))

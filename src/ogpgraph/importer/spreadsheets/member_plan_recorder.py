@@ -10,12 +10,13 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from ogpgraph.domain.action_plan import register_action_plan
+from ogpgraph.application.translation import to_stored_facts
+from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Evidence, Facts, Origin
-from ogpgraph.domain.member import region_of, register_member
+from ogpgraph.domain.member import MEMBER, region_of, register_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import TextValue, TranslationKind
+from ogpgraph.domain.values import PlainValue
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
@@ -60,14 +61,14 @@ class MemberPlanRecorder:
 
     def _record_member(self, code: str, rows: list[RowIdentity]) -> str:
         name = _most_frequent(row.member.name for row in rows)
-        facts: Facts = {"name/en": TextValue(self._uow.text_ref(name), TranslationKind.UNKNOWN)}
+        cells = {"name/en": name}
         for path, index in (("region", 0), ("category", 1)):
             if cell := _most_frequent(row.member_cells[index] for row in rows):
-                facts[path] = cell
+                cells[path] = cell
         # The evidence must show the recorded cell, so a row that has it is cited.
         cited_row = next(row for row in rows if row.member.name == name)
-        cells = {path: str(value) for path, value in facts.items()} | {"name/en": name}
         provenance = self._provenance(cited_row, cells)
+        facts = to_stored_facts(self._uow, MEMBER, cells)
         stream = self._uow.resolve_code("member", code)
         if stream is None:
             return self._register_member(code, rows[0], facts, structs.replace(provenance, late=False))
@@ -102,18 +103,19 @@ class MemberPlanRecorder:
     def _record_plan(self, key: PlanKey, rows: list[RowIdentity], member: str) -> str:
         cycle = _most_frequent(str(row.cycle or "") for row in rows)
         published_id, end, duration = (_most_frequent(row.plan_cells[index] for row in rows) for index in range(3))
-        facts: Facts = {"member": member}
-        if key.number:
-            facts["number"] = key.number
+        values: dict[str, PlainValue] = {"number": key.number} if key.number else {}
         if cycle:
-            facts["cycle"] = int(cycle)
-        facts |= {path: cell for path, cell in (("publishedId", published_id), ("endsOn", end)) if cell}
+            values["cycle"] = int(cycle)
+        values |= {path: cell for path, cell in (("publishedId", published_id), ("endsOn", end)) if cell}
         if duration.isdigit() and int(duration) in _PLAUSIBLE_DURATIONS:
-            facts["durationYears"] = int(duration)
+            values["durationYears"] = int(duration)
         co_creation_cells = self._co_creation_cells(rows)
-        facts |= {path: parse_co_creation_value(cell) for path, cell in co_creation_cells.items()}
+        for path, cell in co_creation_cells.items():
+            if value := parse_co_creation_value(cell):
+                values[path] = value
         cited_row = next((row for row in rows if row.plan_cells == (published_id, end, duration)), rows[0])
-        cells = {path: str(value) for path, value in facts.items() if path != "member"} | co_creation_cells
+        cells = {path: str(value) for path, value in values.items()} | co_creation_cells
+        facts: Facts = {"member": member, **to_stored_facts(self._uow, PLAN, values)}
         provenance = self._provenance(cited_row, cells)
         return self._append_plan_facts(key, f"{key.member}-{cycle}" if cycle else None, facts, provenance)
 

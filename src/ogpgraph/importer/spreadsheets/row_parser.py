@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentStatus, Indicator, RatingState, RatingValue
-from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedRating, ExtractedValue, Remark, Value
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark, Value
 from ogpgraph.importer.pages.labels import Labels, shipped_labels
 from ogpgraph.importer.pages.text import Line, Span, fold, split_lines
 from ogpgraph.importer.pages.values import parse_institutions
@@ -112,7 +113,7 @@ class ParsedRow:
     def rating_at(self, path: str) -> RatingState | RatingValue | None:
         """Return the value of a rating, its state where it has no value, None where the row has no such rating."""
         extracted = self.facts.get(path)
-        if extracted is None or not isinstance(extracted.value, ExtractedRating):
+        if extracted is None or not isinstance(extracted.value, ReportedRating):
             return None
         return extracted.value.value or extracted.value.state
 
@@ -261,17 +262,17 @@ class RowParser:
             cell.parsed.facts[f"database/{cell.column.fallback}"] = ExtractedValue(cell.single_line, Span(0, 0))
         return cell.parsed.report_repair(cell.name, date, kind_prefix="date-")
 
-    def _parse_rating(self, cell: _Cell) -> ExtractedRating:
+    def _parse_rating(self, cell: _Cell) -> ReportedRating:
         state = parse_rating_state(cell.text)
         if state is not None:
-            return ExtractedRating(state, None, cell.text)
+            return ReportedRating(state, None, cell.text)
         value = self._find_rating_value(cell)
         if value is None:
             cell.report_unrecognised()
-            return ExtractedRating(RatingState.UNRECOGNISED, None, cell.text)
+            return ReportedRating(RatingState.UNRECOGNISED, None, cell.text)
         if cell.text == "1" and cell.column.path in _YES_NO_PATHS:
             cell.parsed.add_remark(cell.name, "repaired", "1 was read as Yes")
-        return ExtractedRating(RatingState.RATED, value, cell.text)
+        return ReportedRating(RatingState.RATED, value, cell.text)
 
     def _find_rating_value(self, cell: _Cell) -> RatingValue | None:
         spelling = fold(_ENUMERATION.sub("", cell.text)) if len(cell.text) <= _MAX_VALUE_LENGTH else ""
