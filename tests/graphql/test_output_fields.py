@@ -79,6 +79,7 @@ FIELDS = (
     Field("motto/{language}", TextValue, "Motto", "Its motto."),
     Field("notes/{time}/{language}", TextValue, "Notes", "Its notes."),
     Field("size", int, "Size", "Its size, in people."),
+    Field("isOpen", bool, "Open", "Whether it is open."),
 )
 
 
@@ -89,9 +90,11 @@ def test_a_new_field_needs_a_declaration_only() -> None:
         size: int = 10
 
     thing: Any = Thing()
-    thing.state = SimpleNamespace(string={"launchedOn": "2018"}.get)
-    assert [field.name for field in Thing.__strawberry_definition__.fields] == ["size", "launched_on"]  # type: ignore[attr-defined]
-    assert (thing.launched_on(), thing.size) == ("2018", 10)
+    values: dict[str, Any] = {"launchedOn": "2018", "isOpen": False}
+    thing.state = SimpleNamespace(string=values.get, value=values.get)
+    definition: Any = vars(Thing)["__strawberry_definition__"]
+    assert [field.name for field in definition.fields] == ["size", "launched_on", "is_open"]
+    assert (thing.launched_on(), thing.size, thing.is_open()) == ("2018", 10, False)
 
 
 def test_a_new_filter_needs_a_declaration_only() -> None:

@@ -141,7 +141,7 @@ def _value_reader(value_type: Any) -> tuple[Any, ValueReader] | None:
         return None
     if issubclass(value_type, StrEnum):
         return value_type | None, _enum_reader(value_type)
-    return {str: (str | None, Aggregate.string), int: (int | None, _read_integer)}.get(value_type)
+    return _VALUE_READERS.get(value_type)
 
 
 def _read_strings(state: Aggregate, path: str) -> list[str]:
@@ -152,6 +152,11 @@ def _read_strings(state: Aggregate, path: str) -> list[str]:
 def _read_integer(state: Aggregate, path: str) -> int | None:
     value = state.value(path)
     return value if isinstance(value, int) else None
+
+
+def _read_boolean(state: Aggregate, path: str) -> bool | None:
+    value = state.value(path)
+    return value if isinstance(value, bool) else None
 
 
 def _read_date(state: Aggregate, path: str) -> PartialDate | None:
@@ -165,6 +170,12 @@ def _enum_reader(enum: type[StrEnum]) -> ValueReader:
 
     return read
 
+
+_VALUE_READERS: Final[dict[type, tuple[Any, ValueReader]]] = {
+    bool: (bool | None, _read_boolean),
+    int: (int | None, _read_integer),
+    str: (str | None, Aggregate.string),
+}
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
