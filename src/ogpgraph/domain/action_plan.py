@@ -90,7 +90,7 @@ PLAN_FIELDS = (
         "status",
         PlanStatus,
         "Status",
-        "Whether the plan is being implemented; null if that is not recorded.",
+        "Whether the plan is being implemented.",
         written_by=GOVERNMENT,
         filter=Filter("status"),
     ),

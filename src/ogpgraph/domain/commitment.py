@@ -104,7 +104,7 @@ COMMITMENT_FIELDS = (
         "status",
         CommitmentStatus,
         "Status",
-        "Whether it is being implemented; null if that is not recorded.",
+        "Whether it is being implemented.",
         written_by=GOVERNMENT,
         filter=Filter("status"),
         is_sortable=True,

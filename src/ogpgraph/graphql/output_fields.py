@@ -33,7 +33,7 @@ TextReader = Callable[[Snapshot, Aggregate, str, str | None], Any]
 Language = Annotated[
     str | None,
     strawberry.argument(
-        description="The language of the text, as a code such as `es`; there may be no text in it. Left out or null: "
+        description="The language of the text, as a code such as `es`; there may be no text in it. Omitted or null: "
         "the original language, otherwise English, otherwise the first language by code."
     ),
 ]
@@ -58,7 +58,8 @@ def derive_output_fields(
             attribute = camel_to_snake(field.name)
             if not hasattr(cls, attribute) and field.name not in omit and is_plain(field, prefix):
                 resolver = _build_resolver(field, prefix)
-                setattr(cls, attribute, strawberry.field(resolver, name=field.name, description=field.description))
+                description = describe_output(field)
+                setattr(cls, attribute, strawberry.field(resolver, name=field.name, description=description))
         return cls
 
     return add_fields
@@ -69,6 +70,17 @@ def is_plain(field: Field, prefix: str = "") -> bool:
     if field.type in _TEXT_READERS:
         return field.pattern == f"{prefix}{field.name}/{{language}}"
     return field.pattern == f"{prefix}{field.name}" and _value_reader(field.type) is not None
+
+
+def describe_output(field: Field) -> str:
+    """Return the declared description of a field and, unless it states that, when its output is null or empty."""
+    description = field.description
+    absence = _ABSENCE_OF_TEXTS.get(field.type, "null if it is not known")
+    if get_origin(field.type) is tuple or "null" in description.lower() or "empty" in description:
+        return description
+    if ". " in description:
+        return f"{description} {absence[0].upper()}{absence[1:]}."
+    return f"{description.removesuffix('.')}; {absence}."
 
 
 def _build_resolver(field: Field, prefix: str) -> Resolver:
@@ -223,4 +235,8 @@ def resolve_texts(snapshot: Snapshot, state: Aggregate, prefix: str, language: s
 _TEXT_READERS: Final[dict[Any, tuple[Any, TextReader]]] = {
     TextValue: (str | None, resolve_text),
     TextListValue: (list[str], resolve_texts),
+}
+_ABSENCE_OF_TEXTS: Final[dict[Any, str]] = {
+    TextValue: "null if there is none in this language, or it was removed from the record",
+    TextListValue: "empty if none are known in this language",
 }

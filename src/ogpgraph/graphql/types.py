@@ -323,7 +323,7 @@ class ActionPlan(Subject):
         published = ((kind, self._string(f"coCreation/{kind}")) for kind in CoCreation)
         return [CoCreationFact(kind=kind, value=CoCreationValue(value)) for kind, value in published if value]
 
-    @strawberry.field(description="The member that submitted the plan.")
+    @strawberry.field(description="The member that submitted the plan; null if it is not known.")
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
