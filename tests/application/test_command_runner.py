@@ -108,6 +108,12 @@ def test_item_of_a_list_is_refused_at_the_list(log: InMemoryLog) -> None:
     assert refused.value.path == "into"
 
 
+def test_list_that_is_too_long_is_refused_at_its_input(log: InMemoryLog) -> None:
+    with pytest.raises(Invalid) as refused:
+        run(log, "reviseCommitment", commitment="FR0001", policy_areas=["Gender"] * 201)
+    assert refused.value.path == "policyAreas"
+
+
 def test_stale_revision_is_refused_after_authorization_and_before_other_inputs(log: InMemoryLog) -> None:
     with pytest.raises(StaleRevision):
         run(log, "completeMilestone", revision=9, commitment="FR0001", number="a b")

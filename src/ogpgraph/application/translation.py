@@ -107,6 +107,8 @@ def _translate_input(uow: UnitOfWork, declared: Input, value: Any, field: str, k
         return tuple(item_type(**_translate_inputs(uow, declared.item_inputs, each, field, kind)) for each in items)
     if isinstance(value, Enum):
         return value
+    if isinstance(value, list):
+        validate_item_count(value, field)
     return translate_sent_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
 
 
