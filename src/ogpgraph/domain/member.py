@@ -91,7 +91,7 @@ MEMBER = AggregateType(
             "Status",
             "The member's status in the partnership; null while no decision is recorded.",
             written_by=ADMINISTRATORS,
-            filter=Filter("status"),
+            filter=Filter("status", description="The member's status in the partnership."),
         ),
         Field(
             "statusDocument",

@@ -28,7 +28,7 @@ MILESTONE_FIELDS = (
         "milestones/{number}/title/{language}",
         TextValue,
         "Title",
-        "What it delivers.",
+        "Its title: what it delivers.",
         written_by=GOVERNMENT,
         is_searched=True,
     ),
