@@ -41,7 +41,7 @@ def _files_table(reports: Sequence[Report]) -> Table:
     table.add_column("Page", overflow="fold")
     for place, name in enumerate(_NUMBER_COLUMNS):
         table.add_column(name, f"{sum(row[place] for row in rows):,}", justify="right")
-    table.add_column("Outcome")
+    table.add_column("Outcome", no_wrap=True)  # names, which have no limit, are broken over lines instead
     for report, numbers in zip(reports, rows, strict=True):
         page = " ".join(filter(None, (report.code, report.language, report.layout)))
         outcome = Text(report.outcome, style=_OUTCOME_STYLES[report.outcome])

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Protocol
 
 from ogpgraph.importer.pages.extraction import UnreadableInput
 
@@ -26,12 +25,6 @@ _EMBEDDING_NETWORKS = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 
 class FetchError(UnreadableInput):
     """A page could not be fetched; `reason` is one line for the person who imports it."""
-
-
-class Buffer(Protocol):
-    """A buffer that bytes are received into."""
-
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -134,6 +127,6 @@ class _ReceivedBytes(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]  # the base names a type that has no name
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the base has a type without a name
         self._connection.settimeout(self._deadline.remaining_seconds())
-        return self._connection.recv_into(buffer)  # type: ignore[arg-type]  # likewise
+        return self._connection.recv_into(buffer)
