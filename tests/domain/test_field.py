@@ -89,6 +89,7 @@ def test_a_field_is_written_by_the_roles_that_may_use_the_mutations_of_its_type(
         (CommitmentStatus, FilterKind.ENUM),
         (tuple[CommitmentStatus, ...], FilterKind.ENUM),
         (TextValue, FilterKind.SEARCH),
+        (TextListValue, FilterKind.SEARCH),
     ],
     ids=str,
 )

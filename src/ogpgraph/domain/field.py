@@ -188,7 +188,7 @@ def filter_kind_of(value_type: Any) -> FilterKind:
     """Return the kind of filter that suits the values of a type; a list is filtered by its items."""
     if value_type == PartialDate:
         return FilterKind.DATE
-    if value_type is TextValue:
+    if value_type in (TextValue, TextListValue):
         return FilterKind.SEARCH
     if get_origin(value_type) in (Annotated, tuple):
         return filter_kind_of(get_args(value_type)[0])

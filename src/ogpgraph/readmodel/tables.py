@@ -24,7 +24,10 @@ from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 PROJECTION_VERSION = 2
-"""Increment it whenever the same events would give other rows: `ogpgraph migrate` then rebuilds the read model."""
+"""Increment it whenever the same events would give other rows: `ogpgraph migrate` then rebuilds the read model.
+
+They would, for example, if a field that events already state gets a filter, an order or a facet.
+"""
 LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
