@@ -43,7 +43,7 @@ test-fast: .venv/installed ## run the tests without those that start processes o
 test-long: .venv/installed ## before a release: the rest, and the property tests with many more examples
 	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long $(ARGS)
 
-check: .venv/installed ## lint, layout, types, floors
+check: .venv/installed ## lint, format, types, layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy src tests bench

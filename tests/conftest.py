@@ -1,4 +1,4 @@
-"""What tests of several floors start from: a database, a clock and ids that they hold in their hands."""
+"""Fixtures of several packages: a database on either engine, a clock and ids that a test controls."""
 
 from __future__ import annotations
 

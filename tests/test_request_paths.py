@@ -13,10 +13,9 @@ from tests.support.server import OGPGRAPH
 
 pytestmark = pytest.mark.slow
 
-# Whoever raises a ceiling gives the reason beside it.
-# `completeMilestone`: a mutation has a declaration in the domain, and what all mutations have in common (declaration,
-# inputs, translation, runner, output fields) has modules of its own, so that a new mutation adds one module at most.
-CEILINGS = {"completeMilestone": 50, "read at a past position": 35, "import of a page": 45}
+# Whoever raises a ceiling gives the reason beside it. `completeMilestone`: it was 45 until commands were declared in
+# the domain; how any command is translated and run is now a module more, so that a new mutation adds none.
+CEILINGS = {"completeMilestone": 46, "read at a past position": 35, "import of a page": 45}
 
 
 @pytest.fixture(scope="module")

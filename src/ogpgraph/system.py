@@ -17,16 +17,15 @@ import structlog
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
-from ogpgraph.readmodel.model import ReadModel
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.snapshot import PositionError, ReadSession, SharedState
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.storage import accounts, event_log, texts
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
-from ogpgraph.storage.event_log import AppendCheck, EventLog
+from ogpgraph.storage.event_log import AppendCheck, EventLog, LogIdentity
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
@@ -54,6 +53,41 @@ def generate_id() -> str:
 def generate_key() -> bytes:
     """Return a new secret key."""
     return secrets.token_bytes(KEY_BYTES)
+
+
+class ReadModel:
+    """Opens read sessions."""
+
+    def __init__(
+        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner
+    ) -> None:
+        self._database = database
+        self._projection = projection
+        self._shared = SharedState(projection, log_identity)
+        self.log_identity = log_identity
+        self.clock = clock
+
+    @contextmanager
+    def session(self) -> Iterator[ReadSession]:
+        """Open a session with its head pinned at the newest projected position."""
+        opened_at = self.clock()
+        with self._database.read() as transaction:
+            yield ReadSession(self._shared, transaction, opened_at, self._projection.read_progress(transaction))
+
+    @contextmanager
+    def peek(self, head: int) -> Iterator[ReadSession]:
+        """Open a session with its head pinned at a position that was projected before; raises PositionError.
+
+        What a session reads up to its head never changes, so this one needs no transaction: on a server that saves as
+        many round trips as the session itself takes.
+        """
+        with self._database.read_autocommit() as transaction:
+            # The projector's commits are not synced: a crash of the server may have taken the last of them.
+            if (progress := self._projection.read_progress(transaction)).position < head:
+                raise PositionError(
+                    f"position {head} is not available any more: the read model is at {progress.position}"
+                )
+            yield ReadSession(self._shared, transaction, self.clock(), progress._replace(position=head))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,16 @@ from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.command import Command, CommandType, Format, read_inputs, stated_facts
+from ogpgraph.domain.command import (
+    Command,
+    CommandType,
+    CommitmentByCode,
+    CommitmentReference,
+    Format,
+    read_inputs,
+    stated_facts,
+)
 from ogpgraph.domain.commands import COMMANDS
-from ogpgraph.domain.inputs import CommitmentByCode, CommitmentReference
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.values import PartialDate, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.auth.authorization import PERMISSIONS
+from ogpgraph.application.command_runner import PERMISSIONS
 from ogpgraph.domain.action_plan import Cycle
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT

@@ -8,11 +8,10 @@ from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
+from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals, normalize_code
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field
-from ogpgraph.domain.inputs import normalize_code
 from ogpgraph.domain.member import MemberCode
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY, Role
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts

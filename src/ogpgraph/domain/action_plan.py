@@ -8,11 +8,10 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals, stated_facts
+from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals, stated_facts
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
 from ogpgraph.domain.field import Field, Filter
-from ogpgraph.domain.inputs import Language
 from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts

@@ -15,11 +15,20 @@ from msgspec import Meta
 from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
+from ogpgraph.domain.command import (
+    UNKNOWN_COMMITMENT,
+    Command,
+    CommandType,
+    CommitmentReference,
+    Format,
+    Language,
+    NewCommitmentCode,
+    Refusals,
+    stated_facts,
+)
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
-from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language, NewCommitmentCode
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, TranslationKind, is_translated

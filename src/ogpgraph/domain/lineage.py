@@ -10,18 +10,21 @@ from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.code import all_codes, former_codes, reserved_codes
-from ogpgraph.domain.command import Command, CommandType, Refusals, stated_facts
-from ogpgraph.domain.commitment import CommitmentNumber, register_commitment
-from ogpgraph.domain.errors import Invalid
-from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import Field
-from ogpgraph.domain.inputs import (
+from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
+    Command,
+    CommandType,
     CommitmentByCode,
     CommitmentReference,
     Language,
     NewCommitmentCode,
+    Refusals,
+    stated_facts,
 )
+from ogpgraph.domain.commitment import CommitmentNumber, register_commitment
+from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import TextValue

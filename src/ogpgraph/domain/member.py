@@ -20,11 +20,19 @@ from msgspec import Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.command import Command, CommandType, Format, ReferenceTo, Refusals, stated_facts
+from ogpgraph.domain.command import (
+    Command,
+    CommandType,
+    Format,
+    Language,
+    ReferenceTo,
+    Refusals,
+    normalize_code,
+    stated_facts,
+)
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field, Filter, FilterKind
-from ogpgraph.domain.inputs import Language, normalize_code
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue

@@ -13,11 +13,10 @@ from msgspec import Meta
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.command import Command, CommandType, Format, Refusals, stated_facts
+from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Format, Language, Refusals, stated_facts
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
-from ogpgraph.domain.inputs import CommitmentReference, Language
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue

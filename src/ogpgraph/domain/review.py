@@ -9,12 +9,19 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.command import Command, CommandType, Format, Refusals
+from ogpgraph.domain.command import (
+    UNKNOWN_COMMITMENT,
+    Command,
+    CommandType,
+    CommitmentReference,
+    Format,
+    Language,
+    Refusals,
+)
 from ogpgraph.domain.correction import withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
-from ogpgraph.domain.inputs import UNKNOWN_COMMITMENT, CommitmentReference, Language
 from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import Rating, TextValue

@@ -19,6 +19,7 @@ from functools import cached_property
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.code import resolve_code
+from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import queries
@@ -472,3 +473,9 @@ def _text_references(aggregate: Aggregate, group: str) -> tuple[str, ...]:
         aggregate.cache["references"] = {name: tuple(references) for name, references in found.items()}
     references: tuple[str, ...] = aggregate.cache["references"].get(group, ())
     return references
+
+
+def require_caught_up(failure: ProjectionFailure | None) -> None:
+    """Raise Conflict where the projection stopped: a decision must not overlook events that are not visible."""
+    if failure:
+        raise Conflict(f"not everything recorded is visible: the projection stopped: {failure.message}")

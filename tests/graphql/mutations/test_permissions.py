@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull, get_named_type
 
-from ogpgraph.auth.authorization import COMMON_FIELDS, PERMISSIONS, allowed_roles
+from ogpgraph.application.command_runner import COMMON_FIELDS, PERMISSIONS, allowed_roles
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.roles import NOBODY, Role
 from tests.conftest import BOTH_ENGINES

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ogpgraph.application.command_runner import PERMISSIONS
 from ogpgraph.application.translation import MAX_TEXT_LENGTH
-from ogpgraph.auth.authorization import PERMISSIONS
 from ogpgraph.cli.server import format_json
 from ogpgraph.domain.roles import Role
-from ogpgraph.graphql.mutations.payloads import ErrorCode
+from ogpgraph.graphql.mutations.execution import ErrorCode
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutations.client import MutationClient, open_account

@@ -12,8 +12,7 @@ import strawberry
 
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.graphql.mutations.derivation import build_input_type, build_mutation
-from ogpgraph.graphql.mutations.execution import build_resolver
-from ogpgraph.graphql.mutations.payloads import PAYLOADS
+from ogpgraph.graphql.mutations.execution import PAYLOADS, build_resolver
 
 INPUT_TYPES: dict[str, Any] = {name: build_input_type(declaration) for name, declaration in COMMANDS.items()}
 """Name of mutation → the type of its input."""

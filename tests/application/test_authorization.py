@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogpgraph.auth.authorization import PERMISSIONS
+from ogpgraph.application.command_runner import PERMISSIONS
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY, WRITERS, Roles
 
 
