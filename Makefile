@@ -15,13 +15,13 @@ PARALLEL := -n auto --dist worksteal
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast test-long check format demo schema lock clean
 
-help: ## say what there is to make
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-# uv comes by pip, at the version that the lock pins (pip checks its hash as uv checks all the others').
+# uv is installed with pip, at the version that the lock pins (pip checks its hash as uv checks all the others').
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "ogpgraph needs Python 3.11 or newer; say which with PYTHON=…" >&2; exit 1; }
+		{ echo "ogpgraph needs Python 3.11 or newer; choose one with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && $(PYTHON) -m venv --clear .venv || \
 		{ rm -rf .venv; echo "$(PYTHON) cannot make an environment with pip; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ *--hash/p;}' requirements-dev.lock > .venv/uv.lock
@@ -49,17 +49,17 @@ check: .venv/installed ## lint, format, types, layers
 	$(BIN)/mypy src tests bench
 	$(BIN)/lint-imports --no-logo
 
-format: .venv/installed ## mend layout and what lint can mend
+format: .venv/installed ## format, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 
 demo: .venv/installed ## a server with sample data
 	$(BIN)/ogpgraph demo
 
-schema: .venv/installed ## write schema/ anew from the code
+schema: .venv/installed ## regenerate schema/ and the generated docs
 	$(BIN)/ogpgraph schema --write
 
-lock: $(UV) ## resolve the locks anew (UPGRADE=--upgrade takes newer versions)
+lock: $(UV) ## resolve the lock files again (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev --constraint requirements.lock --output-file requirements-dev.lock
 

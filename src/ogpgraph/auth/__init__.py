@@ -1,1 +1,1 @@
-"""Authentication (tokens of this server and of an OpenID Connect issuer) and authorization (the table of rights)."""
+"""Authentication: tokens of this server and of an OpenID Connect issuer."""

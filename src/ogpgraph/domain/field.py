@@ -1,7 +1,7 @@
 """Fields: what an aggregate type records, each declared once, next to its aggregate.
 
 A declaration has everything that concerns one field: the path, type and meaning of its values, who may record and
-correct them, and how they are filtered, sorted, counted, searched, displayed and exported. Derived from it are the
+correct them, and how they are filtered, sorted, counted, labelled, searched and exported. Derived from it are the
 validation and the JSON Schema of events, the permissions to correct, the tags of the read model, the filters, orders,
 facets and output fields of GraphQL, and the reference of fields.
 """

@@ -13,7 +13,16 @@ from msgspec import Meta
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Format, Language, Refusals, stated_facts
+from ogpgraph.domain.command import (
+    UNKNOWN_COMMITMENT,
+    Command,
+    CommandType,
+    CommitmentReference,
+    Format,
+    Language,
+    Refusals,
+    stated_facts,
+)
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
@@ -169,8 +178,6 @@ ProgressReport = Annotated[
     TextValue | None,
     Meta(description="The progress report; its evidence belongs in `source`. Omitted or null: no report."),
 ]
-
-
 StartsOn = Annotated[PartialDate | None, Meta(description="When work on it begins.")]
 EndsOn = Annotated[PartialDate | None, Meta(description="When it is due.")]
 
@@ -198,7 +205,7 @@ ADD_MILESTONE = CommandType(
     events=("MilestoneAdded",),
     returns="milestone",
     refusals=Refusals(
-        not_found="if the commitment is unknown",
+        not_found=UNKNOWN_COMMITMENT,
         invalid="if the number or the title cannot be recorded",
         conflict="if the commitment has a milestone with this number",
     ),

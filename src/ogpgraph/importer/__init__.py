@@ -1,1 +1,1 @@
-"""Reading what OGP publishes, pages and spreadsheets: facts with their evidence, and the record brought in line."""
+"""Reads what OGP publishes (pages and spreadsheets) into facts with evidence, and records the differences."""

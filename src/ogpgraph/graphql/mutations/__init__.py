@@ -1,7 +1,7 @@
 """The mutations of the schema, derived from the declarations of commands in the domain.
 
-`payloads` has what mutations return, and `inputs` the fields that all inputs share; `derivation` builds the inputs and
-fields of mutations, and `execution` executes them.
+`inputs` has the fields that all inputs share; `derivation` builds the inputs and fields of mutations; `execution` has
+what mutations return, and executes them; `reference` generates `docs/mutations.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How every mutation is executed: its command runs in one unit of work, and its payload shows the result.
 
-A payload has the recorded entries, the refusals, and the changed objects, by what the command returns.
+A payload has the recorded entries, the refusals and the changed objects; its type follows from what the command
+returns.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from ogpgraph.graphql.types import (
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot, require_caught_up
 
 MAX_COMPARED_ENTRIES = 200
-"""So many of the latest entries are compared to show what changed since a stale revision."""
+"""The greatest number of latest entries that are compared to show what changed since a stale revision."""
 
 
 # Payloads

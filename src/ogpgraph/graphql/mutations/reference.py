@@ -54,9 +54,9 @@ def _mutations(schema: strawberry.Schema) -> Iterator[str]:
         fields = _input_fields(schema, declaration)
         yield from _input_table({each.sent_name: fields[each.sent_name] for each in declaration.inputs})
         yield from _item_tables(fields, declaration.inputs)
-        yield "Refused\n"
+        yield "Refused:\n"
         yield from [f"- with `{code}` {condition}" for code, condition in refusal_conditions(declaration).items()]
-        yield "\nRecords\n"
+        yield "\nRecords:\n"
         yield from [f"- `{event}`: {_EVENT_DESCRIPTIONS[event]}" for event in declaration.events]
         yield ""
 

@@ -1,4 +1,4 @@
-"""Brings the record in line with one page: each zone of the page states its facts, and only differences are recorded.
+"""Records the differences between one page and the record: each zone of the page states facts of its own.
 
 Facts of the commitment belong to the page alone, so a value that the page no longer has is withdrawn. Facts of the
 member and the plan are stated by many pages, so that a page which lacks one withdraws nothing.
