@@ -78,7 +78,7 @@ def translate_command(
     `references` are the inputs that refer to aggregates, which are resolved before the command is authorized. Raises
     Invalid, at the input.
     """
-    values = _translate_inputs(uow, declaration.inputs, sent, "", sent.get("translation_kind"), references)
+    values = _translate_inputs(uow, declaration.inputs, sent, sent.get("translation_kind"), references)
     return declaration.command(**values, **references)
 
 
@@ -86,30 +86,38 @@ def _translate_inputs(
     uow: UnitOfWork,
     inputs: Sequence[Input],
     sent: Mapping[str, Any],
-    parent: str,
     kind: TranslationKind | None,
     resolved: Container[str] = (),
 ) -> dict[str, Any]:
-    """Return name → value of the inputs of a command, or of one item of its input `parent`."""
+    """Return name → value of the inputs of a command, or of one item of such an input."""
     return {
-        each.name: _translate_input(uow, each, sent[each.name], parent or each.sent_name, kind)
+        each.name: _translate_input(uow, each, sent[each.name], kind)
         for each in inputs
         if each.name in sent and each.name not in resolved
     }
 
 
-def _translate_input(uow: UnitOfWork, declared: Input, value: Any, field: str, kind: TranslationKind | None) -> Any:
+def _translate_input(uow: UnitOfWork, declared: Input, value: Any, kind: TranslationKind | None) -> Any:
+    field = declared.sent_name
     if declared.format:
         return validate_format(value, declared.format, field)
     if declared.item_inputs:
-        items = validate_item_count(value, field)
-        item_type = get_args(declared.type)[0]
-        return tuple(item_type(**_translate_inputs(uow, declared.item_inputs, each, field, kind)) for each in items)
+        return tuple(_translate_item(uow, declared, each, kind) for each in validate_item_count(value, field))
     if isinstance(value, Enum):
         return value
     if isinstance(value, list):
         validate_item_count(value, field)
     return translate_sent_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
+
+
+def _translate_item(uow: UnitOfWork, declared: Input, item: Mapping[str, Any], kind: TranslationKind | None) -> Any:
+    """Return one item of a list; raises Invalid at the list, with the name of the item's field in the message."""
+    item_type = get_args(declared.type)[0]
+    try:
+        return item_type(**_translate_inputs(uow, declared.item_inputs, item, kind))
+    except Invalid as invalid:
+        invalid.path = declared.sent_name
+        raise
 
 
 def corrected_path(change: Mapping[str, Any]) -> str:

@@ -65,6 +65,13 @@ def test_parts_of_a_split_commitment_refer_to_it(sample: SampleSystem) -> None:
     assert sample.admin.expect_refusal("splitCommitment", commitment="FR0002", into=parts)[0] == "CONFLICT"
 
 
+def test_refusal_of_a_part_names_its_field(sample: SampleSystem) -> None:
+    parts = [{"code": "FR0011", "title": ""}, {"code": "FR0012", "title": "Second half"}]
+    (error,) = sample.admin.send("splitCommitment", commitment="FR0001", into=parts)["errors"]
+    assert (error["code"], error["path"]) == ("INVALID", ["input", "into"])
+    assert error["message"] == "title is empty"
+
+
 def test_links_are_shown_at_both_ends(sample: SampleSystem) -> None:
     sample.reporter.mutate("linkCommitments", commitment="FR0002", predecessors=["FR0001"])
     linked = execute_query(
