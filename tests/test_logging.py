@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import pytest
@@ -17,17 +16,6 @@ from ogpgraph.web.app import AppOptions
 from tests.web.sample_app import REQUEST_ID, ContextFactory, build_sample_app, make_client, post
 
 URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
-
-
-@pytest.fixture(autouse=True)
-def restore_logging() -> Iterator[None]:
-    """Restore the configuration of logging after a test."""
-    root, config = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**config)
 
 
 @pytest.fixture(params=["json", "console"])
