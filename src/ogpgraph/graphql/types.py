@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from enum import Enum
 from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
@@ -78,7 +77,6 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
 
 SubjectT = TypeVar("SubjectT", bound="Subject")
-EnumT = TypeVar("EnumT", bound=Enum)
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
@@ -1180,8 +1178,3 @@ def commitment_connection(
         query=query,
         parent=parent,
     )
-
-
-def _parse_enum(enum: type[EnumT], text: str | None) -> EnumT | None:
-    """Return the member of an enum whose value a claim holds, or None."""
-    return enum(text) if text else None
