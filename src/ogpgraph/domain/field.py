@@ -97,6 +97,9 @@ class Field(Struct, frozen=True, dict=True):
     `dimension` is the dimension of the index that has its values: by default its name if it is filtered, sorted or
     counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL (None: it is not counted).
     If `is_exported`, tables of data that are downloaded have a column of the field's name.
+
+    `is_clearable`, `is_searched`, `is_exported` and `depends_on` state what full-text search, downloads and the caching
+    of parts of responses are to follow; no layer reads them yet.
     """
 
     pattern: str
