@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from ogpgraph.domain.account import ACCOUNT
 from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.code import CODE, code_stream
 from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.event import Facts
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.source import SOURCE
 from ogpgraph.domain.values import Rating, TextListValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState
-from tests.domain.events import text_value
+from tests.domain.events import build_aggregate, text_value
 from tests.domain.values import ALL_EVENT_TYPES, facts_of
 
 PENDING = Rating(RatingState.PENDING)
@@ -142,6 +144,52 @@ def test_an_event_can_only_state_paths_with_its_prefixes(aggregate_type: Aggrega
     with pytest.raises(Invalid, match=f"{name} cannot state") as refusal:
         aggregate_type.validate(name, {path: None})
     assert refusal.value.path == path
+
+
+def plan(stream: str, member: str) -> Aggregate:
+    return build_aggregate(({"member": member}, {}), stream=stream)
+
+
+KNOWN = {each.id: each for each in (plan("plan-1", "member-1"), plan("plan-2", "member-2"))} | {
+    "member-1": build_aggregate(({"code": "FRA"}, {}), stream="member-1")
+}
+
+
+def find(stream: str) -> Aggregate:
+    return KNOWN.get(stream, Aggregate(stream))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("actionPlan", "garbage"),
+        ("actionPlan", "plan-9"),
+        ("actionPlan", "member-1"),
+        ("actionPlan", "plan-2"),
+        ("member", "member-9"),
+    ],
+)
+def test_a_reference_to_nothing_or_to_the_plan_of_another_member_is_refused(path: str, value: str) -> None:
+    commitment = build_aggregate(({"member": "member-1", path: value}, {}))
+    with pytest.raises(Invalid) as refusal:
+        COMMITMENT.validate_references(commitment, {path: value}, find)
+    assert refusal.value.path == path
+
+
+def test_a_reference_to_a_plan_of_the_same_member_is_valid() -> None:
+    facts: Facts = {"member": "member-1", "actionPlan": "plan-1"}
+    COMMITMENT.validate_references(build_aggregate((facts, {})), facts, find)
+
+
+def test_the_last_value_of_a_required_field_cannot_be_taken_away() -> None:
+    facts: Facts = {"title/en": text_value("a"), "title/fr": text_value("b"), "endsOn": "2020"}
+    before = build_aggregate((facts, {}))
+    one_less = build_aggregate((facts, {}), ({"title/en": None, "endsOn": None}, {}))
+    COMMITMENT.validate_kept(before, one_less, ["title/en", "endsOn"])
+    emptied = build_aggregate((facts, {}), ({"title/en": None, "title/fr": None}, {}))
+    with pytest.raises(Invalid, match="every commitment has a title") as refusal:
+        COMMITMENT.validate_kept(one_less, emptied, ["title/fr"])
+    assert refusal.value.path == "title/fr"
 
 
 def test_an_event_of_another_aggregate_type_is_refused_by_name() -> None:

@@ -20,8 +20,9 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import Command, CommandType, Format, Input
+from ogpgraph.domain.commitment import complete_plan_correction
 from ogpgraph.domain.correction import CorrectedField
-from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
 from ogpgraph.domain.values import (
@@ -129,17 +130,37 @@ def corrected_path(change: Mapping[str, Any]) -> str:
 def translate_changes(
     uow: UnitOfWork, aggregate: Aggregate, changes: Sequence[Mapping[str, Any]]
 ) -> tuple[CorrectedField, ...]:
-    """Return the corrected fields of an aggregate with their values as stored; raises Invalid.
+    """Return the corrected fields of an aggregate with their values as stored; raises Invalid and NotFound.
 
     A correction does not change how a translation was made.
     """
-    corrected = []
-    values = {corrected_path(each): each.get("value") for each in validate_item_count(changes, "changes")}
-    for path, value in values.items():
-        declared, kind = AGGREGATE_TYPES[aggregate.type].find_field(path), _translation_kind(aggregate, path)
-        stored = None if value is None else translate_sent_value(uow, declared.type, value, path, kind)
-        corrected.append(CorrectedField(path, stored))
-    return tuple(corrected)
+    corrected: Facts = {}
+    for change in validate_item_count(changes, "changes"):
+        path = corrected_path(change)
+        if path in corrected:
+            raise Invalid(f"{path} is corrected twice", "changes")
+        corrected[path] = _translate_corrected_value(uow, aggregate, path, change.get("value"))
+    if aggregate.type == "commitment":
+        corrected = complete_plan_correction(uow, aggregate, corrected)
+    return tuple(CorrectedField(path, value) for path, value in corrected.items())
+
+
+def _translate_corrected_value(uow: UnitOfWork, aggregate: Aggregate, path: str, value: Any) -> Value | None:
+    if value is None:
+        return None
+    field = AGGREGATE_TYPES[aggregate.type].find_field(path)
+    if field.refers_to:
+        return _find_referenced(uow, field.refers_to, _require_text(value, path).strip(), path).id
+    return translate_sent_value(uow, field.type, value, path, _translation_kind(aggregate, path))
+
+
+def _find_referenced(uow: UnitOfWork, aggregate_type: str, key: str, path: str) -> Aggregate:
+    """Return an aggregate by its code or id, as the corrected value at a path; raises NotFound."""
+    stream = key if key.startswith(f"{aggregate_type}-") else uow.resolve_code(aggregate_type, key)
+    found = uow.aggregate(stream) if stream else None
+    if found is None or not found.revision:
+        raise NotFound(f"{path}: there is no {aggregate_type} {key[:80]}", path)
+    return found
 
 
 def _translation_kind(aggregate: Aggregate, path: str) -> TranslationKind:

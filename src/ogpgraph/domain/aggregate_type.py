@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import DerivedDimension, Field
-from ogpgraph.domain.values import TextValue
+from ogpgraph.domain.field import DerivedDimension, Field, FindAggregate
+from ogpgraph.domain.values import TextValue, Value
 
 PATH_CACHE_SIZE = 4096
 """How many concrete paths of an aggregate type are matched only once; their number is not bounded otherwise."""
@@ -80,6 +82,33 @@ class AggregateType(Struct, frozen=True, dict=True):
                 if field.validate is not None:
                     field.validate(path, value)
 
+    def validate_references(self, aggregate: Aggregate, facts: Facts, find: FindAggregate) -> None:
+        """Raise Invalid, naming the path, unless facts of an aggregate are consistent with the other aggregates.
+
+        `aggregate` is its state with the facts, `find` returns the others. Whoever appends or amends events calls it.
+        """
+        for path, value in facts.items():
+            field = self.find_field(path)
+            if value is None:
+                continue
+            if field.refers_to:
+                _validate_reference(path, value, field.refers_to, find)
+            if field.validate_in is not None:
+                field.validate_in(find, aggregate, path, value)
+
+    def validate_kept(self, before: Aggregate, after: Aggregate, paths: Iterable[str]) -> None:
+        """Raise Invalid, naming the path, if a change of an aggregate at these paths empties a required field.
+
+        A field with languages is emptied once it has no value in any. Whoever appends or amends events for people
+        calls it; a source says what it says, and what is reverted is taken away as a whole.
+        """
+        for path in paths:
+            field = self.find_field(path)
+            if not field.is_required or before.value(path) is None or after.value(path) is not None:
+                continue
+            if field.prefix == path or not any(after.claims_under(field.prefix)):
+                raise Invalid(f"nothing else is recorded at {path}, and every {self.name} has a {field.name}", path)
+
     def language_of(self, path: str) -> str | None:
         """Return the language of the values at a path, None for a path without a language."""
         return path.rpartition("/")[2] if self.find_field(path).is_localized else None
@@ -87,6 +116,12 @@ class AggregateType(Struct, frozen=True, dict=True):
     def holds_text(self, path: str) -> bool:
         """Return whether the values at a path are texts."""
         return self.find_field(path).type is TextValue
+
+
+def _validate_reference(path: str, value: Value, aggregate_type: str, find: FindAggregate) -> None:
+    for reference in value if isinstance(value, tuple) else (value,):
+        if aggregate_type_of(str(reference)) != aggregate_type or not find(str(reference)).revision:
+            raise Invalid(f"{path}: there is no {aggregate_type} {str(reference)[:80]!r}", path)
 
 
 def _validate_value(path: str, value: object, value_type: Any) -> None:

@@ -28,7 +28,7 @@ from ogpgraph.domain.command import (
 )
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
-from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, FindAggregate, Tag
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, TranslationKind, is_translated
@@ -52,12 +52,36 @@ def listed_only_tags(commitment: Aggregate) -> Iterable[Tag]:
     yield "listedOnly", "true" if is_listed_only(commitment) else "false"
 
 
+def validate_plan(find: FindAggregate, commitment: Aggregate, path: str, plan: str) -> None:
+    """Raise Invalid unless a plan is of the member that made a commitment."""
+    member = commitment.string("member")
+    if member is not None and find(plan).string("member") != member:
+        code, of = find(plan).string("code"), find(member).string("code")
+        raise Invalid(f"{code} is not an action plan of {of}, which made the commitment", path)
+
+
+def complete_plan_correction(uow: UnitOfWork, commitment: Aggregate, facts: Facts) -> Facts:
+    """Return the corrected facts of a commitment, with the cycle of a corrected action plan.
+
+    Raises Invalid for a cycle that is not the plan's.
+    """
+    plan = uow.aggregate(str(facts.get("actionPlan") or commitment.string("actionPlan") or ""))
+    cycle = plan.value("cycle")
+    if cycle is None or facts.keys().isdisjoint(("actionPlan", "cycle")):
+        return facts
+    if facts.get("cycle", cycle) not in (None, cycle):
+        raise Invalid(f"its action plan {plan.string('code')} was submitted in {cycle}", "cycle")
+    is_consistent = facts.get("cycle") == cycle or commitment.value("cycle") == cycle
+    return facts if is_consistent or facts.get("actionPlan") is None else facts | {"cycle": cycle}
+
+
 COMMITMENT_FIELDS = (
     Field(
         "code",
         CommitmentCode,
         "Code",
         "The current code of the commitment, such as `FR0043`.",
+        is_required=True,
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
         filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
@@ -77,6 +101,8 @@ COMMITMENT_FIELDS = (
         Reference,
         "Member",
         "The member that made it.",
+        refers_to="member",
+        is_required=True,
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
         facet="MEMBER",
@@ -86,6 +112,9 @@ COMMITMENT_FIELDS = (
         Reference,
         "Action plan",
         "The action plan that it belongs to.",
+        refers_to="plan",
+        validate_in=validate_plan,
+        is_required=True,
         written_by=GOVERNMENT,
         corrected_by=ADMINISTRATORS,
         dimension="actionPlan",
@@ -95,6 +124,7 @@ COMMITMENT_FIELDS = (
         Cycle,
         "Year of submission",
         "The year in which its action plan was submitted.",
+        is_required=True,
         written_by=GOVERNMENT,
         corrected_by=ADMINISTRATORS,
         filter=Filter("cycle"),
@@ -114,6 +144,7 @@ COMMITMENT_FIELDS = (
         CommitmentStatus,
         "Status",
         "Whether it is being implemented.",
+        is_required=True,
         written_by=GOVERNMENT,
         filter=Filter("status"),
         is_sortable=True,
@@ -124,6 +155,7 @@ COMMITMENT_FIELDS = (
         TextValue,
         "Title",
         "Its title.",
+        is_required=True,
         written_by=GOVERNMENT,
         filter=Filter(
             "title",

@@ -63,8 +63,9 @@ def correct(
 ) -> None:
     """Correct facts that one event of an aggregate recorded wrongly; None withdraws what people stated.
 
-    Raises NotFound if the aggregate has no such event, Invalid for a path that the event does not state, and Conflict
-    for a value that is recorded already, or that cannot be withdrawn because a published page states it.
+    Raises NotFound if the aggregate has no such event, Invalid for a path that the event does not state and where
+    nothing would be left of a field that every such aggregate has, and Conflict for a value that is recorded already,
+    or that cannot be withdrawn because a published page states it.
     """
     event = next((event for event in uow.events(aggregate.id) if event.envelope.id == event_id), None)
     if event is None or aggregate.type not in CORRECTION_EVENTS:
@@ -78,6 +79,7 @@ def correct(
     correcting = structs.replace(provenance, cause=Cause.CORRECTION, corrects=event_id)
     uow.append(aggregate.id, name, {path: value for path, value in facts.items() if value is not None}, correcting)
     withdraw(uow, aggregate, name, [path for path, value in facts.items() if value is None], correcting)
+    uow.validate_kept(aggregate, facts)
 
 
 def revert(

@@ -43,6 +43,9 @@ PATH_SEGMENTS = {
 ANY_PATH = "*"
 """In the paths of a derived dimension: it depends on everything that the aggregate records."""
 
+FindAggregate = Callable[[str], Aggregate]
+"""Returns an aggregate by its id, at revision 0 if there is none."""
+
 Tag = tuple[str, str]
 """A dimension of the index, and a value of it."""
 
@@ -91,15 +94,19 @@ class Field(Struct, frozen=True, dict=True):
     it named; `description` is its meaning, with its unit or vocabulary. `validate` raises Invalid for a value that has
     the type and is still not possible at a concrete path.
 
-    `written_by` may record it by a command of its own, `corrected_by` by `correct` (None: the same). If `is_clearable`,
-    a mutation removes the value by null.
+    `refers_to` is the aggregate type of the aggregates whose ids are the values. `validate_in` raises Invalid for a
+    value that is possible in general, but not for this aggregate, which has it already, among the others (`find`).
+
+    `written_by` may record it by a command of its own, `corrected_by` by `correct` (None: the same). If `is_required`,
+    every aggregate of the type has it: no command takes the last value of it away. If `is_clearable`, null as an input
+    of a command clears it.
 
     `dimension` is the dimension of the index that has its values: by default its name if it is filtered, sorted or
     counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL (None: it is not counted).
     If `is_exported`, tables of data that are downloaded have a column of the field's name.
 
-    `is_clearable`, `is_searched`, `is_exported` and `depends_on` state what full-text search, downloads and the caching
-    of parts of responses are to follow; no layer reads them yet.
+    `is_searched`, `is_exported` and `depends_on` state what full-text search, downloads and the caching of parts of
+    responses are to follow; no layer reads them yet.
     """
 
     pattern: str
@@ -107,8 +114,11 @@ class Field(Struct, frozen=True, dict=True):
     label: str
     description: str
     validate: Callable[[str, Any], object] | None = None
+    refers_to: str = ""
+    validate_in: Callable[[FindAggregate, Aggregate, str, Any], None] | None = None
     written_by: Roles = NOBODY
     corrected_by: Roles | None = None
+    is_required: bool = False
     is_clearable: bool = False
     filter: Filter | None = None
     is_sortable: bool = False
@@ -126,6 +136,11 @@ class Field(Struct, frozen=True, dict=True):
     def group(self) -> str:
         """Return the first segment of the pattern: permissions to correct are by aggregate type and group."""
         return self.pattern.partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """Return the part of the pattern before its first variable segment: all concrete paths begin with it."""
+        return self.pattern.partition("{")[0]
 
     @property
     def is_localized(self) -> bool:

@@ -50,6 +50,7 @@ MEMBER = AggregateType(
             MemberCode,
             "Code",
             "OGP's code of the member, such as `FRA`, or `GBSC` for a local government.",
+            is_required=True,
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
             filter=Filter(
@@ -92,7 +93,15 @@ MEMBER = AggregateType(
             filter=Filter("region"),
             is_sortable=True,
         ),
-        Field("name/{language}", TextValue, "Name", "The member's name.", written_by=ADMINISTRATORS, is_searched=True),
+        Field(
+            "name/{language}",
+            TextValue,
+            "Name",
+            "The member's name.",
+            is_required=True,
+            written_by=ADMINISTRATORS,
+            is_searched=True,
+        ),
         Field(
             "status",
             MemberStatus,

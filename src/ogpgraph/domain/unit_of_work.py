@@ -6,7 +6,7 @@ them are recorded or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -159,7 +159,8 @@ class UnitOfWork:
         """
         if not facts:
             return None
-        self._aggregate_types[aggregate_type_of(stream)].validate(name, facts)
+        aggregate_type = self._aggregate_types[aggregate_type_of(stream)]
+        aggregate_type.validate(name, facts)
         aggregate = self.aggregate(stream)
         event = Event(stream, aggregate.revision + 1, name, self._envelope(provenance), facts)
         # A late observation and a correction also state since when a value has been so, even if the value is not new.
@@ -169,10 +170,18 @@ class UnitOfWork:
             return None
         evidence = tuple(_restrict_evidence(provenance.evidence, event.facts))
         event = structs.replace(event, envelope=structs.replace(event.envelope, evidence=evidence))
+        after = evolve(aggregate, event)
+        aggregate_type.validate_references(after, event.facts, self.aggregate)
+        if provenance.origin is Origin.PERSON and provenance.cause is not Cause.CORRECTION:
+            aggregate_type.validate_kept(aggregate, after, event.facts)
         self._payloads.append(encode_payload(event))
         self._pending.append(event)
-        self._aggregates[stream] = evolve(aggregate, event)
+        self._aggregates[stream] = after
         return event
+
+    def validate_kept(self, before: Aggregate, paths: Iterable[str]) -> None:
+        """Raise Invalid if what was appended since an aggregate had a state has emptied one of its required fields."""
+        self._aggregate_types[before.type].validate_kept(before, self.aggregate(before.id), paths)
 
     def append_all(self, stream: str, new_events: Sequence[NewEvent], provenance: Provenance) -> None:
         """Append the events that a decision asks for; their own cause replaces the unspecific cause REPORTED."""

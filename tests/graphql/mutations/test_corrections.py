@@ -90,6 +90,7 @@ def test_rating_is_corrected_in_the_form_of_blame_or_of_the_changes_of_an_entry(
         ([{"path": "ratings/NOTHING", "value": "COMPLETE"}], "INVALID"),
         ([{"path": "nothing", "value": "x"}], "INVALID"),
         ([], "INVALID"),
+        ([{"path": PATH, "value": "COMPLETE"}, {"path": f"{PATH}/value", "value": "SUBSTANTIAL"}], "INVALID"),
     ],
 )
 def test_impossible_correction_is_refused(sample: SampleSystem, changes: list[Any], code: str) -> None:
@@ -109,6 +110,53 @@ def test_correction_to_null_withdraws_what_people_recorded(sample: SampleSystem)
     assert execute_query(sample.system, '{ commitment(code: "FR0001") { ratings { value } } }') == {
         "commitment": {"ratings": []}
     }
+
+
+def entry_of_registration(sample: SampleSystem, code: str) -> str:
+    """Return the id of the entry that registered a commitment."""
+    query = "query($code: String!) { commitment(code: $code) { history(first: 1) { nodes { id } } } }"
+    entry: str = execute_query(sample.system, query, code=code)["commitment"]["history"]["nodes"][0]["id"]
+    return entry
+
+
+def test_an_action_plan_is_corrected_by_its_code_or_id_and_the_cycle_follows(sample: SampleSystem) -> None:
+    sample.admin.mutate("registerActionPlan", member="FRA", cycle=2023, title="Next plan")
+    query = '{ commitment(code: "FR0001") { actionPlan { id } } }'
+    by_id = execute_query(sample.system, query)["commitment"]["actionPlan"]["id"]
+    for plan, code in (("FRA-2023", "FRA-2023"), (by_id, "FRA-2021")):
+        sample.admin.mutate(
+            "correct",
+            entry=entry_of_registration(sample, "FR0001"),
+            changes=[{"path": "actionPlan", "value": plan}],
+            reason="Wrong plan",
+        )
+        answer = execute_query(sample.system, '{ commitment(code: "FR0001") { cycle actionPlan { code cycle } } }')
+        assert answer["commitment"] == {"cycle": int(code[-4:]), "actionPlan": {"code": code, "cycle": int(code[-4:])}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("actionPlan", "garbage", "NOT_FOUND"),
+        ("actionPlan", "plan-none", "NOT_FOUND"),
+        ("actionPlan", 7, "INVALID"),
+        ("actionPlan", "GBR-2021", "INVALID"),
+        ("cycle", 2019, "INVALID"),
+        ("title/en", None, "INVALID"),
+        ("status", None, "INVALID"),
+        ("actionPlan", None, "INVALID"),
+    ],
+)
+def test_a_correction_obeys_the_rules_of_the_command_that_it_corrects(
+    sample: SampleSystem, path: str, value: Any, code: str
+) -> None:
+    refused = sample.admin.expect_refusal(
+        "correct",
+        entry=entry_of_registration(sample, "FR0001"),
+        changes=[{"path": path, "value": value}],
+        reason="x",
+    )
+    assert refused == (code, ["input", "changes"])
 
 
 def test_texts_lists_and_dates_are_corrected_in_the_form_of_their_field(sample: SampleSystem) -> None:

@@ -69,4 +69,5 @@ def test_page_names_only_existing_mutations_and_limits() -> None:
         "effectiveOn",
         "currentRevision",
         "correlationId",
+        "actionPlan",
     }
