@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.data import append_events
+from ogpgraph.storage.payload import decompress_payload
 from ogpgraph.system import System, migrate, open_system
 from tests.support.writers import change_title, register_commitment
 
@@ -67,7 +68,8 @@ def measure_commands(system: System, recorder: ApplicationRecorder) -> tuple[flo
     for code in commitments:
         register_commitment(system, code)
     with system.database.read() as transaction:
-        payload = bytes(transaction.fetch_value("select payload from event order by position desc limit 1"))
+        stored = transaction.fetch_value("select payload from event order by position desc limit 1")
+    payload = decompress_payload(bytes(stored))
 
     def append(number: int) -> object:
         return recorder.insert_events([StoredEvent(f"stream-{number}", 1, "CommitmentRevised.1", payload)])

@@ -10,7 +10,7 @@ import pytest
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
-from ogpgraph.storage.event_log import read_log_identity
+from ogpgraph.storage.log_identity import read_log_identity
 from ogpgraph.system import PositionNotReached, System, migrate, open_system
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory

@@ -22,10 +22,11 @@ from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession, SharedState
 from ogpgraph.readmodel.tables import compute_digest
-from ogpgraph.storage import accounts, event_log, texts
+from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
-from ogpgraph.storage.event_log import AppendCheck, EventLog, LogIdentity
+from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
+from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
@@ -196,20 +197,19 @@ def migrate(
     """Create the tables of a database and the identity of its log, unless they exist.
 
     A read model that another version of the program wrote is rebuilt. Any number of processes may migrate at once; of
-    several that rebuild, the last one succeeds and the others raise RebuildStopped.
+    several that rebuild, the last one succeeds and the others raise RebuildStopped. A database whose log has another
+    format stays as it is: UnsupportedLogFormat is raised.
     """
     database = open_database(database_url)
     try:
         log = EventLog(database, clock)
         projection = ProjectionRunner(database, log)
-        log.create_table()
-        event_log.create_log_identity(database, new_id, generate_key)
+        create_log(database, new_id, generate_key)
+        texts.create_text_table(database)
         database.apply_ddl(accounts.CREATE_TABLES)
         projection.create_tables()
         if projection.is_outdated():
             Rebuild(database, log).run(progress)
-        # The former text table is renamed last: until then, servers of the former program still work.
-        texts.create_text_table(database)
     finally:
         database.close()
 
@@ -225,11 +225,11 @@ def unsafe_sqlite_version(database_url: str) -> str | None:
 
 
 def require_migrated(database_url: str) -> None:
-    """Raise TablesMissing or DatabaseError unless this version of the program has migrated the database."""
+    """Raise TablesMissing, UnsupportedLogFormat or DatabaseError unless this version has migrated the database."""
     database = open_database(database_url)
     try:
         with database.read_autocommit() as transaction:
-            event_log.read_log_identity(transaction)
+            read_log_identity(transaction)
         if ProjectionRunner(database, EventLog(database, system_clock)).is_outdated():
             raise DatabaseError("another version wrote the read model: run `ogpgraph migrate`")
     finally:
@@ -240,12 +240,12 @@ def require_migrated(database_url: str) -> None:
 def open_system(
     database_url: str, *, clock: Clock = system_clock, new_id: Callable[[], str] = generate_id
 ) -> Iterator[System]:
-    """Open a migrated database; it is closed at the end of the context. Raises TablesMissing."""
+    """Open a migrated database; it is closed at the end of the context. Raises TablesMissing, UnsupportedLogFormat."""
     database = open_database(database_url)
     try:
         log = EventLog(database, clock)
         with database.read_autocommit() as transaction:
-            log_identity = event_log.read_log_identity(transaction)
+            log_identity = read_log_identity(transaction)
         executor = CommandExecutor(log, texts.TextReferencer(log_identity.text_key), new_id)
         projection = ProjectionRunner(database, log)
         yield System(

@@ -1,4 +1,4 @@
-"""A log that the first milestone's program recorded is opened by this program: the same events, rows and answers.
+"""A log that the first milestone's program recorded is refused by name, and nothing is written to it.
 
 The file is an SQL dump of a SQLite database. PostgreSQL gets the same tables and rows.
 """
@@ -7,32 +7,29 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
-import tomllib
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pytest
 
-from ogpgraph.domain.commitment import register_commitment
-from ogpgraph.readmodel.tables import FORMER_PROJECTOR_TABLE
-from ogpgraph.storage.event_log import LoggedEvent
-from ogpgraph.storage.merkle import Frontier
+from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.log_identity import UnsupportedLogFormat
 from ogpgraph.storage.postgres import translate_ddl
-from ogpgraph.system import System, migrate, open_system, require_migrated
+from ogpgraph.system import migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
-from tests.graphql.mutations.client import MutationClient
-from tests.readmodel.replay import check_against_replay
-from tests.support.writers import command_context
 
 pytestmark = BOTH_ENGINES
 
 HERE: Final = Path(__file__).parent
-RENAMINGS: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "renamings.toml").read_text())
-ACCOUNT: Final = "account-000117"
-TOKEN: Final = "ogp_f5b16522b791_df6af1d8303e61cdc4bb86c3d1c427103c344c4189eb2f1e7bd5d47e446fcec2"
 
+TABLE_NAMES: Final = {
+    "sqlite": "select name from sqlite_master where type = 'table'",
+    "postgresql": "select tablename as name from pg_tables where schemaname = 'public'",
+}
 Rows = list[dict[str, Any]]
 
 
@@ -52,13 +49,6 @@ def url(former: sqlite3.Connection, new_database: DatabaseFactory, engine: str) 
     url = new_database()
     copy_to_postgres(former, url) if engine == "postgres" else copy_to_sqlite(former, url)
     return url
-
-
-@pytest.fixture
-def system(url: str) -> Iterator[System]:
-    migrate(url)
-    with open_system(url) as system:
-        yield system
 
 
 def copy_to_sqlite(former: sqlite3.Connection, url: str) -> None:
@@ -88,142 +78,50 @@ def rows_of(former: sqlite3.Connection, table: str) -> Rows:
     return [dict(row) for row in former.execute(f"select * from {table}")]
 
 
-def former_rows(former: sqlite3.Connection, table: str) -> Rows:
-    """The rows of a former table under the present names of its columns."""
-    columns = RENAMINGS["columns"]
-    return [
-        {columns.get(f"{table}.{column}", column): value for column, value in row.items()}
-        for row in rows_of(former, table)
-    ]
+def all_rows(url: str) -> dict[str, list[str]]:
+    """Return the rows of every table, in a form that can be compared."""
+    database = open_database(url)
+    with database.read_autocommit() as transaction:
+        tables = [row["name"] for row in transaction.fetch_all(TABLE_NAMES[url.partition(":")[0]])]
+        rows = {table: transaction.fetch_all(f"select * from {table}") for table in tables}
+    database.close()
+    return {table: sorted(repr(dict(row)) for row in found) for table, found in rows.items()}
 
 
-def present_rows(system: System, table: str) -> Rows:
-    rows = system.database.query(f"select * from {table}")
-    return [{column: row[column] for column in row.keys()} for row in rows]  # noqa: SIM118 - one engine's rows are tuples
+def open_and_close(url: str) -> None:
+    with open_system(url):
+        pass
 
 
-def in_order(rows: Rows) -> list[str]:
-    """Rows in a form that can be compared in any order; it distinguishes numbers, texts and bytes."""
-    return sorted(repr(sorted(row.items())) for row in rows)
-
-
-def all_events(system: System) -> list[LoggedEvent]:
-    return system.log.select_notifications(None, 1_000)
-
-
-@pytest.mark.parametrize("table", ["event", "log", "wording", "token", "entry", "version", "tag"])
-def test_rows_are_the_former_rows_under_the_listed_names(
-    system: System, former: sqlite3.Connection, table: str
+@pytest.mark.parametrize("use", [migrate, require_migrated, open_and_close])
+def test_former_log_is_refused_with_its_name_and_format_and_stays_as_it_is(
+    url: str, use: Callable[[str], None]
 ) -> None:
-    expected = former_rows(former, table)
-    assert len(expected) > 0
-    assert in_order(present_rows(system, RENAMINGS["tables"].get(table, table))) == in_order(expected)
+    before = all_rows(url)
+    with pytest.raises(UnsupportedLogFormat) as refusal:
+        use(url)
+    name = url.partition("?")[0].rpartition("/")[2]
+    assert name in str(refusal.value)
+    assert "a log of format 1, and this program reads format 2" in str(refusal.value)
+    assert "`ogpgraph migrate`" in str(refusal.value)
+    assert all_rows(url) == before
+    assert len(before["event"]) > 50
 
 
-def test_projector_is_where_the_former_one_was(system: System, former: sqlite3.Connection) -> None:
-    (expected,) = former_rows(former, "follower")
-    (row,) = present_rows(system, RENAMINGS["tables"]["follower"])
-    assert row | {"build": 0} == expected | {"build": 0}
-    assert row["build"] > 0  # a rebuild wrote it
-
-
-def test_former_tables_are_gone_and_every_listed_name_was_one_of_theirs(
-    system: System, former: sqlite3.Connection
-) -> None:
-    for old, new in RENAMINGS["tables"].items():
-        assert rows_of(former, old)
-        assert not system.database.has_table(old)
-        assert system.database.has_table(new)
-    for old, new in RENAMINGS["columns"].items():
-        table, column = old.split(".")
-        assert column in rows_of(former, table)[0]
-        assert new in present_rows(system, RENAMINGS["tables"].get(table, table))[0]
-
-
-def test_leaves_and_roots_are_those_that_the_former_program_computed(
-    system: System, former: sqlite3.Connection
-) -> None:
-    frontier, computed = Frontier(), []
-    for event in all_events(system):  # each is verified against its leaf when it is read
-        frontier = frontier.append(event.leaf)
-        computed.append((event.leaf.hex(), frontier.root().hex()))
-    entries = former.execute("select leaf, root from entry order by position").fetchall()
-    assert computed == [tuple(row) for row in entries]
-    with system.read_session() as session:
-        assert session.at_head().root_hash == entries[-1]["root"]
-
-
-def test_every_position_shows_what_its_events_say(system: System) -> None:
-    check_against_replay(system)
-
-
-def test_rebuild_gives_the_same_digest_again(system: System) -> None:
-    before = system.digest()
-    system.rebuild()
-    assert system.digest() == before
-
-
-def test_new_command_continues_the_log(system: System) -> None:
-    before = len(all_events(system))
-    receipt = system.execute(command_context(), lambda uow: register_commitment(uow, "UY1000", {"status": "ACTIVE"}))
-    assert receipt.positions == (before + 1, before + 2)
-    with system.read_session() as session:
-        assert session.head == before + 2
-        assert session.at_head().find_by_code("commitment", "UY1000")
-    check_against_replay(system)
-
-
-def test_former_idempotency_keys_return_their_receipts(system: System, former: sqlite3.Connection) -> None:
-    client = MutationClient(system, ACCOUNT)
-    translation: dict[str, Any] = {
-        "commitment": "UY0901",
-        "language": "fr",
-        "translationKind": "MACHINE",
-        "title": "Des phares ouverts",
-        "reason": "For Jean Dupont, jean@gov.example",
-        "idempotencyKey": "translate-1",
-    }
-    before = len(all_events(system))
-    recorded = {
-        row["command"].partition("/")[2]: row["position"]
-        for row in former.execute(f"select command, position from event where command like '{ACCOUNT}/%'")
-    }
-    again = client.mutate("translateCommitment", **translation)
-    assert [entry["position"] for entry in again["entries"]] == [recorded["translate-1"]]
-    again = client.mutate(
-        "registerCommitment",
-        code="UY0999",
-        actionPlan="URY-2018",
-        title="A commitment of its own",
-        idempotencyKey="register-1",
+@pytest.mark.parametrize(
+    "command",
+    [["migrate"], ["rebuild"], ["account", "list"], ["serve", "--port", "0"]],
+    ids=" ".join,
+)
+def test_commands_refuse_a_former_log_in_one_line_with_exit_code_1(url: str, command: list[str]) -> None:
+    program = "from ogpgraph.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *command, "--database", url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert again["entries"][-1]["position"] == recorded["register-1"]
-    refusal = client.expect_refusal("translateCommitment", **translation | {"title": "Autrement"})
-    assert refusal[0] == "IDEMPOTENCY_KEY_REUSED"
-    assert len(all_events(system)) == before
-
-
-def test_former_token_still_opens_its_account(system: System) -> None:
-    assert system.accounts.authenticate_token(TOKEN, system.clock()) == ACCOUNT
-
-
-def test_former_database_is_refused_until_it_is_migrated(url: str) -> None:
-    with pytest.raises(Exception, match="another version wrote the read model: run `ogpgraph migrate`"):
-        require_migrated(url)
-
-
-def test_migration_that_was_interrupted_leaves_the_former_rows_and_can_be_repeated(
-    url: str, former: sqlite3.Connection
-) -> None:
-    def interrupt(_position: int, _head: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        migrate(url, progress=interrupt)
-    with open_system(url) as system:
-        assert in_order(present_rows(system, FORMER_PROJECTOR_TABLE)) == in_order(rows_of(former, "follower"))
-        assert in_order(present_rows(system, "version")) == in_order(rows_of(former, "version"))
-    migrate(url)
-    migrate(url)
-    with open_system(url) as system:
-        assert in_order(present_rows(system, "version")) == in_order(former_rows(former, "version"))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("UnsupportedLogFormat: ")
+    assert ended.stderr.count("\n") == 1

@@ -16,6 +16,7 @@ from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.storage.event_log import _hash_leaf
+from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support.writers import change_title, command_context, register_commitment
@@ -49,7 +50,8 @@ def alter(system: System, position: int, *, rehash: bool = True, **columns: obje
 
 def leaf_of(row: Mapping[str, Any]) -> bytes:
     """The leaf hash that the log would have stored with an event."""
-    return _hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], bytes(row["payload"]))
+    payload = decompress_payload(bytes(row["payload"]))
+    return _hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], payload)
 
 
 def codes(system: System) -> list[str]:
@@ -78,7 +80,7 @@ def raise_version(system: System) -> dict[str, object]:
 
 
 def replace_payload(system: System) -> dict[str, object]:
-    return alter(system, 8, payload=b'{"envelope": 3}')
+    return alter(system, 8, payload=compress_payload(b'{"envelope": 3}'))
 
 
 @pytest.mark.parametrize(
@@ -169,9 +171,11 @@ def test_rows_that_the_database_rejects_stop_the_projection_at_their_save(system
         save_two(system, f"FR{number:04}", f"KE{number:04}")
     with system.database.read() as transaction:
         sql = "select payload from event where position = :position"
-        first, later = (bytes(transaction.fetch_value(sql, position=position)) for position in (2, 100))
+        first, later = (
+            decompress_payload(bytes(transaction.fetch_value(sql, position=position))) for position in (2, 100)
+        )
     event_id = first.split(b'"id":"')[1].split(b'"')[0]
-    alter(system, 100, payload=later.replace(later.split(b'"id":"')[1].split(b'"')[0], event_id))
+    alter(system, 100, payload=compress_payload(later.replace(later.split(b'"id":"')[1].split(b'"')[0], event_id)))
     with capture_logs():
         system.projection.catch_up()
     status = system.projection_status()

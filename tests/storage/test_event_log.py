@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, TablesMissing, Transaction
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, canonical_bytes, load_event
+from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES, compress_payload, decompress_payload
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, TickingClock
 from tests.storage.event_logs import append_batch, append_events, flip_bit, open_migrated_database, stored_event
 
@@ -36,10 +38,10 @@ def test_bytes_that_a_leaf_covers_never_change() -> None:
     payload = '{"envelope":{"id":"e1"},"facts":{"title/fr":"Données ouvertes"}}'.encode()
     data = canonical_bytes("commitment-1", 2, "CommitmentRevised", 1, "2026-01-01T12:00:00.000001Z", payload)
     assert data == (
-        b"ogpgraph event 1\ncommitment-1\n2\nCommitmentRevised\n1\n2026-01-01T12:00:00.000001Z\n"
+        b"ogpgraph event 2\ncommitment-1\n2\nCommitmentRevised\n1\n2026-01-01T12:00:00.000001Z\n"
         b'{"envelope":{"id":"e1"},"facts":{"title/fr":"Donn\xc3\xa9es ouvertes"}}'
     )
-    leaf = "a4e3ad7db122e88e85ac07a93505509a8f0a80726eeb0820351503a43f878ca7"
+    leaf = "a50ef94c0dc15e4c8ae91da51ba275083cb76bbbff5b84d5f0f22c33d16133aa"
     assert sha256(b"\x00" + data).hexdigest() == leaf
 
 
@@ -245,7 +247,7 @@ READS: list[Callable[[EventLog], object]] = [
     ("column", "byte"),
     [
         ("payload", 0),
-        ("payload", -1),
+        ("payload", -2),
         ("topic", 0),
         ("topic", -2),
         ("topic", -1),
@@ -270,6 +272,28 @@ def test_flipped_bit_is_detected_however_the_event_is_read(
         assert log.max_notification_id() == 2
 
 
+def test_event_whose_payload_is_cut_off_or_would_fill_the_memory_is_detected(log: EventLog, database: Database) -> None:
+    append_events(log, stored_event("member-1", 1, b'{"name":"France"}'))
+    bomb = zlib.compress(bytes(MAX_PAYLOAD_BYTES + 1), 9, -15)
+    assert len(bomb) < MAX_PAYLOAD_BYTES / 500
+    for damaged in (b"", compress_payload(b'{"name":"France"}')[:-2], bomb):
+        with database.write() as transaction:
+            transaction.execute("update event set payload = :payload", payload=damaged)
+        with pytest.raises(CorruptEvent, match="member-1"):
+            log.read_stream("member-1")
+
+
+def test_payload_is_stored_compressed_and_read_as_it_was(log: EventLog, database: Database) -> None:
+    payload = b'{"envelope":{"id":"e1","cause":"REPORTED"},"facts":{"ratings/SPECIFICITY/DESIGN":{"type":"rating"}}}'
+    append_events(log, stored_event("member-1", 1, payload))
+    with database.read() as transaction:
+        stored = bytes(transaction.fetch_value("select payload from event"))
+    assert len(stored) < len(payload) / 2
+    assert decompress_payload(stored) == payload
+    (event,) = log.read_stream("member-1")
+    assert event.payload == payload
+
+
 @ONLY_SQLITE
 @pytest.mark.parametrize("bit", [0, 7])
 def test_flipped_bit_in_the_stream_id_is_detected(bit: int, new_database: DatabaseFactory, clock: TickingClock) -> None:
@@ -286,7 +310,9 @@ def test_changed_revision_or_payload_is_detected(log: EventLog, database: Databa
     append_events(log, stored_event("member-1", 1), stored_event("plan-1", 1))
     with database.write() as transaction:
         transaction.execute("update event set revision = 2 where stream = 'member-1'")
-        transaction.execute("update event set payload = :payload where stream = 'plan-1'", payload=b"[]")
+        transaction.execute(
+            "update event set payload = :payload where stream = 'plan-1'", payload=compress_payload(b"[]")
+        )
     for stream in ("member-1", "plan-1"):
         with pytest.raises(CorruptEvent, match=stream):
             log.read_stream(stream)

@@ -17,7 +17,6 @@ REFERENCER = TextReferencer(b"k" * 32)
 UNKNOWN = "0" * 64
 PERSONAL = "Contact: Jane Doe, jane@gov.example"
 MASKED = "Contact: ████████, ████████████████"
-TABLE_WITHOUT_MARKS = "create table wording (reference text primary key, salt blob not null, wording text not null)"
 
 
 def store(database: Database, *stored: str) -> list[str]:
@@ -133,23 +132,6 @@ def test_personal_data_is_masked_for_responses_and_stored_unmasked(database: Dat
     assert marks == [[9, 17, "NAME"], [19, 35, "EMAIL"]]
     (without,) = store(database, "Open the budget of 2018-2020")
     assert read(database, without) == "Open the budget of 2018-2020"
-
-
-def test_texts_of_a_table_without_marks_are_masked_and_new_ones_marked(database: Database) -> None:
-    database.apply_ddl(f"drop table stored_text; {TABLE_WITHOUT_MARKS}")
-    reference, salt = REFERENCER.create_reference(PERSONAL)
-    with database.write() as transaction:
-        transaction.execute(
-            "insert into wording (reference, salt, wording) values (:reference, :salt, :text)",
-            reference=reference,
-            salt=salt,
-            text=PERSONAL,
-        )
-    texts.create_text_table(database)
-    texts.create_text_table(database)
-    assert read(database, reference) == MASKED
-    (later,) = store(database, PERSONAL + "!")
-    assert read(database, later) == MASKED + "!"
 
 
 def test_marks_are_decided_when_a_text_is_first_stored(database: Database) -> None:

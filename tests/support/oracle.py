@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from ogpgraph.application.executor import decode_logged_event
+from ogpgraph.storage.payload import decompress_payload
 from ogpgraph.system import System
 
 
@@ -50,7 +51,7 @@ def check_imports(system: System, hashes: list[str]) -> None:
     """Every version of a page whose import was acknowledged was observed once."""
     with system.database.read() as transaction:
         rows = transaction.fetch_all("select payload from event where stream like 'source-%'")
-    payloads = [bytes(row["payload"]).decode() for row in rows]
+    payloads = [decompress_payload(bytes(row["payload"])).decode() for row in rows]
     for each in hashes:
         times = sum(
             f'"contentHash":"{each}","text":' in payload and f'"value":"{each}"' not in payload for payload in payloads

@@ -20,7 +20,7 @@ from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.readmodel.snapshot import ReadSession
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
 from ogpgraph.web.endpoint import DEFAULT_LIMITS, OpenContext, WebLimits
 from ogpgraph.web.probes import Readiness

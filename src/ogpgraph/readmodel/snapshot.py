@@ -31,7 +31,7 @@ from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, Page, PageKey
 from ogpgraph.readmodel.tables import AggregateCache
 from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
-from ogpgraph.storage.event_log import LogIdentity, read_log_identity
+from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
 from ogpgraph.storage.merkle import EMPTY_ROOT
 from ogpgraph.storage.texts import TextReader
 

@@ -59,6 +59,11 @@ class Transaction(ABC):
 
     statements = 0
 
+    @property
+    @abstractmethod
+    def database_name(self) -> str:
+        """Return the file or the name of the database, for messages."""
+
     def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of a query."""
         return list(self.stream(sql, **parameters))
@@ -99,6 +104,11 @@ class Transaction(ABC):
 
 class Database(ABC):
     """A database on which transactions are opened, each from one thread at a time."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Return the file or the name of the database, for messages."""
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:

@@ -1,10 +1,11 @@
-"""The event log: an append-only table whose events are the leaves of a hash tree, and the log's identity.
+"""The event log: an append-only table whose events are the leaves of a hash tree.
 
 The log is an application recorder of the eventsourcing library, written in statements that serve both engines. Events
 are appended in saves, each stored as a whole or not at all.
 
 The bytes that a leaf hash covers never change: a line with the format, then stream, revision, name, version and time of
-recording, each on a line of its own, then the payload as stored (docs/decisions/0005).
+recording, each on a line of its own, then the payload. It is stored compressed, which the hash does not depend on
+(docs/decisions/0005).
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notif
 
 from ogpgraph.clock import Clock, format_timestamp
 from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation
+from ogpgraph.storage.log_identity import (
+    CREATE_LOG_TABLE,
+    LOG_FORMAT,
+    insert_log_identity,
+    require_supported_format,
+)
 from ogpgraph.storage.merkle import leaf_hash
+from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.storage.texts import build_rows, insert_rows
 
 __all__ = [
@@ -28,16 +36,14 @@ __all__ = [
     "CorruptEvent",
     "EventLog",
     "IntegrityError",
-    "LogIdentity",
     "LoggedEvent",
     "StoredEvent",
     "canonical_bytes",
-    "create_log_identity",
+    "create_log",
     "load_event",
-    "read_log_identity",
 ]
 
-LEAF_FORMAT = "ogpgraph event 1"
+LEAF_FORMAT = f"ogpgraph event {LOG_FORMAT}"
 MAX_POSITION = 2**62
 AppendCheck = Callable[[Transaction], None]
 """Called under the log's lock before a save is stored; if it raises, nothing is stored."""
@@ -52,31 +58,37 @@ create table if not exists event (
   recorded_at text not null,
   leaf blob not null,
   save bigint not null,
-  command text unique,
+  command text,
   unique (stream, revision)
 );
-create index if not exists event_save on event (save)
+create unique index if not exists event_command on event (command) where command is not null
 """
-_CREATE_LOG_TABLE = """
-create table if not exists log (
-  one integer primary key check (one = 1),
-  id text not null,
-  epoch integer not null,
-  redaction_epoch integer not null,
-  text_key blob not null
-)"""
+# Saves have no index: each is a run of positions, so its ends are found by position.
 _SELECT = "select position, stream, revision, topic, payload, recorded_at, leaf, save from event "
 _SELECT_LAST = _SELECT + "order by position desc limit 1"
 _SELECT_REVISION = "select max(revision) from event where stream = :stream"
-_SELECT_POSITIONS_OF_SAVE = "select position from event where save = :save order by position"
+_SELECT_POSITIONS_AFTER = "select position from event where position > :position order by position"
 _INSERT = """
 insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
 values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
-# The end of the last save that the next `limit` events belong to.
-_END_OF_LAST_SAVE = (
-    "(select max(position) from event where save = (select max(save) from "
-    "(select save from event where position > :position order by position limit :limit) s))"
-)
+_NEXT_EVENTS = "(select position, save from event where position > :position order by position limit :limit) n"
+# The next events, and the others of the save that they end in: up to where the following one begins.
+_WHERE_NEXT_SAVES = f"""
+where position > :position and position < coalesce((
+  select position from event
+  where position > (select max(position) from {_NEXT_EVENTS}) and save > (select max(save) from {_NEXT_EVENTS})
+  order by position limit 1
+), :end)
+"""  # noqa: S608 - our own columns' names
+# A command stands at the last event of its save, which begins after the last event of the save before.
+_WHERE_COMMAND = """
+where position <= (select position from event where command = :command) and position > coalesce((
+  select position from event
+  where position < (select position from event where command = :command)
+  and save < (select save from event where command = :command)
+  order by position desc limit 1
+), 0)
+"""
 
 
 class CorruptEvent(Exception):
@@ -113,21 +125,8 @@ class LoggedEvent(Notification):
 
     @property
     def payload(self) -> bytes:
-        """Return the payload as stored."""
+        """Return the payload; in the log it is compressed."""
         return self.state
-
-
-@dataclass(frozen=True)
-class LogIdentity:
-    """The log's id, its epochs and its secret key for the references of texts.
-
-    `epoch` is raised when a restored log continues, `redaction_epoch` when a text is removed.
-    """
-
-    id: str
-    epoch: int
-    redaction_epoch: int
-    text_key: bytes
 
 
 def canonical_bytes(stream: str, revision: int, name: str, version: int, recorded_at: str, payload: bytes) -> bytes:
@@ -137,31 +136,27 @@ def canonical_bytes(stream: str, revision: int, name: str, version: int, recorde
 
 def load_event(row: Row) -> LoggedEvent:
     """Return the event in a row of the log, verified against its leaf hash; raises CorruptEvent."""
-    stream, revision, topic, payload = row["stream"], row["revision"], row["topic"], bytes(row["payload"])
-    recorded_at, leaf = row["recorded_at"], bytes(row["leaf"])
-    if not _matches_leaf(row):
-        raise CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash")
+    stream, revision, topic, recorded_at = row["stream"], row["revision"], row["topic"], row["recorded_at"]
+    corrupt = CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash")
+    try:
+        payload, leaf = decompress_payload(bytes(row["payload"])), bytes(row["leaf"])
+        computed = _hash_leaf(stream, revision, topic, recorded_at, payload)
+    except (ValueError, TypeError):  # the damaged value is of a form that was never stored
+        raise corrupt from None
+    if leaf != computed:
+        raise corrupt
     return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
 
 
-def create_log_identity(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
-    """Give the log an identity, unless it has one."""
-    database.apply_ddl(_CREATE_LOG_TABLE)
+def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
+    """Create the log's tables and give it an identity, unless it has them; raises UnsupportedLogFormat.
+
+    The tables are created together, so that events without a format are those of a former program.
+    """
+    require_supported_format(database)
+    database.apply_ddl(f"{CREATE_LOG_TABLE};{_CREATE_EVENT_TABLE}")
     with database.write() as transaction:
-        transaction.execute(
-            "insert into log (one, id, epoch, redaction_epoch, text_key) values (1, :id, 1, 0, :key) "
-            "on conflict do nothing",
-            id=new_id(),
-            key=new_key(),
-        )
-
-
-def read_log_identity(transaction: Transaction) -> LogIdentity:
-    """Return the log's identity; raises LookupError where it has none."""
-    row = transaction.fetch_one("select id, epoch, redaction_epoch, text_key from log")
-    if row is None:
-        raise LookupError("the log has no identity: run `ogpgraph migrate`")
-    return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])
+        insert_log_identity(transaction, new_id, new_key)
 
 
 class EventLog(ApplicationRecorder):
@@ -170,10 +165,6 @@ class EventLog(ApplicationRecorder):
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-
-    def create_table(self) -> None:
-        """Create the table unless it exists."""
-        self._database.apply_ddl(_CREATE_EVENT_TABLE)
 
     def append(
         self,
@@ -192,31 +183,37 @@ class EventLog(ApplicationRecorder):
             Exception: any error that `check` raises.
             ConnectionLost: the events may be stored or not; `read_command` shows which.
         """
-        text_rows = build_rows(texts)  # before the lock is held: the search for personal data takes time
+        # Before the lock is held: compression and the search for personal data take time.
+        text_rows, payloads = build_rows(texts), [compress_payload(event.state) for event in events]
         with self._database.append() as transaction:
             _require_revisions(transaction, expected_revisions or {})
             if check:
                 check(transaction)
-            moment, save = self._next_time_and_save(transaction)
-            rows = [_to_row(event, moment + timedelta(microseconds=n), save) for n, event in enumerate(events)]
+            last, moment, save = self._next_place(transaction)
+            rows = [
+                _to_row(event, payload, moment + timedelta(microseconds=n), save)
+                for n, (event, payload) in enumerate(zip(events, payloads, strict=True))
+            ]
             if rows:
                 rows[-1]["command"] = command
             insert_rows(transaction, text_rows)
             try:
                 transaction.execute_many(_INSERT, rows)
-                stored = transaction.fetch_all(_SELECT_POSITIONS_OF_SAVE, save=save)
+                stored = transaction.fetch_all(_SELECT_POSITIONS_AFTER, position=last)
             except UniqueViolation as error:
                 raise IntegrityError(str(error)) from error
         return [row["position"] for row in stored]
 
-    def _next_time_and_save(self, transaction: Transaction) -> tuple[datetime, int]:
+    def _next_place(self, transaction: Transaction) -> tuple[int, datetime, int]:
+        """Return the position of the last event, and the time and number of the next save."""
         # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
         last = transaction.fetch_one(_SELECT_LAST)
         now = self._clock()
         if last is None:
-            return now, 1
+            return 0, now, 1
         before = load_event(last)
-        return max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1)), before.save + 1
+        moment = max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1))
+        return before.id, moment, before.save + 1
 
     def read_stream(self, stream: str) -> list[LoggedEvent]:
         """Return all events of a stream, oldest first; raises CorruptEvent, also where one is missing."""
@@ -228,16 +225,15 @@ class EventLog(ApplicationRecorder):
 
     def read_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, none where no such command is recorded."""
-        where = "where save = (select save from event where command = :command) order by position"
-        return _load_events(self._database.query(_SELECT + where, command=command))
+        return _load_events(self._database.query(f"{_SELECT}{_WHERE_COMMAND}order by position", command=command))
 
     def read_saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
         """Return the rows of about `limit` events after a log position, by save; no save is split.
 
         `load_event` decodes a row: the rows are not verified yet, so that a corrupt one does not hide those before it.
         """
-        where = f"where position > :position and position <= {_END_OF_LAST_SAVE} order by position"
-        rows = transaction.fetch_all(_SELECT + where, position=position, limit=limit)
+        sql = f"{_SELECT}{_WHERE_NEXT_SAVES}order by position"
+        rows = transaction.fetch_all(sql, position=position, limit=limit, end=MAX_POSITION)
         return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
 
     def read_head(self, transaction: Transaction) -> int:
@@ -317,13 +313,13 @@ def _require_revisions(transaction: Transaction, expected: Mapping[str, int]) ->
             raise IntegrityError(f"{stream} is at revision {current}, not {revision}")
 
 
-def _to_row(event: StoredEvent, moment: datetime, save: int) -> dict[str, object]:
+def _to_row(event: StoredEvent, payload: bytes, moment: datetime, save: int) -> dict[str, object]:
     stream, recorded_at = str(event.originator_id), format_timestamp(moment)
     return {
         "stream": stream,
         "revision": event.originator_version,
         "topic": event.topic,
-        "payload": event.state,
+        "payload": payload,
         "recorded_at": recorded_at,
         "leaf": _hash_leaf(stream, event.originator_version, event.topic, recorded_at, event.state),
         "save": save,
@@ -334,14 +330,6 @@ def _to_row(event: StoredEvent, moment: datetime, save: int) -> dict[str, object
 def _hash_leaf(stream: str, revision: int, topic: str, recorded_at: str, payload: bytes) -> bytes:
     name, _, version = topic.rpartition(".")
     return leaf_hash(canonical_bytes(stream, revision, name, int(version), recorded_at, payload))
-
-
-def _matches_leaf(row: Row) -> bool:
-    try:
-        leaf = _hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], bytes(row["payload"]))
-    except (ValueError, TypeError):  # the damaged value is of a form that was never stored
-        return False
-    return leaf == bytes(row["leaf"])
 
 
 def _load_events(rows: Sequence[Row]) -> list[LoggedEvent]:

@@ -75,6 +75,10 @@ class PostgresTransaction(Transaction):
         self._connection = connection
         self._pipeline = ExitStack()
 
+    @property
+    def database_name(self) -> str:
+        return self._connection.info.dbname
+
     def begin(self, statements: str) -> None:
         """Begin with some statements; raises ConnectionLost where the connection is dead."""
         with _translate_errors(self._connection):
@@ -219,6 +223,10 @@ class PostgresDatabase(Database):
             timeout=POOL_TIMEOUT_SECONDS,
             open=False,
         )
+
+    @property
+    def name(self) -> str:
+        return str(psycopg.conninfo.conninfo_to_dict(self._url).get("dbname", ""))
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -52,6 +52,10 @@ class SQLiteTransaction(Transaction):
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    @property
+    def database_name(self) -> str:
+        return str(self._connection.execute("PRAGMA database_list").fetchone()["file"])
+
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
         self.statements += 1
         with _translate_errors():
@@ -227,6 +231,10 @@ class SQLiteDatabase(Database):
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._disk_failed = False
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -13,13 +13,12 @@ import hmac
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 
 from ogpgraph.personal import Mark, find_personal_data, mask_personal_data
-from ogpgraph.storage.database import Database, DataRejected, Parameters, Row, TablesMissing, Transaction, iter_chunks
+from ogpgraph.storage.database import Database, Parameters, Row, Transaction, iter_chunks
 
 SALT_BYTES = 16
 CACHE_SIZE = 50_000
@@ -27,10 +26,8 @@ MAX_CACHED_LENGTH = 4_000
 
 _CREATE_TABLE = (
     "create table if not exists stored_text "
-    "(reference text primary key, salt blob not null, content text not null, marks text)"
+    "(reference text primary key, salt blob not null, content text not null, marks text not null)"
 )
-_FORMER_TABLE = "wording"
-"""The first program's name of the table, and of its column `content`; `marks` was `personal`."""
 _INSERT = (
     "insert into stored_text (reference, salt, content, marks) values (:reference, :salt, :content, :marks) "
     "on conflict (reference) do nothing"
@@ -120,31 +117,9 @@ def insert_rows(transaction: Transaction, rows: Sequence[Parameters]) -> None:
 
 
 def create_text_table(database: Database) -> None:
-    """Create the table unless it exists; one that an older program made is renamed."""
-    if not database.has_table("stored_text") and database.has_table(_FORMER_TABLE):
-        with suppress(TablesMissing):  # another process renamed it in between
-            _rename_former_table(database)
+    """Create the table unless it exists."""
     database.apply_ddl(_CREATE_TABLE)
 
 
-def _rename_former_table(database: Database) -> None:
-    try:
-        database.query("select personal from wording limit 1")
-        has_marks = True
-    except DataRejected:  # the column is younger than the table
-        has_marks = False
-    with database.write() as transaction:
-        transaction.lock_tables([_FORMER_TABLE])
-        if has_marks:
-            transaction.execute("alter table wording rename column personal to marks")
-        else:
-            database.execute_ddl(transaction, "alter table wording add column marks text")
-        transaction.execute("alter table wording rename column wording to content")
-        transaction.execute("alter table wording rename to stored_text")
-
-
 def _mask_row(row: Row) -> str:
-    """Return a text masked by its marks; one that was stored before there were marks is searched now."""
-    if row["marks"] is None:
-        return mask_personal_data(row["content"])
     return mask_personal_data(row["content"], _marks_decoder.decode(row["marks"]))

@@ -17,7 +17,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, json_response, rejection_response

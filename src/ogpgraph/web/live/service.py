@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import strawberry
 
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.live.connection_limits import ConnectionLimits

@@ -34,7 +34,7 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.database import ConnectionLost
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ogpgraph.auth.authentication import AuthenticationFailed
 from ogpgraph.auth.oidc import KeysUnavailable
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.connection_limits import ConnectionLimits, ConnectionSlot
 from ogpgraph.web.live.credential_recheck import CredentialRecheck

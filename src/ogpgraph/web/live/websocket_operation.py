@@ -16,7 +16,7 @@ import anyio
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ogpgraph.storage.event_log import LogIdentity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, format_error, report_internal_error
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead

@@ -1,0 +1,85 @@
+"""The log's identity: its id, the format of what it stores, its epochs, and its key for the references of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ogpgraph.storage.database import Database, DatabaseError, Row, Transaction
+
+LOG_FORMAT = 2
+"""The format of the log's rows and of the bytes that a leaf hash covers."""
+FIRST_FORMAT = 1
+"""The format of a log that does not name one."""
+
+CREATE_LOG_TABLE = """
+create table if not exists log (
+  one integer primary key check (one = 1),
+  format integer not null,
+  id text not null,
+  epoch integer not null,
+  redaction_epoch integer not null,
+  text_key blob not null
+)"""
+
+
+class UnsupportedLogFormat(DatabaseError):
+    """The database holds a log of another format, which this program neither reads nor changes."""
+
+    def __init__(self, database: str, log_format: int) -> None:
+        super().__init__(
+            f"{database} holds a log of format {log_format}, and this program reads format {LOG_FORMAT}: "
+            "create a new database with `ogpgraph migrate` and import everything again into it"
+        )
+
+
+@dataclass(frozen=True)
+class LogIdentity:
+    """The log's id, its epochs and its secret key for the references of texts.
+
+    `epoch` is raised when a restored log continues, `redaction_epoch` when a text is removed.
+    """
+
+    id: str
+    epoch: int
+    redaction_epoch: int
+    text_key: bytes
+
+
+def require_supported_format(database: Database) -> None:
+    """Raise UnsupportedLogFormat where a database holds a log of another format."""
+    if not database.has_table("log"):
+        if database.has_table("event"):  # a former program was interrupted when it created its tables
+            raise UnsupportedLogFormat(database.name, FIRST_FORMAT)
+        return
+    with database.read_autocommit() as transaction:
+        _read_row(transaction)
+
+
+def insert_log_identity(transaction: Transaction, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
+    """Give the log an identity, unless it has one."""
+    transaction.execute(
+        "insert into log (one, format, id, epoch, redaction_epoch, text_key) values (1, :format, :id, 1, 0, :key) "
+        "on conflict do nothing",
+        format=LOG_FORMAT,
+        id=new_id(),
+        key=new_key(),
+    )
+
+
+def read_log_identity(transaction: Transaction) -> LogIdentity:
+    """Return the log's identity; raises LookupError where it has none, and UnsupportedLogFormat."""
+    row = _read_row(transaction)
+    if row is None:
+        raise LookupError("the log has no identity: run `ogpgraph migrate`")
+    return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])
+
+
+def _read_row(transaction: Transaction) -> Row | None:
+    row = transaction.fetch_one("select * from log")  # the columns of another format may have other names
+    if row is None:
+        return None
+    log_format = dict(row).get("format", FIRST_FORMAT)
+    if log_format != LOG_FORMAT:
+        raise UnsupportedLogFormat(transaction.database_name, log_format)
+    return row
