@@ -67,11 +67,10 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         **_allow(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
         **_allow(NOBODY, "commitment/predecessors commitment/successors"),
         **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
-        **_allow(ADMINISTRATORS, "source/type source/code source/language source/url source/etag source/lastModified"),
+        **_allow(ADMINISTRATORS, "source/type source/code source/language source/url"),
         # Observations are facts of their time. The meaning of a code and the rights of an account have mutations.
-        **_allow(
-            NOBODY, "source/observations source/seenAgain source/readToEnd code/means account/roles account/reporterOf"
-        ),
+        **_allow(NOBODY, "source/etag source/lastModified source/observations source/seenAgain source/readToEnd"),
+        **_allow(NOBODY, "code/means account/roles account/reporterOf"),
     },
     "revertImport": _allow(ADMINISTRATORS, "correlationId"),
     "grantRights": _allow(ADMINISTRATORS, "account role members"),

@@ -32,7 +32,7 @@ from ogpgraph.domain.event import (
 )
 from ogpgraph.domain.field import PATH_SEGMENTS
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
-from ogpgraph.domain.vocabulary import RatingState
+from ogpgraph.domain.vocabulary import PolicyArea, RatingState
 from ogpgraph.storage.event_log import canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash
 from tests.domain.values import ALL_EVENT_TYPES
@@ -91,6 +91,7 @@ def test_there_is_a_stored_example_of_every_event(topic: str) -> None:
 
 WORDS = ["en", "14.1", "2018-S2", "FR0043", "FRA", "SUMMARY", "COMPLETION", "DESIGN", "CIVIC_PARTICIPATION", "PENDING"]
 WORDS += ["2026-01-02T03:04:05.000006Z", "FRA-01-0A1B2C3D", "CARRIED_FORWARD", "sha256:" + "0" * 64, "k"]
+WORDS += ["Europe", "REGULAR_FORUM"]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OURS: dict[Any, Any] = {
     TextValue: TextValue("a" * 64, TranslationKind.HUMAN),
@@ -98,6 +99,7 @@ OURS: dict[Any, Any] = {
     Rating: Rating(RatingState.PENDING, None, "d" * 64, "e" * 64),
     Observation: Observation("sha256:" + "0" * 64, "f" * 64, "reader 1"),
     str: "Données ouvertes",
+    PolicyArea: "Open Data",
     int: 7,
 }
 ENVELOPE = Envelope(

@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Envelope, Event, Evidence, Idempotency, Origin
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
-from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
+from ogpgraph.domain.values import (
+    Interval,
+    Observation,
+    PartialDate,
+    Rating,
+    TextListValue,
+    TextValue,
+    TranslationKind,
+    validate_partial_date,
+)
 
 ALL_EVENT_TYPES: list[tuple[AggregateType, EventType]] = [
     (aggregate_type, event_type)
@@ -61,6 +71,8 @@ def values_of(value_type: Any) -> st.SearchStrategy[Any]:
     """Generate values of a type: a Struct, a value of a vocabulary, a list, or what a pattern or range permits."""
     if value_type in BY_TYPE:
         return BY_TYPE[value_type]
+    if value_type == PartialDate:
+        return matching(get_args(value_type)[1].pattern).filter(is_in_calendar)
     if isinstance(value_type, EnumMeta):
         return st.sampled_from(list(value_type))
     if get_origin(value_type) is tuple:
@@ -72,7 +84,15 @@ def values_of(value_type: Any) -> st.SearchStrategy[Any]:
     base, meta = get_args(value_type)
     if base is int:
         return st.integers(meta.ge, meta.le)
-    return matching(meta.pattern) if meta.pattern else plain
+    return matching(meta.pattern).filter(lambda text: len(text) <= (meta.max_length or 999)) if meta.pattern else plain
+
+
+def is_in_calendar(date: str) -> bool:
+    """Return whether a partial date is one that can be recorded."""
+    try:
+        return validate_partial_date(date, "date") == date
+    except Invalid:
+        return False
 
 
 @cache

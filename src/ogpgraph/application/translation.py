@@ -1,15 +1,14 @@
 """The one translation of an input into a stored value, driven by the type that a field or an input declares.
 
 GraphQL inputs, corrections, pages and spreadsheets all have texts, lists, dates and terms of a vocabulary. A text
-becomes a reference, a list a tuple. Before that, the input of clients is normalized, limited in size, and refused as
-Invalid where it does not fit its type. A source's values are stored as the source has them: the evidence quotes it.
+becomes a reference, a list a tuple. The input of clients is limited in size, and refused as Invalid where it does not
+fit its type. A source's values are stored as the source has them; one that cannot be stored is reported and left out.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar, cast, get_args
@@ -24,7 +23,11 @@ from ogpgraph.domain.commitment import complete_plan_correction
 from ogpgraph.domain.correction import CorrectedField
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.unit_of_work import UnitOfWork, validate_text
+from ogpgraph.domain.irm_database import PLAIN_CELL, DatabaseCell
+from ogpgraph.domain.source import CREDENTIALS
+from ogpgraph.domain.text import has_visible_character
+from ogpgraph.domain.text import normalize_text as normalize_any_text
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import (
     PlainValue,
     Rating,
@@ -50,15 +53,24 @@ def validate_item_count(items: Sequence[T], field: str) -> Sequence[T]:
 
 
 def normalize_text(text: str, field: str) -> str:
-    """Return a text in Unicode normalization form C, so that texts that look equal are equal; raises Invalid."""
-    if not text.strip():
-        raise Invalid(f"{field} is empty", field)
+    """Return a text that a person sent as it is stored, so that texts that look equal are equal.
+
+    Raises Invalid for one that is too long, shows nothing, has a control character, or a URL with a password.
+    """
     if len(text) > MAX_TEXT_LENGTH:
         raise Invalid(f"{field} has {len(text):,} characters; {MAX_TEXT_LENGTH:,} are the most", field)
-    try:
-        return unicodedata.normalize("NFC", validate_text(text))
-    except Invalid as invalid:
-        raise Invalid(f"{field}: {invalid.message}", field) from invalid
+    normalized = normalize_any_text(text, field)
+    if CREDENTIALS.search(normalized):
+        raise Invalid(f"{field} contains a URL with a user's name or password: send it without these", field)
+    return normalized
+
+
+def normalize_item(text: str, field: str) -> str:
+    """Return an item of a list of texts as it is stored; raises Invalid for one with a line break or a tab, too."""
+    normalized = normalize_text(text, field)
+    if "\n" in normalized or "\t" in normalized:
+        raise Invalid(f"{field}: an item of the list cannot contain a line break or a tab", field)
+    return normalized
 
 
 def normalize_policy_areas(areas: Sequence[str], field: str) -> tuple[PolicyArea, ...]:
@@ -151,7 +163,8 @@ def _translate_corrected_value(uow: UnitOfWork, aggregate: Aggregate, path: str,
     field = AGGREGATE_TYPES[aggregate.type].find_field(path)
     if field.refers_to:
         return _find_referenced(uow, field.refers_to, _require_text(value, path).strip(), path).id
-    return translate_sent_value(uow, field.type, value, path, _translation_kind(aggregate, path))
+    sent = field.normalize(value) if field.normalize and isinstance(value, str) else value
+    return translate_sent_value(uow, field.type, sent, path, _translation_kind(aggregate, path))
 
 
 def _find_referenced(uow: UnitOfWork, aggregate_type: str, key: str, path: str) -> Aggregate:
@@ -192,20 +205,56 @@ def to_stored_value(
         return tuple(value)
     if declared is TextValue:
         return uow.text_value(str(value), translation_kind)
+    if declared == DatabaseCell:
+        return str(value) if re.fullmatch(PLAIN_CELL, str(value)) else uow.text_value(str(value), translation_kind)
     return cast(Value, value.value) if isinstance(value, Enum) else value
 
 
-def to_stored_facts(
+ReportUnrecorded = Callable[[str, str], None]
+"""Called with the path of a value that is not recorded, and a text with the value and the reason."""
+
+
+def to_published_facts(
     uow: UnitOfWork,
     aggregate_type: AggregateType,
     values: Mapping[str, PlainValue],
+    report_unrecorded: ReportUnrecorded,
     translation_kind: TranslationKind = TranslationKind.UNKNOWN,
 ) -> Facts:
-    """Return values by path as stored values of an aggregate's fields; raises Invalid, at a path that has no field."""
-    return {
-        path: to_stored_value(uow, aggregate_type.find_field(path).type, value, translation_kind)
-        for path, value in values.items()
-    }
+    """Return what one observation of a source states, path → value, as stored values of an aggregate's fields.
+
+    A value that cannot be stored is reported and left out: a date that the calendar does not have, begin and end of a
+    period that are in the wrong order, a text that shows nothing. The source's text, which is its evidence, has it.
+    Raises Invalid at a path that has no field.
+    """
+    facts: Facts = {}
+    for path, value in values.items():
+        declared = aggregate_type.find_field(path).type
+        try:
+            stored = to_stored_value(uow, declared, _visible_texts(declared, value), translation_kind)
+            if isinstance(stored, (str, tuple)):
+                aggregate_type.validate_value(path, stored)
+        except Invalid as invalid:
+            reason = invalid.message if invalid.path == path else f"{path}: {invalid.message}"
+            report_unrecorded(path, f"{reason}; not recorded")
+        else:
+            facts[path] = stored
+    for begin, end in aggregate_type.reversed_periods(facts, facts.get):
+        report_unrecorded(end, f"{end}: {facts[end]} is before {begin}, {facts[begin]}; neither is recorded")
+        del facts[begin], facts[end]
+    return facts
+
+
+def _visible_texts(declared: Any, value: PlainValue) -> PlainValue:
+    """Return a list of texts without items that show nothing; a rating without such texts; any other value as it is."""
+    if declared is TextListValue and isinstance(value, (tuple, list)):
+        return tuple(filter(has_visible_character, value))
+    if isinstance(value, ReportedRating):
+        stated_as, irm_report = (
+            text if text and has_visible_character(text) else None for text in (value.stated_as, value.irm_report)
+        )
+        return msgspec.structs.replace(value, stated_as=stated_as, irm_report=irm_report)
+    return value
 
 
 def _to_stored_rating(uow: UnitOfWork, rating: ReportedRating) -> Rating:
@@ -224,14 +273,16 @@ def translate_sent_value(uow: UnitOfWork, declared: Any, value: Any, field: str,
 
 
 def _normalize_sent_value(declared: Any, value: Any, field: str) -> PlainValue:
-    if declared is TextValue:
+    if declared is TextValue or declared == DatabaseCell:
         return normalize_text(_require_text(value, field), field)
     if declared is TextListValue:
-        return [normalize_text(text, field) for text in validate_item_count(_require_texts(value, field), field)]
+        return [normalize_item(text, field) for text in validate_item_count(_require_texts(value, field), field)]
     if declared is Rating:
         return _parse_rating(value, field)
     if declared == tuple[PolicyArea, ...]:
         return normalize_policy_areas(_require_texts(value, field), field)
+    if isinstance(value, str):
+        return normalize_text(value, field)
     return cast(PlainValue, value)
 
 

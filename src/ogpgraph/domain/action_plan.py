@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Period
 from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals, stated_facts
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
@@ -75,7 +75,13 @@ PLAN_FIELDS = (
         "The plan's place among the plans of its member, counted from 1.",
         corrected_by=ADMINISTRATORS,
     ),
-    Field("publishedId", str, "OGP's id", "OGP's own id of the plan, such as `AP_ALB01`.", corrected_by=ADMINISTRATORS),
+    Field(
+        "publishedId",
+        Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")],
+        "OGP's id",
+        "OGP's own id of the plan, such as `AP_ALB01`.",
+        corrected_by=ADMINISTRATORS,
+    ),
     Field(
         "durationYears",
         Annotated[int, Meta(ge=1, le=10)],
@@ -118,6 +124,7 @@ PLAN = AggregateType(
         EventType("ActionPlanSeenEarlier", "Facts from an older observation of a source were added to the history."),
         EventType("ActionPlanCorrected", "Facts that had been recorded wrongly were corrected."),
     ),
+    periods=(Period("startsOn", "endsOn"),),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +14,11 @@ from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import DerivedDimension, Field, FindAggregate
-from ogpgraph.domain.values import TextValue, Value
+from ogpgraph.domain.text import has_visible_character, is_normalized_line
+from ogpgraph.domain.values import PartialDate, TextValue, Value, is_reversed, validate_partial_date
 
 PATH_CACHE_SIZE = 4096
 """How many concrete paths of an aggregate type are matched only once; their number is not bounded otherwise."""
-
-_CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class EventType(Struct, frozen=True):
@@ -30,14 +29,22 @@ class EventType(Struct, frozen=True):
     path_prefixes: tuple[str, ...] = ("",)
 
 
+class Period(Struct, frozen=True):
+    """A rule: of two dates beside each other, named by the last segments of their paths, the end is not before."""
+
+    begin: str
+    end: str
+
+
 class AggregateType(Struct, frozen=True, dict=True):
-    """A type of aggregate, with all fields, dimensions of the index, and events that it can have."""
+    """A type of aggregate, with all fields, dimensions of the index, events and rules on pairs that it can have."""
 
     name: str
     description: str
     fields: tuple[Field, ...]
     event_types: tuple[EventType, ...]
     dimensions: tuple[DerivedDimension, ...] = ()
+    periods: tuple[Period, ...] = ()
 
     @property
     def declarations(self) -> tuple[Field | DerivedDimension, ...]:
@@ -109,6 +116,34 @@ class AggregateType(Struct, frozen=True, dict=True):
             if field.prefix == path or not any(after.claims_under(field.prefix)):
                 raise Invalid(f"nothing else is recorded at {path}, and every {self.name} has a {field.name}", path)
 
+    def validate_value(self, path: str, value: Value) -> None:
+        """Raise Invalid, naming the path, unless a value can be stored there."""
+        _validate_value(path, value, self.find_field(path).type)
+
+    def reversed_periods(self, paths: Iterable[str], value_at: Callable[[str], Value | None]) -> list[tuple[str, str]]:
+        """Return the paths of begin and end of the periods with a date at one of `paths` that end before they begin."""
+        pairs = dict.fromkeys(pair for path in paths for pair in self._periods_with(path))
+        dates = {path: value_at(path) for pair in pairs for path in pair}
+        found = []
+        for begin, end in pairs:
+            first, last = dates[begin], dates[end]
+            if isinstance(first, str) and isinstance(last, str) and is_reversed(first, last):
+                found.append((begin, end))
+        return found
+
+    def validate_periods(self, paths: Iterable[str], value_at: Callable[[str], Value | None]) -> None:
+        """Raise Invalid, at one of `paths`, if a period that has a date there ends before it begins."""
+        changed = list(paths)
+        for begin, end in self.reversed_periods(changed, value_at):
+            path = end if end in changed else begin
+            raise Invalid(f"{end}: {value_at(end)} is before {begin}, {value_at(begin)}", path)
+
+    def _periods_with(self, path: str) -> Iterable[tuple[str, str]]:
+        parent, slash, name = path.rpartition("/")
+        for period in self.periods:
+            if name in (period.begin, period.end):
+                yield f"{parent}{slash}{period.begin}", f"{parent}{slash}{period.end}"
+
     def language_of(self, path: str) -> str | None:
         """Return the language of the values at a path, None for a path without a language."""
         return path.rpartition("/")[2] if self.find_field(path).is_localized else None
@@ -125,11 +160,15 @@ def _validate_reference(path: str, value: Value, aggregate_type: str, find: Find
 
 
 def _validate_value(path: str, value: object, value_type: Any) -> None:
+    if value_type == PartialDate and isinstance(value, str):
+        validate_partial_date(value, path)
+        return
     try:
         # By way of built-in types, because `convert` accepts a Struct as it is, whatever its fields contain.
         msgspec.convert(msgspec.to_builtins(value), value_type)
     except msgspec.ValidationError as error:
         raise Invalid(f"{path}: {error}", path) from error
     for string in value if isinstance(value, tuple) else (value,):
-        if isinstance(string, str) and _CONTROL_OR_SURROGATE.search(string):
-            raise Invalid(f"{path}: {string!r} contains a control character or a lone surrogate", path)
+        if isinstance(string, str) and not (is_normalized_line(string) and has_visible_character(string)):
+            reason = "has a control character, half a character or no visible one, or is not in normalization form C"
+            raise Invalid(f"{path}: {string[:80]!r} {reason}", path)

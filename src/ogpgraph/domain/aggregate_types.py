@@ -11,7 +11,7 @@ import msgspec
 from ogpgraph.domain.account import ACCOUNT
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate import aggregate_type_of
-from ogpgraph.domain.aggregate_type import AggregateType, EventType
+from ogpgraph.domain.aggregate_type import AggregateType, EventType, Period
 from ogpgraph.domain.code import CODE
 from ogpgraph.domain.commitment import AMENDMENT_EVENTS, COMMITMENT_DIMENSIONS, COMMITMENT_FIELDS, STATEMENT_EVENTS
 from ogpgraph.domain.errors import UnknownEvent
@@ -30,6 +30,7 @@ COMMITMENT = AggregateType(
     fields=(*COMMITMENT_FIELDS, *MILESTONE_FIELDS, *REVIEW_FIELDS, *DATABASE_FIELDS, *LINEAGE_FIELDS),
     event_types=(*STATEMENT_EVENTS, *LINEAGE_EVENTS, *AMENDMENT_EVENTS, *MILESTONE_EVENTS, *REVIEW_EVENTS),
     dimensions=(*COMMITMENT_DIMENSIONS, *MILESTONE_DIMENSIONS, *REVIEW_DIMENSIONS),
+    periods=(Period("startsOn", "endsOn"),),  # of the commitment, and of each of its milestones
 )
 AGGREGATE_TYPES: dict[str, AggregateType] = {
     aggregate_type.name: aggregate_type for aggregate_type in (MEMBER, PLAN, COMMITMENT, SOURCE, CODE, ACCOUNT)

@@ -92,7 +92,8 @@ class Field(Struct, frozen=True, dict=True):
 
     `pattern` is its path, with variable segments (`milestones/{number}/title/{language}`). `label` is how a reader sees
     it named; `description` is its meaning, with its unit or vocabulary. `validate` raises Invalid for a value that has
-    the type and is still not possible at a concrete path.
+    the type and is still not possible at a concrete path. `normalize` returns a text as people send it in the form in
+    which it is stored, and raises Invalid for a text that is not possible, before only its reference is known.
 
     `refers_to` is the aggregate type of the aggregates whose ids are the values. `validate_in` raises Invalid for a
     value that is possible in general, but not for this aggregate, which has it already, among the others (`find`).
@@ -116,6 +117,7 @@ class Field(Struct, frozen=True, dict=True):
     validate: Callable[[str, Any], object] | None = None
     refers_to: str = ""
     validate_in: Callable[[FindAggregate, Aggregate, str, Any], None] | None = None
+    normalize: Callable[[str], str] | None = None
     written_by: Roles = NOBODY
     corrected_by: Roles | None = None
     is_required: bool = False

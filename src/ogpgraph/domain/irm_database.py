@@ -10,10 +10,17 @@ from ogpgraph.domain.action_plan import Cycle
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.roles import ADMINISTRATORS, IRM
 from ogpgraph.domain.values import CommitmentCode, Rating, TextValue
-from ogpgraph.domain.vocabulary import RatingState
+from ogpgraph.domain.vocabulary import PolicyArea, RatingState
 
 PlanNumber = Annotated[int, Meta(ge=1, le=99, description="1 for a member's first action plan, and so on.")]
-Column = Annotated[str, Meta(min_length=1, max_length=300, description="A cell as published.")]
+PLAIN_CELL = (
+    r"^(ND|NR|NA|N/A|None|Yes|No|TRUE|FALSE|[A-Z]|[A-Z]{2,4}[0-9]{4}|-?[0-9]{1,6}(\.[0-9]{1,17})?|"
+    r"[0-9]{1,3}(, ?[0-9]{1,3}){1,19}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{4})$"
+)
+"""Cells that events have as they are: states, numbers, codes and dates. Anything else may be about a person."""
+PlainCell = Annotated[str, Meta(pattern=PLAIN_CELL)]
+DatabaseCell = PlainCell | TextValue
+"""A cell as published; one that is not plain is a text, by reference."""
 Key = Annotated[
     str, Meta(pattern=r"^[A-Z]{2,6}-[0-9X]{2}-[0-9A-F]{8}$", description="A key in place of a code that is unknown.")
 ]
@@ -52,7 +59,7 @@ DATABASE_FIELDS = (
     ),
     Field(
         "cluster",
-        Column,
+        DatabaseCell,
         "Cluster",
         "The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
         "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are.",
@@ -82,14 +89,14 @@ DATABASE_FIELDS = (
     ),
     Field(
         "policyAreasWithout/{state}",
-        tuple[str, ...],
+        tuple[PolicyArea, ...],
         "Undetermined policy areas",
         "Policy areas for which OGP's database has neither yes nor no, by the reason.",
         corrected_by=ADMINISTRATORS,
     ),
     Field(
         "database/{column}",
-        Column,
+        DatabaseCell,
         "Columns of OGP's database",
         "A column of OGP's database that has no field of its own, as published.",
         corrected_by=ADMINISTRATORS,

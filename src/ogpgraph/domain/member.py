@@ -40,6 +40,9 @@ from ogpgraph.domain.vocabulary import MemberStatus
 
 MemberKind = Literal["NATIONAL", "LOCAL"]
 MemberCode = Annotated[str, Meta(pattern="^[A-Z]{2,6}$")]
+Term = Annotated[
+    str, Meta(pattern="^[A-Z][A-Za-z]*([ &,-]+[A-Za-z]+){0,7}$", max_length=60, description="A term of OGP's database.")
+]
 
 MEMBER = AggregateType(
     name="member",
@@ -78,7 +81,7 @@ MEMBER = AggregateType(
         ),
         Field(
             "category",
-            str,
+            Term,
             "Category",
             "The category of the member in OGP's database, as published: `National`, `Legacy Local` (the local pilot "
             "programme of 2016 to 2020) or `Other`.",
@@ -86,7 +89,7 @@ MEMBER = AggregateType(
         ),
         Field(
             "region",
-            str,
+            Term,
             "Region",
             "OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`.",
             written_by=ADMINISTRATORS,

@@ -1,7 +1,8 @@
 """Sources: published pages, lists and files, and their observations.
 
-A source is identified by its kind, its code or URL, and its language, never by the name of a local file. The list of a
-member's commitments, which each of the member's pages contains, is one source of its own.
+A source is identified by its kind, its code or the reference of its URL, and its language, never by the name of a local
+file. A URL may name a person, so that it is a text: neither an event nor an id has it, nor a hash that can be guessed.
+The list of a member's commitments, which each of the member's pages contains, is one source of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -17,11 +19,41 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
-from ogpgraph.domain.roles import ADMINISTRATORS
+from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
+from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.unit_of_work import UnitOfWork
-from ogpgraph.domain.values import Observation
+from ogpgraph.domain.values import Observation, TextValue
 
 Instant = Annotated[str, Meta(pattern=f"^{PATH_SEGMENTS['{time}']}$")]
+Validator = Annotated[str, Meta(max_length=200, description="A header as a server sent it, not as a person wrote it.")]
+
+MAX_URL_LENGTH = 2000
+CREDENTIALS = re.compile(r"(?i)\bhttps?:/*[^\s/?#]*@")
+"""The beginning of a URL with a user's name or password, which anyone who read it could use."""
+
+
+def validate_url(url: str, field: str = "source") -> str:
+    """Return a URL as it is stored; raises Invalid, whose message does not repeat it, for what is none or is secret."""
+    if len(url) > MAX_URL_LENGTH:
+        raise Invalid(f"a URL of {len(url):,} characters is too long: {MAX_URL_LENGTH:,} are the most", field)
+    if CREDENTIALS.search(url):
+        raise Invalid("a URL with a user's name or password is refused: send it without these", field)
+    normalized = normalize_text(url, field)
+    if not _URL.fullmatch(normalized) or not _has_host(normalized):
+        raise Invalid("a URL begins with https:// or http:// and a host, and has no spaces", field)
+    return normalized
+
+
+_URL = re.compile(r"(?i)https?://[^\s<>\"\\]{3,}")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets or a port that are none; the message would repeat them
+        return False
+
 
 SOURCE = AggregateType(
     name="source",
@@ -38,7 +70,7 @@ SOURCE = AggregateType(
         ),
         Field(
             "code",
-            str,
+            Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9-]{0,39}$")],
             "Code",
             "The code of the commitment (of a page) or of the member (of a list), or the name of the file.",
             corrected_by=ADMINISTRATORS,
@@ -51,22 +83,28 @@ SOURCE = AggregateType(
             corrected_by=ADMINISTRATORS,
         ),
         Field(
-            "url", str, "URL", "The URL at which it is published; null if it is not known.", corrected_by=ADMINISTRATORS
+            "url",
+            TextValue,
+            "URL",
+            "The URL at which it is published; null if it is not known.",
+            normalize=lambda url: validate_url(url, "url"),
+            corrected_by=ADMINISTRATORS,
         ),
+        # As a server sent them: nobody corrects them, so that no person's text lies in an event in the clear.
         Field(
             "etag",
-            str,
+            Validator,
             "ETag",
             "The ETag that the server sent with the latest observed bytes.",
-            corrected_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
             is_exported=False,
         ),
         Field(
             "lastModified",
-            str,
+            Validator,
             "Last-Modified",
             "The Last-Modified date that the server sent with the latest observed bytes.",
-            corrected_by=ADMINISTRATORS,
+            corrected_by=NOBODY,
             is_exported=False,
         ),
         # Observations are facts of their time: nobody corrects them.
@@ -108,7 +146,10 @@ SOURCE = AggregateType(
 
 
 def source_id(kind: str, code: str, language: str) -> str:
-    """Return the id of a source's stream: opaque, and the same for the same kind, code or URL, and language."""
+    """Return the id of a source's stream: opaque, and the same for the same kind, code and language.
+
+    A document has the reference of its URL in place of a code: without the key of the text store it cannot be guessed.
+    """
     # Half of the digest: 128 bits are enough against accidental collisions, and ids are in every event and row.
     return "source-" + sha256(f"{kind}\n{code}\n{language}".encode()).hexdigest()[:32]
 
@@ -134,9 +175,6 @@ def last_observed_at(source: Aggregate) -> datetime | None:
     return max([*times, datetime.fromisoformat(again)] if again else times, default=None)
 
 
-_URL = re.compile(r"https?://[^\s<>\"\x00-\x1f]{3,2000}")
-
-
 def cite_source(uow: UnitOfWork, source: str) -> str:
     """Return the id of a source given by its id or by a document's URL, which is registered if it is not known yet.
 
@@ -144,13 +182,14 @@ def cite_source(uow: UnitOfWork, source: str) -> str:
     """
     if source.startswith("source-"):
         if not uow.aggregate(source).revision:
-            raise NotFound(f"there is no source {source}", "source")
+            raise NotFound(f"there is no source {source[:80]!r}", "source")
         return source
-    if not _URL.fullmatch(source):
+    if not source.lower().startswith(("http://", "https://")):
         raise Invalid("a source is given by its id or by a URL such as https://…", "source")
-    stream = source_id("DOCUMENT", source, "")
-    if not uow.aggregate(stream).string("url"):
-        uow.append(stream, "SourceRegistered", {"type": "DOCUMENT", "url": source})
+    url = uow.text_value(validate_url(source))
+    stream = source_id("DOCUMENT", url.text, "")
+    if not uow.aggregate(stream).value("url"):
+        uow.append(stream, "SourceRegistered", {"type": "DOCUMENT", "url": url})
     return stream
 
 

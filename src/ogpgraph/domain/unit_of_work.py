@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, effective_facts, evolve, replay
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
-from ogpgraph.domain.errors import Conflict, Invalid, NotFound
+from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.domain.event import (
     Cause,
     Envelope,
@@ -28,7 +28,8 @@ from ogpgraph.domain.event import (
     encode_payload,
     event_text_references,
 )
-from ogpgraph.domain.values import Interval, TextValue, TranslationKind
+from ogpgraph.domain.text import normalize_text
+from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
 
 T = TypeVar("T")
 
@@ -57,6 +58,11 @@ class Provenance(Struct, frozen=True, kw_only=True):
     changed_between: Interval | None = None
     corrects: str | None = None
     late: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise Invalid for a date that the calendar does not have."""
+        if self.effective_on is not None:
+            validate_partial_date(self.effective_on, "effectiveOn")
 
     def with_cause(self, cause: Cause) -> Provenance:
         """Return the same provenance with another cause."""
@@ -107,7 +113,7 @@ class UnitOfWork:
         self.context = context
         self.texts: dict[str, tuple[bytes, str]] = {}  # reference → salt and text
         self.expected_revisions: dict[str, int] = {}
-        self._reason = self.text_ref(context.reason) if context.reason else None
+        self._reason = self.text_ref(context.reason, "reason") if context.reason else None
 
     # Aggregates
 
@@ -155,7 +161,8 @@ class UnitOfWork:
     def append(self, stream: str, name: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Event | None:
         """Append one event to a stream, reduced to the facts that change something; None if no fact does.
 
-        Raises Invalid for facts that the aggregate or the event cannot have, and for an event that cannot be stored.
+        Raises Invalid for facts that the aggregate or the event cannot have, for a person's date that makes a period
+        end before it begins, and for an event that cannot be stored.
         """
         if not facts:
             return None
@@ -174,6 +181,8 @@ class UnitOfWork:
         aggregate_type.validate_references(after, event.facts, self.aggregate)
         if provenance.origin is Origin.PERSON and provenance.cause is not Cause.CORRECTION:
             aggregate_type.validate_kept(aggregate, after, event.facts)
+        if provenance.origin is Origin.PERSON:
+            aggregate_type.validate_periods(event.facts, after.value)
         self._payloads.append(encode_payload(event))
         self._pending.append(event)
         self._aggregates[stream] = after
@@ -218,9 +227,12 @@ class UnitOfWork:
 
     # Texts
 
-    def text_ref(self, text: str) -> str:
-        """Return the reference of a text, which is stored with the events that refer to it; raises Invalid."""
-        valid = validate_text(text)
+    def text_ref(self, text: str, field: str = "a text") -> str:
+        """Return the reference of a text, which is stored, normalized, with the events that refer to it.
+
+        Raises Invalid, naming the field, for a text that shows nothing or has a control character.
+        """
+        valid = normalize_text(text, field)
         reference, salt = self._repository.create_reference(valid)
         self.texts[reference] = (salt, valid)
         return reference
@@ -272,14 +284,3 @@ def _restrict_evidence(evidence: tuple[Evidence, ...], facts: Facts) -> Iterator
             spans={path: span for path, span in item.spans.items() if path in facts},
             columns={path: column for path, column in item.columns.items() if path in facts},
         )
-
-
-def validate_text(text: str) -> str:
-    """Return a text; raises Invalid for what neither engine can store: the character NUL and lone surrogates."""
-    if "\x00" in text:
-        raise Invalid("a text cannot contain the character U+0000")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Invalid(f"a text cannot contain half a character (position {error.start})") from error
-    return text

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.vocabulary import (
     RatingState,
     RatingValue,
@@ -16,6 +19,8 @@ from ogpgraph.domain.vocabulary import (
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
 COMMITMENT_CODE = r"^[A-Z]{2,4}[0-9]{4}$"
 REFERENCE = r"^[0-9a-f]{64}$"
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+"""The years that a date may have: the partnership was founded in 2011, and its reforms may have begun before."""
 
 PartialDate = Annotated[
     str,
@@ -131,6 +136,27 @@ def period_bounds(date: str) -> tuple[str, str]:
     begins = first if len(first) > 2 else f"{first}-01"
     ends = last if len(last) > 2 else f"{last}-31"
     return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
+
+
+def validate_partial_date(text: str, field: str) -> str:
+    """Return a partial date that the calendar has, in the years from FIRST_YEAR to LAST_YEAR.
+
+    Raises Invalid, with the field and the reason.
+    """
+    if not re.fullmatch(PARTIAL_DATE, text):
+        form = "a year, half-year, quarter, month or day, such as 2019, 2019-S1, 2019-Q3, 2019-03 or 2019-03-15"
+        raise Invalid(f"{field}: {text[:40]!r} is not {form}", field)
+    year, *parts = text.partition("/")[0].split("-")
+    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+        raise Invalid(f"{field}: {text} is not in the years {FIRST_YEAR} to {LAST_YEAR}", field)
+    if len(parts) == 2 and int(parts[1]) > (days := monthrange(int(year), int(parts[0]))[1]):
+        raise Invalid(f"{field}: there is no {text}, {year}-{parts[0]} has {days} days", field)
+    return text
+
+
+def is_reversed(begin: str, end: str) -> bool:
+    """Return whether a period ends before it begins: its last day is before its first, whatever the granularity."""
+    return period_bounds(end)[1] < period_bounds(begin)[0]
 
 
 def is_translated(value: Value | None) -> bool:

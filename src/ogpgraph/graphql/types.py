@@ -62,7 +62,13 @@ from ogpgraph.graphql.facets import (
 )
 from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, build_order
-from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, resolve_texts
+from ogpgraph.graphql.output_fields import (
+    Language,
+    choose_text,
+    derive_output_fields,
+    describe_output,
+    resolve_texts,
+)
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
@@ -396,10 +402,19 @@ class IrmDatabaseFields(Subject):
         "END_DATE are among them if the cell is not a date or can be read in two ways."
     )
     def database_columns(self) -> list[DatabaseColumn]:
-        return [
-            DatabaseColumn(name=path.partition("/")[2], value=str(claim.value))
-            for path, claim in self.state.claims_under("database/")
-        ]
+        cells = ((path, self._cell(path)) for path, _ in self.state.claims_under("database/"))
+        return [DatabaseColumn(name=path.partition("/")[2], value=cell) for path, cell in cells if cell is not None]
+
+    @strawberry.field(description=describe_output(COMMITMENT.find_field("cluster")))
+    def cluster(self) -> str | None:
+        return self._cell("cluster")
+
+    def _cell(self, path: str) -> str | None:
+        """Return a cell of the database, which may be a text; None if there is none or it was removed."""
+        value = self.state.value(path)
+        if isinstance(value, TextValue):
+            return self.snapshot.text(self.state, path, value.text)
+        return value if isinstance(value, str) else None
 
 
 @strawberry.type(
@@ -740,7 +755,8 @@ class Source(Subject):
 
     @strawberry.field(description="The URL at which it is published; null if it is not known.")
     def url(self) -> str | None:
-        return self._string("url")
+        value = self.state.value("url")
+        return self.snapshot.text(self.state, "url", value.text) if isinstance(value, TextValue) else None
 
     @strawberry.field(
         description="The observations that found new content or were read by a newer version of the importer, oldest "

@@ -169,8 +169,9 @@ def _parse_url(url: str) -> _Target:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").rstrip(".").encode("idna" if not (parts.hostname or "").isascii() else "ascii")
-    except (ValueError, UnicodeError) as error:
-        raise FetchError(f"this is no URL of a page: {error}") from error
+    except (ValueError, UnicodeError):
+        # Without the error's message and itself: both repeat parts of the URL, which may be a password.
+        raise FetchError("this is no URL of a page: its host or port cannot be read") from None
     if parts.scheme not in _PORTS or not host or re.search(r"[\x00-\x20\x7f]", url):
         raise FetchError("this is no URL of a page: it has to begin with http:// or https:// and a host")
     # The part before "@" is often meant to be taken for the host.

@@ -30,6 +30,8 @@ PAGE_WARNINGS = frozenset(
         "address-differs",
         "member-differs",
         "code-reissued",
+        "not-recorded",
+        "other-member",
     )
 )
 SPREADSHEET_WARNINGS = frozenset(
@@ -51,6 +53,8 @@ SPREADSHEET_WARNINGS = frozenset(
         "encoding",
         "e-mail",
         "area-not-applicable",
+        "not-recorded",
+        "other-member",
     )
 )
 WARNINGS = PAGE_WARNINGS | SPREADSHEET_WARNINGS

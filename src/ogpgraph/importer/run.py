@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict, Refusal
 from ogpgraph.domain.event import Facts, Origin
-from ogpgraph.domain.source import content_hash, observations, source_id
+from ogpgraph.domain.source import content_hash, observations, source_id, validate_url
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
+from ogpgraph.domain.values import TextValue
 from ogpgraph.importer.fetch import FetchedPage, Fetcher, Validators
 from ogpgraph.importer.observations.observation import SourceObservation, record_observation
 from ogpgraph.importer.observations.page_reconciler import PageCapture, PageReconciler
@@ -33,6 +34,8 @@ from ogpgraph.system import System
 __all__ = ["Report", "import_files", "import_page", "is_url", "parse_moment"]
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
+# Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.
+_USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/*)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
 _SPREADSHEET_SUFFIXES = (".csv", ".tsv")
 _PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
 _LANGUAGE_OF_SITE = "en"
@@ -55,6 +58,7 @@ def import_files(
     """
     writer: ImportWriter = DryRunWriter(system) if dry_run else LogWriter(system)
     for file in map(str, files):
+        name = printable_name(file)
         try:
             if is_url(file):
                 fetcher = fetcher or Fetcher(limit_bytes=limit_bytes)
@@ -63,11 +67,11 @@ def import_files(
                 data = _read_file(Path(file), limit_bytes)
                 yield _import_file(writer, file, data, context, limit_bytes, progress)
         except UnreadableInput as unreadable:
-            yield Report(file, problem=unreadable.reason)
+            yield Report(name, problem=unreadable.reason)
         except Refusal as refusal:
-            yield Report(file, problem=refusal.message)
+            yield Report(name, problem=refusal.message)
         except OSError as error:
-            yield Report(file, problem=error.strerror or "cannot be read")
+            yield Report(name, problem=error.strerror or "cannot be read")
 
 
 def import_page(system: System, name: str, data: bytes, context: CommandContext, *, limit_bytes: int) -> Report:
@@ -79,6 +83,11 @@ def import_page(system: System, name: str, data: bytes, context: CommandContext,
 def is_url(text: str) -> bool:
     """Return whether a text is the URL of a page, and not the name of a file."""
     return _URL.match(text) is not None
+
+
+def printable_name(file: str) -> str:
+    """Return the name of a file or URL as a report may show it: without a user's name and password."""
+    return _USER_INFORMATION.sub(r"\1…@", file)
 
 
 def parse_moment(text: str) -> datetime:
@@ -138,7 +147,8 @@ def _record_page(
         reconciler = PageReconciler(uow, capture, page, writer.stored_text)
         reconciler.reconcile()
         _record_location(uow, reconciler.observation().source, fetched)
-        return count_events(uow.pending), tuple(_check_plausibility(writer, reconciler, uow, page, capture.url))
+        doubts = (*reconciler.remarks, *_check_plausibility(writer, reconciler, uow, page, capture.url))
+        return count_events(uow.pending), doubts
 
     recorded, doubts = writer.execute(context, commands).result or (Counter(), ())  # None only for a repeated request
     return Report(
@@ -169,9 +179,9 @@ def _import_url(
     writer: ImportWriter, url: str, context: CommandContext, fetcher: Fetcher, *, limit_bytes: int
 ) -> Report:
     """Fetch one page and record it, or that it is unchanged. Raises UnreadableInput and Refusal."""
-    stream = source_id_from_url(url)
+    stream = source_id_from_url(validate_url(url))
     source = writer.load(stream) if stream else None
-    fetched = fetcher.fetch(url, _conditional_validators(source, url) if source else None)
+    fetched = fetcher.fetch(url, _conditional_validators(writer, source, url) if source else None)
     if fetched.data is not None:
         page = read_page(fetched.data, limit_bytes=limit_bytes)
         capture = PageCapture(content_hash(fetched.data), context.time, fetched.url)
@@ -196,13 +206,15 @@ def _normalize_url(url: str) -> tuple[str, str, str]:
     return parts.netloc.casefold().removeprefix("www."), parts.path.rstrip("/").casefold(), parts.query
 
 
-def _conditional_validators(source: Aggregate, url: str) -> Validators | None:
+def _conditional_validators(writer: ImportWriter, source: Aggregate, url: str) -> Validators | None:
     """Return the validators of a source's latest bytes; None where the page must be sent even if it is unchanged.
 
     That is so where the bytes came from another URL or a file, or another version of the reader read them.
     """
-    known = observations(source)
-    if not known or known[-1][1].reader != READER or not is_same_url(source.string("url") or "", url):
+    known, location = observations(source), source.value("url")
+    if not known or known[-1][1].reader != READER or not isinstance(location, TextValue):
+        return None
+    if not is_same_url(writer.stored_text(location.text) or "", url):
         return None
     validators = Validators(source.string("etag"), source.string("lastModified"))
     return validators if validators.etag or validators.last_modified else None
@@ -213,7 +225,8 @@ def _record_location(uow: UnitOfWork, source: str, fetched: FetchedPage | None) 
     aggregate = uow.aggregate(source)
     if fetched:
         validators = fetched.validators
-        facts: Facts = {"url": fetched.url, "etag": validators.etag, "lastModified": validators.last_modified}
+        url = uow.text_value(fetched.url)
+        facts: Facts = {"url": url, "etag": validators.etag, "lastModified": validators.last_modified}
     elif any(event.stream == source and not event.envelope.late for event in uow.pending):
         facts = {"etag": None, "lastModified": None}
     else:

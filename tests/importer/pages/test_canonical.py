@@ -36,7 +36,7 @@ def text_of(page: str) -> str:
         (b" \n\t\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "zero bytes"),
-        (b"%PDF-1.4\n\x01", "control character 0x01"),
+        (b"%PDF-1.4\n\x01", "not a commitment page"),
         ("Budget é".encode("latin-1"), "broken UTF-8 at byte 7"),
         (b"\xff\xfeA", "broken UTF-16"),
         (b"Open Budgets (RU0007)\n\nSome prose.", "truncated page"),

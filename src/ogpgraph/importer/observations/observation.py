@@ -140,7 +140,7 @@ def _separate_times(observation: SourceObservation, known: ObservationHistory) -
 def _record_first(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome:
     facts: Facts = {"type": observation.type, "code": observation.code, "language": observation.language}
     if observation.url:
-        facts["url"] = observation.url
+        facts["url"] = uow.text_value(observation.url)
     outcome = ObservationOutcome(
         observation, Cause.REPORTED, Interval(before=observation.observed_at), uow.text_ref(observation.text)
     )

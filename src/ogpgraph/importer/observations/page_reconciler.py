@@ -13,11 +13,13 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ogpgraph.application.translation import to_stored_facts
+from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain.action_plan import PLAN, register_action_plan, revise_action_plan
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment import decide_events, register_commitment
+from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, NewEvent, Origin
 from ogpgraph.domain.member import (
     MEMBER,
@@ -45,6 +47,7 @@ from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     ExtractedValue,
     PageReading,
+    Remark,
     Sibling,
     SiblingListReading,
     UnreadableInput,
@@ -57,6 +60,7 @@ from ogpgraph.importer.pages.page import (
     read_sibling_list,
     reread_page,
 )
+from ogpgraph.importer.pages.text import Span
 from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
 
 _MEMBER_TABLE = Provenance(origin=Origin.REFERENCE)
@@ -74,7 +78,10 @@ class PageCapture:
 
 
 class PageReconciler:
-    """Records one page in a unit of work. `stored_text` looks up the canonical texts of earlier observations."""
+    """Records one page in a unit of work. `stored_text` looks up the canonical texts of earlier observations.
+
+    `remarks` are on what was read and is not recorded.
+    """
 
     def __init__(self, uow: UnitOfWork, capture: PageCapture, page: PageReading, stored_text: TextLookup) -> None:
         self._uow = uow
@@ -82,12 +89,21 @@ class PageReconciler:
         self._capture = capture
         self._page = page
         self._translation_kind = TranslationKind(page.translation_kind)
+        self.remarks: list[Remark] = []
 
     def reconcile(self) -> None:
-        """Append the events for everything new on the page and in its list; raises UnreadableInput."""
+        """Append the events for everything new on the page and in its list.
+
+        Raises UnreadableInput, and Conflict where the page's code means a commitment of another member.
+        """
         member_identity = member_of_commitment_code(self._page.code)
         if member_identity is None:
             raise UnreadableInput(f"{self._page.code} is not the code of a commitment of any known member")
+        if other := self._other_member(self._page.code, member_identity.code):
+            raise Conflict(
+                f"{self._page.code} is the code of a commitment of {other}, and the page is one of "
+                f"{member_identity.code}: nothing is recorded"
+            )
         self._reread_page()
         same_bytes_until = self._same_bytes_until()  # before this observation is recorded, which would be the answer
         if outcome := record_observation(self._uow, self.observation()):
@@ -151,23 +167,30 @@ class PageReconciler:
             return None
         return last_observed_at(source) if known[-1][1].reader != observation.reader else None
 
+    def _other_member(self, code: str, member_code: str) -> str | None:
+        """Return the code of the member of the commitment that a code means; None if it is `member_code`, or free."""
+        stream = self._uow.resolve_code("commitment", code)
+        member = self._uow.aggregate(stream).string("member") if stream else None
+        found = self._uow.aggregate(member).string("code") if member else None
+        return found if found != member_code else None
+
     # The member and the plan
 
     def _find_or_register_member(self, identity: MemberIdentity) -> Aggregate:
         stream = self._uow.resolve_code("member", identity.code)
         if stream is not None:
             return self._uow.aggregate(stream)
-        values = {"prefix": identity.prefix, "type": identity.kind}
+        facts: Facts = {"prefix": identity.prefix, "type": identity.kind}
         if region := region_of(identity.code):
-            values["region"] = region
+            facts["region"] = region
         if identity.name:
-            values["name/en"] = identity.name
-        return register_member(self._uow, identity.code, to_stored_facts(self._uow, MEMBER, values), _MEMBER_TABLE)
+            facts["name/en"] = self._uow.text_value(identity.name, TranslationKind.UNKNOWN)
+        return register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
 
     def _revise_member(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         if country := self._page.country:
             path = f"name/{self._page.language}"
-            facts = to_stored_facts(self._uow, MEMBER, {path: country.value}, self._translation_kind)
+            facts = self._published_facts(MEMBER, {path: country})
             provenance = outcome.provenance(Origin.HEADER, {path: country.span})
             self._add_shared_facts(member.id, "Member", revise_member, facts, provenance)
 
@@ -209,14 +232,11 @@ class PageReconciler:
         return self._find_or_register_plan(member, str(year), facts, provenance, month)
 
     def _plan_title_facts(self, title: ExtractedValue) -> tuple[Facts, Spans]:
-        path = f"title/{self._page.language}"
-        facts = to_stored_facts(self._uow, PLAN, {path: title.value}, self._translation_kind)
-        spans: Spans = {path: title.span}
+        extracted = {f"title/{self._page.language}": title}
         if years := find_plan_years(str(title.value)):
-            for date_path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
-                facts[date_path] = year
-                spans[date_path] = (title.span.start + span.start, title.span.start + span.end)
-        return facts, spans
+            for path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
+                extracted[path] = ExtractedValue(year, Span(title.span.start + span.start, title.span.start + span.end))
+        return self._published_facts(PLAN, extracted), {path: each.span for path, each in extracted.items()}
 
     def _find_or_register_plan(
         self, member: Aggregate, year: str, facts: Facts, provenance: Provenance, month: int | None = None
@@ -288,9 +308,17 @@ class PageReconciler:
         self._uow.append_all(stream, _join_translation(events) if origin is Origin.SIBLING_LIST else events, provenance)
 
     def _convert_facts(self, extracted: ExtractedFacts) -> tuple[Facts, Spans]:
-        values = {path: each.value for path, each in extracted.items()}
-        facts = to_stored_facts(self._uow, COMMITMENT, values, self._translation_kind)
+        facts = self._published_facts(COMMITMENT, extracted)
         return facts, {path: each.span for path, each in extracted.items()}
+
+    def _published_facts(self, aggregate_type: AggregateType, extracted: ExtractedFacts) -> Facts:
+        """Return values as they are stored; what cannot be stored has a remark."""
+
+        def report(path: str, text: str) -> None:
+            self.remarks.append(Remark(extracted[path].span.line_number(self._page.text), "not-recorded", text))
+
+        values = {path: each.value for path, each in extracted.items()}
+        return to_published_facts(self._uow, aggregate_type, values, report, self._translation_kind)
 
     # The list of siblings
 
@@ -310,9 +338,14 @@ class PageReconciler:
             return
         member = self._find_or_register_member(member_identity)
         for sibling in listed.entries:
-            self._reconcile_sibling(member, listed.text, sibling, outcome)
+            if other := self._other_member(sibling.code, member_identity.code):
+                text = f"the list of {member_identity.code} has {sibling.code}, a commitment of {other}; not recorded"
+                self.remarks.append(Remark(0, "other-member", text))
+            else:
+                self._reconcile_sibling(member, listed.text, sibling, outcome)
         for code in self._omitted_codes(listed, outcome):
-            self._reconcile_commitment(code, member, Origin.SIBLING_LIST, {}, {}, outcome)
+            if not self._other_member(code, member_identity.code):
+                self._reconcile_commitment(code, member, Origin.SIBLING_LIST, {}, {}, outcome)
 
     def _reconcile_sibling(
         self, member: Aggregate, list_text: str, sibling: Sibling, outcome: ObservationOutcome

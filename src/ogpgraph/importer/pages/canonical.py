@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ogpgraph.domain.text import clean_published_text
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.pages.labels import Labels, match_label
 
 TITLE_PATTERN = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)[\s*★✪]*$")
-_LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n\t]")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40}?)(?:\si)+$")
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEADER_LINES = 200  # a header ends within so many
@@ -44,7 +43,8 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int) -> Canon
     if len(data) > limit_bytes:
         raise UnreadableInput(f"too large: {len(data)} bytes, the limit is {limit_bytes}")
     text = decode_page(data)
-    lines = normalize_lines(extract_visible_text(text) if is_html(text) else text)
+    # Behind the markup, whose character references may be control characters or accents, too.
+    lines = normalize_lines(clean_published_text(extract_visible_text(text) if is_html(text) else text))
     title = find_title_line(lines, labels)
     lines = _remove_site_lines(lines, title, labels)
     own, listed, outside = _split_sibling_list(lines, labels)
@@ -66,15 +66,13 @@ def decode_page(data: bytes) -> str:
         raise UnreadableInput(f"broken {name} at byte {error.start}: {error.reason}") from None
     if not text.strip():
         raise UnreadableInput("empty: there is no text in it")
-    if control := _CONTROL.search(text):
-        raise UnreadableInput(f"not text: control character {ord(control.group()):#04x} at character {control.start()}")
     return text
 
 
 def normalize_lines(text: str) -> list[str]:
-    """Return the lines with uniform line ends and blanks, at most one blank line between two others."""
-    unix = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text))
-    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in unix.split("\n"))).split("\n")
+    """Return the lines of a clean text with uniform blanks, at most one blank line between two others."""
+    uniform = _BLANKS.sub(" ", text)
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in uniform.split("\n"))).split("\n")
 
 
 def find_title_line(lines: list[str], labels: Labels) -> int:

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from ogpgraph.domain.text import clean_published_text
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.values import parse_partial_date
 
@@ -56,12 +57,13 @@ def clean_short_cell(cell: str) -> RepairedCell:
 
 def clean_cell(cell: str) -> RepairedCell:
     r"""Return a cell with `\n` as its line end, without surrounding white space, and with its encoding repaired."""
-    text = cell.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\x00", "")
+    text = cell.replace("\ufeff", "")
     # "_x000D_" is how XLSX escapes a carriage return; some converters leave it in the CSV.
-    text = _BREAK.sub("\n", text.replace("_x000D_", "")).strip(" \t\n\u00a0\u200b")
+    text = clean_published_text(_BREAK.sub("\n", text.replace("_x000D_", ""))).strip(" \t\n\u00a0\u200b")
     if _MOJIBAKE.search(text):
         try:
-            return RepairedCell(text.encode("cp1252").decode("utf-8"), repair="UTF-8 had been decoded as Windows-1252")
+            decoded = clean_published_text(text.encode("cp1252").decode("utf-8"))
+            return RepairedCell(decoded, repair="UTF-8 had been decoded as Windows-1252")
         except UnicodeError:
             return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
     if _ERROR.fullmatch(text):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from ogpgraph.application.translation import to_stored_facts
+from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
@@ -74,10 +74,16 @@ class CommitmentRecorder:
         self._load_texts = load_texts
 
     def record(self, rows: Iterable[tuple[RowIdentity, ParsedRow]]) -> None:
-        """Append the events for rows; a row with a former code gets a remark if the present code has a row, too."""
+        """Append the events for rows; those that cannot be recorded get a remark.
+
+        They have a former code whose present one has a row, too, or a code that means a commitment of another member.
+        """
         prepared = []
         for row in [self._prepare(identity, parsed) for identity, parsed in rows]:
-            if (code := self._superseding_code(row)) is None:
+            if other := self._other_member(row):
+                text = f"{row.identity.code} is the code of a commitment of {other}, and the row is of "
+                row.parsed.add_remark("", "other-member", f"{text}{row.identity.member.code}; not recorded")
+            elif (code := self._superseding_code(row)) is None:
                 prepared.append(row)
             else:
                 text = f"{row.identity.code} is a former code of {code}, which has a row, too; not recorded"
@@ -89,7 +95,11 @@ class CommitmentRecorder:
     # Preparing rows
 
     def _prepare(self, identity: RowIdentity, parsed: ParsedRow) -> _PreparedRow:
-        facts = to_stored_facts(self._uow, COMMITMENT, {path: each.value for path, each in parsed.facts.items()})
+        def report(path: str, text: str) -> None:
+            parsed.add_remark(parsed.columns.get(path, ""), "not-recorded", text)
+
+        values = {path: each.value for path, each in parsed.facts.items()}
+        facts = to_published_facts(self._uow, COMMITMENT, values, report)
         facts["member"] = self._context.member_streams[identity.member.code]
         facts["actionPlan"] = self._context.plan_streams[identity.plan]
         identifying = {
@@ -109,7 +119,7 @@ class CommitmentRecorder:
         claims = commitment.claims_from(Origin.DATABASE, self._context.source)
         for path in parsed.imprecise_paths & claims.keys():
             # A year does not contradict a date within it that was read before.
-            if str(claims[path].value).startswith(str(facts[path])):
+            if path in facts and str(claims[path].value).startswith(str(facts[path])):
                 facts[path] = claims[path].value
         return _PreparedRow(stream, identity, parsed, facts, claims)
 
@@ -119,6 +129,13 @@ class CommitmentRecorder:
 
     def _code_or_key(self, identity: RowIdentity) -> str:
         return identity.code or self._context.commitment_keys[identity.row_number]
+
+    def _other_member(self, row: _PreparedRow) -> str | None:
+        """Return the code of the member that the row's commitment belongs to, None if it is the row's, or none yet."""
+        member = self._uow.aggregate(row.stream).string("member") if row.stream else None
+        if member is None or member == row.facts["member"]:
+            return None
+        return self._uow.aggregate(member).string("code")
 
     def _superseding_code(self, row: _PreparedRow) -> str | None:
         """Return the present code of the row's commitment if the row has a former one and the file has both."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from ogpgraph.application.translation import to_stored_facts
+from ogpgraph.application.translation import ReportUnrecorded, to_published_facts
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Evidence, Facts, Origin
@@ -19,6 +19,8 @@ from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import PlainValue
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
+from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import RowTextBuilder, parse_co_creation_value
@@ -39,7 +41,10 @@ _FROM_TABLE = Provenance(origin=Origin.REFERENCE)
 
 
 class MemberPlanRecorder:
-    """Records the members and plans of one observed file in a unit of work."""
+    """Records the members and plans of one observed file in a unit of work.
+
+    `remarks` are on cells that are not recorded.
+    """
 
     def __init__(
         self, uow: UnitOfWork, outcome: ObservationOutcome, codebook: Codebook, identities: Iterable[RowIdentity]
@@ -47,6 +52,7 @@ class MemberPlanRecorder:
         self._uow = uow
         self._outcome = outcome
         self._codebook = codebook
+        self.remarks: list[Remark] = []
         self._rows_by_member: dict[str, list[RowIdentity]] = defaultdict(list)
         self._rows_by_plan: dict[PlanKey, list[RowIdentity]] = defaultdict(list)
         for identity in identities:
@@ -68,7 +74,7 @@ class MemberPlanRecorder:
         # The evidence must show the recorded cell, so a row that has it is cited.
         cited_row = next(row for row in rows if row.member.name == name)
         provenance = self._provenance(cited_row, cells)
-        facts = to_stored_facts(self._uow, MEMBER, cells)
+        facts = to_published_facts(self._uow, MEMBER, cells, self._reporter(cited_row))
         stream = self._uow.resolve_code("member", code)
         if stream is None:
             return self._register_member(code, rows[0], facts, structs.replace(provenance, late=False))
@@ -90,6 +96,10 @@ class MemberPlanRecorder:
         others = {path: value for path, value in changed.items() if path not in names}
         self._uow.append(stream, "MemberRenamed", names, provenance)
         self._uow.append(stream, "MemberRevised", others, provenance)
+
+    def _reporter(self, cited_row: RowIdentity) -> ReportUnrecorded:
+        """Return a function that adds a remark on a cell of a row that is not recorded."""
+        return lambda _, text: self.remarks.append(create_cell_remark(cited_row.row_number, "", "not-recorded", text))
 
     # Plans
 
@@ -115,7 +125,8 @@ class MemberPlanRecorder:
                 values[path] = value
         cited_row = next((row for row in rows if row.plan_cells == (published_id, end, duration)), rows[0])
         cells = {path: str(value) for path, value in values.items()} | co_creation_cells
-        facts: Facts = {"member": member, **to_stored_facts(self._uow, PLAN, values)}
+        published = to_published_facts(self._uow, PLAN, values, self._reporter(cited_row))
+        facts: Facts = {"member": member, **published}
         provenance = self._provenance(cited_row, cells)
         return self._append_plan_facts(key, f"{key.member}-{cycle}" if cycle else None, facts, provenance)
 

@@ -77,6 +77,7 @@ class _Beginning:
     members: dict[str, str]
     plans: dict[PlanKey, str]
     previous_codebook_version: str
+    remarks: tuple[Remark, ...]
 
 
 @dataclass
@@ -107,7 +108,7 @@ class _ImportRun:
         if beginning is None:
             return None
         matches = match_rows(self.selection, load_known_commitments(self.writer, beginning.members))
-        self.remarks += matches.remarks
+        self.remarks += [*beginning.remarks, *matches.remarks]
         return ImportContext(
             beginning.outcome,
             self.sheet.codebook,
@@ -156,7 +157,8 @@ class _ImportRun:
         recorder = MemberPlanRecorder(uow, outcome, self.sheet.codebook, self.selection.identities.values())
         members = recorder.record_members()
         previous = previous_codebook_version(uow.aggregate(outcome.observation.source), outcome)
-        return _Beginning(outcome, members, recorder.record_plans(members), previous)
+        plans = recorder.record_plans(members)
+        return _Beginning(outcome, members, plans, previous, tuple(recorder.remarks))
 
     def _record_batch(self, context: ImportContext, batch: ParsedRows) -> None:
         self._save(lambda uow: CommitmentRecorder(uow, context, self.writer.stored_texts).record(batch))

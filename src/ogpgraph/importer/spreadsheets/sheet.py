@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from ogpgraph.domain.text import clean_published_text
 from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
 from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
@@ -156,7 +157,8 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_MAX_CELL_LENGTH)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        yield from enumerate(reader, 1)
+        for number, cells in enumerate(reader, 1):
+            yield number, [clean_published_text(cell) for cell in cells]
     except csv.Error as error:
         raise UnreadableInput(f"line {reader.line_num}: {error}") from error
 
