@@ -1,7 +1,7 @@
 """Measures how the storage and the cost of a command grow with the record.
 
     python -m bench.growth database [--file growth.db | --database postgresql://…] [--scale 1]
-    python -m bench.growth revisions [--to 5000] [--rounds 15]
+    python -m bench.growth revisions [--to 5000] [--rounds 15] [--file growth.db]
     python -m bench.growth past [--file growth.db] [--rounds 15]
 
 `database` imports three states of OGP's commitment database (see `states`) and says where the bytes are. `revisions`
@@ -27,11 +27,9 @@ def main() -> None:
     """Run the measurement that the command line names."""
     arguments = _parse_arguments()
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/growth.db"
+        url = f"sqlite:///{arguments.file or Path(folder) / 'growth.db'}"
         if arguments.measurement == "revisions":
             sys.exit(not report_revisions(url, arguments.to, arguments.rounds))
-        if arguments.file:
-            url = f"sqlite:///{arguments.file}"
         if arguments.measurement == "database":
             sys.exit(not report_database(arguments.database or url, arguments.scale))
         if not (arguments.file and arguments.file.exists()):
@@ -48,8 +46,9 @@ def _parse_arguments() -> argparse.Namespace:
     revisions = measurements.add_parser("revisions", help="one commitment with many revisions")
     revisions.add_argument("--to", type=int, default=5_000)
     past = measurements.add_parser("past", help="a list at a past position")
-    for each in (database, past):
+    for each in (database, revisions, past):
         each.add_argument("--file", type=Path, help="a SQLite file, which is kept; `past` uses it if it exists")
+    for each in (database, past):
         each.add_argument("--scale", type=float, default=1.0, help="the share of the rows, for trials")
     for each in (revisions, past):
         each.add_argument("--rounds", type=int, default=15)

@@ -13,7 +13,7 @@ MAX_RATIO = 2.0
 LIST = """commitments(first: 100) { nodes { code title status startsOn endsOn
     actionPlan { title } ratings { indicator stage value } } }"""
 PRESENT = f"{{ {LIST} }}"
-PAST = f"query Past($position: Int!) {{ at(position: $position) {{ {LIST} }} }}"
+PAST = f"query Past($position: Position) {{ at(position: $position) {{ {LIST} }} }}"
 
 
 def time_list(url: str, position: int | None) -> float:
