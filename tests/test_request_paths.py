@@ -14,8 +14,9 @@ from tests.support.server import OGPGRAPH
 pytestmark = pytest.mark.slow
 
 # Whoever raises a ceiling gives the reason beside it. `completeMilestone`: it was 45 until commands were declared in
-# the domain; how any command is translated and run is now a module more, so that a new mutation adds none.
-CEILINGS = {"completeMilestone": 46, "read at a past position": 35, "import of a page": 45}
+# the domain; how any command is translated and run is now a module more, so that a new mutation adds none. It was
+# 46 until payloads were compressed and aggregates cached, which are a module each.
+CEILINGS = {"completeMilestone": 48, "read at a past position": 35, "import of a page": 45}
 
 
 @pytest.fixture(scope="module")

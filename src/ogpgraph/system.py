@@ -14,8 +14,10 @@ from typing import TypeVar
 
 import structlog
 
+from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
+from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
@@ -23,6 +25,7 @@ from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession, SharedState
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.storage import accounts, texts
+from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
 from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
@@ -205,6 +208,7 @@ def migrate(
         log = EventLog(database, clock)
         projection = ProjectionRunner(database, log)
         create_log(database, new_id, generate_key)
+        create_aggregate_cache(database)
         texts.create_text_table(database)
         database.apply_ddl(accounts.CREATE_TABLES)
         projection.create_tables()
@@ -246,7 +250,8 @@ def open_system(
         log = EventLog(database, clock)
         with database.read_autocommit() as transaction:
             log_identity = read_log_identity(transaction)
-        executor = CommandExecutor(log, texts.TextReferencer(log_identity.text_key), new_id)
+        loader = AggregateLoader(log, AggregateCache(database, FOLD_VERSION))
+        executor = CommandExecutor(log, loader, texts.TextReferencer(log_identity.text_key), new_id)
         projection = ProjectionRunner(database, log)
         yield System(
             database,

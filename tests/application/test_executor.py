@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.executor import MAX_ATTEMPTS, CommandExecutor
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import milestone as milestone_commands
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import FOLD_VERSION, Aggregate
 from ogpgraph.domain.code import code_stream
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound, StoredEventError
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
+from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.event_log import CorruptEvent, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
 from ogpgraph.system import System
@@ -232,7 +234,8 @@ def test_concurrent_additions_to_one_list_are_all_recorded(make_system: SystemFa
 
 def test_commands_that_are_overtaken_at_each_attempt_are_refused(system: System) -> None:
     delays: list[float] = []
-    executor = CommandExecutor(system.log, TextReferencer(b"k" * 32), system.executor.new_id, delays.append)
+    loader = AggregateLoader(system.log, AggregateCache(system.database, FOLD_VERSION))
+    executor = CommandExecutor(system.log, loader, TextReferencer(b"k" * 32), system.executor.new_id, delays.append)
     system.executor.execute(command_context(), register())
     stream = stream_of(system)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ogpgraph.application.executor import decode_logged_event
+from ogpgraph.application.aggregate_loader import decode_logged_event
 from ogpgraph.domain.aggregate import Aggregate, evolve
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
 from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, PageRequest

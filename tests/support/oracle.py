@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ogpgraph.application.executor import decode_logged_event
+from ogpgraph.application.aggregate_loader import decode_logged_event
 from ogpgraph.storage.payload import decompress_payload
 from ogpgraph.system import System
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from msgspec import structs
 
-from ogpgraph.domain.aggregate import Aggregate, replay
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
+from ogpgraph.application.aggregate_loader import AggregateLoader, decode_logged_event
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
 from ogpgraph.domain.event import VERSION, Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.storage.database import ConnectionLost
-from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError, LoggedEvent, StoredEvent
+from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError, StoredEvent
 from ogpgraph.storage.texts import TextReferencer
 
 T = TypeVar("T")
@@ -33,18 +34,24 @@ class CommandExecutor:
     def __init__(
         self,
         log: EventLog,
+        loader: AggregateLoader,
         referencer: TextReferencer,
         new_id: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._log = log
+        self._loader = loader
         self._referencer = referencer
         self._new_id = new_id
         self._sleep = sleep
 
     def load(self, stream: str) -> Aggregate:
-        """Return the aggregate of a stream, at revision 0 if the stream is empty."""
-        return replay(stream, self.events(stream))
+        """Return the aggregate of a stream, at revision 0 if the stream is empty; raises as `AggregateLoader.load`."""
+        return self._loader.load(stream)
+
+    def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
+        """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
+        return self._loader.read_events(stream, revisions)
 
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, oldest first; raises CorruptEvent and StoredEventError."""
@@ -89,6 +96,7 @@ class CommandExecutor:
                 return first
             tried = Receipt(result, tuple(event.envelope.id for event in uow.pending))
             if (positions := self._store(uow, command, check, is_last=attempt == MAX_ATTEMPTS - 1)) is not None:
+                self._loader.write_due_rows({event.stream for event in uow.pending})
                 return structs.replace(tried, positions=tuple(positions))
             self._sleep(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise Conflict("others changed the same things at the same moment, again and again: please try again")
@@ -140,8 +148,3 @@ def _command_id(actor: str, idempotency: Idempotency) -> str:
         raise Invalid("an idempotency key cannot contain unprintable characters", "idempotencyKey")
     # The actor's slashes are escaped, so that the first slash always ends the actor.
     return f"{actor.replace('%', '%25').replace('/', '%2F')}/{idempotency.key}"
-
-
-def decode_logged_event(logged: LoggedEvent) -> Event:
-    """Return the event of a row of the log; raises StoredEventError."""
-    return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)

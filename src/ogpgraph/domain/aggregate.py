@@ -17,6 +17,8 @@ from msgspec import Struct, structs
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.values import Value
 
+FOLD_VERSION = 1
+"""The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
 ORIGINAL_LANGUAGE = "en"
 _LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
 _HIGH_PRIORITY = 2

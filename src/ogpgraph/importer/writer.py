@@ -6,7 +6,7 @@ run therefore reports exactly what an import would.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from ogpgraph.application.executor import CommandExecutor
@@ -165,6 +165,11 @@ class DryRunWriter:
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, those of the dry run included."""
         return [*self._executor.events(stream), *self._events.get(stream, ())]
+
+    def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
+        """Return events of a stream by their revision, those of the dry run included."""
+        own = {event.revision: event for event in self._events.get(stream, ()) if event.revision in revisions}
+        return own | dict(self._executor.read_events(stream, [each for each in revisions if each not in own]))
 
     def new_id(self) -> str:
         """Return a new id."""

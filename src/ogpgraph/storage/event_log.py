@@ -10,7 +10,7 @@ recording, each on a line of its own, then the payload. It is stored compressed,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -20,7 +20,7 @@ from typing import Any
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 
 from ogpgraph.clock import Clock, format_timestamp
-from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation
+from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation, iter_chunks
 from ogpgraph.storage.log_identity import (
     CREATE_LOG_TABLE,
     LOG_FORMAT,
@@ -41,6 +41,7 @@ __all__ = [
     "canonical_bytes",
     "create_log",
     "load_event",
+    "require_consecutive",
 ]
 
 LEAF_FORMAT = f"ogpgraph event {LOG_FORMAT}"
@@ -148,6 +149,13 @@ def load_event(row: Row) -> LoggedEvent:
     return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
 
 
+def require_consecutive(stream: str, events: Sequence[LoggedEvent], *, first: int) -> None:
+    """Raise CorruptEvent where an event is missing between the revision `first` and the last of these."""
+    for revision, event in enumerate(events, start=first):
+        if event.revision != revision:
+            raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
+
+
 def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
     """Create the log's tables and give it an identity, unless it has them; raises UnsupportedLogFormat.
 
@@ -215,13 +223,21 @@ class EventLog(ApplicationRecorder):
         moment = max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1))
         return before.id, moment, before.save + 1
 
-    def read_stream(self, stream: str) -> list[LoggedEvent]:
-        """Return all events of a stream, oldest first; raises CorruptEvent, also where one is missing."""
-        events = self.select_events(stream)
-        for revision, event in enumerate(events, start=1):
-            if event.revision != revision:
-                raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
+    def read_stream(self, stream: str, *, since: int = 1) -> list[LoggedEvent]:
+        """Return the events of a stream from a revision on; raises CorruptEvent, also where one is missing."""
+        events = self.select_events(stream, gt=since - 1)
+        require_consecutive(stream, events, first=since)
         return events
+
+    def read_revisions(self, stream: str, revisions: Collection[int]) -> list[LoggedEvent]:
+        """Return events of a stream by their revisions; raises CorruptEvent, also where one is missing."""
+        found: list[LoggedEvent] = []
+        where = "where stream = :stream and revision in :revisions order by revision"
+        for chunk in iter_chunks(sorted(revisions)):
+            found += _load_events(self._database.query(_SELECT + where, stream=stream, revisions=chunk))
+        if missing := set(revisions).difference(event.revision for event in found):
+            raise CorruptEvent(f"{stream} has lost an event: revision {min(missing)} is missing")
+        return found
 
     def read_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, none where no such command is recorded."""
