@@ -16,7 +16,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from ogpgraph.application.translation import corrected_path, translate_changes, translate_command, validate_item_count
+from ogpgraph.application.translation import (
+    clear_input,
+    corrected_path,
+    translate_changes,
+    translate_command,
+    validate_item_count,
+)
 from ogpgraph.domain.account import Rights, rights_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
@@ -90,7 +96,7 @@ Authorize = Callable[[Rights, str, Sequence[str], Iterable[str | None]], Role]
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True):
-    """A command as it is sent: name of input → value, of all inputs that have one, and what every command may have.
+    """A command as it is sent: name of input → value or null, of all that were sent, and what every command may have.
 
     `found` is what the read model has found for inputs that refer to entries of the log; a Refusal in its place is
     raised once the command is authorized.
@@ -150,6 +156,8 @@ def _resolve_reference(uow: UnitOfWork, declared: Input, sent: Any) -> Aggregate
     find = declared.reference.find if declared.reference else None
     if find is None:
         raise LookupError(f"the read model has not found {declared.sent_name}")
+    if sent is None:
+        clear_input(declared)
     try:
         if isinstance(sent, list):
             return tuple(find(uow, each) for each in validate_item_count(sent, declared.sent_name))

@@ -112,6 +112,8 @@ def _translate_inputs(
 
 def _translate_input(uow: UnitOfWork, declared: Input, value: Any, kind: TranslationKind | None) -> Any:
     field = declared.sent_name
+    if value is None:
+        return clear_input(declared)
     if declared.format:
         return validate_format(value, declared.format, field)
     if declared.item_inputs:
@@ -121,6 +123,12 @@ def _translate_input(uow: UnitOfWork, declared: Input, value: Any, kind: Transla
     if isinstance(value, list):
         validate_item_count(value, field)
     return translate_sent_value(uow, declared.type, value, field, kind or TranslationKind.ORIGINAL)
+
+
+def clear_input(declared: Input) -> None:
+    """Return None, which clears the field of an input; raises Invalid for every other input."""
+    if not declared.is_clearable:
+        raise Invalid(f"{declared.sent_name} cannot be null: leave it out, or send a value", declared.sent_name)
 
 
 def _translate_item(uow: UnitOfWork, declared: Input, item: Mapping[str, Any], kind: TranslationKind | None) -> Any:
@@ -149,9 +157,11 @@ def translate_changes(
     corrected: Facts = {}
     for change in validate_item_count(changes, "changes"):
         path = corrected_path(change)
+        if "value" not in change:
+            raise Invalid(f"{path}: value is missing; send null to drop what the entry stated", "changes")
         if path in corrected:
             raise Invalid(f"{path} is corrected twice", "changes")
-        corrected[path] = _translate_corrected_value(uow, aggregate, path, change.get("value"))
+        corrected[path] = _translate_corrected_value(uow, aggregate, path, change["value"])
     if aggregate.type == "commitment":
         corrected = complete_plan_correction(uow, aggregate, corrected)
     return tuple(CorrectedField(path, value) for path, value in corrected.items())

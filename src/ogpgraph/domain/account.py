@@ -150,7 +150,7 @@ class GrantRights(Command, frozen=True):
         tuple[str, ...],
         Meta(
             description="For `REPORTER`, which needs at least one: the codes of the members that the account may "
-            "report for, such as `FRA`; they are added to those it has. Omitted or null for other roles."
+            "report for, such as `FRA`; they are added to those it has. Omitted for other roles."
         ),
     ] = ()
 
@@ -178,12 +178,12 @@ class RevokeRights(Command, frozen=True):
     """A role, or all roles, that an account loses."""
 
     account: AccountReference
-    role: Annotated[Role | None, Meta(description="The role. Omitted or null: all roles.")] = None
+    role: Annotated[Role | None, Meta(description="The role. Omitted: all roles.")] = None
     members: Annotated[
         tuple[str, ...],
         Meta(
-            description="For `REPORTER`: the codes of the members that the account may no longer report for. Omitted "
-            "or null: all."
+            description="For `REPORTER`: the codes of the members that the account may no longer report for. Omitted: "
+            "all."
         ),
     ] = ()
 

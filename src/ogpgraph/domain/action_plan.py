@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Period
-from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals, stated_facts
+from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
-from ogpgraph.domain.field import Field, Filter
+from ogpgraph.domain.field import Field, Filter, fields_by_name
 from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
-from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import PartialDate, TextValue, is_translated
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
@@ -64,9 +65,21 @@ PLAN_FIELDS = (
         written_by=GOVERNMENT,
         is_searched=True,
     ),
-    Field("startsOn", PartialDate, "Start date", "When the plan's period begins.", written_by=GOVERNMENT),
     Field(
-        "endsOn", PartialDate, "End date", "When the plan's period ends, including extensions.", written_by=GOVERNMENT
+        "startsOn",
+        PartialDate,
+        "Start date",
+        "When the plan's period begins.",
+        written_by=GOVERNMENT,
+        is_clearable=True,
+    ),
+    Field(
+        "endsOn",
+        PartialDate,
+        "End date",
+        "When the plan's period ends, including extensions.",
+        written_by=GOVERNMENT,
+        is_clearable=True,
     ),
     Field(
         "number",
@@ -106,6 +119,7 @@ PLAN_FIELDS = (
         filter=Filter("status"),
     ),
 )
+_FIELDS = fields_by_name(PLAN_FIELDS)
 
 PLAN = AggregateType(
     name="plan",
@@ -158,23 +172,24 @@ def revise_action_plan(
     uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record changed facts of a plan; a translated title in a language that is new to it is a translation."""
-    changed = changed_facts(plan, facts)
     known = languages_of(plan)
-    translated = {
-        path: value
-        for path, value in changed.items()
-        if known and is_translated(value) and path.partition("/")[2] not in known
-    }
-    revised = {path: value for path, value in changed.items() if path not in translated}
-    translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
-    uow.append_all(plan.id, [translation, NewEvent("ActionPlanRevised", revised)], provenance)
+    for changed, stated_by in changes_by_source(plan, facts, provenance):
+        translated = {
+            path: value
+            for path, value in changed.items()
+            if known and is_translated(value) and path.partition("/")[2] not in known
+        }
+        revised = {path: value for path, value in changed.items() if path not in translated}
+        translation = NewEvent("ActionPlanTranslated", translated, Cause.TRANSLATION)
+        uow.append_all(plan.id, [translation, NewEvent("ActionPlanRevised", revised)], stated_by)
 
 
 def conclude_action_plan(
     uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record that a plan has ended."""
-    uow.append(plan.id, "ActionPlanConcluded", changed_facts(plan, facts), provenance)
+    for changes, stated_by in changes_by_source(plan, facts, provenance):
+        uow.append(plan.id, "ActionPlanConcluded", changes, stated_by)
 
 
 # Commands
@@ -187,34 +202,29 @@ ActionPlanReference = Annotated[
     Meta(description="The action plan, by its code, such as `FRA-2021`, or by its id (`plan-…`)."),
     ReferenceTo("plan", find_action_plan),
 ]
-Title = Annotated[TextValue | None, Meta(description="The title as published.")]
-StartsOn = Annotated[PartialDate | None, Meta(description="When the period of the plan begins.")]
+Title = Annotated[TextValue | UnsetType, _FIELDS["title"], Meta(description="The title as published.")]
+StartsOn = Annotated[
+    PartialDate | UnsetType | None, _FIELDS["startsOn"], Meta(description="When the period of the plan begins.")
+]
 
 
 class RegisterActionPlan(Command, frozen=True):
     """A new action plan of a member."""
 
     member: MemberReference
-    cycle: Annotated[int, Meta(description="The year of submission, 2000 to 2100.")]
-    title: Title = None
+    cycle: Annotated[int, _FIELDS["cycle"], Meta(description="The year of submission, 2000 to 2100.")]
+    title: Title = UNSET
     language: Language = "en"
-    starts_on: StartsOn = None
-    ends_on: Annotated[PartialDate | None, Meta(description="When the period of the plan ends.")] = None
+    starts_on: StartsOn = UNSET
+    ends_on: Annotated[
+        PartialDate | UnsetType | None, _FIELDS["endsOn"], Meta(description="When the period of the plan ends.")
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the plan; raises Invalid for an impossible cycle, and Conflict if the member has a plan of it."""
         if self.cycle not in _CYCLES:
             raise Invalid(f"{self.cycle} is not a year of submission", "cycle")
-        facts = stated_facts(
-            {
-                "cycle": self.cycle,
-                f"title/{self.language}": self.title,
-                "startsOn": self.starts_on,
-                "endsOn": self.ends_on,
-                "member": self.member.id,
-                "status": PlanStatus.ACTIVE,
-            }
-        )
+        facts = self.stated_facts() | {"member": self.member.id, "status": PlanStatus.ACTIVE.value}
         register_action_plan(uow, f"{self.member.string('code')}-{self.cycle}", facts, provenance)
 
 
@@ -238,16 +248,18 @@ class ReviseActionPlan(Command, frozen=True):
     """Changes to an action plan; at least one field is needed."""
 
     action_plan: ActionPlanReference
-    title: Title = None
+    title: Title = UNSET
     language: Language = "en"
-    starts_on: StartsOn = None
+    starts_on: StartsOn = UNSET
     ends_on: Annotated[
-        PartialDate | None, Meta(description="When the period of the plan ends, extensions included.")
-    ] = None
+        PartialDate | UnsetType | None,
+        _FIELDS["endsOn"],
+        Meta(description="When the period of the plan ends, extensions included."),
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record what has changed; raises Invalid without any field."""
-        facts = stated_facts({f"title/{self.language}": self.title, "startsOn": self.starts_on, "endsOn": self.ends_on})
+        facts = self.stated_facts()
         if not facts:
             raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
         revise_action_plan(uow, self.action_plan, facts, provenance)
@@ -268,13 +280,15 @@ class ConcludeActionPlan(Command, frozen=True):
 
     action_plan: ActionPlanReference
     ends_on: Annotated[
-        PartialDate | None, Meta(description="When it ended, if that differs from the end that is recorded.")
-    ] = None
+        PartialDate | UnsetType | None,
+        _FIELDS["endsOn"],
+        Meta(description="When it ended, if that differs from the end that is recorded."),
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the end, unless it is recorded."""
-        facts = stated_facts({"status": PlanStatus.CONCLUDED, "endsOn": self.ends_on})
-        conclude_action_plan(uow, self.action_plan, facts, provenance)
+        facts: Facts = {"status": PlanStatus.CONCLUDED.value}
+        conclude_action_plan(uow, self.action_plan, facts | self.stated_facts(), provenance)
 
 
 CONCLUDE_ACTION_PLAN = CommandType(

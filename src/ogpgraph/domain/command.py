@@ -1,8 +1,10 @@
 """Commands: requests to change the record, each declared once, next to the aggregate that it changes.
 
-A command is a struct. Its fields are its inputs, annotated with their meaning; `decide` appends the events that follow
-from them, or raises a Refusal. A `CommandType` declares who may use the command, when it is refused, and what is shown
-afterwards. GraphQL mutations with their inputs and descriptions, the table of permissions and the reference of
+A command is a struct. Its fields are its inputs, annotated with their meaning and, where their value is recorded at a
+field of the aggregate, with this Field. An input that is absent says nothing. Null clears the field if it is declared
+`is_clearable`, and is refused for every other input, before the command is made. `decide` appends the events that
+follow from them, or raises a Refusal. A `CommandType` declares who may use the command, when it is refused, and what is
+shown afterwards. GraphQL mutations with their inputs and descriptions, the table of permissions and the reference of
 mutations are derived from these declarations, so a new command is written in one module, beside its events.
 
 Commands call the functions of their module that append events, such as `complete_milestone`, which the importer calls,
@@ -13,19 +15,20 @@ was appended to it. Where facts come from is always their last parameter, `prove
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import cleandoc
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from msgspec import NODEFAULT, Meta, Struct
+from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType
 from msgspec.structs import FieldInfo, fields
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.roles import Roles
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import COMMITMENT_CODE, Value
@@ -60,6 +63,17 @@ class Format(Struct, frozen=True):
 class Command(Struct, frozen=True):
     """The inputs of a command as `decide` needs them: aggregates in place of their codes, texts by reference."""
 
+    def stated_facts(self) -> Facts:
+        """Return path → value of the inputs that were sent and are recorded at a field; None is to be cleared.
+
+        The variable segments of a path are inputs of the command with the same names, such as `language`.
+        """
+        return {
+            each.field.pattern.format_map(_InputValues(self)): _stored(value)
+            for each in read_inputs(type(self))
+            if each.field and (value := getattr(self, each.name)) is not UNSET
+        }
+
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Append the events that follow from the inputs; raises a Refusal where a rule of the domain forbids them."""
         raise NotImplementedError
@@ -76,8 +90,9 @@ class Refusals(Struct, frozen=True):
 class Input(Struct, frozen=True, dict=True):
     """One input of a command, read from its annotation.
 
-    `type` is the type of the value without `None` and without annotations; `annotations` are all of these, the
-    outermost first. For a tuple they include those of its items, since `Meta` and the others mean the same there.
+    `type` is the type of the value without `None` and `UnsetType`, and without annotations; `annotations` are all of
+    these, the outermost first. For a tuple they include those of its items, since `Meta` and the others mean the same
+    there.
     """
 
     name: str
@@ -96,6 +111,16 @@ class Input(Struct, frozen=True, dict=True):
     def description(self) -> str:
         """Return the meaning of the input: the outermost description counts, then that of the type."""
         return next(each.description for each in self.annotations if isinstance(each, Meta) and each.description)
+
+    @property
+    def field(self) -> Field | None:
+        """Return the field that the value is recorded at, None if it is at none."""
+        return next((each for each in self.annotations if isinstance(each, Field)), None)
+
+    @property
+    def is_clearable(self) -> bool:
+        """Return whether null clears the field that the value is recorded at; otherwise null is refused."""
+        return self.field is not None and self.field.is_clearable and not self.is_required
 
     @property
     def reference(self) -> ReferenceTo | None:
@@ -155,6 +180,7 @@ def _is_struct(item: Any) -> bool:
     return isinstance(item, type) and issubclass(item, Struct) and item is not Aggregate
 
 
+@cache
 def read_inputs(struct: type[Struct]) -> tuple[Input, ...]:
     """Return the fields of a struct as inputs, in the order of their declaration."""
     hints = get_type_hints(struct, include_extras=True)
@@ -170,10 +196,10 @@ def _read_input(field: FieldInfo, hint: Any) -> Input:
 
 
 def _unwrap(hint: Any) -> tuple[Any, list[Any]]:
-    """Return a type without its annotations and without `None`, and the annotations."""
+    """Return a type without its annotations and without `None` and `UnsetType`, and the annotations."""
     annotations = list[Any]()
     while get_origin(hint) in (Annotated, Union, UnionType):
-        arguments = [each for each in get_args(hint) if each is not type(None)]
+        arguments = [each for each in get_args(hint) if each not in (type(None), UnsetType)]
         if get_origin(hint) is Annotated:
             # `Annotated[Annotated[T, a], b]` is flattened to `Annotated[T, a, b]`: the outermost comes last.
             annotations += reversed(arguments[1:])
@@ -183,11 +209,24 @@ def _unwrap(hint: Any) -> tuple[Any, list[Any]]:
     return hint, annotations
 
 
-def stated_facts(facts: dict[str, Value | None]) -> Facts:
-    """Return the facts that a command states: those of the inputs that were sent."""
-    return {
-        path: value.value if isinstance(value, StrEnum) else value for path, value in facts.items() if value is not None
-    }
+class _InputValues(dict[str, Any]):
+    """The inputs of a command as the variable segments of a path."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__()
+        self._command = command
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(self._command, name)
+
+
+def _stored(value: Value | None) -> Value | None:
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def stated_facts(facts: Mapping[str, Value | UnsetType | None]) -> Facts:
+    """Return the facts that have a value."""
+    return {path: _stored(value) for path, value in facts.items() if value is not None and value is not UNSET}
 
 
 # Inputs that commands on several aggregates have in common

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, Cycle, Reference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
+from ogpgraph.domain.clearing import changes_by_source
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
     Command,
@@ -24,11 +25,19 @@ from ogpgraph.domain.command import (
     Language,
     NewCommitmentCode,
     Refusals,
-    stated_facts,
 )
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
-from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, FindAggregate, Tag
+from ogpgraph.domain.field import (
+    ANY_PATH,
+    DerivedDimension,
+    Field,
+    Filter,
+    FilterKind,
+    FindAggregate,
+    Tag,
+    fields_by_name,
+)
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, TranslationKind, is_translated
@@ -138,6 +147,7 @@ COMMITMENT_FIELDS = (
         "Its number in the action plan, as published, such as `3` or `14.1`; null if it is known only from lists "
         "on other commitments' pages.",
         written_by=GOVERNMENT,
+        is_clearable=True,
     ),
     Field(
         "status",
@@ -170,6 +180,7 @@ COMMITMENT_FIELDS = (
         "Description",
         "The government's description, as published on the commitment's page.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         is_searched=True,
     ),
     Field(
@@ -186,6 +197,7 @@ COMMITMENT_FIELDS = (
         "Lead institutions",
         "The institutions that lead it, as published; an empty list if the source states that there are none.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         is_searched=True,
     ),
     Field(
@@ -194,6 +206,7 @@ COMMITMENT_FIELDS = (
         "Supporting institutions",
         "The institutions that support it, as published; an empty list if the source states that there are none.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         is_searched=True,
     ),
     Field(
@@ -202,6 +215,7 @@ COMMITMENT_FIELDS = (
         "Policy areas",
         "Its policy areas, spelled as in OGP's taxonomy.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         filter=Filter(
             "policyArea", description="One of its policy areas, spelled as in OGP's taxonomy, such as `Open Data`."
         ),
@@ -228,6 +242,7 @@ COMMITMENT_FIELDS = (
         "Start date",
         "When work on it begins.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         filter=Filter("startsOn"),
         is_sortable=True,
     ),
@@ -237,11 +252,13 @@ COMMITMENT_FIELDS = (
         "Due date",
         "When it is due.",
         written_by=GOVERNMENT,
+        is_clearable=True,
         filter=Filter("endsOn"),
         is_sortable=True,
     ),
 )
 """The fields of a commitment besides those of its milestones, its reviews, its lineage and OGP's database."""
+_FIELDS = fields_by_name(COMMITMENT_FIELDS)
 
 COMMITMENT_DIMENSIONS = (
     DerivedDimension(
@@ -339,7 +356,8 @@ def revise_commitment(
     uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record changed facts of a commitment, including its milestones, ratings, narratives and translations."""
-    uow.append_all(commitment.id, decide_events(commitment, changed_facts(commitment, facts)), provenance)
+    for changes, stated_by in changes_by_source(commitment, facts, provenance):
+        uow.append_all(commitment.id, decide_events(commitment, changes), stated_by)
 
 
 def translate_commitment(
@@ -347,7 +365,8 @@ def translate_commitment(
 ) -> None:
     """Record texts in another language."""
     translating = provenance.with_cause(Cause.TRANSLATION)
-    uow.append(commitment.id, "CommitmentTranslated", changed_facts(commitment, facts), translating)
+    for changes, stated_by in changes_by_source(commitment, facts, translating):
+        uow.append(commitment.id, "CommitmentTranslated", changes, stated_by)
 
 
 def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:
@@ -359,54 +378,48 @@ def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Prov
 # Commands
 
 CommitmentNumber = Annotated[
-    str | None,
+    str | UnsetType | None,
+    _FIELDS["number"],
     Meta(description="The number in the action plan, as published: up to 16 letters, digits, dots and hyphens."),
     Format(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}", "a number as published, such as 14.1"),
 ]
-Title = Annotated[TextValue | None, Meta(description="The title.")]
-Description = Annotated[TextValue | None, Meta(description="The government's own text, up to 100,000 characters.")]
+Title = Annotated[TextValue | UnsetType, _FIELDS["title"], Meta(description="The title.")]
+Description = Annotated[
+    TextValue | UnsetType | None,
+    _FIELDS["description"],
+    Meta(description="The government's own text, up to 100,000 characters."),
+]
 LeadInstitutions = Annotated[
-    TextListValue | None, Meta(description="The institutions that lead it; an empty list records that there is none.")
+    TextListValue | UnsetType | None,
+    _FIELDS["leadInstitutions"],
+    Meta(description="The institutions that lead it; an empty list records that there is none."),
 ]
 SupportingInstitutions = Annotated[
-    TextListValue | None,
+    TextListValue | UnsetType | None,
+    _FIELDS["supportingInstitutions"],
     Meta(description="The institutions that support it; an empty list records that there is none."),
 ]
 PolicyAreas = Annotated[
-    tuple[PolicyArea, ...] | None,
+    tuple[PolicyArea, ...] | UnsetType | None,
+    _FIELDS["policyAreas"],
     Meta(description="OGP's policy areas, such as `Open Data`; case does not matter. They replace those recorded."),
 ]
-StartsOn = Annotated[PartialDate | None, Meta(description="When work on it begins.")]
-EndsOn = Annotated[PartialDate | None, Meta(description="When it is due.")]
+StartsOn = Annotated[PartialDate | UnsetType | None, _FIELDS["startsOn"], Meta(description="When work on it begins.")]
+EndsOn = Annotated[PartialDate | UnsetType | None, _FIELDS["endsOn"], Meta(description="When it is due.")]
 
 
 class CommitmentPlan(Command, frozen=True, kw_only=True):
     """The inputs that commands have in common which record what an action plan contains about a commitment."""
 
-    number: CommitmentNumber = None
-    title: Title = None
-    description: Description = None
+    number: CommitmentNumber = UNSET
+    title: Title = UNSET
+    description: Description = UNSET
     language: Language = "en"
-    lead_institutions: LeadInstitutions = None
-    supporting_institutions: SupportingInstitutions = None
-    policy_areas: PolicyAreas = None
-    starts_on: StartsOn = None
-    ends_on: EndsOn = None
-
-    def plan_facts(self) -> Facts:
-        """Return path → value of these inputs, as far as they are sent."""
-        return stated_facts(
-            {
-                "number": self.number,
-                f"title/{self.language}": self.title,
-                f"description/{self.language}": self.description,
-                f"leadInstitutions/{self.language}": self.lead_institutions,
-                f"supportingInstitutions/{self.language}": self.supporting_institutions,
-                "policyAreas": self.policy_areas,
-                "startsOn": self.starts_on,
-                "endsOn": self.ends_on,
-            }
-        )
+    lead_institutions: LeadInstitutions = UNSET
+    supporting_institutions: SupportingInstitutions = UNSET
+    policy_areas: PolicyAreas = UNSET
+    starts_on: StartsOn = UNSET
+    ends_on: EndsOn = UNSET
 
 
 class RegisterCommitment(CommitmentPlan, frozen=True, kw_only=True):
@@ -423,7 +436,7 @@ class RegisterCommitment(CommitmentPlan, frozen=True, kw_only=True):
 
         Raises Invalid unless its code begins as those of the member do, and Conflict if the code is taken.
         """
-        facts = self.plan_facts() | _identity_facts(uow, self.action_plan, self.code)
+        facts = self.stated_facts() | _identity_facts(uow, self.action_plan, self.code)
         facts |= {"status": CommitmentStatus.ACTIVE.value}
         register_commitment(uow, self.code, facts, provenance)
 
@@ -458,11 +471,13 @@ class ReviseCommitment(CommitmentPlan, frozen=True, kw_only=True):
     """Changes to a commitment; at least one field is needed."""
 
     commitment: CommitmentReference
-    status: Annotated[CommitmentStatus | None, Meta(description="The status of the work on it.")] = None
+    status: Annotated[
+        CommitmentStatus | UnsetType, _FIELDS["status"], Meta(description="The status of the work on it.")
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record what has changed; raises Invalid without any field."""
-        facts = self.plan_facts() | stated_facts({"status": self.status})
+        facts = self.stated_facts()
         if not facts:
             raise Invalid("the input changes nothing: set at least one field of the commitment")
         revise_commitment(uow, self.commitment, facts, provenance)
@@ -490,23 +505,16 @@ class TranslateCommitment(Command, frozen=True):
     translation_kind: Annotated[
         TranslationKind, Meta(description="How the translation was made. Default: `HUMAN`.")
     ] = TranslationKind.HUMAN
-    title: Title = None
-    description: Annotated[TextValue | None, Meta(description="The government's text.")] = None
-    lead_institutions: Annotated[TextListValue | None, Meta(description="The institutions that lead it.")] = None
-    supporting_institutions: Annotated[TextListValue | None, Meta(description="The institutions that support it.")] = (
-        None
-    )
+    title: Title = UNSET
+    description: Annotated[Description, Meta(description="The government's text.")] = UNSET
+    lead_institutions: Annotated[LeadInstitutions, Meta(description="The institutions that lead it.")] = UNSET
+    supporting_institutions: Annotated[
+        SupportingInstitutions, Meta(description="The institutions that support it.")
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the texts that are new; raises Invalid without any."""
-        facts = stated_facts(
-            {
-                f"title/{self.language}": self.title,
-                f"description/{self.language}": self.description,
-                f"leadInstitutions/{self.language}": self.lead_institutions,
-                f"supportingInstitutions/{self.language}": self.supporting_institutions,
-            }
-        )
+        facts = self.stated_facts()
         if not facts:
             raise Invalid("the input has no text to record")
         translate_commitment(uow, self.commitment, facts, provenance)

@@ -207,7 +207,8 @@ class CorrectedField(Struct, frozen=True):
         Meta(
             description="The correct value, in the form in which `blame` shows it: a text, a list of texts, a date, an "
             'enum value; for a rating its value, or `{"state": …, "value": …, "statedAs": …, "irmReport": …}`'
-            ". Omitted or null: what people recorded is withdrawn without a replacement."
+            ". It can be null, but is not omitted: null drops what the entry stated, and what was said before applies "
+            "again."
         ),
     ] = None
 

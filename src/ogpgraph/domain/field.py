@@ -178,6 +178,11 @@ class Field(Struct, frozen=True, dict=True):
         return Dependency.TEXT_STORE if has_texts else Dependency.VERSION
 
 
+def fields_by_name(fields: Iterable[Field]) -> dict[str, Field]:
+    """Return name → field, for declarations that refer to fields with different names."""
+    return {field.name: field for field in fields}
+
+
 class DerivedDimension(Struct, frozen=True):
     """A dimension of the index that is computed from several fields.
 

@@ -285,14 +285,14 @@ class LinkCommitments(Command, frozen=True):
         tuple[CommitmentByCode, ...],
         Meta(
             description="The commitments that it carries forward, by their codes; they are added to those recorded. "
-            "Omitted or null: none."
+            "Omitted: none."
         ),
     ] = ()
     successors: Annotated[
         tuple[CommitmentByCode, ...],
         Meta(
             description="The commitments that carry it forward, by their codes; they are added to those recorded. "
-            "Omitted or null: none."
+            "Omitted: none."
         ),
     ] = ()
 

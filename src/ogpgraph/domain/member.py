@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
@@ -28,11 +28,10 @@ from ogpgraph.domain.command import (
     ReferenceTo,
     Refusals,
     normalize_code,
-    stated_facts,
 )
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import Field, Filter, FilterKind
+from ogpgraph.domain.field import Field, Filter, FilterKind, fields_by_name
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
@@ -93,6 +92,7 @@ MEMBER = AggregateType(
             "Region",
             "OGP's region: `Europe`, `Americas`, `Asia and the Pacific` or `Africa and the Middle East`.",
             written_by=ADMINISTRATORS,
+            is_clearable=True,
             filter=Filter("region"),
             is_sortable=True,
         ),
@@ -127,6 +127,7 @@ MEMBER = AggregateType(
             "Date of joining",
             "When the member joined the partnership.",
             written_by=ADMINISTRATORS,
+            is_clearable=True,
         ),
     ),
     event_types=(
@@ -139,6 +140,8 @@ MEMBER = AggregateType(
     ),
 )
 
+
+_FIELDS = fields_by_name(MEMBER.fields)
 
 _COMMITMENT_CODE = re.compile(r"([A-Z]{2,4})\d{4}", re.ASCII | re.IGNORECASE)
 _LOCAL_CODE = re.compile(r"[A-Z]{4}", re.ASCII)
@@ -311,35 +314,33 @@ class RegisterMember(Command, frozen=True):
         ),
         Format("[A-Z]{2,6}", "OGP's code of a member, such as FRA", normalize_code),
     ]
-    name: Annotated[TextValue, Meta(description="The name.")]
+    name: Annotated[TextValue, _FIELDS["name"], Meta(description="The name.")]
     language: Language = "en"
     prefix: Annotated[
-        str | None,
+        str | UnsetType,
+        _FIELDS["prefix"],
         Meta(
-            description="The capital letters that the codes of its commitments begin with, such as `FR`. Omitted or "
-            "null: as in OGP's table of members."
+            description="The capital letters that the codes of its commitments begin with, such as `FR`. Omitted: "
+            "as in OGP's table of members."
         ),
-    ] = None
+    ] = UNSET
     type: Annotated[
-        str | None, Meta(description="`NATIONAL` or `LOCAL`. Omitted or null: as in OGP's table of members.")
-    ] = None
+        str | UnsetType,
+        _FIELDS["type"],
+        Meta(description="`NATIONAL` or `LOCAL`. Omitted: as in OGP's table of members."),
+    ] = UNSET
     region: Annotated[
-        str | None, Meta(description="OGP's region of the member. Omitted or null: as in OGP's table of members.")
-    ] = None
-    joined_on: Annotated[PartialDate | None, Meta(description="When it became a member.")] = None
+        str | UnsetType | None,
+        _FIELDS["region"],
+        Meta(description="OGP's region of the member. Omitted: as in OGP's table of members."),
+    ] = UNSET
+    joined_on: Annotated[
+        PartialDate | UnsetType | None, _FIELDS["joinedOn"], Meta(description="When it became a member.")
+    ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the member, with what OGP's table of members has on it; raises Conflict if its code is taken."""
-        facts = _facts_of_known_member(self.code) | stated_facts(
-            {
-                f"name/{self.language}": self.name,
-                "prefix": self.prefix,
-                "type": self.type,
-                "region": self.region,
-                "joinedOn": self.joined_on,
-            }
-        )
-        register_member(uow, self.code, facts, provenance)
+        register_member(uow, self.code, _facts_of_known_member(self.code) | self.stated_facts(), provenance)
 
 
 def _facts_of_known_member(code: str) -> Facts:
@@ -367,13 +368,16 @@ class ChangeMemberStatus(Command, frozen=True):
     """A decision on the status of a member in the partnership; `effectiveOn` is the date of the decision."""
 
     member: MemberReference
-    status: Annotated[MemberStatus, Meta(description="The new status.")]
-    document: Annotated[TextValue, Meta(description="The address or the title of the document with the decision.")]
+    status: Annotated[MemberStatus, _FIELDS["status"], Meta(description="The new status.")]
+    document: Annotated[
+        TextValue,
+        _FIELDS["statusDocument"],
+        Meta(description="The address or the title of the document with the decision."),
+    ]
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the decision, unless it is recorded."""
-        facts = stated_facts({"status": self.status, "statusDocument": self.document})
-        change_member_status(uow, self.member, facts, provenance)
+        change_member_status(uow, self.member, self.stated_facts(), provenance)
 
 
 CHANGE_MEMBER_STATUS = CommandType(
@@ -390,12 +394,12 @@ class RenameMember(Command, frozen=True):
     """The name of a member: a new one, or its name in another language."""
 
     member: MemberReference
-    name: Annotated[TextValue, Meta(description="The name.")]
+    name: Annotated[TextValue, _FIELDS["name"], Meta(description="The name.")]
     language: Language = "en"
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the name, unless it is recorded."""
-        revise_member(uow, self.member, {f"name/{self.language}": self.name}, provenance)
+        revise_member(uow, self.member, self.stated_facts(), provenance)
 
 
 RENAME_MEMBER = CommandType(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
+from ogpgraph.domain.clearing import changes_by_source
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
     Command,
@@ -25,7 +26,7 @@ from ogpgraph.domain.command import (
 )
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
-from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag, fields_by_name
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
@@ -40,8 +41,22 @@ MILESTONE_FIELDS = (
         written_by=GOVERNMENT,
         is_searched=True,
     ),
-    Field("milestones/{number}/startsOn", PartialDate, "Start date", "When work on it begins.", written_by=GOVERNMENT),
-    Field("milestones/{number}/endsOn", PartialDate, "Due date", "When it is due.", written_by=GOVERNMENT),
+    Field(
+        "milestones/{number}/startsOn",
+        PartialDate,
+        "Start date",
+        "When work on it begins.",
+        written_by=GOVERNMENT,
+        is_clearable=True,
+    ),
+    Field(
+        "milestones/{number}/endsOn",
+        PartialDate,
+        "Due date",
+        "When it is due.",
+        written_by=GOVERNMENT,
+        is_clearable=True,
+    ),
     Field(
         "milestones/{number}/status",
         MilestoneStatus,
@@ -59,6 +74,7 @@ MILESTONE_FIELDS = (
     ),
 )
 """The fields of a commitment that describe one of its milestones."""
+_FIELDS = fields_by_name(MILESTONE_FIELDS)
 
 MILESTONE_EVENTS = (
     EventType("MilestoneAdded", "A milestone was added.", ("milestones/",)),
@@ -134,9 +150,10 @@ def add_milestone(
 def revise_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a milestone; raises NotFound."""
+    """Record changed facts of a milestone; raises NotFound, and Conflict as `changes_by_source` does."""
     absolute = milestone_facts(commitment, number, facts)
-    uow.append(commitment.id, "MilestoneRevised", changed_facts(commitment, absolute), provenance)
+    for changes, stated_by in changes_by_source(commitment, absolute, provenance):
+        uow.append(commitment.id, "MilestoneRevised", changes, stated_by)
 
 
 def complete_milestone(
@@ -176,10 +193,11 @@ MilestoneNumber = Annotated[
 ]
 ProgressReport = Annotated[
     TextValue | None,
-    Meta(description="The progress report; its evidence belongs in `source`. Omitted or null: no report."),
+    Meta(description="The progress report; its evidence belongs in `source`. Omitted: no report."),
 ]
-StartsOn = Annotated[PartialDate | None, Meta(description="When work on it begins.")]
-EndsOn = Annotated[PartialDate | None, Meta(description="When it is due.")]
+NewTitle = Annotated[TextValue, _FIELDS["title"], Meta(description="What the milestone delivers.")]
+StartsOn = Annotated[PartialDate | UnsetType | None, _FIELDS["startsOn"], Meta(description="When work on it begins.")]
+EndsOn = Annotated[PartialDate | UnsetType | None, _FIELDS["endsOn"], Meta(description="When it is due.")]
 
 
 class AddMilestone(Command, frozen=True):
@@ -187,15 +205,14 @@ class AddMilestone(Command, frozen=True):
 
     commitment: CommitmentReference
     number: MilestoneNumber
-    title: Annotated[TextValue, Meta(description="What the milestone delivers.")]
+    title: NewTitle
     language: Language = "en"
     starts_on: StartsOn = None
     ends_on: EndsOn = None
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the milestone; raises Conflict if its number is taken."""
-        facts = _plan_facts(self.language, self.title, self.starts_on, self.ends_on)
-        add_milestone(uow, self.commitment, self.number, facts, provenance)
+        add_milestone(uow, self.commitment, self.number, _own_facts(self), provenance)
 
 
 ADD_MILESTONE = CommandType(
@@ -217,14 +234,14 @@ class ReviseMilestone(Command, frozen=True):
 
     commitment: CommitmentReference
     number: MilestoneNumber
-    title: Annotated[TextValue | None, Meta(description="What the milestone delivers.")] = None
+    title: NewTitle | UnsetType = UNSET
     language: Language = "en"
     starts_on: StartsOn = None
     ends_on: EndsOn = None
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record what has changed; raises Invalid without any field, and NotFound."""
-        facts = _plan_facts(self.language, self.title, self.starts_on, self.ends_on)
+        facts = _own_facts(self)
         if not facts:
             raise Invalid("the input changes nothing: send a title, startsOn or endsOn")
         revise_milestone(uow, self.commitment, self.number, facts, provenance)
@@ -245,13 +262,15 @@ class ReportMilestone(Command, frozen=True):
 
     commitment: CommitmentReference
     number: MilestoneNumber
-    status: Annotated[MilestoneStatus | None, Meta(description="The status of the milestone.")] = None
+    status: Annotated[
+        MilestoneStatus | UnsetType, _FIELDS["status"], Meta(description="The status of the milestone.")
+    ] = UNSET
     report: ProgressReport = None
     language: Language = "en"
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the status and the report; raises Invalid without both, and NotFound."""
-        facts = stated_facts({"status": self.status}) | _report_facts(uow, self.report, self.language)
+        facts = _own_facts(self) | _report_facts(uow, self.report, self.language)
         if not facts:
             raise Invalid("the input reports nothing: send a status, a report, or both", "report")
         report_milestone(uow, self.commitment, self.number, facts, provenance)
@@ -315,8 +334,9 @@ WITHDRAW_MILESTONE = CommandType(
 )
 
 
-def _plan_facts(language: str, title: TextValue | None, starts_on: str | None, ends_on: str | None) -> Facts:
-    return stated_facts({f"title/{language}": title, "startsOn": starts_on, "endsOn": ends_on})
+def _own_facts(command: Command) -> Facts:
+    """Return the facts that a command states, by their paths within the milestone."""
+    return {path.split("/", 2)[2]: value for path, value in command.stated_facts().items()}
 
 
 def _report_facts(uow: UnitOfWork, report: TextValue | None, language: str) -> Facts:

@@ -193,7 +193,7 @@ _PUBLISHED = "if a published page states it: it can be replaced, but not withdra
 RatedIndicator = Annotated[Indicator, Meta(description="The indicator that is rated.")]
 RatedStage = Annotated[Stage, Meta(description="The stage of the action plan at which it is rated.")]
 RatedOgpValue = Annotated[
-    OgpValue | None, Meta(description="The OGP value that the rating is about. Omitted or null: the overall rating.")
+    OgpValue | None, Meta(description="The OGP value that the rating is about. Omitted: the overall rating.")
 ]
 NarratedStage = Annotated[Stage, Meta(description="The stage that the text is about.")]
 SectionName = Annotated[
@@ -216,7 +216,7 @@ class RecordRating(Command, frozen=True, kw_only=True):
     value: Annotated[
         RatingValue | None,
         Meta(
-            description="The value, on the indicator's scale. Needed with the state `RATED`; omitted or null with any "
+            description="The value, on the indicator's scale. Needed with the state `RATED`; omitted with any "
             "other state."
         ),
     ] = None

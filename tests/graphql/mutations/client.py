@@ -50,7 +50,7 @@ def mutation_document(mutation: str, selection: str | None = None) -> str:
     """Return a document that sends one mutation and selects everything of its payload, or only a given selection."""
     field = mutation_fields()[mutation]
     payload, input_type = get_named_type(field.type).name, field.args["input"].type
-    selected = selection or f"{PAYLOAD_SELECTIONS[payload]} {ENTRY_SELECTION} {ERROR_SELECTION}"
+    selected = selection or f"{PAYLOAD_SELECTIONS[payload]} changesPresent {ENTRY_SELECTION} {ERROR_SELECTION}"
     return f"mutation Send($input: {input_type}) {{ {mutation}(input: $input) {{ {selected} }} }}"
 
 

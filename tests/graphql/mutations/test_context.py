@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from structlog.testing import capture_logs
 
+from ogpgraph.domain.commitment import revise_commitment
+from ogpgraph.domain.event import Origin
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance
+from ogpgraph.domain.values import Interval
 from ogpgraph.rate_limit import RateLimiter
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
@@ -49,6 +55,33 @@ def test_payload_shows_the_changed_object_and_the_recorded_entries(sample: Sampl
         "2021-05",
     )
     assert completed["changes"] == [{"path": "milestones/1.1/status", "before": None, "after": "COMPLETE"}]
+
+
+def test_payload_says_whether_a_current_value_changed(sample: SampleSystem) -> None:
+    sent = {"commitment": "FR0001", "endsOn": "2022", "idempotencyKey": "key"}
+    selection = "changesPresent entries { position } errors { code }"
+    assert sample.admin.send("reviseCommitment", selection, **sent)["changesPresent"]
+    assert sample.admin.send("reviseCommitment", selection, **sent)["changesPresent"], "a repeated request"
+    sent["idempotencyKey"] = "another"
+    assert not sample.admin.send("reviseCommitment", selection, **sent)["changesPresent"], "recorded already"
+    refused = sample.admin.send("reviseCommitment", selection, commitment="FR0001", number="")
+    assert refused["errors"]
+    assert not refused["changesPresent"]
+
+
+def test_a_statement_that_is_not_the_current_claim_does_not_change_the_present(sample: SampleSystem) -> None:
+    later = Provenance(
+        origin=Origin.HEADER, source="source-page", changed_between=Interval(before=datetime(2999, 1, 1, tzinfo=UTC))
+    )
+    sample.system.execute(
+        CommandContext(actor="importer", role="publisher", time=sample.system.clock()),
+        lambda uow: revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), {"endsOn": "2022"}, later),
+    )
+    payload = sample.admin.send(
+        "reviseCommitment", "changesPresent entries { position }", commitment="FR0001", endsOn="2021"
+    )
+    assert len(payload["entries"]) == 1
+    assert not payload["changesPresent"]
 
 
 def test_cited_document_becomes_one_source(sample: SampleSystem) -> None:

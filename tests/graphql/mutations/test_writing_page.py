@@ -70,4 +70,5 @@ def test_page_names_only_existing_mutations_and_limits() -> None:
         "currentRevision",
         "correlationId",
         "actionPlan",
+        "changesPresent",
     }

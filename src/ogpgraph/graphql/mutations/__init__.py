@@ -30,7 +30,9 @@ for _name, _declaration in COMMANDS.items():
 strawberry.type(
     Mutation,
     description="Mutations record changes. Nothing is overwritten: what was recorded before stays readable at its "
-    "position. Recording what is recorded already adds no entry.\n\n"
+    "position. Recording what is recorded already adds no entry. An input that is omitted says nothing. Null "
+    "clears the field of the record where the description of the input says so, and is refused with `INVALID` "
+    "everywhere else.\n\n"
     "A refused mutation records nothing; `errors` of its payload says why. Each mutation names its own refusals; any "
     "mutation can be refused with `UNAUTHENTICATED` without a valid token, `FORBIDDEN` if no role of the account "
     "permits it, `RATE_LIMITED` after too many mutations within a minute, `STALE_REVISION` if the object has changed "

@@ -17,7 +17,8 @@ from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.inputs import MutationInput
 from ogpgraph.graphql.scalars import FieldValue, PartialDate
 
-_OMITTED = "Omitted or null: nothing is recorded."
+_OMITTED = "Omitted: nothing is recorded."
+_CLEARS = "Null clears it."
 _ROLE_DESCRIPTIONS = {
     Role.REPORTER: "reporters (for their own members)",
     Role.REVIEWER: "reviewers",
@@ -81,6 +82,8 @@ def _build_field(declared: Input) -> Any:
         return strawberry.field(default=declared.default, description=description)
     if "omitted" not in description.lower() and "Default" not in description:
         description = f"{description} {_OMITTED}"
+    if declared.is_clearable:
+        description = f"{description} {_CLEARS}"
     return strawberry.field(default=strawberry.UNSET, description=description)
 
 
@@ -88,7 +91,8 @@ def _build_annotation(declared: Input) -> Any:
     is_list = get_origin(declared.type) is tuple
     item = _graphql_type(declared, get_args(declared.type)[0] if is_list else declared.type)
     annotation = list[item] if is_list or declared.type is TextListValue else item  # type: ignore[valid-type]
-    return annotation if declared.is_required or isinstance(declared.default, Enum) else annotation | None
+    # With a default, too: a null is refused like that of any other input.
+    return annotation if declared.is_required else annotation | None
 
 
 def _graphql_type(declared: Input, item: Any) -> Any:

@@ -28,6 +28,7 @@ from ogpgraph.graphql.mutations.inputs import (
     input_field_names,
     is_set,
     none_if_unset,
+    validate_common_inputs,
     validate_idempotency_key,
 )
 from ogpgraph.graphql.scalars import client_error
@@ -140,6 +141,16 @@ class Payload:
     )
     def entries(self) -> list[Entry]:
         return self.outcome.entries
+
+    @strawberry.field(
+        description="Whether the mutation changed a current value of any object. It did not if everything was recorded "
+        "already, or if what it recorded concerns the past or a claim that is not the current one: a correction of a "
+        "value that was replaced later, for example."
+    )
+    def changes_present(self) -> bool:
+        changes = (change for shown in self.outcome.entries for change in shown.entry.changes)
+        # An entry without an effect on a current value shows the changed claim of its source instead.
+        return any(not change.path.startswith("claims/") for change in changes)
 
     @strawberry.field(description="Why the mutation was refused; empty if it was not.")
     def errors(self) -> list[UserError]:
@@ -270,9 +281,9 @@ def _command_request(session: ReadSession, declaration: CommandType, input: Muta
 
 
 def _sent_values(input: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return name → value of the fields of an input that have one; items of a list that are inputs in the same form."""
+    """Return name → value or null of the fields that were sent; items of a list that are inputs in the same form."""
     values = {name: getattr(input, name) for name in names}
-    return {name: _sent_items(value) for name, value in values.items() if is_set(value)}
+    return {name: _sent_items(value) for name, value in values.items() if value is not strawberry.UNSET}
 
 
 def _sent_items(value: Any) -> Any:
@@ -311,6 +322,7 @@ def _find_correlated(session: ReadSession, correlation: str) -> CorrelatedStream
 
 def _command_context(write_access: WriteAccess, mutation: str, input: MutationInput) -> CommandContext:
     account = write_access.require_account()
+    validate_common_inputs(input)
     key = validate_idempotency_key(input)
     return CommandContext(
         actor=account,

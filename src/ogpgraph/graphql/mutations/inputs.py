@@ -1,6 +1,6 @@
 """Inputs of mutations: the fields that all of them share, and the form in which requests are compared.
 
-A field that is null counts as omitted, in every input.
+An omitted field says nothing. Null clears a field of the record that can be cleared, and is refused everywhere else.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ class MutationInput:
 
     expected_revision: int | None = optional(
         "The `revision` that the object had when it was last read; 0 for an object that does not exist yet. If it has "
-        "changed since then, the mutation is refused with `STALE_REVISION`. Omitted or null: not checked."
+        "changed since then, the mutation is refused with `STALE_REVISION`. Omitted: not checked."
     )
     idempotency_key: str | None = optional(
         "A key that the client chooses for this request: 1 to 200 printable ASCII characters without spaces. Repeating "
         "the request with the same key returns the first result at any later time and records nothing; another input "
         "with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The key is stored in the log, so it must not "
-        "identify a person. Omitted or null: every request is executed."
+        "identify a person. Omitted: every request is executed."
     )
     reason: str | None = optional(
-        "Why the change is made: a text that everyone can read in the history. Omitted or null: no reason is recorded "
+        "Why the change is made: a text that everyone can read in the history. Omitted: no reason is recorded "
         "(`correct` and `revertImport` need one)."
     )
     effective_on: PartialDate | None = optional(
-        "The date on which the recorded facts became true. Omitted or null: no such date is recorded."
+        "The date on which the recorded facts became true. Omitted: no such date is recorded."
     )
     source: str | None = optional(
         "The evidence for what is recorded: the id of a source (`source-…`), or the URL of a document (`https://…`), "
-        "which becomes a source. Omitted or null: no source is cited."
+        "which becomes a source. Omitted: no source is cited."
     )
 
 
@@ -86,13 +86,25 @@ def canonical_request(mutation: str, input: MutationInput) -> str:
 def _to_plain_data(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         values = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {_HASHED_NAMES.get(name, name): _to_plain_data(each) for name, each in values.items() if is_set(each)}
+        return {
+            _HASHED_NAMES.get(name, name): _to_plain_data(each)
+            for name, each in values.items()
+            if each is not strawberry.UNSET
+        }
     if isinstance(value, (list, tuple)):
         return [_to_plain_data(each) for each in value]
     return value.value if isinstance(value, Enum) else value
 
 
 # Validation. `field` is the name of the input field, and becomes the path of the refusal.
+
+
+def validate_common_inputs(input: MutationInput) -> None:
+    """Raise Invalid if one of the fields that all inputs share is null."""
+    for field in dataclasses.fields(MutationInput):
+        if getattr(input, field.name) is None:
+            name = to_camel_case(field.name)
+            raise Invalid(f"{name} cannot be null: leave it out, or send a value", name)
 
 
 def validate_idempotency_key(input: MutationInput) -> str | None:

@@ -1,0 +1,35 @@
+"""Clearing: a person's null takes away what people stated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.errors import Conflict
+from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.unit_of_work import Provenance, changed_facts
+
+
+def changes_by_source(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Iterator[tuple[Facts, Provenance]]:
+    """Yield the facts that differ from the current ones, grouped by the source under which they are to be appended.
+
+    People cite various sources, and each statement is withdrawn under the source that it cited. Facts of other origins
+    stay together. Raises Conflict for a person's null where a published source states a value: people can replace that
+    value, but only the source can withdraw it.
+    """
+    grouped: dict[str | None, Facts] = defaultdict(dict)
+    for path, value in changed_facts(aggregate, facts).items():
+        if value is not None or provenance.origin is not Origin.PERSON:
+            grouped[provenance.source][path] = value
+            continue
+        for claim in aggregate.claims[path]:
+            if claim.value is None:
+                continue
+            if claim.origin is not Origin.PERSON:
+                raise Conflict(f"a published source states {path}: record another value instead of clearing it", path)
+            grouped[claim.source][path] = None
+    for source, changes in grouped.items():
+        yield changes, structs.replace(provenance, source=source)
