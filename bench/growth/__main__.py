@@ -17,8 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.growth.database import import_states, report_database
-from bench.growth.past import report_past
+from bench.growth.database import import_states, report_database, report_past
 from bench.growth.revisions import report_revisions
 from ogpgraph.system import migrate
 
@@ -44,7 +43,7 @@ def _parse_arguments() -> argparse.Namespace:
     database = measurements.add_parser("database", help="three states of OGP's database: bytes by table and index")
     database.add_argument("--database", help="the URL of an empty database on PostgreSQL")
     revisions = measurements.add_parser("revisions", help="one commitment with many revisions")
-    revisions.add_argument("--to", type=int, default=5_000)
+    revisions.add_argument("--to", type=int, default=5_000, help="how many revisions; at least 250")
     past = measurements.add_parser("past", help="a list at a past position")
     for each in (database, revisions, past):
         each.add_argument("--file", type=Path, help="a SQLite file, which is kept; `past` uses it if it exists")

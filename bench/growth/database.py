@@ -1,4 +1,7 @@
-"""Imports three states of OGP's database in the order of their publication and says where the bytes are."""
+"""Imports three states of OGP's database in the order of their publication, and says where the bytes are.
+
+A list of 100 commitments at past positions is compared with the present, each in a fresh process.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,28 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
-from bench.growth.disk_usage import DiskUsage, measure_disk_usage
+from bench.growth.instruments import DiskUsage, measure_disk_usage, run_cold
 from bench.growth.states import State, build_states
 from ogpgraph.cli.progress import create_progress, track_task
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.spreadsheets.run import import_spreadsheet
 from ogpgraph.importer.writer import LogWriter
 from ogpgraph.system import System, migrate, open_system
+from tests.graphql.client import execute_query, parse_document
 
 MAX_RATIO = 13
 """The size of the database on disk, log and texts included, to that of the files."""
 MAX_GROWTH_BY_REBUILD = 1.02
+MAX_RATIO_OF_PAST = 2.0
+LIST = """commitments(first: 100) { nodes { code title status startsOn endsOn
+    actionPlan { title } ratings { indicator stage value } } }"""
+PRESENT = f"{{ {LIST} }}"
+PAST = f"query Past($position: Position) {{ at(position: $position) {{ {LIST} }} }}"
+
+
+# Bytes
 
 
 def import_states(url: str, scale: float) -> int:
@@ -71,3 +84,42 @@ def _print_usage(files: int, usage: DiskUsage) -> None:
     print(f"events          {usage.events:>13,}, {usage.total / usage.events:,.0f} bytes of the database for each")
     print(f"their payloads  {usage.payloads:>13,} bytes as stored, {usage.payloads / usage.events:,.0f} for each")
     print(*usage.format_lines(), sep="\n")
+
+
+# The past
+
+
+def time_list(url: str, position: int | None) -> float:
+    """Return the seconds of the first query of a process, without opening the database."""
+    query = PRESENT if position is None else PAST
+    parse_document(query)
+    variables = {} if position is None else {"position": position}
+    with open_system(url) as system:
+        began = time.perf_counter()
+        data = execute_query(system, query, **variables)
+        seconds = time.perf_counter() - began
+    nodes = (data if position is None else data["at"])["commitments"]["nodes"]
+    if not nodes:
+        raise ValueError("the list is empty")
+    return seconds
+
+
+def report_past(url: str, rounds: int) -> bool:
+    """Print the medians and their ratio for several past positions; returns whether the target is met."""
+    with open_system(url) as system, system.read_session() as session:
+        head = session.head
+    is_met = True
+    for share in (0.35, 0.6, 0.9):
+        position = max(1, round(head * share))
+        times: dict[int | None, list[float]] = {None: [], position: []}
+        for number in range(rounds):
+            for at in (None, position) if number % 2 else (position, None):
+                times[at].append(run_cold(time_list, url, at))
+        present, past = median(times[None]), median(times[position])
+        is_met &= past <= MAX_RATIO_OF_PAST * present
+        print(
+            f"100 commitments, cold: {present * 1000:.1f} ms at the head ({head:,}), {past * 1000:.1f} ms at "
+            f"{position:,}: {past / present:.2f} (at most {MAX_RATIO_OF_PAST})",
+            flush=True,
+        )
+    return is_met

@@ -11,14 +11,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import count
+from itertools import count, pairwise
 from statistics import median
 from typing import Any
 
 import structlog
 
-from bench.growth.cold import run_cold
-from bench.growth.disk_usage import measure_file
+from bench.growth.instruments import measure_file, run_cold
 from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.cli.progress import create_progress, track_task
 from ogpgraph.domain.roles import Role
@@ -32,7 +31,8 @@ FEW = 50
 COMMITMENTS_WITH_FEW = 5
 BLOCK = 100
 """How many commands the bytes that one adds are averaged over."""
-OTHER_CODE, MANY_CODE = "FR0001", "FR0002"
+OTHER_CODE, MANY_CODE, LARGE_CODE = "FR0001", "FR0002", "FR0900"
+MILESTONES = 60
 FEW_CODES = tuple(f"FR{3 + number:04}" for number in range(COMMITMENTS_WITH_FEW))
 
 MAX_RATIOS = {
@@ -44,6 +44,7 @@ MAX_RATIOS = {
     "old request reverted": 3.0,
     "bytes for each command": 1.5,
 }
+MAX_RATIO_OF_LARGE = 1.5
 _SET_UP = """mutation {
     registerMember(input: {code: "FRA", name: "France"}) { errors { message } }
     registerActionPlan(input: {member: "FRA", cycle: 2021, title: "A plan"}) { errors { message } } }"""
@@ -53,6 +54,8 @@ _REGISTER = """mutation($code: String!, $text: String!) { registerCommitment(inp
 _REVISE = """mutation($code: String!, $title: String!, $starts: PartialDate!, $ends: PartialDate!) {
     reviseCommitment(input: {commitment: $code, title: $title, startsOn: $starts, endsOn: $ends}) {
     commitment { revision } errors { message } } }"""
+_ADD_MILESTONE = """mutation($code: String!, $number: String!) { addMilestone(input: {commitment: $code,
+    number: $number, title: "A step on the way to an open register"}) { errors { message } } }"""
 _REVISE_STALE = """mutation($code: String!, $revision: Int!) { reviseCommitment(input: {commitment: $code,
     title: "Too late", expectedRevision: $revision}) { errors { code message } } }"""
 _REVERT = """mutation($correlation: ID!) { revertImport(input: {correlationId: $correlation, reason: "A measurement"}) {
@@ -102,14 +105,15 @@ def report_revisions(url: str, to: int, rounds: int) -> bool:
     with open_system(url) as system:
         account = open_account(system, Role.ADMINISTRATOR).account
         assert account
-        bytes_few, bytes_many = _grow(url, Writer(system, account), to)
+        writer = Writer(system, account)
+        bytes_few, bytes_many = _grow(url, writer, to)
+        is_met = _compare_large(url, writer)
     times: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     _measure_cold(url, account, rounds, times)
     with open_system(url) as system:
         _measure_warm(system, account, rounds, times)
     print(f"{'':32}{'at ' + str(FEW):>12}{'at ' + format(to, ','):>12}{'ratio':>8}{'at most':>9}")
     rows = [(name, median(few) * 1000, median(many) * 1000, "ms") for name, (few, many) in times.items()]
-    is_met = True
     for name, few, many, unit in [*rows, ("bytes for each command", bytes_few, bytes_many, "B")]:
         print(f"{name:32}{few:>10,.1f}{unit:>2}{many:>10,.1f}{unit:>2}{many / few:>8.2f}{MAX_RATIOS[name]:>9}")
         is_met &= many / few <= MAX_RATIOS[name]
@@ -124,18 +128,34 @@ def _grow(url: str, writer: Writer, to: int) -> tuple[float, float]:
         while writer.revise(code) < FEW:
             pass
     began = time.perf_counter()
-    sizes = {FEW: measure_file(url)} if url.startswith("sqlite:") else {}
+    sizes = {FEW: measure_file(url)}
     with create_progress("revisions") as progress:
         track, revision = track_task(progress, "revising"), FEW
-        while revision < max(to, FEW + 2 * BLOCK):
+        while revision < to:
             revision = writer.revise(MANY_CODE)
             track(revision, to)
-            if sizes and revision in (FEW + BLOCK, to - BLOCK, to):
+            if revision in (FEW + BLOCK, to - BLOCK, to):
                 sizes[revision] = measure_file(url)
-    print(f"{revision:,} revisions in {time.perf_counter() - began:.0f} s; {sizes.get(to, 0):,} bytes", flush=True)
-    if not sizes:
-        return 1.0, 1.0
+    print(f"{revision:,} revisions in {time.perf_counter() - began:.0f} s; {sizes[to]:,} bytes", flush=True)
     return (sizes[FEW + BLOCK] - sizes[FEW]) / BLOCK, (sizes[to] - sizes[to - BLOCK]) / BLOCK
+
+
+def _compare_large(url: str, writer: Writer) -> bool:
+    """Print the bytes of a command about a commitment with many milestones and one with none.
+
+    Returns whether they are about the same: the commands change as much.
+    """
+    writer.mutate(_REGISTER, code=LARGE_CODE, text="The ministry will publish a register. " * 40)
+    for number in range(MILESTONES):
+        writer.mutate(_ADD_MILESTONE, code=LARGE_CODE, number=f"1.{number}")
+    sizes = [measure_file(url)]
+    for code in (OTHER_CODE, LARGE_CODE):
+        for _ in range(BLOCK):
+            writer.revise(code)
+        sizes.append(measure_file(url))
+    none, many = ((after - before) / BLOCK for before, after in pairwise(sizes))
+    print(f"bytes for each command: {none:,.0f} without milestones, {many:,.0f} with {MILESTONES}: {many / none:.2f}")
+    return many / none <= MAX_RATIO_OF_LARGE
 
 
 def _measure_cold(url: str, account: str, rounds: int, times: dict[str, tuple[list[float], list[float]]]) -> None:

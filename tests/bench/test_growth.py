@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.growth.database import import_states
-from bench.growth.disk_usage import measure_disk_usage
+from bench.growth.instruments import measure_disk_usage
 from bench.growth.states import CHANGED_CELLS, COMMON, ROWS, _corresponding_columns, build_states
 from bench.representations import ClaimRows, Deltas, Documents, build_dictionary, compare, read_steps
 from ogpgraph.importer.spreadsheets.sheet import parse_sheet

@@ -1,20 +1,62 @@
-"""Where the bytes of a database are: by table and index, on SQLite and on PostgreSQL."""
+"""What the measurements measure with: fresh processes, and the bytes of a database by table and index."""
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from ogpgraph.storage.sqlite import parse_sqlite_url
 from ogpgraph.system import open_system
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PRELOADED = ["ogpgraph.importer.run", "tests.graphql.mutations.client"]
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(_PRELOADED)
 _SQLITE_USAGE = "select name, sum(pgsize) from dbstat group by name"
 _POSTGRES_USAGE = (
     "select relname as name, pg_relation_size(oid) + coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0) as bytes "
     "from pg_class where relkind in ('r', 'i') and relnamespace = current_schema()::regnamespace"
 )
+
+
+# Fresh processes
+
+
+def run_cold(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the result of a function of a module, called in a new process; raises RuntimeError where that failed.
+
+    The process is forked from a server that has only imported the program: what the function times is the work of a
+    process that has just started, without the second that the imports take.
+    """
+    receiver, sender = _context.Pipe(duplex=False)
+    process = _context.Process(target=_send_result, args=(sender, function, args, kwargs))
+    process.start()
+    sender.close()
+    try:
+        result: T = receiver.recv()
+    except EOFError:
+        raise RuntimeError(f"{function.__name__} failed in a fresh process") from None
+    finally:
+        process.join()
+        receiver.close()
+    return result
+
+
+def _send_result(
+    sender: Connection, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+) -> None:
+    sender.send(function(*args, **kwargs))
+
+
+# Bytes
 
 
 @dataclass(frozen=True)
