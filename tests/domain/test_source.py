@@ -3,10 +3,13 @@
 from datetime import datetime
 from hashlib import sha256
 
+import pytest
+
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.source import content_hash, last_observed_at, observations, source_id
+from ogpgraph.domain.source import content_hash, last_observed_at, observations, source_id, validate_url
 from ogpgraph.domain.values import Observation
 from tests.domain.events import HEADER, build_aggregate, day
 
@@ -29,6 +32,33 @@ def test_a_source_is_identified_by_kind_code_and_language() -> None:
     }
     assert len(others | {source_id("PAGE", "FR0001", "en")}) == 4
     assert source_id("PAGE", "FR0001", "en").startswith("source-")
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a", "http://exämple.org:8080/?q=1#x", "HTTPS://EXAMPLE.ORG/"])
+def test_a_url_names_a_document(url: str) -> None:
+    assert validate_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ann:s3cret@example.org/",
+        "https://s3cret@example.org",
+        "https://example.org\\@s3cret",
+        "https://user:s3/cret@example.org",
+        "https://example.org/s3cret\n",
+        "https://example.org/s3cret\u0085",
+        "https://example.org/s3cret page",
+        "https://[s3cret/",
+        "https:///s3cret",
+        "s3cret",
+        "https://example.org/s3cret" + "x" * 2000,
+    ],
+)
+def test_what_is_no_url_or_has_credentials_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        validate_url(url)
+    assert "s3" not in refused.value.message
 
 
 def test_bytes_are_identified_by_their_hash() -> None:

@@ -20,6 +20,7 @@ from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 
 T = TypeVar("T")
+_KEY_HASH_LENGTH = 32  # 128 bits: nobody finds another key with the same hash
 
 
 @dataclass
@@ -80,11 +81,14 @@ class WriteAccess:
         return self.system.model.clock()
 
     def hash_request(self, key: str, canonical: str) -> Idempotency:
-        """Return an idempotency key with the hash of its request.
+        """Return the hash of an idempotency key with the hash of its request.
 
-        The hash is public, in the log. It is keyed, so that a short text cannot be found by trying.
+        Both are public, in the log. They are keyed, so that a short text cannot be found by trying. The client wrote
+        the key, too: it may contain an address, so that no event has it.
         """
-        return Idempotency(key, self.system.executor.create_reference(canonical)[0])
+        create_reference = self.system.executor.create_reference
+        hashed_key = create_reference(f"idempotency key\n{key}")[0][:_KEY_HASH_LENGTH]
+        return Idempotency(hashed_key, create_reference(canonical)[0])
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
         """Execute commands in a unit of work, and save their events."""

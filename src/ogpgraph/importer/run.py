@@ -35,7 +35,7 @@ __all__ = ["Report", "import_files", "import_page", "is_url", "parse_moment"]
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.
-_USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/*)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
+_USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/+)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
 _SPREADSHEET_SUFFIXES = (".csv", ".tsv")
 _PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
 _LANGUAGE_OF_SITE = "en"

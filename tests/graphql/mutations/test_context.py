@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.domain.commitment import revise_commitment
@@ -91,6 +94,55 @@ def test_cited_document_becomes_one_source(sample: SampleSystem) -> None:
     assert kinds_of(again) == ["MilestoneReported"]
     sources = execute_query(sample.system, '{ commitment(code: "FR0001") { sources { type url } } }')
     assert sources == {"commitment": {"sources": [{"type": "DOCUMENT", "url": "https://data.example/a"}]}}
+
+
+def test_no_event_has_a_text_that_a_client_wrote_in_the_clear(sample: SampleSystem) -> None:
+    sample.reporter.mutate(
+        "reportMilestone",
+        commitment="FR0001",
+        number="1.1",
+        report="Ask ann@example.org",
+        reason="ann@example.org said so",
+        source="https://data.example/ann@example.org",
+        idempotencyKey="ann@example.org",
+    )
+    recorded = sample.system.log.select_notifications(1, 10_000)
+    assert not [each for each in recorded if b"ann@" in each.state]
+    guessed = sha256(b"DOCUMENT\nhttps://data.example/ann@example.org\n").hexdigest()[:32]
+    rows = [str(dict(row)) for row in sample.system.database.query("select stream, topic, command from event")]
+    assert len(rows) == len(recorded)
+    assert not [row for row in rows if "ann@" in row or guessed in row]
+    sources = execute_query(sample.system, '{ commitment(code: "FR0001") { sources { url } } }')
+    assert sources == {"commitment": {"sources": [{"url": "https://data.example/███████████████"}]}}
+
+
+@pytest.mark.parametrize("url", ["https://ann:s3cret@data.example/a", "https://data.example/\x07s3cret", "s3cret"])
+def test_a_source_whose_url_is_secret_or_none_is_refused_without_repeating_it(sample: SampleSystem, url: str) -> None:
+    sent = {"commitment": "FR0001", "title": "Open", "source": url}
+    (error,) = sample.reporter.send("reviseCommitment", **sent)["errors"]
+    assert (error["code"], error["path"]) == ("INVALID", ["input", "source"])
+    assert "s3cret" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "message"),
+    [
+        ({"startsOn": "2019-02-30"}, "startsOn", "there is no 2019-02-30"),
+        ({"effectiveOn": "2019-06-31", "title": "Open"}, "effectiveOn", "there is no 2019-06-31"),
+        ({"endsOn": "0001"}, "endsOn", "not in the years 1990 to 2100"),
+        ({"startsOn": "2019", "endsOn": "2018-12-31"}, "endsOn", "endsOn: 2018-12-31 is before startsOn, 2019"),
+        ({"title": "\u200b"}, "title", "no visible character"),
+        ({"title": "\u0007"}, "title", "control character U+0007"),
+        ({"reason": "\u2800", "title": "Open"}, "reason", "no visible character"),
+        ({"leadInstitutions": ["Treasury", "\u3164"]}, "leadInstitutions", "no visible character"),
+    ],
+)
+def test_what_no_calendar_and_no_reader_knows_is_refused_at_its_field(
+    sample: SampleSystem, changed: dict[str, Any], field: str, message: str
+) -> None:
+    (error,) = sample.reporter.send("reviseCommitment", commitment="FR0001", **changed)["errors"]
+    assert (error["code"], error["path"]) == ("INVALID", ["input", field])
+    assert message in error["message"]
 
 
 def test_unchanged_values_record_neither_entries_nor_their_source(sample: SampleSystem) -> None:

@@ -37,8 +37,8 @@ class MutationInput:
     idempotency_key: str | None = optional(
         "A key that the client chooses for this request: 1 to 200 printable ASCII characters without spaces. Repeating "
         "the request with the same key returns the first result at any later time and records nothing; another input "
-        "with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The key is stored in the log, so it must not "
-        "identify a person. Omitted: every request is executed."
+        "with the same key is refused with `IDEMPOTENCY_KEY_REUSED`. The log has only a keyed hash of it. Omitted: "
+        "every request is executed."
     )
     reason: str | None = optional(
         "Why the change is made: a text that everyone can read in the history. Omitted: no reason is recorded "
