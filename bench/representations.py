@@ -95,9 +95,8 @@ def _unchanged(before: tuple[Claim, ...] | None, after: tuple[Claim, ...]) -> tu
 
 
 def _read_states(url: str) -> Iterator[tuple[int, Aggregate]]:
-    with open_system(url) as system:
-        rows = system.database.query("select position, stream from entry order by position")
-        positions = iter([(row["position"], row["stream"]) for row in rows])
+    with open_system(url) as system:  # entries are numbered in the order of the log
+        positions = enumerate([event.stream for event in system.log.select_notifications(None, FOREVER)], 1)
     # Each batch is read by a system of its own, because a system keeps what it has read.
     while batch := list(islice(positions, BATCH)):
         with open_system(url) as system, system.read_session() as session:

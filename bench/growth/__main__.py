@@ -6,8 +6,9 @@
 
 `database` imports three states of OGP's commitment database (see `states`) and says where the bytes are. `revisions`
 compares one commitment with 5,000 revisions with others that have 50, in one database. `past` compares a list of 100
-commitments at a past position with the present. What is compared is measured in turns, so that a busy machine slows
-both; only the ratios are meaningful. Exits with 1 if a target is missed.
+commitments at past positions with the present, with and without the time that building the index takes. What is
+compared is measured in turns, so that a busy machine slows both; only the ratios are meaningful. Exits with 1 if a
+target is missed.
 """
 
 from __future__ import annotations
