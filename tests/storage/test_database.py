@@ -198,3 +198,8 @@ def test_entries_have_increasing_times_though_the_clock_goes_back(
         times = [row["recorded_at"] for row in transaction.fetch_all("select recorded_at from entry order by position")]
     assert times == sorted(set(times))
     assert times[-1] > "2026"
+
+
+def test_database_stays_usable_when_its_space_is_released(database: Database) -> None:
+    database.release_space()
+    assert database.has_table("event")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,89 @@ def test_file_that_is_no_database_is_named(new_database: DatabaseFactory) -> Non
     Path(url.removeprefix("sqlite:///")).write_text("a page, and no database\n" * 100)
     with pytest.raises(DatabaseError, match=r"log\.db cannot be used: file is not a database"):
         migrate(url)
+
+
+def fill(database: Database, rows: int) -> None:
+    """Create a table with rows of a page each."""
+    with database.write() as transaction:
+        transaction.execute("create table filler (filling blob)")
+        transaction.insert("filler", ["filling"], [(bytes(3_000),)] * rows)
+
+
+def count_free_pages(url: str) -> int:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return int(connection.execute("pragma freelist_count").fetchone()[0])
+
+
+def test_space_of_a_dropped_table_is_released_while_others_read_and_write(url: str, database: Database) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    before = path.stat().st_size
+    fill(database, 3_000)
+    with database.write() as transaction:
+        transaction.execute("create table counter (number integer)")
+        transaction.execute("drop table filler")
+    assert path.stat().st_size > 12_000_000
+    released = threading.Event()
+    written = 0
+    with ThreadPoolExecutor(1) as threads, closing(open_database(url)) as other:
+        releasing = threads.submit(database.release_space)
+        releasing.add_done_callback(lambda _: released.set())
+        while not released.is_set():
+            with other.write(durable=False) as transaction:
+                transaction.execute("insert into counter values (:number)", number=written)
+            written += 1
+            assert other.query("select count(*) as n from counter")[0]["n"] == written
+        releasing.result()
+    assert written > 10
+    assert count_free_pages(url) == 0
+    database.close()
+    assert path.stat().st_size < before + 200_000
+
+
+def test_space_is_released_at_the_latest_when_a_long_reader_has_ended(url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    with closing(open_database(url)) as database:
+        fill(database, 1_000)
+        with database.read() as reader:
+            assert reader.fetch_value("select count(*) from filler") == 1_000
+            with database.write() as transaction:
+                transaction.execute("drop table filler")
+            database.release_space()
+            assert reader.fetch_value("select count(*) from filler") == 1_000
+    assert path.stat().st_size < 1_000_000
+
+
+def test_release_of_space_that_is_killed_leaves_a_whole_database(url: str) -> None:
+    program = f"""
+import os
+from ogpgraph.storage import sqlite
+from ogpgraph.storage.connect import open_database
+database = open_database({url!r})
+with database.write() as transaction:
+    transaction.execute("create table filler (filling blob)")
+    transaction.insert("filler", ["filling"], [(bytes(3_000),)] * 1_000)
+with database.write() as transaction:
+    transaction.execute("drop table filler")
+steps = iter(range(3))
+sqlite.time.sleep = lambda _: next(steps, None) is None and os._exit(9)
+database.release_space()
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 9
+    assert count_free_pages(url) > 100
+    with closing(open_database(url)) as database:
+        assert [row["integrity_check"] for row in database.query("pragma integrity_check")] == ["ok"]
+        database.release_space()
+    assert count_free_pages(url) == 0
+
+
+def test_wal_does_not_stay_as_large_as_the_largest_transaction(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "WAL_LIMIT_BYTES", 100_000)
+    wal = Path(url.removeprefix("sqlite:///") + "-wal")
+    fill(database, 5_000)
+    assert wal.stat().st_size > 10_000_000
+    for _ in range(2):
+        with database.write() as transaction:
+            transaction.execute("insert into filler values (:filling)", filling=b"")
+    assert wal.stat().st_size <= 100_000

@@ -159,6 +159,9 @@ class Database(ABC):
     def execute_ddl(self, transaction: Transaction, script: str) -> None:
         """Run a script of definitions in a transaction."""
 
+    def release_space(self) -> None:  # noqa: B027 - not every engine has something to do
+        """Return the space of dropped tables to the file system while the database is in use; raises DatabaseError."""
+
     @abstractmethod
     def close(self) -> None:
         """Close every connection."""

@@ -43,6 +43,13 @@ POLL_SECONDS = 0.01
 CACHE_KIBIBYTES = 65_536
 CHECKPOINT_PAGES = 4_000
 """A page that is rewritten before the checkpoint is copied back once; the WAL grows to 16 MiB instead of 4."""
+WAL_LIMIT_BYTES = 32 * 2**20
+"""The WAL is cut to this length when it is used from the beginning again: one large transaction would keep it large."""
+RELEASED_PAGES = 200
+RELEASE_PAUSE_SECONDS = 0.01
+"""About as long as releasing the pages takes, so that other writers wait for one step at most."""
+INCREMENTAL = 2
+"""The value of `PRAGMA auto_vacuum` with which free pages are released when the program asks for it."""
 PROGRESS_HANDLER_STEPS = 20_000
 
 
@@ -248,20 +255,12 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        with self._writer_lock.acquire():
-            if self._disk_failed:
-                raise DatabaseError(f"the disk of {self.path} failed: nothing is written until the process restarts")
-            writer = self._writer = self._writer or self._open_writer()
-            # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
-            writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            with _translate_errors():
-                writer.execute("BEGIN IMMEDIATE")
+        with self._writing(durable=durable) as writer:
+            writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteTransaction(writer)
                 writer.commit()
-            except BaseException as error:
-                # After a failed sync the kernel may report the same pages as written: retrying would lose them.
-                self._disk_failed = isinstance(error, sqlite3.OperationalError) and _is_disk_failure(error)
+            except BaseException:
                 writer.rollback()
                 raise
 
@@ -289,6 +288,27 @@ class SQLiteDatabase(Database):
         for statement in split_statements(script):
             transaction.execute(statement)
 
+    def release_space(self) -> None:
+        """Move pages from the end of the file into free ones and cut it off, a few pages at a time.
+
+        Other writers take their turns in between. The file shrinks at a checkpoint, once no reader needs the former
+        pages any more. A file that was created without `auto_vacuum` stays as it is.
+        """
+        while self._release_pages():
+            time.sleep(RELEASE_PAUSE_SECONDS)
+
+    def _release_pages(self) -> bool:
+        """Release some pages; returns whether there are more."""
+        with self._writing(durable=False) as writer:
+            free = _read_pragma(writer, "freelist_count") if _read_pragma(writer, "auto_vacuum") == INCREMENTAL else 0
+            # `execute` would stop after the first page: the statement has a step for each, but no columns.
+            writer.executescript(f"PRAGMA incremental_vacuum({RELEASED_PAGES})")
+            left = _read_pragma(writer, "freelist_count")
+            if not 0 < left < free:
+                writer.execute("PRAGMA wal_checkpoint")
+                return False
+            return True
+
     def close(self) -> None:
         """Close every connection; readers and the writer are waited for within their timeouts."""
         self._readers.close()
@@ -298,10 +318,28 @@ class SQLiteDatabase(Database):
                 self._writer = None
         self._writer_lock.close()
 
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection, outside a transaction, until the end of the context."""
+        with self._writer_lock.acquire():
+            if self._disk_failed:
+                raise DatabaseError(f"the disk of {self.path} failed: nothing is written until the process restarts")
+            writer = self._writer = self._writer or self._open_writer()
+            # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
+            writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            try:
+                with _translate_errors():
+                    yield writer
+            except sqlite3.OperationalError as error:
+                # After a failed sync the kernel may report the same pages as written: retrying would lose them.
+                self._disk_failed = _is_disk_failure(error)
+                raise
+
     def _open_writer(self) -> sqlite3.Connection:
         writer = _connect(self.path)
         writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        writer.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         return writer
 
 
@@ -334,11 +372,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
     connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
     try:
+        if _read_pragma(connection, "page_count") == 0:  # in a file with pages this would begin a writing transaction
+            connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise DatabaseError(f"{path} cannot be used: {error}") from error
     return connection
+
+
+def _read_pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _decode_text(data: bytes) -> str:
