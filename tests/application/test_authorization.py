@@ -40,6 +40,7 @@ EXPECTED: dict[str, dict[str, Roles]] = {
     "reportMilestone": _allow(GOVERNMENT, "commitment number status report language"),
     "completeMilestone": _allow(GOVERNMENT, "commitment number report language"),
     "withdrawMilestone": _allow(GOVERNMENT, "commitment number"),
+    "renumberMilestone": _allow(GOVERNMENT, "commitment number newNumber"),
     "recordRating": _allow(IRM, "commitment indicator stage ogpValue state value statedAs irmReport"),
     "withdrawRating": _allow(IRM, "commitment indicator stage ogpValue"),
     "recordNarrative": _allow(IRM, "commitment stage section text language"),

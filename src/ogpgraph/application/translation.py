@@ -24,6 +24,7 @@ from ogpgraph.domain.correction import CorrectedField
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.irm_database import PLAIN_CELL, DatabaseCell
+from ogpgraph.domain.milestone import normalize_milestone_path
 from ogpgraph.domain.source import CREDENTIALS
 from ogpgraph.domain.text import has_visible_character
 from ogpgraph.domain.text import normalize_text as normalize_any_text
@@ -143,7 +144,7 @@ def _translate_item(uow: UnitOfWork, declared: Input, item: Mapping[str, Any], k
 
 def corrected_path(change: Mapping[str, Any]) -> str:
     """Return the path that a change is about: that of a rating for that of its value, which entries show separately."""
-    path: str = change["path"].strip("/")
+    path = normalize_milestone_path(change["path"].strip("/"))
     return path.removesuffix("/value") if path.startswith("ratings/") else path
 
 

@@ -21,14 +21,29 @@ from ogpgraph.domain.irm_database import DATABASE_FIELDS
 from ogpgraph.domain.lineage import LINEAGE_EVENTS, LINEAGE_FIELDS
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_DIMENSIONS, MILESTONE_EVENTS, MILESTONE_FIELDS
+from ogpgraph.domain.renumbering import RENUMBERING_EVENTS, RENUMBERING_FIELDS
 from ogpgraph.domain.review import REVIEW_DIMENSIONS, REVIEW_EVENTS, REVIEW_FIELDS
 from ogpgraph.domain.source import SOURCE
 
 COMMITMENT = AggregateType(
     name="commitment",
     description="A commitment of a member's action plan, with its milestones, ratings and narratives.",
-    fields=(*COMMITMENT_FIELDS, *MILESTONE_FIELDS, *REVIEW_FIELDS, *DATABASE_FIELDS, *LINEAGE_FIELDS),
-    event_types=(*STATEMENT_EVENTS, *LINEAGE_EVENTS, *AMENDMENT_EVENTS, *MILESTONE_EVENTS, *REVIEW_EVENTS),
+    fields=(
+        *COMMITMENT_FIELDS,
+        *MILESTONE_FIELDS,
+        *RENUMBERING_FIELDS,
+        *REVIEW_FIELDS,
+        *DATABASE_FIELDS,
+        *LINEAGE_FIELDS,
+    ),
+    event_types=(
+        *STATEMENT_EVENTS,
+        *LINEAGE_EVENTS,
+        *AMENDMENT_EVENTS,
+        *MILESTONE_EVENTS,
+        *RENUMBERING_EVENTS,
+        *REVIEW_EVENTS,
+    ),
     dimensions=(*COMMITMENT_DIMENSIONS, *MILESTONE_DIMENSIONS, *REVIEW_DIMENSIONS),
     periods=(Period("startsOn", "endsOn"),),  # of the commitment, and of each of its milestones
 )

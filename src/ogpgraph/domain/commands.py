@@ -10,6 +10,7 @@ from ogpgraph.domain.correction import CORRECTION_COMMANDS
 from ogpgraph.domain.lineage import LINEAGE_COMMANDS
 from ogpgraph.domain.member import MEMBER_COMMANDS
 from ogpgraph.domain.milestone import MILESTONE_COMMANDS
+from ogpgraph.domain.renumbering import RENUMBERING_COMMANDS
 from ogpgraph.domain.review import REVIEW_COMMANDS
 
 COMMANDS: dict[str, CommandType] = {
@@ -20,6 +21,7 @@ COMMANDS: dict[str, CommandType] = {
         *COMMITMENT_COMMANDS,
         *LINEAGE_COMMANDS,
         *MILESTONE_COMMANDS,
+        *RENUMBERING_COMMANDS,
         *REVIEW_COMMANDS,
         *CORRECTION_COMMANDS,
         *ACCOUNT_COMMANDS,

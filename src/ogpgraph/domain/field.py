@@ -28,7 +28,7 @@ def _alternation(values: type[Indicator | Stage | OgpValue | Finding | RatingSta
 
 PATH_SEGMENTS = {
     "{language}": "[a-z]{2,3}",
-    "{number}": r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}",
+    "{number}": r"[0-9A-Z]([0-9A-Z.\-]{0,14}[0-9A-Z])?",
     "{indicator}": _alternation(Indicator),
     "{stage}": _alternation(Stage),
     "{ogpValue}": _alternation(OgpValue),

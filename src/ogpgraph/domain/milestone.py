@@ -5,6 +5,8 @@ A milestone has no identity without its commitment: its facts are facts of the c
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -26,7 +28,7 @@ from ogpgraph.domain.command import (
 )
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
-from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag, fields_by_name
+from ogpgraph.domain.field import PATH_SEGMENTS, DerivedDimension, Field, Filter, FilterKind, Tag, fields_by_name
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
@@ -86,10 +88,35 @@ MILESTONE_EVENTS = (
 """The events of a commitment that state facts of one of its milestones."""
 
 
+RENUMBERED_TO = "renumberedTo"
+"""The last segment of the path at which the former number of a milestone leads to its number."""
+_LEADING_ZEROS = re.compile(r"(?<![0-9A-Za-z])0+(?=[0-9])")
+
+
+def normalize_milestone_number(number: str) -> str:
+    """Return a published number in the one form in which it identifies a milestone: ` 01.1a. ` is `1.1A`.
+
+    Full-width and other compatibility characters become plain ones, letters capitals. Spaces around the number, dots
+    and hyphens at its end, and zeros at the beginning of its parts go. Everything else stays as published.
+    """
+    plain = unicodedata.normalize("NFKC", number).strip().rstrip(".- ")
+    return _LEADING_ZEROS.sub("", plain).upper()
+
+
+def normalize_milestone_path(path: str) -> str:
+    """Return a path with the number of its milestone normalized, any other path as it is."""
+    first, _, rest = path.partition("/")
+    number, separator, field = rest.partition("/")
+    return (
+        f"{first}/{normalize_milestone_number(number)}{separator}{field}" if first == "milestones" and number else path
+    )
+
+
 def milestone_numbers(commitment: Aggregate) -> list[str]:
     """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
     if "milestones" not in commitment.cache:
-        numbers = {path.split("/")[1] for path, _ in commitment.claims_under("milestones/")}
+        paths = (path for path, _ in commitment.claims_under("milestones/"))
+        numbers = {path.split("/")[1] for path in paths if not path.endswith(f"/{RENUMBERED_TO}")}
         commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
     return list(commitment.cache["milestones"])
 
@@ -121,7 +148,9 @@ MILESTONE_DIMENSIONS = (
 def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:
     """Return facts of a milestone under their paths in the commitment; raises NotFound if there is no milestone."""
     if number not in milestone_numbers(commitment):
-        raise NotFound(f"{commitment.string('code')} has no milestone {number}", "number")
+        now = commitment.string(f"milestones/{number}/{RENUMBERED_TO}")
+        hint = f": it is {now} now" if now else ""
+        raise NotFound(f"{commitment.string('code')} has no milestone {number}{hint}", "number")
     return {f"milestones/{number}/{path}": value for path, value in facts.items()}
 
 
@@ -140,11 +169,19 @@ def decide_milestone_completion(commitment: Aggregate, number: str) -> NewEvent 
 def add_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record a new milestone; raises Conflict if its number is taken."""
-    if number in milestone_numbers(commitment):
+    """Record a new milestone; raises Conflict if its number is taken.
+
+    The number of a milestone that was withdrawn can be used again: it is that milestone again, without a status. So can
+    one that a milestone had before it was renumbered.
+    """
+    path = f"milestones/{number}"
+    is_withdrawn = commitment.value(f"{path}/status") == MilestoneStatus.WITHDRAWN
+    if number in milestone_numbers(commitment) and not is_withdrawn:
         raise Conflict(f"{commitment.string('code')} already has a milestone {number}", "number")
-    absolute = {f"milestones/{number}/{path}": value for path, value in facts.items()}
-    uow.append(commitment.id, "MilestoneAdded", absolute, provenance)
+    added: Facts = {f"{path}/status": None, f"{path}/{RENUMBERED_TO}": None}
+    added |= {f"{path}/{each}": value for each, value in facts.items()}
+    for changes, stated_by in changes_by_source(commitment, added, provenance):
+        uow.append(commitment.id, "MilestoneAdded", changes, stated_by)
 
 
 def revise_milestone(
@@ -181,15 +218,17 @@ def withdraw_milestone(
 
 # Commands
 
-_UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
+UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
 
 MilestoneNumber = Annotated[
     str,
     Meta(
         description="The number of the milestone as published, such as `14.1`: up to 16 letters, digits, dots and "
-        "hyphens."
+        "hyphens. Case, spaces around it, dots and hyphens at its end and leading zeros do not matter."
     ),
-    Format(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}", "a number as published, such as 14.1"),
+    Format(
+        PATH_SEGMENTS["{number}"], "the number of a milestone as published, such as 14.1", normalize_milestone_number
+    ),
 ]
 ProgressReport = Annotated[
     TextValue | None,
@@ -211,20 +250,21 @@ class AddMilestone(Command, frozen=True):
     ends_on: EndsOn = None
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the milestone; raises Conflict if its number is taken."""
+        """Record the milestone; raises Conflict if its number is taken by one that was not withdrawn."""
         add_milestone(uow, self.commitment, self.number, _own_facts(self), provenance)
 
 
 ADD_MILESTONE = CommandType(
     command=AddMilestone,
-    description="Records a new milestone of a commitment.",
+    description="Records a new milestone of a commitment. With the number of a withdrawn milestone, it is that "
+    "milestone again, without a status.",
     permitted=GOVERNMENT,
     events=("MilestoneAdded",),
     returns="milestone",
     refusals=Refusals(
         not_found=UNKNOWN_COMMITMENT,
         invalid="if the number or the title cannot be recorded",
-        conflict="if the commitment has a milestone with this number",
+        conflict="if the commitment has a milestone with this number that was not withdrawn",
     ),
 )
 
@@ -253,7 +293,7 @@ REVISE_MILESTONE = CommandType(
     permitted=GOVERNMENT,
     events=("MilestoneRevised",),
     returns="milestone",
-    refusals=Refusals(not_found=_UNKNOWN_MILESTONE, invalid="if no field is set"),
+    refusals=Refusals(not_found=UNKNOWN_MILESTONE, invalid="if no field is set"),
 )
 
 
@@ -283,7 +323,7 @@ REPORT_MILESTONE = CommandType(
     permitted=GOVERNMENT,
     events=("MilestoneReported",),
     returns="milestone",
-    refusals=Refusals(not_found=_UNKNOWN_MILESTONE, invalid="if there is neither a status nor a report"),
+    refusals=Refusals(not_found=UNKNOWN_MILESTONE, invalid="if there is neither a status nor a report"),
 )
 
 
@@ -309,7 +349,7 @@ COMPLETE_MILESTONE = CommandType(
     permitted=GOVERNMENT,
     events=("MilestoneCompleted", "MilestoneReported"),
     returns="milestone",
-    refusals=Refusals(not_found=_UNKNOWN_MILESTONE),
+    refusals=Refusals(not_found=UNKNOWN_MILESTONE),
 )
 
 
@@ -330,7 +370,7 @@ WITHDRAW_MILESTONE = CommandType(
     permitted=GOVERNMENT,
     events=("MilestoneWithdrawn",),
     returns="milestone",
-    refusals=Refusals(not_found=_UNKNOWN_MILESTONE),
+    refusals=Refusals(not_found=UNKNOWN_MILESTONE),
 )
 
 

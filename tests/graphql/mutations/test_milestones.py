@@ -1,8 +1,16 @@
-"""Milestones are added, revised and withdrawn."""
+"""Milestones are added, revised, withdrawn and renumbered; one number means one milestone."""
 
 from __future__ import annotations
 
+import pytest
+
+from ogpgraph.domain.commitment import revise_commitment
+from ogpgraph.domain.event import Cause, Facts, Origin
+from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
+from ogpgraph.domain.values import Interval
 from tests.conftest import BOTH_ENGINES
+from tests.domain.events import day
+from tests.graphql.client import execute_query
 from tests.graphql.mutations.client import SampleSystem, kinds_of
 
 pytestmark = BOTH_ENGINES
@@ -16,5 +24,127 @@ def test_milestone_is_added_revised_and_withdrawn(sample: SampleSystem) -> None:
     withdrawn = sample.reporter.mutate("withdrawMilestone", commitment="FR0001", number="1.2")
     assert withdrawn["milestone"]["status"] == "WITHDRAWN"
     assert kinds_of(withdrawn) == ["MilestoneWithdrawn"]
-    taken = sample.reporter.expect_refusal("addMilestone", commitment="FR0001", number="1.2", title="Again")
+
+
+@pytest.mark.parametrize("number", ["1.1", "1.1.", " 1.1 ", "1.1-", "01.1", "1.01.", "１.１", "1.1 ."])
+def test_one_number_is_one_milestone_however_it_is_written(unchanged_sample: SampleSystem, number: str) -> None:
+    taken = unchanged_sample.admin.expect_refusal("addMilestone", commitment="FR0001", number=number, title="Again")
     assert taken == ("CONFLICT", ["input", "number"])
+
+
+def test_letters_of_a_number_are_compared_in_any_case(sample: SampleSystem) -> None:
+    added = sample.admin.mutate("addMilestone", commitment="FR0001", number="2a.", title="A law")
+    assert added["milestone"]["number"] == "2A"
+    reported = sample.admin.mutate("completeMilestone", commitment="FR0001", number="2a")
+    assert reported["milestone"] == {"number": "2A", "title": "A law", "status": "COMPLETE", "endsOn": None} | {
+        "updates": []
+    }
+    entry, path = str(added["entries"][0]["position"]), "milestones/2a./title/en"
+    changes = [{"path": path, "value": "An act"}]
+    sample.admin.mutate("correct", entry=entry, changes=changes, reason="x")
+    assert ("2A", "An act") in milestones(sample)
+
+
+@pytest.mark.parametrize("number", ["", ".", "-", "1 1", "1/1", "one hundred and one", "é"])
+def test_what_is_not_a_number_is_refused(unchanged_sample: SampleSystem, number: str) -> None:
+    refused = unchanged_sample.admin.expect_refusal("addMilestone", commitment="FR0001", number=number, title="x")
+    assert refused == ("INVALID", ["input", "number"])
+
+
+def test_number_of_a_withdrawn_milestone_can_be_used_again(sample: SampleSystem) -> None:
+    sample.reporter.mutate("withdrawMilestone", commitment="FR0001", number="1.1", source="https://example.org/letter")
+    again = sample.reporter.mutate("addMilestone", commitment="FR0001", number="1.1", title="A better portal")
+    assert again["milestone"] == {"number": "1.1", "title": "A better portal", "status": None, "endsOn": None} | {
+        "updates": []
+    }
+    assert set(kinds_of(again)) == {"MilestoneAdded"}
+    taken = sample.reporter.expect_refusal("addMilestone", commitment="FR0001", number="1.1", title="Again")
+    assert taken == ("CONFLICT", ["input", "number"])
+
+
+def milestones(sample: SampleSystem) -> list[tuple[str, str]]:
+    """Return the numbers and titles of the milestones of FR0001."""
+    answer = execute_query(sample.system, '{ commitment(code: "FR0001") { milestones { number title } } }')
+    return [(each["number"], each["title"]) for each in answer["commitment"]["milestones"]]
+
+
+def test_renumbered_milestone_has_everything_that_was_recorded_of_it(sample: SampleSystem) -> None:
+    milestone = {"commitment": "FR0001", "number": "1.1"}
+    sample.reporter.mutate("completeMilestone", **milestone, report="Done", source="https://example.org/report")
+    sample.reporter.mutate("reviseMilestone", **milestone, endsOn="2022", effectiveOn="2021-05")
+    before = execute_query(sample.system, '{ commitment(code: "FR0001") { milestones { title status endsOn } } }')
+    renumbered = sample.reporter.mutate("renumberMilestone", **milestone, newNumber="2.1.", effectiveOn="2022-03")
+    assert set(kinds_of(renumbered)) == {"MilestoneRenumbered"}
+    assert renumbered["changesPresent"]
+    shown = renumbered["milestone"]
+    assert shown["number"] == "2.1"
+    assert [update["text"] for update in shown["updates"]] == ["Done"]
+    after = execute_query(sample.system, '{ commitment(code: "FR0001") { milestones { title status endsOn } } }')
+    assert after == before
+    assert milestones(sample) == [("2.1", "A portal")]
+    (error,) = sample.reporter.send("completeMilestone", **milestone)["errors"]
+    assert error["message"] == "FR0001 has no milestone 1.1: it is 2.1 now"
+    assert sample.reporter.expect_refusal("renumberMilestone", **milestone, newNumber="3") == (
+        "NOT_FOUND",
+        ["input", "number"],
+    )
+
+
+def test_taken_number_and_unknown_milestone_are_refused(sample: SampleSystem) -> None:
+    sample.reporter.mutate("addMilestone", commitment="FR0001", number="1.2", title="An app")
+    for new_number in ("1.2", "1.1"):
+        refused = sample.reporter.expect_refusal(
+            "renumberMilestone", commitment="FR0001", number="1.1", newNumber=new_number
+        )
+        assert refused == ("CONFLICT", ["input", "newNumber"])
+    refused = sample.reporter.expect_refusal("renumberMilestone", commitment="FR0001", number="9", newNumber="8")
+    assert refused == ("NOT_FOUND", ["input", "number"])
+
+
+def test_former_numbers_can_be_used_again_and_numbers_exchanged(sample: SampleSystem) -> None:
+    renumber = {"commitment": "FR0001"}
+    sample.reporter.mutate("renumberMilestone", **renumber, number="1.1", newNumber="9")
+    sample.reporter.mutate("addMilestone", **renumber, number="1.1", title="An app")
+    assert milestones(sample) == [("1.1", "An app"), ("9", "A portal")]
+    for number, new_number in (("1.1", "8"), ("9", "1.1"), ("8", "9")):
+        sample.reporter.mutate("renumberMilestone", **renumber, number=number, newNumber=new_number)
+    assert milestones(sample) == [("1.1", "A portal"), ("9", "An app")]
+
+
+def test_a_renumbering_is_reverted_as_a_whole(sample: SampleSystem) -> None:
+    selection = "entries { correlationId } errors { message }"
+    sample.reporter.mutate("reviseMilestone", commitment="FR0001", number="1.1", endsOn="2022")
+    sent = {"commitment": "FR0001", "number": "1.1", "newNumber": "2.1"}
+    renumbered = sample.reporter.send("renumberMilestone", selection, **sent)
+    correlation = renumbered["entries"][0]["correlationId"]
+    sample.admin.mutate("revertImport", correlationId=correlation, reason="A slip")
+    assert milestones(sample) == [("1.1", "A portal")]
+    sample.reporter.mutate("completeMilestone", commitment="FR0001", number="1.1")
+
+
+def state_as_page(sample: SampleSystem, facts: dict[str, str], on: int) -> None:
+    """Record facts of FR0001 as the header of its page states them on a day."""
+    page = Provenance(
+        origin=Origin.HEADER,
+        cause=Cause.SOURCE_CHANGED,
+        language="en",
+        source="source-page",
+        changed_between=Interval(before=day(on)),
+    )
+
+    def execute(uow: UnitOfWork) -> None:
+        stated: Facts = {path: uow.text_value(text) if "title" in path else text for path, text in facts.items()}
+        revise_commitment(uow, uow.require_by_code("commitment", "FR0001"), stated, page)
+
+    sample.system.execute(CommandContext(actor="importer", role="publisher", time=sample.system.clock()), execute)
+
+
+def test_claims_of_pages_move_with_their_source_and_time(sample: SampleSystem) -> None:
+    state_as_page(sample, {"milestones/1.1/endsOn": "2020", "milestones/1.1/title/en": "A portal"}, on=400_000)
+    query = """{ commitment(code: "FR0001") { claims(path: "milestones") {
+        path value isCurrent statedIn changedBetween { after before } } } }"""
+    before = execute_query(sample.system, query)["commitment"]["claims"]
+    sample.admin.mutate("renumberMilestone", commitment="FR0001", number="1.1", newNumber="2")
+    after = execute_query(sample.system, query)["commitment"]["claims"]
+    moved = [claim | {"path": claim["path"].replace("/1.1/", "/2/")} for claim in before]
+    assert [claim for claim in after if claim["value"] is not None and "renumberedTo" not in claim["path"]] == moved

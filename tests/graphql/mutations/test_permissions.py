@@ -27,6 +27,7 @@ SAMPLE_VALUES = {
     "member": "{member}",
     "members": ["{member}"],
     "number": "1.1",
+    "newNumber": "1.1",
     "language": "en",
     "section": "NEXT_STEPS",
     "policyAreas": ["Gender"],

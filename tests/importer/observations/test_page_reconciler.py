@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ogpgraph.domain.member import member_of_commitment_code
+from ogpgraph.domain.renumbering import renumber_milestone
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.importer.pages.extraction import ExtractedValue
 from ogpgraph.importer.pages.page import read_page
@@ -500,3 +502,42 @@ def test_an_unknown_policy_area_is_stored_and_reported(system: System) -> None:
     assert execute_query(system, '{ commitment(code: "UY0902") { policyAreas } }')["commitment"] == {
         "policyAreas": ["Lantern Policy"]
     }
+
+
+# Milestones with other numbers
+
+
+def milestones(system: System) -> list[tuple[str, str]]:
+    query = '{ commitment(code: "UY0901") { milestones { number title } } }'
+    return [(each["number"], each["title"]) for each in execute_query(system, query)["commitment"]["milestones"]]
+
+
+def renumber(system: System, number: str, new_number: str) -> None:
+    context = CommandContext(actor="reporter", role="reporter", time=system.clock())
+    system.execute(
+        context, lambda uow: renumber_milestone(uow, uow.require_by_code("commitment", "UY0901"), number, new_number)
+    )
+
+
+def test_a_page_that_prints_the_former_number_of_a_milestone_states_it_under_its_number(system: System) -> None:
+    page = Page(description="Print the tables.\n\n01.1. Build the archive\n\n1.2. Open the archive")
+    import_sample_page(system, page, 1)
+    assert milestones(system) == [("1.1", "Build the archive"), ("1.2", "Open the archive")]
+    renumber(system, "1.1", "2.1")
+    for description, title in (
+        (page.description + "\n\nMore.", "Build the archive"),
+        (page.description.replace("Build", "Plan"), "Plan the archive"),
+        (page.description.replace("01.1. Build", "2.1. Design"), "Design the archive"),
+    ):
+        import_sample_page(system, page.with_changes(description=description), read_position(system))
+        assert milestones(system) == [("1.2", "Open the archive"), ("2.1", title)]
+
+
+def test_evidence_of_a_renumbered_milestone_quotes_the_page(system: System) -> None:
+    page = Page(description="Print the tables.\n\n1.1. Build the archive")
+    import_sample_page(system, page, 1)
+    renumber(system, "1.1", "2.1")
+    import_sample_page(system, page.with_changes(description="1.1. Open the archive"), 2)
+    query = '{ commitment(code: "UY0901") { blame(path: "milestones/2.1/title") { evidence { path quote } } } }'
+    (blamed,) = execute_query(system, query)["commitment"]["blame"]
+    assert [each["quote"] for each in blamed["evidence"]] == ["Open the archive"]

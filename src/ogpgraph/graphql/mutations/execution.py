@@ -20,6 +20,7 @@ from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import CommandType, Returned
 from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedStreams, RecordedEntry
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
+from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (
@@ -187,7 +188,8 @@ class MilestonePayload(Payload):
     @strawberry.field(description="The milestone after the mutation; null if it was refused.")
     def milestone(self) -> Milestone | None:
         commitment = self.outcome.subject(Commitment)
-        return Milestone(number=self.outcome.sent["number"], owner=commitment) if commitment else None
+        number = self.outcome.sent.get("new_number") or self.outcome.sent["number"]
+        return Milestone(number=normalize_milestone_number(number), owner=commitment) if commitment else None
 
 
 @strawberry.type(description="An object with corrected fields.")

@@ -29,6 +29,7 @@ from ogpgraph.domain.member import (
     register_member,
     revise_member,
 )
+from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation, TextValue, TranslationKind
@@ -294,6 +295,8 @@ class PageReconciler:
             not_late = structs.replace(provenance, late=False)
             stream = register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id
         commitment = self._uow.aggregate(stream)
+        facts = follow_renumbering(commitment, facts)
+        provenance = outcome.provenance(origin, follow_renumbering(commitment, spans))
         own = commitment.claims_from(origin, provenance.source)
         facts = {
             path: reuse_equivalent_value(value, [own[path].value], self.lookup_text) if path in own else value

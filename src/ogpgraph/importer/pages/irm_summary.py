@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import SUMMARY_FIELDS, Labels, split_at_labels
@@ -306,9 +307,9 @@ class _SummaryReader:
             self._remark(line.span, "milestone-without-number")
 
     def _add_milestone(self, line: Line, found: re.Match[str]) -> None:
-        title = line.slice(found.start("title"))
-        self._milestone = (found["number"], title)
-        path = self._path("milestones", found["number"], "title")
+        number, title = normalize_milestone_number(found["number"]), line.slice(found.start("title"))
+        self._milestone = (number, title)
+        path = self._path("milestones", number, "title")
         self._add_fact(self._result.plan, path, ExtractedValue(title.text, title.span))
 
     def _extend_milestone(self, number: str, title: Line, line: Line) -> None:

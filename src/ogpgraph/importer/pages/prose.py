@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
 
+from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
@@ -155,7 +156,7 @@ def _read_numbered_line(line: Line, facts: ExtractedFacts, titles: dict[str, Lin
     found = MILESTONE_LINE.match(line.text) or (NUMBERED_LINE.match(line.text) if is_row else None)
     if found is None:
         return False
-    number = found["number"]
+    number = normalize_milestone_number(found["number"])
     # Without the IRM's numbers a capital letter tells a milestone from "2.5 million people".
     if number not in titles if titles else not found["title"][0].isupper():
         return False

@@ -1,0 +1,114 @@
+"""Renumbering: a milestone gets another number, and what is published under the former one still reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+from msgspec import Meta
+
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate_type import EventType
+from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Refusals
+from ogpgraph.domain.errors import Conflict
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.field import PATH_SEGMENTS, Field
+from ogpgraph.domain.milestone import (
+    RENUMBERED_TO,
+    UNKNOWN_MILESTONE,
+    MilestoneNumber,
+    milestone_facts,
+    milestone_numbers,
+)
+from ogpgraph.domain.restatement import restated_claims
+from ogpgraph.domain.roles import GOVERNMENT
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
+
+T = TypeVar("T")
+
+RENUMBERING_FIELDS = (
+    Field(
+        f"milestones/{{number}}/{RENUMBERED_TO}",
+        Annotated[str, Meta(pattern=f"^{PATH_SEGMENTS['{number}']}$")],
+        "Renumbered to",
+        "The number that the milestone with this number got. What a page still states under the former number is "
+        "recorded under this one.",
+        written_by=GOVERNMENT,
+        is_exported=False,
+    ),
+)
+"""The field of a commitment that leads from the former number of a milestone to its number."""
+
+RENUMBERING_EVENTS = (EventType("MilestoneRenumbered", "A milestone got another number.", ("milestones/",)),)
+
+
+def renumber_milestone(
+    uow: UnitOfWork,
+    commitment: Aggregate,
+    number: str,
+    new_number: str,
+    provenance: Provenance = REPORTED_BY_PERSON,
+) -> None:
+    """Record that a milestone got another number: what every source states of it is stated under the new one.
+
+    Raises NotFound if there is no such milestone, and Conflict if the new number is taken.
+    """
+    milestone_facts(commitment, number, {})
+    if new_number in milestone_numbers(commitment):
+        raise Conflict(f"{commitment.string('code')} already has a milestone {new_number}", "newNumber")
+    former, new = f"milestones/{number}/", f"milestones/{new_number}/"
+    links: Facts = {former + RENUMBERED_TO: new_number, new + RENUMBERED_TO: None}
+    for changes, stated_by in changes_by_source(commitment, links, provenance):
+        uow.append(commitment.id, "MilestoneRenumbered", changes, stated_by)
+    moved = [(path, claim) for path, claims in commitment.claims.items() if path.startswith(former) for claim in claims]
+    for facts, stated_by in restated_claims(moved, provenance):
+        emptied = dict.fromkeys(facts)
+        restated = {new + path.removeprefix(former): value for path, value in facts.items()}
+        uow.append(commitment.id, "MilestoneRenumbered", emptied | restated, stated_by)
+
+
+def follow_renumbering(commitment: Aggregate, values: Mapping[str, T]) -> dict[str, T]:
+    """Return values by path, those of renumbered milestones under the numbers that these have now.
+
+    Where a page prints both numbers, what it states under the present one counts.
+    """
+    followed = {_followed_path(commitment, path): value for path, value in values.items()}
+    return followed | {path: value for path, value in values.items() if path in followed}
+
+
+def _followed_path(commitment: Aggregate, path: str) -> str:
+    if not path.startswith("milestones/"):
+        return path
+    first, number, rest = path.split("/", 2)
+    visited = {number}
+    while (now := commitment.string(f"{first}/{number}/{RENUMBERED_TO}")) and now not in visited:
+        number = now
+        visited.add(now)
+    return f"{first}/{number}/{rest}"
+
+
+class RenumberMilestone(Command, frozen=True):
+    """A milestone, and the number that it has now."""
+
+    commitment: CommitmentReference
+    number: Annotated[MilestoneNumber, Meta(description="The number that the milestone had, such as `14.1`.")]
+    new_number: Annotated[MilestoneNumber, Meta(description="The number that it has now, such as `14.2`.")]
+
+    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
+        """Record the new number; raises NotFound, and Conflict if the new number is taken."""
+        renumber_milestone(uow, self.commitment, self.number, self.new_number, provenance)
+
+
+RENUMBER_MILESTONE = CommandType(
+    command=RenumberMilestone,
+    description="Records that a milestone has another number. Everything that is recorded of it, whatever states it, "
+    "is recorded under the new number, and so is what a page states under the former number later. The former number "
+    "can be used again by `addMilestone`.",
+    permitted=GOVERNMENT,
+    events=("MilestoneRenumbered",),
+    returns="milestone",
+    refusals=Refusals(not_found=UNKNOWN_MILESTONE, conflict="if the commitment has a milestone with the new number"),
+)
+
+RENUMBERING_COMMANDS = (RENUMBER_MILESTONE,)
