@@ -26,8 +26,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.irm_database import PLAIN_CELL, DatabaseCell
 from ogpgraph.domain.milestone import normalize_milestone_path
 from ogpgraph.domain.source import CREDENTIALS
-from ogpgraph.domain.text import has_visible_character
-from ogpgraph.domain.text import normalize_text as normalize_any_text
+from ogpgraph.domain.text import has_visible_character, normalize_text
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import (
     PlainValue,
@@ -53,14 +52,14 @@ def validate_item_count(items: Sequence[T], field: str) -> Sequence[T]:
     return items
 
 
-def normalize_text(text: str, field: str) -> str:
+def normalize_sent_text(text: str, field: str) -> str:
     """Return a text that a person sent as it is stored, so that texts that look equal are equal.
 
     Raises Invalid for one that is too long, shows nothing, has a control character, or a URL with a password.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise Invalid(f"{field} has {len(text):,} characters; {MAX_TEXT_LENGTH:,} are the most", field)
-    normalized = normalize_any_text(text, field)
+    normalized = normalize_text(text, field)
     if CREDENTIALS.search(normalized):
         raise Invalid(f"{field} contains a URL with a user's name or password: send it without these", field)
     return normalized
@@ -68,7 +67,7 @@ def normalize_text(text: str, field: str) -> str:
 
 def normalize_item(text: str, field: str) -> str:
     """Return an item of a list of texts as it is stored; raises Invalid for one with a line break or a tab, too."""
-    normalized = normalize_text(text, field)
+    normalized = normalize_sent_text(text, field)
     if "\n" in normalized or "\t" in normalized:
         raise Invalid(f"{field}: an item of the list cannot contain a line break or a tab", field)
     return normalized
@@ -285,7 +284,7 @@ def translate_sent_value(uow: UnitOfWork, declared: Any, value: Any, field: str,
 
 def _normalize_sent_value(declared: Any, value: Any, field: str) -> PlainValue:
     if declared is TextValue or declared == DatabaseCell:
-        return normalize_text(_require_text(value, field), field)
+        return normalize_sent_text(_require_text(value, field), field)
     if declared is TextListValue:
         return [normalize_item(text, field) for text in validate_item_count(_require_texts(value, field), field)]
     if declared is Rating:
@@ -293,7 +292,7 @@ def _normalize_sent_value(declared: Any, value: Any, field: str) -> PlainValue:
     if declared == tuple[PolicyArea, ...]:
         return normalize_policy_areas(_require_texts(value, field), field)
     if isinstance(value, str):
-        return normalize_text(value, field)
+        return normalize_sent_text(value, field)
     return cast(PlainValue, value)
 
 
@@ -303,7 +302,7 @@ def _parse_rating(value: Any, field: str) -> ReportedRating:
     except msgspec.ValidationError as error:
         raise Invalid(f"{field}: {error}", field) from error
     stated_as, irm_report = (
-        normalize_text(text, name) if text else None
+        normalize_sent_text(text, name) if text else None
         for name, text in (("statedAs", rating.stated_as), ("irmReport", rating.irm_report))
     )
     return msgspec.structs.replace(rating, stated_as=stated_as, irm_report=irm_report)

@@ -70,7 +70,7 @@ SOURCE = AggregateType(
         ),
         Field(
             "code",
-            Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9-]{0,39}$")],
+            Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9-]{0,59}$")],
             "Code",
             "The code of the commitment (of a page) or of the member (of a list), or the name of the file.",
             corrected_by=ADMINISTRATORS,

@@ -27,7 +27,7 @@ PartialDate = Annotated[
     Meta(
         pattern=PARTIAL_DATE,
         description="A date of any granularity: 2018, 2018-S2 (semester), 2018-Q3, 2019-03, 2019-03-15, "
-        "or 2019/.. (that year and later).",
+        "or 2019/.. (that year and later); a day that the calendar has, in the years 1990 to 2100.",
     ),
 ]
 AwareDateTime = Annotated[datetime, Meta(tz=True)]

@@ -66,7 +66,8 @@ SCALARS: Final[dict[Any, ScalarDefinition]] = {
     PartialDate: strawberry.scalar(
         name="PartialDate",
         description="A date as precise as it was published: a year (`2018`), a half-year (`2018-S2`), a quarter "
-        "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later.",
+        "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later. Mutations "
+        "refuse a day that the calendar does not have, and years outside 1990 to 2100.",
         serialize=str,
         parse_value=lambda value: msgspec.convert(value, values.PartialDate),
     ),

@@ -69,7 +69,7 @@ def test_refusal_of_a_part_names_its_field(sample: SampleSystem) -> None:
     parts = [{"code": "FR0011", "title": ""}, {"code": "FR0012", "title": "Second half"}]
     (error,) = sample.admin.send("splitCommitment", commitment="FR0001", into=parts)["errors"]
     assert (error["code"], error["path"]) == ("INVALID", ["input", "into"])
-    assert error["message"] == "title is empty"
+    assert error["message"] == "title is empty: it has no visible character"
 
 
 def test_links_are_shown_at_both_ends(sample: SampleSystem) -> None:

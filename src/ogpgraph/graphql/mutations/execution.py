@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from ogpgraph.application.command_runner import CommandRequest, run_command
-from ogpgraph.application.translation import normalize_text
+from ogpgraph.application.translation import normalize_sent_text
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import CommandType, Returned
 from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedStreams, RecordedEntry
@@ -330,7 +330,7 @@ def _command_context(write_access: WriteAccess, mutation: str, input: MutationIn
         actor=account,
         role="reader",  # set once the command is authorized
         time=write_access.now(),
-        reason=normalize_text(input.reason, "reason") if is_set(input.reason) else None,
+        reason=normalize_sent_text(input.reason, "reason") if is_set(input.reason) else None,
         idempotency=write_access.hash_request(key, canonical_request(mutation, input)) if key else None,
     )
 
