@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+import psycopg
 
 VARIABLE = "OGPGRAPH_TEST_POSTGRES"
 # The tests kill processes, never the machine: what was written to the file system is there without fsync, too.
@@ -77,6 +80,20 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast`, or `immediate` as in a crash."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def pause_wal_writer(self) -> None:
+        """Stop the process that flushes asynchronous commits in the background; a crash of the server ends it."""
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute("select pid from pg_stat_activity where backend_type = 'walwriter'").fetchone()
+        if row is None:
+            raise RuntimeError("the server has no WAL writer")
+        self.wal_writer = int(row[0])
+        os.kill(self.wal_writer, signal.SIGSTOP)
+
+    def crash(self) -> None:
+        """Kill the paused WAL writer, at which the server abandons all that is not flushed, and stop the server."""
+        os.kill(self.wal_writer, signal.SIGKILL)
+        self.stop("immediate")
 
     def _run(self, program: str, *arguments: object) -> None:
         command = [*self._prefix, str(self._programs / program), *map(str, arguments)]

@@ -74,15 +74,16 @@ async def test_a_rebuild_loses_and_repeats_no_entry(make_system: SystemFactory) 
 @pytest.mark.anyio
 async def test_a_crash_of_the_database_server_loses_no_entry(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The projector's writes are not synced, so the crash loses the latest of them, which were delivered already."""
-    server = Server(tmp_path_factory.mktemp("crash"), "-c wal_writer_delay=10s -c wal_writer_flush_after=0")
+    server = Server(tmp_path_factory.mktemp("crash"), "-c wal_writer_delay=10s")
     server.start()
     try:
         migrate(server.url)
         with open_system(server.url) as system:
             register_commitment(system, "FR0001")
             async with run_hub(system) as hub:
+                server.pause_wal_writer()
                 await asyncio.to_thread(register_commitment, system, "FR0002")
-                server.stop("immediate")
+                server.crash()
                 server.start()
                 with system.database.read() as transaction:
                     assert transaction.fetch_value("select position from projector") < 4
