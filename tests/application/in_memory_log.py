@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from typing import Any
 
-from ogpgraph.domain.aggregate import Aggregate, replay
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
+from ogpgraph.domain.correction import CorrelatedEvents
 from ogpgraph.domain.event import VERSION, Event, encode_payload
+from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.storage.texts import TextReferencer
@@ -66,6 +68,9 @@ class InMemoryLog:
     def events(self, stream: str) -> list[Event]:
         return [event for event in self._stored if event.stream == stream]
 
+    def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
+        return {event.revision: event for event in self.events(stream) if event.revision in revisions}
+
     def new_id(self) -> str:
         return f"{next(self._ids):04}"
 
@@ -80,6 +85,14 @@ class InMemoryLog:
     @property
     def recorded(self) -> list[Event]:
         return list(self._stored)
+
+    def correlated(self, correlation: str) -> CorrelatedEvents:
+        """Return the events of a correlation."""
+        found: dict[str, tuple[int, ...]] = {}
+        for event in self._stored:
+            if event.envelope.correlation == correlation:
+                found[event.stream] = (*found.get(event.stream, ()), event.revision)
+        return CorrelatedEvents(correlation, found)
 
     @property
     def size(self) -> int:

@@ -13,8 +13,9 @@ from ogpgraph.application import aggregate_loader
 from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.domain.aggregate import FOLD_VERSION, Aggregate, replay
+from ogpgraph.domain.aggregate import FOLD_VERSION, Aggregate
 from ogpgraph.domain.event import Facts
+from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.database import Database, LockTimeout

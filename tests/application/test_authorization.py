@@ -59,7 +59,8 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         **_allow(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
         **_allow(ADMINISTRATORS, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
         **_allow(
-            ADMINISTRATORS, "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasWithout"
+            ADMINISTRATORS,
+            "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasUndetermined",
         ),
         **_allow(ADMINISTRATORS, "commitment/database"),
         **_allow(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
@@ -70,8 +71,10 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
         **_allow(ADMINISTRATORS, "source/type source/code source/language source/url"),
         # Observations are facts of their time. The meaning of a code and the rights of an account have mutations.
-        **_allow(NOBODY, "source/etag source/lastModified source/observations source/seenAgain source/readToEnd"),
-        **_allow(NOBODY, "code/means account/roles account/reporterOf"),
+        **_allow(
+            NOBODY, "source/etag source/lastModified source/observations source/observedUnchanged source/rowsRead"
+        ),
+        **_allow(NOBODY, "code/aggregate account/roles account/reporterOf"),
     },
     "revertImport": _allow(ADMINISTRATORS, "correlationId"),
     "grantRights": _allow(ADMINISTRATORS, "account role members"),

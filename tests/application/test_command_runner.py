@@ -154,8 +154,8 @@ def test_correction_is_authorized_for_the_fields_that_it_changes(log: InMemoryLo
     request = CommandRequest(
         declaration=COMMANDS["correct"],
         sent={"entry": event.envelope.id, "changes": [{"path": "number", "value": "2"}]},
-        found={"entry": RecordedEntry(event.stream, event.envelope.id)},
+        found={"entry": RecordedEntry(event.stream, event.revision)},
     )
     (corrected,) = log.when(lambda uow: run_command(uow, request, authorization), reason="wrong number")
-    assert (corrected.name, corrected.facts) == ("CommitmentCorrected", {"number": "2"})
+    assert (corrected.name, corrected.amends) == ("CommitmentCorrected", {event.revision: {"number": "2"}})
     assert authorization.calls == [("correct", ["entry", "changes", "commitment/number"], ["FRA"])]

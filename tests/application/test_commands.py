@@ -71,7 +71,7 @@ def log() -> InMemoryLog:
 def test_registering_assigns_the_code_and_records_the_facts() -> None:
     events = InMemoryLog().when(register())
     assert names_and_facts(events) == [
-        ("CodeAssigned", {"means": "commitment-0001"}),
+        ("CodeAssigned", {"aggregate": "commitment-0001"}),
         ("CommitmentRegistered", {"code": "FR0001", "title/en": text_value("Open the budget")}),
     ]
     assert [event.stream for event in events] == ["code-commitment-FR0001", "commitment-0001"]
@@ -113,7 +113,7 @@ def test_a_malformed_code_is_refused() -> None:
 def test_a_former_code_still_means_the_commitment(log: InMemoryLog) -> None:
     events = log.when(on(lineage_commands.recode_commitment, "FR0001", "FR0101"))
     assert names_and_facts(events) == [
-        ("CodeAssigned", {"means": "commitment-0001"}),
+        ("CodeAssigned", {"aggregate": "commitment-0001"}),
         ("CommitmentRecoded", {"code": "FR0101", "formerCodes": ("FR0001",)}),
     ]
     assert log.find("commitment", "FR0001") == log.find("commitment", "FR0101")
@@ -352,7 +352,7 @@ def test_a_rating_off_its_scale_is_refused_by_every_command(
         lambda uow: commitment_commands.register_commitment(uow, "FR0002", {path: rating}),
         revise({path: rating}),
         revise({f"{path}/CIVIC_PARTICIPATION": rating}),
-        on(correction_commands.correct, "FR0001", rated.envelope.id, {path: rating}),
+        on(correction_commands.correct, "FR0001", rated.revision, {path: rating}),
     ]
     for command in commands:
         with pytest.raises(Invalid, match=message):
@@ -397,16 +397,16 @@ def test_a_person_s_rating_can_be_withdrawn_but_not_a_page_s(log: InMemoryLog) -
 
 def test_a_correction_refers_to_the_corrected_event(log: InMemoryLog) -> None:
     (wrong,) = log.when(revise({"status": "INACTIVE"}, provenance=PAGE), on=1)
-    (event,) = log.when(on(correction_commands.correct, "FR0001", wrong.envelope.id, {"status": "ACTIVE"}), on=2)
-    assert (event.name, event.facts) == ("CommitmentCorrected", {"status": "ACTIVE"})
-    assert (event.envelope.cause, event.envelope.corrects) == (Cause.CORRECTION, wrong.envelope.id)
+    (event,) = log.when(on(correction_commands.correct, "FR0001", wrong.revision, {"status": "ACTIVE"}), on=2)
+    assert (event.name, event.facts) == ("CommitmentCorrected", {})
+    assert (event.envelope.cause, event.amends) == (Cause.CORRECTION, {wrong.revision: {"status": "ACTIVE"}})
     assert log.find("commitment", "FR0001").value("status") == "ACTIVE"
 
 
 def test_a_correction_without_a_change_is_refused(log: InMemoryLog) -> None:
     (revised,) = log.when(revise({"status": "ACTIVE"}))
     with pytest.raises(Conflict, match="already has the corrected value") as refusal:
-        log.when(on(correction_commands.correct, "FR0001", revised.envelope.id, {"status": "ACTIVE"}))
+        log.when(on(correction_commands.correct, "FR0001", revised.revision, {"status": "ACTIVE"}))
     assert refusal.value.path == "status"
 
 

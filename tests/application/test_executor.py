@@ -41,7 +41,7 @@ def stored_names(system: System) -> list[tuple[str, int]]:
 
 
 def stream_of(system: System, code: str = "FR0001") -> str:
-    return system.executor.load(code_stream("commitment", code)).string("means") or ""
+    return system.executor.load(code_stream("commitment", code)).string("aggregate") or ""
 
 
 def areas_of(commitment: Aggregate) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ def test_concurrent_additions_to_one_list_are_all_recorded(make_system: SystemFa
 
         while True:
             try:
-                systems[number % 2].executor.execute(command_context(number), command)
+                systems[number % 2].executor.execute(command_context(), command)
             except Conflict:
                 continue
             return

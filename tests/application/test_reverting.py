@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ogpgraph.domain import account as account_commands
 from ogpgraph.domain import action_plan as action_plan_commands
@@ -16,11 +17,13 @@ from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import correction as correction_commands
 from ogpgraph.domain import lineage as lineage_commands
 from ogpgraph.domain import member as member_commands
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Cause, Event, Origin
+from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
+from ogpgraph.importer.writer import revert_import
 from ogpgraph.system import System
 from tests.application.in_memory_log import Command, InMemoryLog
 from tests.conftest import BOTH_ENGINES
@@ -43,7 +46,6 @@ steps = st.tuples(
     st.sampled_from(SOURCES),
     st.dictionaries(st.sampled_from(["number", "startsOn"]), st.sampled_from(["2021", "2022", None]), min_size=1),
     st.integers(0, 9),
-    st.booleans(),
 )
 
 
@@ -56,18 +58,19 @@ def claims_of(subject: Aggregate) -> Claims:
     return {path: claims for path, claims in stated.items() if claims}
 
 
-def replay_events(events: list[Event]) -> Aggregate:
-    subject = Aggregate(STREAM)
-    for event in events:
-        subject = evolve(subject, event)
-    return subject
+def replay_without(events: list[Event], correlation: str) -> Aggregate:
+    """Return the aggregate as if a correlation had never been recorded: its events state nothing."""
+    silenced = (structs.replace(e, facts={}) if e.envelope.correlation == correlation else e for e in events)
+    return replay(STREAM, silenced)
 
 
-def record_step(log: InMemoryLog, step: tuple[str, tuple[Origin, str | None], dict[str, Any], int, bool]) -> None:
-    correlation, (origin, source), facts, on, late = step
-    provenance = Provenance(
-        origin=origin, source=source, language="en", changed_between=Interval(before=day(on)), late=late
-    )
+def revert_of(log: InMemoryLog, correlation: str) -> Command:
+    return lambda uow: correction_commands.revert(uow, log.correlated(correlation))
+
+
+def record_step(log: InMemoryLog, step: tuple[str, tuple[Origin, str | None], dict[str, Any], int]) -> None:
+    correlation, (origin, source), facts, on = step
+    provenance = Provenance(origin=origin, source=source, language="en", changed_between=Interval(before=day(on)))
     log.when(lambda uow: uow.append(STREAM, "CommitmentRevised", facts, provenance), correlation=correlation)
 
 
@@ -76,11 +79,11 @@ def test_everything_that_an_import_stated_is_reverted_and_nothing_else(recorded:
     log = InMemoryLog()
     for step in recorded:
         record_step(log, step)
-    expected = replay_events([event for event in log.events(STREAM) if event.envelope.correlation != "ours"])
+    expected = replay_without(log.events(STREAM), "ours")
     if any(event.envelope.correlation == "ours" for event in log.events(STREAM)):
-        reverted = log.when(lambda uow: correction_commands.revert(uow, "ours", [STREAM]), correlation="undoing")
+        reverted = log.when(revert_of(log, "ours"), correlation="undoing")
         assert all(event.envelope.cause is Cause.CORRECTION for event in reverted)
-        assert log.when(lambda uow: correction_commands.revert(uow, "ours", [STREAM]), correlation="again") == []
+        assert log.when(revert_of(log, "ours"), correlation="again") == []
     now = log.load(STREAM)
     assert claims_of(now) == claims_of(expected)
     assert {path: claim.value for path, claim in now.current_claims.items()} == {
@@ -88,13 +91,11 @@ def test_everything_that_an_import_stated_is_reverted_and_nothing_else(recorded:
     }
 
 
-def test_unknown_correlations_and_rights_cannot_be_reverted() -> None:
+def test_rights_cannot_be_reverted() -> None:
     log = InMemoryLog()
-    account = log.when(account_commands.open_account, correlation="ours")[0].stream
+    log.given(account_commands.open_account, correlation="ours")
     with pytest.raises(Invalid):
-        log.when(lambda uow: correction_commands.revert(uow, "ours", [account]))
-    with pytest.raises(NotFound):
-        log.when(lambda uow: correction_commands.revert(uow, "theirs", [account]))
+        log.when(revert_of(log, "ours"))
 
 
 def state(facts: dict[str, Any], source: str | None = None) -> Any:
@@ -128,20 +129,21 @@ def test_a_correction_can_only_state_the_paths_of_its_entry() -> None:
     log = InMemoryLog()
     (event,) = log.when(state({"number": "1"}))
 
-    def correct(facts: dict[str, Any], entry: str = event.envelope.id) -> Any:
+    def correct(facts: dict[str, Any], revision: int = event.revision) -> Any:
         def command(uow: UnitOfWork) -> None:
-            correction_commands.correct(uow, uow.aggregate(STREAM), entry, facts)
+            correction_commands.correct(uow, uow.aggregate(STREAM), revision, facts)
 
         return command
 
-    with pytest.raises(NotFound):
-        log.when(correct({"number": "2"}, "another"))
     with pytest.raises(Invalid):
         log.when(correct({"startsOn": "2021"}))
     with pytest.raises(Conflict):
         log.when(correct({"number": "1"}))
     (correction,) = log.when(correct({"number": "2"}))
-    assert (correction.name, correction.envelope.corrects) == ("CommitmentCorrected", event.envelope.id)
+    assert (correction.name, correction.amends) == ("CommitmentCorrected", {event.revision: {"number": "2"}})
+    (again,) = log.when(correct({"number": "3"}, correction.revision))
+    assert again.amends == {event.revision: {"number": "3"}}
+    assert log.load(STREAM).value("number") == "3"
 
 
 def test_members_and_plans_of_later_imports_remain_when_an_earlier_one_is_reverted(system: System) -> None:
@@ -161,11 +163,7 @@ def test_members_and_plans_of_later_imports_remain_when_an_earlier_one_is_revert
 
     system.execute(_import("first"), first)
     system.execute(_import("second"), second)
-    with system.read_session() as reading:
-        streams = sorted(
-            {entry.stream for position in range(1, 8) if (entry := reading.at_head().find_entry(position))}
-        )
-    system.execute(_import("undo"), lambda uow: correction_commands.revert(uow, "first", streams))
+    revert_import(system, "first", _import("undo"))
 
     with system.read_session() as reading:
         now = reading.at_head()
@@ -186,9 +184,7 @@ def test_a_commitment_without_other_events_is_gone_and_its_code_free(system: Sys
     system.execute(
         _import("first"), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {"number": "1"})
     )
-    with system.read_session() as reading:
-        streams = sorted({entry.stream for position in (1, 2) if (entry := reading.at_head().find_entry(position))})
-    system.execute(_import("undo"), lambda uow: correction_commands.revert(uow, "first", streams))
+    revert_import(system, "first", _import("undo"))
     with system.read_session() as reading:
         assert reading.at_head().find_by_code("commitment", "FR0001") is None
     system.execute(
@@ -206,11 +202,6 @@ def merge(merged: str, into: str) -> Command:
     return lambda uow: lineage_commands.merge_commitments(
         uow, [uow.require_by_code("commitment", merged)], uow.require_by_code("commitment", into)
     )
-
-
-def revert_of(log: InMemoryLog, correlation: str) -> Command:
-    streams = sorted({event.stream for event in log.recorded if event.envelope.correlation == correlation})
-    return lambda uow: correction_commands.revert(uow, correlation, streams)
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
+from ogpgraph.domain.fold import replay
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind
 
 HEADER, NARRATIVE, PERSON = Origin.HEADER, Origin.NARRATIVE, Origin.PERSON
@@ -39,7 +40,4 @@ def event(
 
 def build_aggregate(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Aggregate:
     """Return the aggregate after statements, each of facts and the fields of its envelope."""
-    aggregate = Aggregate(stream)
-    for revision, (facts, given) in enumerate(statements, start=1):
-        aggregate = evolve(aggregate, event(revision, facts, stream, **given))
-    return aggregate
+    return replay(stream, (event(n, facts, stream, **given) for n, (facts, given) in enumerate(statements, start=1)))

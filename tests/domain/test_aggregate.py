@@ -5,20 +5,16 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ogpgraph.domain.aggregate import (
     Aggregate,
     aggregate_type_of,
     all_sources,
-    effective_facts,
-    evolve,
-    narrow_interval,
     own_sources,
     rank,
 )
 from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.fold import effective_facts, evolve, no_events
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from tests.domain.events import (
@@ -161,7 +157,7 @@ def test_an_empty_list_is_a_value() -> None:
 
 
 def late(value: str | None, on: int, **given: Any) -> Statement:
-    return {"status": value}, {"origin": HEADER, "source": "s", "late": True, "on": on, "seen": (None, on), **given}
+    return {"status": value}, {"origin": HEADER, "source": "s", "on": on, "seen": (None, on), **given}
 
 
 def interval(subject: Aggregate) -> tuple[datetime | None, datetime]:
@@ -194,31 +190,16 @@ def test_late_observations_have_the_same_effect_in_any_order() -> None:
     }
 
 
-def test_a_late_observation_keeps_the_revision_that_set_the_value() -> None:
+def test_a_late_observation_of_the_same_value_is_what_set_it() -> None:
     claim = build_aggregate(OBSERVED_ON_10, late("ACTIVE", 4)).current_claim("status")
     assert claim
-    assert claim.revision == 1
+    assert claim.revision == 2
 
 
-def test_a_late_observation_makes_no_claim_for_a_source_without_one() -> None:
-    subject = build_aggregate(states("ACTIVE", PERSON, on=1), late("INACTIVE", 4))
+def test_a_first_late_observation_of_a_source_makes_a_claim_of_its_time() -> None:
+    subject = build_aggregate(states("ACTIVE", PERSON, on=6), late("INACTIVE", 4))
     assert subject.value("status") == "ACTIVE"
-    assert subject.value_from("status", HEADER, "s") is None
-    assert build_aggregate(late("INACTIVE", 4)).current_claims == {}
-
-
-@given(st.lists(st.tuples(st.sampled_from(["ACTIVE", "INACTIVE", None]), st.integers(-2, 14)), max_size=8))
-def test_late_observations_narrow_an_interval_and_never_widen_it(observations: list[tuple[str | None, int]]) -> None:
-    subject = build_aggregate(states("ACTIVE", HEADER, on=10, source="s", seen=(1, 10)))
-    for revision, (value, on) in enumerate(observations, start=2):
-        before = interval(subject)
-        facts, given_ = late(value, on)
-        subject = evolve(subject, event(revision, facts, **given_))
-        after = interval(subject)
-        assert subject.value("status") == "ACTIVE"
-        assert before[0] is not None
-        assert after[0] is not None
-        assert before[0] <= after[0] <= after[1] <= before[1]
+    assert subject.value_from("status", HEADER, "s") == "INACTIVE"
 
 
 def test_a_late_observation_can_make_another_source_s_claim_current() -> None:
@@ -231,30 +212,28 @@ def test_a_late_observation_can_make_another_source_s_claim_current() -> None:
     )
 
 
-def test_without_a_claim_there_is_no_interval_to_narrow() -> None:
-    claim = build_aggregate(OBSERVED_ON_10).current_claim("status")
-    assert claim
-    assert narrow_interval(None, claim) is None
-
-
 # Repeated statements
 
 
 def test_a_repeated_statement_has_no_effect() -> None:
     subject = build_aggregate(states("ACTIVE", HEADER, on=1, source="s"))
-    assert effective_facts(subject, event(2, {"status": "ACTIVE"}, on=2, origin=HEADER, source="s")) == {}
-    assert effective_facts(subject, event(2, {"status": None}, on=2, origin=PERSON)) == {}
+    assert effective_facts(subject, event(2, {"status": "ACTIVE"}, on=2, origin=HEADER, source="s"), no_events) == {}
+    assert effective_facts(subject, event(2, {"status": None}, on=2, origin=PERSON), no_events) == {}
 
 
 def test_the_same_statement_by_another_source_has_an_effect() -> None:
     subject = build_aggregate(states("ACTIVE", HEADER, on=1, source="s"))
-    assert effective_facts(subject, event(2, {"status": "ACTIVE"}, on=2, origin=PERSON)) == {"status": "ACTIVE"}
+    assert effective_facts(subject, event(2, {"status": "ACTIVE"}, on=2, origin=PERSON), no_events) == {
+        "status": "ACTIVE"
+    }
 
 
 def test_a_repeated_statement_has_an_effect_if_another_source_contradicted_it_since() -> None:
     subject = build_aggregate(states("ACTIVE", PERSON, on=1), states("INACTIVE", HEADER, on=2, source="s"))
-    assert effective_facts(subject, event(3, {"status": "ACTIVE"}, on=3, origin=PERSON)) == {"status": "ACTIVE"}
-    assert effective_facts(subject, event(3, {"status": "ACTIVE"}, on=1, origin=PERSON)) == {}
+    assert effective_facts(subject, event(3, {"status": "ACTIVE"}, on=3, origin=PERSON), no_events) == {
+        "status": "ACTIVE"
+    }
+    assert effective_facts(subject, event(3, {"status": "ACTIVE"}, on=1, origin=PERSON), no_events) == {}
 
 
 # Other properties of aggregates

@@ -137,7 +137,7 @@ def test_a_value_of_the_declared_type_or_none_is_valid(path: str, value: Any) ->
         (COMMITMENT, "CommitmentRecoded", "status"),
         (MEMBER, "MemberRenamed", "status"),
         (PLAN, "ActionPlanConcluded", "title/en"),
-        (SOURCE, "SourceSeenAgain", "url"),
+        (SOURCE, "SourceObservedUnchanged", "url"),
     ],
 )
 def test_an_event_can_only_state_paths_with_its_prefixes(aggregate_type: AggregateType, name: str, path: str) -> None:

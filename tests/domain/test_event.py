@@ -42,7 +42,7 @@ def test_the_stored_payload() -> None:
     assert encode_payload(original).decode() == (
         '{"envelope":{"id":"e","time":"2026-01-01T00:00:00Z","actor":"a","role":"r","cause":"REPORTED",'
         '"origin":"PERSON","correlation":"c","effectiveOn":"2018-S2"},'
-        f'"facts":{{"title/en":{{"type":"wording","text":"{"a" * 64}","made":"ORIGINAL"}},"status":null}}}}'
+        f'"facts":{{"title/en":{{"type":"text","text":"{"a" * 64}","translationKind":"ORIGINAL"}},"status":null}}}}'
     )
 
 
@@ -89,15 +89,17 @@ def damage(change: Callable[[dict[str, Any]], object]) -> bytes:
         damage(lambda p: p["envelope"]["evidence"][0].update(page=3)),
         damage(lambda p: p["envelope"].update(changedBetween={"before": "2026-01-01T00:00:00Z", "certainty": 1})),
         damage(lambda p: p["envelope"].update(idempotency={"key": "k", "requestHash": "h", "until": "now"})),
-        damage(lambda p: p["facts"].update({"title/en": {"type": "wording", "text": "a", "made": "HUMAN", "by": "x"}})),
-        damage(lambda p: p["facts"].update({"x": {"type": "wordings", "texts": [], "made": "HUMAN", "by": "x"}})),
+        damage(lambda p: p["facts"].update({"title/en": {"type": "text", "text": "a", "by": "x"}})),
+        damage(lambda p: p["facts"].update({"x": {"type": "texts", "texts": [], "by": "x"}})),
         damage(lambda p: p["facts"].update({"x": {"type": "rating", "state": "PENDING", "confidence": 1}})),
         damage(lambda p: p["facts"].update({"x": {"type": "budget", "amount": 1}})),
         damage(lambda p: p["facts"].update({"x": 1.5})),
         damage(lambda p: p["envelope"].pop("actor")),
         damage(lambda p: p["envelope"].update(cause="BOREDOM")),
         damage(lambda p: p["envelope"].update(time="2026-01-01T00:00:00")),
-        damage(lambda p: p.pop("facts")),
+        damage(lambda p: p.update({"facts": None})),
+        damage(lambda p: p.update({"withdraws": [0]})),
+        damage(lambda p: p.update({"amends": {"first": {}}})),
         b"",
         b"{",
         b"\xff",

@@ -114,12 +114,12 @@ def renamed(old: str, new: str) -> Callable[[Any], None]:
         (lambda s: s["$defs"]["Rating"]["required"].append("value"), ["Rating requires value now"]),
         (lambda s: s["$defs"]["RatingState"]["enum"].remove("PENDING"), ["RatingState PENDING is gone"]),
         (
-            lambda s: s["$defs"]["Wording"]["properties"]["text"].update(pattern="^x$"),
-            ["Wording text has pattern ^x$ now"],
+            lambda s: s["$defs"]["TextValue"]["properties"]["text"].update(pattern="^x$"),
+            ["TextValue text has pattern ^x$ now"],
         ),
         (
-            lambda s: s["$defs"]["Wording"]["properties"]["text"].update(type="integer"),
-            ["Wording text was string, and is integer"],
+            lambda s: s["$defs"]["TextValue"]["properties"]["text"].update(type="integer"),
+            ["TextValue text was string, and is integer"],
         ),
         (renamed("DESIGN", "PLANNING"), None),
     ],

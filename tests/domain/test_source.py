@@ -72,8 +72,8 @@ def test_observations_are_sorted_by_time() -> None:
 def test_an_observation_of_unchanged_bytes_counts_as_the_last_one() -> None:
     assert last_observed_at(source()) is None
     assert last_observed_at(source({at(2): FIRST})) == day(2)
-    assert last_observed_at(source({at(2): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(5)
-    assert last_observed_at(source({at(9): FIRST}, {"seenAgain": format_timestamp(day(5))})) == day(9)
+    assert last_observed_at(source({at(2): FIRST}, {"observedUnchanged": format_timestamp(day(5))})) == day(5)
+    assert last_observed_at(source({at(9): FIRST}, {"observedUnchanged": format_timestamp(day(5))})) == day(9)
 
 
 def test_times_of_observations_have_a_zone() -> None:

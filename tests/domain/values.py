@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
@@ -148,22 +149,20 @@ envelopes = st.builds(
     changed_between=st.none() | st.builds(Interval, before=moments, after=st.none() | moments),
     evidence=st.lists(evidence, max_size=2).map(tuple),
     causation=st.none() | plain,
-    corrects=st.none() | plain,
     idempotency=st.none() | st.builds(Idempotency, plain, references),
-    late=st.booleans(),
 )
 
 
 @st.composite
 def events_of(draw: st.DrawFn, aggregate_type: AggregateType, event_type: EventType) -> Event:
     """Generate events of a type, with all fields of the envelope."""
-    return Event(
-        f"{aggregate_type.name}-1",
-        draw(st.integers(1, 9)),
-        event_type.name,
-        draw(envelopes),
-        draw(facts_of(aggregate_type, event_type)),
-    )
+    stated = facts_of(aggregate_type, event_type)
+    event = Event(f"{aggregate_type.name}-1", draw(st.integers(1, 9)), event_type.name, draw(envelopes))
+    if not event_type.amends:
+        return structs.replace(event, facts=draw(stated))
+    older = st.integers(1, 9)
+    withdraws, amends = draw(st.sets(older, max_size=3)), draw(st.dictionaries(older, stated, max_size=2))
+    return structs.replace(event, withdraws=tuple(sorted(withdraws)), amends=amends)
 
 
 events = st.sampled_from(ALL_EVENT_TYPES).flatmap(lambda both: events_of(*both))

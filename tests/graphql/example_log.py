@@ -96,6 +96,7 @@ def _conclude_plan(uow: UnitOfWork) -> None:
 def _correct_supporters(uow: UnitOfWork) -> None:
     commitment = uow.require_by_code("commitment", "UY0903")
     path = "supportingInstitutions/en"
-    wrong = next(event.envelope.id for event in uow.events(commitment.id) if path in event.facts)
+    claim = commitment.current_claim(path)
+    assert claim is not None
     right = TextListValue((uow.text_ref("Union of Rowers"),), TranslationKind.ORIGINAL)
-    correct(uow, commitment, wrong, {path: right})
+    correct(uow, commitment, claim.revision, {path: right})

@@ -369,7 +369,11 @@ class TestImportedUrls:
         _, headers = served.requests[-1]
         assert headers["if-none-match"] == '"one"'
         assert headers["if-modified-since"] == "Mon, 01 Mar 2021 00:00:00 GMT"
-        assert (dict(report.events), report.outcome, report.code) == ({"SourceSeenAgain": 1}, "seen again", "UY0901")
+        assert (dict(report.events), report.outcome, report.code) == (
+            {"SourceObservedUnchanged": 1},
+            "seen again",
+            "UY0901",
+        )
         seen = execute_query(system, '{ commitment(code: "UY0901") { lastObservedAt } }')["commitment"][
             "lastObservedAt"
         ]

@@ -60,7 +60,7 @@ class TestPersonalData:
     def test_a_change_of_masked_characters_is_a_change(self, system: System) -> None:
         import_sample_page(system, FERRIES.with_changes(description=CONTACT), 1)
         assert dict(import_sample_page(system, FERRIES.with_changes(description=CONTACT), 2).events) == {
-            "SourceSeenAgain": 1
+            "SourceObservedUnchanged": 1
         }
         report = import_sample_page(
             system, FERRIES.with_changes(description=CONTACT.replace("Jane Doe", "Joan Roe")), 3

@@ -23,6 +23,7 @@ from ogpgraph.domain import milestone as milestone_commands
 from ogpgraph.domain import review as review_commands
 from ogpgraph.domain import vocabulary
 from ogpgraph.domain.commitment import decide_events
+from ogpgraph.domain.correction import correct
 from ogpgraph.domain.errors import Conflict, Invalid, Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import source_id
@@ -153,8 +154,20 @@ def correct_commitment(uow: UnitOfWork, *, code: str, facts: dict[str, Any]) -> 
     ensure_commitment(uow, code)
     commitment, corrected = uow.require_by_code("commitment", code), to_stored_facts(uow, facts)
     if all(commitment.value(path) != value for path, value in corrected.items()):
-        provenance = Provenance(cause=Cause.CORRECTION, corrects="event")
-        uow.append(commitment.id, "CommitmentCorrected", corrected, provenance)
+        for path, value in corrected.items():
+            claim = commitment.current_claim(path)
+            if claim is not None:
+                with suppress(Conflict):
+                    correct(uow, uow.aggregate(commitment.id), claim.revision, {path: value})
+
+
+def withdraw_events(uow: UnitOfWork, *, code: str, revisions: set[int]) -> None:
+    """Withdraw some events of a commitment, whatever they carry, except the one that registered it."""
+    stream = ensure_commitment(uow, code)
+    commitment = uow.aggregate(stream)
+    older = sorted(r for r in revisions if 1 < r <= commitment.revision and r not in commitment.withdrawn)
+    if older:
+        uow.withdraw(stream, "CommitmentReverted", older, {}, Provenance(cause=Cause.CORRECTION))
 
 
 def record_rating(uow: UnitOfWork, *, code: str, indicator: str, stage: str, rating: Rating) -> None:
@@ -293,6 +306,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
         provenance=page_provenances(late=True),
     ),
     st.builds(partial, st.just(correct_commitment), code=codes, facts=commitment_facts),
+    st.builds(partial, st.just(withdraw_events), code=codes, revisions=st.sets(st.integers(2, 30), max_size=4)),
     st.builds(
         partial,
         st.just(record_member),

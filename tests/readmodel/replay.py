@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ogpgraph.application.aggregate_loader import decode_logged_event
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
+from ogpgraph.domain.event import Event
+from ogpgraph.domain.fold import evolve
 from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, PageRequest
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 from ogpgraph.readmodel.tags import code_of, compute_tags
@@ -29,12 +31,15 @@ class Replay:
 
     def __init__(self) -> None:
         self.aggregates: dict[str, Aggregate] = {}
+        self.events: dict[str, dict[int, Event]] = {}
         self.since: dict[str, int] = {}
         self.leaves: list[bytes] = []
 
     def apply(self, logged: LoggedEvent) -> None:
         event = decode_logged_event(logged)
-        self.aggregates[event.stream] = evolve(self.aggregates.get(event.stream, Aggregate(event.stream)), event)
+        self.events.setdefault(event.stream, {})[event.revision] = event
+        before = self.aggregates.get(event.stream, Aggregate(event.stream))
+        self.aggregates[event.stream] = evolve(before, event, lambda _: self.events[event.stream])
         covered = canonical_bytes(
             logged.stream, logged.revision, logged.name, logged.version, logged.recorded_at, logged.payload
         )

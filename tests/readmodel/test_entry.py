@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_aggregates
+from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta
 from tests.domain.events import HEADER, SIBLING_LIST, build_aggregate, event, text_value
 
 PENDING = Rating(RatingState.PENDING)
@@ -15,7 +16,7 @@ PENDING = Rating(RatingState.PENDING)
 
 def changes(before: Aggregate, *, facts: dict[str, Any], **envelope: Any) -> list[FieldChange]:
     applied = event(before.revision + 1, facts, **envelope)
-    return diff_aggregates(before, evolve(before, applied), applied)
+    return diff_delta(derive_delta(before, applied, no_events))
 
 
 def test_change_has_the_value_before_and_after() -> None:
@@ -70,11 +71,12 @@ def test_withdrawn_claim_makes_the_claim_of_another_source_current() -> None:
 def test_late_observation_changes_no_field() -> None:
     page = {"origin": HEADER, "source": "page"}
     before = build_aggregate(({"status": "ACTIVE"}, {"on": 9, **page}))
-    late = {"on": 5, "seen": (None, 5), "late": True, **page}
-    assert changes(before, facts={"status": "INACTIVE"}, **late) == []
+    read = {1: event(1, {"status": "ACTIVE"}, on=9, **page)}
+    late = event(2, {"status": "INACTIVE"}, on=5, seen=(None, 5), **page)
+    assert diff_delta(derive_delta(before, late, lambda _: read)) == []
 
 
 def test_other_kind_of_translation_of_the_same_text_is_no_change() -> None:
     before = build_aggregate(({"code": "FR0001", "title/en": text_value("a")}, {}))
     again = event(2, {"title/en": text_value("a", TranslationKind.MACHINE)})
-    assert diff_aggregates(before, evolve(before, again), again) == []
+    assert diff_delta(derive_delta(before, again, no_events)) == []

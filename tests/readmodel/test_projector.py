@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.fold import Delta, ReadEvents, derive_delta
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.projector import ProjectionFailureCode
@@ -226,11 +227,11 @@ def test_program_with_another_projection_version_does_not_write(
 def test_each_event_is_evolved_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     evolved: list[tuple[str, int]] = []
 
-    def count(before: Aggregate, applied: Event) -> Aggregate:
+    def count(before: Aggregate, applied: Event, read: ReadEvents) -> Delta:
         evolved.append((applied.stream, applied.revision))
-        return evolve(before, applied)
+        return derive_delta(before, applied, read)
 
-    monkeypatch.setattr(projector, "evolve", count)
+    monkeypatch.setattr(projector, "derive_delta", count)
     for number in range(3):
         register_commitment(system, f"FR{number:04}")
         change_title(system, f"FR{number:04}", f"Title {number}")

@@ -71,7 +71,7 @@ def codes_of_ids(snapshot: Snapshot, ids: list[str]) -> list[str]:
     return sorted(code_of(aggregate) for aggregate in snapshot.find_many(ids).values())
 
 
-def test_streams_of_a_correlation_are_in_the_order_of_their_first_entry(system: System) -> None:
+def test_events_of_a_correlation_are_found_by_stream_in_the_order_of_their_first_entry(system: System) -> None:
     record_commitments(system, 2)
     receipt = system.execute(
         command_context(1, correlation="an import"),
@@ -81,12 +81,12 @@ def test_streams_of_a_correlation_are_in_the_order_of_their_first_entry(system: 
         entries = [entry for _, entry in snapshot.page_entries(EntryQuery(), ALL).items]
         recorded = [entry for entry in entries if entry.position in receipt.positions]
         correlation = recorded[0].envelope.correlation
-        streams = list(dict.fromkeys(entry.stream for entry in recorded))
-        assert len(streams) == 2
-        assert snapshot.find_correlated_streams(correlation) == streams
-        assert snapshot.find_correlated_streams(correlation, len(recorded)) == streams
-        assert snapshot.find_correlated_streams(correlation, len(recorded) - 1) is None
-        assert snapshot.find_correlated_streams("unknown") == []
+        events = {entry.stream: (entry.revision,) for entry in recorded}
+        assert len(events) == 2
+        assert snapshot.find_correlated_events(correlation) == events
+        assert list(events) == list(snapshot.find_correlated_events(correlation, len(recorded)) or ())
+        assert snapshot.find_correlated_events(correlation, len(recorded) - 1) is None
+        assert snapshot.find_correlated_events("unknown") == {}
 
 
 # The past of an entry

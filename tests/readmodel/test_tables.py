@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.fold import evolve
 from ogpgraph.readmodel.tables import decode_document, encode_document
 from tests.domain.events import build_aggregate, day
 from tests.domain.values import events
@@ -15,7 +16,7 @@ from tests.domain.values import events
 def test_document_is_decoded_as_it_was_encoded(applied: Event) -> None:
     aggregate = evolve(Aggregate(applied.stream, applied.revision - 1), applied)
     document = encode_document(aggregate)
-    decoded = decode_document(aggregate.id, aggregate.revision, document)
+    decoded = decode_document(document)
     assert decoded == aggregate
     assert encode_document(decoded) == document
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import Event
+from ogpgraph.domain.fold import evolve
 from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.event_log import EventLog, LoggedEvent
 
@@ -114,19 +116,33 @@ class AggregateLoader:
             return None
         events = self._log.read_stream(stream, since=known.aggregate.revision)
         if events and events[0].leaf == known.leaf:
-            return _advance(known, events[1:])
+            return self._advance(known, events[1:])
         self._memory.remove(stream)  # of a log that was replaced by another, for example by a backup
         return None
 
     def _load_from_database(self, stream: str) -> LoadedAggregate:
         document, events = self._cache.read(stream)
         if document is None:
-            return _advance(LoadedAggregate(Aggregate(stream)), events)
+            return self._advance(LoadedAggregate(Aggregate(stream)), events)
         aggregate = _decode(document)
         if aggregate is None or (aggregate.id, aggregate.revision) != (stream, events[0].revision):
             log.warning("a cached aggregate is damaged", stream=stream)
-            return _advance(LoadedAggregate(Aggregate(stream)), self._log.read_stream(stream))
-        return _advance(LoadedAggregate(aggregate, events[0].leaf, len(document)), events[1:])
+            return self._advance(LoadedAggregate(Aggregate(stream)), self._log.read_stream(stream))
+        return self._advance(LoadedAggregate(aggregate, events[0].leaf, len(document)), events[1:])
+
+    def _advance(self, loaded: LoadedAggregate, events: Sequence[LoggedEvent]) -> LoadedAggregate:
+        if not events:
+            return loaded
+        aggregate = loaded.aggregate
+        for event in events:
+            aggregate = evolve(aggregate, decode_logged_event(event), partial(self.read_events, aggregate.id))
+        return LoadedAggregate(
+            aggregate,
+            events[-1].leaf,
+            loaded.document_length,
+            loaded.events_since + len(events),
+            loaded.bytes_since + sum(len(event.payload) for event in events),
+        )
 
     def _write_row(self, loaded: LoadedAggregate) -> None:
         aggregate, document = loaded.aggregate, _encoder.encode(loaded.aggregate)
@@ -141,21 +157,6 @@ class AggregateLoader:
 def decode_logged_event(logged: LoggedEvent) -> Event:
     """Return the event of a row of the log; raises StoredEventError."""
     return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
-
-
-def _advance(loaded: LoadedAggregate, events: Sequence[LoggedEvent]) -> LoadedAggregate:
-    if not events:
-        return loaded
-    aggregate = loaded.aggregate
-    for event in events:
-        aggregate = evolve(aggregate, decode_logged_event(event))
-    return LoadedAggregate(
-        aggregate,
-        events[-1].leaf,
-        loaded.document_length,
-        loaded.events_since + len(events),
-        loaded.bytes_since + sum(len(event.payload) for event in events),
-    )
 
 
 def _decode(document: bytes) -> Aggregate | None:

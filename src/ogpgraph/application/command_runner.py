@@ -28,7 +28,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import CommandType, Input
 from ogpgraph.domain.commands import COMMANDS
-from ogpgraph.domain.correction import Correct, CorrelatedStreams, RecordedEntry
+from ogpgraph.domain.correction import Correct, CorrelatedEvents, RecordedEntry
 from ogpgraph.domain.errors import Forbidden, Refusal, StaleRevision
 from ogpgraph.domain.roles import NOBODY, Role, Roles
 from ogpgraph.domain.source import cite_source, discard_unused_source
@@ -104,7 +104,7 @@ class CommandRequest(Struct, frozen=True, kw_only=True):
 
     declaration: CommandType
     sent: Mapping[str, Any]
-    found: Mapping[str, RecordedEntry | CorrelatedStreams | Refusal] = {}
+    found: Mapping[str, RecordedEntry | CorrelatedEvents | Refusal] = {}
     expected_revision: int | None = None
     source: str | None = None
     effective_on: str | None = None

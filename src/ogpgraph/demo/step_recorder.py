@@ -66,7 +66,7 @@ class StepRecorder:
             case "report":
                 report_milestone(uow, aggregate, milestone, facts, provenance)
             case "correct":
-                correct(uow, aggregate, self._mistaken_event_id(aggregate, facts), facts, provenance)
+                correct(uow, aggregate, self._mistaken_revision(aggregate, facts), facts, provenance)
             case "withdraw" if milestone:
                 withdraw_milestone(uow, aggregate, milestone, provenance)
             case "withdraw":
@@ -94,10 +94,10 @@ class StepRecorder:
             case _:
                 register_commitment(uow, code, facts, provenance)
 
-    def _mistaken_event_id(self, commitment: Aggregate, facts: Facts) -> str:
-        """Return the id of the event whose value is corrected."""
+    def _mistaken_revision(self, commitment: Aggregate, facts: Facts) -> int:
+        """Return the revision of the event whose value is corrected."""
         claim = next(claim for path in facts if (claim := commitment.current_claim(path)))
-        return self._uow.events(commitment.id)[claim.revision - 1].envelope.id
+        return claim.revision
 
     # Provenance
 

@@ -136,7 +136,8 @@ PLAN = AggregateType(
         EventType("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         EventType("ActionPlanConcluded", "The plan was concluded.", ("status", "endsOn")),
         EventType("ActionPlanSeenEarlier", "Facts from an older observation of a source were added to the history."),
-        EventType("ActionPlanCorrected", "Facts that had been recorded wrongly were corrected."),
+        EventType("ActionPlanCorrected", "Facts that had been recorded wrongly were corrected.", amends=True),
+        EventType("ActionPlanReverted", "What an import or request had recorded was withdrawn.", amends=True),
     ),
     periods=(Period("startsOn", "endsOn"),),
 )

@@ -1,23 +1,22 @@
 """Aggregates: what every source claims at each path, and the one rule that decides which claim is current.
 
-An aggregate is never changed: `evolve` returns its state after one more event. The write side (to decide) and the
-projector (to write rows) use the same function, so they cannot disagree about what an event means.
+An aggregate is never changed: `domain.fold` computes what one more event changes in it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from ogpgraph.domain.event import Event, Facts, Origin
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Value
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
 ORIGINAL_LANGUAGE = "en"
 _LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
@@ -43,7 +42,7 @@ class Claim(Struct, frozen=True, array_like=True, gc=False):
     revision: int
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> SourceKey:
         """Return the origin and the source, which together have at most one claim at a path."""
         return self.origin, self.source or ""
 
@@ -83,12 +82,37 @@ def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
     return max((claim for claim in claims if can_be_current(path, claim)), key=rank, default=None)
 
 
-class Aggregate(Struct, frozen=True, dict=True):
-    """The state of a member, action plan, commitment, source, code or account after `revision` events of its stream."""
+class StatementRef(NamedTuple):
+    """Refers to what one event of a stream states at a path: when it became so, and the revision of the event.
+
+    `time` counts microseconds since 1970. Streams of codes and accounts go by revision alone: it is 0 there.
+    """
+
+    time: int
+    revision: int
+
+
+SourceKey = tuple[str, str]
+"""The origin and the source of a statement, which have at most one claim at a path."""
+Sequences = dict[str, dict[str, tuple[StatementRef, ...]]]
+"""Path → source key as a string → the source's live statements there, by time."""
+
+
+class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
+    """The state of a member, action plan, commitment, source, code or account after `revision` events of its stream.
+
+    Besides the claims it has what amendments of older events need: `sequences` where a source has several live
+    statements at a path, `withdrawn` (revision → those of the live events that withdraw it) and `amended` (revision →
+    path → the revisions of the live events that amend it, in their order). Values of superseded statements are read
+    from the stream when an amendment needs them, so that the state does not grow with them.
+    """
 
     id: str
     revision: int = 0
     claims: dict[str, tuple[Claim, ...]] = {}
+    sequences: Sequences = {}
+    withdrawn: dict[int, tuple[int, ...]] = {}
+    amended: dict[int, dict[str, tuple[int, ...]]] = {}
 
     @property
     def type(self) -> str:
@@ -137,7 +161,8 @@ class Aggregate(Struct, frozen=True, dict=True):
 
     def value_from(self, path: str, origin: Origin, source: str | None) -> Value | None:
         """Return the value that one source states at a path, None if it states none."""
-        return _value_of(self.claims.get(path, ()), (origin, source or ""))
+        claims, key = self.claims.get(path, ()), (origin, source or "")
+        return next((claim.value for claim in claims if claim.key == key), None)
 
     def claims_from(self, origin: Origin, source: str | None) -> dict[str, Claim]:
         """Return path → the claim of one source, including those it no longer makes (their value is None)."""
@@ -148,94 +173,6 @@ class Aggregate(Struct, frozen=True, dict=True):
 def aggregate_type_of(stream: str) -> str:
     """Return the aggregate type of a stream: the part of its id before the first dash."""
     return stream.partition("-")[0]
-
-
-def evolve(aggregate: Aggregate, event: Event) -> Aggregate:
-    """Return an aggregate after one more event of its stream."""
-    claims = dict(aggregate.claims)
-    for path in event.facts:
-        claims[path] = _replace_claim(claims.get(path, ()), _claim_of(event, path))
-    after = Aggregate(aggregate.id, event.revision, claims)
-    if "current_claims" in aggregate.__dict__:
-        # Computing it again would sort all paths, of which one event changes only a few.
-        after.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, event)
-    return after
-
-
-def replay(stream: str, events: Iterable[Event]) -> Aggregate:
-    """Return the aggregate of a stream after these events."""
-    aggregate = Aggregate(stream)
-    for event in events:
-        aggregate = evolve(aggregate, event)
-    return aggregate
-
-
-def effective_facts(aggregate: Aggregate, event: Event) -> Facts:
-    """Return the facts of an event that would change the current value at their path, or the value of their source."""
-    return {
-        path: value
-        for path, value in event.facts.items()
-        if _is_effective(path, aggregate.claims.get(path, ()), _claim_of(event, path))
-    }
-
-
-def _is_effective(path: str, claims: tuple[Claim, ...], new: Claim) -> bool:
-    after = _replace_claim(claims, new)
-    if _value_of(after, new.key) != _value_of(claims, new.key):
-        return True
-    current, current_after = select_current(path, claims), select_current(path, after)
-    return (current and current.value) != (current_after and current_after.value)
-
-
-def _value_of(claims: tuple[Claim, ...], key: tuple[str, str]) -> Value | None:
-    return next((claim.value for claim in claims if claim.key == key), None)
-
-
-def _update_current_claims(
-    current: dict[str, Claim], claims: dict[str, tuple[Claim, ...]], event: Event
-) -> dict[str, Claim]:
-    updated = dict(current)
-    for path in event.facts:
-        if (claim := select_current(path, claims[path])) is not None:
-            updated[path] = claim
-        else:
-            updated.pop(path, None)
-    return updated if updated.keys() == current.keys() else dict(sorted(updated.items()))
-
-
-def _claim_of(event: Event, path: str) -> Claim:
-    envelope = event.envelope
-    between = envelope.changed_between
-    return Claim(
-        value=event.facts[path],
-        origin=envelope.origin,
-        source=envelope.source,
-        language=envelope.language,
-        after=between.after if between else None,
-        before=between.before if between else envelope.time,
-        revision=0 if envelope.late else event.revision,
-    )
-
-
-def _replace_claim(claims: tuple[Claim, ...], new: Claim) -> tuple[Claim, ...]:
-    """Return the claims at a path after a new one; a late one (revision 0) only narrows its source's interval."""
-    if not claims and new.revision:  # most paths have one claim only
-        return (new,)
-    old = next((claim for claim in claims if claim.key == new.key), None)
-    replacement = new if new.revision else narrow_interval(old, new)
-    if replacement is None:
-        return claims
-    others = (claim for claim in claims if claim.key != new.key)
-    return tuple(sorted((*others, replacement), key=lambda claim: claim.key))
-
-
-def narrow_interval(claim: Claim | None, late: Claim) -> Claim | None:
-    """Return a claim with its interval narrowed by an older observation of its source; the value never changes."""
-    if claim is None or late.before >= claim.before or (claim.after is not None and late.before <= claim.after):
-        return claim
-    if late.value == claim.value:
-        return structs.replace(claim, before=late.before)
-    return structs.replace(claim, after=late.before)
 
 
 def own_sources(aggregate: Aggregate) -> list[str]:

@@ -22,11 +22,15 @@ PATH_CACHE_SIZE = 4096
 
 
 class EventType(Struct, frozen=True):
-    """A type of event, and the prefixes of the paths that its facts may have."""
+    """A type of event, and the prefixes of the paths that its facts may have.
+
+    One that `amends` withdraws or corrects older events of its stream and states nothing itself.
+    """
 
     name: str
     description: str
     path_prefixes: tuple[str, ...] = ("",)
+    amends: bool = False
 
 
 class Period(Struct, frozen=True):

@@ -52,8 +52,6 @@ AGGREGATE_TYPES: dict[str, AggregateType] = {
 }
 Schema = dict[str, Any]
 _REFERENCE = "#/$defs/{name}"
-_PUBLISHED_NAMES = {"TextValue": "Wording", "TextListValue": "Wordings", "TranslationKind": "Made"}
-"""Class → its name in the published schema, which does not change when a class is renamed."""
 _EVENTS = frozenset(
     (aggregate_type.name, event_type.name)
     for aggregate_type in AGGREGATE_TYPES.values()
@@ -86,31 +84,13 @@ def events_schema() -> Schema:
         for aggregate_type in AGGREGATE_TYPES.values()
         for event_type in aggregate_type.event_types
     }
-    published = {_PUBLISHED_NAMES.get(name, name): schema for name, schema in (definitions | all_facts).items()}
+    published = definitions | all_facts
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stored events of ogpgraph",
-        "events": _publish(dict(sorted(events.items()))),
-        "$defs": {name: _clean_description(_publish(published[name])) for name in sorted(published)},
+        "events": dict(sorted(events.items())),
+        "$defs": {name: _clean_description(published[name]) for name in sorted(published)},
     }
-
-
-def _publish(schema: Any) -> Any:
-    """Return a schema in which the titles of types, and the references to them, are their published names."""
-    match schema:
-        case dict():
-            return {key: _publish_item(key, value) for key, value in schema.items()}
-        case list():
-            return [_publish(item) for item in schema]
-        case _:
-            return schema
-
-
-def _publish_item(key: str, value: Any) -> Any:
-    if key == "$ref":
-        name = value.rpartition("/")[2]
-        return _REFERENCE.format(name=_PUBLISHED_NAMES.get(name, name))
-    return _PUBLISHED_NAMES.get(value, value) if key == "title" and isinstance(value, str) else _publish(value)
 
 
 def _clean_description(definition: Schema) -> Schema:
@@ -124,14 +104,29 @@ def _event_schema(
 ) -> Schema:
     paths = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
     all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
+    facts = all_facts if len(paths) == len(aggregate_type.fields) else _facts_schema(paths, value_schemas)
     return {
         "description": event_type.description,
         "type": "object",
-        "required": ["envelope", "facts"],
+        "required": ["envelope"] if event_type.amends else ["envelope", "facts"],
         "additionalProperties": False,
-        "properties": {
-            "envelope": envelope,
-            "facts": all_facts if len(paths) == len(aggregate_type.fields) else _facts_schema(paths, value_schemas),
+        "properties": {"envelope": envelope} | (_amendments_schema(facts) if event_type.amends else {"facts": facts}),
+    }
+
+
+def _amendments_schema(facts: Schema) -> Schema:
+    return {
+        "withdraws": {
+            "description": "The revisions of events of the stream that have no effect any more.",
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+        },
+        "amends": {
+            "description": "Revision of an event of the stream → path → the value that it should have stated; "
+            "null drops what it stated.",
+            "type": "object",
+            "patternProperties": {"^[1-9][0-9]*$": {"title": "{revision}", **facts}},
+            "additionalProperties": False,
         },
     }
 

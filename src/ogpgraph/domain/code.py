@@ -16,14 +16,17 @@ CODE = AggregateType(
     description="A code of a member, plan or commitment.",
     fields=(
         Field(
-            "means",
+            "aggregate",
             Annotated[str, Meta(min_length=1, max_length=120)],
             "Meaning",
             "The id of the aggregate that the code means.",
             is_exported=False,
         ),
     ),
-    event_types=(EventType("CodeAssigned", "A code was assigned to an aggregate."),),
+    event_types=(
+        EventType("CodeAssigned", "A code was assigned to an aggregate, or to none any more."),
+        EventType("CodeReverted", "What an import or request had recorded about the code was withdrawn.", amends=True),
+    ),
 )
 
 
@@ -38,7 +41,7 @@ def resolve_code(aggregate_type: str, code: str, find: Callable[[str], Aggregate
     If that one was merged into another, it is the one that remains in the end. `find` returns an aggregate by its id.
     """
     found = find(code_stream(aggregate_type, code))
-    stream = found.string("means") if found else None
+    stream = found.string("aggregate") if found else None
     visited: set[str] = set()  # no cycle can be recorded, but a corrupt log must not make us loop for ever
     while stream and stream not in visited and (aggregate := find(stream)):
         visited.add(stream)

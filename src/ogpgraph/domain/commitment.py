@@ -291,7 +291,8 @@ STATEMENT_EVENTS = (
 AMENDMENT_EVENTS = (
     EventType("CommitmentWithdrawn", "The government withdrew the commitment.", ("status",)),
     EventType("CommitmentSeenEarlier", "Facts from an older observation of a source were added to the history."),
-    EventType("CommitmentCorrected", "Facts that had been recorded wrongly were corrected."),
+    EventType("CommitmentCorrected", "Facts that had been recorded wrongly were corrected.", amends=True),
+    EventType("CommitmentReverted", "What an import or request had recorded was withdrawn.", amends=True),
 )
 """The events that change what was stated."""
 

@@ -1,38 +1,52 @@
-"""Corrections: withdraw what people stated, correct what an event recorded wrongly, revert an import or request."""
+"""Corrections: withdraw what people stated, amend what an event recorded wrongly, revert an import or request."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of, replay
-from ogpgraph.domain.code import reserved_codes
+from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
+from ogpgraph.domain.code import code_stream, reserved_codes
 from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
-from ogpgraph.domain.event import Cause, Facts, Origin
+from ogpgraph.domain.event import Amendments, Cause, Event, Facts, Origin
+from ogpgraph.domain.fold import evolve
 from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval, Value
+from ogpgraph.domain.values import Value
 
 CORRECTION_EVENTS = {
     "commitment": "CommitmentCorrected",
     "plan": "ActionPlanCorrected",
     "member": "MemberCorrected",
     "source": "SourceCorrected",
-    "code": "CodeAssigned",
 }
-"""Aggregate type → the event that corrects it; rights are granted and revoked instead."""
+"""Aggregate type → the event by which people correct it."""
+REVERSAL_EVENTS = {
+    "commitment": "CommitmentReverted",
+    "plan": "ActionPlanReverted",
+    "member": "MemberReverted",
+    "source": "SourceReverted",
+    "code": "CodeReverted",
+}
+"""Aggregate type → the event that reverts what was recorded; rights are granted and revoked instead."""
+
+IDENTITY_PATHS = ("code", "key", "prefix", "type", "member", "cycle")
+"""The paths that identify an aggregate: it does not lose them while others state something about it."""
 
 
-IDENTITY_PATHS = frozenset({"code", "key", "prefix", "type", "member", "cycle"})
-"""The facts that identify an aggregate; they outlive other facts of it that are reverted."""
+class CorrelatedEvents(Struct, frozen=True):
+    """The events that one import or request recorded: stream → revisions, and the correlation id of these."""
+
+    correlation: str
+    events: Mapping[str, tuple[int, ...]]
 
 
-ClaimOrigin = tuple[Origin, str | None, str | None, Interval | None]
-"""Origin, source and language of a claim, and the interval in which its value came to be so."""
+# What people stated is withdrawn by a later statement
 
 
 def withdraw(uow: UnitOfWork, aggregate: Aggregate, name: str, paths: Iterable[str], provenance: Provenance) -> None:
@@ -58,118 +72,142 @@ def _withdrawable_claims(aggregate: Aggregate, path: str) -> list[Claim]:
     return claims
 
 
+# Corrections
+
+
 def correct(
-    uow: UnitOfWork, aggregate: Aggregate, event_id: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
+    uow: UnitOfWork, aggregate: Aggregate, revision: int, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Correct facts that one event of an aggregate recorded wrongly; None withdraws what people stated.
+    """Correct facts that one event of an aggregate recorded wrongly; None drops what it stated.
 
-    Raises NotFound if the aggregate has no such event, Invalid for a path that the event does not state and where
-    nothing would be left of a field that every such aggregate has, and Conflict for a value that is recorded already,
-    or that cannot be withdrawn because a published page states it.
+    The event keeps its place: what was stated later stays current. To correct a correction is to correct the event that
+    it corrects, once more. Raises NotFound for an aggregate that cannot be corrected, Invalid for a path that the event
+    does not state, and Conflict for a value that it states already, and for an event that was reverted.
     """
-    event = next((event for event in uow.events(aggregate.id) if event.envelope.id == event_id), None)
-    if event is None or aggregate.type not in CORRECTION_EVENTS:
+    if aggregate.type not in CORRECTION_EVENTS:
         raise NotFound("there is no entry with this id that could be corrected", "entry")
+    if revision in aggregate.withdrawn:
+        raise Conflict("the entry was reverted: it states nothing that could be corrected", "entry")
+    event = uow.read_events(aggregate.id, [revision])[revision]
+    amends: Amendments = defaultdict(dict)
     for path, value in facts.items():
-        if path not in event.facts:
-            raise Invalid(f"the entry does not state {path}, but {', '.join(event.facts)}", path)
-        if aggregate.value(path) == value:
-            raise Conflict(f"{path} already has the corrected value", path)
-    name = CORRECTION_EVENTS[aggregate.type]
-    correcting = structs.replace(provenance, cause=Cause.CORRECTION, corrects=event_id)
-    uow.append(aggregate.id, name, {path: value for path, value in facts.items() if value is not None}, correcting)
-    withdraw(uow, aggregate, name, [path for path, value in facts.items() if value is None], correcting)
-    uow.validate_kept(aggregate, facts)
+        stating = _stating_event(uow, event, path)
+        if _stated_value(uow, aggregate, stating, path) == value:
+            raise Conflict(f"{path} already has the corrected value in this entry", path)
+        amends[stating.revision][path] = value
+    uow.amend(aggregate.id, CORRECTION_EVENTS[aggregate.type], dict(amends), provenance.with_cause(Cause.CORRECTION))
 
 
-def revert(
-    uow: UnitOfWork, correlation: str, streams: Iterable[str], provenance: Provenance = REPORTED_BY_PERSON
-) -> None:
-    """Revert everything that one import or request stated in some streams; later statements are not affected.
+def _stating_event(uow: UnitOfWork, event: Event, path: str) -> Event:
+    """Return the event whose statement at a path an event makes or amends; raises Invalid if it does neither."""
+    while path not in event.facts:
+        older = next((revision for revision, facts in event.amends.items() if path in facts), None)
+        if older is None:
+            paths = (*event.facts, *(each for facts in event.amends.values() for each in facts))
+            raise Invalid(f"the entry does not state {path}, but {', '.join(paths) or 'nothing'}", path)
+        event = uow.read_events(event.stream, [older])[older]
+    return event
 
-    Raises NotFound if none of the streams has an event of it, Invalid if it changed rights, and Conflict if a later
-    merge prevents a commitment from being restored.
+
+def _stated_value(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str) -> Value | None:
+    """Return what an event states at a path as amended; None also if that was dropped."""
+    amending = aggregate.amended.get(event.revision, {}).get(path)
+    if not amending:
+        return event.facts[path]
+    return uow.read_events(aggregate.id, amending[-1:])[amending[-1]].amends[event.revision][path]
+
+
+# Reversals
+
+
+def revert(uow: UnitOfWork, found: CorrelatedEvents, provenance: Provenance = REPORTED_BY_PERSON) -> None:
+    """Revert everything that one import or request recorded, as if it had never been: later statements are unaffected.
+
+    To revert a reversal brings everything back. Raises Invalid if rights were changed, and Conflict if a code would
+    mean two aggregates, or if commitments would be merged into each other.
     """
-    found, restored = False, list[str]()
+    if any(aggregate_type_of(stream) not in REVERSAL_EVENTS for stream in found.events):
+        raise Invalid("rights are granted and revoked, not reverted", "correlationId")
+    reverting = provenance.with_cause(Cause.CORRECTION)
+    # Codes last: whether one is still needed depends on the aggregate that it means.
+    streams = sorted(found.events, key=lambda stream: aggregate_type_of(stream) == "code")
     for stream in streams:
-        reverted = [event for event in uow.events(stream) if event.envelope.correlation == correlation]
-        if not reverted:
-            continue
-        if aggregate_type_of(stream) not in CORRECTION_EVENTS:
-            raise Invalid("rights are granted and revoked, not reverted", "correlationId")
-        found = True
-        if any("mergedInto" in event.facts for event in reverted):
-            restored.append(stream)
-        if not _is_code_still_needed(uow, stream, correlation):
-            correcting = structs.replace(provenance, cause=Cause.CORRECTION, corrects=reverted[-1].envelope.id)
-            _revert_stream(uow, stream, correlation, correcting)
-    if not found:
-        raise NotFound(f"nothing was recorded under {correlation}", "correlationId")
-    # Only after all streams are reverted is it known whether a commitment is still merged into another.
-    for stream in restored:
-        _restore_codes(uow, uow.aggregate(stream))
+        _revert_stream(uow, stream, found.events[stream], reverting)
+    for stream in streams:
+        _require_no_cycle(uow, uow.aggregate(stream))
+    for stream in streams:
+        _regain_codes(uow, uow.aggregate(stream))
 
 
-def _revert_stream(uow: UnitOfWork, stream: str, correlation: str, correcting: Provenance) -> None:
-    """Append the events that make the claims of a stream what they would be without the events of a correlation."""
-    without = replay(stream, (event for event in uow.events(stream) if event.envelope.correlation != correlation))
-    protected = IDENTITY_PATHS if _remains(uow, stream, correlation) else frozenset()
-    restored: dict[ClaimOrigin, Facts] = defaultdict(dict)
-    for path, claims in uow.aggregate(stream).claims.items():
-        if path in protected:
-            continue
-        remaining = {claim.key: claim for claim in without.claims.get(path, ())}
-        for claim in claims:
-            former = remaining.get(claim.key)
-            if _content(former) != _content(claim):
-                claim_origin = _origin_of(former or claim, known=former is not None)
-                restored[claim_origin][path] = former.value if former else None
-    for (origin, source, language, between), facts in restored.items():
-        claim_provenance = structs.replace(
-            correcting, origin=origin, source=source, language=language, changed_between=between
-        )
-        uow.append(stream, CORRECTION_EVENTS[aggregate_type_of(stream)], facts, claim_provenance)
+def _revert_stream(uow: UnitOfWork, stream: str, revisions: tuple[int, ...], provenance: Provenance) -> None:
+    aggregate = uow.aggregate(stream)
+    live = [revision for revision in revisions if revision not in aggregate.withdrawn]
+    if not live or _is_code_in_use(uow, aggregate):
+        return
+    name = REVERSAL_EVENTS[aggregate.type]
+    kept = _kept_identity(uow, aggregate, live) if aggregate.type != "code" else {}
+    withdrawn = [revision for revision in live if revision not in kept]
+    if withdrawn or any(kept.values()):
+        uow.withdraw(stream, name, withdrawn, {rev: facts for rev, facts in kept.items() if facts}, provenance)
 
 
-def _content(claim: Claim | None) -> tuple[object, ...] | None:
-    return (claim.value, claim.after, claim.before) if claim and claim.value is not None else None
+def _is_code_in_use(uow: UnitOfWork, code: Aggregate) -> bool:
+    """Return whether an aggregate of the type `code` is a code of the aggregate that it means."""
+    meant = code.string("aggregate") if code.type == "code" else None
+    if meant is None:
+        return False
+    aggregate = uow.aggregate(meant)
+    return any(code_stream(aggregate.type, each) == code.id for each in reserved_codes(aggregate))
 
 
-def _origin_of(claim: Claim, *, known: bool) -> ClaimOrigin:
-    between = Interval(before=claim.before, after=claim.after) if known else None
-    return claim.origin, claim.source, claim.language, between
+def _kept_identity(uow: UnitOfWork, aggregate: Aggregate, live: list[int]) -> Amendments:
+    """Return the events that identify an aggregate which remains, each with amendments that drop all else it stated.
 
-
-def _is_code_still_needed(uow: UnitOfWork, stream: str, correlation: str) -> bool:
-    """Return whether a stream is the code of an aggregate that remains, so that the code must go on meaning it."""
-    meant = uow.aggregate(stream).string("means") if aggregate_type_of(stream) == "code" else None
-    return meant is not None and _remains(uow, meant, correlation)
-
-
-def _remains(uow: UnitOfWork, stream: str, correlation: str) -> bool:
-    """Return whether an aggregate remains if what one import recorded of it is reverted.
-
-    Members and plans remain, since other commitments may belong to them, and so does every aggregate with other events.
+    Members and plans remain, since commitments may belong to them, and so does every aggregate about which others have
+    stated something.
     """
-    has_other_events = any(event.envelope.correlation != correlation for event in uow.events(stream))
-    return aggregate_type_of(stream) in ("member", "plan") or has_other_events
+    if aggregate.type not in ("member", "plan") and not _has_other_statements(uow, aggregate, live):
+        return {}
+    events = uow.read_events(aggregate.id, live)
+    trial = Event(aggregate.id, aggregate.revision + 1, "", next(iter(events.values())).envelope, withdraws=tuple(live))
+    without = evolve(aggregate, trial, partial(uow.read_events, aggregate.id))
+    lost = {path for path in IDENTITY_PATHS if aggregate.value(path) is not None and without.value(path) is None}
+    lost |= {f"codes/{aggregate.value(path)}" for path in lost & {"code", "key"}}
+    identifying = {revision: event for revision, event in events.items() if event.facts.keys() & lost}
+    return {
+        revision: {path: None for path in event.facts if path not in lost} for revision, event in identifying.items()
+    }
 
 
-def _restore_codes(uow: UnitOfWork, commitment: Aggregate) -> None:
-    """Assign the codes of a commitment to it again, unless it is merged into another one by some other event.
+def _has_other_statements(uow: UnitOfWork, aggregate: Aggregate, live: list[int]) -> bool:
+    others = sorted(set(range(1, aggregate.revision + 1)) - set(live) - aggregate.withdrawn.keys(), reverse=True)
+    return any(uow.read_events(aggregate.id, [revision])[revision].facts for revision in others)
 
-    Raises Conflict if that one would be merged into it in turn.
-    """
-    into = commitment.string("mergedInto")
-    visited = {commitment.id}
+
+def _require_no_cycle(uow: UnitOfWork, commitment: Aggregate) -> None:
+    """Raise Conflict if a commitment would be merged into itself."""
+    visited, into = {commitment.id}, commitment.string("mergedInto")
     while into:
         if into in visited:
             raise Conflict("that would merge commitments into each other: revert the later merge first")
         visited.add(into)
         into = uow.aggregate(into).string("mergedInto")
-    if len(visited) == 1:
-        for code in reserved_codes(commitment):
-            uow.assign_code("commitment", code, commitment.id)
+
+
+def _regain_codes(uow: UnitOfWork, aggregate: Aggregate) -> None:
+    """Let the codes of an aggregate mean it again, unless it is merged into another.
+
+    A later merger may have given them to a third one. Raises Conflict for a code that is that of another one by now.
+    """
+    if aggregate.string("mergedInto") is not None:
+        return
+    for code in reserved_codes(aggregate):
+        meant = uow.resolve_code(aggregate.type, code)
+        if meant == aggregate.id:
+            continue
+        if meant is not None and code in (uow.aggregate(meant).string("code"), uow.aggregate(meant).string("key")):
+            raise Conflict(f"{code} is the code of another {aggregate.type} by now: revert that first", "correlationId")
+        uow.assign_code(aggregate.type, code, aggregate.id)
 
 
 # Commands
@@ -179,17 +217,10 @@ MAX_REVERTED_ENTRIES = 20_000
 
 
 class RecordedEntry(Struct, frozen=True):
-    """An entry of the log: the event, and the stream of the aggregate that it belongs to."""
+    """An entry of the log: the stream of the aggregate that it belongs to, and the revision that it made."""
 
     stream: str
-    event_id: str
-
-
-class CorrelatedStreams(Struct, frozen=True):
-    """The streams with entries that one import or request recorded, and the correlation id of these."""
-
-    correlation: str
-    streams: tuple[str, ...]
+    revision: int
 
 
 class CorrectedField(Struct, frozen=True):
@@ -232,21 +263,23 @@ class Correct(Command, frozen=True):
         if not self.changes:
             raise Invalid(f"a correction changes 1 to {MAX_CORRECTED_FIELDS} fields", "changes")
         facts: Facts = {change.path: change.value for change in self.changes}
-        correct(uow, uow.aggregate(self.entry.stream), self.entry.event_id, facts, provenance)
+        correct(uow, uow.aggregate(self.entry.stream), self.entry.revision, facts, provenance)
 
 
 CORRECT = CommandType(
     command=Correct,
-    description="Corrects fields that one entry recorded wrongly. The history shows both entries, `blame` leads to the "
-    "correction, and the wrong values stay readable at their positions. A field can be corrected by whoever may "
-    "record it: a government's fields by reporters, the IRM's by reviewers, all by administrators.",
+    description="Corrects fields that one entry recorded wrongly: it counts as if it had stated the right values, in "
+    "its place. So what was recorded later stays current; `changesPresent` is false then. The history shows both "
+    "entries, `blame` leads to the correction, and the wrong values stay readable at their positions. A field can be "
+    "corrected by whoever may record it: a government's fields by reporters, the IRM's by reviewers, all by "
+    "administrators.",
     permitted=WRITERS,
     events=tuple(CORRECTION_EVENTS.values()),
     returns="subject",
     refusals=Refusals(
         not_found="if the entry is unknown",
         invalid="if there is no reason, the entry does not state one of the fields, or a value does not fit its field",
-        conflict="if a value is recorded already, or null is sent for a value that a published page states",
+        conflict="if the entry has a value already, or was reverted",
     ),
 )
 
@@ -255,7 +288,7 @@ class RevertImport(Command, frozen=True):
     """The import or request to revert; it needs a `reason`."""
 
     correlation_id: Annotated[
-        CorrelatedStreams,
+        CorrelatedEvents,
         Meta(description="The `correlationId` that all entries of the import or request have in common."),
         ReferenceTo("correlation", is_id=True),
     ]
@@ -263,23 +296,25 @@ class RevertImport(Command, frozen=True):
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Revert all entries of the import; raises Invalid without a reason, NotFound if there are none."""
         _require_reason(uow, "reverting an import")
-        revert(uow, self.correlation_id.correlation, self.correlation_id.streams, provenance)
+        if not self.correlation_id.events:
+            raise NotFound(f"nothing was recorded under {self.correlation_id.correlation}", "correlationId")
+        revert(uow, self.correlation_id, provenance)
 
 
 REVERT_IMPORT = CommandType(
     command=RevertImport,
     description="Reverts everything that one import or request recorded, as if it had never been recorded: what its "
     "sources stated before applies again, and what was recorded later stays. The reverted entries stay readable at "
-    "their positions.",
+    "their positions. Reverting the `correlationId` of a reversal brings everything back.",
     permitted=ADMINISTRATORS,
-    events=tuple(CORRECTION_EVENTS.values()),
+    events=tuple(REVERSAL_EVENTS.values()),
     returns="subjects",
     refusals=Refusals(
         not_found="if no entry has this `correlationId`",
         invalid=f"if there is no reason, the import has more than {MAX_REVERTED_ENTRIES:,} entries, or it changed the "
         "rights of accounts",
-        conflict="if a later merger prevents a commitment from being separate again, or not all entries can be shown "
-        "at the moment",
+        conflict="if one of its codes means something else by now, a later merger prevents a commitment from being "
+        "separate again, or not all entries can be shown at the moment",
     ),
 )
 

@@ -1,9 +1,10 @@
 """Stored events: the envelope that all of them share, the facts, and their encoding, which old logs fix for ever.
 
 An event is a name, an envelope (who recorded it, when, why, on what evidence) and facts: path → value, where null means
-that the source no longer states the value. The stored payload is the JSON of `Payload`; the log stores the stream, the
-revision, the name, the version and the time of recording beside it. A field that this program does not know is refused
-rather than dropped, since the event was written by a newer program.
+that the source no longer states the value. It may also amend older events of its own stream, which it names by their
+revisions. The stored payload is the JSON of `Payload`; the log stores the stream, the revision, the name, the version
+and the time of recording beside it. A field that this program does not know is refused rather than dropped, since the
+event was written by a newer program.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,12 @@ from ogpgraph.domain.errors import Invalid, StoredEventError
 from ogpgraph.domain.values import AwareDateTime, Interval, PartialDate, TextReference, Value, value_text_references
 
 Facts = dict[str, Value | None]
+Revision = Annotated[int, msgspec.Meta(ge=1, description="The number of an event within its stream, from 1.")]
+Amendments = dict[int, Facts]
+"""Revision of an older event of the stream → path → the value that the event should have stated there.
+
+Null drops what the event stated at the path.
+"""
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """Converts the decoded JSON of a payload of one version to the next version."""
 
@@ -74,7 +81,6 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """Who recorded an event, when it was stated or observed, why, and on what evidence (CloudEvents names if any).
 
     `time` is when the statement was made or the source observed; the log adds the time of recording.
-    `late` marks an observation older than one already recorded: it changes the history, not the present.
     """
 
     id: str
@@ -91,16 +97,19 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     changed_between: Interval | None = None
     evidence: tuple[Evidence, ...] = ()
     causation: str | None = None
-    corrects: str | None = None
     idempotency: Idempotency | None = None
-    late: bool = False
 
 
-class Payload(Struct, frozen=True, forbid_unknown_fields=True):
-    """The stored part of an event: its envelope and its facts."""
+class Payload(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The stored part of an event: its envelope, its facts, and its amendments of older events of its stream.
+
+    `withdraws` are the revisions of events that are no longer to have any effect, whatever they carry.
+    """
 
     envelope: Envelope
-    facts: Facts
+    facts: Facts = {}
+    withdraws: tuple[Revision, ...] = ()
+    amends: dict[Revision, Facts] = {}
 
 
 class Event(Struct, frozen=True):
@@ -110,7 +119,14 @@ class Event(Struct, frozen=True):
     revision: int
     name: str
     envelope: Envelope
-    facts: Facts
+    facts: Facts = {}
+    withdraws: tuple[int, ...] = ()
+    amends: Amendments = {}
+
+    @property
+    def is_amendment(self) -> bool:
+        """Return whether the event amends older ones."""
+        return bool(self.withdraws or self.amends)
 
 
 class NewEvent(Struct, frozen=True):
@@ -123,8 +139,9 @@ class NewEvent(Struct, frozen=True):
 
 def event_text_references(event: Event) -> Iterator[str]:
     """Yield the references of all texts that an event refers to."""
-    for value in event.facts.values():
-        yield from value_text_references(value)
+    for facts in (event.facts, *event.amends.values()):
+        for value in facts.values():
+            yield from value_text_references(value)
     if event.envelope.reason:
         yield event.envelope.reason
     yield from (item.text for item in event.envelope.evidence if item.text)
@@ -142,6 +159,14 @@ _MAYBE_CONTROL = re.compile(rb"\\|\x7f|\xc2[\x80-\x9f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+def validate_envelope(envelope: Envelope) -> Envelope:
+    """Return an envelope; raises Invalid if its values do not have their types: structs do not check that."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(envelope), Envelope)
+    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise Invalid(f"the event cannot be stored: {error}") from error
+
+
 def encode_payload(event: Event) -> bytes:
     """Return the payload to store for an event, in the newest version.
 
@@ -149,7 +174,7 @@ def encode_payload(event: Event) -> bytes:
     are stored by reference, so no string of an event needs a line break.
     """
     try:
-        payload = _encoder.encode(Payload(event.envelope, event.facts))
+        payload = _encoder.encode(Payload(event.envelope, event.facts, event.withdraws, event.amends))
         # Structs are not validated when they are created, only when they are decoded.
         decoded = _decoder.decode(payload)
     except (UnicodeEncodeError, msgspec.MsgspecError) as error:
@@ -171,7 +196,7 @@ def _strings(value: object) -> Iterator[str]:
             yield value
         case dict():
             for key, item in value.items():
-                yield key
+                yield str(key)
                 yield from _strings(item)
         case list() | tuple():
             for item in value:
@@ -195,7 +220,7 @@ def decode_payload(
         decoded = _decoder.decode(payload) if version == VERSION else _upcast(name, version, payload, upcasters)
     except msgspec.MsgspecError as error:
         raise StoredEventError(f"{stream} revision {revision}, {name} version {version}: {error}") from error
-    return Event(stream, revision, name, decoded.envelope, decoded.facts)
+    return Event(stream, revision, name, decoded.envelope, decoded.facts, decoded.withdraws, decoded.amends)
 
 
 def _upcast(name: str, version: int, payload: bytes, upcasters: Mapping[tuple[str, int], Upcaster]) -> Payload:

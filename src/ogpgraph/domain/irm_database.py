@@ -88,7 +88,7 @@ DATABASE_FIELDS = (
         corrected_by=IRM,
     ),
     Field(
-        "policyAreasWithout/{state}",
+        "policyAreasUndetermined/{state}",
         tuple[PolicyArea, ...],
         "Undetermined policy areas",
         "Policy areas for which OGP's database has neither yes nor no, by the reason.",

@@ -136,7 +136,8 @@ MEMBER = AggregateType(
         EventType("MemberRevised", "Facts of the member changed or became known."),
         EventType("MemberStatusChanged", "A decision changed the member's status.", ("status",)),
         EventType("MemberSeenEarlier", "Facts from an older observation of a source were added to the history."),
-        EventType("MemberCorrected", "Facts that had been recorded wrongly were corrected."),
+        EventType("MemberCorrected", "Facts that had been recorded wrongly were corrected.", amends=True),
+        EventType("MemberReverted", "What an import or request had recorded was withdrawn.", amends=True),
     ),
 )
 

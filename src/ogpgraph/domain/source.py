@@ -112,14 +112,14 @@ SOURCE = AggregateType(
             "observations/{time}", Observation, "Observations", "The observation made at that time.", is_exported=False
         ),
         Field(
-            "readToEnd/{time}",
+            "rowsRead/{time}",
             int,
             "Rows read",
             "The number of rows in the file observed at that time, once all are recorded.",
             is_exported=False,
         ),
         Field(
-            "seenAgain",
+            "observedUnchanged",
             Instant,
             "Last observed unchanged",
             "When the latest observed bytes were last observed again, unchanged.",
@@ -133,14 +133,19 @@ SOURCE = AggregateType(
             "The source was observed with other bytes, or read by a newer version of the reader.",
             ("observations/", "url"),
         ),
-        EventType("SourceSeenAgain", "The same bytes were observed again (recorded once a day).", ("seenAgain",)),
+        EventType(
+            "SourceObservedUnchanged",
+            "The same bytes were observed again (recorded once a day).",
+            ("observedUnchanged",),
+        ),
         EventType(
             "SourceLocated",
             "The URL of the source, or the validators that its server sends, became known.",
             ("url", "etag", "lastModified"),
         ),
-        EventType("SourceReadToEnd", "All rows of a file were recorded.", ("readToEnd/",)),
-        EventType("SourceCorrected", "Facts that had been recorded wrongly were corrected."),
+        EventType("SourceReadCompletely", "All rows of a file were recorded.", ("rowsRead/",)),
+        EventType("SourceCorrected", "Facts that had been recorded wrongly were corrected.", amends=True),
+        EventType("SourceReverted", "What an import or request had recorded was withdrawn.", amends=True),
     ),
 )
 
@@ -171,7 +176,7 @@ def observations(source: Aggregate) -> list[tuple[datetime, Observation]]:
 def last_observed_at(source: Aggregate) -> datetime | None:
     """Return when a source was last observed, including observations of unchanged bytes; None if it never was."""
     times = [time for time, _ in observations(source)]
-    again = source.string("seenAgain")
+    again = source.string("observedUnchanged")
     return max([*times, datetime.fromisoformat(again)] if again else times, default=None)
 
 

@@ -6,17 +6,19 @@ them are recorded or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
-from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, effective_facts, evolve, replay
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
 from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.domain.event import (
+    Amendments,
     Cause,
     Envelope,
     Event,
@@ -27,11 +29,15 @@ from ogpgraph.domain.event import (
     Origin,
     encode_payload,
     event_text_references,
+    validate_envelope,
 )
+from ogpgraph.domain.fold import ReadEvents, effective_facts, evolve, source_key
 from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
 
 T = TypeVar("T")
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
+"""By how much the clocks of servers that record statements at once may differ."""
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
@@ -56,7 +62,6 @@ class Provenance(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     effective_on: str | None = None
     changed_between: Interval | None = None
-    corrects: str | None = None
     late: bool = False
 
     def __post_init__(self) -> None:
@@ -84,8 +89,12 @@ class Receipt(Struct, Generic[T], frozen=True):
 class Repository(Protocol):
     """What a unit of work reads from: the log, or in a dry run the log and what would have been recorded so far."""
 
-    def events(self, stream: str) -> list[Event]:
-        """Return the events of a stream, oldest first."""
+    def load(self, stream: str) -> Aggregate:
+        """Return the aggregate of a stream, at revision 0 if the stream is empty."""
+        ...
+
+    def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
+        """Return revision → event for some revisions of a stream."""
         ...
 
     def new_id(self) -> str:
@@ -107,7 +116,6 @@ class UnitOfWork:
         self._repository = repository
         self._aggregate_types = aggregate_types
         self._aggregates: dict[str, Aggregate] = {}
-        self._events: dict[str, list[Event]] = {}
         self._pending: list[Event] = []
         self._payloads: list[bytes] = []
         self.context = context
@@ -120,14 +128,15 @@ class UnitOfWork:
     def aggregate(self, stream: str) -> Aggregate:
         """Return an aggregate with the pending events applied, at revision 0 if it does not exist."""
         if stream not in self._aggregates:
-            self._aggregates[stream] = replay(stream, self.events(stream))
+            self._aggregates[stream] = self._repository.load(stream)
         return self._aggregates[stream]
 
-    def events(self, stream: str) -> list[Event]:
-        """Return the stored events of a stream, oldest first."""
-        if stream not in self._events:
-            self._events[stream] = self._repository.events(stream)
-        return self._events[stream]
+    def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
+        """Return revision → event for some revisions of a stream, pending events included."""
+        pending = {event.revision: event for event in self._pending if event.stream == stream}
+        stored = set(revisions) - pending.keys()
+        own = {revision: pending[revision] for revision in set(revisions) & pending.keys()}
+        return {**self._repository.read_events(stream, stored), **own} if stored else own
 
     def assert_unchanged(self, stream: str) -> Aggregate:
         """Return an aggregate that commands only read; if it changes before they are stored, they run again.
@@ -159,38 +168,67 @@ class UnitOfWork:
         self.context = structs.replace(self.context, role=role)
 
     def append(self, stream: str, name: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON) -> Event | None:
-        """Append one event to a stream, reduced to the facts that change something; None if no fact does.
+        """Append one event to a stream, reduced to the facts that add something; None if no fact does.
 
         Raises Invalid for facts that the aggregate or the event cannot have, for a person's date that makes a period
         end before it begins, and for an event that cannot be stored.
         """
         if not facts:
             return None
-        aggregate_type = self._aggregate_types[aggregate_type_of(stream)]
-        aggregate_type.validate(name, facts)
+        self._aggregate_types[aggregate_type_of(stream)].validate(name, facts)
         aggregate = self.aggregate(stream)
-        event = Event(stream, aggregate.revision + 1, name, self._envelope(provenance), facts)
-        # A late observation and a correction also state since when a value has been so, even if the value is not new.
-        if not provenance.late and provenance.cause is not Cause.CORRECTION:
-            event = structs.replace(event, facts=effective_facts(aggregate, event))
+        event = Event(stream, aggregate.revision + 1, name, validate_envelope(self._envelope(provenance)), facts)
+        event = _state_after_own_claims(aggregate, event)
+        event = structs.replace(event, facts=effective_facts(aggregate, event, self._reader(stream)))
         if not event.facts:
             return None
         evidence = tuple(_restrict_evidence(provenance.evidence, event.facts))
         event = structs.replace(event, envelope=structs.replace(event.envelope, evidence=evidence))
-        after = evolve(aggregate, event)
-        aggregate_type.validate_references(after, event.facts, self.aggregate)
-        if provenance.origin is Origin.PERSON and provenance.cause is not Cause.CORRECTION:
-            aggregate_type.validate_kept(aggregate, after, event.facts)
-        if provenance.origin is Origin.PERSON:
-            aggregate_type.validate_periods(event.facts, after.value)
-        self._payloads.append(encode_payload(event))
+        return self._append_event(event, event.facts)
+
+    def amend(self, stream: str, name: str, amends: Amendments, provenance: Provenance = REPORTED_BY_PERSON) -> Event:
+        """Append one event that gives other values to paths of older events of its stream; None drops the statement.
+
+        Raises Invalid for values that the aggregate cannot have, and where nothing would be left of a required field.
+        """
+        for facts in amends.values():
+            self._aggregate_types[aggregate_type_of(stream)].validate(name, facts)
+        amended = {path: value for facts in amends.values() for path, value in facts.items()}
+        return self._append_event(self._amendment(stream, name, (), amends, provenance), amended)
+
+    def withdraw(
+        self,
+        stream: str,
+        name: str,
+        revisions: Sequence[int],
+        amends: Amendments,
+        provenance: Provenance = REPORTED_BY_PERSON,
+    ) -> Event:
+        """Append one event after which older events of its stream have no effect; some are amended instead."""
+        return self._append_event(self._amendment(stream, name, tuple(sorted(revisions)), amends, provenance), {})
+
+    def _amendment(
+        self, stream: str, name: str, withdraws: tuple[int, ...], amends: Amendments, provenance: Provenance
+    ) -> Event:
+        envelope = validate_envelope(self._envelope(provenance))
+        return Event(stream, self.aggregate(stream).revision + 1, name, envelope, {}, withdraws, amends)
+
+    def _append_event(self, event: Event, changed: Facts) -> Event:
+        """Append an event; raises Invalid unless the values that it changes are consistent with the others."""
+        aggregate_type = self._aggregate_types[aggregate_type_of(event.stream)]
+        payload, before = encode_payload(event), self.aggregate(event.stream)
+        after = evolve(before, event, self._reader(event.stream))
+        aggregate_type.validate_references(after, changed, self.aggregate)
+        if event.envelope.origin is Origin.PERSON:
+            aggregate_type.validate_kept(before, after, changed)
+            aggregate_type.validate_periods(changed, after.value)
+        self._payloads.append(payload)
         self._pending.append(event)
-        self._aggregates[stream] = after
+        self._aggregates[event.stream] = after
         return event
 
-    def validate_kept(self, before: Aggregate, paths: Iterable[str]) -> None:
-        """Raise Invalid if what was appended since an aggregate had a state has emptied one of its required fields."""
-        self._aggregate_types[before.type].validate_kept(before, self.aggregate(before.id), paths)
+    def _reader(self, stream: str) -> ReadEvents:
+        return partial(self.read_events, stream)
 
     def append_all(self, stream: str, new_events: Sequence[NewEvent], provenance: Provenance) -> None:
         """Append the events that a decision asks for; their own cause replaces the unspecific cause REPORTED."""
@@ -220,9 +258,7 @@ class UnitOfWork:
             effective_on=provenance.effective_on,
             changed_between=provenance.changed_between,
             causation=self.context.causation,
-            corrects=provenance.corrects,
             idempotency=self.context.idempotency,
-            late=provenance.late,
         )
 
     # Texts
@@ -268,12 +304,27 @@ class UnitOfWork:
     def assign_code(self, aggregate_type: str, code: str, stream: str) -> None:
         """Assign a code to a stream, even if it means another one now."""
         reference = Provenance(origin=Origin.REFERENCE)
-        self.append(code_stream(aggregate_type, code), "CodeAssigned", {"means": stream}, reference)
+        self.append(code_stream(aggregate_type, code), "CodeAssigned", {"aggregate": stream}, reference)
 
 
 def changed_facts(aggregate: Aggregate, facts: Facts) -> Facts:
     """Return the facts whose value differs from the current one, so that repeating a value records nothing."""
     return {path: value for path, value in facts.items() if aggregate.value(path) != value}
+
+
+def _state_after_own_claims(aggregate: Aggregate, event: Event) -> Event:
+    """Return a person's event at a time after what people stated before, if only two clocks disagree about that.
+
+    Statements take effect by their time, and the clocks of two servers differ by a little.
+    """
+    envelope, key = event.envelope, source_key(event)
+    if envelope.origin is not Origin.PERSON or envelope.effective_on or envelope.changed_between:
+        return event
+    own = (claim.before for path in event.facts for claim in aggregate.claims.get(path, ()) if claim.key == key)
+    last = max(own, default=None)
+    if last is None or not envelope.time <= last <= envelope.time + MAX_CLOCK_DIFFERENCE:
+        return event
+    return structs.replace(event, envelope=structs.replace(envelope, time=last + timedelta(microseconds=1)))
 
 
 def _restrict_evidence(evidence: tuple[Evidence, ...], facts: Facts) -> Iterator[Evidence]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -72,18 +72,18 @@ class TranslationKind(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class TextValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wording", tag_field="type"):
+class TextValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="text", tag_field="type"):
     """A text in one language, by reference."""
 
     text: str
-    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
+    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="translationKind")
 
 
-class TextListValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="wordings", tag_field="type"):
+class TextListValue(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag="texts", tag_field="type"):
     """A list of texts in one language, by reference; an empty list is a statement, too."""
 
     texts: tuple[str, ...]
-    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="made")
+    translation_kind: TranslationKind = field(default=TranslationKind.UNKNOWN, name="translationKind")
 
 
 PlainValue = bool | int | str | tuple[str, ...] | list[str] | ReportedRating
@@ -115,6 +115,7 @@ class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     after: AwareDateTime | None = None
 
 
+_MICROSECOND = timedelta(microseconds=1)
 _MONTHS = {
     "S1": ("01", "06"),
     "S2": ("07", "12"),
@@ -157,6 +158,22 @@ def validate_partial_date(text: str, field: str) -> str:
 def is_reversed(begin: str, end: str) -> bool:
     """Return whether a period ends before it begins: its last day is before its first, whatever the granularity."""
     return period_bounds(end)[1] < period_bounds(begin)[0]
+
+
+def period_interval(date: str, stated_at: datetime) -> Interval:
+    """Return the interval of a partial date: from the instant before it begins to its last one, in UTC.
+
+    A period without an end ends when the statement was made, unless it begins later.
+    """
+    first, last = period_bounds(date)
+    begin = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    if last.startswith("9999"):
+        end = max(stated_at, begin)
+    else:
+        year, month, day = map(int, last.split("-"))
+        day = min(day, monthrange(year, month)[1])
+        end = datetime(year, month, day, 23, 59, 59, 999_999, tzinfo=UTC)
+    return Interval(before=end, after=begin - _MICROSECOND)
 
 
 def is_translated(value: Value | None) -> bool:

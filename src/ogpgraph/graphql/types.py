@@ -390,7 +390,7 @@ class IrmDatabaseFields(Subject):
         "neither here nor in `policyAreas`, the database has no, or it has no such area."
     )
     def policy_areas_without(self) -> list[UndeterminedPolicyAreas]:
-        areas_by_state = {state: self.state.value(f"policyAreasWithout/{state}") for state in RatingState}
+        areas_by_state = {state: self.state.value(f"policyAreasUndetermined/{state}") for state in RatingState}
         return [
             UndeterminedPolicyAreas(state=state, areas=list(areas))
             for state, areas in areas_by_state.items()
@@ -793,7 +793,7 @@ class Code(Subject):
 
     @strawberry.field(description="The thing that the code identifies.")
     def means(self) -> Subject | None:
-        return self._related(Subject, "means")
+        return self._related(Subject, "aggregate")
 
 
 @strawberry.type(
@@ -887,7 +887,7 @@ class Entry(Node):
         "entry adds to the history and changes no current value."
     )
     def is_late(self) -> bool:
-        return self.entry.envelope.late
+        return self.entry.name.endswith("SeenEarlier")
 
     @strawberry.field(
         description="The thing that the entry is about, as it was right after this entry. Everything below is read at "
@@ -938,9 +938,12 @@ class Entry(Node):
     def causation(self) -> Entry | None:
         return self._entry_of_event(self.entry.envelope.causation)
 
-    @strawberry.field(description="The entry that this one corrects; null if there is none.")
+    @strawberry.field(
+        description="The entry that this one corrects or reverts, the newest of several; null if there is none."
+    )
     def corrects(self) -> Entry | None:
-        return self._entry_of_event(self.entry.envelope.corrects)
+        found = self.snapshot.find_amended_entry(self.entry)
+        return Entry.of(found, self.snapshot) if found else None
 
     @strawberry.field(
         description="The hash of the entry as a leaf of the log's Merkle tree (RFC 6962): 64 hexadecimal digits."

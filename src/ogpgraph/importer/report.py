@@ -60,7 +60,7 @@ SPREADSHEET_WARNINGS = frozenset(
 WARNINGS = PAGE_WARNINGS | SPREADSHEET_WARNINGS
 """Kinds of remarks on input that was recognized and is doubtful; the others are on input that was not recognized."""
 _PERSONAL_DATA = "personal-data"  # counted in `personal`, so its remarks are not listed
-_SEEN_AGAIN = "SourceSeenAgain"
+_SEEN_AGAIN = "SourceObservedUnchanged"
 
 
 @dataclass(frozen=True, slots=True)

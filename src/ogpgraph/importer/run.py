@@ -227,7 +227,7 @@ def _record_location(uow: UnitOfWork, source: str, fetched: FetchedPage | None) 
         validators = fetched.validators
         url = uow.text_value(fetched.url)
         facts: Facts = {"url": url, "etag": validators.etag, "lastModified": validators.last_modified}
-    elif any(event.stream == source and not event.envelope.late for event in uow.pending):
+    elif any(event.stream == source for event in uow.pending):
         facts = {"etag": None, "lastModified": None}
     else:
         return

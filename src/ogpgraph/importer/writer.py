@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.correction import revert
+from ogpgraph.domain.correction import CorrelatedEvents, revert
+from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain.values import TextValue
@@ -162,10 +163,6 @@ class DryRunWriter:
     def _commitments(self) -> list[Aggregate]:
         return [aggregate for aggregate in self._aggregates.values() if aggregate.type == "commitment"]
 
-    def events(self, stream: str) -> list[Event]:
-        """Return the events of a stream, those of the dry run included."""
-        return [*self._executor.events(stream), *self._events.get(stream, ())]
-
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision, those of the dry run included."""
         own = {event.revision: event for event in self._events.get(stream, ()) if event.revision in revisions}
@@ -196,5 +193,7 @@ def revert_import(system: System, correlation: str, context: CommandContext) -> 
     """
     with system.read_session() as session:
         require_caught_up(session.projection_failure())
-        streams = sorted(session.at_head().find_correlated_streams(correlation) or ())
-    return len(system.execute(context, lambda uow: revert(uow, correlation, streams)).events)
+        found = session.at_head().find_correlated_events(correlation)
+    if not found:
+        raise NotFound(f"nothing was recorded under {correlation}", "correlationId")
+    return len(system.execute(context, lambda uow: revert(uow, CorrelatedEvents(correlation, found))).events)

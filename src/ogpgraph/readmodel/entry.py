@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.event import Envelope, Event
+from ogpgraph.domain.aggregate import Claim, select_current
+from ogpgraph.domain.event import Envelope, Payload
+from ogpgraph.domain.fold import Delta
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value
 from ogpgraph.storage.database import Row
 
@@ -35,7 +36,7 @@ class FieldChange(Struct, frozen=True, array_like=True):
 
 
 _changes_decoder = msgspec.json.Decoder(list[FieldChange])
-_envelope_decoder = msgspec.json.Decoder(Envelope)
+_payload_decoder = msgspec.json.Decoder(Payload)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,16 @@ class Entry:
     @cached_property
     def envelope(self) -> Envelope:
         """Return the event's envelope: who recorded it, when, why and on what evidence."""
-        return _envelope_decoder.decode(self.row["envelope"])
+        return self._payload.envelope
+
+    @property
+    def amended_revision(self) -> int | None:
+        """Return the newest revision of the stream that the event amends, None if it amends none."""
+        return max((*self._payload.withdraws, *self._payload.amends), default=None)
+
+    @cached_property
+    def _payload(self) -> Payload:
+        return _payload_decoder.decode(self.row["envelope"])
 
     @cached_property
     def changes(self) -> list[FieldChange]:
@@ -93,21 +103,30 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 # Changes
 
 
-def diff_aggregates(before: Aggregate, after: Aggregate, event: Event) -> list[FieldChange]:
-    """Return the changes of an event, given the aggregate before and after it.
+def diff_delta(delta: Delta) -> list[FieldChange]:
+    """Return the changes of an event.
 
-    Where the event changes no current value, it changes its own source's claim: such a path begins with `claims/`.
+    Where the event changes no current value at a path, it changes claims there: such a path begins with `claims/`.
     """
     changes: list[FieldChange] = []
-    for path in event.facts:
-        old, new = before.value(path), after.value(path)
+    for path, (before, after) in delta.claims.items():
+        old, new = _current_value(path, before), _current_value(path, after)
         if old != new:
             changes += diff_values(path, old, new)
         else:
-            source = event.envelope.origin, event.envelope.source
-            old, new = before.value_from(path, *source), after.value_from(path, *source)
-            changes += diff_values(f"claims/{path}", old, new)
+            changes += _diff_claims(path, before, after)
     return changes
+
+
+def _diff_claims(path: str, before: tuple[Claim, ...], after: tuple[Claim, ...]) -> Iterator[FieldChange]:
+    old, new = ({claim.key: claim.value for claim in claims} for claims in (before, after))
+    for key in sorted(old.keys() | new.keys()):
+        yield from diff_values(f"claims/{path}", old.get(key), new.get(key))
+
+
+def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:
+    current = select_current(path, claims)
+    return current.value if current else None
 
 
 def diff_values(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:

@@ -6,19 +6,21 @@ that no row rests on a history with a hole in it; a `ProjectionFailure` names th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from ogpgraph.domain.aggregate import Aggregate, evolve
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
-from ogpgraph.domain.event import Event
-from ogpgraph.readmodel.entry import diff_aggregates
+from ogpgraph.domain.event import Event, Payload
+from ogpgraph.domain.fold import Delta, apply_delta, derive_delta
+from ogpgraph.readmodel.entry import diff_delta
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME, OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.tags import diff_tags
 from ogpgraph.storage.database import Database, DataRejected, Row, Transaction, UniqueViolation
@@ -40,6 +42,8 @@ _encoder = msgspec.json.Encoder()
 
 log = structlog.stdlib.get_logger(__name__)
 DecodedSave = list[tuple[LoggedEvent, Event]]
+ReadStream = Callable[[str, Collection[int]], Mapping[int, Event]]
+"""Returns revision → event for some revisions of a stream."""
 
 
 class ProjectorMissing(LookupError):
@@ -167,7 +171,7 @@ class Projector:
             return checkpoint, None
         streams = {logged.stream for save in saves for logged, _ in save}
         open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, streams)
-        batch = _BatchProjection(checkpoint.frontier, open_rows)
+        batch = _BatchProjection(checkpoint.frontier, open_rows, partial(self._read_events, transaction))
         if failure := batch.project(saves):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
             checkpoint, _ = self._project(transaction, checkpoint, saves[: batch.done])
@@ -176,6 +180,11 @@ class Projector:
         self._write(transaction, batch.rows, after)
         self._open_rows.advance_to((after.build, after.position))
         return after, None
+
+    def _read_events(self, transaction: Transaction, stream: str, revisions: Collection[int]) -> dict[int, Event]:
+        return {
+            revision: _decode_logged(self._log.read_revision(transaction, stream, revision)) for revision in revisions
+        }
 
     def _write(self, transaction: Transaction, rows: RowBatch, after: Checkpoint) -> None:
         rows.write(transaction, self._prefix)
@@ -191,7 +200,8 @@ class Projector:
 class _BatchProjection:
     """The projection of one batch in memory: its rows, and the tree grown by its leaves."""
 
-    def __init__(self, frontier: Frontier, open_rows: dict[str, OpenRows]) -> None:
+    def __init__(self, frontier: Frontier, open_rows: dict[str, OpenRows], read_events: ReadStream) -> None:
+        self._read_events = read_events
         self.frontier = frontier
         self.rows = RowBatch()
         self.done = 0
@@ -214,18 +224,19 @@ class _BatchProjection:
         before = open_rows.aggregate
         if event.revision != before.revision + 1:  # an event of the stream was deleted from the log
             raise ValueError(f"revision {event.revision} follows revision {before.revision}")
-        after = evolve(before, event)
+        delta = derive_delta(before, event, partial(self._read_events, logged.stream))
+        after = apply_delta(before, delta)
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
-        self.rows.entries.append(_entry_row(logged, event, before, after, self.frontier))
+        self.rows.entries.append(_entry_row(logged, event, delta, self.frontier))
         self.rows.close_version(after.id, open_rows.since, position)
         self.rows.open_version(after, position)
-        _update_tags(self.rows, open_rows, after, event.facts, position)
+        _update_tags(self.rows, open_rows, after, delta.claims, position)
         open_rows.aggregate, open_rows.since = after, position
 
 
-def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, facts: Iterable[str], position: int) -> None:
-    ended, begun = diff_tags(open_rows.aggregate, after, facts)
+def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, paths: Iterable[str], position: int) -> None:
+    ended, begun = diff_tags(open_rows.aggregate, after, paths)
     for tag in ended:
         rows.close_tag(after.id, tag, open_rows.tags.pop(tag), position)
     for tag in begun:
@@ -233,9 +244,7 @@ def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, facts: I
         open_rows.tags[tag] = position
 
 
-def _entry_row(
-    logged: LoggedEvent, event: Event, before: Aggregate, after: Aggregate, frontier: Frontier
-) -> tuple[Any, ...]:
+def _entry_row(logged: LoggedEvent, event: Event, delta: Delta, frontier: Frontier) -> tuple[Any, ...]:
     """Return the row of an entry, in the order of `tables.ENTRY_COLUMNS`."""
     envelope = event.envelope
     return (
@@ -250,8 +259,8 @@ def _entry_row(
         envelope.cause,
         envelope.source,
         envelope.correlation,
-        _encoder.encode(envelope).decode(),
-        _encoder.encode(diff_aggregates(before, after, event)).decode(),
+        _encoder.encode(Payload(envelope, {}, event.withdraws, {revision: {} for revision in event.amends})).decode(),
+        _encoder.encode(diff_delta(delta)).decode(),
         logged.leaf.hex(),
         frontier.root().hex(),
     )
@@ -275,7 +284,7 @@ def _decode_row(row: Row) -> tuple[LoggedEvent, Event]:
     except CorruptEvent as error:
         raise PoisonEvent(ProjectionFailure(ProjectionFailureCode.CORRUPT, str(error), row["position"])) from error
     try:
-        return logged, decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
+        return logged, _decode_logged(logged)
     except UnknownEvent as error:
         failure = _describe(ProjectionFailureCode.UNKNOWN_EVENT, logged, "this program does not know such an event")
         raise PoisonEvent(failure) from error
@@ -284,6 +293,10 @@ def _decode_row(row: Row) -> tuple[LoggedEvent, Event]:
             ProjectionFailureCode.UNDECODABLE, logged, "its payload does not match its name and version"
         )
         raise PoisonEvent(failure) from error
+
+
+def _decode_logged(logged: LoggedEvent) -> Event:
+    return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
 
 
 def _describe(code: ProjectionFailureCode, logged: LoggedEvent, reason: str) -> ProjectionFailure:

@@ -170,9 +170,19 @@ def count_entries_by_parent(query: EntryQuery, parents: Sequence[ParentKey]) -> 
     return SqlStatement(sql, parameters)
 
 
-def select_correlated_streams(correlation: str, at: int, max_entries: int | None) -> SqlStatement:
-    """Return the statement for the stream of each entry of a correlation, of one entry more than `max_entries`."""
-    sql = "select stream from entry where correlation = :correlation and position <= :at order by position"
+def select_entries_of_revisions(keys: Sequence[tuple[str, int]]) -> SqlStatement:
+    """Return the statement for the entries that made some revisions of streams (stream, revision)."""
+    values, parameters = _values_clause("stream", [(revision, stream) for stream, revision in keys])
+    sql = (
+        f"with requested (revision, stream) as (values {values}) "
+        "select e.* from requested r join entry e on e.stream = r.stream and e.revision = r.revision"
+    )
+    return SqlStatement(sql, parameters)
+
+
+def select_correlated_events(correlation: str, at: int, max_entries: int | None) -> SqlStatement:
+    """Return the statement for stream and revision of the entries of a correlation, of one more than `max_entries`."""
+    sql = "select stream, revision from entry where correlation = :correlation and position <= :at order by position"
     parameters: dict[str, object] = {"correlation": correlation, "at": at}
     if max_entries is None:
         return SqlStatement(sql, parameters)

@@ -398,7 +398,7 @@ class Snapshot:
         """Return the entry of an event, None past this position; fetched with those that loaded entries refer to."""
         if event_id not in self._by_event:
             loaded = self._iter_loaded_entries()
-            referred = (i for e in loaded for i in (e.envelope.causation, e.envelope.corrects) if i)
+            referred = (e.envelope.causation for e in loaded if e.envelope.causation)
             ids = sorted({event_id, *referred})
             sql = "select e.* from entry e where e.event_id in :ids"
             rows = [row for chunk in iter_chunks(ids) for row in self.session.transaction.fetch_all(sql, ids=chunk)]
@@ -406,6 +406,19 @@ class Snapshot:
                 entries = s._load_entries(row for row in rows if row["position"] <= s.position)
                 s._by_event |= dict.fromkeys(ids) | {entry.event_id: entry for entry in entries}
         return self._by_event[event_id]
+
+    def find_amended_entry(self, entry: Entry) -> Entry | None:
+        """Return the newest entry that another one amends, None if it amends none; fetched for all loaded entries."""
+        if entry.amended_revision is None:
+            return None
+        key = entry.stream, entry.amended_revision
+        if key not in self._entries:
+            entries = list(self._iter_loaded_entries())
+            keys = {(e.stream, e.amended_revision) for e in [entry, *entries] if e.amended_revision is not None}
+            for chunk in iter_chunks(sorted(keys)):
+                rows = self.session.fetch(queries.select_entries_of_revisions(chunk))
+                self._load_entries(row for row in rows if row["position"] <= self.position)
+        return self._entries.get(key)
 
     def find_entry_of_revision(self, aggregate: Aggregate, revision: int) -> Entry | None:
         """Return the entry that made a revision of an aggregate; fetched for all loaded with it."""
@@ -421,12 +434,17 @@ class Snapshot:
                 s._load_entries(row for row in rows[each.id] if row["position"] <= s.position)
         return self._entries.get((aggregate.id, revision))
 
-    def find_correlated_streams(self, correlation: str, max_entries: int | None = None) -> list[str] | None:
-        """Return the streams of a correlation's entries, by their first; None where there are over `max_entries`."""
-        rows = self.session.fetch(queries.select_correlated_streams(correlation, self.position, max_entries))
+    def find_correlated_events(
+        self, correlation: str, max_entries: int | None = None
+    ) -> dict[str, tuple[int, ...]] | None:
+        """Return stream → revisions of a correlation's entries; None where it has over `max_entries`."""
+        rows = self.session.fetch(queries.select_correlated_events(correlation, self.position, max_entries))
         if max_entries is not None and len(rows) > max_entries:
             return None
-        return list(dict.fromkeys(row["stream"] for row in rows))
+        found: dict[str, tuple[int, ...]] = {}
+        for row in rows:
+            found[row["stream"]] = (*found.get(row["stream"], ()), row["revision"])
+        return found
 
     def find_source(self, stream: str) -> Aggregate | None:
         """Return a source, fetched with all that the loaded entries refer to."""

@@ -17,13 +17,14 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.field import Tag
 from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
-PROJECTION_VERSION = 2
+PROJECTION_VERSION = 3
 """Increment it whenever the same events would give other rows: `ogpgraph migrate` then rebuilds the read model.
 
 They would, for example, if a field that events already state gets a filter, an order or a facet.
@@ -76,8 +77,8 @@ _DUMP_QUERIES = {
     "tag": "select * from tag order by id, dimension, value, since",
     "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
 }
-_document_encoder = msgspec.json.Encoder(order="deterministic")
-_document_decoder = msgspec.json.Decoder(dict[str, tuple[Claim, ...]])
+_document_encoder = msgspec.json.Encoder()
+_document_decoder = msgspec.json.Decoder(Aggregate)
 
 
 # Definitions
@@ -128,13 +129,16 @@ def _definitions() -> str:
 
 
 def encode_document(aggregate: Aggregate) -> str:
-    """Return an aggregate's claims as JSON; equal claims give equal bytes."""
-    return _document_encoder.encode(aggregate.claims).decode()
+    """Return an aggregate's state as JSON; equal states give equal bytes."""
+    ordered = structs.replace(
+        aggregate, claims=dict(sorted(aggregate.claims.items())), sequences=dict(sorted(aggregate.sequences.items()))
+    )
+    return _document_encoder.encode(ordered).decode()
 
 
-def decode_document(stream: str, revision: int, document: str) -> Aggregate:
-    """Return the aggregate whose claims a row holds."""
-    return Aggregate(stream, revision, _document_decoder.decode(document))
+def decode_document(document: str) -> Aggregate:
+    """Return the aggregate whose state a row holds."""
+    return _document_decoder.decode(document)
 
 
 class AggregateCache:
@@ -151,7 +155,7 @@ class AggregateCache:
             cached = self._cached.get(key)
         if cached is not None:
             return cached
-        aggregate = decode_document(row["id"], row["revision"], row["document"])
+        aggregate = decode_document(row["document"])
         with self._lock:
             self._cached[key] = aggregate
             while len(self._cached) > MAX_CACHED_DOCUMENTS:
@@ -204,7 +208,7 @@ def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -
     open_rows = {stream: OpenRows(Aggregate(stream)) for stream in streams}
     for chunk in iter_chunks(streams):
         for row in transaction.fetch_all(_SELECT_OPEN_VERSIONS.format(prefix), streams=chunk):
-            aggregate = decode_document(row["id"], row["revision"], row["document"])
+            aggregate = decode_document(row["document"])
             open_rows[row["id"]] = OpenRows(aggregate, row["since"])
         for row in transaction.fetch_all(_SELECT_OPEN_TAGS.format(prefix), streams=chunk):
             open_rows[row["id"]].tags[row["dimension"], row["value"]] = row["since"]

@@ -239,6 +239,14 @@ class EventLog(ApplicationRecorder):
             raise CorruptEvent(f"{stream} has lost an event: revision {min(missing)} is missing")
         return found
 
+    def read_revision(self, transaction: Transaction, stream: str, revision: int) -> LoggedEvent:
+        """Return one event of a stream; raises CorruptEvent, also where it is missing."""
+        where = "where stream = :stream and revision = :revision"
+        row = transaction.fetch_one(_SELECT + where, stream=stream, revision=revision)
+        if row is None:
+            raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
+        return load_event(row)
+
     def read_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, none where no such command is recorded."""
         return _load_events(self._database.query(f"{_SELECT}{_WHERE_COMMAND}order by position", command=command))

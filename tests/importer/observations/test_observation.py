@@ -220,7 +220,7 @@ def test_a_newer_reader_with_the_same_reading_changes_no_commitment(system: Syst
     with newer_reader(unchanged):
         assert count_events(import_sample_page(system, LIGHTHOUSE, 2)) == {"SourceObserved": 2}
         assert entries_after(system, before) == []
-        assert count_events(import_sample_page(system, LIGHTHOUSE, 3)) == {"SourceSeenAgain": 2}
+        assert count_events(import_sample_page(system, LIGHTHOUSE, 3)) == {"SourceObservedUnchanged": 2}
 
 
 def test_changes_of_the_bytes_and_of_the_reader_are_recorded_apart(system: System) -> None:

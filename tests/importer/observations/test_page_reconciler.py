@@ -76,7 +76,7 @@ def test_the_same_file_again_is_only_observed_again(system: System, english: Pat
     before, state = read_position(system), dump_state(system)
     for page in (english, spanish):
         again = import_sample_page(system, page, day(2))
-        assert (again.outcome, count_events(again)) == ("seen again", {"SourceSeenAgain": 2})
+        assert (again.outcome, count_events(again)) == ("seen again", {"SourceObservedUnchanged": 2})
         assert count_events(import_sample_page(system, page, day(2, 12))) == {}
     assert read_position(system) == before + 4
     unseen = {code: each | {"lastObservedAt": None} for code, each in state.items()}
@@ -90,8 +90,8 @@ def test_an_unchanged_page_is_recorded_once_a_day(system: System) -> None:
     assert [
         entry["kind"] for entry in execute_query(system, "{ entries(last: 2) { nodes { kind } } }")["entries"]["nodes"]
     ] == [
-        "SourceSeenAgain",
-        "SourceSeenAgain",
+        "SourceObservedUnchanged",
+        "SourceObservedUnchanged",
     ]
 
 

@@ -85,7 +85,7 @@ def test_another_layout_is_another_observation_and_no_change(system: System, pat
     text = path.read_text()
     import_sample_page(system, path, 1)
     report = import_sample_page(system, layout(text).encode(), 2)
-    assert report.events.keys() <= {"SourceObserved", "SourceSeenAgain"}
+    assert report.events.keys() <= {"SourceObserved", "SourceObservedUnchanged"}
 
 
 def test_a_change_in_another_layout_is_recorded_alone(system: System) -> None:
@@ -110,7 +110,7 @@ def test_a_return_to_the_former_layout_is_no_change(system: System) -> None:
     import_sample_page(system, text.encode(), 1)
     for on, page in enumerate((without_blank_lines(text), as_html(text), text, with_more_blank_lines(text)), 2):
         report = import_sample_page(system, page.encode(), on)
-        assert report.events.keys() <= {"SourceObserved", "SourceSeenAgain"}
+        assert report.events.keys() <= {"SourceObserved", "SourceObservedUnchanged"}
 
 
 def test_an_older_state_of_a_translation_overwrites_nothing(system: System) -> None:

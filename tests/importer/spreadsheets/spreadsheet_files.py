@@ -131,7 +131,7 @@ def count_recorded_events(report: Report) -> dict[tuple[str, str], int]:
     return {
         (name, cause): number
         for (name, cause), number in report.recorded.items()
-        if name not in ("SourceObserved", "SourceRegistered", "SourceReadToEnd")
+        if name not in ("SourceObserved", "SourceRegistered", "SourceReadCompletely")
     }
 
 

@@ -63,7 +63,7 @@ def test_the_same_file_again_is_only_recorded_as_seen_again(system: System) -> N
     data = build_csv("2024", [row_2024()])
     import_file(system, data, 2024)
     again = import_file(system, data, 2024, 2)
-    assert (again.outcome, count_recorded_events(again)) == ("seen again", {("SourceSeenAgain", "REPORTED"): 1})
+    assert (again.outcome, count_recorded_events(again)) == ("seen again", {("SourceObservedUnchanged", "REPORTED"): 1})
 
 
 def test_a_file_whose_import_was_reverted_can_be_imported_again(system: System) -> None:

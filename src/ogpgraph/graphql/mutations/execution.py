@@ -18,7 +18,7 @@ from ogpgraph.application.command_runner import CommandRequest, run_command
 from ogpgraph.application.translation import normalize_sent_text
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import CommandType, Returned
-from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedStreams, RecordedEntry
+from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedEvents, RecordedEntry
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt
@@ -297,7 +297,7 @@ def _sent_items(value: Any) -> Any:
     ]
 
 
-def _find_entries(session: ReadSession, referenced: str, key: str) -> RecordedEntry | CorrelatedStreams | Refusal:
+def _find_entries(session: ReadSession, referenced: str, key: str) -> RecordedEntry | CorrelatedEvents | Refusal:
     """Return what an input refers to in the log, or the refusal if it is not there."""
     return _find_correlated(session, key) if referenced == "correlation" else _find_entry(session, key.strip())
 
@@ -307,19 +307,19 @@ def _find_entry(session: ReadSession, key: str) -> RecordedEntry | Refusal:
     head = session.at_head()
     is_position = key.isascii() and key.isdigit() and len(key) < 16
     entry = head.find_entry_by_event(key) or (head.find_entry(int(key)) if is_position else None)
-    return RecordedEntry(entry.stream, entry.event_id) if entry else NotFound(f"there is no entry {key[:80]}", "entry")
+    return RecordedEntry(entry.stream, entry.revision) if entry else NotFound(f"there is no entry {key[:80]}", "entry")
 
 
-def _find_correlated(session: ReadSession, correlation: str) -> CorrelatedStreams | Refusal:
-    """Return the streams with entries of an import or request, which are not too many, nor missing some."""
-    streams = session.at_head().find_correlated_streams(correlation, MAX_REVERTED_ENTRIES)
+def _find_correlated(session: ReadSession, correlation: str) -> CorrelatedEvents | Refusal:
+    """Return the events of an import or request, which are not too many, nor missing some."""
+    events = session.at_head().find_correlated_events(correlation, MAX_REVERTED_ENTRIES)
     try:
         require_caught_up(session.projection_failure())
     except Refusal as refusal:
         return refusal
-    if streams is None:
+    if events is None:
         return Invalid(f"it has more than {MAX_REVERTED_ENTRIES:,} entries", "correlationId")
-    return CorrelatedStreams(correlation, tuple(streams))
+    return CorrelatedEvents(correlation, events)
 
 
 def _command_context(write_access: WriteAccess, mutation: str, input: MutationInput) -> CommandContext:

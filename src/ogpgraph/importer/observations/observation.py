@@ -231,10 +231,12 @@ def _append_observation(
 
 def _record_unchanged(uow: UnitOfWork, observation: SourceObservation, source: Aggregate) -> None:
     """Record that the latest bytes were seen again, once a day: a page is fetched far more often than it changes."""
-    now, before = format_timestamp(observation.observed_at), source.string("seenAgain") or ""
+    now, before = format_timestamp(observation.observed_at), source.string("observedUnchanged") or ""
     last_at = last_observed_at(source)
     if before[:10] != now[:10] and (last_at is None or observation.observed_at > last_at):
-        uow.append(observation.source, "SourceSeenAgain", {"seenAgain": now}, Provenance(origin=Origin.HEADER))
+        uow.append(
+            observation.source, "SourceObservedUnchanged", {"observedUnchanged": now}, Provenance(origin=Origin.HEADER)
+        )
 
 
 # Facts of an observation

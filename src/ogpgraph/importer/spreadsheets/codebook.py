@@ -136,7 +136,7 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         identity = {path for column in self.columns.values() for path in IDENTITY_PATHS.get(column.parse_as, ())}
         own = {column.path for column in self.columns.values() if column.path}
         fallbacks = {f"database/{column.fallback}" for column in self.columns.values() if column.fallback}
-        undetermined = {f"policyAreasWithout/{state}" for state in RatingState}
+        undetermined = {f"policyAreasUndetermined/{state}" for state in RatingState}
         return frozenset(identity | own | fallbacks | undetermined | {"policyAreas"})
 
     def covers(self, path: str) -> bool:

@@ -1,7 +1,7 @@
 """Observations of the commitment database: all its files are states of one source, each observed at a time.
 
-Unlike a page, a file is recorded in many transactions. The event SourceReadToEnd marks the last one, so that an import
-that was interrupted can be resumed with the observation it began with, and ends as if it had not been interrupted.
+Unlike a page, a file is recorded in many transactions. The event SourceReadCompletely marks the last one, so that an
+import that was interrupted can be resumed with the observation it began with, and ends as if it had not been.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def record_read_to_end(uow: UnitOfWork, outcome: ObservationOutcome, row_count: 
     """Record that all rows of an observed file have been recorded."""
     observation = outcome.observation
     facts = {_read_to_end_path(observation.observed_at): row_count}
-    uow.append(observation.source, "SourceReadToEnd", {**facts}, Provenance(origin=Origin.HEADER))
+    uow.append(observation.source, "SourceReadCompletely", {**facts}, Provenance(origin=Origin.HEADER))
 
 
 def previous_codebook_version(source: Aggregate, outcome: ObservationOutcome) -> str:
@@ -77,4 +77,4 @@ def _resume(observation: SourceObservation, history: ObservationHistory, index: 
 
 
 def _read_to_end_path(time: datetime) -> str:
-    return f"readToEnd/{format_timestamp(time)}"
+    return f"rowsRead/{format_timestamp(time)}"

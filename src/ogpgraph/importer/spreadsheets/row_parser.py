@@ -320,7 +320,7 @@ class RowParser:
             return ""
         if state is RatingState.NOT_APPLICABLE:
             parsed.add_remark(column, "area-not-applicable", "NA, where other rows have 0, 1 or ND")
-        return f"policyAreasWithout/{state}"
+        return f"policyAreasUndetermined/{state}"
 
 
 def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str:

@@ -1,0 +1,405 @@
+"""The fold: what one event changes in the state of its aggregate, with the statements and amendments of older events.
+
+What one event states at one path for one source is a *statement*: a value, or null where the source no longer states
+one, and the interval in which it became so. Of a source's live statements at a path the latest, by time and then by
+revision, is the source's claim. An *amendment* refers to older events of the stream: it withdraws them, or gives a path
+another value. An event is live unless a live event withdraws it; since amendments refer to older events only, there are
+no cycles. So the order in which statements are recorded and withdrawn makes no difference to the state.
+
+The write side (to decide) and the projector (to write rows) use the same functions, so they cannot disagree about what
+an event means. Superseded values are read from the stream, and only where an amendment or an older statement needs
+them: the cost of an event does not grow with the length of its stream.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from msgspec import Struct, structs
+
+from ogpgraph.domain.aggregate import (
+    Aggregate,
+    Claim,
+    SourceKey,
+    StatementRef,
+    aggregate_type_of,
+    select_current,
+)
+from ogpgraph.domain.event import Event, Facts, Origin
+from ogpgraph.domain.values import Interval, Value, period_interval
+
+V = TypeVar("V")
+ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
+"""Returns revision → event for some revisions of the aggregate's own stream."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_RECORDED_ORDER = frozenset({"code", "account"})
+"""Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
+_READ_AT_ONCE = 8
+
+
+class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What one event changed in the state of its aggregate.
+
+    `claims` is path → the claims before and after; `sequences` is path → source key → the references of statements that
+    were removed and added. Of `withdrawn` and `amended` it has the changed items, as they are afterwards.
+    """
+
+    revision: int
+    claims: dict[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]] = {}
+    sequences: dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]] = {}
+    withdrawn: dict[int, tuple[int, ...]] = {}
+    amended: dict[int, dict[str, tuple[int, ...]]] = {}
+
+
+def no_events(revisions: Collection[int]) -> Mapping[int, Event]:
+    """Refuse to read: for folds of events that amend nothing and are not older than what they follow."""
+    raise LookupError(f"the events {sorted(revisions)} are needed")
+
+
+def evolve(aggregate: Aggregate, event: Event, read: ReadEvents = no_events) -> Aggregate:
+    """Return an aggregate after one more event of its stream."""
+    return apply_delta(aggregate, derive_delta(aggregate, event, read))
+
+
+def replay(stream: str, events: Iterable[Event]) -> Aggregate:
+    """Return the aggregate of a stream after these events, which begin with its first."""
+    aggregate, replayed = Aggregate(stream), dict[int, Event]()
+
+    def read(revisions: Collection[int]) -> Mapping[int, Event]:
+        return {revision: replayed[revision] for revision in revisions}
+
+    for event in events:
+        aggregate = evolve(aggregate, event, read)
+        replayed[event.revision] = event
+    return aggregate
+
+
+def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
+    """Return what one more event of its stream changes in an aggregate."""
+    fold = _Fold(aggregate, event, read)
+    fold.activate(event)
+    return fold.delta()
+
+
+def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
+    """Return an aggregate after a change."""
+    claims = dict(aggregate.claims)
+    for path, (_, after_claims) in delta.claims.items():
+        _put(claims, path, after_claims)
+    after = Aggregate(
+        aggregate.id,
+        delta.revision,
+        claims,
+        _apply_sequences(aggregate, delta) if delta.sequences else aggregate.sequences,
+        _merge(aggregate.withdrawn, delta.withdrawn),
+        _merge(aggregate.amended, delta.amended),
+    )
+    if "current_claims" in aggregate.__dict__:
+        # Computing it again would sort all paths, of which one event changes only a few.
+        after.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, delta.claims)
+    return after
+
+
+def statement_interval(event: Event) -> Interval:
+    """Return when what an event states became so: after `after` (None: not known), not later than `before`."""
+    envelope = event.envelope
+    if envelope.effective_on is not None:
+        return period_interval(envelope.effective_on, envelope.time)
+    return envelope.changed_between or Interval(before=envelope.time)
+
+
+def source_key(event: Event) -> SourceKey:
+    """Return the origin and the source of an event."""
+    return event.envelope.origin, event.envelope.source or ""
+
+
+def effective_facts(aggregate: Aggregate, event: Event, read: ReadEvents) -> Facts:
+    """Return the facts of an event that add something: to the present, to what its source states, or to the past."""
+    fold = _Fold(aggregate, event, read)
+    return {path: value for path, value in event.facts.items() if fold.adds(path, value)}
+
+
+class _Fold:
+    """The changes that one event makes, collected until the delta is complete."""
+
+    def __init__(self, aggregate: Aggregate, event: Event, read: ReadEvents) -> None:
+        self._aggregate = aggregate
+        self._event = event
+        self._read_events = read
+        self._is_recorded_order = aggregate_type_of(aggregate.id) in _RECORDED_ORDER
+        self._events: dict[int, Event] = {event.revision: event}
+        self._sequences: dict[tuple[str, SourceKey], list[StatementRef]] = {}
+        self._withdrawn: dict[int, tuple[int, ...]] = {}
+        self._amended: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
+
+    # Events become live and cease to be live
+
+    def activate(self, event: Event) -> None:
+        """Let an event take effect: what it withdraws, what it amends, and what it states."""
+        self._set_live(event, is_live=True)
+
+    def _set_live(self, event: Event, *, is_live: bool) -> None:
+        change = _include if is_live else _exclude
+        for target in event.withdraws:
+            withdrawing = self._withdrawing(target)
+            self._withdrawn[target] = change(withdrawing, event.revision)
+            if bool(withdrawing) != bool(self._withdrawn[target]):
+                self._set_live(self._event_at(target), is_live=not is_live)
+        for target, facts in event.amends.items():
+            for path in facts:
+                self._amended[target][path] = change(self._amending(target, path), event.revision)
+                self._refresh(target, path)
+        for path in event.facts:
+            self._refresh(event.revision, path)
+
+    def _is_live(self, revision: int) -> bool:
+        return not self._withdrawing(revision)
+
+    def _withdrawing(self, revision: int) -> tuple[int, ...]:
+        if revision in self._withdrawn:
+            return self._withdrawn[revision]
+        return self._aggregate.withdrawn.get(revision, ())
+
+    def _amending(self, revision: int, path: str) -> tuple[int, ...]:
+        if path in self._amended.get(revision, {}):
+            return self._amended[revision][path]
+        return self._aggregate.amended.get(revision, {}).get(path, ())
+
+    def _refresh(self, revision: int, path: str) -> None:
+        """Add the statement of an event at a path to its sequence, or remove it, as it is live or not."""
+        event = self._event_at(revision)
+        if path not in event.facts:
+            return
+        sequence, ref = self._sequence(path, source_key(event)), self._ref_of(event)
+        index = bisect_left(sequence, ref)
+        is_listed = index < len(sequence) and sequence[index] == ref
+        if is_listed:
+            del sequence[index]
+        if self._is_live(revision) and not self._is_dropped(revision, path):
+            insort(sequence, ref)
+
+    def _is_dropped(self, revision: int, path: str) -> bool:
+        amending = self._amending(revision, path)
+        return bool(amending) and self._event_at(amending[-1]).amends[revision][path] is None
+
+    # Statements
+
+    def _ref_of(self, event: Event) -> StatementRef:
+        return StatementRef(self._order_time(statement_interval(event).before), event.revision)
+
+    def _order_time(self, moment: datetime) -> int:
+        return 0 if self._is_recorded_order else (moment - _EPOCH) // _MICROSECOND
+
+    def _is_observed(self, key: SourceKey) -> bool:
+        """Return whether a source is observed again and again, so that repeating a value confirms that it is so."""
+        return not self._is_recorded_order and key[0] != Origin.PERSON
+
+    def _sequence(self, path: str, key: SourceKey) -> list[StatementRef]:
+        """Return the references of a source's live statements at a path, by time; changes of the list are collected."""
+        if (path, key) not in self._sequences:
+            self._sequences[path, key] = list(self._known_sequence(path, key))
+        return self._sequences[path, key]
+
+    def _known_sequence(self, path: str, key: SourceKey) -> tuple[StatementRef, ...]:
+        if (refs := self._aggregate.sequences.get(path, {}).get(" ".join(key))) is not None:
+            return refs
+        return tuple(self._implied_refs(self._claim(path, key)))
+
+    def _implied_refs(self, claim: Claim | None) -> list[StatementRef]:
+        """Return the sequence that follows from a claim if nothing else is known."""
+        return [StatementRef(self._order_time(claim.before), claim.revision)] if claim else []
+
+    def _claim(self, path: str, key: SourceKey) -> Claim | None:
+        return next((claim for claim in self._aggregate.claims.get(path, ()) if claim.key == key), None)
+
+    def _event_at(self, revision: int) -> Event:
+        if revision not in self._events:
+            self._events.update(self._read_events([revision]))
+        return self._events[revision]
+
+    def _statement(self, ref: StatementRef, path: str) -> Claim:
+        """Return a statement as the claim that it would be by itself, with its amended value."""
+        event = self._event_at(ref.revision)
+        value, revision = event.facts[path], ref.revision
+        if amending := self._amending(revision, path):
+            value, revision = self._event_at(amending[-1]).amends[ref.revision][path], amending[-1]
+        interval, envelope = statement_interval(event), event.envelope
+        return Claim(
+            value, envelope.origin, envelope.source, envelope.language, interval.after, interval.before, revision
+        )
+
+    def _new_claim(self, path: str, key: SourceKey) -> Claim | None:
+        """Return the claim that follows from a sequence."""
+        sequence = self._sequence(path, key)
+        if not sequence:
+            return None
+        first, previous = self._statement(sequence[-1], path), None
+        if not self._is_observed(key):
+            return first
+        for index in range(len(sequence) - 2, -1, -1):
+            self._read_ahead(sequence, index)
+            previous = self._statement(sequence[index], path)
+            if previous.value != first.value:
+                break
+            first, previous = previous, None
+        return _narrow(first, previous)
+
+    def _read_ahead(self, sequence: list[StatementRef], index: int) -> None:
+        if sequence[index].revision not in self._events:
+            ahead = {ref.revision for ref in sequence[max(0, index + 1 - _READ_AT_ONCE) : index + 1]}
+            self._events.update(self._read_events(ahead - self._events.keys()))
+
+    # What an event adds
+
+    def adds(self, path: str, value: Value | None) -> bool:
+        """Return whether the event's fact at a path adds something to what is known."""
+        key, ref, interval = source_key(self._event), self._ref_of(self._event), statement_interval(self._event)
+        claim, known = self._claim(path, key), self._known_sequence(path, key)
+        if not known or ref > known[-1]:
+            return (claim.value if claim else None) != value or self._changes_current(path, key, value, interval)
+        index = bisect_left(known, ref)
+        later = self._statement(known[index], path)
+        if index == 0:
+            return True
+        is_repeated = self._statement(known[index - 1], path).value == value
+        is_known_until_then = later.value == value or (later.after is not None and later.after >= interval.before)
+        return not (is_repeated and is_known_until_then)
+
+    def _changes_current(self, path: str, key: SourceKey, value: Value | None, interval: Interval) -> bool:
+        """Return whether repeating its source's value makes it current again: a person's later statement does."""
+        if self._is_observed(key):
+            return False
+        envelope, claims = self._event.envelope, self._aggregate.claims.get(path, ())
+        repeated = Claim(
+            value, envelope.origin, envelope.source, envelope.language, None, interval.before, self._event.revision
+        )
+        current, after = select_current(path, claims), select_current(path, _replace(claims, key, repeated))
+        return (current and current.value) != (after and after.value)
+
+    # The delta
+
+    def delta(self) -> Delta:
+        """Return what changed."""
+        claims: dict[str, tuple[Claim, ...]] = {}
+        sequences: dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]] = defaultdict(dict)
+        for (path, key), sequence in self._sequences.items():
+            claim = self._claim_after(path, key)
+            claims[path] = _replace(claims.get(path, self._aggregate.claims.get(path, ())), key, claim)
+            known = self._aggregate.sequences.get(path, {}).get(" ".join(key), ())
+            kept = () if sequence == self._implied_refs(claim) else tuple(sequence)
+            if known != kept:
+                sequences[path][" ".join(key)] = _difference(known, kept)
+        changed = {
+            path: (before, after)
+            for path, after in claims.items()
+            if (before := self._aggregate.claims.get(path, ())) != after
+        }
+        amended = {revision: self._amendments_after(revision, paths) for revision, paths in self._amended.items()}
+        return Delta(self._event.revision, changed, dict(sequences), self._withdrawn, amended)
+
+    def _amendments_after(self, revision: int, changes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        after = self._aggregate.amended.get(revision, {}) | changes
+        return {path: amending for path, amending in after.items() if amending}
+
+    def _claim_after(self, path: str, key: SourceKey) -> Claim | None:
+        """Return the claim of a source after the event, nearly always from the event and the claim before alone."""
+        sequence, event = self._sequences[path, key], self._event
+        is_newest = sequence and sequence[-1].revision == event.revision and path in event.facts
+        # An amendment may change the claim that precedes the new one.
+        if not is_newest or event.is_amendment:
+            return self._new_claim(path, key)
+        before, new = self._claim(path, key), self._statement(sequence[-1], path)
+        if not self._is_observed(key) or before is None:
+            return new
+        if before.value == new.value:
+            return before
+        return _narrow(new, structs.replace(before, before=_to_datetime(sequence[-2].time)))
+
+
+def _narrow(first: Claim, previous: Claim | None) -> Claim:
+    """Return a claim whose interval begins no earlier than the source was seen to state another value."""
+    if previous is None or previous.before >= first.before:
+        return first
+    if first.after is not None and first.after >= previous.before:
+        return first
+    return structs.replace(first, after=previous.before)
+
+
+def _to_datetime(time: int) -> datetime:
+    return _EPOCH + time * _MICROSECOND
+
+
+def _include(revisions: tuple[int, ...], revision: int) -> tuple[int, ...]:
+    return tuple(sorted({*revisions, revision}))
+
+
+def _exclude(revisions: tuple[int, ...], revision: int) -> tuple[int, ...]:
+    return tuple(each for each in revisions if each != revision)
+
+
+def _replace(claims: tuple[Claim, ...], key: SourceKey, claim: Claim | None) -> tuple[Claim, ...]:
+    if not claims:  # most paths have one claim only
+        return (claim,) if claim else ()
+    others = [each for each in claims if each.key != key]
+    return tuple(sorted([*others, claim] if claim else others, key=lambda each: each.key))
+
+
+def _difference(
+    known: tuple[StatementRef, ...], kept: tuple[StatementRef, ...]
+) -> tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]:
+    """Return the references that were removed and added; nearly always one is appended."""
+    if kept[: len(known)] == known:
+        return (), kept[len(known) :]
+    removed, added = set(known) - set(kept), set(kept) - set(known)
+    return tuple(sorted(removed)), tuple(sorted(added))
+
+
+def _apply_sequences(aggregate: Aggregate, delta: Delta) -> dict[str, dict[str, tuple[StatementRef, ...]]]:
+    sequences = dict(aggregate.sequences)
+    for path, changes in delta.sequences.items():
+        by_key = dict(sequences.get(path, {}))
+        for key, (removed, added) in changes.items():
+            _put(by_key, key, _change_sequence(by_key.get(key, ()), removed, added))
+        _put(sequences, path, by_key)
+    return sequences
+
+
+def _change_sequence(
+    refs: tuple[StatementRef, ...], removed: tuple[StatementRef, ...], added: tuple[StatementRef, ...]
+) -> tuple[StatementRef, ...]:
+    if not removed and (not refs or added[0] > refs[-1]):
+        return refs + added
+    return tuple(sorted((set(refs) - set(removed)) | set(added)))
+
+
+def _put(mapping: dict[str, V], key: str, value: V) -> None:
+    """Set an item, or remove it if the value is empty."""
+    if value:
+        mapping[key] = value
+    else:
+        mapping.pop(key, None)
+
+
+def _merge(known: dict[int, V], changed: dict[int, V]) -> dict[int, V]:
+    """Return a mapping with changed items, without those that became empty."""
+    return {key: value for key, value in (known | changed).items() if value} if changed else known
+
+
+def _update_current_claims(
+    current: dict[str, Claim],
+    claims: dict[str, tuple[Claim, ...]],
+    changed: Mapping[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]],
+) -> dict[str, Claim]:
+    updated = dict(current)
+    for path in changed:
+        if (claim := select_current(path, claims.get(path, ()))) is not None:
+            updated[path] = claim
+        else:
+            updated.pop(path, None)
+    return updated if updated.keys() == current.keys() else dict(sorted(updated.items()))
