@@ -29,14 +29,24 @@ class Comparison:
         "current."
     )
     def changes(self) -> list[Change]:
-        return [
-            Change(
-                path=change.path,
-                before=_side_as_json(self.before, change, change.before),
-                after=_side_as_json(self.after, change, change.after),
-            )
-            for change in _iter_differences(self.before.state if self.before else None, self.after.state)
-        ]
+        before = (self.before.snapshot, self.before.state) if self.before else None
+        return compare_states(before, (self.after.snapshot, self.after.state))
+
+
+State = tuple[Snapshot, Aggregate]
+"""An aggregate as a snapshot shows it."""
+
+
+def compare_states(before: State | None, after: State) -> list[Change]:
+    """Return the fields in which two states of an aggregate differ, by path."""
+    return [
+        Change(
+            path=change.path,
+            before=_side_as_json(before, change, change.before),
+            after=_side_as_json(after, change, change.after),
+        )
+        for change in _iter_differences(before[1] if before else None, after[1])
+    ]
 
 
 def compare_snapshots(
@@ -74,7 +84,5 @@ def _iter_differences(before: Aggregate | None, after: Aggregate) -> Iterator[Fi
             yield from diff_values(path, old, new)
 
 
-def _side_as_json(commitment: Commitment | None, change: FieldChange, value: object) -> FieldValue | None:
-    if commitment is None or value is None:
-        return None
-    return FieldValue(field_as_json(commitment.snapshot, commitment.state, change.path, value))
+def _side_as_json(state: State | None, change: FieldChange, value: object) -> FieldValue | None:
+    return None if state is None or value is None else FieldValue(field_as_json(*state, change.path, value))

@@ -434,6 +434,14 @@ class Snapshot:
                 s._load_entries(row for row in rows[each.id] if row["position"] <= s.position)
         return self._entries.get((aggregate.id, revision))
 
+    def find_position_of_revision(self, stream: str, revision: int) -> int | None:
+        """Return the position of the entry that made a revision of an aggregate, None where there is none."""
+        sql = "select position from entry where stream = :stream and revision = :revision and position <= :at"
+        position: int | None = self.session.transaction.fetch_value(
+            sql, stream=stream, revision=revision, at=self.position
+        )
+        return position
+
     def find_correlated_events(
         self, correlation: str, max_entries: int | None = None
     ) -> dict[str, tuple[int, ...]] | None:

@@ -14,6 +14,7 @@ from ogpgraph.domain.event import Origin
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance
 from ogpgraph.domain.values import Interval
 from ogpgraph.rate_limit import RateLimiter
+from ogpgraph.readmodel.snapshot import Snapshot
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import execute_query
 from tests.graphql.mutations.client import MutationClient, SampleSystem, kinds_of, mutation_fields
@@ -70,6 +71,32 @@ def test_payload_says_whether_a_current_value_changed(sample: SampleSystem) -> N
     refused = sample.admin.send("reviseCommitment", selection, commitment="FR0001", number="")
     assert refused["errors"]
     assert not refused["changesPresent"]
+
+
+def test_stale_write_gets_the_net_changes_and_reads_no_entries(
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many revisions lie between; what was changed back is no change."""
+    selection = "errors { code currentRevision changes { path before after } } commitment { revision }"
+    started = sample.admin.mutate("reviseCommitment", commitment="FR0001", title="First", endsOn="2020")
+    expected = started["commitment"]["revision"]
+    for number in range(6):
+        sample.admin.mutate("reviseCommitment", commitment="FR0001", endsOn=f"202{number + 1}", title=f"{number}")
+    sample.admin.mutate("reviseCommitment", commitment="FR0001", title="First", startsOn="2019")
+    monkeypatch.setattr(Snapshot, "find_entry_of_revision", lambda *_: pytest.fail("entries are read"))
+    sent = {"commitment": "FR0001", "endsOn": "2029", "expectedRevision": expected}
+    assert sample.admin.send("reviseCommitment", selection, **sent)["errors"] == [
+        {
+            "code": "STALE_REVISION",
+            "currentRevision": expected + 7,
+            "changes": [
+                {"path": "endsOn", "before": "2020", "after": "2026"},
+                {"path": "startsOn", "before": None, "after": "2019"},
+            ],
+        }
+    ]
+    sent["expectedRevision"] = expected + 99
+    assert sample.admin.send("reviseCommitment", selection, **sent)["errors"][0]["changes"] == []
 
 
 def test_a_statement_that_is_not_the_current_claim_does_not_change_the_present(sample: SampleSystem) -> None:

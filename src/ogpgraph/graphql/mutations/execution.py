@@ -22,6 +22,7 @@ from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedEvents, R
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt
+from ogpgraph.graphql.compare import compare_states
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (
     MutationInput,
@@ -45,10 +46,6 @@ from ogpgraph.graphql.types import (
     build_subject,
 )
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot, require_caught_up
-
-MAX_COMPARED_ENTRIES = 200
-"""The greatest number of latest entries that are compared to show what changed since a stale revision."""
-
 
 # Payloads
 
@@ -392,15 +389,12 @@ def _input_path(path: str, input: MutationInput) -> list[str]:
 
 
 def _changes_since(session: ReadSession, stream: str, revision: int) -> list[Change]:
-    """Return the net changes of an aggregate after a revision, field by field."""
+    """Return the net changes of an aggregate after a revision, field by field: two states are read, no entries."""
     head = session.at_head()
-    aggregate = head.find(stream)
-    if aggregate is None:
+    now = head.find(stream)
+    if now is None or revision >= now.revision:
         return []
-    merged: dict[str, Change] = {}
-    for later in range(max(revision, aggregate.revision - MAX_COMPARED_ENTRIES) + 1, aggregate.revision + 1):
-        entry = head.find_entry_of_revision(aggregate, later)
-        for change in Entry.of(entry, head).changes() if entry else []:
-            before = merged[change.path].before if change.path in merged else change.before
-            merged[change.path] = Change(path=change.path, before=before, after=change.after)
-    return [change for change in merged.values() if change.before != change.after]
+    position = head.find_position_of_revision(stream, revision)
+    then = session.at(position) if position else None
+    former = then.find(stream) if then else None
+    return compare_states((then, former) if then and former else None, (head, now))
