@@ -627,6 +627,15 @@ def test_a_period_does_not_end_before_it_begins(log: InMemoryLog, begin: str, en
             log.when(both(prefix, event))
 
 
+def test_a_period_that_a_source_has_reversed_hinders_only_its_dates(log: InMemoryLog) -> None:
+    header = Provenance(origin=Origin.HEADER, source="source-1")
+    log.given(revise({"startsOn": "2019", "endsOn": "2018"}, provenance=header))
+    log.when(revise({"status": "ACTIVE", "startsOn": "2019"}))
+    with pytest.raises(Invalid, match="endsOn: 2017 is before startsOn, 2019"):
+        log.when(revise({"endsOn": "2017"}))
+    log.when(revise({"endsOn": "2020"}))
+
+
 def test_the_other_date_of_a_period_may_be_recorded_before(log: InMemoryLog) -> None:
     log.given(revise({"startsOn": "2019-06"}))
     with pytest.raises(Invalid, match="endsOn: 2019-05 is before startsOn, 2019-06") as refused:

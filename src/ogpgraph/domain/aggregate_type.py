@@ -135,12 +135,17 @@ class AggregateType(Struct, frozen=True, dict=True):
                 found.append((begin, end))
         return found
 
-    def validate_periods(self, paths: Iterable[str], value_at: Callable[[str], Value | None]) -> None:
-        """Raise Invalid, at one of `paths`, if a period that has a date there ends before it begins."""
+    def validate_periods(self, before: Aggregate, after: Aggregate, paths: Iterable[str]) -> None:
+        """Raise Invalid, at one of the paths, if a change there makes a period end before it begins.
+
+        A source may have stated such a period: what leaves its dates as they are is not refused for it.
+        """
         changed = list(paths)
-        for begin, end in self.reversed_periods(changed, value_at):
+        for begin, end in self.reversed_periods(changed, after.value):
+            if all(before.value(path) == after.value(path) for path in (begin, end)):
+                continue
             path = end if end in changed else begin
-            raise Invalid(f"{end}: {value_at(end)} is before {begin}, {value_at(begin)}", path)
+            raise Invalid(f"{end}: {after.value(end)} is before {begin}, {after.value(begin)}", path)
 
     def _periods_with(self, path: str) -> Iterable[tuple[str, str]]:
         parent, slash, name = path.rpartition("/")

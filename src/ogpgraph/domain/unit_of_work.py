@@ -221,7 +221,7 @@ class UnitOfWork:
         aggregate_type.validate_references(after, changed, self.aggregate)
         if event.envelope.origin is Origin.PERSON:
             aggregate_type.validate_kept(before, after, changed)
-            aggregate_type.validate_periods(changed, after.value)
+            aggregate_type.validate_periods(before, after, changed)
         self._payloads.append(payload)
         self._pending.append(event)
         self._aggregates[event.stream] = after

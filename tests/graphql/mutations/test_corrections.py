@@ -159,6 +159,18 @@ def test_a_correction_obeys_the_rules_of_the_command_that_it_corrects(
     assert refused == (code, ["input", "changes"])
 
 
+def test_a_correction_of_dates_obeys_calendar_and_order(sample: SampleSystem) -> None:
+    dates = {"commitment": "FR0001", "startsOn": "2019-03", "endsOn": "2020"}
+    entry = str(sample.reporter.mutate("reviseCommitment", **dates)["entries"][0]["position"])
+    for value, message in (("2019-02-30", "there is no 2019-02-30"), ("2019-02", "endsOn: 2019-02 is before startsOn")):
+        sent: dict[str, Any] = {"entry": entry, "changes": [{"path": "endsOn", "value": value}], "reason": "Typo"}
+        (error,) = sample.reporter.send("correct", **sent)["errors"]
+        assert (error["code"], error["path"]) == ("INVALID", ["input", "changes"])
+        assert message in error["message"]
+    sent = {"entry": entry, "changes": [{"path": "endsOn", "value": "2019-03-01"}], "reason": "Typo"}
+    assert sample.reporter.mutate("correct", **sent)["entries"]
+
+
 def test_texts_lists_and_dates_are_corrected_in_the_form_of_their_field(sample: SampleSystem) -> None:
     entry = sample.reporter.mutate(
         "reviseCommitment",
