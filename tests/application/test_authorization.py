@@ -34,6 +34,7 @@ EXPECTED: dict[str, dict[str, Roles]] = {
     "mergeCommitments": _allow(ADMINISTRATORS, "commitments into"),
     "splitCommitment": _allow(ADMINISTRATORS, "commitment into language"),
     "linkCommitments": _allow(GOVERNMENT, "commitment predecessors successors"),
+    "unlinkCommitments": _allow(GOVERNMENT, "commitment predecessors successors"),
     "withdrawCommitment": _allow(GOVERNMENT, "commitment"),
     "addMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
     "reviseMilestone": _allow(GOVERNMENT, "commitment number title language startsOn endsOn"),
@@ -66,9 +67,9 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         **_allow(IRM, "commitment/cluster commitment/clusterCommitments commitment/reportYears commitment/findings"),
         **_allow(IRM, "commitment/ratings commitment/narratives commitment/commitmentText commitment/irmReports"),
         # Codes, and links that are recorded on both sides, have mutations of their own.
-        **_allow(NOBODY, "commitment/code commitment/formerCodes commitment/key commitment/member"),
+        **_allow(NOBODY, "commitment/code commitment/codes commitment/key commitment/member"),
         **_allow(NOBODY, "commitment/predecessors commitment/successors"),
-        **_allow(NOBODY, "commitment/mergedInto commitment/splitFrom commitment/splitInto"),
+        **_allow(NOBODY, "commitment/mergedInto commitment/mergedFrom commitment/splitFrom commitment/splitInto"),
         **_allow(ADMINISTRATORS, "source/type source/code source/language source/url"),
         # Observations are facts of their time. The meaning of a code and the rights of an account have mutations.
         **_allow(

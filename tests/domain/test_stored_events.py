@@ -97,6 +97,7 @@ WORDS += [
     "REGULAR_FORUM",
     "sha256:" + "0" * 64,
     "k",
+    "commitment-1",
 ]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OURS: dict[Any, Any] = {
@@ -105,6 +106,7 @@ OURS: dict[Any, Any] = {
     Rating: Rating(RatingState.PENDING, None, "d" * 64, "e" * 64),
     Observation: Observation("sha256:" + "0" * 64, "f" * 64, "reader 1"),
     str: "Données ouvertes",
+    bool: True,
     PolicyArea: "Open Data",
     int: 7,
 }

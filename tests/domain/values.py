@@ -64,6 +64,7 @@ BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
     str: plain,
     vocabulary.PolicyArea: plain,
     int: st.integers(0, 9999),
+    bool: st.just(True),  # items of sets
 }
 
 

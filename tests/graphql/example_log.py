@@ -9,7 +9,8 @@ from itertools import count
 from ogpgraph.domain.action_plan import conclude_action_plan
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.correction import correct
-from ogpgraph.domain.lineage import link_commitments, recode_commitment
+from ogpgraph.domain.lineage import recode_commitment
+from ogpgraph.domain.link import link_commitments
 from ogpgraph.domain.member import change_member_status, revise_member
 from ogpgraph.domain.milestone import complete_milestone, report_milestone
 from ogpgraph.domain.review import record_rating

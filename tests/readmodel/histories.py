@@ -19,6 +19,7 @@ from ogpgraph.domain import action_plan as action_plan_commands
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import lineage as lineage_commands
 from ogpgraph.domain import member as member_commands
+from ogpgraph.domain import merger as merger_commands
 from ogpgraph.domain import milestone as milestone_commands
 from ogpgraph.domain import review as review_commands
 from ogpgraph.domain import vocabulary
@@ -196,7 +197,7 @@ def merge_commitments(uow: UnitOfWork, *, code: str, into: str) -> None:
     ensure_commitment(uow, code)
     ensure_commitment(uow, into)
     with suppress(Invalid):
-        lineage_commands.merge_commitments(
+        merger_commands.merge_commitments(
             uow, [uow.require_by_code("commitment", code)], uow.require_by_code("commitment", into)
         )
 

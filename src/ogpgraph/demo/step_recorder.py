@@ -15,7 +15,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.commitment import register_commitment, withdraw_commitment
 from ogpgraph.domain.correction import correct
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
-from ogpgraph.domain.lineage import link_commitments
+from ogpgraph.domain.link import link_commitments
 from ogpgraph.domain.member import register_member, revise_member
 from ogpgraph.domain.milestone import complete_milestone, report_milestone, withdraw_milestone
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork

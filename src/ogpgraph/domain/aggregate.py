@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Value
+from ogpgraph.domain.vocabulary import CommitmentStatus
 
 FOLD_VERSION = 2
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
@@ -76,9 +77,14 @@ def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
 
 
 def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
-    """Return the current one of the claims at a path, None if none of them can be current."""
+    """Return the current one of the claims at a path, None if none of them can be current.
+
+    That a commitment was split takes precedence over any other status: sources that report the whole do not know it.
+    """
     if len(claims) == 1:  # nearly always
         return claims[0] if can_be_current(path, claims[0]) else None
+    if path == "status":
+        claims = tuple(claim for claim in claims if claim.value == CommitmentStatus.SPLIT) or claims
     return max((claim for claim in claims if can_be_current(path, claim)), key=rank, default=None)
 
 

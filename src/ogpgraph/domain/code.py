@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.field import Field
+from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.field import Field, items_of
 
 CODE = AggregateType(
     name="code",
@@ -19,7 +20,7 @@ CODE = AggregateType(
             "aggregate",
             Annotated[str, Meta(min_length=1, max_length=120)],
             "Meaning",
-            "The id of the aggregate that the code means.",
+            "The id of the aggregate that the code means; null while it is free again.",
             is_exported=False,
         ),
     ),
@@ -50,9 +51,8 @@ def resolve_code(aggregate_type: str, code: str, find: Callable[[str], Aggregate
 
 
 def former_codes(commitment: Aggregate) -> tuple[str, ...]:
-    """Return the codes that a commitment had before."""
-    codes = commitment.value("formerCodes")
-    return codes if isinstance(codes, tuple) else ()
+    """Return the codes that a commitment had before and that still mean it, sorted."""
+    return tuple(code for code in items_of(commitment, "codes") if code != commitment.string("code"))
 
 
 def all_codes(commitment: Aggregate) -> tuple[str, ...]:
@@ -63,3 +63,18 @@ def all_codes(commitment: Aggregate) -> tuple[str, ...]:
 def reserved_codes(commitment: Aggregate) -> tuple[str, ...]:
     """Return the codes that mean a commitment: its own, and the key that replaces the code where it has none."""
     return tuple(filter(None, (*all_codes(commitment), commitment.string("key"))))
+
+
+def code_path(code: str) -> str:
+    """Return the path at which a commitment states that a code means it."""
+    return f"codes/{code}"
+
+
+def is_published(commitment: Aggregate, code: str) -> bool:
+    """Return whether a published page, list or file has stated that a code means a commitment."""
+    return any(claim.origin is not Origin.PERSON for claim in commitment.claims.get(code_path(code), ()))
+
+
+def confirmed_code(commitment: Aggregate, code: str) -> Facts:
+    """Return the fact by which the first published source states that a code means a commitment; then none does."""
+    return {} if is_published(commitment, code) else {code_path(code): True}

@@ -8,7 +8,9 @@ from ogpgraph.domain.command import CommandType
 from ogpgraph.domain.commitment import COMMITMENT_COMMANDS
 from ogpgraph.domain.correction import CORRECTION_COMMANDS
 from ogpgraph.domain.lineage import LINEAGE_COMMANDS
+from ogpgraph.domain.link import LINK_COMMANDS
 from ogpgraph.domain.member import MEMBER_COMMANDS
+from ogpgraph.domain.merger import MERGER_COMMANDS
 from ogpgraph.domain.milestone import MILESTONE_COMMANDS
 from ogpgraph.domain.renumbering import RENUMBERING_COMMANDS
 from ogpgraph.domain.review import REVIEW_COMMANDS
@@ -20,6 +22,8 @@ COMMANDS: dict[str, CommandType] = {
         *ACTION_PLAN_COMMANDS,
         *COMMITMENT_COMMANDS,
         *LINEAGE_COMMANDS,
+        *MERGER_COMMANDS,
+        *LINK_COMMANDS,
         *MILESTONE_COMMANDS,
         *RENUMBERING_COMMANDS,
         *REVIEW_COMMANDS,

@@ -16,6 +16,7 @@ from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, Cycle
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.code import code_path
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
     Command,
@@ -26,7 +27,7 @@ from ogpgraph.domain.command import (
     NewCommitmentCode,
     Refusals,
 )
-from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.field import (
     ANY_PATH,
@@ -37,6 +38,7 @@ from ogpgraph.domain.field import (
     FindAggregate,
     Tag,
     fields_by_name,
+    validate_item,
 )
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
@@ -97,10 +99,11 @@ COMMITMENT_FIELDS = (
         is_sortable=True,
     ),
     Field(
-        "formerCodes",
-        tuple[CommitmentCode, ...],
-        "Former codes",
-        "The codes that it had before. `commitment(code:)` finds it by any of them.",
+        "codes/{code}",
+        bool,
+        "Codes",
+        "All codes that mean it: true for its current code and for those that it had before.",
+        validate_item,
         written_by=ADMINISTRATORS,
         corrected_by=NOBODY,
         dimension="code",
@@ -153,7 +156,7 @@ COMMITMENT_FIELDS = (
         "status",
         CommitmentStatus,
         "Status",
-        "Whether it is being implemented.",
+        "Whether it is being implemented; `SPLIT` for a commitment in whose place its parts are listed.",
         is_required=True,
         written_by=GOVERNMENT,
         filter=Filter("status"),
@@ -349,14 +352,33 @@ def register_commitment(
     """Record a new commitment; raises Conflict if its code is taken."""
     stream = uow.new_stream("commitment")
     uow.reserve_code("commitment", code, stream)
-    uow.append_all(stream, decide_events(Aggregate(stream), {"code": code, **facts}), provenance)
+    uow.append_all(stream, decide_events(Aggregate(stream), {"code": code, code_path(code): True, **facts}), provenance)
     return uow.aggregate(stream)
+
+
+def require_code_of_member(uow: UnitOfWork, owned: Aggregate, code: str) -> None:
+    """Raise Invalid unless the code of a commitment begins as those of a plan's or a commitment's member do.
+
+    Any code is possible for a member that is not known, or of which no prefix is.
+    """
+    member = owned.string("member")
+    known = uow.assert_unchanged(member) if member else Aggregate("")
+    prefixes = {prefix for path in ("prefix", "code") if (prefix := known.string(path))}
+    if prefixes and code.rstrip("0123456789") not in prefixes:
+        raise Invalid(f"{code} does not begin with {' or '.join(sorted(prefixes))}", "code")
 
 
 def revise_commitment(
     uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a commitment, including its milestones, ratings, narratives and translations."""
+    """Record changed facts of a commitment, including its milestones, ratings, narratives and translations.
+
+    Raises Invalid for the status SPLIT, and Conflict for another status of a commitment that was split.
+    """
+    if facts.get("status") == CommitmentStatus.SPLIT:
+        raise Invalid("only splitCommitment records the status SPLIT", "status")
+    if "status" in facts:
+        _require_not_split(commitment)
     for changes, stated_by in changes_by_source(commitment, facts, provenance):
         uow.append_all(commitment.id, decide_events(commitment, changes), stated_by)
 
@@ -371,9 +393,18 @@ def translate_commitment(
 
 
 def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:
-    """Record that the government withdrew a commitment; a repetition records nothing."""
+    """Record that the government withdrew a commitment; a repetition records nothing.
+
+    Raises Conflict for a commitment that was split: its parts are withdrawn.
+    """
+    _require_not_split(commitment)
     facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
     uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
+
+
+def _require_not_split(commitment: Aggregate) -> None:
+    if commitment.value("status") == CommitmentStatus.SPLIT:
+        raise Conflict(f"{commitment.string('code')} was split: its parts have a status of their own", "commitment")
 
 
 # Commands
@@ -444,13 +475,10 @@ class RegisterCommitment(CommitmentPlan, frozen=True, kw_only=True):
 
 def _identity_facts(uow: UnitOfWork, plan: Aggregate, code: str) -> Facts:
     """Return member, plan and cycle of a new commitment; raises Invalid unless its code begins as the member's do."""
-    member = uow.aggregate(plan.string("member") or "")
-    prefixes = {prefix for path in ("prefix", "code") if (prefix := member.string(path))}
-    if prefixes and code.rstrip("0123456789") not in prefixes:
-        raise Invalid(f"{code} does not begin with {' or '.join(sorted(prefixes))}", "code")
-    facts: Facts = {"member": member.id, "actionPlan": plan.id}
-    cycle = plan.value("cycle")
-    return facts | ({"cycle": cycle} if cycle is not None else {})
+    uow.assert_unchanged(plan.id)
+    require_code_of_member(uow, plan, code)
+    facts: Facts = {"member": plan.string("member"), "actionPlan": plan.id, "cycle": plan.value("cycle")}
+    return {path: value for path, value in facts.items() if value is not None}
 
 
 REGISTER_COMMITMENT = CommandType(
@@ -477,7 +505,7 @@ class ReviseCommitment(CommitmentPlan, frozen=True, kw_only=True):
     ] = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record what has changed; raises Invalid without any field."""
+        """Record what has changed; raises Invalid without any field, and the refusals of a status."""
         facts = self.stated_facts()
         if not facts:
             raise Invalid("the input changes nothing: set at least one field of the commitment")
@@ -491,7 +519,9 @@ REVISE_COMMITMENT = CommandType(
     events=("CommitmentRevised",),
     returns="commitment",
     refusals=Refusals(
-        not_found=UNKNOWN_COMMITMENT, invalid="if no field is set, or OGP does not have one of the policy areas"
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if no field is set, OGP does not have one of the policy areas, or the status is `SPLIT`",
+        conflict="if a status is set and the commitment was split",
     ),
 )
 
@@ -547,7 +577,7 @@ WITHDRAW_COMMITMENT = CommandType(
     permitted=GOVERNMENT,
     events=("CommitmentWithdrawn",),
     returns="commitment",
-    refusals=Refusals(not_found=UNKNOWN_COMMITMENT),
+    refusals=Refusals(not_found=UNKNOWN_COMMITMENT, conflict="if the commitment was split"),
 )
 
 COMMITMENT_COMMANDS = (REGISTER_COMMITMENT, REVISE_COMMITMENT, TRANSLATE_COMMITMENT, WITHDRAW_COMMITMENT)

@@ -17,8 +17,9 @@ from typing import Annotated, Any, get_args, get_origin
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.roles import NOBODY, Roles
-from ogpgraph.domain.values import Observation, PartialDate, Rating, TextListValue, TextValue
+from ogpgraph.domain.values import COMMITMENT_CODE, Observation, PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
 
 
@@ -28,6 +29,8 @@ def _alternation(values: type[Indicator | Stage | OgpValue | Finding | RatingSta
 
 PATH_SEGMENTS = {
     "{language}": "[a-z]{2,3}",
+    "{code}": COMMITMENT_CODE.strip("^$"),
+    "{commitment}": r"commitment-[0-9A-Za-z\-]{1,100}",
     "{number}": r"[0-9A-Z]([0-9A-Z.\-]{0,14}[0-9A-Z])?",
     "{indicator}": _alternation(Indicator),
     "{stage}": _alternation(Stage),
@@ -157,6 +160,11 @@ class Field(Struct, frozen=True, dict=True):
         )
 
     @property
+    def is_set(self) -> bool:
+        """Return whether the field is a set: a path for each item, where the value is true until it is taken away."""
+        return self.validate is validate_item
+
+    @property
     def correction_roles(self) -> Roles:
         """Return the roles that may correct the field by `correct`."""
         return self.written_by if self.corrected_by is None else self.corrected_by
@@ -181,6 +189,17 @@ class Field(Struct, frozen=True, dict=True):
 def fields_by_name(fields: Iterable[Field]) -> dict[str, Field]:
     """Return name → field, for declarations that refer to fields with different names."""
     return {field.name: field for field in fields}
+
+
+def validate_item(path: str, value: bool) -> None:
+    """Raise Invalid unless a value says that the last segment of its path is an item of a set: null takes it away."""
+    if value is not True:
+        raise Invalid(f"{path} is true, or null once the item is taken away", path)
+
+
+def items_of(aggregate: Aggregate, name: str) -> tuple[str, ...]:
+    """Return the items of a set of an aggregate, sorted; `name` is the first segment of their paths."""
+    return tuple(path[len(name) + 1 :] for path, _ in aggregate.claims_under(f"{name}/"))
 
 
 class DerivedDimension(Struct, frozen=True):

@@ -1,4 +1,7 @@
-"""How commitments relate to each other: codes, mergers, splits, and what one plan carries forward from another."""
+"""The lineage of commitments: their codes, and the commitments that they were merged with, split into and linked to.
+
+Recoding and splitting are here; mergers and links have modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,43 +12,62 @@ from msgspec import Meta, Struct
 from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.code import all_codes, former_codes, reserved_codes
+from ogpgraph.domain.code import all_codes, code_path, is_published
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
     Command,
     CommandType,
-    CommitmentByCode,
     CommitmentReference,
     Language,
     NewCommitmentCode,
     Refusals,
     stated_facts,
 )
-from ogpgraph.domain.commitment import CommitmentNumber, register_commitment
-from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.commitment import CommitmentNumber, register_commitment, require_code_of_member
+from ogpgraph.domain.errors import Conflict, Invalid, Refusal
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import Field
+from ogpgraph.domain.field import Field, items_of, validate_item
+from ogpgraph.domain.link import as_recorded, require_no_date, take_away
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, NOBODY
-from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue
+from ogpgraph.domain.vocabulary import CommitmentStatus
 
-_SHARED_BY_PARTS = ("member", "actionPlan", "cycle")
+_SHARED_BY_PARTS = frozenset(
+    {
+        "member",
+        "actionPlan",
+        "cycle",
+        "status",
+        "startsOn",
+        "endsOn",
+        "policyAreas",
+        "policyAreasUnrecognised",
+        "leadInstitutions",
+        "supportingInstitutions",
+    }
+)
+"""The groups of fields with which the parts of a commitment begin as they are in the whole."""
 
 LINEAGE_FIELDS = (
     # Links that are recorded on both sides have commands of their own.
     Field(
-        "predecessors",
-        tuple[Reference, ...],
+        "predecessors/{commitment}",
+        bool,
         "Predecessors",
-        "The commitments of earlier action plans that it carries forward.",
+        "The commitments of earlier action plans that it carries forward, each by its id: true, or null once the link "
+        "is taken away.",
+        validate_item,
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
     ),
     Field(
-        "successors",
-        tuple[Reference, ...],
+        "successors/{commitment}",
+        bool,
         "Successors",
-        "The commitments of later action plans that carry it forward.",
+        "The commitments of later action plans that carry it forward, each by its id: true, or null once the link is "
+        "taken away.",
+        validate_item,
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
     ),
@@ -58,6 +80,15 @@ LINEAGE_FIELDS = (
         corrected_by=NOBODY,
     ),
     Field(
+        "mergedFrom/{commitment}",
+        bool,
+        "Merged from",
+        "The commitments that were merged into it, each by its id: true.",
+        validate_item,
+        written_by=ADMINISTRATORS,
+        corrected_by=NOBODY,
+    ),
+    Field(
         "splitFrom",
         Reference,
         "Split from",
@@ -66,10 +97,11 @@ LINEAGE_FIELDS = (
         corrected_by=NOBODY,
     ),
     Field(
-        "splitInto",
-        tuple[Reference, ...],
+        "splitInto/{commitment}",
+        bool,
         "Split into",
-        "The commitments that it was split into.",
+        "The commitments that it was split into, each by its id: true.",
+        validate_item,
         written_by=ADMINISTRATORS,
         corrected_by=NOBODY,
     ),
@@ -78,19 +110,25 @@ LINEAGE_FIELDS = (
 
 LINEAGE_EVENTS = (
     EventType(
-        "CommitmentRecoded", "The commitment got another code; the former one still means it.", ("code", "formerCodes")
+        "CommitmentRecoded",
+        "The commitment got another code. The former one still means it, unless it is taken back by this.",
+        ("code", "codes/"),
     ),
     EventType(
         "CommitmentLinked",
         "The commitment was linked to those that it carries forward or that carry it forward.",
-        ("predecessors", "successors"),
+        ("predecessors/", "successors/"),
+    ),
+    EventType(
+        "CommitmentUnlinked",
+        "Links to commitments that it carries forward, or that carry it forward, were taken away.",
+        ("predecessors/", "successors/"),
     ),
     EventType(
         "CommitmentMerged",
-        "Commitments turned out to be one; all their codes mean the one that remains.",
-        ("formerCodes", "mergedInto"),
+        "Commitments turned out to be one. The one that remains states what the sources of the other said of that.",
     ),
-    EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto",)),
+    EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto/", "status")),
 )
 
 
@@ -99,84 +137,66 @@ def recode_commitment(
 ) -> None:
     """Record that a commitment got another code; the former one still means it.
 
-    Raises Conflict if the code means another commitment.
+    Recoding back to a former code takes the present one back: if only people stated it, it means nothing any more.
+    Raises Invalid for a code of another member, and Conflict if the code means another commitment.
     """
-    former = commitment.string("code") or commitment.string("key")
-    if code == former:
+    present = commitment.string("code")
+    if code == present:
         return
+    require_code_of_member(uow, commitment, code)
     if uow.resolve_code("commitment", code) != commitment.id:
         uow.reserve_code("commitment", code, commitment.id)
-    all_former = tuple(each for each in (*former_codes(commitment), former) if each and each != code)
-    uow.append(commitment.id, "CommitmentRecoded", {"code": code, "formerCodes": all_former}, provenance)
+    uow.append(commitment.id, "CommitmentRecoded", {"code": code, code_path(code): True}, as_recorded(provenance))
+    if present and _is_taken_back(uow, commitment, present, code):
+        take_away(uow, commitment.id, "CommitmentRecoded", [code_path(present)], provenance)
+        uow.release_code("commitment", present)
 
 
-def merge_commitments(
-    uow: UnitOfWork, commitments: list[Aggregate], remaining: Aggregate, provenance: Provenance = REPORTED_BY_PERSON
-) -> None:
-    """Record that commitments are one and the same: all their codes mean the one that remains.
+def _is_taken_back(uow: UnitOfWork, commitment: Aggregate, present: str, code: str) -> bool:
+    """Return whether the present code was given after another, to which it is recoded back, and only by people."""
+    since, former_since = _known_since(commitment, present), _known_since(commitment, code)
+    if since is None or former_since is None or since < former_since or is_published(commitment, present):
+        return False
+    merged = (uow.assert_unchanged(each) for each in items_of(commitment, "mergedFrom"))
+    return not any(present in all_codes(each) for each in merged)
 
-    Raises Invalid if none of them differs from the one that remains.
-    """
-    merged = {each.id: each for each in commitments if each.id != remaining.id}
-    if not merged:
-        raise Invalid(f"{remaining.string('code')} and the commitments to merge into it are one already", "commitments")
-    for each in merged.values():
-        uow.append(each.id, "CommitmentMerged", {"mergedInto": remaining.id}, provenance)
-        for code in reserved_codes(each):
-            uow.assign_code("commitment", code, remaining.id)
-    added = [code for each in merged.values() for code in all_codes(each)]
-    former = tuple(dict.fromkeys((*former_codes(remaining), *added)))
-    uow.append(remaining.id, "CommitmentMerged", {"formerCodes": former}, provenance)
+
+def _known_since(commitment: Aggregate, code: str) -> int | None:
+    """Return the revision in which a code was first stated to mean a commitment, None if it does not mean it."""
+    claims = commitment.claims.get(code_path(code), ())
+    return min((claim.revision for claim in claims if claim.value is not None), default=None)
 
 
 def split_commitment(
     uow: UnitOfWork, whole: Aggregate, parts: dict[str, Facts], provenance: Provenance = REPORTED_BY_PERSON
 ) -> list[Aggregate]:
-    """Record that a commitment is several: each part is a new commitment. Raises Conflict if a code is taken."""
+    """Record that a commitment is several: each part is a new commitment and begins with the state of the whole.
+
+    Ratings, milestones and narratives remain with the whole, to which each part refers. Raises Conflict if it is split
+    already or a code is taken, and Invalid for a code of another member.
+    """
+    if items_of(whole, "splitInto"):
+        raise Conflict(f"{whole.string('code')} was split already: split one of its parts", "commitment")
     shared: Facts = {"splitFrom": whole.id}
-    shared |= {path: value for path in _SHARED_BY_PARTS if (value := whole.value(path)) is not None}
-    registered = [register_commitment(uow, each, shared | facts, provenance) for each, facts in parts.items()]
-    into = (*_references_at(whole, "splitInto"), *(part.id for part in registered))
-    uow.append(whole.id, "CommitmentSplit", {"splitInto": into}, provenance)
+    shared |= {
+        path: claim.value for path, claim in whole.current_claims.items() if path.partition("/")[0] in _SHARED_BY_PARTS
+    }
+    registered = [_register_part(uow, whole, code, shared | facts, provenance) for code, facts in parts.items()]
+    into: Facts = {f"splitInto/{part.id}": True for part in registered}
+    uow.append(whole.id, "CommitmentSplit", into | {"status": CommitmentStatus.SPLIT.value}, provenance)
     return registered
 
 
-def link_commitments(
-    uow: UnitOfWork,
-    commitment: Aggregate,
-    predecessors: list[Aggregate],
-    successors: list[Aggregate],
-    provenance: Provenance = REPORTED_BY_PERSON,
-) -> None:
-    """Link a commitment to those that it carries forward and those that carry it forward, on both sides.
-
-    Raises Invalid for a link to itself.
-    """
-    for path, inverse, others in (
-        ("predecessors", "successors", predecessors),
-        ("successors", "predecessors", successors),
-    ):
-        if any(other.id == commitment.id for other in others):
-            raise Invalid(f"{commitment.string('code')} cannot be linked to itself", path)
-        _link(uow, commitment.id, path, [other.id for other in others], provenance)
-        for other in others:
-            _link(uow, other.id, inverse, [commitment.id], provenance)
-
-
-def _link(uow: UnitOfWork, stream: str, path: str, others: list[str], provenance: Provenance) -> None:
-    commitment = uow.aggregate(stream)
-    linked = tuple(dict.fromkeys((*_references_at(commitment, path), *others)))
-    uow.append(stream, "CommitmentLinked", changed_facts(commitment, {path: linked}) if others else {}, provenance)
-
-
-def _references_at(commitment: Aggregate, path: str) -> tuple[str, ...]:
-    value = commitment.value(path)
-    return value if isinstance(value, tuple) else ()
+def _register_part(uow: UnitOfWork, whole: Aggregate, code: str, facts: Facts, provenance: Provenance) -> Aggregate:
+    try:
+        require_code_of_member(uow, whole, code)
+        return register_commitment(uow, code, facts, provenance)
+    except Refusal as refusal:
+        refusal.path = "into"
+        raise
 
 
 # Commands
-
-_UNKNOWN_COMMITMENTS = "if one of the commitments is unknown"
 
 
 class RecodeCommitment(Command, frozen=True):
@@ -186,51 +206,30 @@ class RecodeCommitment(Command, frozen=True):
     code: Annotated[
         NewCommitmentCode,
         Meta(
-            description="The new code: two to four letters and four digits, such as `FR0043`. A former code of the "
-            "same commitment can be its code again."
+            description="The new code: the prefix or code of the member and four digits, such as `FR0043`. A former "
+            "code of the same commitment can be its code again."
         ),
     ]
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the code, unless it is the present one; raises Conflict if it means another commitment."""
+        """Record the code, unless it is the present one; raises Invalid, and Conflict if it means another."""
+        require_no_date(provenance)
         recode_commitment(uow, self.commitment, self.code, provenance)
 
 
 RECODE_COMMITMENT = CommandType(
     command=RecodeCommitment,
-    description="Records another code for a commitment. It can still be found by the former one.",
+    description="Records another code for a commitment. It can still be found by the former one. Recoding it back to a "
+    "former code takes the present one back: if no published page or file has it, it means nothing any more and can "
+    "be registered.",
     permitted=ADMINISTRATORS,
     events=("CodeAssigned", "CommitmentRecoded"),
     returns="commitment",
-    refusals=Refusals(not_found=UNKNOWN_COMMITMENT, conflict="if the code is or was that of another commitment"),
-)
-
-
-class MergeCommitments(Command, frozen=True):
-    """Commitments that turned out to be one."""
-
-    into: Annotated[
-        CommitmentByCode,
-        Meta(description="The commitment that remains, by its code. `expectedRevision` is that of this one."),
-    ]
-    commitments: Annotated[
-        tuple[CommitmentByCode, ...],
-        Meta(description="The commitments that are merged into the other, by their codes; at most 200."),
-    ]
-
-    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the merger; raises Invalid if the commitments are one already."""
-        merge_commitments(uow, list(self.commitments), self.into, provenance)
-
-
-MERGE_COMMITMENTS = CommandType(
-    command=MergeCommitments,
-    description="Records that some commitments are the same as another one. Their codes then lead to the one that "
-    "remains; each keeps its own history.",
-    permitted=ADMINISTRATORS,
-    events=("CommitmentMerged", "CodeAssigned"),
-    returns="commitment",
-    refusals=Refusals(not_found=_UNKNOWN_COMMITMENTS, invalid="if the commitments are the same already"),
+    refusals=Refusals(
+        not_found=UNKNOWN_COMMITMENT,
+        invalid="if the code does not begin with the member's prefix, or there is an `effectiveOn`",
+        conflict="if the code is or was that of another commitment",
+    ),
 )
 
 
@@ -257,62 +256,25 @@ class SplitCommitment(Command, frozen=True):
         parts = {
             part.code: stated_facts({f"title/{self.language}": part.title, "number": part.number}) for part in self.into
         }
-        if len(parts) < 2:
+        if len(parts) < 2 or len(parts) < len(self.into):
             raise Invalid("a commitment is split into two parts or more, each with its own code", "into")
         split_commitment(uow, self.commitment, parts, provenance)
 
 
 SPLIT_COMMITMENT = CommandType(
     command=SplitCommitment,
-    description="Records that a commitment is several. Each part becomes a new commitment of the same action plan, and "
-    "refers to the commitment that it was part of.",
+    description="Records that a commitment is several. Each part becomes a new commitment with the status, dates, "
+    "policy areas and institutions of the whole, to which it refers by `splitFrom`. The whole gets the status `SPLIT` "
+    "and keeps its ratings, milestones and narratives; lists leave it out unless their filter names this status.",
     permitted=ADMINISTRATORS,
     events=("CodeAssigned", "CommitmentRegistered", "CommitmentSplit"),
     returns="commitment",
     refusals=Refusals(
         not_found=UNKNOWN_COMMITMENT,
-        invalid="if there are fewer than two parts with different codes",
-        conflict="if one of the codes is taken",
+        invalid="if there are fewer than two parts, two have the same code, or a code does not begin with the member's "
+        "prefix",
+        conflict="if one of the codes is taken, or the commitment was split already",
     ),
 )
 
-
-class LinkCommitments(Command, frozen=True):
-    """The commitments of other action plans that a commitment continues or is continued by; at least one."""
-
-    commitment: CommitmentReference
-    predecessors: Annotated[
-        tuple[CommitmentByCode, ...],
-        Meta(
-            description="The commitments that it carries forward, by their codes; they are added to those recorded. "
-            "Omitted: none."
-        ),
-    ] = ()
-    successors: Annotated[
-        tuple[CommitmentByCode, ...],
-        Meta(
-            description="The commitments that carry it forward, by their codes; they are added to those recorded. "
-            "Omitted: none."
-        ),
-    ] = ()
-
-    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the links on both sides; raises Invalid without any, and for a link from the commitment to itself."""
-        if not self.predecessors and not self.successors:
-            raise Invalid("the input links nothing: name a predecessor or a successor", "predecessors")
-        link_commitments(uow, self.commitment, list(self.predecessors), list(self.successors), provenance)
-
-
-LINK_COMMITMENTS = CommandType(
-    command=LinkCommitments,
-    description="Records which commitments a commitment carries forward, and which ones carry it forward. Both ends of "
-    "each link show it.",
-    permitted=GOVERNMENT,
-    events=("CommitmentLinked",),
-    returns="commitment",
-    refusals=Refusals(
-        not_found=_UNKNOWN_COMMITMENTS, invalid="if there is no link, or one from the commitment to itself"
-    ),
-)
-
-LINEAGE_COMMANDS = (RECODE_COMMITMENT, MERGE_COMMITMENTS, SPLIT_COMMITMENT, LINK_COMMITMENTS)
+LINEAGE_COMMANDS = (RECODE_COMMITMENT, SPLIT_COMMITMENT)

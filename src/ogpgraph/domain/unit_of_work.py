@@ -303,6 +303,13 @@ class UnitOfWork:
 
     def assign_code(self, aggregate_type: str, code: str, stream: str) -> None:
         """Assign a code to a stream, even if it means another one now."""
+        self._state_code(aggregate_type, code, stream)
+
+    def release_code(self, aggregate_type: str, code: str) -> None:
+        """Record that a code means nothing any more and can be assigned again."""
+        self._state_code(aggregate_type, code, None)
+
+    def _state_code(self, aggregate_type: str, code: str, stream: str | None) -> None:
         reference = Provenance(origin=Origin.REFERENCE)
         self.append(code_stream(aggregate_type, code), "CodeAssigned", {"aggregate": stream}, reference)
 

@@ -89,6 +89,12 @@ class CommitmentStatus(StrEnum):
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
     WITHDRAWN = "WITHDRAWN"
+    SPLIT = "SPLIT"
+    """Its parts are carried out in its place: they are listed and counted, it is not."""
+
+
+UNLISTED_STATUSES = frozenset({CommitmentStatus.SPLIT})
+"""The statuses of commitments that lists, counts and facets leave out unless their filter names one of them."""
 
 
 class MilestoneStatus(StrEnum):

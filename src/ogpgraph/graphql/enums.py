@@ -274,6 +274,8 @@ describe_enum(
         "ACTIVE": "It is being implemented.",
         "INACTIVE": "Its implementation has ended.",
         "WITHDRAWN": "The government withdrew it.",
+        "SPLIT": "It was split: the parts in `splitInto` are implemented in its place. Lists, counts and facets leave "
+        "it out unless a condition on `status` in their filter names SPLIT.",
     },
 )
 describe_enum(

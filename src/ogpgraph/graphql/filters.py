@@ -18,6 +18,8 @@ from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.domain.vocabulary import (
+    UNLISTED_STATUSES,
+    CommitmentStatus,
     Indicator,
     MilestoneStatus,
     OgpValue,
@@ -29,6 +31,7 @@ from ogpgraph.graphql.enums import EntryKind
 from ogpgraph.graphql.scalars import PartialDate, Position
 from ogpgraph.graphql.value_filters import (
     NO_MATCH,
+    EnumFilter,
     TextFilter,
     add_filter_fields,
     derive_filter_fields,
@@ -77,7 +80,7 @@ class MemberFilter:
         """Return the condition on members."""
         return _conjunction(
             *field_conditions(_MEMBER_FILTERS, self, snapshot),
-            _has_related("commitment", "member", self.commitments, snapshot),
+            _has_commitment("member", self.commitments, snapshot),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
@@ -100,7 +103,7 @@ class ActionPlanFilter:
         return _conjunction(
             *field_conditions(_PLAN_FILTERS, self, snapshot),
             _related_to("member", "member", self.member, snapshot),
-            _has_related("commitment", "actionPlan", self.commitments, snapshot),
+            _has_commitment("actionPlan", self.commitments, snapshot),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
@@ -196,6 +199,24 @@ class CommitmentFilter:
 AggregateFilter = MemberFilter | ActionPlanFilter | CommitmentFilter
 
 
+def list_condition(where: CommitmentFilter | None, snapshot: Snapshot) -> Condition:
+    """Return the condition of a list of commitments: it leaves out UNLISTED_STATUSES unless the filter names one."""
+    if where is None:
+        return _LISTED
+    condition = where.condition(snapshot)
+    return condition if _names_unlisted_status(where) else _conjunction(condition, _LISTED)
+
+
+_LISTED: Final = Not(HasValue("status", tuple(sorted(UNLISTED_STATUSES))))
+
+
+def _names_unlisted_status(where: CommitmentFilter) -> bool:
+    status: EnumFilter[CommitmentStatus] | None = getattr(where, "status")  # noqa: B009 - a derived field
+    if status and not UNLISTED_STATUSES.isdisjoint(map(enum_text, status.in_ or ())):
+        return True
+    return any(map(_names_unlisted_status, (*(where.and_ or ()), *(where.or_ or ()))))
+
+
 def _conjunction(*conditions: Condition | None) -> Condition:
     return AllOf(tuple(condition for condition in conditions if condition and condition != AllOf()))
 
@@ -206,10 +227,8 @@ def _related_to(
     return RelatedTo(dimension, aggregate_type, where.condition(snapshot)) if where else None
 
 
-def _has_related(
-    aggregate_type: str, dimension: str, where: AggregateFilter | None, snapshot: Snapshot
-) -> Condition | None:
-    return HasRelated(aggregate_type, dimension, where.condition(snapshot)) if where else None
+def _has_commitment(dimension: str, where: CommitmentFilter | None, snapshot: Snapshot) -> Condition | None:
+    return HasRelated("commitment", dimension, list_condition(where, snapshot)) if where else None
 
 
 def _boolean_operators(where: AggregateFilter, snapshot: Snapshot) -> Iterable[Condition]:

@@ -14,6 +14,7 @@ from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFi
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.scalars import DateTime, Position, client_error, parse_timestamp
 from ogpgraph.graphql.types import (
+    SPLIT_LEFT_OUT,
     ActionPlan,
     Commitment,
     CommitmentConnection,
@@ -194,7 +195,7 @@ class RecordView:
     def commitment(self, info: Info, code: Code) -> Commitment | None:
         return _find_by_code(_snapshot(self, info), Commitment, code)
 
-    @strawberry.field(description="All commitments.")
+    @strawberry.field(description=f"All commitments. {SPLIT_LEFT_OUT}")
     def commitments(
         self,
         info: Info,
@@ -297,7 +298,8 @@ class Query(RecordView):
 
     @strawberry.field(
         description="The commitments that changed between two positions, before and after, in the order of their "
-        "codes. Commitments of which only claims changed that are not current are among them."
+        "codes. Commitments of which only claims changed that are not current are among them, and those that were "
+        "split."
     )
     def compare(
         self,

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 import strawberry
 
+from ogpgraph.domain import code as codes
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.action_plan import PLAN, languages_of
@@ -24,6 +25,7 @@ from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
+from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
 from ogpgraph.domain.review import is_starred
@@ -60,7 +62,7 @@ from ogpgraph.graphql.facets import (
     count_facets,
     count_timeline,
 )
-from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter
+from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter, list_condition
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, build_order
 from ogpgraph.graphql.output_fields import (
     Language,
@@ -275,6 +277,11 @@ def _is_at_or_below(path: str, prefix: str) -> bool:
     return not prefix or path == prefix or path.startswith(prefix + "/")
 
 
+SPLIT_LEFT_OUT: Final = (
+    "Commitments that were split are left out of the list, its counts and facets, unless `where`, or a filter in its "
+    "`and` or `or`, names their status: `status: {in: [SPLIT]}`."
+)
+
 # Members and action plans
 
 
@@ -299,7 +306,7 @@ class Member(Subject):
         page_request = parse_page_request(first, after, last, before, query.order)
         return aggregate_connection(ActionPlan, self.snapshot, query, self.state, page_request)
 
-    @strawberry.field(description="The commitments of all of the member's action plans.")
+    @strawberry.field(description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}")
     def commitments(
         self,
         where: CommitmentFilter | None = None,
@@ -331,7 +338,7 @@ class ActionPlan(Subject):
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
-    @strawberry.field(description="The plan's commitments.")
+    @strawberry.field(description=f"The plan's commitments. {SPLIT_LEFT_OUT}")
     def commitments(
         self,
         where: CommitmentFilter | None = None,
@@ -432,6 +439,13 @@ class Commitment(IrmDatabaseFields):
     def code(self) -> str:
         return self._string("code") or self._string("key") or ""
 
+    @strawberry.field(
+        description="The codes that it had before, and those of the commitments that were merged into it, sorted. "
+        "`commitment(code:)` finds it by any of them."
+    )
+    def former_codes(self) -> list[str]:
+        return list(codes.former_codes(self.state))
+
     @strawberry.field(description="The languages of its title and description, as lower-case codes.")
     def languages(self) -> list[str]:
         return sorted(languages_of(self.state))
@@ -505,11 +519,11 @@ class Commitment(IrmDatabaseFields):
         sections = dict.fromkeys(path.rpartition("/")[0] for path, _ in self.state.claims_under("narratives/"))
         return [narrative for section in sections if (narrative := Narrative.of(self, section, language))]
 
-    @strawberry.field(description="The commitments of earlier action plans that it carries forward.")
+    @strawberry.field(description="The commitments of earlier action plans that it carries forward, by code.")
     def predecessors(self) -> list[Commitment]:
         return self._linked("predecessors")
 
-    @strawberry.field(description="The commitments of later action plans that carry it forward.")
+    @strawberry.field(description="The commitments of later action plans that carry it forward, by code.")
     def successors(self) -> list[Commitment]:
         return self._linked("successors")
 
@@ -519,22 +533,27 @@ class Commitment(IrmDatabaseFields):
     def merged_into(self) -> Commitment | None:
         return self._related(Commitment, "mergedInto")
 
-    @strawberry.field(description="The commitment that it was split from; null if there is none.")
+    @strawberry.field(
+        description="The commitments that turned out to be identical with it and were merged into it, by code. Lists "
+        "do not have them; their `history` is their own."
+    )
+    def merged_from(self) -> list[Commitment]:
+        return self._linked("mergedFrom")
+
+    @strawberry.field(
+        description="The commitment that it was split from, which keeps the ratings, milestones and narratives of the "
+        "time before; null if there is none."
+    )
     def split_from(self) -> Commitment | None:
         return self._related(Commitment, "splitFrom")
 
-    @strawberry.field(description="The commitments that it was split into.")
+    @strawberry.field(description="The commitments that it was split into, by code.")
     def split_into(self) -> list[Commitment]:
         return self._linked("splitInto")
 
-    def _linked(self, path: str) -> list[Commitment]:
-        found = self.snapshot.find_all_related(self.state, lambda state: _linked_ids(state, path))
-        return [Commitment.of(each, self.snapshot) for each in found]
-
-
-def _linked_ids(state: Aggregate, path: str) -> tuple[str, ...]:
-    value = state.value(path)
-    return value if isinstance(value, tuple) else ()
+    def _linked(self, name: str) -> list[Commitment]:
+        found = self.snapshot.find_all_related(self.state, lambda state: items_of(state, name))
+        return sorted((Commitment.of(each, self.snapshot) for each in found), key=Commitment.code)
 
 
 @strawberry.type(description="A verifiable step of a commitment.")
@@ -1099,7 +1118,10 @@ def build_query(
     parent: str | None = None,
 ) -> AggregateQuery:
     """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner."""
-    condition = where.condition(snapshot) if where else MATCH_ALL
+    if aggregate_type == "commitment":
+        condition = list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
+    else:
+        condition = where.condition(snapshot) if where else MATCH_ALL
     return AggregateQuery(aggregate_type, condition, build_order(list(order_by or ())), parent)
 
 

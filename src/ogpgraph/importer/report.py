@@ -46,6 +46,7 @@ SPREADSHEET_WARNINGS = frozenset(
         "date-doubtful",
         "not-matched",
         "former-code",
+        "code-refused",
         "plan-differs",
         "member-differs",
         "header-repeated",

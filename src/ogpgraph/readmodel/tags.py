@@ -7,6 +7,7 @@ written here.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.field import ANY_PATH, Field, Tag
+from ogpgraph.domain.field import ANY_PATH, Field, Tag, items_of
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value, value_text_references
 
 
@@ -81,27 +82,36 @@ def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[Tag]]:
 
 
 def build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
-    """Return a rule for each field that has a dimension of the index, and for each derived dimension."""
-    fields = (
-        _build_field_rule(field, dimension)
-        for field in aggregate_type.fields
-        if (dimension := field.index_dimension) is not None
+    """Return a rule for each field that has a dimension of the index, and for each derived dimension.
+
+    Fields can share a dimension, as all codes do, and have a value in common. Their rules are applied together:
+    otherwise the tag would end when one field loses the value.
+    """
+    fields = [(field, dimension) for field in aggregate_type.fields if (dimension := field.index_dimension) is not None]
+    groups: dict[str, set[str]] = defaultdict(set)
+    for field, dimension in fields:
+        groups[dimension].add(field.group)
+    return (
+        *(TagRule(frozenset(groups[dimension]), _tags_of(field, dimension)) for field, dimension in fields),
+        *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions),
     )
-    return (*fields, *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions))
 
 
-def _build_field_rule(field: Field, dimension: str) -> TagRule:
+def _tags_of(field: Field, dimension: str) -> Callable[[Aggregate], Iterable[Tag]]:
     fixed, is_variable, _ = field.pattern.partition("{")
-    derive = (
-        partial(_variable_path_tags, dimension, fixed, re.compile(field.regex))
-        if is_variable
-        else partial(_fixed_path_tags, dimension, fixed)
-    )
-    return TagRule(frozenset({field.group}), derive)
+    if field.is_set:
+        return partial(_set_tags, dimension, field.group)
+    if is_variable:
+        return partial(_variable_path_tags, dimension, fixed, re.compile(field.regex))
+    return partial(_fixed_path_tags, dimension, fixed)
 
 
 def _fixed_path_tags(dimension: str, path: str, aggregate: Aggregate) -> list[Tag]:
     return [(dimension, text) for text in _tag_values(aggregate.value(path))]
+
+
+def _set_tags(dimension: str, name: str, aggregate: Aggregate) -> list[Tag]:
+    return [(dimension, item) for item in items_of(aggregate, name)]
 
 
 def _variable_path_tags(dimension: str, prefix: str, pattern: re.Pattern[str], aggregate: Aggregate) -> list[Tag]:

@@ -312,7 +312,8 @@ def assert_evidence_of_list(system: System, file: Path) -> None:
         claims = execute_query(system, EVIDENCE, code=sibling.code)["commitment"]["claims"]
         ours = [each for each in claims if (each["source"]["code"], each["source"]["language"]) == source]
         quotes = {claim["path"]: read_quote(claim) for claim in ours}
-        assert {quotes.pop("code", sibling.code), quotes.pop("member", sibling.code)} == {sibling.code}
+        identifying = ("code", "member", f"codes/{sibling.code}")
+        assert {quotes.pop(path, sibling.code) for path in identifying} == {sibling.code}
         assert quotes.pop("cycle") == quotes.pop("actionPlan") == str(sibling.cycle)
         text = page.siblings.text
         assert quotes == {path: each.span.of(text) for path, each in sibling.facts.items()}

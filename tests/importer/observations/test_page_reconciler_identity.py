@@ -6,6 +6,7 @@ import pytest
 
 from ogpgraph.domain import action_plan as action_plan_commands
 from ogpgraph.domain import lineage as lineage_commands
+from ogpgraph.domain import merger as merger_commands
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.system import System
 from tests.graphql.client import execute_query, query_commitment
@@ -66,7 +67,7 @@ class TestCodes:
         import_sample_page(system, FERRIES.with_changes(code="UY0105"), 2)
         system.execute(
             PERSON,
-            lambda uow: lineage_commands.merge_commitments(
+            lambda uow: merger_commands.merge_commitments(
                 uow, [uow.require_by_code("commitment", "UY0901")], uow.require_by_code("commitment", "UY0105")
             ),
         )

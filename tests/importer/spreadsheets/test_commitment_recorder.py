@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ogpgraph.domain.commitment import withdraw_commitment
-from ogpgraph.domain.lineage import merge_commitments
+from ogpgraph.domain.merger import merge_commitments
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
@@ -232,6 +232,24 @@ def test_a_value_without_a_column_in_a_later_layout_is_preserved(system: System)
 
 
 # Other sources
+
+
+def test_a_code_of_another_member_is_a_remark_and_not_the_commitment_s(system: System) -> None:
+    import_file(system, build_csv("2016", [row_2016()]), 2016)
+    (found,) = execute_query(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"]
+    report = import_file(
+        system,
+        build_csv(
+            "2024",
+            [row_2024("FR0901", Commitment_Title="Ferry tables", Action_Plan_Number="1", Year_Of_Submission="2012")],
+        ),
+        2024,
+    )
+    assert [(remark.line, remark.text) for remark in report.warnings if remark.kind == "code-refused"] == [
+        (2, "FR0901 does not begin with URY or UY; recorded without the code")
+    ]
+    assert query_commitment(system, "FR0901", "code") is None
+    assert execute_query(system, "{ commitments { nodes { code } } }")["commitments"]["nodes"] == [found]
 
 
 def test_of_the_rows_of_merged_commitments_the_one_with_the_present_code_is_recorded(system: System) -> None:

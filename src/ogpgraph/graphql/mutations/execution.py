@@ -358,15 +358,22 @@ def _find_subject(request: CommandRequest, snapshot: Snapshot, streams: Sequence
     """Return the aggregate that a command refers to first, or the one that it registered; None if there is none."""
     registered, subject = request.declaration.registers, request.declaration.subject
     if registered:
-        stream = next((each for each in streams if aggregate_type_of(each) == registered), None)
-        return snapshot.find(stream) if stream else None
+        return _find_first(snapshot, registered, streams)
     if subject is None or subject.reference is None:
         return None
     found = request.found.get(subject.name)
     if found is not None:
         return snapshot.find(found.stream) if isinstance(found, RecordedEntry) else None
     key, aggregate_type = str(request.sent[subject.name]).strip(), subject.reference.referenced
-    return snapshot.find(key) if key.startswith(f"{aggregate_type}-") else snapshot.find_by_code(aggregate_type, key)
+    if key.startswith(f"{aggregate_type}-"):
+        return snapshot.find(key)
+    # A code that the command released no longer finds its subject.
+    return snapshot.find_by_code(aggregate_type, key) or _find_first(snapshot, aggregate_type, streams)
+
+
+def _find_first(snapshot: Snapshot, aggregate_type: str, streams: Sequence[str]) -> Aggregate | None:
+    stream = next((each for each in streams if aggregate_type_of(each) == aggregate_type), None)
+    return snapshot.find(stream) if stream else None
 
 
 # The domain names a path of the record or `code`; the input may have another field for it.

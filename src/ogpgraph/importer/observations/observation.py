@@ -27,8 +27,8 @@ Spans = dict[str, tuple[int, int]]
 """Path → the characters of the source's canonical text that state its value."""
 
 _SMALLEST_STEP = timedelta(microseconds=1)
-_IDENTITY_PATHS = frozenset({"code", "member"})
-"""Paths by which a commitment is known; no source withdraws them."""
+_IDENTITY_GROUPS = frozenset({"code", "codes", "member"})
+"""The groups of fields by which a commitment is known; no source withdraws them."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +247,8 @@ def changed_source_facts(aggregate: Aggregate, origin: Origin, source: str, fact
     before = {path: claim.value for path, claim in aggregate.claims_from(origin, source).items()}
     changed: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
     # A claim of None is a withdrawal already. Sorted, so that events do not depend on the order of a set.
-    withdrawn = {path for path, value in before.items() if value is not None and path not in facts} - _IDENTITY_PATHS
-    return changed | dict.fromkeys(sorted(withdrawn))
+    withdrawn = (path for path, value in before.items() if value is not None and path not in facts)
+    return changed | dict.fromkeys(sorted(path for path in withdrawn if not _is_identity(path)))
 
 
 def late_source_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance, *, already_recorded: bool) -> Facts:
@@ -257,12 +257,16 @@ def late_source_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance
     `facts` are all that the source stated then; a path that it has claimed since is None where they lack it.
     """
     own = aggregate.claims_from(provenance.origin, provenance.source)
-    stated_then = {path: facts.get(path) for path in own if path not in _IDENTITY_PATHS}
+    stated_then = {path: facts.get(path) for path in own if not _is_identity(path)}
     narrowing = narrowing_facts(aggregate, stated_then, provenance)
     if already_recorded:
         return narrowing
     different = {path: value for path, value in stated_then.items() if value != own[path].value}
     return narrowing | different | {path: value for path, value in facts.items() if path not in own}
+
+
+def _is_identity(path: str) -> bool:
+    return path.partition("/")[0] in _IDENTITY_GROUPS
 
 
 def narrowing_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Facts:

@@ -18,6 +18,7 @@ from ogpgraph.domain.action_plan import PLAN, register_action_plan, revise_actio
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.code import code_path, confirmed_code
 from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, NewEvent, Origin
@@ -287,6 +288,8 @@ class PageReconciler:
         self, code: str, member: Aggregate, origin: Origin, facts: Facts, spans: Spans, outcome: ObservationOutcome
     ) -> None:
         """Record the facts that one zone of the source states of a commitment: all of them, so that others are gone."""
+        if "code" in spans:
+            spans = spans | {code_path(code): spans["code"]}
         provenance = outcome.provenance(origin, spans)
         stream = self._uow.resolve_code("commitment", code)
         if stream is None:
@@ -298,6 +301,7 @@ class PageReconciler:
         facts = follow_renumbering(commitment, facts)
         provenance = outcome.provenance(origin, follow_renumbering(commitment, spans))
         own = commitment.claims_from(origin, provenance.source)
+        facts = facts | (confirmed_code(commitment, code) if facts else {})
         facts = {
             path: reuse_equivalent_value(value, [own[path].value], self.lookup_text) if path in own else value
             for path, value in facts.items()

@@ -13,9 +13,12 @@ from msgspec import structs
 
 from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.aggregate import Claim
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.code import code_path, confirmed_code
+from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
+from ogpgraph.domain.lineage import recode_commitment
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Value, value_text_references
 from ogpgraph.importer.observations.observation import ObservationOutcome
@@ -110,9 +113,13 @@ class CommitmentRecorder:
         }
         facts |= {path: value for path, value in identifying.items() if value is not None}
         stream = self._find_stream(identity)
+        commitment = self._uow.aggregate(stream) if stream else Aggregate("")
+        if identity.code is not None:
+            facts |= confirmed_code(commitment, identity.code)
+            path = code_path(identity.code)
+            parsed.spans[path], parsed.columns[path] = parsed.spans["code"], parsed.columns["code"]
         if stream is None:
             return _PreparedRow(None, identity, parsed, facts, {})
-        commitment = self._uow.aggregate(stream)
         if commitment.string("code") not in (None, identity.code):
             # The file has a former code of the commitment, which is not a reason to recode it back.
             facts.pop("code", None)
@@ -181,23 +188,22 @@ class CommitmentRecorder:
         # However old the file is, it has no later claims that these would have to leave unchanged.
         provenance = structs.replace(provenance, late=False)
         stream = row.stream or self._uow.new_stream("commitment")
-        self._reserve_code(stream, row.identity)
-        commitment, facts = self._uow.aggregate(stream), dict(row.facts)
-        if not commitment.revision and row.identity.code is None:
-            facts["key"] = self._context.commitment_keys[row.identity.row_number]
-        if commitment.revision and commitment.value("code") is None and (code := facts.pop("code", None)):
-            self._uow.append(stream, "CommitmentRecoded", {"code": code}, provenance)
+        facts = dict(row.facts)
+        if row.stream is None:
+            self._uow.reserve_code("commitment", self._code_or_key(row.identity), stream)
+            if row.identity.code is None:
+                facts["key"] = self._context.commitment_keys[row.identity.row_number]
+        else:
+            self._record_code(row, facts, provenance)
         self._append_in_bulk(stream, facts, provenance)
 
     def _record_changes(self, row: _PreparedRow, provenance: Provenance, lookup_text: TextLookup) -> None:
         assert row.stream is not None  # the file has claims there
         stream = row.stream
-        self._reserve_code(stream, row.identity)
         changed = self._changed_facts(row, lookup_text)
         for cause, facts in self._split_by_cause(row, changed, provenance.cause):
             caused = provenance.with_cause(cause)
-            if (code := facts.pop("code", None)) is not None:
-                self._uow.append(stream, "CommitmentRecoded", {"code": code}, caused)
+            self._record_code(row, facts, caused)
             if cause is Cause.METHODOLOGY:
                 self._append_in_bulk(stream, facts, caused)
             else:
@@ -221,15 +227,28 @@ class CommitmentRecorder:
                 past[path] = value
         self._uow.append(stream, "CommitmentSeenEarlier", past, provenance)
         new = {path: value for path, value in row.facts.items() if path not in claims}
-        commitment, not_late = self._uow.aggregate(stream), structs.replace(provenance, late=False)
-        if new.pop("code", None) and commitment.value("code") is None:
-            self._uow.append(stream, "CommitmentRecoded", {"code": row.identity.code}, not_late)
-        self._uow.append_all(stream, commitments.decide_events(commitment, new), not_late)
+        not_late = structs.replace(provenance, late=False)
+        self._record_code(row, new, not_late)
+        self._uow.append_all(stream, commitments.decide_events(self._uow.aggregate(stream), new), not_late)
 
-    def _reserve_code(self, stream: str, identity: RowIdentity) -> None:
-        code = self._code_or_key(identity)
-        if self._uow.resolve_code("commitment", code) is None:
-            self._uow.reserve_code("commitment", code, stream)
+    def _record_code(self, row: _PreparedRow, facts: Facts, provenance: Provenance) -> None:
+        """Give a recorded commitment that has no code the row's, which leaves the facts; a refusal is a remark.
+
+        The key of a row without a code is reserved for the commitment, so that it finds it next time.
+        """
+        assert row.stream is not None  # the commitment is recorded
+        commitment, code = self._uow.aggregate(row.stream), row.identity.code
+        if code is None:
+            key = self._code_or_key(row.identity)
+            if self._uow.resolve_code("commitment", key) is None:
+                self._uow.reserve_code("commitment", key, row.stream)
+        elif commitment.string("code") is None and facts.pop("code", None):
+            facts.pop(code_path(code), None)
+            try:
+                recode_commitment(self._uow, commitment, code, provenance)
+            except Refusal as refusal:
+                text = f"{refusal.message}; recorded without the code"
+                row.parsed.add_remark(row.parsed.columns["code"], "code-refused", text)
 
     def _append_in_bulk(self, stream: str, facts: Facts, provenance: Provenance) -> None:
         """Append one event for the ratings and one for all other facts: no single one of them is a change by itself."""
