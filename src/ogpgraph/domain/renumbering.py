@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.clearing import changes_by_source
 from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Refusals
@@ -61,11 +61,26 @@ def renumber_milestone(
     links: Facts = {former + RENUMBERED_TO: new_number, new + RENUMBERED_TO: None}
     for changes, stated_by in changes_by_source(commitment, links, provenance):
         uow.append(commitment.id, "MilestoneRenumbered", changes, stated_by)
-    moved = [(path, claim) for path, claims in commitment.claims.items() if path.startswith(former) for claim in claims]
+    moved = [
+        (path, _restated_at(commitment, new + path.removeprefix(former), claim))
+        for path, claims in commitment.claims.items()
+        if path.startswith(former)
+        for claim in claims
+    ]
     for facts, stated_by in restated_claims(moved, provenance):
         emptied = dict.fromkeys(facts)
         restated = {new + path.removeprefix(former): value for path, value in facts.items()}
         uow.append(commitment.id, "MilestoneRenumbered", emptied | restated, stated_by)
+
+
+def _restated_at(commitment: Aggregate, path: str, claim: Claim) -> Claim:
+    """Return a claim as its source is to state it at another path: not before what it has stated there until now.
+
+    Another milestone may have had the number until its source took that back, which would otherwise be the later
+    statement.
+    """
+    until_now = next((each for each in commitment.claims.get(path, ()) if each.key == claim.key), None)
+    return structs.replace(claim, before=max(claim.before, until_now.before)) if until_now else claim
 
 
 def follow_renumbering(commitment: Aggregate, values: Mapping[str, T]) -> dict[str, T]:
