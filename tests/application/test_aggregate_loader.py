@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -14,6 +15,8 @@ from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.aggregate import FOLD_VERSION, Aggregate
+from ogpgraph.domain.correction import REVERSAL_EVENTS
+from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
@@ -56,8 +59,7 @@ def register(executor: CommandExecutor, code: str = "FR0001") -> str:
 
 
 def revise(executor: CommandExecutor, stream: str, facts: Facts, on: int = 1) -> None:
-    """Change a commitment, after loading it as every command does."""
-    executor.load(stream)
+    """Change a commitment."""
     executor.execute(
         command_context(on), lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), facts)
     )
@@ -91,37 +93,69 @@ def cached(system: System) -> str:
     return stream
 
 
+FACTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(STATUSES),
+        "endsOn": st.sampled_from(["2018", "2019-05", None]),
+        "policyAreas": st.lists(st.sampled_from(["Gender", "Tax"]), min_size=1, unique=True).map(tuple),
+    },
+)
+
+
+def run(executor: CommandExecutor, action: str, stream: str, facts: Facts, number: int) -> None:
+    """State facts as of some day, or withdraw or amend an older event."""
+    revision = 2 + number % max(1, executor.load(stream).revision - 1)
+    amendments = {
+        "withdraw": lambda uow: uow.withdraw(stream, REVERSAL_EVENTS["commitment"], [revision], {}),
+        "amend": lambda uow: uow.amend(stream, "CommitmentCorrected", {revision: facts}),
+    }
+    if action == "state":
+        revise(executor, stream, facts, on=number)
+    elif facts and revision <= executor.load(stream).revision:
+        executor.execute(command_context(number), amendments[action])
+
+
 @ONLY_SQLITE
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commands=st.lists(
         st.tuples(
             st.integers(0, 3),
+            st.sampled_from(["state", "state", "state", "withdraw", "amend"]),
             st.integers(0, 1),
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "status": st.sampled_from(STATUSES),
-                    "endsOn": st.sampled_from(["2018", "2019-05", None]),
-                    "policyAreas": st.lists(st.sampled_from(["Gender", "Tax"]), min_size=1, unique=True).map(tuple),
-                },
-            ),
+            FACTS,
+            st.integers(0, 20),
         ),
         max_size=30,
     )
 )
 def test_executors_with_and_without_caches_load_the_same_aggregates(
-    commands: list[tuple[int, int, Facts]], make_system: SystemFactory
+    commands: list[tuple[int, str, int, Facts, int]], make_system: SystemFactory
 ) -> None:
     system = make_system(f"log-{next(NUMBERS)}")
     executors = [new_executor(system, new_loader(system, max_paths=paths)) for paths in (10_000, 3)]
     streams = [register(executors[0], f"FR000{number}") for number in range(2)]
-    for number, stream, facts in commands:
-        revise(executors[number % 2], streams[stream], facts)
-        if number == 3:
+    for writer, action, stream, facts, number in commands:
+        with suppress(Refusal):
+            run(executors[writer % 2], action, streams[stream], facts, number)
+        if writer == 3:
             execute(system, "delete from aggregate_cache")
         for load in (*(executor.load for executor in executors), new_loader(system).load):
             assert load(streams[stream]) == replayed(system, streams[stream])
+
+
+def test_row_holds_amendments_and_the_statements_that_later_ones_need(system: System, cached: str) -> None:
+    run(system.executor, "withdraw", cached, {"endsOn": "2040"}, 3)
+    run(system.executor, "amend", cached, {"endsOn": "2041"}, 4)
+    revise_often(system.executor, cached, 9)
+    assert rows(system.database)[cached] > 12
+    run(system.executor, "withdraw", cached, {"endsOn": "2042"}, 5)
+    for loaded in (new_loader(system).load(cached), system.executor.load(cached)):
+        assert loaded == replayed(system, cached)
+        assert loaded.withdrawn.keys() == {5, 7}
+        assert loaded.amended.keys() == {6}
+        assert loaded.sequences
 
 
 def test_aggregate_is_never_older_than_the_log_whoever_writes(make_system: SystemFactory) -> None:

@@ -23,7 +23,7 @@ from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.event_log import EventLog, LoggedEvent
 
 MAX_PATHS_IN_MEMORY = 50_000
-"""The paths of all aggregates in memory; about 500 bytes each."""
+"""The paths of all aggregates in memory, and the statements that they refer to; about 500 bytes each, or less."""
 MIN_EVENTS = 50
 """Fewer events than these after a cached aggregate are read faster than another row is worth."""
 
@@ -68,7 +68,7 @@ class AggregateMemory:
         with self._lock:
             self._remove(loaded.aggregate.id)
             self._aggregates[loaded.aggregate.id] = loaded
-            self._paths += _count_paths(loaded)
+            self._paths += _measure(loaded.aggregate)
             while self._paths > self._max_paths and self._aggregates:
                 self._remove(next(iter(self._aggregates)))
 
@@ -79,7 +79,7 @@ class AggregateMemory:
 
     def _remove(self, stream: str) -> None:
         if (removed := self._aggregates.pop(stream, None)) is not None:
-            self._paths -= _count_paths(removed)
+            self._paths -= _measure(removed.aggregate)
 
 
 class AggregateLoader:
@@ -166,5 +166,7 @@ def _decode(document: bytes) -> Aggregate | None:
         return None
 
 
-def _count_paths(loaded: LoadedAggregate) -> int:
-    return 1 + len(loaded.aggregate.claims)
+def _measure(aggregate: Aggregate) -> int:
+    """Return the number of paths of an aggregate, and of the statements that it refers to."""
+    statements = sum(len(refs) for sequences in aggregate.sequences.values() for refs in sequences.values())
+    return 1 + len(aggregate.claims) + statements
