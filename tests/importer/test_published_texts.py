@@ -62,7 +62,7 @@ def test_a_page_in_another_form_of_the_same_text_changes_nothing(
     import_sample_page(system, data, 1)
     before = dump_state(system)
     report = import_sample_page(system, change(data), 2)
-    assert count_events(report) == {"SourceObserved": 1, "SourceSeenAgain": 1}
+    assert count_events(report) == {"SourceObserved": 1, "SourceObservedUnchanged": 1}
     unseen = {code: each | {"lastObservedAt": None} for code, each in dump_state(system).items()}
     assert unseen == {code: each | {"lastObservedAt": None} for code, each in before.items()}
 
