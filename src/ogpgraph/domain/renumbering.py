@@ -96,8 +96,11 @@ def _followed_path(commitment: Aggregate, path: str) -> str:
     if not path.startswith("milestones/"):
         return path
     first, number, rest = path.split("/", 2)
-    visited = {number}
-    while (now := commitment.string(f"{first}/{number}/{RENUMBERED_TO}")) and now not in visited:
+    existing, visited = milestone_numbers(commitment), {number}
+    while number not in existing:
+        now = commitment.string(f"{first}/{number}/{RENUMBERED_TO}")
+        if now is None or now in visited:
+            break
         number = now
         visited.add(now)
     return f"{first}/{number}/{rest}"
