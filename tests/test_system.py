@@ -59,6 +59,13 @@ def test_every_log_has_its_own_identity_and_key(new_database: DatabaseFactory) -
 
 
 @BOTH_ENGINES
+def test_log_of_another_format_makes_a_living_process_not_ready(system: System) -> None:
+    with system.database.write() as transaction:
+        transaction.execute("update log set format = 3")
+    assert system.readiness_problems() == ["the database holds a log of another format"]
+
+
+@BOTH_ENGINES
 def test_command_of_one_process_is_visible_at_once_in_all(make_system: SystemFactory) -> None:
     writer, reader = make_system(), make_system()
     for number in range(3):

@@ -29,7 +29,7 @@ from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_ca
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
 from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
-from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
+from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
@@ -157,7 +157,12 @@ class System:
 
     def readiness_problems(self) -> list[str]:
         """Return the reasons why this process should get no requests; empty where it is ready."""
-        status = self.projection_status()
+        try:
+            with self.database.read() as transaction:
+                read_log_identity(transaction)
+                status = self.projection.status(transaction)
+        except UnsupportedLogFormat:  # the database was replaced; its name is not for everyone
+            return ["the database holds a log of another format"]
         problems = [f"the projection stopped: {status.failure.code}"] if status.failure else []
         if status.oldest_pending_at and self._age(status.oldest_pending_at) > MAX_LAG_SECONDS:
             problems.append(f"the read model has been behind for more than {MAX_LAG_SECONDS:g} seconds")
