@@ -1,4 +1,4 @@
-"""The published schema differs from that of the first milestone in its descriptions and in the listed words only."""
+"""A query of the first milestone works with the published schema once the listed words are renamed in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from graphql import Visitor, build_schema, lexicographic_sort_schema, parse, print_ast, print_schema, visit
+from graphql import (
+    GraphQLSchema,
+    Visitor,
+    build_schema,
+    find_breaking_changes,
+    lexicographic_sort_schema,
+    parse,
+    print_ast,
+    print_schema,
+    visit,
+)
 from graphql.language import (
     DocumentNode,
     EnumTypeDefinitionNode,
@@ -25,7 +35,10 @@ HERE: Final = Path(__file__).parent
 OLD_SCHEMA: Final = HERE / "first-milestone.graphql"
 NEW_SCHEMA: Final = HERE.parents[1] / "schema" / "ogpgraph.graphql"
 SECTIONS: Final = ("types", "fields", "arguments", "enum_values")
-RENAMINGS: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "renamings.toml").read_text())["schema"]
+LISTED: Final[dict[str, Any]] = tomllib.loads((HERE / "renamings.toml").read_text())
+RENAMINGS: Final[dict[str, dict[str, str]]] = LISTED["schema"]
+BREAKING: Final[dict[str, str]] = LISTED["breaking"]
+"""What is no longer possible, in the words of graphql-core, and why."""
 
 
 class StripDescriptions(Visitor):
@@ -85,10 +98,15 @@ def renamed() -> tuple[DocumentNode, RenameWords]:
     return visit(parse_without_descriptions(OLD_SCHEMA), rename), rename
 
 
-def test_schema_is_that_of_the_first_milestone_under_the_listed_renamings(
+def build(document: DocumentNode) -> GraphQLSchema:
+    return build_schema(print_ast(document))
+
+
+def test_nothing_of_the_first_milestone_breaks_besides_what_is_listed(
     renamed: tuple[DocumentNode, RenameWords],
 ) -> None:
-    assert print_sorted(renamed[0]) == print_sorted(parse_without_descriptions(NEW_SCHEMA))
+    changes = find_breaking_changes(build(renamed[0]), build(parse_without_descriptions(NEW_SCHEMA)))
+    assert {change.description for change in changes} == set(BREAKING)
 
 
 def test_every_listed_renaming_names_a_word_of_the_first_milestone(renamed: tuple[DocumentNode, RenameWords]) -> None:

@@ -28,6 +28,8 @@ AGGREGATE_TYPES = pytest.mark.parametrize("aggregate_type", [MEMBER, PLAN, COMMI
 
 UNDER_ANOTHER_NAME = {
     "policyAreasUnrecognised": "policyAreas",
+    "policyAreasUndetermined": "policyAreasWithout",
+    "codes": "formerCodes",
     "database": "databaseColumns",
 }
 NOT_IN_THE_SCHEMA = {"statusDocument"}

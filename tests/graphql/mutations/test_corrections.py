@@ -246,7 +246,7 @@ def test_reverted_import_has_no_effect_on_the_present_and_stays_readable(sample:
     reverted = sample.admin.mutate("revertImport", correlationId="import-2", reason="Wrong file")
     assert execute_query(sample.system, state) == expected
     assert reverted["correlationId"] == "import-2"
-    assert [entry["kind"] for entry in reverted["entries"]] == ["CommitmentCorrected"]
+    assert [entry["kind"] for entry in reverted["entries"]] == ["CommitmentReverted"]
     assert reverted["entries"][0]["cause"] == "CORRECTION"
     query = state.replace("{", "query($at: Position!) { at(position: $at) {", 1) + "}"
     assert execute_query(sample.system, query, at=after)["at"] == wrong
@@ -288,7 +288,7 @@ def test_commitment_of_a_reverted_request_is_in_no_list_and_its_code_is_free(sam
     assert answer["listed"]["totalCount"] == 0
     assert answer["node"] == {
         "title": None,
-        "history": {"nodes": [{"kind": "CommitmentRegistered"}, {"kind": "CommitmentCorrected"}]},
+        "history": {"nodes": [{"kind": "CommitmentRegistered"}, {"kind": "CommitmentReverted"}]},
     }
     again = sample.admin.mutate("registerCommitment", code="FR0099", actionPlan="FRA-2021", title="No mistake")
     assert again["commitment"]["title"] == "No mistake"
