@@ -52,7 +52,7 @@ class StepRecorder:
         self._uow.append(observation.id, "SourceRegistered", {**identity, **facts})
 
     def _record_statement(self, aggregate_type: str, statement: Statement, provenance: Provenance) -> None:
-        facts = self._facts(aggregate_type, statement)
+        facts = {} if statement.action == "link" else self._facts(aggregate_type, statement)
         if statement.action == "revise":
             self._register_or_revise(aggregate_type, statement.code, facts, provenance)
             return

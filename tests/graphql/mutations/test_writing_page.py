@@ -64,6 +64,8 @@ def test_page_documents_every_error_code_and_every_role() -> None:
 def test_page_names_only_existing_mutations_and_limits() -> None:
     assert f"up to {MAX_TEXT_LENGTH:,} characters" in TEXT
     assert set(re.findall(r"`([a-z]+[A-Z]\w+)`", TEXT)) - set(PERMISSIONS) <= {
+        "mergedFrom",
+        "splitFrom",
         "expectedRevision",
         "idempotencyKey",
         "effectiveOn",
