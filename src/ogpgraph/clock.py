@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(MINYEAR, 1, 1, tzinfo=UTC)
 _LAST = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -23,3 +24,8 @@ def format_timestamp(moment: datetime) -> str:
         utc = _FIRST if moment.year == MINYEAR else _LAST
     # strftime would write the years before 1000 with fewer than four digits.
     return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a time as the number of microseconds since the beginning of 1970 in UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

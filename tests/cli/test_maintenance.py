@@ -41,6 +41,16 @@ def test_a_rebuild_is_identical_and_says_so(run: RunCommand) -> None:
     assert results[1].out == results[0].out
 
 
+def test_a_rebuild_repairs_rows_that_cannot_be_read_and_says_so(run: RunCommand, tmp_path: Path) -> None:
+    run("import", LIGHTHOUSE)
+    intact = run("rebuild").out
+    with closing(sqlite3.connect(tmp_path / "ogpgraph.db")) as connection, connection:
+        connection.execute("update version set delta = zeroblob(9)")
+    result = run("rebuild")
+    assert result.code == 0
+    assert result.out == intact.replace("identical", "it was unreadable: error")
+
+
 def test_a_rebuild_repairs_a_modified_read_model_and_says_so(run: RunCommand, tmp_path: Path) -> None:
     run("import", LIGHTHOUSE)
     intact = run("rebuild").out

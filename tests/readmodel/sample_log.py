@@ -13,7 +13,7 @@ from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.source import source_id
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation, TranslationKind
-from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, Page, PageRequest
+from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
 from ogpgraph.system import System
@@ -21,7 +21,6 @@ from tests.application.in_memory_log import command_context
 
 COMMITMENTS = AggregateQuery("commitment")
 OF_PLAN = AggregateQuery("commitment", parent="actionPlan")
-HISTORY = EntryQuery(parent="stream")
 ALL = PageRequest(limit=1000)
 
 

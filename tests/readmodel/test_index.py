@@ -109,7 +109,10 @@ class PlainSql:
         self._at = at
 
     def all_ids(self, aggregate_type: str) -> dict[str, int]:
-        sql = "select id, since from version where aggregate_type = :aggregate_type and since <= :at and :at < until"
+        sql = (
+            "select s.id, max(e.position) as since from stream s join entry e on e.stream = s.key "
+            "where s.aggregate_type = :aggregate_type and e.position <= :at group by s.id"
+        )
         return {
             row["id"]: row["since"]
             for row in self._transaction.fetch_all(sql, aggregate_type=aggregate_type, at=self._at)
@@ -117,8 +120,9 @@ class PlainSql:
 
     def values(self, aggregate_type: str, dimension: str) -> dict[str, set[str]]:
         sql = (
-            "select id, value from tag where aggregate_type = :aggregate_type and dimension = :dimension "
-            "and since <= :at and :at < until"
+            "select s.id, m.value from tag t join stream s on s.key = t.stream join term m on m.key = t.term "
+            "where s.aggregate_type = :aggregate_type and m.dimension = :dimension "
+            "and t.since <= :at and :at < t.until"
         )
         found: dict[str, set[str]] = {}
         for row in self._transaction.fetch_all(sql, aggregate_type=aggregate_type, dimension=dimension, at=self._at):

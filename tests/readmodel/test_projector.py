@@ -57,7 +57,10 @@ def leaf_of(row: Mapping[str, Any]) -> bytes:
 
 def codes(system: System) -> list[str]:
     with system.database.read() as transaction:
-        sql = "select distinct code from version where aggregate_type = 'commitment' order by code"
+        sql = (
+            "select distinct v.code from version v join entry e on e.position = v.position "
+            "join stream s on s.key = e.stream where s.aggregate_type = 'commitment' order by v.code"
+        )
         return [row["code"] for row in transaction.fetch_all(sql)]
 
 

@@ -140,6 +140,19 @@ def test_failure_in_the_swap_leaves_the_former_rows(filled: System, monkeypatch:
     assert filled.digest() == before
 
 
+@pytest.mark.parametrize(
+    "damage", ["update version set delta = null, frame = null", "drop table tag", "delete from projector"]
+)
+def test_rebuild_needs_nothing_of_the_rows_it_replaces(filled: System, damage: str) -> None:
+    before = filled.digest()
+    with filled.database.write() as transaction:
+        transaction.execute(
+            damage.replace("= null", "= :damaged"), **({"damaged": b"damaged"} if "=" in damage else {})
+        )
+    assert Rebuild(filled.database, filled.log).run() == 15
+    assert filled.digest() == before
+
+
 def test_migration_rebuilds_rows_of_another_projection_version(filled: System, url: str) -> None:
     before = filled.digest()
     with filled.database.write() as transaction:

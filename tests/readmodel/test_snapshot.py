@@ -19,7 +19,6 @@ from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.sample_log import (
     ALL,
     COMMITMENTS,
-    HISTORY,
     OF_PLAN,
     record_commitments,
     snapshot_at,
@@ -101,7 +100,7 @@ def test_aggregate_of_an_entry_is_as_it_was_then(system: System) -> None:
     with snapshot_at(system) as snapshot:
         commitment = snapshot.find_by_code("commitment", "FR0001")
         assert commitment
-        entries = [entry for _, entry in snapshot.page_history(commitment, HISTORY, ALL).items]
+        entries = [entry for _, entry in snapshot.page_history(commitment, ALL).items]
         found = [snapshot.as_of_entry(entry, lambda e: e.stream) for entry in entries]
         assert [(then.position, each.revision) for then, each in found if each] == [
             (entry.position, entry.revision) for entry in entries
@@ -128,7 +127,7 @@ def read_everything(snapshot: Snapshot) -> None:
             for path, claim in commitment.claims_under("title/"):
                 snapshot.text(commitment, path, claim.value.text)  # type: ignore[union-attr]
                 snapshot.find_entry_of_revision(commitment, claim.revision)
-            for _, entry in snapshot.page_history(commitment, HISTORY, ALL).items:
+            for _, entry in snapshot.page_history(commitment, ALL).items:
                 snapshot.as_of_entry(entry, lambda e: e.stream)
                 for reference in (*reason_text_refs(entry), *change_text_refs(entry)):
                     snapshot.entry_text(reference, change_text_refs)

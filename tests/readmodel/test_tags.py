@@ -11,6 +11,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter
 from ogpgraph.domain.values import PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState, RatingValue
+from ogpgraph.readmodel.tables import PROJECTION_VERSION, compute_projection_version
 from ogpgraph.readmodel.tags import build_rules
 from tests.domain.events import build_aggregate, text_value
 
@@ -55,3 +56,20 @@ def test_a_derived_dimension_is_computed_from_the_paths_that_it_depends_on() -> 
 
 def test_only_members_plans_and_commitments_have_tags() -> None:
     assert {name for name, each in AGGREGATE_TYPES.items() if build_rules(each)} == {"member", "plan", "commitment"}
+
+
+# The version of the rows
+
+
+def test_making_a_field_filterable_sortable_or_countable_changes_the_version_of_the_rows() -> None:
+    def version(**declared: Any) -> int:
+        field = Field("due", PartialDate, "Due", "When it is due.", **declared)
+        return compute_projection_version([AggregateType("commitment", "Anything.", (field,), ())])
+
+    plain, filterable, sortable = version(), version(filter=Filter("When.")), version(is_sortable=True)
+    assert plain != filterable
+    assert filterable == sortable, "both have the same tags"
+    assert version(facet="DUE") == filterable
+    assert version(dimension="other") not in (plain, filterable)
+    assert 0 < PROJECTION_VERSION < 2**31
+    assert compute_projection_version(AGGREGATE_TYPES.values()) == PROJECTION_VERSION

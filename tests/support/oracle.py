@@ -15,7 +15,8 @@ def check_log(system: System, acknowledged: Mapping[str, object], codes: list[st
     """Every acknowledged write is in the log once, the read model matches the log, and no position is missing."""
     with system.read_session() as session:
         rows = session.transaction.fetch_all(
-            "select position, log_position, stream, revision from entry order by position"
+            "select e.position, e.log_position, s.id as stream, e.revision "
+            "from entry e join stream s on s.key = e.stream order by e.position"
         )
         commands = session.transaction.fetch_all("select command from event where command like 'tester/%'")
         events = session.transaction.fetch_value("select count(*) from event")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
+
+if TYPE_CHECKING:
+    from ogpgraph.system import System
 
 SCHEMA_FOLDER = Path("schema")
 DOCS_FOLDER = Path("docs")
@@ -31,12 +34,19 @@ def rebuild(database: DatabaseOption = None) -> None:
     from ogpgraph.cli.progress import create_progress, track_task
 
     with open_migrated(load_settings(database)) as system:
-        before = system.digest()
+        before = _digest_of_former_rows(system)
         with create_progress("events") as progress:
             position = system.rebuild(track_task(progress, "rebuilding"))
         after = system.digest()
     verdict = "identical" if before == after else f"it was {before}"
     out.print(f"position {position}, digest {after} ({verdict})", soft_wrap=True)
+
+
+def _digest_of_former_rows(system: System) -> str:
+    try:
+        return system.digest()
+    except Exception as error:  # whatever is wrong with the rows, they are replaced
+        return f"unreadable: {type(error).__name__}"
 
 
 def schema(

@@ -80,7 +80,7 @@ from ogpgraph.readmodel.entry import (
     iter_fields,
     reason_text_refs,
 )
-from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, EntryQuery, Page, PageRequest
+from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
 
@@ -124,8 +124,6 @@ def field_as_json(snapshot: Snapshot, state: Aggregate, path: str, value: Any) -
 
 # The interfaces that the object types share
 
-_HISTORY_QUERY: Final = EntryQuery(parent="stream")
-
 
 @strawberry.interface(description="An object that `node` finds by its id.")
 class Node:
@@ -161,8 +159,8 @@ class Subject(Node):
         page_request = parse_page_request(first, after, last, before)
         return entry_connection(
             self.snapshot,
-            lambda: self.snapshot.page_history(self.state, _HISTORY_QUERY, page_request),
-            lambda: self.snapshot.count_entries(_HISTORY_QUERY, self.state),
+            lambda: self.snapshot.page_history(self.state, page_request),
+            lambda: self.state.revision,
         )
 
     @strawberry.field(
@@ -975,11 +973,11 @@ class Entry(Node):
         return Entry.of(found, self.snapshot) if found else None
 
     def _change_value(self, stored: Any) -> FieldValue | None:
-        if not isinstance(stored, dict):
+        if not isinstance(stored, TextReference):
             return FieldValue(stored) if stored is not None else None
-        references = stored.get("texts", [stored.get("text")])
+        references = (stored.text or "",) if stored.texts is None else stored.texts
         texts = [self.snapshot.entry_text(reference, change_text_refs) for reference in references]
-        return FieldValue(texts if "texts" in stored else texts[0])
+        return FieldValue(texts[0] if stored.texts is None else texts)
 
 
 @strawberry.type(description="A field that an entry changed, or in which two states differ.")

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Claim, select_current
-from ogpgraph.domain.event import Envelope, Payload
+from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.event import Envelope, Event
 from ogpgraph.domain.fold import Delta
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value
+from ogpgraph.readmodel.states import decode_delta, decompress
 from ogpgraph.storage.database import Row
+from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
 
 _COMPOUND_TYPES = (Rating, Observation)
 """Values that consist of several fields."""
@@ -35,48 +37,83 @@ class FieldChange(Struct, frozen=True, array_like=True):
     after: Any
 
 
-_changes_decoder = msgspec.json.Decoder(list[FieldChange])
-_payload_decoder = msgspec.json.Decoder(Payload)
-
-
 @dataclass(frozen=True)
 class Entry:
-    """An entry: one event with its position, and with the root of the tree over all events up to it."""
+    """An entry: one event with its position, and with the root of the tree over all events up to it.
+
+    Everything else comes from the stored event. It is verified when it is first needed, so that what was changed in the
+    log is never served: then CorruptEvent names the position.
+    """
 
     position: int
-    event_id: str
-    stream: str
-    revision: int
-    name: str
-    recorded_at: str
     root: str
-    leaf: str
     row: Row
 
     @classmethod
     def from_row(cls, row: Row) -> Entry:
         """Return the entry in a row."""
-        columns = ("position", "event_id", "stream", "revision", "name", "recorded_at", "root", "leaf")
-        return cls(**{column: row[column] for column in columns}, row=row)
+        return cls(row["entry"], bytes(row["root"]).hex(), row)
 
     @cached_property
+    def logged(self) -> LoggedEvent:
+        """Return the stored event; raises CorruptEvent."""
+        if self.row["position"] is None:
+            raise CorruptEvent(f"the event of position {self.position} is missing from the log")
+        try:
+            return load_event(self.row)
+        except CorruptEvent as error:
+            raise CorruptEvent(f"position {self.position}: {error}") from error
+
+    @property
+    def stream(self) -> str:
+        """Return the id of the aggregate that the event is about."""
+        return self.logged.stream
+
+    @property
+    def revision(self) -> int:
+        """Return the revision of the aggregate that the event made."""
+        return self.logged.revision
+
+    @property
+    def name(self) -> str:
+        """Return the event's name."""
+        return self.logged.name
+
+    @property
+    def recorded_at(self) -> str:
+        """Return when the event was recorded."""
+        return self.logged.recorded_at
+
+    @property
+    def leaf(self) -> str:
+        """Return the event's leaf hash, in hex."""
+        return self.logged.leaf.hex()
+
+    @property
+    def event_id(self) -> str:
+        """Return the event's id."""
+        return self.envelope.id
+
+    @cached_property
+    def event(self) -> Event:
+        """Return the event that is stored."""
+        logged = self.logged
+        return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
+
+    @property
     def envelope(self) -> Envelope:
         """Return the event's envelope: who recorded it, when, why and on what evidence."""
-        return self._payload.envelope
+        return self.event.envelope
 
     @property
     def amended_revision(self) -> int | None:
         """Return the newest revision of the stream that the event amends, None if it amends none."""
-        return max((*self._payload.withdraws, *self._payload.amends), default=None)
-
-    @cached_property
-    def _payload(self) -> Payload:
-        return _payload_decoder.decode(self.row["envelope"])
+        return max((*self.event.withdraws, *self.event.amends), default=None)
 
     @cached_property
     def changes(self) -> list[FieldChange]:
         """Return the field-level changes, texts by reference."""
-        return _changes_decoder.decode(self.row["changes"])
+        return diff_delta(decode_delta(decompress(self.row["delta"])))
 
 
 # References to texts
@@ -86,8 +123,8 @@ def change_text_refs(entry: Entry) -> Iterator[str]:
     """Yield the references to texts in an entry's changes."""
     for change in entry.changes:
         for side in (change.before, change.after):
-            if isinstance(side, dict):
-                yield from side.get("texts") or filter(None, [side.get("text")])
+            if isinstance(side, TextReference):
+                yield from side.texts or filter(None, [side.text])
 
 
 def evidence_text_refs(entry: Entry) -> Iterator[str]:
@@ -106,27 +143,23 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 def diff_delta(delta: Delta) -> list[FieldChange]:
     """Return the changes of an event.
 
-    Where the event changes no current value at a path, it changes claims there: such a path begins with `claims/`.
+    Where the event changes no current value, it changes claims of its sources: such a path begins with `claims/`.
     """
     changes: list[FieldChange] = []
     for path, (before, after) in delta.claims.items():
         old, new = _current_value(path, before), _current_value(path, after)
         if old != new:
             changes += diff_values(path, old, new)
-        else:
-            changes += _diff_claims(path, before, after)
+            continue
+        stated, states = ({claim.key: claim.value for claim in claims} for claims in (before, after))
+        for key in sorted(stated.keys() | states.keys()):
+            changes += diff_values(f"claims/{path}", stated.get(key), states.get(key))
     return changes
 
 
-def _diff_claims(path: str, before: tuple[Claim, ...], after: tuple[Claim, ...]) -> Iterator[FieldChange]:
-    old, new = ({claim.key: claim.value for claim in claims} for claims in (before, after))
-    for key in sorted(old.keys() | new.keys()):
-        yield from diff_values(f"claims/{path}", old.get(key), new.get(key))
-
-
 def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:
-    current = select_current(path, claims)
-    return current.value if current else None
+    claim = select_current(path, claims)
+    return claim.value if claim else None
 
 
 def diff_values(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:

@@ -12,11 +12,11 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
-from ogpgraph.storage.database import Row, Transaction
+from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 SortKey = tuple[str, ...]
 Order = tuple[tuple[str, bool], ...]
@@ -31,18 +31,26 @@ SCAN_RATIO = 16
 SPARSE_LIMIT = 200
 """Up to so many set bits, isolating them one by one is faster than scanning all bytes."""
 
-_SELECT_VERSIONS = (
-    "select id, code, since from version where aggregate_type = :aggregate_type and since <= :at and :at < until"
+_SELECT_STATES = (
+    "select s.key, s.id, v.code, v.position as since from stream s join version v on v.position = "
+    "(select max(e.position) from entry e where e.stream = s.key and e.position <= :at) "
+    "where s.aggregate_type = :aggregate_type"
 )
+_CHANGED = "(select e.stream from entry e where e.position > :then and e.position <= :at)"
+_SELECT_CHANGED_STATES = f"{_SELECT_STATES} and s.key in {_CHANGED}"
 _SELECT_TAGS = (
-    "select id, dimension, value from tag where aggregate_type = :aggregate_type and since <= :at and :at < until"
+    "select t.stream, t.term from stream s join tag t on t.stream = s.key "
+    "where s.aggregate_type = :aggregate_type and t.since <= :at and :at < t.until"
 )
-_SELECT_NEW_VERSIONS = f"{_SELECT_VERSIONS} and since > :then"
-_SELECT_OPENED_TAGS = f"{_SELECT_TAGS} and since > :then"
+_SELECT_OPENED_TAGS = f"{_SELECT_TAGS} and t.since > :then and s.key in {_CHANGED}"
 _SELECT_CLOSED_TAGS = (
-    "select id, dimension, value from tag where aggregate_type = :aggregate_type "
-    "and since <= :then and until > :then and until <= :at"
+    "select t.stream, t.term from stream s join tag t on t.stream = s.key where s.aggregate_type = :aggregate_type "
+    f"and t.since <= :then and t.until > :then and t.until <= :at and s.key in {_CHANGED}"
 )
+_SELECT_ALL_TERMS = "select key, dimension, value from term where dimension not like 'entry/%'"
+_SELECT_TERMS = "select key, dimension, value from term where key in :keys"
+MAX_TERMS_BY_KEY = 2_000
+"""For more terms than that, reading all is faster than looking each up."""
 
 
 class Posting(NamedTuple):
@@ -223,18 +231,53 @@ class IndexCache:
 
 def build_index(transaction: Transaction, aggregate_type: str, position: int) -> Index:
     """Return the index of a type at a position, built from all its rows."""
-    versions = transaction.fetch_all(_SELECT_VERSIONS, aggregate_type=aggregate_type, at=position)
-    tags = transaction.stream(_SELECT_TAGS, aggregate_type=aggregate_type, at=position)
-    return _apply_changes(Index(aggregate_type, 0), position, versions, (), tags)
+    bounds: dict[str, object] = {"aggregate_type": aggregate_type, "at": position}
+    states = transaction.fetch_all(_SELECT_STATES, **bounds)
+    opened = _group_by_term(transaction.stream(_SELECT_TAGS, **bounds))
+    return _apply_changes(Index(aggregate_type, 0), position, states, _read_changes(transaction, {}, opened))
 
 
 def advance_index(transaction: Transaction, index: Index, position: int) -> Index:
     """Return the index of a later position, built from an earlier one and the rows that changed in between."""
-    bounds = {"aggregate_type": index.aggregate_type, "then": index.position, "at": position}
-    versions = transaction.fetch_all(_SELECT_NEW_VERSIONS, **bounds)
-    closed = transaction.fetch_all(_SELECT_CLOSED_TAGS, **bounds)
-    opened = transaction.fetch_all(_SELECT_OPENED_TAGS, **bounds)
-    return _apply_changes(index, position, versions, closed, opened)
+    bounds: dict[str, object] = {"aggregate_type": index.aggregate_type, "then": index.position, "at": position}
+    states = transaction.fetch_all(_SELECT_CHANGED_STATES, **bounds)
+    if not states:
+        return replace(index, position=position)
+    closed = _group_by_term(transaction.fetch_all(_SELECT_CLOSED_TAGS, **bounds))
+    opened = _group_by_term(transaction.fetch_all(_SELECT_OPENED_TAGS, **bounds))
+    return _apply_changes(index, position, states, _read_changes(transaction, closed, opened))
+
+
+StreamsOfTerms = Mapping[int, list[int]]
+"""Key of a term → keys of streams."""
+
+
+class TagChange(NamedTuple):
+    """Which streams lost a tag and which got it, by their keys."""
+
+    dimension: str
+    value: str
+    lost: list[int]
+    got: list[int]
+
+
+def _group_by_term(rows: Iterable[Row]) -> StreamsOfTerms:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        found[row["term"]].append(row["stream"])
+    return found
+
+
+def _read_changes(transaction: Transaction, closed: StreamsOfTerms, opened: StreamsOfTerms) -> list[TagChange]:
+    keys = sorted(closed.keys() | opened.keys())
+    if len(keys) > MAX_TERMS_BY_KEY:
+        rows = [row for row in transaction.stream(_SELECT_ALL_TERMS) if row["key"] in closed or row["key"] in opened]
+    else:
+        rows = [row for chunk in iter_chunks(keys) for row in transaction.fetch_all(_SELECT_TERMS, keys=chunk)]
+    return [
+        TagChange(row["dimension"], row["value"], closed.get(row["key"], []), opened.get(row["key"], []))
+        for row in rows
+    ]
 
 
 def encode_order(order: Order) -> str:
@@ -271,19 +314,18 @@ def _invert(text: str) -> str:
     return "".join(chr(0x10FFFF - ord(character)) for character in text) + chr(0x10FFFF)
 
 
-def _apply_changes(
-    index: Index, position: int, versions: list[Row], closed: Iterable[Row], opened: Iterable[Row]
-) -> Index:
+def _apply_changes(index: Index, position: int, states: list[Row], changes: Iterable[TagChange]) -> Index:
     ids, slots = list(index.ids), dict(index.slots)
     codes, since = dict(index.codes), dict(index.since)
+    slot_of_key: dict[int, int] = {}
     same_order = True
-    for row in versions:
-        slot = slots.setdefault(row["id"], len(ids))
+    for row in states:
+        slot = slot_of_key[row["key"]] = slots.setdefault(row["id"], len(ids))
         if slot == len(ids):
             ids.append(row["id"])
         same_order &= codes.get(slot) == row["code"]
         codes[slot], since[slot] = row["code"], row["since"]
-    postings = _update_postings(index.postings, slots, closed, opened)
+    postings = _update_postings(index.postings, slot_of_key, changes)
     # An aggregate that was merged into another, or registered by an import that was reverted, has no code: no list
     # shows it.
     universe = (1 << len(ids)) - 1 & ~to_bitset([slot for slot, code in codes.items() if not code])
@@ -291,18 +333,10 @@ def _apply_changes(
     return Index(index.aggregate_type, position, tuple(ids), slots, codes, since, universe, postings, by_code)
 
 
-def _update_postings(old: Postings, slots: Mapping[str, int], closed: Iterable[Row], opened: Iterable[Row]) -> Postings:
-    removed, added = _group_by_value(slots, closed), _group_by_value(slots, opened)
+def _update_postings(old: Postings, slot_of_key: Mapping[int, int], changes: Iterable[TagChange]) -> Postings:
     postings = {dimension: dict(values) for dimension, values in old.items()}
-    for tag in removed.keys() | added.keys():
-        dimension, value = tag
-        values = postings.setdefault(dimension, {})
-        values[value] = values.get(value, EMPTY_POSTING).update(removed[tag], added[tag])
+    for change in changes:
+        lost, got = ([slot_of_key[key] for key in keys] for keys in (change.lost, change.got))
+        values = postings.setdefault(change.dimension, {})
+        values[change.value] = values.get(change.value, EMPTY_POSTING).update(lost, got)
     return postings
-
-
-def _group_by_value(slots: Mapping[str, int], rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[int]]:
-    found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for row in rows:
-        found[row["dimension"], row["value"]].append(slots[row["id"]])
-    return found

@@ -18,7 +18,6 @@ import structlog
 
 from ogpgraph.readmodel.projector import ProjectionFailure, ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
-    FORMER_PROJECTOR_TABLE,
     LIVE_PREFIX,
     PROJECTION_VERSION,
     PROJECTOR_NAME,
@@ -147,18 +146,14 @@ class ProjectionRunner:
         self.notifier = notifier or PositionNotifier()
 
     def create_tables(self) -> None:
-        """Create the read model's tables unless it has some; an older program's are left for `Rebuild` to replace."""
+        """Create the read model's tables unless it has some; those of another version are for `Rebuild` to replace."""
         if not self._database.has_table(PROJECTOR_TABLE):
-            if self._database.has_table(FORMER_PROJECTOR_TABLE):
-                return
             self._database.apply_ddl(render_ddl(LIVE_PREFIX, FIRST_BUILD))
         with self._database.write() as transaction:
             insert_projector(transaction, LIVE_PREFIX, PROJECTION_VERSION, FIRST_BUILD)
 
     def is_outdated(self) -> bool:
         """Return whether another version of the projection wrote the rows, so that they must be rebuilt."""
-        if not self._database.has_table(PROJECTOR_TABLE):
-            return True
         rows = self._database.query(_SELECT_PROJECTION_VERSION, name=PROJECTOR_NAME)
         return not rows or rows[0]["projection_version"] != PROJECTION_VERSION
 

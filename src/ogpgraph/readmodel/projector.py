@@ -7,21 +7,24 @@ that no row rests on a history with a hole in it; a `ProjectionFailure` names th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 from msgspec import Struct
 
+from ogpgraph.clock import to_microseconds
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
-from ogpgraph.domain.event import Event, Payload
-from ogpgraph.domain.fold import Delta, apply_delta, derive_delta
-from ogpgraph.readmodel.entry import diff_delta
-from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME, OpenRows, OpenRowsCache, RowBatch
+from ogpgraph.domain.event import Event
+from ogpgraph.domain.fold import apply_delta, derive_delta
+from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
+from ogpgraph.readmodel.queries import entry_term, hash_event_id
+from ogpgraph.readmodel.states import extend_chain
+from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import diff_tags
 from ogpgraph.storage.database import Database, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
@@ -38,7 +41,6 @@ _LOCK_CHECKPOINT = (
 _SAVE_CHECKPOINT = (
     "update {}projector set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
 )
-_encoder = msgspec.json.Encoder()
 
 log = structlog.stdlib.get_logger(__name__)
 DecodedSave = list[tuple[LoggedEvent, Event]]
@@ -182,12 +184,11 @@ class Projector:
         return after, None
 
     def _read_events(self, transaction: Transaction, stream: str, revisions: Collection[int]) -> dict[int, Event]:
-        return {
-            revision: _decode_logged(self._log.read_revision(transaction, stream, revision)) for revision in revisions
-        }
+        found = self._log.read_revisions(stream, revisions, transaction)
+        return {logged.revision: _decode_logged(logged) for logged in found}
 
     def _write(self, transaction: Transaction, rows: RowBatch, after: Checkpoint) -> None:
-        rows.write(transaction, self._prefix)
+        rows.write(transaction, self._prefix, self._open_rows.terms)
         transaction.execute(
             _SAVE_CHECKPOINT.format(self._prefix),
             name=PROJECTOR_NAME,
@@ -228,41 +229,40 @@ class _BatchProjection:
         after = apply_delta(before, delta)
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
-        self.rows.entries.append(_entry_row(logged, event, delta, self.frontier))
-        self.rows.close_version(after.id, open_rows.since, position)
-        self.rows.open_version(after, position)
+        if not open_rows.key:
+            open_rows.key = position
+            self.rows.add_stream(position, after)
+        open_rows.chain, content = extend_chain(open_rows.chain, position, delta, after)
+        self.rows.add_version(position, after, content)
+        self.rows.entries.append(_entry_row(logged, event, open_rows.key, self.frontier))
         _update_tags(self.rows, open_rows, after, delta.claims, position)
-        open_rows.aggregate, open_rows.since = after, position
+        open_rows.aggregate = after
 
 
 def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, paths: Iterable[str], position: int) -> None:
     ended, begun = diff_tags(open_rows.aggregate, after, paths)
     for tag in ended:
-        rows.close_tag(after.id, tag, open_rows.tags.pop(tag), position)
+        rows.close_tag(open_rows.key, tag, position)
     for tag in begun:
-        rows.open_tag(after.id, tag, position)
-        open_rows.tags[tag] = position
+        rows.open_tag(open_rows.key, tag, position)
 
 
-def _entry_row(logged: LoggedEvent, event: Event, delta: Delta, frontier: Frontier) -> tuple[Any, ...]:
-    """Return the row of an entry, in the order of `tables.ENTRY_COLUMNS`."""
+def _entry_row(logged: LoggedEvent, event: Event, stream: int, frontier: Frontier) -> tuple[Any, ...]:
+    """Return the row of an entry, in the order of `ENTRY_COLUMNS`."""
     envelope = event.envelope
     return (
         frontier.size,
         logged.id,
-        envelope.id,
-        event.stream,
+        hash_event_id(envelope.id),
+        stream,
         event.revision,
-        event.name,
-        logged.recorded_at,
-        envelope.actor,
-        envelope.cause,
-        envelope.source,
-        envelope.correlation,
-        _encoder.encode(Payload(envelope, {}, event.withdraws, {revision: {} for revision in event.amends})).decode(),
-        _encoder.encode(diff_delta(delta)).decode(),
-        logged.leaf.hex(),
-        frontier.root().hex(),
+        to_microseconds(datetime.fromisoformat(logged.recorded_at)),
+        entry_term("name", event.name),
+        entry_term("cause", envelope.cause),
+        entry_term("actor", envelope.actor),
+        entry_term("source", envelope.source) if envelope.source else None,
+        entry_term("correlation", envelope.correlation),
+        frontier.root(),
     )
 
 

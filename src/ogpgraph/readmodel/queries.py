@@ -1,14 +1,16 @@
 """Lists and their pages, and the SQL that selects them.
 
 Lists of aggregates are answered from the index; the statements here select the rows they consist of. Lists of entries
-are answered by SQL. A list may be split by parents, each of which owns a part of it, and the parts of many parents are
-fetched in one statement.
+are answered by SQL. What many aggregates have, such as the last entries of each, is fetched in one statement.
+
+Ids, and the values of tags and of columns of entries, are interned: rows contain their keys (`stream`, `term`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Generic, TypeVar
 
 from ogpgraph.readmodel.filters import AllOf, Condition
@@ -18,12 +20,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 PageKey = tuple[str, ...] | tuple[int]
 """The sort key of an item: a cursor holds it."""
-ParentKey = tuple[int, str]
-"""A parent at a position: the position that its part of a list is read at, and the parent's id."""
+History = tuple[int, str, int]
+"""An aggregate at a position: the position, its id, and how many entries it had then."""
 
 MAX_PAGE_SIZE = 100
 MATCH_ALL = AllOf()
-_VALID_AT = "{0}.since <= :at and :at < {0}.until"
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,16 @@ class AggregateQuery:
 
 @dataclass(frozen=True)
 class EntryQuery:
-    """A list of entries by position; `parent` is the column that names the parent.
+    """A list of entries by position.
 
     Each of the `columns`, and each of the `tags` that the entry's aggregate had then, has one of the given values.
     """
 
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    parent: str | None = None
     tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+ALL_ENTRIES = EntryQuery()
 
 
 @dataclass(frozen=True)
@@ -91,118 +94,171 @@ class SqlStatement:
 # Aggregates
 
 
-def select_versions(pairs: Sequence[tuple[int, str]]) -> SqlStatement:
-    """Return the statement for aggregates at positions (position, id): the rows valid then, with `at`."""
-    values, parameters = _values_clause("id", pairs)
-    sql = (
-        f"with requested (at, id) as (values {values}) select r.at, v.id, v.since, v.revision, v.document "
-        "from requested r join version v on v.id = r.id and v.since <= r.at and r.at < v.until"
-    )
-    return SqlStatement(sql, parameters)
+def select_chains(pairs: Sequence[tuple[int, str]], prefix: str = "") -> SqlStatement:
+    """Return the statement for aggregates at positions (position, id): the rows of their chains, each once."""
+    values, parameters = _values_clause(("at", "id"), pairs)
+    return SqlStatement(_select_chains(f"(values {values})", prefix), parameters)
 
 
-def select_by_code(aggregate_type: str, code: str, at: int) -> SqlStatement:
-    """Return the statement for the aggregates that have or had a code, the one that has it first."""
-    sql = (
-        # Tags first: SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
-        "select v.id, v.since, v.revision, v.document from tag t cross join version v "
-        "where t.aggregate_type = :aggregate_type and t.dimension = 'code' and t.value = :code "
-        f"and {_VALID_AT.format('t')} and v.id = t.id and {_VALID_AT.format('v')} order by v.code <> :code, v.since"
+def select_chains_by_code(aggregate_type: str, code: str, at: int) -> SqlStatement:
+    """Return the statement for the aggregates that have or had a code: the rows of their chains."""
+    found = (
+        # SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
+        "(select :at, s.id from term m cross join tag t cross join stream s "
+        "where m.dimension = 'code' and m.value = :code and t.term = m.key and t.since <= :at and :at < t.until "
+        "and s.key = t.stream and s.aggregate_type = :aggregate_type)"
     )
-    return SqlStatement(sql, {"aggregate_type": aggregate_type, "code": code, "at": at})
+    return SqlStatement(_select_chains(found), {"aggregate_type": aggregate_type, "code": code, "at": at})
+
+
+def _select_chains(requested: str, prefix: str = "") -> str:
+    return (
+        f"with requested (at, id) as {requested}, last (id, stream, position) as (select s.id, s.key, "
+        f"(select max(e.position) from {prefix}entry e where e.stream = s.key and e.position <= r.at) "
+        f"from requested r join {prefix}stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
+        f"e.position from last l join {prefix}version v on v.position = l.position join {prefix}entry e "
+        "on e.stream = l.stream and e.position >= v.chain and e.position <= l.position) "
+        "select c.id, v.position, v.chain, v.code, v.delta, v.frame "
+        f"from chain c join {prefix}version v on v.position = c.position"
+    )
 
 
 def select_ids_by_tag(aggregate_type: str, dimension: str, values: Sequence[str], at: int) -> SqlStatement:
     """Return the statement for the ids of the aggregates that have one of some values of a dimension."""
     sql = (
-        "select distinct t.id from tag t where t.aggregate_type = :aggregate_type "
-        f"and t.dimension = :dimension and t.value in :values and {_VALID_AT.format('t')}"
+        "select distinct s.id from term m join tag t on t.term = m.key join stream s on s.key = t.stream "
+        "where m.dimension = :dimension and m.value in :values and t.since <= :at and :at < t.until "
+        "and s.aggregate_type = :aggregate_type"
     )
     return SqlStatement(
         sql, {"aggregate_type": aggregate_type, "dimension": dimension, "values": tuple(values), "at": at}
     )
 
 
-# Entries
+def select_terms(terms: Sequence[tuple[str, str]], prefix: str = "") -> SqlStatement:
+    """Return the statement for the keys of the terms (dimension, value) that have one."""
+    values, parameters = _values_clause(("dimension", "value"), terms)
+    sql = (
+        f"with requested (dimension, value) as (values {values}) select m.key, m.dimension, m.value "
+        f"from requested r join {prefix}term m on m.dimension = r.dimension and m.value = r.value"
+    )
+    return SqlStatement(sql, parameters)
+
+
+# Entries. An entry is read with its event, from which it has all but its position and the root, and with its delta. An
+# event that is missing from the log leaves nulls, so that the entry is not passed over in silence.
+
+_SELECT_ENTRIES = "select e.position as entry, e.root, v.delta, ev.*"
+_JOIN_CONTENT = "left join event ev on ev.position = e.log_position left join version v on v.position = e.position"
 
 
 def select_entries(query: EntryQuery, at: int, page_request: PageRequest) -> SqlStatement:
     """Return the statement for one slice of a list of entries."""
-    parameters: dict[str, object] = {"at": at}
-    where = _where_clause(query, ":at", parameters) + _bounds_clause(page_request, parameters)
-    sql = f"select e.* from entry e where {where} order by {_order_clause(page_request)} limit :limit"
-    return SqlStatement(sql, parameters)
+    parameters: dict[str, object] = {"at": at, "limit": page_request.limit + 1}
+    where = _where_clause(query, parameters) + _bounds_clause(page_request, parameters)
+    order = "e.position desc" if page_request.backward else "e.position"
+    # The slice is chosen before its content is joined.
+    chosen = f"select e.* from entry e where {where} order by {order} limit :limit"
+    return SqlStatement(f"{_SELECT_ENTRIES} from ({chosen}) e {_JOIN_CONTENT} order by {order}", parameters)
 
 
-def select_entries_by_parent(
-    query: EntryQuery, page_request: PageRequest, parents: Sequence[ParentKey]
-) -> SqlStatement:
-    """Return the statement for the same slice of each parent's part: rows of entries, with `at` and `parent`."""
-    values, parameters = _values_clause("parent", parents)
-    where = _where_clause(query, "r.at", parameters) + _bounds_clause(page_request, parameters)
-    ranked = (
-        "select e.*, r.at, r.parent, row_number() over (partition by r.at, r.parent "
-        f"order by {_order_clause(page_request)}) as place "
-        f"from requested r join entry e on e.{query.parent} = r.parent where {where}"
+def select_entry(position: int) -> SqlStatement:
+    """Return the statement for the entry of a position."""
+    return SqlStatement(
+        f"{_SELECT_ENTRIES} from entry e {_JOIN_CONTENT} where e.position = :position", {"position": position}
     )
+
+
+def select_entries_of_events(event_ids: Sequence[str]) -> SqlStatement:
+    """Return the statement for the entries of events with the hashes of some ids, and so nearly always with the ids."""
+    return SqlStatement(
+        f"{_SELECT_ENTRIES} from entry e {_JOIN_CONTENT} where e.event_hash in :hashes",
+        {"hashes": tuple(hash_event_id(each) for each in event_ids)},
+    )
+
+
+def select_entries_of_revisions(revisions: Sequence[tuple[str, int]]) -> SqlStatement:
+    """Return the statement for the entries that made some revisions (id, revision)."""
+    values, parameters = _values_clause(("id", "revision"), revisions)
     sql = (
-        f"with requested (at, parent) as (values {values}) "
-        f"select * from ({ranked}) ranked where place <= :limit order by at, parent, place"
+        f"with requested (id, revision) as (values {values}) {_SELECT_ENTRIES}, r.id, "
+        "r.revision as wanted from requested r join stream s on s.id = r.id "
+        f"join entry e on e.stream = s.key and e.revision = r.revision {_JOIN_CONTENT}"
     )
     return SqlStatement(sql, parameters)
+
+
+def select_histories(page_request: PageRequest, histories: Sequence[History]) -> SqlStatement:
+    """Return the statement for the same slice of the entries about each of some aggregates: rows with `at` and `id`.
+
+    A slice is a range of revisions, which is found without reading the entries outside of it.
+    """
+    values, parameters = _values_clause(("at", "id", "revision"), histories)
+    parameters["limit"] = page_request.limit + 1
+    low, high = "0", "r.revision"
+    if page_request.after is not None:
+        parameters["after"] = page_request.after[0]
+        low = f"coalesce({_revision_before('<= :after')}, 0)"
+    if page_request.before is not None:
+        parameters["before"] = page_request.before[0]
+        # At most the revision that is read: the key may be that of a later entry.
+        high = f"coalesce({_revision_before('< :before and p.position <= r.at')}, 0)"
+    first, last = "b.low", "b.high"
+    # One bound at each end: of two, SQLite would use one to find rows and check the other on each of them.
+    if page_request.backward:
+        first = "case when b.high - :limit > b.low then b.high - :limit else b.low end"
+    else:
+        last = "case when b.low + :limit < b.high then b.low + :limit else b.high end"
+    sql = (
+        f"with requested (at, id, revision) as (values {values}), bounds (at, id, stream, low, high) as "
+        f"(select r.at, r.id, s.key, {low}, {high} from requested r join stream s on s.id = r.id) "
+        f"{_SELECT_ENTRIES}, b.at, b.id from bounds b join entry e on e.stream = b.stream "
+        f"and e.revision > {first} and e.revision <= {last} {_JOIN_CONTENT}"
+    )
+    return SqlStatement(sql, parameters)
+
+
+def _revision_before(condition: str) -> str:
+    return (
+        "(select p.revision from entry p where p.stream = s.key and p.position "
+        f"{condition} order by p.position desc limit 1)"
+    )
 
 
 def count_entries(query: EntryQuery, at: int) -> SqlStatement:
     """Return the statement for the `number` of entries of a list."""
     parameters: dict[str, object] = {"at": at}
-    where = _where_clause(query, ":at", parameters)
+    where = _where_clause(query, parameters)
     return SqlStatement(f"select count(*) as number from entry e where {where}", parameters)
-
-
-def count_entries_by_parent(query: EntryQuery, parents: Sequence[ParentKey]) -> SqlStatement:
-    """Return the statement for the size of each parent's part: `at`, `parent`, `number`; no row for an empty one."""
-    values, parameters = _values_clause("parent", parents)
-    where = _where_clause(query, "r.at", parameters)
-    sql = (
-        f"with requested (at, parent) as (values {values}) select r.at, r.parent, count(*) as number "
-        f"from requested r join entry e on e.{query.parent} = r.parent where {where} group by r.at, r.parent"
-    )
-    return SqlStatement(sql, parameters)
-
-
-def select_entries_of_revisions(keys: Sequence[tuple[str, int]]) -> SqlStatement:
-    """Return the statement for the entries that made some revisions of streams (stream, revision)."""
-    values, parameters = _values_clause("stream", [(revision, stream) for stream, revision in keys])
-    sql = (
-        f"with requested (revision, stream) as (values {values}) "
-        "select e.* from requested r join entry e on e.stream = r.stream and e.revision = r.revision"
-    )
-    return SqlStatement(sql, parameters)
 
 
 def select_correlated_events(correlation: str, at: int, max_entries: int | None) -> SqlStatement:
     """Return the statement for stream and revision of the entries of a correlation, of one more than `max_entries`."""
-    sql = "select stream, revision from entry where correlation = :correlation and position <= :at order by position"
-    parameters: dict[str, object] = {"correlation": correlation, "at": at}
+    parameters: dict[str, object] = {"at": at}
+    where = _where_clause(EntryQuery(columns=(("correlation", (correlation,)),)), parameters)
+    sql = f"select s.id, e.revision from entry e join stream s on s.key = e.stream where {where} order by e.position"
     if max_entries is None:
         return SqlStatement(sql, parameters)
     return SqlStatement(f"{sql} limit :limit", parameters | {"limit": max_entries + 1})
 
 
-def _values_clause(name: str, pairs: Sequence[tuple[int, str]]) -> tuple[str, dict[str, object]]:
-    clause = ", ".join(f"(:at_{n}, :{name}_{n})" for n in range(len(pairs)))
-    parameters: dict[str, object] = {}
-    for n, (at, value) in enumerate(pairs):
-        parameters |= {f"at_{n}": at, f"{name}_{n}": value}
+def entry_term(column: str, value: str) -> tuple[str, str]:
+    """Return the term of a value in a column of `entry`; its dimension is none that tags have."""
+    return f"entry/{column}", value
+
+
+def hash_event_id(event_id: str) -> int:
+    """Return the number by which the entry of an event is found."""
+    return int.from_bytes(sha256(event_id.encode()).digest()[:8], signed=True)
+
+
+def _values_clause(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> tuple[str, dict[str, object]]:
+    clause = ", ".join("(" + ", ".join(f":{name}_{n}" for name in names) + ")" for n in range(len(rows)))
+    parameters = {f"{name}_{n}": value for n, row in enumerate(rows) for name, value in zip(names, row, strict=True)}
     return clause, parameters
 
 
-def _order_clause(page_request: PageRequest) -> str:
-    return "e.position desc" if page_request.backward else "e.position"
-
-
 def _bounds_clause(page_request: PageRequest, parameters: dict[str, object]) -> str:
-    parameters["limit"] = page_request.limit + 1
     clause = ""
     for name, key, sign in (("after", page_request.after, ">"), ("before", page_request.before, "<")):
         if key is not None:
@@ -211,16 +267,29 @@ def _bounds_clause(page_request: PageRequest, parameters: dict[str, object]) -> 
     return clause
 
 
-def _where_clause(query: EntryQuery, at: str, parameters: dict[str, object]) -> str:
-    conditions = [f"e.position <= {at}"]
+def _where_clause(query: EntryQuery, parameters: dict[str, object]) -> str:
+    conditions = ["e.position <= :at"]
     for n, (column, values) in enumerate(query.columns):
-        conditions.append(f"e.{column} in :values_{n}")
-        parameters[f"values_{n}"] = values
+        keys = []
+        for number, value in enumerate(values):
+            name = f"value_{n}_{number}"
+            parameters[name] = value
+            keys.append(_key_of_value(column, name))
+        # A single key is compared: with a list, SQLite would sort all entries that match.
+        matches = f"e.{column} in ({', '.join(keys)})" if len(keys) > 1 else f"e.{column} = {', '.join(keys)}"
+        conditions.append(matches if keys else "1 = 0")
     for n, (dimension, values) in enumerate(query.tags):
         # The tags that the aggregate had at the entry's own position, not those at the position that is read.
-        tagged = f"t.id = e.stream and t.dimension = :dimension_{n} and t.value in :tags_{n}"
+        terms = f"select m.key from term m where m.dimension = :dimension_{n} and m.value in :tags_{n}"
         conditions.append(
-            f"exists (select 1 from tag t where {tagged} and t.since <= e.position and e.position < t.until)"
+            f"exists (select 1 from tag t where t.stream = e.stream and t.term in ({terms}) "
+            "and t.since <= e.position and e.position < t.until)"
         )
         parameters |= {f"dimension_{n}": dimension, f"tags_{n}": values}
     return " and ".join(conditions)
+
+
+def _key_of_value(column: str, parameter: str) -> str:
+    if column == "stream":
+        return f"(select s.key from stream s where s.id = :{parameter})"
+    return f"(select m.key from term m where m.dimension = 'entry/{column}' and m.value = :{parameter})"

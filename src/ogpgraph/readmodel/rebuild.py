@@ -11,10 +11,10 @@ import secrets
 from ogpgraph.readmodel.projection import ProgressCallback
 from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
 from ogpgraph.readmodel.tables import (
-    FORMER_PROJECTOR_TABLE,
     NEXT_PREFIX,
     PROJECTION_VERSION,
     PROJECTOR_NAME,
+    PROJECTOR_TABLE,
     drop_tables,
     insert_projector,
     render_ddl,
@@ -39,7 +39,7 @@ class Rebuild:
         self._log = log
         self._build = 1 + secrets.randbelow(MAX_BUILD - 1)
         self._next = Projector(database, log, NEXT_PREFIX)
-        self._live_tables = table_names()
+        self._live_tables: list[str] = []
 
     def run(self, progress: ProgressCallback | None = None) -> int:
         """Rebuild the read model; returns the position reached.
@@ -60,8 +60,8 @@ class Rebuild:
             drop_tables(transaction, NEXT_PREFIX)
             self._database.execute_ddl(transaction, render_ddl(NEXT_PREFIX, self._build))
             insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
-        # Looked up only now: an earlier rebuild that would still replace the former tables fails from here on.
-        self._live_tables = table_names(former=self._database.has_table(FORMER_PROJECTOR_TABLE))
+        # Tables that are missing are replaced like damaged ones: nothing is needed of the live set.
+        self._live_tables = [table for table in table_names() if self._database.has_table(table)]
 
     def _step(self) -> ProjectionStep:
         try:
@@ -75,8 +75,7 @@ class Rebuild:
         """Swap the sets and return the position reached; None where events came in that need another step first."""
         with self._database.write() as transaction:
             transaction.lock_tables(self._live_tables)
-            sql = f"select log_position from {self._live_tables[0]} where name = :name"
-            live_log_position = transaction.fetch_value(sql, name=PROJECTOR_NAME) or 0
+            live_log_position = self._read_live_log_position(transaction)
             try:
                 checkpoint = self._next.lock_checkpoint(transaction)
             except (TablesMissing, ProjectorMissing) as error:
@@ -89,7 +88,15 @@ class Rebuild:
             if step.checkpoint.log_position < live_log_position:
                 raise RebuildStopped(step.failure.message if step.failure else "the log is shorter than the read model")
             swap_tables(transaction)
+        self._database.release_space()
         return step.checkpoint.position
+
+    def _read_live_log_position(self, transaction: Transaction) -> int:
+        """Return how far the live rows are; 0 where they lack the row that says so."""
+        if PROJECTOR_TABLE not in self._live_tables:
+            return 0
+        sql = "select log_position from projector where name = :name"
+        return transaction.fetch_value(sql, name=PROJECTOR_NAME) or 0
 
     def _project_rest(self, transaction: Transaction, checkpoint: Checkpoint) -> ProjectionStep:
         saves = self._log.read_saves_after(transaction, checkpoint.log_position, BATCH_SIZE)

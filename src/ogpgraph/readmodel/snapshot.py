@@ -11,12 +11,13 @@ never on how many things it finds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 
-from ogpgraph.clock import format_timestamp
+from ogpgraph.clock import format_timestamp, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
@@ -27,8 +28,17 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.index import Index, IndexCache
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
-from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, Page, PageKey, PageRequest, SqlStatement, build_page
-from ogpgraph.readmodel.tables import AggregateCache
+from ogpgraph.readmodel.queries import (
+    ALL_ENTRIES,
+    AggregateQuery,
+    EntryQuery,
+    Page,
+    PageKey,
+    PageRequest,
+    SqlStatement,
+    build_page,
+)
+from ogpgraph.readmodel.states import StateCache
 from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
@@ -46,7 +56,7 @@ class SharedState:
 
     projection: ProjectionRunner
     log_identity: LogIdentity
-    aggregates: AggregateCache = field(default_factory=AggregateCache)
+    states: StateCache = field(default_factory=StateCache)
     indexes: IndexCache = field(default_factory=IndexCache)
     texts: TextReader = field(default_factory=TextReader)
 
@@ -65,7 +75,7 @@ class ReadSession:
         self.log_identity = shared.log_identity
         self.shared = shared
         self._snapshots: dict[int, Snapshot] = {}
-        self._entries: dict[int, Entry] = {}
+        self.loaded_entries: dict[int, Entry] = {}
 
     # Positions and times
 
@@ -107,7 +117,7 @@ class ReadSession:
         position = self.transaction.fetch_value(
             "select position from entry where recorded_at <= :moment and position <= :max_position "
             "order by recorded_at desc limit 1",
-            moment=format_timestamp(moment),
+            moment=to_microseconds(moment),
             max_position=self.head if max_position is None else max_position,
         )
         return None if position is None else self.at(position)
@@ -137,18 +147,19 @@ class ReadSession:
         needed = ((snapshot.position, stream) for snapshot, stream in requested if snapshot.needs_loading(stream))
         pairs = list(dict.fromkeys(needed))
         for chunk in iter_chunks(pairs):
-            for row in self.fetch(queries.select_versions(chunk)):
-                self.at(row["at"]).add_rows([row])
+            rows = self.fetch(queries.select_chains(chunk))
+            for at, row, aggregate in self.shared.states.decode(rows, chunk):
+                self.at(at).add(aggregate, row["position"])
         # Otherwise an id without an aggregate would be looked up again each time.
         for at, stream in pairs:
             self.at(at).mark_absent(stream)
 
     def load_entry(self, row: Row) -> Entry:
         """Return the entry in a row; all snapshots share one object, which is decoded once."""
-        position = row["position"]
-        if position not in self._entries:
-            self._entries[position] = Entry.from_row(row)
-        return self._entries[position]
+        position = row["entry"]
+        if position not in self.loaded_entries:
+            self.loaded_entries[position] = Entry.from_row(row)
+        return self.loaded_entries[position]
 
     def fetch(self, statement: SqlStatement) -> list[Row]:
         """Return the rows that a statement selects."""
@@ -177,8 +188,7 @@ class Snapshot:
         self._indexes: dict[str, Index] = {}
         self._masks: dict[AggregateQuery, int] = {}
         self._parent_pages: dict[tuple[AggregateQuery, PageRequest], dict[str, Page[Aggregate]]] = defaultdict(dict)
-        self._histories: dict[tuple[EntryQuery, PageRequest], dict[str, Page[Entry]]] = defaultdict(dict)
-        self._counts: dict[EntryQuery, dict[str, int]] = defaultdict(dict)
+        self._histories: dict[PageRequest, dict[str, Page[Entry]]] = defaultdict(dict)
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
         # The snapshots loaded together with this one, itself included: their aggregates are completed together, too.
@@ -211,8 +221,14 @@ class Snapshot:
 
     def find_by_code(self, aggregate_type: str, code: str) -> Aggregate | None:
         """Return the aggregate of a code in any case, also of a former code or of the key it had before, or None."""
-        rows = self.session.fetch(queries.select_by_code(aggregate_type, code.upper(), self.position))
-        return next(iter(self.add_rows(rows).values()), None) or self._find_merged(aggregate_type, code)
+        rows = self.session.fetch(queries.select_chains_by_code(aggregate_type, code.upper(), self.position))
+        requested = {(self.position, row["id"]) for row in rows}
+        found = list(self.session.shared.states.decode(rows, requested))
+        for _, row, aggregate in found:
+            self.add(aggregate, row["position"])
+        # The one that has the code now precedes those that had it before.
+        found.sort(key=lambda each: (each[1]["code"] != code.upper(), each[1]["position"]))
+        return found[0][2] if found else self._find_merged(aggregate_type, code)
 
     def _find_merged(self, aggregate_type: str, code: str) -> Aggregate | None:
         """Return the aggregate that the one of this code was merged into; the merged one has no tags any more."""
@@ -269,14 +285,10 @@ class Snapshot:
         if stream not in self._loaded[aggregate_type_of(stream)]:
             self._absent.add(stream)
 
-    def add_rows(self, rows: Iterable[Row]) -> dict[str, Aggregate]:
-        """Add the aggregates in some rows to those loaded, and return them by id."""
-        added = {}
-        for row in rows:
-            aggregate = added[row["id"]] = self.session.shared.aggregates.decode(row)
-            self._loaded[aggregate.type][aggregate.id] = aggregate
-            self._since[aggregate.id] = row["since"]
-        return added
+    def add(self, aggregate: Aggregate, since: int) -> None:
+        """Add an aggregate to those loaded, which is as it is since a position."""
+        self._loaded[aggregate.type][aggregate.id] = aggregate
+        self._since[aggregate.id] = since
 
     # Texts
 
@@ -360,39 +372,34 @@ class Snapshot:
         rows = self.session.fetch(queries.select_entries(query, self.position, page_request))
         return build_page(_with_keys(self._load_entries(rows)), page_request)
 
-    def page_history(self, aggregate: Aggregate, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
-        """Return a slice of an aggregate's part of a list of entries; fetched for all loaded with it."""
-        pages = self._histories[query, page_request]
+    def page_history(self, aggregate: Aggregate, page_request: PageRequest) -> Page[Entry]:
+        """Return a slice of the entries about an aggregate; fetched for all aggregates loaded with it."""
+        pages = self._histories[page_request]
         if aggregate.id not in pages:
-            snapshots = {(s.position, each.id): s for s, each in self._batch(aggregate)}
-            found: dict[queries.ParentKey, list[tuple[PageKey, Entry]]] = {parent: [] for parent in snapshots}
-            for chunk in iter_chunks(list(snapshots)):
-                for row in self.session.fetch(queries.select_entries_by_parent(query, page_request, chunk)):
-                    parent = row["at"], row["parent"]
-                    found[parent] += _with_keys(snapshots[parent]._load_entries([row]))
-            for parent, s in snapshots.items():
-                s._histories[query, page_request][parent[1]] = build_page(found[parent], page_request)
+            batch = {(s.position, each.id): (s, each.revision) for s, each in self._batch(aggregate)}
+            found: dict[tuple[int, str], list[Row]] = {key: [] for key in batch}
+            histories = [(*key, revision) for key, (_, revision) in batch.items()]
+            for chunk in iter_chunks(histories):
+                for row in self.session.fetch(queries.select_histories(page_request, chunk)):
+                    found[row["at"], row["id"]].append(row)
+            for key, (s, _) in batch.items():
+                rows = sorted(found[key], key=itemgetter("entry"), reverse=page_request.backward)
+                s._histories[page_request][key[1]] = build_page(_with_keys(s._load_entries(rows)), page_request)
         return pages[aggregate.id]
 
-    def count_entries(self, query: EntryQuery, aggregate: Aggregate | None = None) -> int:
-        """Return the size of a list of entries, or of an aggregate's part of it."""
-        if aggregate is None:
-            return int(self.session.fetch(queries.count_entries(query, self.position))[0]["number"])
-        if aggregate.id not in self._counts[query]:
-            snapshots = {(s.position, each.id): s for s, each in self._batch(aggregate)}
-            for chunk in iter_chunks(list(snapshots)):
-                rows = self.session.fetch(queries.count_entries_by_parent(query, chunk))
-                numbers = {(row["at"], row["parent"]): row["number"] for row in rows}
-                for parent in chunk:
-                    snapshots[parent]._counts[query][parent[1]] = numbers.get(parent, 0)
-        return self._counts[query][aggregate.id]
+    def count_entries(self, query: EntryQuery) -> int:
+        """Return the size of a list of entries; that of all is the position, as positions have no gaps."""
+        if query == ALL_ENTRIES:
+            return self.position
+        return int(self.session.fetch(queries.count_entries(query, self.position))[0]["number"])
 
     def find_entry(self, position: int) -> Entry | None:
         """Return the entry of a position, None past this snapshot's."""
         if not 1 <= position <= self.position:
             return None
-        sql = "select e.* from entry e where e.position = :position"
-        return next(iter(self._load_entries(self.session.transaction.fetch_all(sql, position=position))), None)
+        if position in self.session.loaded_entries:
+            return self.session.loaded_entries[position]
+        return next(iter(self._load_entries(self.session.fetch(queries.select_entry(position)))), None)
 
     def find_entry_by_event(self, event_id: str) -> Entry | None:
         """Return the entry of an event, None past this position; fetched with those that loaded entries refer to."""
@@ -400,10 +407,10 @@ class Snapshot:
             loaded = self._iter_loaded_entries()
             referred = (e.envelope.causation for e in loaded if e.envelope.causation)
             ids = sorted({event_id, *referred})
-            sql = "select e.* from entry e where e.event_id in :ids"
-            rows = [row for chunk in iter_chunks(ids) for row in self.session.transaction.fetch_all(sql, ids=chunk)]
+            chunks = iter_chunks(ids)
+            rows = [row for chunk in chunks for row in self.session.fetch(queries.select_entries_of_events(chunk))]
             for s in self._siblings:
-                entries = s._load_entries(row for row in rows if row["position"] <= s.position)
+                entries = s._load_entries(row for row in rows if row["entry"] <= s.position)
                 s._by_event |= dict.fromkeys(ids) | {entry.event_id: entry for entry in entries}
         return self._by_event[event_id]
 
@@ -413,30 +420,47 @@ class Snapshot:
             return None
         key = entry.stream, entry.amended_revision
         if key not in self._entries:
-            entries = list(self._iter_loaded_entries())
-            keys = {(e.stream, e.amended_revision) for e in [entry, *entries] if e.amended_revision is not None}
-            for chunk in iter_chunks(sorted(keys)):
-                rows = self.session.fetch(queries.select_entries_of_revisions(chunk))
-                self._load_entries(row for row in rows if row["position"] <= self.position)
+            entries = [entry, *self._iter_loaded_entries()]
+            self._load_revisions({(e.stream, e.amended_revision): [self] for e in entries if e.amended_revision})
         return self._entries.get(key)
 
     def find_entry_of_revision(self, aggregate: Aggregate, revision: int) -> Entry | None:
-        """Return the entry that made a revision of an aggregate; fetched for all loaded with it."""
-        if (aggregate.id, revision) not in self._entries:
+        """Return the entry that made a revision of an aggregate.
+
+        Those of the revisions that the current claims of all aggregates loaded with it come from are fetched with it,
+        or, if it is none of these, those that any of their claims comes from.
+        """
+        if (aggregate.id, revision) not in self._entries and revision <= aggregate.revision:
             batch = self._batch(aggregate)
-            streams, last = sorted({each.id for _, each in batch}), max(s.position for s, _ in batch)
-            sql = "select e.* from entry e where e.stream in :streams and e.position <= :at order by e.position"
-            rows: dict[str, list[Row]] = defaultdict(list)
-            for chunk in iter_chunks(streams):
-                for row in self.session.transaction.fetch_all(sql, streams=chunk, at=last):
-                    rows[row["stream"]].append(row)
+            is_current = revision in _current_revisions(aggregate)
+            revisions_of = _current_revisions if is_current else _claimed_revisions
+            needed: dict[tuple[str, int], list[Snapshot]] = defaultdict(list)
             for s, each in batch:
-                s._load_entries(row for row in rows[each.id] if row["position"] <= s.position)
+                for number in revisions_of(each):
+                    needed[each.id, number].append(s)
+            self._load_revisions(needed)
+        if (aggregate.id, revision) not in self._entries and revision <= aggregate.revision:
+            self.load_entries_of(aggregate, [revision])
         return self._entries.get((aggregate.id, revision))
+
+    def load_entries_of(self, aggregate: Aggregate, revisions: Iterable[int]) -> None:
+        """Load the entries that made some revisions of an aggregate, so that each is found without a statement."""
+        self._load_revisions({(aggregate.id, revision): [self] for revision in revisions})
+
+    def _load_revisions(self, needed: Mapping[tuple[str, int], Iterable[Snapshot]]) -> None:
+        """Load the entries of revisions (id, revision), each into the snapshots that need it."""
+        missing = [key for key, snapshots in needed.items() if any(key not in s._entries for s in snapshots)]
+        for chunk in iter_chunks(missing):
+            for row in self.session.fetch(queries.select_entries_of_revisions(chunk)):
+                for s in needed[row["id"], row["wanted"]]:
+                    s._load_entries([row])
 
     def find_position_of_revision(self, stream: str, revision: int) -> int | None:
         """Return the position of the entry that made a revision of an aggregate, None where there is none."""
-        sql = "select position from entry where stream = :stream and revision = :revision and position <= :at"
+        sql = (
+            "select e.position from stream s join entry e on e.stream = s.key "
+            "where s.id = :stream and e.revision = :revision and e.position <= :at"
+        )
         position: int | None = self.session.transaction.fetch_value(
             sql, stream=stream, revision=revision, at=self.position
         )
@@ -449,10 +473,10 @@ class Snapshot:
         rows = self.session.fetch(queries.select_correlated_events(correlation, self.position, max_entries))
         if max_entries is not None and len(rows) > max_entries:
             return None
-        found: dict[str, tuple[int, ...]] = {}
+        found: dict[str, list[int]] = defaultdict(list)
         for row in rows:
-            found[row["stream"]] = (*found.get(row["stream"], ()), row["revision"])
-        return found
+            found[row["id"]].append(row["revision"])
+        return {stream: tuple(revisions) for stream, revisions in found.items()}
 
     def find_source(self, stream: str) -> Aggregate | None:
         """Return a source, fetched with all that the loaded entries refer to."""
@@ -479,7 +503,8 @@ class Snapshot:
 
     def _load_entries(self, rows: Iterable[Row]) -> list[Entry]:
         entries = [self.session.load_entry(row) for row in rows]
-        self._entries |= {(entry.stream, entry.revision): entry for entry in entries}
+        # As the rows say, unverified: only what is served from an entry is.
+        self._entries |= {(entry.row["stream"], entry.row["revision"]): entry for entry in entries}
         return entries
 
     def _iter_loaded_entries(self) -> Iterator[Entry]:
@@ -488,6 +513,14 @@ class Snapshot:
 
 def _with_keys(entries: Iterable[Entry]) -> list[tuple[PageKey, Entry]]:
     return [((entry.position,), entry) for entry in entries]
+
+
+def _current_revisions(aggregate: Aggregate) -> frozenset[int]:
+    return frozenset(claim.revision for claim in aggregate.current_claims.values())
+
+
+def _claimed_revisions(aggregate: Aggregate) -> frozenset[int]:
+    return frozenset(claim.revision for claims in aggregate.claims.values() for claim in claims)
 
 
 def _text_references(aggregate: Aggregate, group: str) -> tuple[str, ...]:

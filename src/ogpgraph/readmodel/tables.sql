@@ -1,21 +1,32 @@
+create table if not exists stream (
+  key integer primary key,
+  aggregate_type text not null,
+  id text not null unique
+);
+
+create table if not exists term (
+  key integer primary key,
+  dimension text not null,
+  value text not null,
+  unique (dimension, value)
+);
+
 create table if not exists entry (
-  position bigint primary key,
+  position integer primary key,
   log_position bigint not null unique,
-  event_id text not null unique,
-  stream text not null,
-  revision bigint not null,
-  name text not null,
-  recorded_at text not null,
-  actor text not null,
-  cause text not null,
-  source text,
-  correlation text not null,
-  envelope text not null,
-  changes text not null,
-  leaf text not null,
-  root text not null,
+  event_hash bigint not null unique,
+  stream integer not null,
+  revision integer not null,
+  recorded_at bigint not null,
+  name integer not null,
+  cause integer not null,
+  actor integer not null,
+  source integer,
+  correlation integer not null,
+  root blob not null,
   unique (stream, revision)
 );
+create index if not exists entry_stream on entry (stream, position);
 create index if not exists entry_time on entry (recorded_at);
 create index if not exists entry_name on entry (name, position);
 create index if not exists entry_cause on entry (cause, position);
@@ -24,27 +35,22 @@ create index if not exists entry_source on entry (source, position);
 create index if not exists entry_correlation on entry (correlation, position);
 
 create table if not exists version (
-  aggregate_type text not null,
-  id text not null,
-  since bigint not null,
-  until bigint not null,
-  revision bigint not null,
+  position integer primary key,
+  chain integer not null,
   code text not null,
-  document text not null,
-  primary key (id, since)
+  delta blob not null,
+  frame blob,
+  fold blob
 );
-create index if not exists version_order on version (aggregate_type, code, id, since, until);
 
 create table if not exists tag (
-  aggregate_type text not null,
-  id text not null,
-  dimension text not null,
-  value text not null,
-  since bigint not null,
-  until bigint not null,
-  primary key (id, dimension, value, since)
-);
-create index if not exists tag_value on tag (aggregate_type, dimension, value, since, until, id);
+  stream integer not null,
+  term integer not null,
+  since integer not null,
+  until integer not null,
+  primary key (stream, term, since)
+) without rowid;
+create index if not exists tag_term on tag (term, until, since, stream);
 
 create table if not exists projector (
   name text primary key,

@@ -81,6 +81,16 @@ def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[Tag]]:
 # Rules, read from the declarations
 
 
+def describe_rules(aggregate_type: AggregateType) -> list[tuple[str, str]]:
+    """Return dimension and paths of each rule of a type: from other ones, the same events give other tags."""
+    fields = [
+        (dimension, f"{field.pattern} {field.is_set}")
+        for field in aggregate_type.fields
+        if (dimension := field.index_dimension) is not None
+    ]
+    return [*fields, *((each.index_dimension, " ".join(each.paths)) for each in aggregate_type.dimensions)]
+
+
 def build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
     """Return a rule for each field that has a dimension of the index, and for each derived dimension.
 

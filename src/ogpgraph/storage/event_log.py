@@ -229,23 +229,18 @@ class EventLog(ApplicationRecorder):
         require_consecutive(stream, events, first=since)
         return events
 
-    def read_revisions(self, stream: str, revisions: Collection[int]) -> list[LoggedEvent]:
+    def read_revisions(
+        self, stream: str, revisions: Collection[int], transaction: Transaction | None = None
+    ) -> list[LoggedEvent]:
         """Return events of a stream by their revisions; raises CorruptEvent, also where one is missing."""
+        fetch_all = transaction.fetch_all if transaction else self._database.query
         found: list[LoggedEvent] = []
         where = "where stream = :stream and revision in :revisions order by revision"
         for chunk in iter_chunks(sorted(revisions)):
-            found += _load_events(self._database.query(_SELECT + where, stream=stream, revisions=chunk))
+            found += _load_events(fetch_all(_SELECT + where, stream=stream, revisions=chunk))
         if missing := set(revisions).difference(event.revision for event in found):
             raise CorruptEvent(f"{stream} has lost an event: revision {min(missing)} is missing")
         return found
-
-    def read_revision(self, transaction: Transaction, stream: str, revision: int) -> LoggedEvent:
-        """Return one event of a stream; raises CorruptEvent, also where it is missing."""
-        where = "where stream = :stream and revision = :revision"
-        row = transaction.fetch_one(_SELECT + where, stream=stream, revision=revision)
-        if row is None:
-            raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
-        return load_event(row)
 
     def read_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, none where no such command is recorded."""

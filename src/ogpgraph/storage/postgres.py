@@ -52,7 +52,7 @@ _DATA_REJECTED = (
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
 # Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
 # Everyone who locks several tables begins with the projector's, so that no two wait for each other.
-_LOCK_READ_MODEL = "lock table projector, entry, version, tag in access share mode"
+_LOCK_READ_MODEL = "lock table projector, stream, term, entry, version, tag in access share mode"
 _READ = f"begin isolation level repeatable read, read only; {_LOCK_READ_MODEL}"
 _READ_COMMITTED = f"begin isolation level read committed, read only; {_LOCK_READ_MODEL}"
 _WRITE = "begin"
@@ -353,6 +353,7 @@ def translate_ddl(statement: str) -> str:
     statement = statement.replace(
         "integer primary key autoincrement", "bigint generated always as identity primary key"
     )
+    statement = statement.removesuffix("without rowid")
     return re.sub(r"\btext\b", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
 
 
