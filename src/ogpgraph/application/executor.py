@@ -65,6 +65,12 @@ class CommandExecutor:
         """Return a text's reference and the salt that it was computed with."""
         return self._referencer.create_reference(text)
 
+    def preview(self, context: CommandContext, commands: Callable[[UnitOfWork], object]) -> UnitOfWork:
+        """Run commands and store nothing; returns the unit of work with what would be recorded. Raises a Refusal."""
+        uow = UnitOfWork(self, structs.replace(context, correlation=self.new_id()), AGGREGATE_TYPES)
+        commands(uow)
+        return uow
+
     def execute(
         self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
     ) -> Receipt[T]:

@@ -292,6 +292,10 @@ class RevertImport(Command, frozen=True):
         Meta(description="The `correlationId` that all entries of the import or request have in common."),
         ReferenceTo("correlation", is_id=True),
     ]
+    dry_run: Annotated[
+        bool,
+        Meta(description="Whether nothing is recorded: the payload shows what would change. Default: `false`."),
+    ] = False
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Revert all entries of the import; raises Invalid without a reason, NotFound if there are none."""

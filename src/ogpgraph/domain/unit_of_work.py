@@ -31,7 +31,7 @@ from ogpgraph.domain.event import (
     event_text_references,
     validate_envelope,
 )
-from ogpgraph.domain.fold import ReadEvents, effective_facts, evolve, source_key
+from ogpgraph.domain.fold import Delta, ReadEvents, apply_delta, derive_delta, effective_facts, source_key
 from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
 
@@ -118,6 +118,7 @@ class UnitOfWork:
         self._aggregates: dict[str, Aggregate] = {}
         self._pending: list[Event] = []
         self._payloads: list[bytes] = []
+        self._deltas: list[Delta] = []
         self.context = context
         self.texts: dict[str, tuple[bytes, str]] = {}  # reference → salt and text
         self.expected_revisions: dict[str, int] = {}
@@ -162,6 +163,10 @@ class UnitOfWork:
     def encoded_events(self) -> Iterator[tuple[Event, bytes]]:
         """Yield each pending event with the payload to store for it."""
         return zip(self._pending, self._payloads, strict=True)
+
+    def pending_deltas(self) -> Iterator[tuple[str, Delta]]:
+        """Yield the stream of each pending event, and what the event changes."""
+        return zip((event.stream for event in self._pending), self._deltas, strict=True)
 
     def set_role(self, role: str) -> None:
         """Set the role of the events appended from now on, once authorization has determined it."""
@@ -217,13 +222,15 @@ class UnitOfWork:
         """Append an event; raises Invalid unless the values that it changes are consistent with the others."""
         aggregate_type = self._aggregate_types[aggregate_type_of(event.stream)]
         payload, before = encode_payload(event), self.aggregate(event.stream)
-        after = evolve(before, event, self._reader(event.stream))
+        delta = derive_delta(before, event, self._reader(event.stream))
+        after = apply_delta(before, delta)
         aggregate_type.validate_references(after, changed, self.aggregate)
         if event.envelope.origin is Origin.PERSON:
             aggregate_type.validate_kept(before, after, changed)
             aggregate_type.validate_periods(before, after, changed)
         self._payloads.append(payload)
         self._pending.append(event)
+        self._deltas.append(delta)
         self._aggregates[event.stream] = after
         return event
 
@@ -242,6 +249,7 @@ class UnitOfWork:
             self._aggregates.pop(event.stream, None)
         self._pending.clear()
         self._payloads.clear()
+        self._deltas.clear()
 
     def _envelope(self, provenance: Provenance) -> Envelope:
         return Envelope(

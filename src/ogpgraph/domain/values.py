@@ -163,16 +163,14 @@ def is_reversed(begin: str, end: str) -> bool:
 def period_interval(date: str, stated_at: datetime) -> Interval:
     """Return the interval of a partial date: from the instant before it begins to its last one, in UTC.
 
-    A period without an end ends when the statement was made, unless it begins later.
+    A period that goes on when the statement is made ends then: nothing became so later than it was stated.
     """
     first, last = period_bounds(date)
     begin = datetime.fromisoformat(first).replace(tzinfo=UTC)
-    if last.startswith("9999"):
-        end = max(stated_at, begin)
-    else:
-        year, month, day = map(int, last.split("-"))
-        day = min(day, monthrange(year, month)[1])
-        end = datetime(year, month, day, 23, 59, 59, 999_999, tzinfo=UTC)
+    year, month, day = map(int, last.split("-"))
+    end = datetime(year, month, min(day, monthrange(year, month)[1]), 23, 59, 59, 999_999, tzinfo=UTC)
+    if begin <= stated_at < end:
+        end = stated_at
     return Interval(before=end, after=begin - _MICROSECOND)
 
 

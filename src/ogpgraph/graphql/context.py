@@ -97,6 +97,10 @@ class WriteAccess:
         self.sessions.close()
         return self.system.execute(context, commands, self._recheck_credential)
 
+    def preview(self, context: CommandContext, commands: Callable[[UnitOfWork], object]) -> UnitOfWork:
+        """Execute commands in a unit of work, and save nothing."""
+        return self.system.executor.preview(context, commands)
+
     def _recheck_credential(self, transaction: Transaction) -> None:
         # In the transaction of the save: a token that was revoked after the request began records nothing.
         credential, account = self.caller.credential, self.caller.account

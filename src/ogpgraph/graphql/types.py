@@ -74,6 +74,7 @@ from ogpgraph.graphql.output_fields import (
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
+    FieldChange,
     TextReference,
     change_text_refs,
     evidence_text_refs,
@@ -922,10 +923,7 @@ class Entry(Node):
 
     @strawberry.field(description="The fields that the entry changed.")
     def changes(self) -> list[Change]:
-        return [
-            Change(path=change.path, before=self._change_value(change.before), after=self._change_value(change.after))
-            for change in self.entry.changes
-        ]
+        return [Change.of(change, self._find_text) for change in self.entry.changes]
 
     @strawberry.field(
         description="The source that the facts were read from, as it was right after this entry; null if they were not "
@@ -972,12 +970,8 @@ class Entry(Node):
         found = self.snapshot.find_entry_by_event(event_id) if event_id else None
         return Entry.of(found, self.snapshot) if found else None
 
-    def _change_value(self, stored: Any) -> FieldValue | None:
-        if not isinstance(stored, TextReference):
-            return FieldValue(stored) if stored is not None else None
-        references = (stored.text or "",) if stored.texts is None else stored.texts
-        texts = [self.snapshot.entry_text(reference, change_text_refs) for reference in references]
-        return FieldValue(texts[0] if stored.texts is None else texts)
+    def _find_text(self, reference: str) -> str | None:
+        return self.snapshot.entry_text(reference, change_text_refs)
 
 
 @strawberry.type(description="A field that an entry changed, or in which two states differ.")
@@ -988,6 +982,23 @@ class Change:
     )
     before: FieldValue | None = strawberry.field(description="The value before; null if there was none.")
     after: FieldValue | None = strawberry.field(description="The value after; null if there is none any more.")
+
+    @classmethod
+    def of(cls, change: FieldChange, find_text: Callable[[str], str | None]) -> Change:
+        """Return a change with its texts in place of their references."""
+        return cls(
+            path=change.path,
+            before=_build_changed_value(change.before, find_text),
+            after=_build_changed_value(change.after, find_text),
+        )
+
+
+def _build_changed_value(stored: Any, find_text: Callable[[str], str | None]) -> FieldValue | None:
+    if not isinstance(stored, TextReference):
+        return FieldValue(stored) if stored is not None else None
+    if stored.texts is not None:
+        return FieldValue([find_text(reference) for reference in stored.texts])
+    return FieldValue(find_text(stored.text or ""))
 
 
 @strawberry.type(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -121,7 +121,12 @@ class Entry:
 
 def change_text_refs(entry: Entry) -> Iterator[str]:
     """Yield the references to texts in an entry's changes."""
-    for change in entry.changes:
+    return changed_text_references(entry.changes)
+
+
+def changed_text_references(changes: Iterable[FieldChange]) -> Iterator[str]:
+    """Yield the references to texts in changes."""
+    for change in changes:
         for side in (change.before, change.after):
             if isinstance(side, TextReference):
                 yield from side.texts or filter(None, [side.text])

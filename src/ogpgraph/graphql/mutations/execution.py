@@ -21,7 +21,7 @@ from ogpgraph.domain.command import CommandType, Returned
 from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedEvents, RecordedEntry
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
 from ogpgraph.domain.milestone import normalize_milestone_number
-from ogpgraph.domain.unit_of_work import CommandContext, Receipt
+from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.graphql.compare import compare_states
 from ogpgraph.graphql.context import Info, WriteAccess
 from ogpgraph.graphql.mutations.inputs import (
@@ -45,6 +45,7 @@ from ogpgraph.graphql.types import (
     Subject,
     build_subject,
 )
+from ogpgraph.readmodel.entry import changed_text_references, diff_delta
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot, require_caught_up
 
 # Payloads
@@ -106,11 +107,24 @@ class UserError:
     )
 
 
+@strawberry.type(description="What a request changes of one object, or would change.")
+class ObjectChanges:
+    """The changes of one aggregate."""
+
+    subject: Subject = strawberry.field(
+        description="The object: after the mutation, with `dryRun` as it is at present."
+    )
+    changes: list[Change] = strawberry.field(
+        description="Its changed fields, each with its value before and after. A path that begins with `claims/` is "
+        "about the claim of one source; the current value does not change."
+    )
+
+
 @dataclass(frozen=True)
 class MutationOutcome:
     """The result of a mutation: the recorded entries and the changed aggregate after them, or refusals.
 
-    `sent` are the inputs of its command, by name.
+    `sent` are the inputs of its command, by name. `previewed` is what a dry run would change.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -118,6 +132,7 @@ class MutationOutcome:
     aggregate: Aggregate | None = None
     snapshot: Snapshot | None = None
     sent: Mapping[str, Any] = field(default_factory=dict)
+    previewed: list[ObjectChanges] | None = None
 
     def subject(self, subject_type: type[S]) -> S | None:
         """Return the changed object, None if the mutation was refused."""
@@ -146,9 +161,10 @@ class Payload:
         "value that was replaced later, for example."
     )
     def changes_present(self) -> bool:
-        changes = (change for shown in self.outcome.entries for change in shown.entry.changes)
+        recorded = [change.path for shown in self.outcome.entries for change in shown.entry.changes]
+        previewed = [change.path for each in self.outcome.previewed or () for change in each.changes]
         # An entry without an effect on a current value shows the changed claim of its source instead.
-        return any(not change.path.startswith("claims/") for change in changes)
+        return any(not path.startswith("claims/") for path in (*recorded, *previewed))
 
     @strawberry.field(description="Why the mutation was refused; empty if it was not.")
     def errors(self) -> list[UserError]:
@@ -202,13 +218,26 @@ class RevertPayload(Payload):
     def correlation_id(self) -> strawberry.ID:
         return strawberry.ID(self.outcome.sent["correlation_id"])
 
-    @strawberry.field(description="All objects that were changed, after the mutation.")
+    @strawberry.field(
+        description="All objects that were changed, after the mutation; with `dryRun` those that would be, at present."
+    )
     def subjects(self) -> list[Subject]:
-        snapshot = self.outcome.snapshot
-        if snapshot is None:
-            return []
-        streams = [entry.entry.stream for entry in self.outcome.entries]
-        return [build_subject(aggregate, snapshot) for aggregate in snapshot.find_many(streams).values()]
+        return [each.subject for each in self.changes()]
+
+    @strawberry.field(description="What was changed, object by object; with `dryRun` what would be changed.")
+    def changes(self) -> list[ObjectChanges]:
+        if self.outcome.previewed is not None:
+            return self.outcome.previewed
+        snapshot, entries = self.outcome.snapshot, self.outcome.entries
+        found = snapshot.find_many(entry.entry.stream for entry in entries) if snapshot else {}
+        return [
+            ObjectChanges(subject=build_subject(found[entry.entry.stream], entry.snapshot), changes=entry.changes())
+            for entry in entries
+        ]
+
+    @strawberry.field(description="Whether nothing was recorded, because the input said `dryRun: true`.")
+    def dry_run(self) -> bool:
+        return self.outcome.previewed is not None
 
 
 @strawberry.type(description="An account with changed rights.")
@@ -253,6 +282,9 @@ def execute_command(info: Info, declaration: CommandType, input: MutationInput) 
     request = _command_request(info.context.session, declaration, input)
     try:
         context = _command_context(write_access, declaration.name, input)
+        if request.sent.get("dry_run"):
+            uow = write_access.preview(context, lambda uow: run_command(uow, request))
+            return _preview_outcome(info.context.session, uow, request)
         receipt = write_access.execute(context, lambda uow: run_command(uow, request))
     except Refusal as refusal:
         write_access.log_refusal(declaration.name, refusal)
@@ -260,6 +292,19 @@ def execute_command(info: Info, declaration: CommandType, input: MutationInput) 
         return MutationOutcome(errors=[_user_error(refusal, input, session)], sent=request.sent)
     session = info.context.session = write_access.reopen_session()
     return _read_outcome(session, receipt, request)
+
+
+def _preview_outcome(session: ReadSession, uow: UnitOfWork, request: CommandRequest) -> MutationOutcome:
+    """Return what a dry run would change, with the objects as they are at the head."""
+    head = session.at_head()
+    found = head.find_many(stream for stream, _ in uow.pending_deltas())
+    changes = [(found[stream], diff_delta(delta)) for stream, delta in uow.pending_deltas() if stream in found]
+    texts = session.read_texts(reference for _, each in changes for reference in changed_text_references(each))
+    previewed = [
+        ObjectChanges(subject=build_subject(aggregate, head), changes=[Change.of(change, texts.get) for change in each])
+        for aggregate, each in changes
+    ]
+    return MutationOutcome(sent=request.sent, previewed=previewed)
 
 
 def _command_request(session: ReadSession, declaration: CommandType, input: MutationInput) -> CommandRequest:
