@@ -12,6 +12,7 @@ sources are the same for everyone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from msgspec import Struct
@@ -29,10 +30,11 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.command import CommandType, Input
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.correction import Correct, CorrelatedEvents, RecordedEntry
-from ogpgraph.domain.errors import Forbidden, Refusal, StaleRevision
+from ogpgraph.domain.errors import Forbidden, Invalid, Refusal, StaleRevision
 from ogpgraph.domain.roles import NOBODY, Role, Roles
 from ogpgraph.domain.source import cite_source, discard_unused_source
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
+from ogpgraph.domain.values import period_bounds, validate_partial_date
 
 COMMON_FIELDS = frozenset({"expectedRevision", "idempotencyKey", "reason", "effectiveOn", "source"})
 _CORRECTED_FIELDS = {
@@ -116,6 +118,7 @@ def run_command(uow: UnitOfWork, request: CommandRequest, authorize: Authorize =
     If the account's rights change before the events are stored, the command runs again and is authorized anew.
     """
     declaration, sent = request.declaration, request.sent
+    _validate_effective_date(uow, request.effective_on)
     rights = rights_of(uow.assert_unchanged(uow.context.actor))
     used = [each.sent_name for each in declaration.inputs if each.name in sent]
     # Only the rights of reporters depend on members: for the others, nothing is looked up before they are authorized.
@@ -138,6 +141,15 @@ def run_command(uow: UnitOfWork, request: CommandRequest, authorize: Authorize =
     command.decide(uow, Provenance(source=source, effective_on=request.effective_on))
     if source is not None:
         discard_unused_source(uow, source)
+
+
+def _validate_effective_date(uow: UnitOfWork, date: str | None) -> None:
+    """Raise Invalid for a date in the future: a statement says since when something has been so."""
+    if date is None:
+        return
+    begin, _ = period_bounds(validate_partial_date(date, "effectiveOn"))
+    if begin > uow.context.time.astimezone(UTC).date().isoformat():
+        raise Invalid(f"effectiveOn: {date} has not begun yet; record the change once it is so", "effectiveOn")
 
 
 def _resolve_references(uow: UnitOfWork, request: CommandRequest) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def validate_plan(find: FindAggregate, commitment: Aggregate, path: str, plan: s
         raise Invalid(f"{code} is not an action plan of {of}, which made the commitment", path)
 
 
+def validate_status(_find: FindAggregate, commitment: Aggregate, path: str, status: str) -> None:
+    """Raise Invalid for the status SPLIT of a commitment that was not split."""
+    if status == CommitmentStatus.SPLIT and not any(commitment.claims_under("splitInto/")):
+        raise Invalid("only splitCommitment records the status SPLIT", path)
+
+
 def complete_plan_correction(uow: UnitOfWork, commitment: Aggregate, facts: Facts) -> Facts:
     """Return the corrected facts of a commitment, with the cycle of a corrected action plan.
 
@@ -157,6 +163,7 @@ COMMITMENT_FIELDS = (
         CommitmentStatus,
         "Status",
         "Whether it is being implemented; `SPLIT` for a commitment in whose place its parts are listed.",
+        validate_in=validate_status,
         is_required=True,
         written_by=GOVERNMENT,
         filter=Filter("status"),
@@ -373,10 +380,8 @@ def revise_commitment(
 ) -> None:
     """Record changed facts of a commitment, including its milestones, ratings, narratives and translations.
 
-    Raises Invalid for the status SPLIT, and Conflict for another status of a commitment that was split.
+    Raises Conflict for a status of a commitment that was split.
     """
-    if facts.get("status") == CommitmentStatus.SPLIT:
-        raise Invalid("only splitCommitment records the status SPLIT", "status")
     if "status" in facts:
         _require_not_split(commitment)
     for changes, stated_by in changes_by_source(commitment, facts, provenance):

@@ -312,3 +312,115 @@ def test_rebuild_writes_the_same_rows_for_corrections_mergers_and_reverts(sample
     before = sample.system.digest()
     sample.system.rebuild()
     assert sample.system.digest() == before
+
+
+# What was recorded wrongly, in any order
+
+
+def record_titles(sample: SampleSystem, *titles: str) -> list[str]:
+    """Record titles one after the other, each by a request of its own; returns the correlation ids."""
+    sent = [
+        sample.reporter.send("reviseCommitment", "entries { correlationId }", commitment="FR0001", title=title)
+        for title in titles
+    ]
+    return [each["entries"][0]["correlationId"] for each in sent]
+
+
+def current_title(sample: SampleSystem) -> str:
+    title: str = execute_query(sample.system, '{ commitment(code: "FR0001") { title } }')["commitment"]["title"]
+    return title
+
+
+def revert(sample: SampleSystem, correlation: str, **inputs: Any) -> Any:
+    selection = (
+        "changesPresent dryRun entries { correlationId } changes { subject { id } changes { path before after } }"
+    )
+    return sample.admin.send("revertImport", selection, correlationId=correlation, reason="Wrong", **inputs)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_reverted_title_does_not_return_whatever_is_reverted_first(
+    sample: SampleSystem, order: tuple[int, int]
+) -> None:
+    correlations = record_titles(sample, "First", "Second", "Third")
+    for number in order:
+        revert(sample, correlations[number])
+    assert current_title(sample) == "First"
+
+
+def test_a_reversal_can_be_reverted(sample: SampleSystem) -> None:
+    correlations = record_titles(sample, "First", "Second")
+    reversal = revert(sample, correlations[1])
+    assert (current_title(sample), reversal["changesPresent"]) == ("First", True)
+    again = revert(sample, reversal["entries"][0]["correlationId"])
+    assert (current_title(sample), again["changesPresent"]) == ("Second", True)
+    assert [change["after"] for each in again["changes"] for change in each["changes"]] == ["Second"]
+
+
+def test_a_dry_run_shows_what_would_change_and_records_nothing(sample: SampleSystem) -> None:
+    correlations = record_titles(sample, "First", "Second")
+    before = sample.position()
+    preview = revert(sample, correlations[1], dryRun=True)
+    assert (preview["dryRun"], preview["entries"], preview["changesPresent"]) == (True, [], True)
+    assert [each["changes"] for each in preview["changes"]] == [
+        [{"path": "title/en", "before": "Second", "after": "First"}]
+    ]
+    assert (sample.position(), current_title(sample)) == (before, "Second")
+    recorded = revert(sample, correlations[1])
+    assert recorded["changes"] == preview["changes"]
+    assert not recorded["dryRun"]
+    assert not revert(sample, correlations[1], dryRun=True)["changes"]
+
+
+def test_a_correction_of_a_superseded_entry_leaves_the_present_and_says_so(sample: SampleSystem) -> None:
+    first = record_rating(sample, "LIMITED")
+    record_rating(sample, "COMPLETE")
+    payload = sample.reviewer.send(
+        "correct",
+        "changesPresent",
+        entry=str(first),
+        changes=[{"path": PATH, "value": "SUBSTANTIAL"}],
+        reason="Typing error",
+    )
+    assert not payload["changesPresent"]
+    now = execute_query(sample.system, '{ commitment(code: "FR0001") { ratings { value } } }')
+    assert [each["value"] for each in now["commitment"]["ratings"]] == ["COMPLETE"]
+
+
+def test_a_status_cannot_be_corrected_to_that_of_a_split_commitment(sample: SampleSystem) -> None:
+    sample.reporter.mutate("reviseCommitment", commitment="FR0001", status="INACTIVE")
+    changes = [{"path": "status", "value": "SPLIT"}]
+    refused = sample.admin.expect_refusal("correct", entry=str(sample.position()), changes=changes, reason="x")
+    assert refused == ("INVALID", ["input", "changes"])
+
+
+def test_a_title_corrected_to_null_falls_back_to_what_was_recorded_before(sample: SampleSystem) -> None:
+    record_titles(sample, "First", "Second")
+    correct_as = {"changes": [{"path": "title/en", "value": None}], "reason": "Never published"}
+    sample.admin.mutate("correct", entry=str(sample.position()), **correct_as)
+    assert current_title(sample) == "First"
+
+
+def test_a_recoding_is_reverted_as_a_whole_and_its_code_is_free(sample: SampleSystem) -> None:
+    recoded = sample.admin.send("recodeCommitment", "entries { correlationId }", commitment="FR0001", code="FR0500")
+    revert(sample, recoded["entries"][0]["correlationId"])
+    found = execute_query(sample.system, '{ commitment(code: "FR0001") { code formerCodes } }')["commitment"]
+    assert found == {"code": "FR0001", "formerCodes": []}
+    registered = sample.admin.mutate("registerCommitment", code="FR0500", actionPlan="FRA-2021", title="Another")
+    assert registered["commitment"]["code"] == "FR0500"
+    assert sample.admin.expect_refusal(
+        "revertImport", correlationId=reverted_correlation(sample, "FR0001"), reason="x"
+    ) == ("CONFLICT", ["input", "correlationId"])
+
+
+def reverted_correlation(sample: SampleSystem, code: str) -> str:
+    """Return the correlation id of the latest entry of a commitment."""
+    query = "query($code: String!) { commitment(code: $code) { history(last: 1) { nodes { correlationId } } } }"
+    nodes = execute_query(sample.system, query, code=code)["commitment"]["history"]["nodes"]
+    correlation: str = nodes[0]["correlationId"]
+    return correlation
+
+
+def test_a_date_in_the_future_is_no_date_since_when_something_is_so(sample: SampleSystem) -> None:
+    refused = sample.reporter.expect_refusal("reviseCommitment", commitment="FR0001", title="x", effectiveOn="2099")
+    assert refused == ("INVALID", ["input", "effectiveOn"])
