@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta
+from ogpgraph.readmodel.queries import EntryQuery, PageRequest
+from ogpgraph.storage.event_log import CorruptEvent
+from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
 from tests.domain.events import HEADER, SIBLING_LIST, build_aggregate, event, text_value
+from tests.support.writers import register_commitment
 
 PENDING = Rating(RatingState.PENDING)
 
@@ -80,3 +87,24 @@ def test_other_kind_of_translation_of_the_same_text_is_no_change() -> None:
     before = build_aggregate(({"code": "FR0001", "title/en": text_value("a")}, {}))
     again = event(2, {"title/en": text_value("a", TranslationKind.MACHINE)})
     assert diff_delta(derive_delta(before, again, no_events)) == []
+
+
+@BOTH_ENGINES
+@pytest.mark.parametrize(
+    "damage", ["update event set recorded_at = '2001' where position = 2", "delete from event where position = 2"]
+)
+def test_event_that_was_changed_or_deleted_in_the_log_is_never_served_but_named_by_its_position(
+    system: System, damage: str
+) -> None:
+    for number in range(1, 4):
+        register_commitment(system, f"FR{number:04}")
+    with system.database.write() as transaction:
+        transaction.execute(damage)
+    with system.read_session() as session:
+        entries = [entry for _, entry in session.at_head().page_entries(EntryQuery(), PageRequest()).items]
+        assert [entry.position for entry in entries] == list(range(1, session.head + 1))
+        assert entries[2].recorded_at < entries[3].recorded_at
+        for read in ("recorded_at", "name", "stream", "envelope", "leaf"):
+            with pytest.raises(CorruptEvent, match="position 2"):
+                getattr(entries[1], read)
+        assert session.at(2).root_hash == entries[1].root

@@ -13,7 +13,7 @@ from ogpgraph.readmodel import rebuild, tables
 from ogpgraph.readmodel.rebuild import Rebuild, RebuildStopped
 from ogpgraph.storage.database import Database, TablesMissing, Transaction
 from ogpgraph.system import System, migrate, open_system
-from tests.conftest import BOTH_ENGINES
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE
 from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
@@ -138,6 +138,21 @@ def test_failure_in_the_swap_leaves_the_former_rows(filled: System, monkeypatch:
     assert filled.digest() == before
     filled.rebuild()
     assert filled.digest() == before
+
+
+@ONLY_SQLITE
+def test_file_is_no_larger_after_a_rebuild(filled: System, url: str) -> None:
+    def pages() -> int:
+        with filled.database.read() as transaction:
+            return int(transaction.fetch_value("select page_count from pragma_page_count"))
+
+    filled.rebuild()
+    before = pages()
+    for _ in range(3):
+        filled.rebuild()
+    assert pages() <= before
+    with open_system(url) as other:
+        assert other.digest() == filled.digest()
 
 
 @pytest.mark.parametrize(
