@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -70,6 +70,13 @@ class InMemoryLog:
 
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         return {event.revision: event for event in self.events(stream) if event.revision in revisions}
+
+    def list_streams(self, aggregate_type: str) -> Sequence[str]:
+        return [
+            event.stream
+            for event in self._stored
+            if event.revision == 1 and event.stream.startswith(f"{aggregate_type}-")
+        ]
 
     def new_id(self) -> str:
         return f"{next(self._ids):04}"

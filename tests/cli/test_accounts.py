@@ -66,7 +66,7 @@ def test_rights_are_granted_and_revoked(url: str) -> None:
 
 
 def test_a_token_is_printed_once_authenticates_and_is_revoked_with_its_account(url: str) -> None:
-    account = succeed("create", "--role", "administrator")
+    account = succeed("create", "--role", "reviewer")
     token, other = (
         succeed("token", account, "--label", "laptop"),
         succeed("token", account, "--days", "1"),
@@ -78,7 +78,7 @@ def test_a_token_is_printed_once_authenticates_and_is_revoked_with_its_account(u
     assert "laptop" in listed
     assert succeed("revoke", account, "--token", token.split("_")[1]).splitlines() == [
         "1 tokens revoked",
-        f"{account}: administrator",
+        f"{account}: reviewer",
     ]
     with open_system(url) as system:
         assert system.accounts.authenticate_token(other, system_clock()) == account
@@ -98,6 +98,60 @@ def test_revoking_nothing_is_an_error(url: str) -> None:
     assert run("revoke", account, "--token", token).exit_code == 2
     with open_system(url) as system:
         assert rights_of(system.executor.load(account)).roles
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize("form", ["ogp_{}", "{}", "ogp_{}…", " ogp_{}"])
+def test_a_token_is_revoked_by_what_the_list_shows(form: str) -> None:
+    account = succeed("create", "--role", "administrator")
+    prefix = succeed("token", account, "--label", "laptop").split("_")[1]
+    assert f"ogp_{prefix}… laptop" in succeed("list")
+    assert succeed("revoke", account, "--token", form.format(prefix)).startswith("1 tokens revoked")
+
+
+def test_the_last_administrator_keeps_the_role_the_tokens_and_the_login(url: str) -> None:
+    account, reviewer = succeed("create", "--role", "administrator"), succeed("create", "--role", "reviewer")
+    token = succeed("token", account)
+    for arguments in ([], ["--role", "administrator"]):
+        refused = run("revoke", account, *arguments)
+        assert (refused.exit_code, refused.stderr.split(":")[0]) == (1, "CONFLICT")
+    with open_system(url) as system:
+        assert system.accounts.authenticate_token(token, system_clock()) == account
+    succeed("grant", reviewer, "administrator")
+    assert succeed("revoke", account).endswith(f"{account}: reader")
+    assert run("revoke", reviewer).exit_code == 1
+
+
+def test_an_erased_person_is_in_no_file_of_the_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ISSUER": "https://id.example", "AUDIENCE": "ogpgraph", "JWKS": "/keys.json"}.items():
+        monkeypatch.setenv(f"OGPGRAPH_OIDC_{name}", value)
+    account = succeed(
+        "create",
+        "--name",
+        "Ana Sécret",
+        "--email",
+        "ana@secret.example",
+        "--login",
+        "login-of-ana",
+        "--role",
+        "reviewer",
+    )
+    token = succeed("token", account, "--label", "Label of Ana")
+    # The others fill pages, so that rows have moved between pages.
+    with open_system(url) as system:
+        for number in range(200):
+            system.accounts.set_person(f"account-{number:032}", f"Person {number}", f"{number}@example.org")
+        assert succeed("erase", account) == f"{account}: reviewer"
+        folder = Path(url.removeprefix("sqlite:///")).parent
+        stored = b"".join(file.read_bytes() for file in folder.iterdir())
+        for text in ("Ana Sécret", "ana@secret.example", "login-of-ana", "Label of Ana"):
+            assert text.encode() not in stored
+        assert b"Person 199" in stored
+        assert system.accounts.authenticate_token(token, system_clock()) == account
+        assert len(system.executor.events(account)) == 2
+    assert account in succeed("list")
+    assert succeed("erase", account) == f"{account}: reviewer"
+    assert run("erase", "account-none").exit_code == 2
 
 
 def test_a_token_requires_an_account_and_a_login_requires_an_issuer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

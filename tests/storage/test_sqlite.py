@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from ogpgraph.storage import sqlite
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError, LockTimeout
 from ogpgraph.storage.sqlite import has_wal_reset_bug
-from ogpgraph.system import migrate
+from ogpgraph.system import migrate, open_system
 from tests.conftest import DatabaseFactory
 
 SLOW_QUERY = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 300000) select max(n) from n"
@@ -220,3 +222,38 @@ def test_wal_does_not_stay_as_large_as_the_largest_transaction(
         with database.write() as transaction:
             transaction.execute("insert into filler values (:filling)", filling=b"")
     assert wal.stat().st_size <= 100_000
+
+
+def modes_of(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+def test_the_files_of_a_database_are_for_their_owner_only_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        url = f"sqlite:///{tmp_path / 'log.db'}"
+        migrate(url)
+        with open_system(url):
+            assert modes_of(tmp_path) == dict.fromkeys(("log.db", "log.db-lock", "log.db-shm", "log.db-wal"), 0o600)
+    finally:
+        os.umask(before)
+
+
+def test_files_that_others_can_read_are_restricted_when_the_database_is_opened(url: str, tmp_path: Path) -> None:
+    migrate(url)
+    with open_system(url):
+        for file in tmp_path.iterdir():
+            file.chmod(0o664)
+        with open_system(url):
+            assert set(modes_of(tmp_path).values()) == {0o600}
+
+
+def test_erasing_says_so_where_a_reader_keeps_the_wal(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_TIMEOUT_SECONDS", 0.1)
+    with database.write() as transaction:
+        transaction.execute("create table note (text text)")
+    with database.read() as reader:
+        reader.fetch_all("select * from note")
+        with pytest.raises(LockTimeout, match="-wal"), database.erase() as transaction:
+            transaction.execute("insert into note values ('kept')")
+    assert [row["text"] for row in database.query("select text from note")] == ["kept"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import structs
@@ -56,6 +56,10 @@ class CommandExecutor:
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, oldest first; raises CorruptEvent and StoredEventError."""
         return [decode_logged_event(logged) for logged in self._log.read_stream(stream)]
+
+    def list_streams(self, aggregate_type: str) -> Sequence[str]:
+        """Return the streams of all aggregates of a type."""
+        return self._log.list_streams(f"{aggregate_type}-")
 
     def new_id(self) -> str:
         """Return a new id."""

@@ -97,13 +97,14 @@ def revoke(
     role: RoleOption = None,
     member: MembersOption = None,
     token: Annotated[
-        str | None, typer.Option(help="Revoke only this token, given by the twelve characters after `ogp_`.")
+        str | None, typer.Option(help="Revoke only this token, given as `account list` shows it: `ogp_7307ef38a522`.")
     ] = None,
     reason: ReasonOption = None,
     database: DatabaseOption = None,
 ) -> None:
     """Revoke a role or a token; without either, all roles, tokens and the login of the account."""
     from ogpgraph.domain.account import find_account, revoke_rights
+    from ogpgraph.storage.accounts import parse_prefix
 
     def commands(uow: UnitOfWork) -> None:
         revoke_rights(uow, find_account(uow, account), role, _parse_member_codes(member))
@@ -116,10 +117,27 @@ def revoke(
         if token is None and role is None:
             system.accounts.unlink(account)
         if role is None:
-            revoked = system.accounts.revoke_tokens(account, now=system.clock(), prefix=token)
+            prefix = parse_prefix(token) if token is not None else None
+            revoked = system.accounts.revoke_tokens(account, now=system.clock(), prefix=prefix)
             if token is not None and not revoked:
                 raise typer.BadParameter(f"{account} has no valid token with this prefix", param_hint="--token")
             out.print(f"{revoked} tokens revoked")
+        _print_rights(system, account)
+
+
+@account_app.command()
+def erase(account: AccountArgument, database: DatabaseOption = None) -> None:
+    """Erase the name, e-mail address and logins of an account, and its tokens' labels; it keeps its id and rights."""
+    from ogpgraph.storage.database import LockTimeout
+
+    with open_migrated(load_settings(database)) as system:
+        if not system.executor.load(account).revision:
+            raise typer.BadParameter(f"there is no account {account}")
+        try:
+            system.accounts.erase_person(account)
+        except LockTimeout as error:
+            err.print(f"{error}: run the command again to empty it", soft_wrap=True)
+            raise typer.Exit(1) from error
         _print_rights(system, account)
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals, normalize_code
-from ogpgraph.domain.errors import Invalid, NotFound
+from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MemberCode
@@ -120,11 +120,23 @@ def revoke_rights(
 ) -> None:
     """Revoke a role of an account, some members of a reporter, or without a role all rights.
 
-    Raises Invalid for members of another role than the reporter's.
+    Raises Invalid for members of another role than the reporter's, and Conflict where no administrator would be left.
     """
     if members and role is not Role.REPORTER:
         raise Invalid("only a reporter has members", "members")
-    _append_rights(uow, account, "RightsRevoked", rights_of(account).without_role(role, members), provenance)
+    before, after = rights_of(account), rights_of(account).without_role(role, members)
+    if Role.ADMINISTRATOR in before.roles and Role.ADMINISTRATOR not in after.roles:
+        _require_other_administrator(uow, account)
+    _append_rights(uow, account, "RightsRevoked", after, provenance)
+
+
+def _require_other_administrator(uow: UnitOfWork, account: Aggregate) -> None:
+    """Raise Conflict unless another account is an administrator, and still is one when the events are stored."""
+    for stream in uow.list_streams("account"):
+        if stream != account.id and Role.ADMINISTRATOR in rights_of(uow.aggregate(stream)).roles:
+            uow.assert_unchanged(stream)
+            return
+    raise Conflict("this is the last administrator: make another account one first", "role")
 
 
 def _append_rights(uow: UnitOfWork, account: Aggregate, name: str, rights: Rights, provenance: Provenance) -> None:
@@ -188,7 +200,7 @@ class RevokeRights(Command, frozen=True):
     ] = ()
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Revoke the role, or all; raises Invalid for members of another role than the reporter's."""
+        """Revoke the role, or all; raises Invalid for members without the reporter's role, Conflict as described."""
         members = tuple(map(normalize_code, self.members))
         revoke_rights(uow, self.account, self.role, members, provenance)
 
@@ -201,7 +213,9 @@ REVOKE_RIGHTS = CommandType(
     events=("RightsRevoked",),
     returns="account",
     refusals=Refusals(
-        not_found="if the account is unknown", invalid="if members are named with a role other than `REPORTER`"
+        not_found="if the account is unknown",
+        invalid="if members are named with a role other than `REPORTER`",
+        conflict="if no other account is an administrator",
     ),
 )
 

@@ -97,6 +97,10 @@ class Repository(Protocol):
         """Return revision → event for some revisions of a stream."""
         ...
 
+    def list_streams(self, aggregate_type: str) -> Sequence[str]:
+        """Return the streams of all aggregates of a type."""
+        ...
+
     def new_id(self) -> str:
         """Return a new id."""
         ...
@@ -148,6 +152,10 @@ class UnitOfWork:
         pending = sum(event.stream == stream for event in self._pending)
         self.expected_revisions.setdefault(stream, aggregate.revision - pending)
         return aggregate
+
+    def list_streams(self, aggregate_type: str) -> Sequence[str]:
+        """Return the recorded streams of a type, of which there must be few; others may be added at any moment."""
+        return self._repository.list_streams(aggregate_type)
 
     def new_stream(self, aggregate_type: str) -> str:
         """Return the id of a new stream, which is still empty."""

@@ -6,7 +6,7 @@ run therefore reports exactly what an import would.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from ogpgraph.application.executor import CommandExecutor
@@ -171,6 +171,10 @@ class DryRunWriter:
     def new_id(self) -> str:
         """Return a new id."""
         return self._executor.new_id()
+
+    def list_streams(self, aggregate_type: str) -> Sequence[str]:
+        """Return the streams of all aggregates of a type that are in the log: a dry run adds no accounts."""
+        return self._executor.list_streams(aggregate_type)
 
     def create_reference(self, text: str) -> tuple[str, bytes]:
         """Return a text's reference and its salt."""

@@ -115,6 +115,16 @@ class AccountStore:
                 email=email,
             )
 
+    def erase_person(self, account: str) -> None:
+        """Erase the name and e-mail address behind an account, its logins, and the labels of its tokens.
+
+        The account, its rights and its tokens stay. Raises LockTimeout as `Database.erase` does.
+        """
+        with self._database.erase() as transaction:
+            transaction.execute("update person set name = null, email = null where account = :account", account=account)
+            transaction.execute("delete from login where account = :account", account=account)
+            transaction.execute("update token set label = null where account = :account", account=account)
+
     def list_people(self) -> dict[str, Person]:
         """Return account → the person behind it, in the order of the accounts."""
         with self._database.read() as transaction:
@@ -235,6 +245,11 @@ class AccountStore:
                     "update token set revoked_at = :now where prefix = :prefix", now=format_timestamp(now), prefix=each
                 )
         return len(revocable)
+
+
+def parse_prefix(token: str) -> str:
+    """Return the prefix of a token, or of what a list shows of one: `ogp_7307ef38a522…`."""
+    return _split_token(token.strip())[0].rstrip("….")
 
 
 def _split_token(token: str) -> tuple[str, str]:

@@ -143,6 +143,15 @@ class Database(ABC):
     def append(self) -> AbstractContextManager[Transaction]:
         """Open a writing transaction that holds the log's lock: no other one appends until it ends."""
 
+    def erase(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction as `append` does, for the removal of personal data.
+
+        SQLite overwrites what it deletes or replaces, and empties the WAL at the end; raises LockTimeout, with the
+        transaction committed, where a reader keeps it from emptying the WAL. PostgreSQL keeps former rows until a
+        vacuum, and its WAL for as long as it is configured to.
+        """
+        return self.append()
+
     @abstractmethod
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         """Yield True when something may have been committed, and False from time to time, until `stop` is set.

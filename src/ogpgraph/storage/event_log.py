@@ -229,6 +229,12 @@ class EventLog(ApplicationRecorder):
         require_consecutive(stream, events, first=since)
         return events
 
+    def list_streams(self, prefix: str) -> list[str]:
+        """Return the streams whose ids begin with a prefix."""
+        sql = "select stream from event where stream >= :prefix and stream < :end and revision = 1 order by stream"
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return [row["stream"] for row in self._database.query(sql, prefix=prefix, end=end)]
+
     def read_revisions(
         self, stream: str, revisions: Collection[int], transaction: Transaction | None = None
     ) -> list[LoggedEvent]:

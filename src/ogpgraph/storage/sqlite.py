@@ -3,6 +3,9 @@
 Writers take turns by a lock on a file beside the database and by BEGIN IMMEDIATE, so that they wait at the start of a
 transaction instead of failing in the middle. A commit is synced to the disk before it is acknowledged; after the disk
 failed once, nothing more is written.
+
+The files of a database hold personal data: they are for their owner only (mode 0600), whatever the umask. Files that
+others may read are restricted when the database is opened, by the user who owns them.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import structlog
 
 from ogpgraph.storage.database import (
     Database,
@@ -34,6 +40,10 @@ from ogpgraph.storage.database import (
 if sys.platform != "win32":
     import fcntl
 
+log = structlog.stdlib.get_logger(__name__)
+FILE_MODE = 0o600
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", "-lock")
+"""What the names of the files beside a database add to its own; all but the lock are SQLite's."""
 LOCK_TIMEOUT_SECONDS = 30
 LOCK_POLL_SECONDS = 0.001
 MAX_READERS = 16
@@ -133,7 +143,7 @@ class WriterLock:
 
     def _open(self) -> int:
         if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = _open_private_file(self._path)
         return self._file
 
     def _lock(self, file: int, deadline: float) -> None:
@@ -234,6 +244,7 @@ class SQLiteDatabase(Database):
 
     def __init__(self, url: str) -> None:
         self.path = parse_sqlite_url(url)
+        _restrict_files(self.path)
         self._readers = ReaderPool(self.path, POOL_TIMEOUT_SECONDS)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
@@ -265,6 +276,18 @@ class SQLiteDatabase(Database):
                 raise
 
     append = write
+
+    @contextmanager
+    def erase(self) -> Iterator[Transaction]:
+        with self.write() as transaction:
+            before = transaction.fetch_value("PRAGMA secure_delete")
+            # Pages that become free are overwritten, too.
+            transaction.execute("PRAGMA secure_delete = ON")
+            yield transaction
+        with self._writing(durable=True) as writer:
+            writer.execute(f"PRAGMA secure_delete = {before}")
+            if writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()["busy"]:
+                raise LockTimeout(f"a reader has kept {self.path}-wal in use for {LOCK_TIMEOUT_SECONDS} seconds")
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
@@ -338,6 +361,8 @@ class SQLiteDatabase(Database):
     def _open_writer(self) -> sqlite3.Connection:
         writer = _connect(self.path)
         writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        if not _read_pragma(writer, "secure_delete"):  # builds that overwrite everything keep doing so
+            writer.execute("PRAGMA secure_delete = FAST")  # without it, a page keeps parts of what it had before
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         writer.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         return writer
@@ -367,8 +392,42 @@ def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_inf
     return (3, 7, 0) <= version <= (3, 51, 2) and not is_fixed
 
 
+def _open_private_file(path: Path) -> int:
+    """Open a file for its owner only, created where it is missing; what root creates belongs to the folder's owner."""
+    is_new = not path.exists()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    if is_new and sys.platform != "win32" and os.geteuid() == 0:
+        folder = path.absolute().parent.stat()
+        os.fchown(file, folder.st_uid, folder.st_gid)
+    return file
+
+
+def _restrict_files(path: Path) -> None:
+    """Take the files of a database from everyone but their owner; another user's are left as they are, with a warning.
+
+    SQLite gives the files beside a database the mode of the database.
+    """
+    for each in (path, *(path.with_name(path.name + suffix) for suffix in COMPANION_SUFFIXES)):
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(each.stat().st_mode)
+            if mode & ~FILE_MODE:
+                _restrict_file(each, mode)
+
+
+def _restrict_file(path: Path, mode: int) -> None:
+    try:
+        path.chmod(mode & FILE_MODE)
+    except PermissionError:
+        log.warning("others can use a file of the database", file=str(path), mode=f"{mode:04o}")
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     """Return a new connection in autocommit mode to a database in WAL mode; raises DatabaseError."""
+    try:
+        if not path.exists():
+            os.close(_open_private_file(path))  # SQLite would create it as the umask permits
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be created: {error.strerror}") from error
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
     connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
     try:

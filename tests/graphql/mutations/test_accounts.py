@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from ogpgraph.domain.roles import Role
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutations.client import SampleSystem
+from tests.graphql.mutations.client import SampleSystem, open_account
 
 pytestmark = BOTH_ENGINES
 
@@ -26,3 +34,35 @@ def test_granted_and_revoked_rights_apply_to_the_next_request(sample: SampleSyst
     }
     assert sample.admin.expect_refusal("grantRights", account=client.account, role="REPORTER")[0] == "INVALID"
     assert sample.admin.expect_refusal("grantRights", account="account-none", role="REVIEWER")[0] == "NOT_FOUND"
+
+
+def test_the_last_administrator_keeps_the_role(sample: SampleSystem) -> None:
+    admin = sample.admin
+    for role in ({}, {"role": "ADMINISTRATOR"}):
+        assert admin.expect_refusal("revokeRights", account=admin.account, **role) == ("CONFLICT", ["input", "role"])
+    other = open_account(sample.system, Role.ADMINISTRATOR)
+    admin.mutate("revokeRights", account=admin.account)
+    assert other.expect_refusal("revokeRights", account=other.account)[0] == "CONFLICT"
+    other.mutate("grantRights", account=other.account, role="REVIEWER")
+    other.mutate("revokeRights", account=other.account, role="REVIEWER")
+
+
+def test_of_administrators_who_revoke_each_other_at_once_one_is_left(
+    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each decides while both still are administrators."""
+    admins = [sample.admin, open_account(sample.system, Role.ADMINISTRATOR)]
+    both_decided, append = Barrier(2), sample.system.log.append
+    waited: list[int] = []
+
+    def append_after_both_decided(*events: Any, **given: Any) -> list[int]:
+        if len(waited) < 2:
+            waited.append(1)
+            both_decided.wait(timeout=20)
+        return append(*events, **given)
+
+    monkeypatch.setattr(sample.system.log, "append", append_after_both_decided)
+    revoke: Callable[[int], Any] = lambda n: admins[n].send("revokeRights", account=admins[1 - n].account)  # noqa: E731
+    with ThreadPoolExecutor(2) as threads:
+        codes = [error["code"] for payload in threads.map(revoke, (0, 1)) for error in payload["errors"]]
+    assert codes == ["FORBIDDEN"]  # the loser was no administrator any more when it decided again
