@@ -17,7 +17,7 @@ from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Value
 from ogpgraph.domain.vocabulary import CommitmentStatus
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
 ORIGINAL_LANGUAGE = "en"
 _LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
@@ -91,7 +91,8 @@ def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
 class StatementRef(NamedTuple):
     """Refers to what one event of a stream states at a path: when it became so, and the revision of the event.
 
-    `time` counts microseconds since 1970. Streams of codes and accounts go by revision alone: it is 0 there.
+    `time` counts microseconds since 1970. Streams of codes and accounts go by revision alone: it is 0 there. The
+    revision 0 at the beginning of a sequence stands for older statements, none of them later than its time.
     """
 
     time: int
@@ -110,7 +111,8 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
     Besides the claims it has what amendments of older events need: `sequences` where a source has several live
     statements at a path, `withdrawn` (revision → those of the live events that withdraw it) and `amended` (revision →
     path → the revisions of the live events that amend it, in their order). Values of superseded statements are read
-    from the stream when an amendment needs them, so that the state does not grow with them.
+    from the stream when an amendment needs them, and a sequence has the latest of its statements only, so that the
+    state does not grow with the length of the stream.
     """
 
     id: str

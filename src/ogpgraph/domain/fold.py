@@ -41,18 +41,24 @@ _MICROSECOND = timedelta(microseconds=1)
 _RECORDED_ORDER = frozenset({"code", "account"})
 """Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
 _READ_AT_ONCE = 8
+_MAX_SEQUENCE = 24
+"""How many statements of a source at a path the state refers to; the oldest half is dropped where there are more."""
+
+
+SequenceChanges = dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]]
+"""Path → source key → the references of statements that were removed and added."""
 
 
 class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
     """What one event changed in the state of its aggregate.
 
-    `claims` is path → the claims before and after; `sequences` is path → source key → the references of statements that
-    were removed and added. Of `withdrawn` and `amended` it has the changed items, as they are afterwards.
+    `claims` is path → the claims before and after. Of `withdrawn` and `amended` it has the changed items, as they are
+    afterwards.
     """
 
     revision: int
     claims: dict[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]] = {}
-    sequences: dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]] = {}
+    sequences: SequenceChanges = {}
     withdrawn: dict[int, tuple[int, ...]] = {}
     amended: dict[int, dict[str, tuple[int, ...]]] = {}
 
@@ -176,13 +182,17 @@ class _Fold:
         event = self._event_at(revision)
         if path not in event.facts:
             return
-        sequence, ref = self._sequence(path, source_key(event)), self._ref_of(event)
+        key, ref = source_key(event), self._ref_of(event)
+        sequence = self._sequence(path, key)
+        if len(sequence) > 1 and not sequence[0].revision and ref < sequence[1] and ref.time <= sequence[0].time:
+            return  # one of the older statements, which the state does not refer to
         index = bisect_left(sequence, ref)
-        is_listed = index < len(sequence) and sequence[index] == ref
-        if is_listed:
+        if index < len(sequence) and sequence[index] == ref:
             del sequence[index]
         if self._is_live(revision) and not self._is_dropped(revision, path):
             insort(sequence, ref)
+        if len(sequence) == 1 and not sequence[0].revision:
+            sequence[:] = self._scan_sequence(path, key)
 
     def _is_dropped(self, revision: int, path: str) -> bool:
         amending = self._amending(revision, path)
@@ -205,6 +215,20 @@ class _Fold:
         if (path, key) not in self._sequences:
             self._sequences[path, key] = list(self._known_sequence(path, key))
         return self._sequences[path, key]
+
+    def _scan_sequence(self, path: str, key: SourceKey) -> list[StatementRef]:
+        """Return the references of all live statements of a source at a path, from the whole stream."""
+        revisions = range(1, self._event.revision)
+        self._events.update(self._read_events(set(revisions) - self._events.keys()))
+        stating = (self._events[each] for each in (*revisions, self._event.revision))
+        return sorted(
+            self._ref_of(event)
+            for event in stating
+            if path in event.facts
+            and source_key(event) == key
+            and self._is_live(event.revision)
+            and not self._is_dropped(event.revision, path)
+        )
 
     def _known_sequence(self, path: str, key: SourceKey) -> tuple[StatementRef, ...]:
         if (refs := self._aggregate.sequences.get(path, {}).get(" ".join(key))) is not None:
@@ -234,15 +258,16 @@ class _Fold:
             value, envelope.origin, envelope.source, envelope.language, interval.after, interval.before, revision
         )
 
-    def _new_claim(self, path: str, key: SourceKey) -> Claim | None:
+    def _new_claim(self, path: str, key: SourceKey, sequence: list[StatementRef]) -> Claim | None:
         """Return the claim that follows from a sequence."""
-        sequence = self._sequence(path, key)
         if not sequence:
             return None
         first, previous = self._statement(sequence[-1], path), None
         if not self._is_observed(key):
             return first
         for index in range(len(sequence) - 2, -1, -1):
+            if not sequence[index].revision:
+                return self._new_claim(path, key, self._scan_sequence(path, key))
             self._read_ahead(sequence, index)
             previous = self._statement(sequence[index], path)
             if previous.value != first.value:
@@ -253,7 +278,7 @@ class _Fold:
     def _read_ahead(self, sequence: list[StatementRef], index: int) -> None:
         if sequence[index].revision not in self._events:
             ahead = {ref.revision for ref in sequence[max(0, index + 1 - _READ_AT_ONCE) : index + 1]}
-            self._events.update(self._read_events(ahead - self._events.keys()))
+            self._events.update(self._read_events(ahead - {0} - self._events.keys()))
 
     # What an event adds
 
@@ -264,9 +289,9 @@ class _Fold:
         if not known or ref > known[-1]:
             return (claim.value if claim else None) != value or self._changes_current(path, key, value, interval)
         index = bisect_left(known, ref)
-        later = self._statement(known[index], path)
-        if index == 0:
+        if index == 0 or not known[index - 1].revision:
             return True
+        later = self._statement(known[index], path)
         is_repeated = self._statement(known[index - 1], path).value == value
         is_known_until_then = later.value == value or (later.after is not None and later.after >= interval.before)
         return not (is_repeated and is_known_until_then)
@@ -287,12 +312,12 @@ class _Fold:
     def delta(self) -> Delta:
         """Return what changed."""
         claims: dict[str, tuple[Claim, ...]] = {}
-        sequences: dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]] = defaultdict(dict)
+        sequences: SequenceChanges = defaultdict(dict)
         for (path, key), sequence in self._sequences.items():
             claim = self._claim_after(path, key)
             claims[path] = _replace(claims.get(path, self._aggregate.claims.get(path, ())), key, claim)
             known = self._aggregate.sequences.get(path, {}).get(" ".join(key), ())
-            kept = () if sequence == self._implied_refs(claim) else tuple(sequence)
+            kept = () if sequence == self._implied_refs(claim) else tuple(_shorten(sequence))
             if known != kept:
                 sequences[path][" ".join(key)] = _difference(known, kept)
         changed = {
@@ -312,8 +337,8 @@ class _Fold:
         sequence, event = self._sequences[path, key], self._event
         is_newest = sequence and sequence[-1].revision == event.revision and path in event.facts
         # An amendment may change the claim that precedes the new one.
-        if not is_newest or event.is_amendment:
-            return self._new_claim(path, key)
+        if not is_newest or event.is_amendment or (len(sequence) > 1 and not sequence[-2].revision):
+            return self._new_claim(path, key, sequence)
         before, new = self._claim(path, key), self._statement(sequence[-1], path)
         if not self._is_observed(key) or before is None:
             return new
@@ -348,6 +373,14 @@ def _replace(claims: tuple[Claim, ...], key: SourceKey, claim: Claim | None) -> 
         return (claim,) if claim else ()
     others = [each for each in claims if each.key != key]
     return tuple(sorted([*others, claim] if claim else others, key=lambda each: each.key))
+
+
+def _shorten(sequence: list[StatementRef]) -> list[StatementRef]:
+    """Return a sequence in which the older half of too many statements is represented by the last of them."""
+    if len(sequence) <= _MAX_SEQUENCE:
+        return sequence
+    dropped = sequence[: len(sequence) // 2]
+    return [StatementRef(dropped[-1].time, 0), *sequence[len(dropped) :]]
 
 
 def _difference(

@@ -6,7 +6,7 @@ dimension of tags or of a column of entries, gets the next number when it is fir
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -51,10 +51,6 @@ TAG_COLUMNS = ["stream", "term", "since", "until"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
 
 _SELECT_KEYS = "select key, id from {}stream where id in :streams"
-_SELECT_FOLDS = (
-    "select e.stream, v.fold from {0}entry e join {0}version v on v.position = e.position "
-    "where e.stream in :keys and v.fold is not null order by e.position"
-)
 _SELECT_LAST_TERM = "select max(key) from {}term"
 _CLOSE_TAG = f"update {{}}tag set until = :until where stream = :stream and term = :term and until = {FOREVER}"
 
@@ -106,13 +102,10 @@ def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -
         key_of = {row["id"]: row["key"] for row in keys}
         statement = select_chains([(FOREVER, stream) for stream in key_of], prefix) if key_of else None
         rows = transaction.fetch_all(statement.sql, **statement.parameters) if statement else []
-        folds: dict[int, list[bytes]] = defaultdict(list)
-        if key_of:
-            for row in transaction.fetch_all(_SELECT_FOLDS.format(prefix), keys=tuple(key_of.values())):
-                folds[row["stream"]].append(decompress(row["fold"]))
         for stream, own in group_chains(rows).items():
-            key = key_of[stream]
-            open_rows[stream] = OpenRows(restore_fold(decode_chain(stream, own), folds[key]), key, restore_chain(own))
+            folds = (decompress(row["fold"]) for row in own if row["fold"] is not None)
+            state = restore_fold(decode_chain(stream, own), folds)
+            open_rows[stream] = OpenRows(state, key_of[stream], restore_chain(own))
     return open_rows
 
 

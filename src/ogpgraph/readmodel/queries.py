@@ -118,7 +118,7 @@ def _select_chains(requested: str, prefix: str = "") -> str:
         f"from requested r join {prefix}stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
         f"e.position from last l join {prefix}version v on v.position = l.position join {prefix}entry e "
         "on e.stream = l.stream and e.position >= v.chain and e.position <= l.position) "
-        "select c.id, v.position, v.chain, v.code, v.delta, v.frame "
+        "select c.id, v.position, v.chain, v.code, v.delta, v.frame, v.fold "
         f"from chain c join {prefix}version v on v.position = c.position"
     )
 

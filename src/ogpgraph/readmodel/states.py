@@ -24,7 +24,7 @@ from msgspec import Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.fold import Delta, apply_delta
+from ogpgraph.domain.fold import Delta, SequenceChanges, apply_delta
 from ogpgraph.domain.values import Value
 from ogpgraph.storage.database import Row
 
@@ -116,8 +116,17 @@ def encode_fold(delta: Delta) -> bytes | None:
     return None if rest == Delta(delta.revision) else _encoder.encode(rest)
 
 
+def encode_whole_fold(aggregate: Aggregate) -> bytes | None:
+    """Return what the fold needs of a state besides the claims, as the delta that makes it from an empty state."""
+    sequences: SequenceChanges = {
+        path: {key: ((), refs) for key, refs in sorted(by_key.items())}
+        for path, by_key in sorted(aggregate.sequences.items())
+    }
+    return encode_fold(Delta(aggregate.revision, {}, sequences, aggregate.withdrawn, aggregate.amended))
+
+
 def restore_fold(aggregate: Aggregate, encoded: Iterable[bytes]) -> Aggregate:
-    """Return a state as readers have it with what the fold needs, from the encoded parts of all its deltas."""
+    """Return a state as readers have it with what the fold needs, from the encoded parts of the rows of its chain."""
     fold = Aggregate(aggregate.id)
     for data in encoded:
         fold = apply_delta(fold, _fold_decoder.decode(data))
@@ -216,7 +225,11 @@ def extend_chain(chain: Chain, position: int, delta: Delta, after: Aggregate) ->
     if not chain.position:
         return Chain(position, len(encoded)), content
     if chain.is_frame_due(len(encoded)) and len(frame := encode_state(after)) < chain.length + len(encoded):
-        return Chain(position, len(frame)), content._replace(chain_position=position, frame=compress(frame))
+        whole = encode_whole_fold(after)
+        frame_content = content._replace(
+            chain_position=position, frame=compress(frame), fold=compress(whole) if whole else None
+        )
+        return Chain(position, len(frame)), frame_content
     return chain._replace(length=chain.length + len(encoded)), content
 
 
