@@ -46,7 +46,9 @@ def present(events: Sequence[Event]) -> dict[str, Value | None]:
     claims: dict[str, tuple[Claim, ...]] = {}
     for (path, origin, _), statements in statements_of(events).items():
         before, revision, value = statements[-1]
-        for earlier in reversed(statements[:-1] if origin != Origin.PERSON else []):
+        # Of several readings of one observation the last one counts.
+        readings = list({time: (time, number, read) for time, number, read in statements}.values())
+        for earlier in reversed(readings[:-1] if origin != Origin.PERSON else []):
             if earlier[2] != value:
                 break
             before, revision, _ = earlier

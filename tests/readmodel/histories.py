@@ -286,7 +286,6 @@ def page_provenances(draw: st.DrawFn, *, late: bool = False) -> Provenance:
         source=source,
         evidence=(Evidence(source, "sha256:0", None, {"title/en": (0, 4)}),),
         changed_between=Interval(before=day(seen), after=None if late else after),
-        late=late,
     )
 
 

@@ -35,7 +35,7 @@ REVERSAL_EVENTS = {
 }
 """Aggregate type → the event that reverts what was recorded; rights are granted and revoked instead."""
 
-IDENTITY_PATHS = ("code", "key", "prefix", "type", "member", "cycle")
+IDENTITY_PATHS = ("code", "key", "prefix", "type", "language", "member", "cycle")
 """The paths that identify an aggregate: it does not lose them while others state something about it."""
 
 
@@ -117,6 +117,11 @@ def _stated_value(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str
     return uow.read_events(aggregate.id, amending[-1:])[amending[-1]].amends[event.revision][path]
 
 
+def _is_dropped(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str) -> bool:
+    amended = aggregate.amended.get(event.revision, {})
+    return path in amended and _stated_value(uow, aggregate, event, path) is None
+
+
 # Reversals
 
 
@@ -175,7 +180,10 @@ def _kept_identity(uow: UnitOfWork, aggregate: Aggregate, live: list[int]) -> Am
     lost |= {f"codes/{aggregate.value(path)}" for path in lost & {"code", "key"}}
     identifying = {revision: event for revision, event in events.items() if event.facts.keys() & lost}
     return {
-        revision: {path: None for path in event.facts if path not in lost} for revision, event in identifying.items()
+        revision: {
+            path: None for path in event.facts if path not in lost and not _is_dropped(uow, aggregate, event, path)
+        }
+        for revision, event in identifying.items()
     }
 
 

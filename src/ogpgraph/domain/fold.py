@@ -268,6 +268,8 @@ class _Fold:
         for index in range(len(sequence) - 2, -1, -1):
             if not sequence[index].revision:
                 return self._new_claim(path, key, self._scan_sequence(path, key))
+            if sequence[index].time == sequence[index + 1].time:
+                continue  # another reading of the same observation, which the later one replaced
             self._read_ahead(sequence, index)
             previous = self._statement(sequence[index], path)
             if previous.value != first.value:
@@ -287,7 +289,10 @@ class _Fold:
         key, ref, interval = source_key(self._event), self._ref_of(self._event), statement_interval(self._event)
         claim, known = self._claim(path, key), self._known_sequence(path, key)
         if not known or ref > known[-1]:
-            return (claim.value if claim else None) != value or self._changes_current(path, key, value, interval)
+            # A source that begins to say what a correction says has changed: the correction may be reverted.
+            is_corrected = bool(known) and self._is_observed(key) and bool(self._amending(known[-1].revision, path))
+            is_changed = is_corrected or (claim.value if claim else None) != value
+            return is_changed or self._changes_current(path, key, value, interval)
         index = bisect_left(known, ref)
         if index == 0 or not known[index - 1].revision:
             return True
@@ -337,7 +342,8 @@ class _Fold:
         sequence, event = self._sequences[path, key], self._event
         is_newest = sequence and sequence[-1].revision == event.revision and path in event.facts
         # An amendment may change the claim that precedes the new one.
-        if not is_newest or event.is_amendment or (len(sequence) > 1 and not sequence[-2].revision):
+        is_older_needed = len(sequence) > 1 and not sequence[-2].revision
+        if not is_newest or event.is_amendment or is_older_needed or self._is_read_again(path, key):
             return self._new_claim(path, key, sequence)
         before, new = self._claim(path, key), self._statement(sequence[-1], path)
         if not self._is_observed(key) or before is None:
@@ -345,6 +351,11 @@ class _Fold:
         if before.value == new.value:
             return before
         return _narrow(new, structs.replace(before, before=_to_datetime(sequence[-2].time)))
+
+    def _is_read_again(self, path: str, key: SourceKey) -> bool:
+        """Return whether the last two statements of a source are readings of one observation."""
+        sequence = self._sequences[path, key]
+        return self._is_observed(key) and len(sequence) > 1 and sequence[-1].time == sequence[-2].time
 
 
 def _narrow(first: Claim, previous: Claim | None) -> Claim:

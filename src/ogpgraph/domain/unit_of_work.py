@@ -62,7 +62,6 @@ class Provenance(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     effective_on: str | None = None
     changed_between: Interval | None = None
-    late: bool = False
 
     def __post_init__(self) -> None:
         """Raise Invalid for a date that the calendar does not have."""

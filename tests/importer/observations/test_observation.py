@@ -141,10 +141,16 @@ def test_each_late_observation_only_narrows_the_interval_of_a_change(system: Sys
         assert claims_with_intervals(system, "status") == [("INACTIVE", interval(after, before))]
 
 
-def test_a_late_observation_between_two_of_the_same_content_is_not_recorded(system: System) -> None:
+def test_a_late_observation_between_two_of_the_same_content_is_recorded_as_unchanged(system: System) -> None:
     import_sample_page(system, PAGE, 1)
     import_sample_page(system, PAGE, 9)
-    assert count_events(import_sample_page(system, PAGE, 5)) == {}
+    for at in (5, 5):
+        import_sample_page(system, PAGE, at)
+    import_sample_page(system, PAGE.with_changes(status="Inactive"), 7)
+    query = """{ entries(where: {kind: CommitmentSeenEarlier}) {
+                 nodes { changedBetween { after before } changes { path } } } }"""
+    changed, changed_back = execute_query(system, query)["entries"]["nodes"]
+    assert [changed["changedBetween"], changed_back["changedBetween"]] == [interval(5, 7), interval(7, 9)]
 
 
 def test_other_bytes_from_before_the_last_observation_are_late_even_if_that_showed_known_bytes_again(

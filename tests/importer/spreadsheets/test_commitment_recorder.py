@@ -155,7 +155,8 @@ def test_a_commitment_whose_row_is_missing_is_left_unchanged(system: System) -> 
 def test_an_older_file_supplements_history_and_leaves_the_present_unchanged(system: System) -> None:
     import_file(system, build_csv("2024", [row_2024(Completion_End_Of_Term="Complete")]), 2024)
     report = import_file(system, build_csv("2024", [row_2024(Completion_End_Of_Term="Limited")]), 2023)
-    assert count_recorded_events(report) == {("CommitmentSeenEarlier", "SOURCE_CHANGED"): 1}
+    kinds = ("Commitment", "ActionPlan", "Member")
+    assert count_recorded_events(report) == {(f"{kind}SeenEarlier", "SOURCE_CHANGED"): 1 for kind in kinds}
     found = query_commitment(
         system,
         "UY0901",

@@ -1,33 +1,40 @@
-"""Records observations of a source, and determines which of its facts an observation changes.
+"""Records observations of a source, and determines what each adds to what the source was read to state.
 
-A source is observed again and again, in any order: an archive may be imported after the present page. The order makes
-no difference to the result. An observation newer than all others changes the present; an older one (a late one) only
-adds to the past, or narrows the interval in which a known change happened.
+A source is observed again and again, in any order: an archive may be imported after the present page. Every statement
+has the time of its observation, so the order of imports makes no difference to the result. Where an observation says
+something else than the source said just before it, the next observation after it says again what was said before.
 
 Two observations differ by their bytes or only by the version of the reader. The second kind is no change of the
-source: such facts have the cause EXTRACTION.
+source: such facts have the cause EXTRACTION, and the time of the observation whose bytes are read again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+
+from msgspec import structs
 
 from ogpgraph.clock import format_timestamp
-from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
-from ogpgraph.domain.source import last_observed_at, observations, source_id
+from ogpgraph.domain.source import observations, source_id
+from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings, statement_times, surrounding_statements
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation
 
 ObservationHistory = list[tuple[datetime, Observation]]
-"""The recorded observations of a source with their times, oldest first."""
+"""The observations of a source with their times, oldest first, those of unchanged bytes included."""
 
 Spans = dict[str, tuple[int, int]]
 """Path → the characters of the source's canonical text that state its value."""
 
+SAYS_ALL: Callable[[str, Observation], bool] = lambda _path, _observation: True  # noqa: E731
+"""For sources each observation of which says something, or that there is nothing, at every path."""
+
 _SMALLEST_STEP = timedelta(microseconds=1)
-_IDENTITY_GROUPS = frozenset({"code", "codes", "member"})
+_IDENTITY_GROUPS = frozenset({"code", "codes", "key", "member"})
 """The groups of fields by which a commitment is known; no source withdraws them."""
 
 
@@ -52,20 +59,35 @@ class SourceObservation:
 
 @dataclass(frozen=True)
 class ObservationOutcome:
-    """The provenance that facts read from an observation get.
+    """The provenance that facts read from an observation get, and the recorded observations around it.
 
-    `interval` is when changes it shows happened, `text` the reference of its canonical text, `adjacent` the recorded
-    observations next to it in time. A late observation is `already_recorded` where another one of the same bytes and
-    reader is recorded; it can then only narrow intervals.
+    `interval` is when changes it shows happened, `text` the reference of its canonical text. `earlier` and `later` are
+    the observations before and after it; of the later ones those that directly follow with the same bytes are left out.
+    An observation that `is_late` is older than the newest of its source.
     """
 
     observation: SourceObservation
     cause: Cause
     interval: Interval
     text: str
-    late: bool = False
-    already_recorded: bool = False
-    adjacent: tuple[Observation, ...] = ()
+    earlier: ObservationHistory
+    later: ObservationHistory
+    is_late: bool
+
+    @property
+    def moment(self) -> datetime:
+        """Return the time of the statements that are read from the observation."""
+        return self.interval.before
+
+    @property
+    def adjacent(self) -> tuple[Observation, ...]:
+        """Return the recorded observations just before and just after it."""
+        return tuple(recorded for _, recorded in (*self.earlier[-1:], *self.later[:1]))
+
+    def interval_of(self, path: str, says: Callable[[str, Observation], bool]) -> Interval:
+        """Return when a change at a path happened: since the last earlier observation that says anything there."""
+        after = next((time for time, recorded in reversed(self.earlier) if says(path, recorded)), None)
+        return Interval(before=self.moment, after=after)
 
     def provenance(self, origin: Origin, spans: Spans) -> Provenance:
         """Return the provenance of facts that one zone of the source states."""
@@ -77,7 +99,16 @@ class ObservationOutcome:
             source=observation.source,
             evidence=(Evidence(observation.source, observation.content_hash, self.text, spans),),
             changed_between=self.interval,
-            late=self.late,
+        )
+
+    def provenance_of(self, origin: Origin, later: tuple[datetime, Observation]) -> Provenance:
+        """Return the provenance of facts that a later observation says again, since this one says something else."""
+        time, recorded = later
+        return structs.replace(
+            self.provenance(origin, {}),
+            cause=Cause.SOURCE_CHANGED,
+            evidence=(Evidence(self.observation.source, recorded.content_hash),),
+            changed_between=Interval(before=time, after=self.moment),
         )
 
 
@@ -92,20 +123,43 @@ def record_observation(
     `same_bytes_until` is for a source that is part of a page: the last time the page was observed with these very
     bytes, by another reader.
     """
-    source = uow.aggregate(observation.source)
-    known = observations(source)
-    if not known:
+    history = observation_history(uow, observation.source, observation.observed_at)
+    if not history:
         return _record_first(uow, observation)
-    # The latest bytes may have been seen again after their own observation; that time counts as observed, too.
-    last_at = last_observed_at(source) or known[-1][0]
-    observation = _separate_times(observation, [*known, (last_at, known[-1][1])])
-    if _confirms_latest(observation, known[-1]):
-        if _has_same_content(known[-1][1], observation):
-            _record_unchanged(uow, observation, source)
-            return None
-    elif observation.observed_at < last_at:
-        return _record_late(uow, observation, known, last_at)
-    return _record_newest(uow, observation, known, last_at, same_bytes_until)
+    observation = _separate_times(observation, history)
+    earlier = [each for each in history if each[0] <= observation.observed_at]
+    if earlier and earlier[-1][1].content_hash == observation.content_hash:
+        if earlier[-1][1].reader == observation.reader:
+            return _record_unchanged(uow, observation, history, earlier)
+        return _record_reread(uow, observation, history, earlier)
+    if earlier and same_bytes_until is not None and earlier[-1][0] <= same_bytes_until:
+        return _record_reread(uow, observation, history, earlier)
+    return _record_changed(uow, observation, history)
+
+
+def observation_history(uow: UnitOfWork, source: str, moment: datetime) -> ObservationHistory:
+    """Return the observations of a source; unchanged bytes are those of the observation before.
+
+    Of those of unchanged bytes, earlier ones than the last before the moment may be missing.
+    Where an import was reverted, an observation of unchanged bytes that were those of a reverted one is left out.
+    """
+    aggregate = uow.aggregate(source)
+    explicit = observations(aggregate)
+    read = partial(uow.read_events, source)
+    times = statement_times(aggregate, "observedUnchanged", (Origin.HEADER, ""), moment, read)
+    history, known = list(explicit), dict(explicit)
+    unchanged_hashes: dict[int, str] = {}
+    if aggregate.withdrawn and times:
+        events = read([revision for _, revision in times])
+        unchanged_hashes = {
+            revision: item.content_hash for revision, event in events.items() for item in event.envelope.evidence
+        }
+    for time, revision in times:
+        shown = next((recorded for seen, recorded in reversed(explicit) if seen < time), None)
+        if shown is None or time in known or unchanged_hashes.get(revision, shown.content_hash) != shown.content_hash:
+            continue
+        history.append((time, shown))
+    return sorted(history, key=lambda each: each[0])
 
 
 def find_observation_to_reread(uow: UnitOfWork, observation: SourceObservation) -> tuple[datetime, Observation] | None:
@@ -117,21 +171,13 @@ def find_observation_to_reread(uow: UnitOfWork, observation: SourceObservation) 
     known = observations(uow.aggregate(observation.source))
     if not known or known[-1][1].reader == observation.reader:
         return None
-    return None if _confirms_latest(observation, known[-1]) else known[-1]
+    is_latest = known[-1][1].content_hash == observation.content_hash and observation.observed_at >= known[-1][0]
+    return None if is_latest else known[-1]
 
 
-def _confirms_latest(observation: SourceObservation, latest: tuple[datetime, Observation]) -> bool:
-    """Return whether an observation shows the latest bytes, not before their first observation."""
-    return latest[1].content_hash == observation.content_hash and observation.observed_at >= latest[0]
-
-
-def _has_same_content(recorded: Observation, observation: SourceObservation) -> bool:
-    return (recorded.content_hash, recorded.reader) == (observation.content_hash, observation.reader)
-
-
-def _separate_times(observation: SourceObservation, known: ObservationHistory) -> SourceObservation:
+def _separate_times(observation: SourceObservation, history: ObservationHistory) -> SourceObservation:
     """Return the observation at a time at which no other bytes were observed, a few microseconds later if need be."""
-    hashes = {time: recorded.content_hash for time, recorded in known}
+    hashes = {time: recorded.content_hash for time, recorded in history}
     while hashes.get(observation.observed_at, observation.content_hash) != observation.content_hash:
         observation = replace(observation, observed_at=observation.observed_at + _SMALLEST_STEP)
     return observation
@@ -141,75 +187,91 @@ def _record_first(uow: UnitOfWork, observation: SourceObservation) -> Observatio
     facts: Facts = {"type": observation.type, "code": observation.code, "language": observation.language}
     if observation.url:
         facts["url"] = uow.text_value(observation.url)
-    outcome = ObservationOutcome(
-        observation, Cause.REPORTED, Interval(before=observation.observed_at), uow.text_ref(observation.text)
-    )
-    _append_observation(uow, outcome, "SourceRegistered", facts)
+    outcome = _outcome(uow, observation, [], Cause.REPORTED, observation.observed_at)
+    name = "SourceObserved" if uow.aggregate(observation.source).string("type") else "SourceRegistered"
+    _append_observation(uow, outcome, name, facts)
     return outcome
 
 
-def _record_newest(
-    uow: UnitOfWork,
-    observation: SourceObservation,
-    known: ObservationHistory,
-    last_at: datetime,
-    same_bytes_until: datetime | None,
+def _record_changed(uow: UnitOfWork, observation: SourceObservation, history: ObservationHistory) -> ObservationOutcome:
+    """Record an observation of other bytes than those observed before it."""
+    outcome = _outcome(uow, observation, history, Cause.SOURCE_CHANGED, observation.observed_at)
+    after = next((each for each in history if each[0] > observation.observed_at), None)
+    # Unchanged bytes are those of the observation before them, which now would be this one.
+    _append_observation(uow, outcome, facts={_observation_path(after[0]): after[1]} if after else {})
+    return outcome
+
+
+def _record_reread(
+    uow: UnitOfWork, observation: SourceObservation, history: ObservationHistory, earlier: ObservationHistory
 ) -> ObservationOutcome:
-    """Record an observation that is not older than any other and differs from the latest."""
-    latest_at, latest = known[-1]
-    if latest.content_hash == observation.content_hash or (
-        same_bytes_until is not None and latest_at <= same_bytes_until
-    ):
-        # The same bytes state something else only because the reader is another one.
-        cause, interval = Cause.EXTRACTION, Interval(before=_first_observed_at(known))
-    else:
-        cause, interval = Cause.SOURCE_CHANGED, Interval(before=observation.observed_at, after=last_at)
-    outcome = ObservationOutcome(observation, cause, interval, uow.text_ref(observation.text), adjacent=(latest,))
+    """Record an observation of the bytes observed before it, which say something else only to another reader."""
+    outcome = _outcome(uow, observation, history, Cause.EXTRACTION, first_observed_at(earlier))
     _append_observation(uow, outcome)
     return outcome
 
 
-def _record_late(
-    uow: UnitOfWork, observation: SourceObservation, known: ObservationHistory, last_at: datetime
+def _record_unchanged(
+    uow: UnitOfWork, observation: SourceObservation, history: ObservationHistory, earlier: ObservationHistory
 ) -> ObservationOutcome | None:
-    """Record an observation older than the last; None where the observations before and after it show the same."""
-    history = {**dict(known), last_at: known[-1][1]}
-    recorded_then = history.get(observation.observed_at)
-    adjacent = _adjacent_observations(observation.observed_at, history)
-    is_between = recorded_then is not None or len(adjacent) > 1
-    if is_between and all(_has_same_content(recorded, observation) for recorded in adjacent):
-        return None
-    is_reread = recorded_then is not None and recorded_then.content_hash == observation.content_hash
-    outcome = ObservationOutcome(
+    """Record that the bytes observed before were seen again; return the provenance of facts where they add something.
+
+    That is so where other bytes were observed later, the change to which can be dated more exactly now, and where an
+    import was reverted that had stated what the others only repeated.
+    """
+    now, last_at = observation.observed_at, earlier[-1][0]
+    later = [each for each in history if each[0] > now]
+    is_before_change = bool(later) and later[0][1].content_hash != observation.content_hash
+    is_repaired = bool(uow.aggregate(observation.source).withdrawn)
+    # Once a day: a page is fetched far more often than it changes.
+    is_same_day = any(_is_unchanged(uow, observation.source, time) and time.date() == now.date() for time, _ in earlier)
+    if now != last_at and (is_before_change or not is_same_day):
+        evidence = (Evidence(observation.source, observation.content_hash),)
+        provenance = structs.replace(_observed(now, Cause.REPORTED), evidence=evidence)
+        facts: Facts = {"observedUnchanged": format_timestamp(now)}
+        uow.append(observation.source, "SourceObservedUnchanged", facts, provenance)
+    if is_repaired:
+        return _outcome(uow, observation, history, Cause.SOURCE_CHANGED, first_observed_at(earlier))
+    if is_before_change and now != last_at:
+        return _outcome(uow, observation, history, Cause.SOURCE_CHANGED, now)
+    return None
+
+
+def _is_unchanged(uow: UnitOfWork, source: str, time: datetime) -> bool:
+    return uow.aggregate(source).value(_observation_path(time)) is None
+
+
+def _outcome(
+    uow: UnitOfWork, observation: SourceObservation, history: ObservationHistory, cause: Cause, moment: datetime
+) -> ObservationOutcome:
+    text = uow.text_ref(observation.text)
+    return outcome_at(observation, history, cause, moment, text)
+
+
+def outcome_at(
+    observation: SourceObservation, history: ObservationHistory, cause: Cause, moment: datetime, text: str
+) -> ObservationOutcome:
+    """Return the outcome of an observation in a history, whose statements have the time of `moment`."""
+    earlier = [each for each in history if each[0] < moment]
+    following = [each for each in history if each[0] > max(moment, observation.observed_at)]
+    later = list(following)
+    while later and later[0][1].content_hash == observation.content_hash:
+        later.pop(0)
+    return ObservationOutcome(
         observation,
-        Cause.EXTRACTION if is_reread else Cause.SOURCE_CHANGED,
-        Interval(before=observation.observed_at),
-        uow.text_ref(observation.text),
-        late=True,
-        already_recorded=any(_has_same_content(recorded, observation) for _, recorded in known),
-        adjacent=adjacent,
+        cause,
+        Interval(before=moment, after=earlier[-1][0] if earlier else None),
+        text,
+        earlier,
+        later,
+        is_late=bool(later if cause is Cause.EXTRACTION else following),
     )
-    facts: Facts = {}
-    if observation.observed_at > known[-1][0]:
-        # The latest bytes were seen again after this observation of others: that becomes an observation of its own.
-        facts[_observation_path(last_at)] = known[-1][1]
-    _append_observation(uow, outcome, facts=facts)
-    return outcome
 
 
-def _adjacent_observations(moment: datetime, history: dict[datetime, Observation]) -> tuple[Observation, ...]:
-    """Return the observation at a moment, or else those just before and just after it."""
-    if moment in history:
-        return (history[moment],)
-    before = max((time for time in history if time < moment), default=None)
-    after = min((time for time in history if time > moment), default=None)
-    return tuple(history[time] for time in (before, after) if time is not None)
-
-
-def _first_observed_at(known: ObservationHistory) -> datetime:
-    """Return the time since which the latest bytes have been observed, by whatever reader."""
-    first = known[-1]
-    for time, recorded in reversed(known):
+def first_observed_at(earlier: ObservationHistory) -> datetime:
+    """Return the time since which the latest of these bytes have been observed, by whatever reader."""
+    first = earlier[-1]
+    for time, recorded in reversed(earlier):
         if recorded.content_hash != first[1].content_hash:
             break
         first = (time, recorded)
@@ -220,62 +282,68 @@ def _observation_path(time: datetime) -> str:
     return f"observations/{format_timestamp(time)}"
 
 
+def _observed(time: datetime, cause: Cause) -> Provenance:
+    return Provenance(origin=Origin.HEADER, cause=cause, changed_between=Interval(before=time))
+
+
 def _append_observation(
     uow: UnitOfWork, outcome: ObservationOutcome, name: str = "SourceObserved", facts: Facts | None = None
 ) -> None:
     observation = outcome.observation
     recorded = Observation(content_hash=observation.content_hash, text=outcome.text, reader=observation.reader)
     observed: Facts = {**(facts or {}), _observation_path(observation.observed_at): recorded}
-    uow.append(observation.source, name, observed, Provenance(origin=Origin.HEADER, cause=outcome.cause))
-
-
-def _record_unchanged(uow: UnitOfWork, observation: SourceObservation, source: Aggregate) -> None:
-    """Record that the latest bytes were seen again, once a day: a page is fetched far more often than it changes."""
-    now, before = format_timestamp(observation.observed_at), source.string("observedUnchanged") or ""
-    last_at = last_observed_at(source)
-    if before[:10] != now[:10] and (last_at is None or observation.observed_at > last_at):
-        uow.append(
-            observation.source, "SourceObservedUnchanged", {"observedUnchanged": now}, Provenance(origin=Origin.HEADER)
-        )
+    uow.append(observation.source, name, observed, _observed(observation.observed_at, outcome.cause))
 
 
 # Facts of an observation
 
 
-def changed_source_facts(aggregate: Aggregate, origin: Origin, source: str, facts: Facts) -> Facts:
-    """Return the facts that differ from the source's earlier claims, with None for those it no longer states."""
-    before = {path: claim.value for path, claim in aggregate.claims_from(origin, source).items()}
-    changed: Facts = {path: value for path, value in facts.items() if before.get(path) != value}
-    # A claim of None is a withdrawal already. Sorted, so that events do not depend on the order of a set.
-    withdrawn = (path for path, value in before.items() if value is not None and path not in facts)
-    return changed | dict.fromkeys(sorted(path for path in withdrawn if not _is_identity(path)))
-
-
-def late_source_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance, *, already_recorded: bool) -> Facts:
-    """Return the facts of a late observation that add to the past: values that differed then, and narrower intervals.
-
-    `facts` are all that the source stated then; a path that it has claimed since is None where they lack it.
-    """
-    own = aggregate.claims_from(provenance.origin, provenance.source)
-    stated_then = {path: facts.get(path) for path in own if not _is_identity(path)}
-    narrowing = narrowing_facts(aggregate, stated_then, provenance)
-    if already_recorded:
-        return narrowing
-    different = {path: value for path, value in stated_then.items() if value != own[path].value}
-    return narrowing | different | {path: value for path, value in facts.items() if path not in own}
-
-
-def _is_identity(path: str) -> bool:
+def is_identity(path: str) -> bool:
+    """Return whether a commitment is known by what is stated at a path, which no source withdraws."""
     return path.partition("/")[0] in _IDENTITY_GROUPS
 
 
-def narrowing_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Facts:
-    """Return the facts whose claims changed in an interval that contains the time of the observation."""
-    own, interval = aggregate.claims_from(provenance.origin, provenance.source), provenance.changed_between
-    if interval is None:
-        return {}
-    return {path: value for path, value in facts.items() if _changed_around(own[path], interval.before)}
+@dataclass(frozen=True)
+class ObservedChanges:
+    """The facts that an observation adds, and those that later observations say again, by their index in `later`."""
+
+    stated: Facts
+    restated: dict[int, Facts]
 
 
-def _changed_around(claim: Claim, moment: datetime) -> bool:
-    return moment < claim.before and (claim.after is None or claim.after < moment)
+def statements_around(
+    uow: UnitOfWork, stream: str, origin: Origin, outcome: ObservationOutcome
+) -> dict[str, Surroundings]:
+    """Return path → what one zone of the source was read to state of an aggregate around an observation."""
+    key = (origin, outcome.observation.source)
+    return surrounding_statements(uow.aggregate(stream), key, outcome.moment, partial(uow.read_events, stream))
+
+
+def observed_changes(
+    around: Mapping[str, Surroundings],
+    facts: Facts,
+    outcome: ObservationOutcome,
+    says: Callable[[str, Observation], bool] = SAYS_ALL,
+) -> ObservedChanges:
+    """Return what the facts of an observation add to what its source was read to state: changes, narrower intervals.
+
+    Paths that `facts` lack are withdrawn, unless they identify the aggregate. `says` tells whether an observation says
+    anything at a path.
+    """
+    # Sorted, so that events do not depend on the order of a set.
+    missing = sorted(path for path in around.keys() - facts.keys() if not is_identity(path))
+    stated: Facts = {}
+    restated: dict[int, Facts] = {}
+    for path in (*facts, *missing):
+        value, known = facts.get(path), around.get(path, NOTHING_STATED)
+        if value == known.value:
+            if known.is_narrowed_by(outcome.moment):
+                stated[path] = value
+            continue
+        stated[path] = value
+        index = next((index for index, (_, each) in enumerate(outcome.later) if says(path, each)), None)
+        if index is None or is_identity(path):
+            continue
+        if known.next is None or known.next.before > outcome.later[index][0]:
+            restated.setdefault(index, {})[path] = known.value
+    return ObservedChanges(stated, restated)

@@ -7,7 +7,7 @@ member and the plan are stated by many pages, so that a page which lacks one wit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,17 +32,17 @@ from ogpgraph.domain.member import (
 )
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
+from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Observation, TextValue, TranslationKind
+from ogpgraph.domain.values import Observation, TextValue, TranslationKind, Value
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
     SourceObservation,
     Spans,
-    changed_source_facts,
     find_observation_to_reread,
-    late_source_facts,
-    narrowing_facts,
+    observed_changes,
     record_observation,
+    statements_around,
 )
 from ogpgraph.importer.observations.value_equivalence import TextLookup, reuse_equivalent_value
 from ogpgraph.importer.pages.extraction import (
@@ -194,30 +194,53 @@ class PageReconciler:
             path = f"name/{self._page.language}"
             facts = self._published_facts(MEMBER, {path: country})
             provenance = outcome.provenance(Origin.HEADER, {path: country.span})
-            self._add_shared_facts(member.id, "Member", revise_member, facts, provenance)
+            self._add_shared_facts(member.id, "Member", revise_member, facts, provenance, outcome)
 
     def _add_shared_facts(
-        self, stream: str, event_prefix: str, revise: ReviseCommand, facts: Facts, provenance: Provenance
+        self,
+        stream: str,
+        event_prefix: str,
+        revise: ReviseCommand,
+        facts: Facts,
+        provenance: Provenance,
+        outcome: ObservationOutcome,
     ) -> None:
         """Record facts of a member or a plan, which other pages state, too."""
         aggregate = self._uow.aggregate(stream)
-        own = aggregate.claims_from(provenance.origin, provenance.source)
-        own_values = {path: claim.value for path, claim in own.items()}
-        facts = {
-            path: reuse_equivalent_value(value, [own_values.get(path), aggregate.value(path)], self.lookup_text)
-            for path, value in facts.items()
-        }
-        if provenance.late:
-            claimed = {path: value for path, value in facts.items() if path in own}
-            narrowing = narrowing_facts(aggregate, claimed, provenance)
-            self._uow.append(stream, f"{event_prefix}SeenEarlier", narrowing, provenance)
-            facts = {path: value for path, value in facts.items() if path not in own}
-        # A fact that no other page stated is new even when the observation is late.
-        not_late = structs.replace(provenance, late=False)
-        repeated = {path: value for path, value in facts.items() if path not in own and aggregate.value(path) == value}
+        around = statements_around(self._uow, stream, provenance.origin, outcome)
+        facts = self._reuse_equivalent_values(facts, around, aggregate)
+        own = {path: value for path, value in facts.items() if path in around}
+        changes = observed_changes({path: around[path] for path in own}, own, outcome)
+        first = {path: value for path, value in facts.items() if path not in around}
+        repeated = {path: value for path, value in first.items() if aggregate.value(path) == value}
         confirmed = {path: value for path, value in repeated.items() if _should_confirm(aggregate, path, provenance)}
-        revise(self._uow, self._uow.aggregate(stream), facts, not_late)
-        self._uow.append(stream, f"{event_prefix}Revised", confirmed, not_late)
+        new = {path: value for path, value in first.items() if path not in repeated}
+        if outcome.is_late:
+            name = f"{event_prefix}SeenEarlier"
+            self._uow.append(stream, name, changes.stated | new | confirmed, provenance)
+            # A page that lacks such a fact withdraws nothing: only values are said again.
+            for index, again in changes.restated.items():
+                values: Facts = {path: value for path, value in again.items() if value is not None}
+                provenance_of_later = outcome.provenance_of(provenance.origin, outcome.later[index])
+                self._uow.append(stream, name, values, provenance_of_later)
+            return
+        revise(self._uow, aggregate, changes.stated | new, provenance)
+        self._uow.append(stream, f"{event_prefix}Revised", confirmed, provenance)
+
+    def _reuse_equivalent_values(
+        self, facts: Facts, around: Mapping[str, Surroundings], aggregate: Aggregate | None = None
+    ) -> Facts:
+        """Return facts with the values that the source, or else the aggregate, has already in another layout."""
+
+        def known_values(path: str) -> Iterator[Value | None]:
+            known = around.get(path, NOTHING_STATED)
+            yield from (each.value for each in (known.last, known.next) if each)
+            if aggregate:
+                yield aggregate.value(path)
+
+        return {
+            path: reuse_equivalent_value(value, known_values(path), self.lookup_text) for path, value in facts.items()
+        }
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
         """Return the stream of the page's plan; None where the page names neither its cycle nor its years."""
@@ -231,7 +254,7 @@ class PageReconciler:
             facts["cycle"], spans["cycle"] = int(str(cycle.value)), cycle.span
         month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
         provenance = outcome.provenance(Origin.HEADER, spans)
-        return self._find_or_register_plan(member, str(year), facts, provenance, month)
+        return self._find_or_register_plan(member, str(year), facts, provenance, outcome, month)
 
     def _plan_title_facts(self, title: ExtractedValue) -> tuple[Facts, Spans]:
         extracted = {f"title/{self._page.language}": title}
@@ -241,7 +264,13 @@ class PageReconciler:
         return self._published_facts(PLAN, extracted), {path: each.span for path, each in extracted.items()}
 
     def _find_or_register_plan(
-        self, member: Aggregate, year: str, facts: Facts, provenance: Provenance, month: int | None = None
+        self,
+        member: Aggregate,
+        year: str,
+        facts: Facts,
+        provenance: Provenance,
+        outcome: ObservationOutcome,
+        month: int | None = None,
     ) -> str:
         code = f"{member.string('code')}-{year}"
         stream = self._uow.resolve_code("plan", code)
@@ -249,9 +278,8 @@ class PageReconciler:
             code = f"{code}-{month:02}"  # the second plan of a year
             stream = self._uow.resolve_code("plan", code)
         if stream is None:
-            not_late = structs.replace(provenance, late=False)
-            return register_action_plan(self._uow, code, {"member": member.id, **facts}, not_late).id
-        self._add_shared_facts(stream, "ActionPlan", revise_action_plan, facts, provenance)
+            return register_action_plan(self._uow, code, {"member": member.id, **facts}, provenance).id
+        self._add_shared_facts(stream, "ActionPlan", revise_action_plan, facts, provenance, outcome)
         return stream
 
     def _plan_month(self, plan: str) -> int | None:
@@ -290,29 +318,27 @@ class PageReconciler:
         """Record the facts that one zone of the source states of a commitment: all of them, so that others are gone."""
         if "code" in spans:
             spans = spans | {code_path(code): spans["code"]}
-        provenance = outcome.provenance(origin, spans)
         stream = self._uow.resolve_code("commitment", code)
         if stream is None:
-            # A late observation registers the commitment; its facts belong to the past and are recorded below.
-            first = {} if outcome.late else facts
-            not_late = structs.replace(provenance, late=False)
-            stream = register_commitment(self._uow, code, {"member": member.id, **first}, not_late).id
+            # A late observation registers the commitment; what it states besides its identity is recorded below.
+            first = {} if outcome.is_late else facts
+            provenance = outcome.provenance(origin, spans)
+            stream = register_commitment(self._uow, code, {"member": member.id, **first}, provenance).id
         commitment = self._uow.aggregate(stream)
         facts = follow_renumbering(commitment, facts)
         provenance = outcome.provenance(origin, follow_renumbering(commitment, spans))
-        own = commitment.claims_from(origin, provenance.source)
         facts = facts | (confirmed_code(commitment, code) if facts else {})
-        facts = {
-            path: reuse_equivalent_value(value, [own[path].value], self.lookup_text) if path in own else value
-            for path, value in facts.items()
-        }
-        if outcome.late:
-            late = late_source_facts(commitment, facts, provenance, already_recorded=outcome.already_recorded)
-            self._uow.append(stream, "CommitmentSeenEarlier", late, provenance)
-            return
-        changed = changed_source_facts(commitment, origin, outcome.observation.source, facts)
-        events = decide_events(commitment, changed)
-        self._uow.append_all(stream, _join_translation(events) if origin is Origin.SIBLING_LIST else events, provenance)
+        around = statements_around(self._uow, stream, origin, outcome)
+        changes = observed_changes(around, self._reuse_equivalent_values(facts, around), outcome)
+        if outcome.is_late:
+            self._uow.append(stream, "CommitmentSeenEarlier", changes.stated, provenance)
+        else:
+            events = decide_events(commitment, changes.stated)
+            is_list = origin is Origin.SIBLING_LIST
+            self._uow.append_all(stream, _join_translation(events) if is_list else events, provenance)
+        for index, again in changes.restated.items():
+            provenance = outcome.provenance_of(origin, outcome.later[index])
+            self._uow.append(stream, "CommitmentSeenEarlier", again, provenance)
 
     def _convert_facts(self, extracted: ExtractedFacts) -> tuple[Facts, Spans]:
         facts = self._published_facts(COMMITMENT, extracted)
@@ -362,7 +388,7 @@ class PageReconciler:
             code, cycle = found
             spans |= {"code": code, "member": code, "cycle": cycle, "actionPlan": cycle}
         provenance = outcome.provenance(Origin.SIBLING_LIST, spans)
-        plan = self._find_or_register_plan(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance)
+        plan = self._find_or_register_plan(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance, outcome)
         facts |= {"cycle": sibling.cycle, "actionPlan": plan}
         self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome)
 

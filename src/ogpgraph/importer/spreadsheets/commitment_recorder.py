@@ -1,37 +1,43 @@
 """Records the commitments of rows: only differences from the file's previous claims become events.
 
-A difference that is due to a new layout of the file has the cause METHODOLOGY. A file that is older than one imported
-before supplements history and leaves the present unchanged.
+A difference that is due to a new layout of the file has the cause METHODOLOGY. A file says something only at the paths
+for which its layout has columns, and a row that it lacks counts as unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec import structs
 
 from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain import commitment as commitments
-from ogpgraph.domain.aggregate import Aggregate, Claim
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.code import code_path, confirmed_code
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.lineage import recode_commitment
+from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Value, value_text_references
-from ogpgraph.importer.observations.observation import ObservationOutcome
+from ogpgraph.domain.values import Interval, Value, value_text_references
+from ogpgraph.importer.observations.observation import (
+    ObservationOutcome,
+    ObservedChanges,
+    is_identity,
+    observed_changes,
+    statements_around,
+)
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import Codebook
+from ogpgraph.importer.spreadsheets.file_observation import says_at
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
 
 TextLoader = Callable[[Iterable[str]], dict[str, str]]
 """Returns stored texts by reference, without those that are not stored."""
-
-_IDENTITY_PATHS = frozenset(("code", "key", "member", "actionPlan"))
-"""Paths that a file never withdraws: they say which commitment a row is about, not what it reports."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +65,16 @@ class ImportContext:
 
 @dataclass(frozen=True)
 class _PreparedRow:
-    """A row's facts as stored values, with the stream of its commitment, if it has one, and the file's claims there."""
+    """A row's facts as stored values, the stream of its commitment, if it has one, and what files stated there.
+
+    `around` is path → the statements of the files around this one.
+    """
 
     stream: str | None
     identity: RowIdentity
     parsed: ParsedRow
     facts: Facts
-    claims: dict[str, Claim]
+    around: dict[str, Surroundings]
 
 
 class CommitmentRecorder:
@@ -123,12 +132,12 @@ class CommitmentRecorder:
         if commitment.string("code") not in (None, identity.code):
             # The file has a former code of the commitment, which is not a reason to recode it back.
             facts.pop("code", None)
-        claims = commitment.claims_from(Origin.DATABASE, self._context.source)
-        for path in parsed.imprecise_paths & claims.keys():
+        around = statements_around(self._uow, stream, Origin.DATABASE, self._context.outcome)
+        for path in parsed.imprecise_paths & around.keys():
             # A year does not contradict a date within it that was read before.
-            if path in facts and str(claims[path].value).startswith(str(facts[path])):
-                facts[path] = claims[path].value
-        return _PreparedRow(stream, identity, parsed, facts, claims)
+            if path in facts and str(around[path].value).startswith(str(facts[path])):
+                facts[path] = around[path].value
+        return _PreparedRow(stream, identity, parsed, facts, around)
 
     def _find_stream(self, identity: RowIdentity) -> str | None:
         stream = self._uow.resolve_code("commitment", self._code_or_key(identity))
@@ -154,9 +163,10 @@ class CommitmentRecorder:
         """Return the texts of all values that differ by reference, and may be the same in another spelling."""
         needed: set[str] = set()
         for row in rows:
-            for path, claim in row.claims.items():
-                if (value := row.facts.get(path)) is not None and value != claim.value:
-                    needed.update(value_text_references(claim.value))
+            for path, known in row.around.items():
+                for stated in filter(None, (known.last, known.next)):
+                    if (value := row.facts.get(path)) is not None and value != stated.value:
+                        needed.update(value_text_references(stated.value))
         pending = {reference: text for reference, (_, text) in self._uow.texts.items()}
         return self._load_texts(needed - pending.keys()) | pending
 
@@ -164,12 +174,14 @@ class CommitmentRecorder:
 
     def _record_row(self, row: _PreparedRow, lookup_text: TextLookup) -> None:
         provenance = self._provenance(row.parsed)
-        if all(claim.value is None for claim in row.claims.values()):
+        if all(known.value is None and known.next is None for known in row.around.values()):
             self._record_first(row, provenance)
-        elif provenance.late:
-            self._record_earlier_state(row, provenance, lookup_text)
+            return
+        changes = self._changes(row, lookup_text)
+        if self._context.outcome.is_late:
+            self._record_earlier_state(row, changes, provenance)
         else:
-            self._record_changes(row, provenance, lookup_text)
+            self._record_changes(row, changes.stated, provenance)
 
     def _provenance(self, parsed: ParsedRow) -> Provenance:
         outcome = self._context.outcome
@@ -185,8 +197,8 @@ class CommitmentRecorder:
 
     def _record_first(self, row: _PreparedRow, provenance: Provenance) -> None:
         """Record a commitment of which the file has no claims: one event for the commitment, one for its ratings."""
-        # However old the file is, it has no later claims that these would have to leave unchanged.
-        provenance = structs.replace(provenance, late=False)
+        # Earlier files say nothing about rows that they lack.
+        provenance = structs.replace(provenance, changed_between=Interval(before=self._context.outcome.moment))
         stream = row.stream or self._uow.new_stream("commitment")
         facts = dict(row.facts)
         if row.stream is None:
@@ -197,39 +209,40 @@ class CommitmentRecorder:
             self._record_code(row, facts, provenance)
         self._append_in_bulk(stream, facts, provenance)
 
-    def _record_changes(self, row: _PreparedRow, provenance: Provenance, lookup_text: TextLookup) -> None:
+    def _record_changes(self, row: _PreparedRow, changed: Facts, provenance: Provenance) -> None:
         assert row.stream is not None  # the file has claims there
         stream = row.stream
-        changed = self._changed_facts(row, lookup_text)
-        for cause, facts in self._split_by_cause(row, changed, provenance.cause):
-            caused = provenance.with_cause(cause)
-            self._record_code(row, facts, caused)
-            if cause is Cause.METHODOLOGY:
-                self._append_in_bulk(stream, facts, caused)
-            else:
-                events = commitments.decide_events(self._uow.aggregate(stream), facts)
-                self._uow.append_all(stream, events, caused)
+        for cause, caused in self._split_by_cause(row, changed, provenance.cause):
+            for facts, dated in self._split_by_interval(caused, provenance.with_cause(cause)):
+                self._record_code(row, facts, dated)
+                if cause is Cause.METHODOLOGY:
+                    self._append_in_bulk(stream, facts, dated)
+                else:
+                    events = commitments.decide_events(self._uow.aggregate(stream), facts)
+                    self._uow.append_all(stream, events, dated)
 
-    def _record_earlier_state(self, row: _PreparedRow, provenance: Provenance, lookup_text: TextLookup) -> None:
-        """Record what an older file shows: past values, intervals that it narrows, and facts that no newer file has."""
+    def _record_earlier_state(self, row: _PreparedRow, changes: ObservedChanges, provenance: Provenance) -> None:
+        """Record what an older file adds: past values, intervals that it narrows, and facts that no newer file has."""
         assert row.stream is not None  # the file has claims there
-        stream, claims, outcome = row.stream, row.claims, self._context.outcome
-        observed_at = outcome.interval.before
-        past: Facts = {}
-        for path, claim in claims.items():
-            if path in _IDENTITY_PATHS or not self._context.codebook.covers(path):
-                continue
-            value = row.facts.get(path)
-            if value is not None and is_equivalent_cell_value(path, claim.value, value, lookup_text):
-                value = claim.value
-            narrows = observed_at < claim.before and (claim.after is None or claim.after < observed_at)
-            if narrows or (value != claim.value and not outcome.already_recorded):
-                past[path] = value
-        self._uow.append(stream, "CommitmentSeenEarlier", past, provenance)
-        new = {path: value for path, value in row.facts.items() if path not in claims}
-        not_late = structs.replace(provenance, late=False)
-        self._record_code(row, new, not_late)
-        self._uow.append_all(stream, commitments.decide_events(self._uow.aggregate(stream), new), not_late)
+        for facts, dated in self._split_by_interval(changes.stated, provenance):
+            self._record_code(row, facts, dated)
+            self._uow.append(row.stream, "CommitmentSeenEarlier", facts, dated)
+        outcome = self._context.outcome
+        for index, facts in changes.restated.items():
+            later = outcome.later[index]
+            if _is_recorded_until(row, later[0]):
+                again = outcome.provenance_of(Origin.DATABASE, later)
+                self._uow.append(row.stream, "CommitmentSeenEarlier", facts, again)
+
+    def _split_by_interval(self, facts: Facts, provenance: Provenance) -> list[tuple[Facts, Provenance]]:
+        """Return facts by the interval in which they changed: not every file says something at every path."""
+        grouped: dict[Interval, Facts] = {}
+        for path, value in facts.items():
+            grouped.setdefault(self._context.outcome.interval_of(path, says_at), {})[path] = value
+        return [
+            (dated_facts, structs.replace(provenance, changed_between=interval))
+            for interval, dated_facts in grouped.items()
+        ]
 
     def _record_code(self, row: _PreparedRow, facts: Facts, provenance: Provenance) -> None:
         """Give a recorded commitment that has no code the row's, which leaves the facts; a refusal is a remark.
@@ -254,23 +267,31 @@ class CommitmentRecorder:
         """Append one event for the ratings and one for all other facts: no single one of them is a change by itself."""
         ratings = {path: value for path, value in facts.items() if path.startswith("ratings/")}
         others = {path: value for path, value in facts.items() if path not in ratings}
-        name = "CommitmentRevised" if self._uow.aggregate(stream).revision else "CommitmentRegistered"
-        self._uow.append(stream, name, others, provenance)
-        self._uow.append(stream, "RatingRecorded", ratings, provenance)
+        revised, rated = "CommitmentRevised", "RatingRecorded"
+        if self._context.outcome.is_late:
+            revised = rated = "CommitmentSeenEarlier"
+        self._uow.append(
+            stream, revised if self._uow.aggregate(stream).revision else "CommitmentRegistered", others, provenance
+        )
+        self._uow.append(stream, rated, ratings, provenance)
 
     # Differences
 
-    def _changed_facts(self, row: _PreparedRow, lookup_text: TextLookup) -> Facts:
-        """Return the facts that differ from the file's claims, and None for claims whose column is empty now."""
-        claims = row.claims
-        changed: Facts = {
-            path: value
-            for path, value in row.facts.items()
-            if path not in claims or not is_equivalent_cell_value(path, claims[path].value, value, lookup_text)
-        }
-        reported = row.facts.keys() | _IDENTITY_PATHS
-        missing = (path for path, claim in claims.items() if claim.value is not None and path not in reported)
-        return changed | {path: None for path in missing if self._context.codebook.covers(path)}
+    def _changes(self, row: _PreparedRow, lookup_text: TextLookup) -> ObservedChanges:
+        """Return what the row adds to what files were read to state; columns that it leaves empty state nothing now."""
+        facts = dict(row.facts)
+        for path, value in row.facts.items():
+            known = row.around.get(path, NOTHING_STATED)
+            stated = (each.value for each in (known.last, known.next) if each)
+            facts[path] = next(
+                (each for each in stated if is_equivalent_cell_value(path, each, value, lookup_text)), value
+            )
+        around = {path: known for path, known in row.around.items() if path in facts or self._can_withdraw(path)}
+        return observed_changes(around, facts, self._context.outcome, says_at)
+
+    def _can_withdraw(self, path: str) -> bool:
+        """Return whether a row without a value at a path says that there is none."""
+        return path != "actionPlan" and not is_identity(path) and self._context.codebook.covers(path)
 
     def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
         """Separate the differences that the new layout alone explains from changes in what the file reports."""
@@ -278,14 +299,14 @@ class CommitmentRecorder:
         if previous is None or previous.version == self._context.codebook.version or cause is not Cause.SOURCE_CHANGED:
             return [(cause, changed)]
         methodology = {
-            path: value for path, value in changed.items() if path not in row.claims and not previous.covers(path)
+            path: value for path, value in changed.items() if path not in row.around and not previous.covers(path)
         }
         rest = {path: value for path, value in changed.items() if path not in methodology}
         # Policy areas that only one of the two taxonomies has appear and disappear with the layout. So a changed list
         # is recorded in two steps: from `before` to `between` by the layout, from there to `after` by the source.
         in_both = previous.taxonomy & self._context.codebook.taxonomy
         for path in [path for path in rest if path.startswith("policyAreas")]:
-            before = _areas(row.claims[path].value if path in row.claims else None)
+            before = _areas(row.around.get(path, NOTHING_STATED).value)
             after = _areas(rest.pop(path))
             between = (before & in_both) | (after - in_both)
             if between != before:
@@ -293,6 +314,12 @@ class CommitmentRecorder:
             if after != between:
                 rest[path] = _areas_value(path, after)
         return [(Cause.METHODOLOGY, methodology), (cause, rest)]
+
+
+def _is_recorded_until(row: _PreparedRow, moment: datetime) -> bool:
+    """Return whether files until a moment have rows of the commitment."""
+    known = row.around.values()
+    return any(each.last or (each.next and each.next.before <= moment) for each in known)
 
 
 def _areas(value: Value | None) -> frozenset[str]:

@@ -14,13 +14,17 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.source import content_hash, observations
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval
+from ogpgraph.domain.values import Observation
 from ogpgraph.importer.observations.observation import (
     ObservationHistory,
     ObservationOutcome,
     SourceObservation,
+    first_observed_at,
+    observation_history,
+    outcome_at,
     record_observation,
 )
+from ogpgraph.importer.spreadsheets.codebook import find_codebook
 from ogpgraph.importer.spreadsheets.sheet import Sheet
 
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
@@ -41,12 +45,12 @@ def observe_file(data: bytes, sheet: Sheet, observed_at: datetime) -> SourceObse
 def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome | None:
     """Record an observation, or return that of an interrupted import of the same file; None if nothing is new."""
     source = uow.aggregate(observation.source)
-    history = observations(source)
-    for index, (time, recorded) in enumerate(history):
+    for time, recorded in observations(source):
         # Another reader gives other facts for the same bytes, so it starts an observation of its own.
         is_same_file = (recorded.content_hash, recorded.reader) == (observation.content_hash, observation.reader)
         if is_same_file and source.value(_read_to_end_path(time)) is None:
-            return _resume(observation, history, index)
+            history = observation_history(uow, observation.source, time)
+            return _resume(replace(observation, observed_at=time), history, recorded)
     return record_observation(uow, observation)
 
 
@@ -63,17 +67,19 @@ def previous_codebook_version(source: Aggregate, outcome: ObservationOutcome) ->
     return readers[-1].rpartition("/")[2] if readers else ""
 
 
-def _resume(observation: SourceObservation, history: ObservationHistory, index: int) -> ObservationOutcome:
+def says_at(path: str, recorded: Observation) -> bool:
+    """Return whether the layout of a recorded file has a column for a path of a commitment."""
+    codebook = find_codebook(recorded.reader.rpartition("/")[2])
+    return codebook is None or codebook.covers(path)
+
+
+def _resume(observation: SourceObservation, history: ObservationHistory, recorded: Observation) -> ObservationOutcome:
     """Return what `record_observation` returned when the import of the recorded observation began."""
-    time, recorded = history[index]
-    previous = history[index - 1] if index else None
-    cause, interval = Cause.REPORTED, Interval(before=time)
-    if previous and previous[1].content_hash == recorded.content_hash:
-        cause, interval = Cause.EXTRACTION, Interval(before=previous[0])
-    elif previous:
-        cause, interval = Cause.SOURCE_CHANGED, Interval(before=time, after=previous[0])
-    is_late = index < len(history) - 1
-    return ObservationOutcome(replace(observation, observed_at=time), cause, interval, recorded.text, late=is_late)
+    earlier = [each for each in history if each[0] < observation.observed_at]
+    cause, moment = Cause.SOURCE_CHANGED if len(history) > 1 else Cause.REPORTED, observation.observed_at
+    if earlier and earlier[-1][1].content_hash == recorded.content_hash:
+        cause, moment = Cause.EXTRACTION, first_observed_at(earlier)
+    return outcome_at(observation, history, cause, moment, recorded.text)
 
 
 def _read_to_end_path(time: datetime) -> str:

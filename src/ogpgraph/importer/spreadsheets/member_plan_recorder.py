@@ -12,12 +12,16 @@ from msgspec import structs
 
 from ogpgraph.application.translation import ReportUnrecorded, to_published_facts
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
-from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.member import MEMBER, region_of, register_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import PlainValue
-from ogpgraph.importer.observations.observation import ObservationOutcome
+from ogpgraph.importer.observations.observation import (
+    ObservationOutcome,
+    ObservedChanges,
+    observed_changes,
+    statements_around,
+)
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
@@ -77,9 +81,8 @@ class MemberPlanRecorder:
         facts = to_published_facts(self._uow, MEMBER, cells, self._reporter(cited_row))
         stream = self._uow.resolve_code("member", code)
         if stream is None:
-            return self._register_member(code, rows[0], facts, structs.replace(provenance, late=False))
-        if not provenance.late:
-            self._record_member_changes(stream, facts, provenance)
+            return self._register_member(code, rows[0], facts, provenance)
+        self._record_member_changes(stream, facts, provenance)
         return stream
 
     def _register_member(self, code: str, row: RowIdentity, facts: Facts, provenance: Provenance) -> str:
@@ -91,7 +94,11 @@ class MemberPlanRecorder:
         return stream
 
     def _record_member_changes(self, stream: str, facts: Facts, provenance: Provenance) -> None:
-        changed = _changed_facts(self._uow.aggregate(stream), facts, provenance)
+        changes = self._changes(stream, facts)
+        if self._outcome.is_late:
+            self._record_earlier_state(stream, "MemberSeenEarlier", changes, provenance)
+            return
+        changed = changes.stated
         names = {path: value for path, value in changed.items() if path.startswith("name/")}
         others = {path: value for path, value in changed.items() if path not in names}
         self._uow.append(stream, "MemberRenamed", names, provenance)
@@ -141,16 +148,16 @@ class MemberPlanRecorder:
         stream = self._find_plan(key, cycle_code)
         if stream is None:
             code = cycle_code if cycle_code and self._uow.resolve_code("plan", cycle_code) is None else key.name
-            not_late = structs.replace(provenance, late=False)
-            stream = register_action_plan(self._uow, code, facts, not_late).id
-        elif not provenance.late:
+            stream = register_action_plan(self._uow, code, facts, provenance).id
+        elif self._outcome.is_late:
+            changes = self._changes(stream, facts)
+            self._record_earlier_state(stream, "ActionPlanSeenEarlier", changes, provenance)
+        else:
             # A plan whose cycle was not known until now is recoded from its number to its cycle.
             has_number_code = self._uow.aggregate(stream).string("code") == key.name != cycle_code
             if cycle_code and has_number_code and self._uow.resolve_code("plan", cycle_code) in (None, stream):
                 facts = {**facts, "code": cycle_code}
-            changed = _changed_facts(self._uow.aggregate(stream), facts, provenance)
-            changed.pop("member", None)
-            self._uow.append(stream, "ActionPlanRevised", changed, provenance)
+            self._uow.append(stream, "ActionPlanRevised", self._changes(stream, facts).stated, provenance)
         for code in filter(None, (key.name, cycle_code)):
             if self._uow.resolve_code("plan", code) is None:
                 self._uow.reserve_code("plan", code, stream)
@@ -163,6 +170,33 @@ class MemberPlanRecorder:
             number = self._uow.aggregate(by_cycle).value("number")
             stream = by_cycle if key.number is None or number in (None, key.number) else None
         return stream
+
+    # Differences
+
+    def _changes(self, stream: str, facts: Facts) -> ObservedChanges:
+        """Return what facts add to what files were read to state; where none did, what differs from the current value.
+
+        A file that lacks a cell withdraws nothing, and no file changes the member of a plan.
+        """
+        aggregate, outcome = self._uow.aggregate(stream), self._outcome
+        around = statements_around(self._uow, stream, Origin.DATABASE, outcome)
+        compared: Facts = {}
+        for path, value in facts.items():
+            if path == "member":
+                continue
+            known = around.get(path)
+            stated = [each.value for each in (known.last, known.next) if each] if known else [aggregate.value(path)]
+            same = next((each for each in stated if is_equivalent_cell_value(path, each, value, _no_text)), None)
+            if known or same is None:
+                compared[path] = value if same is None else same
+        return observed_changes({path: around[path] for path in compared if path in around}, compared, outcome)
+
+    def _record_earlier_state(self, stream: str, name: str, changes: ObservedChanges, provenance: Provenance) -> None:
+        self._uow.append(stream, name, changes.stated, provenance)
+        for index, again in changes.restated.items():
+            values: Facts = {path: value for path, value in again.items() if value is not None}
+            later = self._outcome.provenance_of(Origin.DATABASE, self._outcome.later[index])
+            self._uow.append(stream, name, values, later)
 
     def _provenance(self, row: RowIdentity, cells: dict[str, str]) -> Provenance:
         """Return the provenance of cells that many rows repeat, with one of the rows as evidence."""
@@ -190,17 +224,6 @@ def _most_frequent(cells: Iterable[str]) -> str:
 
 def _plan_order(item: tuple[PlanKey, list[RowIdentity]]) -> tuple[str, int, int]:
     return item[0].member, item[0].number or 0, item[0].cycle or 0
-
-
-def _changed_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Facts:
-    """Return the facts that differ from the file's previous claim, or where it has none, from the current value."""
-    claims = aggregate.claims_from(provenance.origin, provenance.source)
-    before = {path: claims[path].value if path in claims else aggregate.value(path) for path in facts}
-    return {
-        path: value
-        for path, value in facts.items()
-        if not is_equivalent_cell_value(path, before[path], value, _no_text)
-    }
 
 
 def _no_text(_reference: str) -> None:
