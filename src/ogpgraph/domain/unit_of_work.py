@@ -206,7 +206,10 @@ class UnitOfWork:
         for facts in amends.values():
             self._aggregate_types[aggregate_type_of(stream)].validate(name, facts)
         amended = {path: value for facts in amends.values() for path, value in facts.items()}
-        return self._append_event(self._amendment(stream, name, (), amends, provenance), amended)
+        amendment = self._amendment(stream, name, (), amends, provenance)
+        evidence = tuple(_restrict_evidence(provenance.evidence, amended))
+        envelope = structs.replace(amendment.envelope, evidence=evidence)
+        return self._append_event(structs.replace(amendment, envelope=envelope), amended)
 
     def withdraw(
         self,
