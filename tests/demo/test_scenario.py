@@ -152,7 +152,7 @@ def test_every_quote_is_the_value_recorded_from_it(execute_query: ExecuteQuery) 
         after = {change["path"].removesuffix("/statedAs"): change["after"] for change in node["changes"]}
         for evidence in node["evidence"]:
             value = after.get(evidence["path"], evidence["quote"])
-            assert evidence["quote"] == (", ".join(value) if isinstance(value, list) else str(value))
+            assert evidence["quote"] == (", ".join(value) if isinstance(value, (list, tuple)) else str(value))
             quoted += 1
     assert quoted > 100
 

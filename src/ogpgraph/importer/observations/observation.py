@@ -18,6 +18,7 @@ from functools import partial
 from msgspec import structs
 
 from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import observations, source_id
 from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings, statement_times, surrounding_statements
@@ -149,7 +150,7 @@ def observation_history(uow: UnitOfWork, source: str, moment: datetime) -> Obser
     times = statement_times(aggregate, "observedUnchanged", (Origin.HEADER, ""), moment, read)
     history, known = list(explicit), dict(explicit)
     unchanged_hashes: dict[int, str] = {}
-    if aggregate.withdrawn and times:
+    if times and _has_reverted(aggregate):
         events = read([revision for _, revision in times])
         unchanged_hashes = {
             revision: item.content_hash for revision, event in events.items() for item in event.envelope.evidence
@@ -222,7 +223,7 @@ def _record_unchanged(
     now, last_at = observation.observed_at, earlier[-1][0]
     later = [each for each in history if each[0] > now]
     is_before_change = bool(later) and later[0][1].content_hash != observation.content_hash
-    is_repaired = bool(uow.aggregate(observation.source).withdrawn)
+    is_repaired = _has_reverted(uow.aggregate(observation.source))
     # Once a day: a page is fetched far more often than it changes.
     is_same_day = any(_is_unchanged(uow, observation.source, time) and time.date() == now.date() for time, _ in earlier)
     if now != last_at and (is_before_change or not is_same_day):
@@ -235,6 +236,11 @@ def _record_unchanged(
     if is_before_change and now != last_at:
         return _outcome(uow, observation, history, Cause.SOURCE_CHANGED, now)
     return None
+
+
+def _has_reverted(source: Aggregate) -> bool:
+    """Return whether observations of a source were reverted; the event that registered it stays, without the others."""
+    return bool(source.withdrawn or source.amended)
 
 
 def _is_unchanged(uow: UnitOfWork, source: str, time: datetime) -> bool:
