@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
 from ogpgraph.storage.log_identity import read_log_identity
@@ -55,7 +56,7 @@ def test_every_log_has_its_own_identity_and_key(new_database: DatabaseFactory) -
     assert one.id != other.id
     assert one.text_key != other.text_key
     assert len(one.text_key) == 32
-    assert (one.epoch, one.redaction_epoch) == (1, 0)
+    assert one.redaction_version == 0
 
 
 @BOTH_ENGINES
@@ -137,7 +138,7 @@ def test_session_waits_for_a_position(make_system: SystemFactory) -> None:
     with reader.poller.run():
         later = threading.Timer(0.3, register, (writer, "FR0001"))
         later.start()
-        with reader.read_session(at_least=2, timeout_seconds=WAIT_SECONDS) as session:
+        with reader.read_session(at_least=Bookmark(2), timeout_seconds=WAIT_SECONDS) as session:
             assert session.head == 2
         later.join()
 
@@ -148,6 +149,6 @@ def test_position_that_is_not_reached_in_time_is_refused(make_system: SystemFact
     began = time.monotonic()
     with reader.poller.run():
         refused = pytest.raises(PositionNotReached, match="position 5 is not reached, the head is 0")
-        with refused, reader.read_session(at_least=5, timeout_seconds=0.3):
+        with refused, reader.read_session(at_least=Bookmark(5), timeout_seconds=0.3):
             pass
     assert 0.2 < time.monotonic() - began < WAIT_SECONDS

@@ -19,6 +19,7 @@ from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
@@ -36,6 +37,7 @@ log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
 KEY_BYTES = 32
 WAIT_INTERVAL_SECONDS = 0.1
+ANY_POSITION = Bookmark(0)
 MAX_LAG_SECONDS = 10.0
 """A read model that has been behind for longer is not just catching up: the process is not ready."""
 
@@ -91,7 +93,9 @@ class ReadModel:
                 raise PositionError(
                     f"position {head} is not available any more: the read model is at {progress.position}"
                 )
-            yield ReadSession(self._shared, transaction, self.clock(), progress._replace(position=head))
+            if progress.position > head:
+                progress = progress._replace(position=head, root=None)
+            yield ReadSession(self._shared, transaction, self.clock(), progress)
 
 
 @dataclass(frozen=True)
@@ -124,20 +128,24 @@ class System:
         return receipt
 
     @contextmanager
-    def read_session(self, *, at_least: int = 0, timeout_seconds: float = 0) -> Iterator[ReadSession]:
+    def read_session(self, *, at_least: Bookmark = ANY_POSITION, timeout_seconds: float = 0) -> Iterator[ReadSession]:
         """Open a session that shows everything in the log, another process's latest events included.
 
-        Raises PositionNotReached when the read model does not reach `at_least` within the time allowed.
+        Raises OtherHistory where the root of `at_least` is not that of this log, and PositionNotReached when the read
+        model does not reach the position within the time allowed. A log that is shorter is one of another history.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
+            is_late = time.monotonic() >= deadline
             with self._current_session() as session:
-                if session.head >= at_least:
+                if session.head >= at_least.position or (is_late and at_least.root and not session.is_behind):
+                    session.require(at_least)
                     yield session
                     return
-            if (remaining := deadline - time.monotonic()) <= 0:
-                raise PositionNotReached(at_least, session.head, self.projection.failure)
-            self.projection.notifier.wait_for(at_least, min(remaining, WAIT_INTERVAL_SECONDS))
+            if is_late:
+                raise PositionNotReached(at_least.position, session.head, self.projection.failure)
+            remaining = max(0.0, deadline - time.monotonic())
+            self.projection.notifier.wait_for(at_least.position, min(remaining, WAIT_INTERVAL_SECONDS))
 
     @contextmanager
     def _current_session(self) -> Iterator[ReadSession]:

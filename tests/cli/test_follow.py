@@ -23,7 +23,7 @@ def test_following_resumes_when_the_server_is_restarted(new_database: DatabaseFa
     with open_system(url) as writer:
         register_commitment(writer, "FR0001")
         with run_live_server(Settings(database=url)) as address:
-            cursor = FeedCursor(0)
+            cursor = FeedCursor("0")
             entries = stream_entries(address, cursor)
             assert [next(entries)["position"] for _ in range(2)] == [1, 2]
         change_title(writer, "FR0001", "Recorded while no server ran")
@@ -49,7 +49,7 @@ def test_a_rejection_is_one_line_and_exit_code_1(new_database: DatabaseFactory) 
         command = [OGPGRAPH, "follow", address, "--after", "9"]
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert (result.returncode, result.stdout) == (1, "")
-        assert result.stderr == "rejected: position 9 is past the head of this log, which is 0\n"
+        assert result.stderr == "rejected: BAD_POSITION: position 9 is past the head, which is 0\n"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_rejection_is_one_line_and_exit_code_1(new_database: DatabaseFactory) 
 )
 def test_an_invalid_address_is_rejected_without_a_request(address: str) -> None:
     with pytest.raises(FeedRejected, match="a server's address is like"):
-        next(stream_entries(address, FeedCursor(0)))
+        next(stream_entries(address, FeedCursor("0")))
 
 
 def read_first_line(command: list[str]) -> str:

@@ -130,6 +130,9 @@ def cursor(value: object) -> str:
 INVALID_CURSORS = [
     "",
     "x",
+    "5",
+    "5-",
+    "5-abc",
     "%",
     "é",
     "\ud7ff",
@@ -176,7 +179,6 @@ def test_a_cursor_may_belong_to_a_node_that_is_not_in_the_list(example_system: S
     assert (
         ids(page(example_system, "entriesThen", after=page(example_system, "entries")["pageInfo"]["endCursor"])) == []
     )
-    assert ids(page(example_system, "entries", after=cursor([2**53 - 1]))) == []
 
 
 def test_pages_repeat_and_skip_nothing_when_the_list_grows_in_between(make_system: SystemFactory) -> None:

@@ -99,20 +99,16 @@ def merkle_root(leaves: list[bytes]) -> bytes:
 
 def test_the_root_hash_is_computed_from_the_leaf_hashes_up_to_the_position(example_system: System) -> None:
     entries = execute_query(
-        example_system, "{ entries { nodes { position leafHash } } meta { position rootHash logId epoch } }"
+        example_system, "{ entries { nodes { position leafHash } } meta { position rootHash logId } }"
     )
     leaves = [bytes.fromhex(each["leafHash"]) for each in entries["entries"]["nodes"]]
     assert len(leaves) == entries["meta"]["position"] < 100
     assert entries["meta"]["rootHash"] == merkle_root(leaves).hex()
     for position in (1, 2, 3, 7, 8, 50):
-        query = "query ($at: Position!) { at(position: $at) { meta { position rootHash logId epoch } } }"
+        query = "query ($at: Position!) { at(position: $at) { meta { position rootHash logId } } }"
         meta = execute_query(example_system, query, at=position)["at"]["meta"]
         assert meta["rootHash"] == merkle_root(leaves[:position]).hex()
-        assert (meta["position"], meta["logId"], meta["epoch"]) == (
-            position,
-            entries["meta"]["logId"],
-            entries["meta"]["epoch"],
-        )
+        assert (meta["position"], meta["logId"]) == (position, entries["meta"]["logId"])
 
 
 # --------------------------------------------------------------------------------------------------------------- errors

@@ -65,7 +65,9 @@ def test_a_response_has_the_same_bytes_after_a_restart_and_a_rebuild(example_url
 
 def test_a_query_that_cannot_be_answered_is_null_with_an_error(example_url: str) -> None:
     with serve(example_url) as client:
-        response = client.post("/graphql", json={"query": "{ meta { epoch } at(position: 0) { meta { epoch } } }"})
+        response = client.post(
+            "/graphql", json={"query": "{ meta { position } at(position: 0) { meta { position } } }"}
+        )
     assert response.json() | {"extensions": None} == {
         "extensions": None,
         "errors": [

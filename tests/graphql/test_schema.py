@@ -137,7 +137,7 @@ CONTRACT = {
     "source evidence correlationId",
     "Change": "path before after",
     "Evidence": "source contentHash start end quote",
-    "Meta": "logId epoch position recordedAt rootHash projection schemaVersion",
+    "Meta": "logId position recordedAt rootHash projection schemaVersion",
     "CommitmentConnection": "totalCount nodes edges pageInfo",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
 }

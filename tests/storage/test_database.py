@@ -145,14 +145,14 @@ def test_writer_that_reads_first_waits_instead_of_failing(url: str) -> None:
     def add(database: Database) -> None:
         for _ in range(50):
             with database.append() as transaction:
-                found = transaction.fetch_value("select redaction_epoch from log")
-                transaction.execute("update log set redaction_epoch = :next", next=found + 1)
+                found = transaction.fetch_value("select redaction_version from log")
+                transaction.execute("update log set redaction_version = :next", next=found + 1)
 
     try:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(add, [first, second]))
         with first.read() as transaction:
-            assert transaction.fetch_value("select redaction_epoch from log") == 100
+            assert transaction.fetch_value("select redaction_version from log") == 100
     finally:
         first.close()
         second.close()

@@ -91,7 +91,7 @@ def test_writer_that_waits_too_long_gets_a_lock_timeout(url: str, monkeypatch: p
         with first.write(), pytest.raises(LockTimeout, match="another process"), second.write():
             pass
         with second.write() as transaction:
-            transaction.execute("update log set redaction_epoch = 3")
+            transaction.execute("update log set redaction_version = 3")
     finally:
         first.close()
         second.close()

@@ -37,7 +37,7 @@ class EmptySession(ReadSession):
         self.head = self.projection_version = 0
 
     def read_log_identity(self) -> LogIdentity:
-        return LogIdentity("log", 1, 0, b"")
+        return LogIdentity("log", 0, b"")
 
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
         pass  # there are no statements

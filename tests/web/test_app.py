@@ -68,7 +68,7 @@ async def test_head_is_supported_where_get_is(client: httpx.AsyncClient) -> None
 async def test_pages_of_all_origins_may_read_responses(client: httpx.AsyncClient) -> None:
     response = await client.get("/graphql", params={"query": "{ hello }"}, headers={"Origin": "https://a.example"})
     assert response.headers["access-control-allow-origin"] == "*"
-    assert response.headers["access-control-expose-headers"] == "X-Request-Id, X-Position, ETag, Retry-After"
+    assert response.headers["access-control-expose-headers"] == "X-Request-Id, X-Position, X-Root, ETag, Retry-After"
     assert "access-control-allow-credentials" not in response.headers
 
 

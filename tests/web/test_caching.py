@@ -21,6 +21,7 @@ from ogpgraph.domain.member import register_member
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.caching import CacheKey, CacheVersion, cache_version, etag_matches
@@ -210,7 +211,7 @@ async def test_a_redaction_changes_every_etag(url: str) -> None:
     async with run_server(url) as server:
         before = await server.get(PAST, variables='{"at": 100}')
         with server.system.database.write() as transaction:
-            transaction.execute("update log set redaction_epoch = redaction_epoch + 1")
+            transaction.execute("update log set redaction_version = redaction_version + 1")
         after = await server.get(PAST, if_none_match=before.headers["etag"], variables='{"at": 100}')
     assert after.status_code == 200
     assert after.headers["etag"] != before.headers["etag"]
@@ -266,9 +267,9 @@ def schema_version() -> str:
 async def test_an_operation_that_selects_a_volatile_field_is_never_cached(server: Server, query: str) -> None:
     # Only a client that forges the ETag has one.
     with server.system.read_session() as session:
-        version = cache_version(Context(session, schema_version()))
+        version, pinned = cache_version(Context(session, schema_version())), session.bookmark(5)
     key = CacheKey(query, None, None, "application/json", Settings().max_cost)
-    forged = ", ".join(key.etag(version, pinned) for pinned in (None, 5))
+    forged = ", ".join(key.etag(version, each) for each in (None, pinned))
     unknown, known = await server.get(query, if_none_match=forged), await server.get(query, if_none_match=forged)
     any_tag = await server.get(query, if_none_match="*")
     other = await server.get(NAMES)
@@ -315,12 +316,13 @@ async def test_a_response_to_an_account_is_not_stored(server: Server) -> None:
 
 async def test_responses_name_the_headers_that_they_vary_by(server: Server) -> None:
     vary = {name.strip().lower() for name in (await server.get(NAMES)).headers["vary"].split(",")}
-    assert {"accept", "authorization", "accept-encoding", "x-at-least-position"} <= vary
+    assert {"accept", "authorization", "accept-encoding", "x-at-least-position", "x-at-least-root"} <= vary
 
 
 # The ETag
 
-VERSION = CacheVersion(("log", 1, 0, 1, "v"), 7)
+HEAD = Bookmark(7, "0" * 12)
+VERSION = CacheVersion(("log", 0, 1, "v"), HEAD)
 KEY = CacheKey("{ a }", None, None, "application/json", 9)
 
 
@@ -332,11 +334,12 @@ KEY = CacheKey("{ a }", None, None, "application/json", 9)
         (CacheKey("{ a }", None, {"n": 1}, "application/json", 9), VERSION),
         (CacheKey("{ a }", None, None, "application/graphql-response+json", 9), VERSION),
         (CacheKey("{ a }", None, None, "application/json", 10), VERSION),
-        (KEY, CacheVersion(("log", 1, 0, 1, "v"), 8)),
-        (KEY, CacheVersion(("other", 1, 0, 1, "v"), 7)),
-        (KEY, CacheVersion(("log", 2, 0, 1, "v"), 7)),
-        (KEY, CacheVersion(("log", 1, 1, 1, "v"), 7)),
-        (KEY, CacheVersion(("log", 1, 0, 1, "w"), 7)),
+        (KEY, CacheVersion(("log", 0, 1, "v"), Bookmark(8, HEAD.root))),
+        (KEY, CacheVersion(("log", 0, 1, "v"), Bookmark(7, "1" * 12))),
+        (KEY, CacheVersion(("other", 0, 1, "v"), HEAD)),
+        (KEY, CacheVersion(("log", 1, 1, "v"), HEAD)),
+        (KEY, CacheVersion(("log", 0, 2, "v"), HEAD)),
+        (KEY, CacheVersion(("log", 0, 1, "w"), HEAD)),
     ],
 )
 def test_an_etag_differs_with_everything_that_a_response_depends_on(key: CacheKey, version: CacheVersion) -> None:

@@ -27,7 +27,10 @@ RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 def follow(
     server: Annotated[str, typer.Argument(help="The address of the server.")] = "http://127.0.0.1:8000",
-    after: Annotated[int | None, typer.Option(min=0, help="Begin after this position; by default at the head.")] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(help="Begin after this position, or where an interrupted `follow` ended; by default at the head."),
+    ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only entries of this kind; may be repeated.")] = None,
     cause: Annotated[list[str] | None, typer.Option(help="Only entries with this cause; may be repeated.")] = None,
     member: Annotated[
@@ -53,7 +56,7 @@ def follow(
         err.print(Text.assemble(("rejected", "red"), f": {rejected}"), soft_wrap=True)
         raise typer.Exit(1) from rejected
     except KeyboardInterrupt:
-        err.print(f"at position {cursor.after}", soft_wrap=True)
+        err.print(f"continue with --after {cursor.after}", soft_wrap=True)
 
 
 def format_entry(entry: dict[str, Any]) -> Text:
@@ -72,22 +75,21 @@ def format_entry(entry: dict[str, Any]) -> Text:
 
 
 class FeedRejected(Exception):
-    """The request for the feed is wrong, so it is not repeated; the message is the server's, or names the address."""
+    """The request for the feed is wrong, so it is not repeated; the message is the server's with its code, or names
+    the address.
+    """
 
 
 @dataclass
 class FeedCursor:
-    """The last position received, the log it belongs to, and the filters of the feed."""
+    """The id of the last event received, with which the server recognizes its history, and the filters of the feed."""
 
-    after: int | None
-    log: str | None = None
+    after: str | None
     filters: list[tuple[str, str]] = field(default_factory=list)
 
     def query_string(self) -> str:
         """Return the query string of a feed that resumes here."""
-        position = {"after": self.after, "log": self.log}
-        given = [(name, str(value)) for name, value in position.items() if value is not None]
-        return urlencode([*given, *self.filters])
+        return urlencode([*([] if self.after is None else [("after", self.after)]), *self.filters])
 
 
 def stream_entries(server: str, cursor: FeedCursor) -> Iterator[dict[str, Any]]:
@@ -125,15 +127,12 @@ def _read_entries(server: str, cursor: FeedCursor) -> Iterator[dict[str, Any]]:
     """Yield the entries of one connection, until it ends, and advance the cursor."""
     for event, identifier, data in _read_events(server, cursor):
         payload = json.loads(data) if data else {}
-        if event == "log":
-            cursor.log = payload["logId"]
-            cursor.after = payload["position"] if cursor.after is None else cursor.after
-        elif event == "error":
+        if event == "error":
             return  # the server ended the stream: a new connection resumes it
         if event == "entry":
             yield payload["data"]["entries"]
         if identifier:
-            cursor.after = int(identifier)
+            cursor.after = identifier
 
 
 def _read_events(server: str, cursor: FeedCursor) -> Iterator[tuple[str, str, str]]:
@@ -174,6 +173,7 @@ def _rejection(response: HTTPResponse) -> Exception:
     if response.status >= INTERNAL_SERVER_ERROR or response.status == TOO_MANY_REQUESTS:
         return HTTPException(f"the server answers {response.status}")
     try:
-        return FeedRejected(json.loads(response.read())["errors"][0]["message"])
+        error = json.loads(response.read())["errors"][0]
+        return FeedRejected(f"{error['extensions']['code']}: {error['message']}")
     except (ValueError, KeyError, IndexError):
         return FeedRejected(f"the server answers {response.status} {response.reason}")

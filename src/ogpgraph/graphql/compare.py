@@ -66,7 +66,7 @@ def compare_snapshots(
         earlier = before.find(state.id)
         return Comparison(before=Commitment.of(earlier, before) if earlier else None, after=Commitment.of(state, after))
 
-    return build_connection(fetch_page, build_comparison, lambda: after.count(query))
+    return build_connection(after, fetch_page, build_comparison, lambda: after.count(query))
 
 
 def _matches_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) -> Condition:

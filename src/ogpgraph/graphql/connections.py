@@ -1,13 +1,14 @@
 """Connections: paged lists as the GraphQL Cursor Connections Specification defines them.
 
 A cursor is the sort key of a node, so a page continues at the same place although nodes before it were added or
-removed. Cursors are opaque to clients; they are validated against the order of the list that they are used with.
+removed. It holds the position that was read and its root, too, so that a log with another history refuses it. The
+cursor of an entry is the bookmark of its position, which subscriptions and the feed resume after. Cursors are opaque to
+clients; they are validated against the order of the list that they are used with.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
@@ -15,9 +16,12 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 import strawberry
 
-from ogpgraph.graphql.scalars import MAX_POSITION, client_error
+from ogpgraph.graphql.scalars import MAX_POSITION, client_error, other_history
+from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
+from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.index import Order, encode_order
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
+from ogpgraph.readmodel.snapshot import PositionError, ReadSession, Snapshot
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
@@ -57,7 +61,7 @@ class Edge(Generic[NodeT]):
     node: NodeT = strawberry.field(description="The node.")
     cursor: str = strawberry.field(
         description="The node's place in the list, for `after` and `before`. It is opaque, and valid only for lists of "
-        "the same type and order."
+        "the same type and order, and in the history of the log that it comes from (`OTHER_HISTORY`)."
     )
 
 
@@ -65,6 +69,7 @@ class Edge(Generic[NodeT]):
 class Connection(Generic[NodeT]):
     """A page and a count. Each is read only if one of its fields is selected."""
 
+    snapshot: strawberry.Private[Snapshot]
     fetch_page: strawberry.Private[Callable[[], Page[Any]]]
     build_node: strawberry.Private[Callable[[Any], NodeT]]
     count: strawberry.Private[Callable[[], int]]
@@ -75,7 +80,7 @@ class Connection(Generic[NodeT]):
 
     @strawberry.field(description="The nodes of the page, each with its cursor.")
     def edges(self) -> list[Edge[NodeT]]:
-        return [Edge(node=self.build_node(row), cursor=encode_cursor(key)) for key, row in self.fetch_page().items]
+        return [Edge(node=self.build_node(row), cursor=self._cursor(key, row)) for key, row in self.fetch_page().items]
 
     @strawberry.field(description="The number of nodes in the whole list.")
     def total_count(self) -> int:
@@ -84,7 +89,7 @@ class Connection(Generic[NodeT]):
     @strawberry.field(description="The position of the page in the list.")
     def page_info(self) -> PageInfo:
         page = self.fetch_page()
-        cursors = [encode_cursor(page.items[index][0]) for index in (0, -1)] if page.items else [None, None]
+        cursors = [self._cursor(*page.items[index]) for index in (0, -1)] if page.items else [None, None]
         return PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
@@ -92,21 +97,33 @@ class Connection(Generic[NodeT]):
             end_cursor=cursors[1],
         )
 
+    def _cursor(self, key: PageKey, row: Any) -> str:
+        return str(row.bookmark) if isinstance(row, Entry) else encode_cursor(key, self.snapshot.bookmark)
+
 
 def build_connection(
-    fetch_page: Callable[[], Page[RowT]], build_node: Callable[[RowT], NodeT], count: Callable[[], int]
+    snapshot: Snapshot,
+    fetch_page: Callable[[], Page[RowT]],
+    build_node: Callable[[RowT], NodeT],
+    count: Callable[[], int],
 ) -> Connection[NodeT]:
-    """Return the connection over a page, which is fetched at most once."""
-    return Connection(fetch_page=cache(fetch_page), build_node=build_node, count=count)
+    """Return the connection over a page of a list at a snapshot, which is fetched at most once."""
+    return Connection(snapshot=snapshot, fetch_page=cache(fetch_page), build_node=build_node, count=count)
 
 
 def parse_page_request(
-    first: int | None, after: str | None, last: int | None, before: str | None, order: Order | None = None
+    session: ReadSession,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    order: Order | None = None,
 ) -> PageRequest:
     """Return the page that the arguments of a connection select; `order` is None for a list of entries.
 
     Raises:
-        GraphQLError: BAD_PAGE for a wrong number of nodes, BAD_CURSOR for a cursor of another list or order.
+        GraphQLError: BAD_PAGE for a wrong number of nodes, BAD_CURSOR for a cursor of another list or order,
+            OTHER_HISTORY for one of another history than the session's.
     """
     if first is not None and last is not None:
         raise client_error("give either `first` or `last`", "BAD_PAGE")
@@ -115,32 +132,50 @@ def parse_page_request(
             raise client_error(f"`{name}` is {number}, but a page has 0 to {MAX_PAGE_SIZE} nodes", "BAD_PAGE")
     limit = next((number for number in (first, last) if number is not None), MAX_PAGE_SIZE)
     return PageRequest(
-        limit, _decode_cursor("after", after, order), _decode_cursor("before", before, order), backward=last is not None
+        limit,
+        after=_decode_cursor(session, "after", after, order),
+        before=_decode_cursor(session, "before", before, order),
+        backward=last is not None,
     )
 
 
-def encode_cursor(key: PageKey) -> str:
-    """Return the cursor of a key."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+def encode_cursor(key: PageKey, bookmark: Bookmark) -> str:
+    """Return the cursor of an aggregate's key in a list that was read at a bookmark."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([*bookmark, *key])).decode().rstrip("=")
 
 
-_EntryKey = tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_POSITION)]]
-
-
-def _decode_cursor(name: str, cursor: str | None, order: Order | None) -> PageKey | None:
+def _decode_cursor(session: ReadSession, name: str, cursor: str | None, order: Order | None) -> PageKey | None:
     if cursor is None:
         return None
-    key_type: Any = _EntryKey if order is None else _aggregate_key_type(len(order))
     try:
-        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        key: PageKey = msgspec.json.decode(data, type=key_type)
-    except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError):
+        bookmark, key = _parse_entry_cursor(cursor) if order is None else _parse_aggregate_cursor(cursor, order)
+    except ValueError:  # of this module, base64, UTF-8 and msgspec
         raise client_error(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None
-    if order is not None and key[0] != encode_order(order):
-        raise client_error(f"`{name}` is not a cursor of this list", "BAD_CURSOR")
+    try:
+        session.require(bookmark)
+    except OtherHistory as error:
+        raise other_history(error) from error
+    except PositionError as error:
+        raise client_error(str(error), "BAD_POSITION") from error
     return key
 
 
-def _aggregate_key_type(steps: int) -> Any:
-    # The encoded order, a value for each step of it, and the code and id that break ties.
-    return tuple.__class_getitem__((str,) * (steps + 3))
+def _parse_entry_cursor(cursor: str) -> tuple[Bookmark, PageKey]:
+    bookmark = parse_bookmark(cursor)
+    if not bookmark.root:
+        raise ValueError("a position is not a cursor")
+    return bookmark, (bookmark.position,)
+
+
+def _parse_aggregate_cursor(cursor: str, order: Order) -> tuple[Bookmark, PageKey]:
+    data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    position, root, *key = msgspec.json.decode(data, type=_aggregate_cursor_type(len(order)))
+    if key[0] != encode_order(order):
+        raise ValueError("the cursor is of another order")
+    return parse_bookmark(f"{position}-{root}"), tuple(key)
+
+
+def _aggregate_cursor_type(steps: int) -> Any:
+    # A bookmark; then the encoded order, a value for each step of it, and the code and id that break ties.
+    position = Annotated[int, msgspec.Meta(ge=0, le=MAX_POSITION)]
+    return tuple.__class_getitem__((position, str, *((str,) * (steps + 3))))

@@ -12,7 +12,7 @@ from ogpgraph.graphql.connections import After, Before, Connection, First, Last,
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.scalars import DateTime, Position, client_error, parse_timestamp
+from ogpgraph.graphql.scalars import DateTime, Position, client_error, other_history, parse_timestamp
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,
@@ -29,6 +29,7 @@ from ogpgraph.graphql.types import (
     entry_connection,
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
+from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.readmodel.queries import EntryQuery
@@ -109,11 +110,8 @@ class ProjectorStatus:
 )
 class Meta:
     log_id: strawberry.ID = strawberry.field(
-        description="The id of the log. A position of one log means nothing in another."
-    )
-    epoch: int = strawberry.field(
-        description="The epoch of the log, counted from 1. It increases when the log is restored from a backup and "
-        "continued, because positions after the backup may then refer to other entries."
+        description="The id of the log. A position of one log means nothing in another. A log that was restored from a "
+        "backup keeps its id; `rootHash` tells its histories apart."
     )
     position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
     recorded_at: DateTime | None = strawberry.field(
@@ -165,7 +163,7 @@ class RecordView:
     ) -> Connection[Member]:
         snapshot = _snapshot(self, info)
         query = build_query("member", where, order_by, snapshot)
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return aggregate_connection(Member, snapshot, query, None, page_request)
 
     @strawberry.field(description="The action plan with an id; null if there is none.")
@@ -185,7 +183,7 @@ class RecordView:
     ) -> Connection[ActionPlan]:
         snapshot = _snapshot(self, info)
         query = build_query("plan", where, order_by, snapshot)
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return aggregate_connection(ActionPlan, snapshot, query, None, page_request)
 
     @strawberry.field(
@@ -208,7 +206,7 @@ class RecordView:
     ) -> CommitmentConnection:
         snapshot = _snapshot(self, info)
         query = build_query("commitment", where, order_by, snapshot)
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return commitment_connection(snapshot, query, None, page_request)
 
     @strawberry.field(description="The entries of the log, oldest first, up to the position that is read.")
@@ -221,7 +219,8 @@ class RecordView:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entry]:
-        snapshot, page_request = _snapshot(self, info), parse_page_request(first, after, last, before)
+        snapshot, session = _snapshot(self, info), info.context.session
+        page_request = parse_page_request(session, first, after, last, before)
         query = where.to_query(snapshot) if where else EntryQuery()
         return entry_connection(
             snapshot, lambda: snapshot.page_entries(query, page_request), lambda: snapshot.count_entries(query)
@@ -257,7 +256,6 @@ class RecordView:
         identity = info.context.session.log_identity
         return Meta(
             log_id=strawberry.ID(identity.id),
-            epoch=identity.epoch,
             position=Position(snapshot.position),
             recorded_at=parse_timestamp(snapshot.recorded_at),
             root_hash=snapshot.root_hash,
@@ -291,9 +289,19 @@ class Query(RecordView):
         time: Annotated[
             DateTime | None, strawberry.argument(description="The time. Give either this or `position`.")
         ] = None,
+        root_: Annotated[
+            str | None,
+            strawberry.argument(
+                name="root",  # a parameter of this name would get the object that the field is selected on
+                description=f"The first hexadecimal digits of the root at the position, {ROOT_DIGITS} or more: then "
+                "the record is read only in that history of the log, otherwise it is an error (`OTHER_HISTORY`).",
+            ),
+        ] = None,
     ) -> Snapshot:
         if (position is None) == (time is None):
             raise client_error("give either `position` or `time`", "BAD_POSITION")
+        if root_ is not None:
+            _require_history(info.context.session, position, root_)
         return Snapshot(snapshot=_find_snapshot(info.context.session, position, time))
 
     @strawberry.field(
@@ -322,7 +330,8 @@ class Query(RecordView):
         later = session.at_head() if to is None else _find_snapshot(session, to, None)
         if later.position < earlier.position:
             raise client_error("`from` must not be after `to`", "BAD_POSITION")
-        return compare_snapshots(earlier, later, where, parse_page_request(first, after, last, before, BY_CODE))
+        page_request = parse_page_request(session, first, after, last, before, BY_CODE)
+        return compare_snapshots(earlier, later, where, page_request)
 
 
 def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
@@ -338,6 +347,19 @@ def _find_snapshot(session: ReadSession, position: Position | None, time: DateTi
         return session.at_time(time) if time is not None else session.at(position or 0)
     except PositionError as error:
         raise client_error(str(error), "BAD_POSITION") from error
+
+
+def _require_history(session: ReadSession, position: Position | None, root: str) -> None:
+    if position is None:
+        raise client_error("`root` is that of a `position`", "INVALID")
+    try:
+        session.require(Bookmark(position, parse_root(root)))
+    except OtherHistory as error:
+        raise other_history(error) from error
+    except PositionError as error:
+        raise client_error(str(error), "BAD_POSITION") from error
+    except ValueError as error:
+        raise client_error(f"`root`: {error}", "INVALID") from error
 
 
 def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) -> SubjectT | None:

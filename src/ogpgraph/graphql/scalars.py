@@ -12,6 +12,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain import values
+from ogpgraph.readmodel.bookmark import OtherHistory
 
 MAX_POSITION: Final = 2**53 - 1
 """The greatest integer that JSON clients represent exactly (RFC 8259, section 6)."""
@@ -25,6 +26,11 @@ FieldValue = NewType("FieldValue", object)
 def client_error(message: str, code: str) -> GraphQLError:
     """Return an error that a client receives with its message and code; other exceptions are reported as INTERNAL."""
     return GraphQLError(message, extensions={"code": code})
+
+
+def other_history(error: OtherHistory) -> GraphQLError:
+    """Return the error for a position of another history."""
+    return client_error(str(error), "OTHER_HISTORY")
 
 
 def _parse_position(value: object) -> int:

@@ -26,8 +26,9 @@ from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
-from ogpgraph.graphql.scalars import SCALARS, Position
+from ogpgraph.graphql.scalars import SCALARS, Position, client_error
 from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
+from ogpgraph.readmodel.bookmark import Bookmark, parse_bookmark
 
 ARGUMENT_DESCRIPTIONS: Final = {
     "where": "Only nodes that match. Omitted or null: all.",
@@ -39,9 +40,9 @@ ARGUMENT_DESCRIPTIONS: Final = {
 
 @dataclass(frozen=True)
 class EntrySubscription:
-    """The arguments of a subscription to entries."""
+    """The arguments of a subscription to entries: it begins after a bookmark, None for the head."""
 
-    after: int | None
+    after: Bookmark | None
     where: EntryFilter | None
 
 
@@ -49,15 +50,23 @@ class EntrySubscription:
 class Subscription:
     @strawberry.subscription(
         description="The entries after a position: first those that exist, then each new one when it is recorded, in "
-        "order and without gaps or repetitions. To resume after an interruption, pass the position of the last entry "
-        "that arrived as `after`."
+        "order and without gaps or repetitions. To resume after an interruption, pass the `cursor` of the last entry "
+        "that arrived: then it is an error (`OTHER_HISTORY`) if the log was restored from a backup meanwhile, and "
+        "lacks or has replaced entries that arrived."
     )
     async def entries(
         self,
         after: Annotated[
             Position | None,
             strawberry.argument(
-                description="The position after which to begin. Omitted or null: the newest one, for new entries only."
+                description="The position after which to begin. Omitted or null: the newest one, for new entries only. "
+                "It does not say which history of the log it is of: to resume, use `cursor`."
+            ),
+        ] = None,
+        cursor: Annotated[
+            str | None,
+            strawberry.argument(
+                description="The `cursor` of the entry after which to begin. Not together with `after`."
             ),
         ] = None,
         where: Annotated[
@@ -69,7 +78,18 @@ class Subscription:
         The transports in `web.live` read the log themselves: one execution for each entry then serves all clients that
         have the same subscription, which a generator for each client could not do.
         """
-        yield cast(Entry, EntrySubscription(after, where))
+        yield cast(Entry, EntrySubscription(_start_of(after, cursor), where))
+
+
+def _start_of(after: int | None, cursor: str | None) -> Bookmark | None:
+    if cursor is None:
+        return None if after is None else Bookmark(after)
+    if after is not None:
+        raise client_error("give either `after` or `cursor`", "BAD_CURSOR")
+    try:
+        return parse_bookmark(cursor)
+    except ValueError:
+        raise client_error("`cursor` is not that of an entry", "BAD_CURSOR") from None
 
 
 def build_schema() -> strawberry.Schema:

@@ -157,7 +157,7 @@ class Subject(Node):
     def history(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Entry]:
-        page_request = parse_page_request(first, after, last, before)
+        page_request = parse_page_request(self.snapshot.session, first, after, last, before)
         return entry_connection(
             self.snapshot,
             lambda: self.snapshot.page_history(self.state, page_request),
@@ -302,7 +302,7 @@ class Member(Subject):
         before: Before = None,
     ) -> Connection[ActionPlan]:
         query = build_query("plan", where, order_by, self.snapshot, parent="member")
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return aggregate_connection(ActionPlan, self.snapshot, query, self.state, page_request)
 
     @strawberry.field(description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}")
@@ -316,7 +316,7 @@ class Member(Subject):
         before: Before = None,
     ) -> CommitmentConnection:
         query = build_query("commitment", where, order_by, self.snapshot, parent="member")
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return commitment_connection(self.snapshot, query, self.state, page_request)
 
 
@@ -348,7 +348,7 @@ class ActionPlan(Subject):
         before: Before = None,
     ) -> CommitmentConnection:
         query = build_query("commitment", where, order_by, self.snapshot, parent="actionPlan")
-        page_request = parse_page_request(first, after, last, before, query.order)
+        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return commitment_connection(self.snapshot, query, self.state, page_request)
 
 
@@ -966,6 +966,20 @@ class Entry(Node):
     def leaf_hash(self) -> str:
         return self.entry.leaf
 
+    @strawberry.field(
+        description="The root of the log's Merkle tree (RFC 6962) at the position of the entry: 64 hexadecimal digits. "
+        "It commits to every entry up to this one; `at(position:, root:)` reads the record only in this history."
+    )
+    def root_hash(self) -> str:
+        return self.entry.root
+
+    @strawberry.field(
+        description="Where the entry is in the log and in which history of it, to continue after it: a subscription "
+        "by its `cursor`, the feed by `after`, a list of entries by `after`. It is opaque."
+    )
+    def cursor(self) -> str:
+        return str(self.entry.bookmark)
+
     def _entry_of_event(self, event_id: str | None) -> Entry | None:
         found = self.snapshot.find_entry_by_event(event_id) if event_id else None
         return Entry.of(found, self.snapshot) if found else None
@@ -1143,6 +1157,7 @@ def aggregate_connection(
 ) -> Connection[SubjectT]:
     """Return the connection over a list of aggregates, or over the part of it that belongs to a parent."""
     return build_connection(
+        snapshot,
         lambda: _page_aggregates(snapshot, query, parent, page_request),
         lambda state: node_type.of(state, snapshot),
         lambda: snapshot.count(query, parent),
@@ -1159,12 +1174,11 @@ def entry_connection(
     snapshot: Snapshot, fetch_page: Callable[[], Page[StoredEntry]], count: Callable[[], int]
 ) -> Connection[Entry]:
     """Return the connection over a list of entries."""
-    return build_connection(fetch_page, lambda entry: Entry.of(entry, snapshot), count)
+    return build_connection(snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count)
 
 
 @strawberry.type(description="A page of a list of commitments, the length of the whole list, and counts of it.")
 class CommitmentConnection(Connection[Commitment]):
-    snapshot: strawberry.Private[Snapshot]
     query: strawberry.Private[AggregateQuery]
     parent: strawberry.Private[Aggregate | None]
 

@@ -14,6 +14,7 @@ from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import Envelope, Event
 from ogpgraph.domain.fold import Delta
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value
+from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
 from ogpgraph.readmodel.states import decode_delta, decompress
 from ogpgraph.storage.database import Row
 from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
@@ -53,6 +54,11 @@ class Entry:
     def from_row(cls, row: Row) -> Entry:
         """Return the entry in a row."""
         return cls(row["entry"], bytes(row["root"]).hex(), row)
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Return the bookmark of the entry's position."""
+        return Bookmark(self.position, self.root[:ROOT_DIGITS])
 
     @cached_property
     def logged(self) -> LoggedEvent:

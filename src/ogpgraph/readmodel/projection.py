@@ -44,7 +44,8 @@ JOIN_TIMEOUT_SECONDS = 5.0
 # One statement, as every read session begins with it.
 _SELECT_PROGRESS = """
 select p.log_position, p.position, p.projection_version,
-       coalesce((select max(e.position) from event e), 0) as head
+       coalesce((select max(e.position) from event e), 0) as head,
+       (select t.root from entry t where t.position = p.position) as root
 from projector p where p.name = :name"""
 _SELECT_PROJECTION_VERSION = "select projection_version from projector where name = :name"
 
@@ -55,12 +56,16 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class ProjectionProgress(NamedTuple):
-    """How far the read model is: its newest entry, and that entry's place in the log, whose newest place is `head`."""
+    """How far the read model is: its newest entry, and that entry's place in the log, whose newest place is `head`.
+
+    `root` is that of the tree over all entries up to the newest one; None where there is none.
+    """
 
     log_position: int = 0
     position: int = 0
     head: int = 0
     projection_version: int = 0
+    root: bytes | None = None
 
     @property
     def is_behind(self) -> bool:

@@ -24,6 +24,7 @@ from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import queries
+from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.index import Index, IndexCache
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
@@ -76,6 +77,7 @@ class ReadSession:
         self.shared = shared
         self._snapshots: dict[int, Snapshot] = {}
         self.loaded_entries: dict[int, Entry] = {}
+        self._roots = {} if progress.root is None else {progress.position: bytes(progress.root).hex()}
 
     # Positions and times
 
@@ -122,10 +124,44 @@ class ReadSession:
         )
         return None if position is None else self.at(position)
 
+    # Histories
+
+    def root_at(self, position: int) -> str:
+        """Return the root of the log's tree at a position up to the head, in hex.
+
+        That at the head came with the session, that of a loaded entry with the entry; for any other, one row is read.
+        """
+        if position == 0:
+            return EMPTY_ROOT.hex()
+        if position in self.loaded_entries:
+            return self.loaded_entries[position].root
+        if position not in self._roots:
+            root = self.transaction.fetch_value("select root from entry where position = :position", position=position)
+            self._roots[position] = bytes(root).hex()
+        return self._roots[position]
+
+    def bookmark(self, position: int) -> Bookmark:
+        """Return the bookmark of a position up to the head."""
+        return Bookmark(position, self.root_at(position)[:ROOT_DIGITS])
+
+    def require(self, bookmark: Bookmark) -> None:
+        """Raise OtherHistory unless a bookmark is of this history.
+
+        Raises PositionError where that cannot be known: for one past the head that does not say which history it is of,
+        and while events that may include it cannot be projected.
+        """
+        position, root = bookmark
+        if position > self.head:
+            if not root or self.is_behind:
+                raise PositionError(f"position {position} is past the head, which is {self.head}")
+            raise OtherHistory(f"position {position} is past the head of this log, which is {self.head}")
+        if not (found := self.root_at(position)).startswith(root):
+            raise OtherHistory(f"position {position} has the root {found[: len(root)]} here, not {root}")
+
     # The log and the projection
 
     def read_log_identity(self) -> LogIdentity:
-        """Return the log's identity, read anew: another process may have raised an epoch since this one started."""
+        """Return the log's identity, read anew: another process may have removed a text since this one started."""
         return read_log_identity(self.transaction)
 
     def projection_status(self) -> ProjectionStatus:
@@ -200,11 +236,15 @@ class Snapshot:
         entry = self.find_entry(self.position)
         return entry.recorded_at if entry else None
 
-    @cached_property
+    @property
     def root_hash(self) -> str:
         """Return the root of the log's tree at this position, in hex."""
-        entry = self.find_entry(self.position)
-        return entry.root if entry else EMPTY_ROOT.hex()
+        return self.session.root_at(self.position)
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Return the bookmark of this position."""
+        return self.session.bookmark(self.position)
 
     # Aggregates
 

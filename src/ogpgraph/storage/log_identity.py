@@ -1,4 +1,4 @@
-"""The log's identity: its id, the format of what it stores, its epochs, and its key for the references of texts."""
+"""The log's identity: its id, the format of what it stores, and its key for the references of texts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ create table if not exists log (
   one integer primary key check (one = 1),
   format integer not null,
   id text not null,
-  epoch integer not null,
-  redaction_epoch integer not null,
+  redaction_version integer not null,
   text_key blob not null
 )"""
 
@@ -35,14 +34,13 @@ class UnsupportedLogFormat(DatabaseError):
 
 @dataclass(frozen=True)
 class LogIdentity:
-    """The log's id, its epochs and its secret key for the references of texts.
+    """The log's id and its secret key for the references of texts; `redaction_version` is raised when one is removed.
 
-    `epoch` is raised when a restored log continues, `redaction_epoch` when a text is removed.
+    A log that was restored from a backup keeps its id: the root at a position tells its histories apart.
     """
 
     id: str
-    epoch: int
-    redaction_epoch: int
+    redaction_version: int
     text_key: bytes
 
 
@@ -59,7 +57,7 @@ def require_supported_format(database: Database) -> None:
 def insert_log_identity(transaction: Transaction, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
     """Give the log an identity, unless it has one."""
     transaction.execute(
-        "insert into log (one, format, id, epoch, redaction_epoch, text_key) values (1, :format, :id, 1, 0, :key) "
+        "insert into log (one, format, id, redaction_version, text_key) values (1, :format, :id, 0, :key) "
         "on conflict do nothing",
         format=LOG_FORMAT,
         id=new_id(),
@@ -72,7 +70,7 @@ def read_log_identity(transaction: Transaction) -> LogIdentity:
     row = _read_row(transaction)
     if row is None:
         raise LookupError("the log has no identity: run `ogpgraph migrate`")
-    return LogIdentity(row["id"], row["epoch"], row["redaction_epoch"], row["text_key"])
+    return LogIdentity(row["id"], row["redaction_version"], row["text_key"])
 
 
 def _read_row(transaction: Transaction) -> Row | None:

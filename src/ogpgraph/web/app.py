@@ -23,6 +23,7 @@ from ogpgraph.web.middleware import (
     ANY_ORIGIN,
     POSITION_HEADER,
     REQUEST_ID_HEADER,
+    ROOT_HEADER,
     AccessLogMiddleware,
     AuthenticationMiddleware,
     ForwardedForMiddleware,
@@ -124,7 +125,7 @@ def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveS
             allow_origins=options.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=[REQUEST_ID_HEADER, POSITION_HEADER, "ETag", "Retry-After"],
+            expose_headers=[REQUEST_ID_HEADER, POSITION_HEADER, ROOT_HEADER, "ETag", "Retry-After"],
             max_age=_PREFLIGHT_SECONDS,
         ),
         Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # but for event streams

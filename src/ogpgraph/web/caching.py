@@ -16,22 +16,26 @@ import msgspec
 from graphql import FieldNode, IntValueNode, OperationDefinitionNode, VariableNode
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.readmodel.bookmark import Bookmark
 
 PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
 # Bounded although the past does not change: a redaction may remove a text from it.
 PAST_CACHE_CONTROL: Final = "public, max-age=3600"
 NO_STORE: Final = "no-store"
-VARY: Final = "Accept, Authorization, X-At-Least-Position"
+VARY: Final = "Accept, Authorization, X-At-Least-Position, X-At-Least-Root"
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _MAX_POSITION_CHARACTERS: Final = 17
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class CacheVersion(msgspec.Struct, frozen=True):
-    """What a response depends on besides the request: the log (with its epochs), projection, schema and position."""
+    """What a response depends on besides the request: the log, its removed texts, projection, schema and position.
+
+    The position comes with its root, so that the version of another history of the same log is another one.
+    """
 
     log_state: tuple[str | int, ...]
-    position: int
+    head: Bookmark
 
 
 class CacheKey(msgspec.Struct, frozen=True):
@@ -46,14 +50,14 @@ class CacheKey(msgspec.Struct, frozen=True):
     media_type: str
     cost_limit: int
 
-    def etag(self, version: CacheVersion, pinned: int | None) -> str:
-        """Return the ETag of the response; `pinned` is the latest position that the operation pins, if it pins all.
+    def etag(self, version: CacheVersion, pinned: Bookmark | None) -> str:
+        """Return the ETag of the response; `pinned` is what `find_pinned` returns.
 
         It is a weak one, because the same response may be sent compressed or not.
         """
         key = (self.text, self.operation_name, self.variables or {}, self.media_type, self.cost_limit)
         # A pinned position is part of the document or its variables, so the response outlives the head.
-        position = "named" if is_past(pinned, version) else version.position
+        position = ("named", pinned.root) if pinned else version.head
         return f'W/"{sha256(_encoder.encode((key, version.log_state, position))).hexdigest()[:32]}"'
 
 
@@ -61,13 +65,18 @@ def cache_version(context: Context) -> CacheVersion:
     """Return what a response that is read in a context depends on besides the request."""
     session = context.session
     log = session.read_log_identity()
-    log_state = (log.id, log.epoch, log.redaction_epoch, session.projection_version, context.schema_version)
-    return CacheVersion(log_state, session.head)
+    log_state = (log.id, log.redaction_version, session.projection_version, context.schema_version)
+    return CacheVersion(log_state, session.bookmark(session.head))
 
 
-def is_past(pinned: int | None, version: CacheVersion) -> bool:
-    """Return whether the positions that an operation reads are all recorded, so that its response does not change."""
-    return pinned is not None and 1 <= pinned <= version.position
+def find_pinned(context: Context, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Bookmark | None:
+    """Return the latest position that an operation reads, if it pins all and all are recorded.
+
+    Its response does not change within one history, and the root at that position commits to all that it reads.
+    """
+    position = pinned_position(operation, variables)
+    is_past = position is not None and 1 <= position <= context.session.head
+    return context.session.bookmark(position) if position is not None and is_past else None
 
 
 def etag_matches(if_none_match: str | None, etag: str) -> bool:
@@ -96,9 +105,11 @@ def _position(node: object, variables: Mapping[str, Any]) -> int | None:
 
 
 def _position_argument(arguments: Sequence[tuple[str, object]], variables: Mapping[str, Any]) -> int | None:
-    if len(arguments) != 1 or arguments[0][0] != "position":
+    # A root beside it selects nothing else: it is that of the position, or the response is an error.
+    others = [(name, value) for name, value in arguments if name != "root"]
+    if len(others) != 1 or others[0][0] != "position":
         return None
-    value = arguments[0][1]
+    value = others[0][1]
     if isinstance(value, IntValueNode):
         return int(value.value) if len(value.value) < _MAX_POSITION_CHARACTERS else None
     variable = variables.get(value.name.value) if isinstance(value, VariableNode) else None

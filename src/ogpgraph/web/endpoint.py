@@ -30,8 +30,7 @@ from ogpgraph.web.caching import (
     cache_headers,
     cache_version,
     etag_matches,
-    is_past,
-    pinned_position,
+    find_pinned,
 )
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors, ValidatedDocument
 from ogpgraph.web.errors import (
@@ -277,8 +276,9 @@ class GraphQLEndpoint:
         operation = document.operation(parameters.operation_name) if call.is_cacheable else None
         if operation is None or self._runner.documents.is_volatile(document, operation):
             return {"Cache-Control": NO_STORE}
-        pinned, version = pinned_position(operation, parameters.variables or {}), cache_version(context)
-        return cache_headers(_cache_key(call, parameters).etag(version, pinned), past=is_past(pinned, version))
+        pinned = find_pinned(context, operation, parameters.variables or {})
+        etag = _cache_key(call, parameters).etag(cache_version(context), pinned)
+        return cache_headers(etag, past=pinned is not None)
 
 
 def _cache_key(call: OperationRequest, parameters: RequestParameters) -> CacheKey:

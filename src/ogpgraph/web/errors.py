@@ -14,6 +14,8 @@ import structlog
 from graphql import GraphQLError
 from starlette.responses import Response
 
+from ogpgraph.readmodel.bookmark import OtherHistory
+
 JSON: Final = "application/json"
 INTERNAL_ERROR_MESSAGE: Final = "Internal error"
 INTERNAL_ERROR_CODE: Final = "INTERNAL"
@@ -35,6 +37,11 @@ class RequestRejected(Exception):
 def bad_request(message: str) -> RequestRejected:
     """Return the rejection (400) of something that is not a GraphQL request."""
     return RequestRejected(400, message, code="BAD_REQUEST")
+
+
+def other_history(error: OtherHistory) -> RequestRejected:
+    """Return the rejection (409) of a request that names a position of another history."""
+    return RequestRejected(409, str(error), code="OTHER_HISTORY")
 
 
 def budget_exhausted(wait_seconds: int) -> RequestRejected:

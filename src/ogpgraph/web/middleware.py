@@ -1,7 +1,7 @@
 """ASGI middleware around every endpoint, in the order in which `app` applies it, from the outermost to the innermost.
 
 It determines the client's address, the request's id and its caller, rejects pages of other origins, logs accesses and
-failures, and adds headers. Data of one request is in the `state` of its scope: `request_id`, `position` and `caller`.
+failures, and adds headers. Data of one request is in the `state` of its scope: `request_id`, `bookmark` and `caller`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.oidc import KeysUnavailable
+from ogpgraph.readmodel.bookmark import Bookmark, parse_root
 from ogpgraph.web.errors import (
     RequestRejected,
     error_payload,
@@ -38,7 +39,9 @@ IPNetwork = IPv4Network | IPv6Network
 ANY_ORIGIN: Final = "*"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 POSITION_HEADER: Final = "X-Position"
+ROOT_HEADER: Final = "X-Root"
 AT_LEAST_POSITION_HEADER: Final = "X-At-Least-Position"
+AT_LEAST_ROOT_HEADER: Final = "X-At-Least-Root"
 _FORWARDED_FOR_HEADER: Final = "X-Forwarded-For"
 
 # Long enough to be unique, short and plain enough to be logged and sent back unchanged.
@@ -204,36 +207,48 @@ class AccessLogMiddleware:
 
 
 class PositionMiddleware:
-    """ASGI middleware that adds to a response the position that was set for its request, if one was."""
+    """ASGI middleware that adds to a response the position and root that were set for its request, if they were."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_position(message: Message) -> None:
-            position = scope.get("state", {}).get("position")
-            if message["type"] == "http.response.start" and position is not None:
-                MutableHeaders(scope=message)[POSITION_HEADER] = str(position)
+            bookmark: Bookmark | None = scope.get("state", {}).get("bookmark")
+            if message["type"] == "http.response.start" and bookmark is not None:
+                headers = MutableHeaders(scope=message)
+                headers[POSITION_HEADER], headers[ROOT_HEADER] = str(bookmark.position), bookmark.root
             await send(message)
 
         await self._app(scope, receive, send_with_position)
 
 
-def set_response_position(request: Request, position: int) -> None:
+def set_response_bookmark(request: Request, bookmark: Bookmark) -> None:
     """Set the position that the response was read at; a mutation sets it again to the position after its write."""
-    request.scope.setdefault("state", {})["position"] = position
+    request.scope.setdefault("state", {})["bookmark"] = bookmark
 
 
-def parse_at_least_position(request: Request) -> int:
-    """Return the position that a request requires, 0 if it requires none; raises RequestRejected."""
-    position = request.headers.get(AT_LEAST_POSITION_HEADER)
-    if position is None:
-        return 0
-    if not _POSITION.fullmatch(position):
+def parse_at_least(request: Request) -> Bookmark:
+    """Return the position that a request requires, 0 if it requires none, with the root if it names one.
+
+    Raises:
+        RequestRejected: 400 with BAD_POSITION or INVALID.
+    """
+    position, root = request.headers.get(AT_LEAST_POSITION_HEADER), request.headers.get(AT_LEAST_ROOT_HEADER)
+    if position is not None and not _POSITION.fullmatch(position):
         raise RequestRejected(
             400, f"{AT_LEAST_POSITION_HEADER} must be a position, a whole number.", code="BAD_POSITION"
         )
-    return int(position)
+    if root is None:
+        return Bookmark(int(position or 0))
+    if position is None:
+        raise RequestRejected(
+            400, f"{AT_LEAST_ROOT_HEADER} is the root at a position: send {AT_LEAST_POSITION_HEADER}.", code="INVALID"
+        )
+    try:
+        return Bookmark(int(position), parse_root(root))
+    except ValueError as error:
+        raise RequestRejected(400, f"{AT_LEAST_ROOT_HEADER}: {error}.", code="INVALID") from error
 
 
 class SecurityHeadersMiddleware:

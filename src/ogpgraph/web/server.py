@@ -28,6 +28,7 @@ from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
 from ogpgraph.rate_limit import RateLimiter
+from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.settings import Settings
 from ogpgraph.system import PositionNotReached, System, open_system, unsafe_sqlite_version
 from ogpgraph.web.app import AppOptions, build_app
@@ -35,10 +36,10 @@ from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
-from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.errors import RequestRejected, other_history
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.middleware import caller_of, parse_at_least_position, request_id_of, set_response_position
+from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
 from ogpgraph.web.request import BodyLimits
@@ -98,16 +99,17 @@ class ServedSystem:
         """Open the context of one request, at the position that it requires or later, and set that of its response.
 
         Raises:
-            RequestRejected: 503, if the read model does not reach the position in time; 400 if it is malformed.
+            RequestRejected: 503, if the read model does not reach the position in time; 409 if the position is one of
+                another history; 400 if it is malformed.
         """
         system = self._lifespan.system
-        at_least = parse_at_least_position(request)
+        at_least = parse_at_least(request)
         try:
             with ExitStack() as sessions:
                 session = sessions.enter_context(
                     system.read_session(at_least=at_least, timeout_seconds=POSITION_WAIT_SECONDS)
                 )
-                set_response_position(request, session.head)
+                set_response_bookmark(request, session.bookmark(session.head))
                 write_access = WriteAccess(
                     system,
                     caller_of(request),
@@ -118,7 +120,10 @@ class ServedSystem:
                 )
                 context = Context(session, self._schema_version, write_access)
                 yield context
-                set_response_position(request, context.session.head)  # a mutation has opened another session
+                # A mutation has opened another session.
+                set_response_bookmark(request, context.session.bookmark(context.session.head))
+        except OtherHistory as error:
+            raise other_history(error) from error
         except PositionNotReached as error:
             raise RequestRejected(503, str(error), code="POSITION_NOT_REACHED", headers={"Retry-After": "1"}) from error
 

@@ -84,7 +84,7 @@ def open_acknowledged_socket(address: str, **options: Any) -> Iterator[ClientCon
     with open_socket(address, **options) as socket:
         acknowledgement = receive_message(socket)
         assert acknowledgement["type"] == "connection_ack"
-        assert acknowledgement["payload"].keys() == {"logId", "epoch", "position"}
+        assert acknowledgement["payload"].keys() == {"logId", "position", "root", "cursor"}
         yield socket
 
 
@@ -145,6 +145,13 @@ def read_events(response: httpx.Response, number: int) -> list[dict[str, str]]:
         else:
             fields = {}
     return events
+
+
+def position_of(event: dict[str, str]) -> int:
+    """Return the position in the id of an event, which has the first digits of its root, too."""
+    position, _, root = event["id"].partition("-")
+    assert len(root) == 12
+    return int(position)
 
 
 def error_code(body: str) -> str:

@@ -20,7 +20,14 @@ from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.live import credential_recheck, hub, sse, subscribers, websocket, websocket_operation
 from ogpgraph.web.server import MAX_WEBSOCKET_MESSAGE_BYTES
-from tests.web.live.clients import open_acknowledged_socket, read_events, receive_message, run_live_server, subscribe
+from tests.web.live.clients import (
+    open_acknowledged_socket,
+    position_of,
+    read_events,
+    receive_message,
+    run_live_server,
+    subscribe,
+)
 
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text("utf-8")
@@ -61,12 +68,12 @@ def test_the_feed_has_the_events_and_members_shown(address: str) -> None:
     (url,) = re.findall(r"'(\S+)'", command)
     with httpx.stream("GET", url.replace(f"http://{DEFAULT_ADDRESS}", address), timeout=60) as response:
         log, entry = read_events(response, 2)
-    assert log.keys() == {"event", "data"}
+    assert log.keys() == {"id", "event", "data"}
     assert log["event"] == "log"
-    assert json.loads(log["data"]).keys() == {"logId", "epoch", "position"}
+    assert json.loads(log["data"]).keys() == {"logId", "position", "root", "cursor"}
     assert entry.keys() == {"id", "event", "data"}
     assert entry["event"] == "entry"
-    assert json.loads(entry["data"])["data"]["entries"]["position"] == int(entry["id"])
+    assert json.loads(entry["data"])["data"]["entries"]["position"] == position_of(entry)
 
 
 @pytest.mark.skipif(find_spec("gql") is None, reason="gql is not installed")

@@ -8,6 +8,7 @@ from itertools import count
 import psycopg
 import pytest
 
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System
@@ -100,7 +101,7 @@ async def test_a_filter_selects_entries_and_heartbeats_report_the_position_reach
         where = {"commitment": ["fr0002"], "kind": ["CommitmentRegistered"]}
         assert await take_positions(hub, 1, 0, where=where) == [8]
         subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": 8, "where": where}))
-        async with aclosing(hub.stream(subscription, 8)) as items:
+        async with aclosing(hub.stream(subscription, Bookmark(8))) as items:
             await asyncio.to_thread(change_title, system, "FR0001", "Filtered out")
             async for item in items:
                 assert item.payload is None
@@ -129,7 +130,7 @@ async def test_a_slow_subscriber_fails_with_its_last_position_and_the_others_con
                     last = (await anext(slow)).position
                 except StreamFailed as failed:
                     failure = failed
-            assert (failure.code, failure.position) == ("TOO_SLOW", last)
+            assert (failure.code, failure.last.position) == ("TOO_SLOW", last)
 
 
 # Objects are the units of the deadline in these tests: the clock advances by a second whenever it is read, which the
@@ -146,8 +147,8 @@ async def collect_until_failure(hub: Hub, after: int | None) -> tuple[list[int],
     subscription = await hub.compiler.compile(RequestParameters(CHANGES))
     positions: list[int] = []
     with pytest.raises(StreamFailed) as failed:
-        await append_positions(hub.stream(subscription, after), positions)
-    return positions, failed.value.code, failed.value.position
+        await append_positions(hub.stream(subscription, None if after is None else Bookmark(after)), positions)
+    return positions, failed.value.code, failed.value.last.position
 
 
 async def append_positions(items: AsyncIterator[StreamItem], positions: list[int]) -> None:
@@ -225,7 +226,7 @@ async def test_streams_end_when_the_hub_closes(system: System) -> None:
     fill_log(system, 3)
     async with run_hub(system) as hub:
         subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
-        stream = asyncio.create_task(collect(hub.stream(subscription, 0)))
+        stream = asyncio.create_task(collect(hub.stream(subscription, Bookmark(0))))
         await wait_until_subscribed(hub, 1)
     assert [item.position for item in await stream if item.payload] == [1, 2, 3]
 

@@ -15,6 +15,7 @@ import pytest
 
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.unit_of_work import UnitOfWork
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System, migrate, open_system
@@ -81,7 +82,7 @@ async def test_a_read_after_any_position_begins_with_the_next_entry(
     monkeypatch.setattr(hub_module, "BATCH_SIZE", 1)
     async with run_hub(long_log) as hub:
         subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
-        head = await hub.head()
+        head = (await hub.head()).position
         for after in range(head):
             assert [item.position for item in hub._read(subscription, after, head).items] == [after + 1]
         assert hub._read(subscription, head, head).items == []
@@ -89,7 +90,7 @@ async def test_a_read_after_any_position_begins_with_the_next_entry(
 
 async def test_a_resumed_stream_is_exactly_the_rest_of_the_log(long_log: System) -> None:
     async with run_hub(long_log) as hub:
-        head = await hub.head()
+        head = (await hub.head()).position
         some = random.Random(9).sample(range(head // 2, head), 5)
         for after in (0, 100, 101, head - 1, *some):
             assert await stream_to_head(hub, after, head) == list(range(after + 1, head + 1))
@@ -98,7 +99,7 @@ async def test_a_resumed_stream_is_exactly_the_rest_of_the_log(long_log: System)
 async def stream_to_head(hub: Hub, after: int, head: int) -> list[int]:
     subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": after}))
     positions: list[int] = []
-    async with aclosing(hub.stream(subscription, after)) as items:
+    async with aclosing(hub.stream(subscription, Bookmark(after))) as items:
         async for item in items:
             assert item.payload == b"%d" % item.position
             positions.append(item.position)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.web.live.clients import (
     POSITIONS,
     error_code,
     open_acknowledged_socket,
-    open_socket,
     read_events,
     receive_error_code,
     receive_message,
@@ -115,36 +113,21 @@ def test_two_processes_deliver_every_entry_once_across_a_restart(new_database: D
     assert received == [list(range(1, 25))] * 6
 
 
-def test_a_cursor_of_another_log_is_rejected(new_database: DatabaseFactory, tmp_path: Path) -> None:
+def test_a_position_past_the_head_is_rejected(new_database: DatabaseFactory) -> None:
     url = new_database()
     migrate(url)
-    with open_system(url) as writer:
+    with open_system(url) as writer, run_live_server(Settings(database=url)) as address:
         register_commitment(writer, "FR0001")
-        with sqlite3.connect(tmp_path / "log.db") as log, sqlite3.connect(tmp_path / "restored.db") as backup:
-            log.backup(backup)
-        log.close()
-        backup.close()
-        change_title(writer, "FR0001", "Written after the backup")
-        identity = writer.model.log_identity
-    with run_live_server(Settings(database=f"sqlite:///{tmp_path / 'restored.db'}")) as address:
-        with open_socket(address) as socket:
-            log = receive_message(socket)["payload"]
-            assert log == {"logId": identity.id, "epoch": identity.epoch, "position": 2}
-            for cursor, code in (
-                ({"logId": "another"}, "OTHER_LOG"),
-                ({"logId": log["logId"], "epoch": log["epoch"] + 1}, "OTHER_EPOCH"),
-                ({"logId": log["logId"], "epoch": log["epoch"]}, "BAD_POSITION"),
-            ):
-                payload = {"query": POSITIONS, "variables": {"after": 3}, "extensions": cursor}
-                send_message(socket, id=code, type="subscribe", payload=payload)
-                assert receive_error_code(socket, code) == code
-                rejected = httpx.post(
-                    f"{address}/graphql", json=payload, headers={"Accept": "text/event-stream"}, timeout=60
-                )
-                assert (rejected.status_code, error_code(rejected.text)) == (400, code)
-        for query, code in (("log=another", "OTHER_LOG"), ("epoch=7", "OTHER_EPOCH"), ("after=3", "BAD_POSITION")):
-            rejected = httpx.get(f"{address}/feed?{query}", timeout=60)
-            assert (rejected.status_code, error_code(rejected.text)) == (400, code)
+        payload = {"query": POSITIONS, "variables": {"after": 3}}
+        with open_acknowledged_socket(address) as socket:
+            send_message(socket, id="1", type="subscribe", payload=payload)
+            assert receive_error_code(socket, "1") == "BAD_POSITION"
+        events = {"Accept": "text/event-stream"}
+        for rejected in (
+            httpx.post(f"{address}/graphql", json=payload, headers=events, timeout=60),
+            httpx.get(f"{address}/feed?after=3", timeout=60),
+        ):
+            assert (rejected.status_code, error_code(rejected.text)) == (400, "BAD_POSITION")
 
 
 def test_event_streams_resume_by_last_event_id_and_sockets_by_their_variables(new_database: DatabaseFactory) -> None:

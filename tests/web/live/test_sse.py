@@ -8,7 +8,7 @@ import pytest
 from ogpgraph.system import System
 from tests.support.server import post_query
 from tests.support.writers import change_title
-from tests.web.live.clients import POSITIONS, error_code, read_events
+from tests.web.live.clients import POSITIONS, error_code, position_of, read_events
 
 pytestmark = pytest.mark.slow
 EVENT_STREAM = {"accept": "text/event-stream"}
@@ -22,8 +22,8 @@ def test_a_subscription_streams_results_with_their_positions_as_ids(address: str
         change_title(writer, "FR0001", "Over SSE")
         first, second = read_events(response, 2)
     assert (first["event"], second["event"]) == ("next", "next")
-    assert int(second["id"]) == int(first["id"]) + 1
-    assert json.loads(second["data"])["data"]["entries"]["position"] == int(second["id"])
+    assert position_of(second) == position_of(first) + 1
+    assert json.loads(second["data"])["data"]["entries"]["position"] == position_of(second)
 
 
 def test_a_query_is_rejected(address: str) -> None:

@@ -33,7 +33,7 @@ from ogpgraph.graphql.mutations.inputs import (
     validate_common_inputs,
     validate_idempotency_key,
 )
-from ogpgraph.graphql.scalars import client_error
+from ogpgraph.graphql.scalars import Position, client_error
 from ogpgraph.graphql.types import (
     Account,
     ActionPlan,
@@ -165,6 +165,20 @@ class Payload:
         previewed = [change.path for each in self.outcome.previewed or () for change in each.changes]
         # An entry without an effect on a current value shows the changed claim of its source instead.
         return any(not path.startswith("claims/") for path in (*recorded, *previewed))
+
+    @strawberry.field(
+        description="The position at which the result is read: that of the last of `entries`, or the newest one if "
+        "there are none. Null if the mutation was refused."
+    )
+    def position(self) -> Position | None:
+        return Position(self.outcome.snapshot.position) if self.outcome.snapshot else None
+
+    @strawberry.field(
+        description="The root of the log's Merkle tree (RFC 6962) at `position`: 64 hexadecimal digits. With it, the "
+        "position is recognized as one of this history of the log. Null if the mutation was refused."
+    )
+    def root_hash(self) -> str | None:
+        return self.outcome.snapshot.root_hash if self.outcome.snapshot else None
 
     @strawberry.field(description="Why the mutation was refused; empty if it was not.")
     def errors(self) -> list[UserError]:

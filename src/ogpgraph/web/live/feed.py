@@ -17,12 +17,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload, json_response, rejection_response
+from ogpgraph.web.errors import RequestRejected, error_payload, json_response, other_history, rejection_response
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
-from ogpgraph.web.live.sse import UNAUTHENTICATED_MESSAGE, EventStreams, encode_event, parse_position
+from ogpgraph.web.live.sse import UNAUTHENTICATED_MESSAGE, EventStreams, encode_event, parse_start
 from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed
 from ogpgraph.web.live.subscriptions import Subscription, log_payload, require_same_log
 from ogpgraph.web.request import RequestParameters
@@ -52,31 +53,33 @@ class FeedEndpoint:
         """Return the event stream that a request asks for, or an error response."""
         hub, identity = self._hub(), self._system().model.log_identity
         try:
-            after = await self._start_position(request, identity)
+            after = await self._start_after(request, identity)
             variables = _filter_variables(request)
             subscription = await hub.compiler.compile(RequestParameters(query=FEED_QUERY, variables=variables))
-            await hub.require_position(after)
+            start = await hub.locate(after)
         except RequestRejected as rejected:
             return rejection_response(rejected)
+        except OtherHistory as error:
+            return rejection_response(other_history(error))
         except RequestErrors as error:
             # Only its message: a location in the document would mean nothing to a client that sent none.
             return json_response(400, error_payload(str(error.errors[0].message), code=error.code))
         except PositionBeyondHead as error:
             return json_response(400, error_payload(str(error), code="BAD_POSITION"))
-        return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, after, identity, cancellation))
+        return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, start, identity, cancellation))
 
-    async def _start_position(self, request: Request, identity: LogIdentity) -> int | None:
-        """Return the position after which the feed begins, None for the head."""
+    async def _start_after(self, request: Request, identity: LogIdentity) -> Bookmark | None:
+        """Return the bookmark after which the feed begins, None for the head."""
         parameters = request.query_params
-        require_same_log(identity, {"logId": parameters.get("log"), "epoch": parameters.get("epoch")})
+        require_same_log(identity, {"logId": parameters.get("log")})
         # A reconnecting EventSource repeats its URL, so the header is the newer of the two.
         after = request.headers.get("last-event-id") or parameters.get("after")
         if after is not None:
-            return parse_position(after)
+            return parse_start(after)
         since = parameters.get("since")
         return await anyio.to_thread.run_sync(self._position_at, since) if since else None
 
-    def _position_at(self, since: str) -> int:
+    def _position_at(self, since: str) -> Bookmark:
         try:
             moment = datetime.fromisoformat(since)
         except ValueError:
@@ -87,20 +90,21 @@ class FeedEndpoint:
             )
         with self._system().read_session() as session:
             snapshot = session.find_last_before(moment)
-            return snapshot.position if snapshot else 0
+            return snapshot.bookmark if snapshot else session.bookmark(0)
 
 
 async def _stream_feed(
-    hub: Hub, subscription: Subscription, after: int | None, identity: LogIdentity, cancellation: StreamCancellation
+    hub: Hub, subscription: Subscription, start: Bookmark, identity: LogIdentity, cancellation: StreamCancellation
 ) -> AsyncIterator[bytes]:
-    start = await hub.head() if after is None else after
-    yield _RECONNECTION_TIME + b"event: log\ndata: " + msgspec.json.encode(log_payload(identity, start)) + b"\n\n"
+    # With its id, so that a client that gets nothing more resumes here, too.
+    log = b"id: " + start.encode() + b"\nevent: log\ndata: " + msgspec.json.encode(log_payload(identity, start))
+    yield _RECONNECTION_TIME + log + b"\n\n"
     async with aclosing(hub.stream(subscription, start, cancellation)) as items:
         try:
             async for item in items:
                 yield encode_event(b"entry", item)
         except StreamFailed as failure:
-            yield _encode_error(error_payload(str(failure), code=failure.code) | {"position": failure.position})
+            yield _encode_error(error_payload(str(failure), **failure.extensions) | {"position": failure.last.position})
     if cancellation.code:
         yield _encode_error(error_payload(UNAUTHENTICATED_MESSAGE, code=cancellation.code))
 

@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 import structlog
 
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.storage.database import ConnectionLost
@@ -45,14 +46,14 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class PositionBeyondHead(Exception):
-    """A cursor is past the head: it belongs to another log, or to this one before it was restored from a backup."""
+    """A position is past the head, and does not say which history it is of."""
 
 
 @dataclass(slots=True)
 class Batch:
     """The next items of a subscription, complete up to `until`; `failure` ends the streams after them."""
 
-    until: int
+    until: Bookmark
     items: list[StreamItem] = field(default_factory=list)
     failure: FailureReason | None = None
 
@@ -74,7 +75,7 @@ class Hub:
     async def run(self) -> AsyncIterator[None]:
         """Deliver new entries while the context is open; at its end every stream ends."""
         loop = asyncio.get_running_loop()
-        self._delivered_position = self._known_head = await self.head()
+        self._delivered_position = self._known_head = (await self.head()).position
         # The notifier calls from the thread that has projected the entries.
         unsubscribe = self._system().projection.notifier.subscribe(
             lambda position: _call_soon(loop, self._wake, position)
@@ -96,14 +97,18 @@ class Hub:
             for subscriber in list(channel.subscribers):
                 subscriber.wake()
 
-    async def require_position(self, after: int | None) -> None:
-        """Raise PositionBeyondHead for a position past the head."""
-        if after is not None and after > self._delivered_position and after > (head := await self.head()):
-            raise PositionBeyondHead(f"position {after} is past the head of this log, which is {head}")
+    async def locate(self, after: Bookmark | None) -> Bookmark:
+        """Return the bookmark of this log at the position of another one, or at the head.
 
-    async def head(self) -> int:
-        """Return the position of the newest entry."""
-        return await self._run_in_thread(self._read_head)
+        Raises:
+            OtherHistory: if `after` is of another history.
+            PositionBeyondHead: if it is past the head, and does not say which history it is of.
+        """
+        return await self._run_in_thread(self._locate, after)
+
+    async def head(self) -> Bookmark:
+        """Return the bookmark of the newest entry."""
+        return await self.locate(None)
 
     # The life of a subscriber: attach, replay, then deliveries by the hub, detach.
 
@@ -126,20 +131,19 @@ class Hub:
         if not channel.reference_count:
             self._channels.pop(channel.subscription.key, None)
 
-    async def replay(self, subscriber: Subscriber, after: int | None) -> AsyncGenerator[StreamItem, None]:
+    async def replay(self, subscriber: Subscriber, after: Bookmark | None) -> AsyncGenerator[StreamItem, None]:
         """Yield the entries after a position (None: the head) up to the channel's cursor, where the subscriber joins.
 
         Raises:
-            PositionBeyondHead: if `after` is past the head.
+            OtherHistory, PositionBeyondHead: as `locate` does.
             StreamFailed: if an entry cannot be executed in time.
         """
-        await self.require_position(after)
         channel = subscriber.channel
-        subscriber.cursor = await self.head() if after is None else after
-        while subscriber.cursor < (until := channel.cursor) and not self.is_closing:
-            batch = await self._run_in_thread(self._read, channel.subscription, subscriber.cursor, until)
+        subscriber.cursor = await self.locate(after)
+        while subscriber.cursor.position < (until := channel.cursor) and not self.is_closing:
+            batch = await self._run_in_thread(self._read, channel.subscription, subscriber.cursor.position, until)
             for item in batch.items:
-                subscriber.cursor = item.position
+                subscriber.cursor = item.bookmark
                 yield item
             if batch.failure:
                 raise StreamFailed(batch.failure, subscriber.cursor)
@@ -149,14 +153,14 @@ class Hub:
         channel.subscribers.add(subscriber)
 
     async def stream(
-        self, subscription: Subscription, after: int | None, cancellation: StreamCancellation | None = None
+        self, subscription: Subscription, after: Bookmark | None, cancellation: StreamCancellation | None = None
     ) -> AsyncGenerator[StreamItem, None]:
         """Yield the entries of a subscription after a position (None: the head), until the consumer stops.
 
         After HEARTBEAT_SECONDS without an entry it yields a heartbeat.
 
         Raises:
-            PositionBeyondHead: if `after` is past the head.
+            OtherHistory, PositionBeyondHead: as `locate` does.
             StreamFailed: if the consumer is too slow, or an entry cannot be executed in time.
         """
         subscriber, cancellation = self.attach(subscription), cancellation or StreamCancellation()
@@ -209,7 +213,7 @@ class Hub:
         """Deliver the entries up to the head to the subscribers of a channel."""
         while channel.cursor < head:
             batch = await self._run_in_thread(self._read, channel.subscription, channel.cursor, head)
-            channel.cursor = batch.until
+            channel.cursor = batch.until.position
             # A subscriber that joins during a pause below joins at the new cursor, so it has been replayed this batch.
             for number, subscriber in enumerate(list(channel.subscribers), start=1):
                 subscriber.deliver(batch.items, batch.until)
@@ -235,7 +239,7 @@ class Hub:
         with opened as session:
             query, request = subscription.query(session), PageRequest(BATCH_SIZE, after=(after,))
             entries = [entry for _, entry in session.at(until).page_entries(query, request).items]
-            batch = Batch(entries[-1].position if len(entries) == BATCH_SIZE else until)
+            batch = Batch(entries[-1].bookmark if len(entries) == BATCH_SIZE else session.bookmark(until))
             if not entries:
                 return batch
             executor = self.compiler.prepare_executor(subscription)
@@ -243,14 +247,20 @@ class Hub:
                 try:
                     payload = executor.encode_result(session, entry)
                 except RequestRejected as rejected:
-                    batch.until, batch.failure = entry.position, FailureReason(rejected.code, rejected.message)
+                    batch.until, batch.failure = entry.bookmark, FailureReason(rejected.code, rejected.message)
                     break
-                batch.items.append(StreamItem(entry.position, payload))
+                batch.items.append(StreamItem(entry.bookmark, payload))
         return batch
 
-    def _read_head(self) -> int:
+    def _locate(self, after: Bookmark | None) -> Bookmark:
         with self._system().read_session() as session:
-            return session.head
+            if after is None:
+                return session.bookmark(session.head)
+            try:
+                session.require(after)
+            except PositionError as error:
+                raise PositionBeyondHead(str(error)) from error
+            return session.bookmark(after.position)
 
     async def _run_in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)

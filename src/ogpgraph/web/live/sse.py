@@ -1,7 +1,7 @@
 """Server-sent events: the response that streams them, their encoding, and GraphQL subscriptions over them.
 
-Every event with a result has its entry's position as its `id:`, so a client that reconnects with `Last-Event-ID`
-resumes where it was.
+Every event with a result has its entry's bookmark as its `id:`, so a client that reconnects with `Last-Event-ID`
+resumes where it was, in the same history of the log.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.system import System
 from ogpgraph.web.connection_timeouts import ENDLESS_RESPONSE
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload, format_error, json_response, rejection_response
+from ogpgraph.web.errors import (
+    RequestRejected,
+    error_payload,
+    format_error,
+    json_response,
+    other_history,
+    rejection_response,
+)
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
@@ -43,7 +51,6 @@ _HEADERS: Final = {
     "X-Accel-Buffering": "no",  # nginx would otherwise hold events back until its buffer is full
 }
 _COMMENT: Final = b":\n\n"
-_MAX_POSITION_DIGITS: Final = 15
 
 
 class EventStreams:
@@ -134,10 +141,12 @@ class GraphQLEventStreamEndpoint:
             parameters = await self._read_parameters(request)
             require_same_log(self._system().model.log_identity, parameters.extensions)
             subscription = await hub.compiler.compile(parameters)
-            subscription = replace(subscription, after=_resume_position(request, subscription.after))
-            await hub.require_position(subscription.after)
+            subscription = replace(subscription, after=_resume_after(request, subscription.after))
+            await hub.locate(subscription.after)
         except RequestRejected as rejected:
             return rejection_response(rejected)
+        except OtherHistory as error:
+            return rejection_response(other_history(error))
         except RequestErrors as error:
             return json_response(400, {"errors": [format_error(each, code=error.code) for each in error.errors]})
         except PositionBeyondHead as error:
@@ -159,9 +168,7 @@ async def _stream_results(
             async for item in items:
                 yield _COMMENT if item.payload is None else encode_event(b"next", item)
         except StreamFailed as failure:
-            yield _encode_failure(error_payload(str(failure), code=failure.code, position=failure.position))
-        except PositionBeyondHead as error:  # restored from a backup since the check before the stream began
-            yield _encode_failure(error_payload(str(error), code="BAD_POSITION"))
+            yield _encode_failure(error_payload(str(failure), **failure.extensions))
     if cancellation.code:
         yield _encode_failure(error_payload(UNAUTHENTICATED_MESSAGE, code=cancellation.code))
     yield b"event: complete\ndata:\n\n"
@@ -173,20 +180,22 @@ def _encode_failure(payload: dict[str, object]) -> bytes:
 
 def encode_event(name: bytes, item: StreamItem) -> bytes:
     """Return an item as an event, or as an event `position` if it is a heartbeat."""
-    identifier = b"id: %d\n" % item.position
+    identifier = b"id: %s\n" % item.bookmark.encode()
     if item.payload is None:
-        return identifier + b'event: position\ndata: {"position":%d}\n\n' % item.position
+        return identifier + b'event: position\ndata: {"position":%d}\n\n' % item.bookmark.position
     return identifier + b"event: " + name + b"\ndata: " + item.payload + b"\n\n"
 
 
-def parse_position(text: str) -> int:
-    """Return a position; raises RequestRejected if the text is not a whole number of at most 15 digits."""
-    if not text.isascii() or not text.isdigit() or len(text) > _MAX_POSITION_DIGITS:
-        raise RequestRejected(400, "A position is a whole number, 0 or greater.", code="BAD_POSITION")
-    return int(text)
+def parse_start(text: str) -> Bookmark:
+    """Return the bookmark that a client begins after, which may be a position only; raises RequestRejected."""
+    try:
+        return parse_bookmark(text)
+    except ValueError:
+        message = "A stream begins after a position (a whole number, 0 or greater) or after the `id` of an event."
+        raise RequestRejected(400, message, code="BAD_POSITION") from None
 
 
-def _resume_position(request: Request, after: int | None) -> int | None:
-    """Return the position after which to begin: `Last-Event-ID` of a reconnecting client takes precedence."""
+def _resume_after(request: Request, after: Bookmark | None) -> Bookmark | None:
+    """Return the bookmark after which to begin: `Last-Event-ID` of a reconnecting client takes precedence."""
     last_event_id = request.headers.get("last-event-id")
-    return parse_position(last_event_id) if last_event_id else after
+    return parse_start(last_event_id) if last_event_id else after

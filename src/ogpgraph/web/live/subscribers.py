@@ -11,21 +11,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.web.live.subscriptions import Subscription
 
+BEGINNING: Final = Bookmark(0)
 MAX_PENDING = 1_000
 """The number of items that may be pending for a subscriber; with more it fails as too slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """The encoded result for the entry at `position`.
+    """The encoded result for the entry at a bookmark's position.
 
-    Without a payload it is a heartbeat: there is nothing more for the subscriber up to `position`.
+    Without a payload it is a heartbeat: there is nothing more for the subscriber up to that position.
     """
 
-    position: int
+    bookmark: Bookmark
     payload: bytes | None = None
+
+    @property
+    def position(self) -> int:
+        """Return the position of the entry."""
+        return self.bookmark.position
 
 
 class FailureReason(NamedTuple):
@@ -39,12 +46,17 @@ TOO_SLOW: Final = FailureReason("TOO_SLOW", "You read too slowly.")
 
 
 class StreamFailed(Exception):
-    """The server ends a stream. The client may resume after `position`, the last one that it was sent."""
+    """The server ends a stream. The client may resume after the last position that it was sent."""
 
-    def __init__(self, reason: FailureReason, position: int) -> None:
-        super().__init__(f"{reason.message} The last position you were sent is {position}.")
+    def __init__(self, reason: FailureReason, last: Bookmark) -> None:
+        super().__init__(f"{reason.message} The last position you were sent is {last.position}.")
         self.code = reason.code
-        self.position = position
+        self.last = last
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Return what a client needs to handle it: the code, and where to resume."""
+        return {"code": self.code, "position": self.last.position, "cursor": str(self.last)}
 
 
 @dataclass(eq=False, slots=True)
@@ -75,15 +87,15 @@ class Subscriber:
     """
 
     channel: Channel
-    cursor: int = 0
-    until: int = 0
+    cursor: Bookmark = BEGINNING
+    until: Bookmark = BEGINNING
     wake: Callable[[], None] = _ignore_wake
-    direct_writer: Callable[[StreamItem, int], bool] | None = None
+    direct_writer: Callable[[StreamItem, Bookmark], bool] | None = None
     pending: deque[StreamItem] | None = None
     failure: FailureReason | None = None
     is_detached: bool = False
 
-    def deliver(self, items: Sequence[StreamItem], until: int) -> None:
+    def deliver(self, items: Sequence[StreamItem], until: Bookmark) -> None:
         """Write or enqueue the channel's next items; `until` is the position up to which they are complete."""
         if self.is_detached or self.failure:
             return
@@ -93,7 +105,7 @@ class Subscriber:
             and len(items) == 1
             and self.direct_writer(items[0], self.cursor)
         ):
-            self.cursor, self.until = items[0].position, until
+            self.cursor, self.until = items[0].bookmark, until
             return
         if len(self.pending or ()) + len(items) > MAX_PENDING:
             self.fail(TOO_SLOW)
@@ -116,8 +128,8 @@ class Subscriber:
             item = self.pending.popleft()
             if not self.pending:
                 self.pending = None  # an empty deque takes 0.7 KB, for each of thousands of subscribers
-            if item.position > self.cursor:
-                self.cursor = item.position
+            if item.bookmark > self.cursor:
+                self.cursor = item.bookmark
                 return item
         if self.failure:
             raise StreamFailed(self.failure, self.cursor)

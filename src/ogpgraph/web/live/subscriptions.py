@@ -7,10 +7,10 @@ entry. Every entry is executed like a query: by the same executor, and within th
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 from graphql import (
@@ -30,6 +30,7 @@ from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor
 from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.schema import EntrySubscription
+from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import ReadSession
@@ -41,6 +42,7 @@ from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.request import RequestParameters
 
 ContextFactory = Callable[[ReadSession], Context]
+_START_ARGUMENTS: Final = ("after", "cursor")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Subscription:
     """A validated subscription; those with the same key get the same payloads, whatever position they begin after."""
 
     key: str
-    after: int | None
+    after: Bookmark | None
     where: EntryFilter | None
     operation: PreparedOperation
     parameters: RequestParameters
@@ -82,7 +84,7 @@ class SubscriptionCompiler:
                 [GraphQLError("Only subscriptions run over this transport.")], code="NOT_A_SUBSCRIPTION"
             )
         arguments = await self._resolve_arguments(operation, parameters)
-        key = _sharing_key(parameters, _start_variable(operation))
+        key = _sharing_key(parameters, _start_variables(operation))
         return Subscription(key, arguments.after, arguments.where, operation, parameters)
 
     async def _resolve_arguments(
@@ -134,23 +136,24 @@ class SubscriptionExecutor:
         return msgspec.json.encode(format_result(result, f"entry-{entry.position}"))
 
 
-def _sharing_key(parameters: RequestParameters, start_variable: str | None) -> str:
-    """Return the request as canonical JSON, without the variable in which clients differ only by where they begin."""
-    variables = {name: value for name, value in (parameters.variables or {}).items() if name != start_variable}
+def _sharing_key(parameters: RequestParameters, start_variables: Collection[str]) -> str:
+    """Return the request as canonical JSON, without the variables in which clients differ only by where they begin."""
+    variables = {name: value for name, value in (parameters.variables or {}).items() if name not in start_variables}
     request = [parameters.query, parameters.operation_name, variables]
     return msgspec.json.encode(request, order="deterministic").decode()
 
 
-def _start_variable(operation: PreparedOperation) -> str | None:
-    """Return the variable that is used for the argument `after` and for nothing else, None if there is none."""
-    names = [
+def _start_variables(operation: PreparedOperation) -> set[str]:
+    """Return the variables that are used for one of the arguments `after` and `cursor`, and for nothing else."""
+    names = {
         argument.value.name.value
         for field in operation.operation.selection_set.selections
         for argument in _arguments_of(field)
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
-    ]
+        if argument.name.value in _START_ARGUMENTS and isinstance(argument.value, VariableNode)
+    }
     # Twice: in its declaration and in the argument.
-    return names[0] if len(names) == 1 and _variable_uses(operation.document.ast).count(names[0]) == 2 else None
+    uses = _variable_uses(operation.document.ast)
+    return {name for name in names if uses.count(name) == 2}
 
 
 def _arguments_of(field: object) -> tuple[ArgumentNode, ...]:
@@ -172,19 +175,17 @@ class _VariableCollector(Visitor):
         self.names.append(node.name.value)
 
 
-def log_payload(identity: LogIdentity, position: int) -> dict[str, object]:
-    """Return the description of the log that a stream begins with."""
-    return {"logId": identity.id, "epoch": identity.epoch, "position": position}
+def log_payload(identity: LogIdentity, bookmark: Bookmark) -> dict[str, object]:
+    """Return the description of the log, and of where a stream begins, that the stream begins with."""
+    return {
+        "logId": identity.id,
+        "position": bookmark.position,
+        "root": bookmark.root,
+        "cursor": str(bookmark),
+    }
 
 
 def require_same_log(identity: LogIdentity, cursor: Mapping[str, object] | None) -> None:
-    """Raise RequestRejected if a cursor has a `logId` or `epoch` other than this log's."""
-    log, epoch = (cursor or {}).get("logId"), (cursor or {}).get("epoch")
-    if log not in (None, identity.id):
-        raise RequestRejected(400, "This cursor is of another log: begin again without it.", code="OTHER_LOG")
-    if epoch is not None and str(epoch) != str(identity.epoch):
-        raise RequestRejected(
-            400,
-            "The log has been restored from a backup since, so entries that you have may be gone: begin again.",
-            code="OTHER_EPOCH",
-        )
+    """Raise RequestRejected if a request names a `logId` other than this log's."""
+    if (cursor or {}).get("logId") not in (None, identity.id):
+        raise RequestRejected(409, f"You were reading another log than this one. {ADVICE}", code="OTHER_HISTORY")

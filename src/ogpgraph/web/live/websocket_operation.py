@@ -16,6 +16,7 @@ import anyio
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, format_error, report_internal_error
@@ -165,10 +166,12 @@ def format_failure(failure: Exception, identifier: str) -> list[Any]:
             return [format_error(error, code=failure.code) for error in failure.errors]
         case RequestRejected():
             return [{"message": failure.message, "extensions": {"code": failure.code}}]
+        case OtherHistory():
+            return [{"message": str(failure), "extensions": {"code": "OTHER_HISTORY"}}]
         case PositionBeyondHead():
             return [{"message": str(failure), "extensions": {"code": "BAD_POSITION"}}]
         case StreamFailed():
-            return [{"message": str(failure), "extensions": {"code": failure.code, "position": failure.position}}]
+            return [{"message": str(failure), "extensions": failure.extensions}]
         case _:
             errors: list[Any] = report_internal_error(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
             return errors

@@ -15,6 +15,7 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.web.connection_timeouts import WriteTimeoutMixin
 from ogpgraph.web.live.subscribers import StreamItem
 
@@ -116,10 +117,10 @@ class DirectWriter:
         self._is_closing = protocol.transport.is_closing
         self._write = protocol.transport.write
 
-    def __call__(self, item: StreamItem, after: int) -> bool:
+    def __call__(self, item: StreamItem, after: Bookmark) -> bool:
         """Write an item whose position is past `after`; returns False if that is impossible, and writes nothing."""
         prefix, payload = self._prefix, item.payload
-        if payload is None or item.position <= after:
+        if payload is None or item.bookmark <= after:
             return False
         if not self._writable.is_set() or self._protocol.close_sent or self._is_closing():
             return False
