@@ -155,6 +155,7 @@ def test_amending_a_superseded_statement_leaves_the_present_unchanged() -> None:
     log.append(make_event(3, amends={1: {"status": "WITHDRAWN"}}, day=3))
     delta = derive_delta(replay("commitment-1", log[:2]), log[2], reader(log))
     assert delta.claims == {}
+    assert delta.superseded == {"status": ("ACTIVE", "WITHDRAWN")}
     reverted = [*log, make_event(4, withdraws=(2,), day=4)]
     assert current_values(replay("commitment-1", reverted)) == {"status": "WITHDRAWN"}
 

@@ -75,12 +75,12 @@ def test_withdrawn_claim_makes_the_claim_of_another_source_current() -> None:
     assert changes(before, facts={"status": None}, **withdrawn) == [FieldChange("status", "INACTIVE", "ACTIVE")]
 
 
-def test_late_observation_changes_no_field() -> None:
+def test_late_observation_changes_what_its_source_stated_then() -> None:
     page = {"origin": HEADER, "source": "page"}
     before = build_aggregate(({"status": "ACTIVE"}, {"on": 9, **page}))
     read = {1: event(1, {"status": "ACTIVE"}, on=9, **page)}
     late = event(2, {"status": "INACTIVE"}, on=5, seen=(None, 5), **page)
-    assert diff_delta(derive_delta(before, late, lambda _: read)) == []
+    assert diff_delta(derive_delta(before, late, lambda _: read)) == [FieldChange("claims/status", None, "INACTIVE")]
 
 
 def test_other_kind_of_translation_of_the_same_text_is_no_change() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -52,8 +52,9 @@ SequenceChanges = dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[Stat
 class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
     """What one event changed in the state of its aggregate.
 
-    `claims` is path → the claims before and after. Of `withdrawn` and `amended` it has the changed items, as they are
-    afterwards.
+    `claims` is path → the claims before and after. `superseded` is path → before and after of what is stated there by a
+    statement that is not its source's latest, where no claim has another value. Of `withdrawn` and `amended` it has the
+    changed items, as they are afterwards.
     """
 
     revision: int
@@ -61,6 +62,7 @@ class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
     sequences: SequenceChanges = {}
     withdrawn: dict[int, tuple[int, ...]] = {}
     amended: dict[int, dict[str, tuple[int, ...]]] = {}
+    superseded: dict[str, tuple[Value | None, Value | None]] = {}
 
 
 def no_events(revisions: Collection[int]) -> Mapping[int, Event]:
@@ -143,6 +145,7 @@ class _Fold:
         self._sequences: dict[tuple[str, SourceKey], list[StatementRef]] = {}
         self._withdrawn: dict[int, tuple[int, ...]] = {}
         self._amended: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
+        self._refreshed: dict[str, set[int]] = defaultdict(set)
 
     # Events become live and cease to be live
 
@@ -182,6 +185,7 @@ class _Fold:
         event = self._event_at(revision)
         if path not in event.facts:
             return
+        self._refreshed[path].add(revision)
         key, ref = source_key(event), self._ref_of(event)
         sequence = self._sequence(path, key)
         if len(sequence) > 1 and not sequence[0].revision and ref < sequence[1] and ref.time <= sequence[0].time:
@@ -249,10 +253,8 @@ class _Fold:
 
     def _statement(self, ref: StatementRef, path: str) -> Claim:
         """Return a statement as the claim that it would be by itself, with its amended value."""
-        event = self._event_at(ref.revision)
-        value, revision = event.facts[path], ref.revision
-        if amending := self._amending(revision, path):
-            value, revision = self._event_at(amending[-1]).amends[ref.revision][path], amending[-1]
+        event, amending = self._event_at(ref.revision), self._amending(ref.revision, path)
+        value, revision = self._value(ref.revision, path, amending), amending[-1] if amending else ref.revision
         interval, envelope = statement_interval(event), event.envelope
         return Claim(
             value, envelope.origin, envelope.source, envelope.language, interval.after, interval.before, revision
@@ -331,7 +333,33 @@ class _Fold:
             if (before := self._aggregate.claims.get(path, ())) != after
         }
         amended = {revision: self._amendments_after(revision, paths) for revision, paths in self._amended.items()}
-        return Delta(self._event.revision, changed, dict(sequences), self._withdrawn, amended)
+        superseded = dict(self._superseded_changes(changed))
+        return Delta(self._event.revision, changed, dict(sequences), self._withdrawn, amended, superseded)
+
+    def _superseded_changes(
+        self, changed: Mapping[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]]
+    ) -> Iterator[tuple[str, tuple[Value | None, Value | None]]]:
+        """Yield path → before and after of the latest statement that changed, where no claim has another value."""
+        for path, revisions in self._refreshed.items():
+            before, after = ({claim.key: claim.value for claim in claims} for claims in changed.get(path, ((), ())))
+            if before == after:
+                latest = max(revisions, key=lambda revision: self._ref_of(self._event_at(revision)))
+                old, new = self._value_before(latest, path), self._value_after(latest, path)
+                if old != new:
+                    yield path, (old, new)
+
+    def _value_before(self, revision: int, path: str) -> Value | None:
+        if revision == self._event.revision or self._aggregate.withdrawn.get(revision):
+            return None
+        return self._value(revision, path, self._aggregate.amended.get(revision, {}).get(path, ()))
+
+    def _value_after(self, revision: int, path: str) -> Value | None:
+        return self._value(revision, path, self._amending(revision, path)) if self._is_live(revision) else None
+
+    def _value(self, revision: int, path: str, amending: tuple[int, ...]) -> Value | None:
+        if amending:
+            return self._event_at(amending[-1]).amends[revision][path]
+        return self._event_at(revision).facts[path]
 
     def _amendments_after(self, revision: int, changes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         after = self._aggregate.amended.get(revision, {}) | changes

@@ -154,17 +154,22 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 def diff_delta(delta: Delta) -> list[FieldChange]:
     """Return the changes of an event.
 
-    Where the event changes no current value, it changes claims of its sources: such a path begins with `claims/`.
+    Where the event changes no current value, it changes claims of its sources, or what one of them had stated before:
+    such a path begins with `claims/`.
     """
     changes: list[FieldChange] = []
+    superseded = dict(delta.superseded)
     for path, (before, after) in delta.claims.items():
         old, new = _current_value(path, before), _current_value(path, after)
         if old != new:
             changes += diff_values(path, old, new)
+            superseded.pop(path, None)
             continue
         stated, states = ({claim.key: claim.value for claim in claims} for claims in (before, after))
         for key in sorted(stated.keys() | states.keys()):
             changes += diff_values(f"claims/{path}", stated.get(key), states.get(key))
+    for path, (old, new) in superseded.items():
+        changes += diff_values(f"claims/{path}", old, new)
     return changes
 
 

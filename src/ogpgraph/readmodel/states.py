@@ -59,12 +59,13 @@ class StoredState(Struct, frozen=True, array_like=True):
     claims: dict[str, StoredClaims]
 
 
-class StoredDelta(Struct, frozen=True, array_like=True):
+class StoredDelta(Struct, frozen=True, array_like=True, omit_defaults=True):
     """The changed claims of a delta, before and after."""
 
     revision: int
     contexts: list[Context]
     claims: dict[str, tuple[StoredClaims, StoredClaims]]
+    superseded: dict[str, tuple[Value | None, Value | None]] = {}
 
 
 _encoder = msgspec.json.Encoder()
@@ -97,7 +98,7 @@ def encode_delta(delta: Delta) -> bytes:
         path: (_store_claims(before, contexts), _store_claims(after, contexts))
         for path, (before, after) in delta.claims.items()
     }
-    return _encoder.encode(StoredDelta(delta.revision, list(contexts), claims))
+    return _encoder.encode(StoredDelta(delta.revision, list(contexts), claims, delta.superseded))
 
 
 def decode_delta(data: bytes) -> Delta:
@@ -107,12 +108,12 @@ def decode_delta(data: bytes) -> Delta:
         path: (_load_claims(before, stored.contexts), _load_claims(after, stored.contexts))
         for path, (before, after) in stored.claims.items()
     }
-    return Delta(stored.revision, claims)
+    return Delta(stored.revision, claims, superseded=stored.superseded)
 
 
 def encode_fold(delta: Delta) -> bytes | None:
     """Return all of a delta but the claims, which only the fold of later events needs; None where there is nothing."""
-    rest = structs.replace(delta, claims={})
+    rest = structs.replace(delta, claims={}, superseded={})
     return None if rest == Delta(delta.revision) else _encoder.encode(rest)
 
 

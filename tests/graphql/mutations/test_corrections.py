@@ -377,12 +377,15 @@ def test_a_correction_of_a_superseded_entry_leaves_the_present_and_says_so(sampl
     record_rating(sample, "COMPLETE")
     payload = sample.reviewer.send(
         "correct",
-        "changesPresent",
+        "changesPresent entries { changes { path before after } }",
         entry=str(first),
         changes=[{"path": PATH, "value": "SUBSTANTIAL"}],
         reason="Typing error",
     )
     assert not payload["changesPresent"]
+    assert payload["entries"][0]["changes"] == [
+        {"path": f"claims/{PATH}/value", "before": "LIMITED", "after": "SUBSTANTIAL"}
+    ]
     now = execute_query(sample.system, '{ commitment(code: "FR0001") { ratings { value } } }')
     assert [each["value"] for each in now["commitment"]["ratings"]] == ["COMPLETE"]
 
