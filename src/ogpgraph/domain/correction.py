@@ -15,6 +15,7 @@ from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Amendments, Cause, Event, Facts, Origin
 from ogpgraph.domain.fold import evolve
+from ogpgraph.domain.restatement import amend_restatements
 from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import Value
@@ -95,7 +96,9 @@ def correct(
         if _stated_value(uow, aggregate, stating, path) == value:
             raise Conflict(f"{path} already has the corrected value in this entry", path)
         amends[stating.revision][path] = value
-    uow.amend(aggregate.id, CORRECTION_EVENTS[aggregate.type], dict(amends), provenance.with_cause(Cause.CORRECTION))
+    correcting = provenance.with_cause(Cause.CORRECTION)
+    uow.amend(aggregate.id, CORRECTION_EVENTS[aggregate.type], dict(amends), correcting)
+    amend_restatements(uow, aggregate.id, correcting)
 
 
 def _stating_event(uow: UnitOfWork, event: Event, path: str) -> Event:
@@ -138,6 +141,8 @@ def revert(uow: UnitOfWork, found: CorrelatedEvents, provenance: Provenance = RE
     streams = sorted(found.events, key=lambda stream: aggregate_type_of(stream) == "code")
     for stream in streams:
         _revert_stream(uow, stream, found.events[stream], reverting)
+    for stream in streams:
+        amend_restatements(uow, stream, reverting)
     for stream in streams:
         _require_no_cycle(uow, uow.aggregate(stream))
     for stream in streams:

@@ -427,3 +427,78 @@ def reverted_correlation(sample: SampleSystem, code: str) -> str:
 def test_a_date_in_the_future_is_no_date_since_when_something_is_so(sample: SampleSystem) -> None:
     refused = sample.reporter.expect_refusal("reviseCommitment", commitment="FR0001", title="x", effectiveOn="2099")
     assert refused == ("INVALID", ["input", "effectiveOn"])
+
+
+# What was restated elsewhere
+
+
+def correlation_of(payload: Any) -> str:
+    correlation: str = payload["entries"][0]["correlationId"]
+    return correlation
+
+
+def send(sample: SampleSystem, mutation: str, **inputs: Any) -> Any:
+    return sample.admin.send(mutation, "entries { correlationId position }", **inputs)
+
+
+def milestones_of(sample: SampleSystem, code: str) -> list[tuple[str, str | None]]:
+    query = "query($code: String!) { commitment(code: $code) { milestones { number title } } }"
+    found = execute_query(sample.system, query, code=code)["commitment"]["milestones"]
+    return [(each["number"], each["title"]) for each in found]
+
+
+def test_what_was_recorded_before_a_renumbering_is_reverted_and_corrected_under_the_new_number(
+    sample: SampleSystem,
+) -> None:
+    added = send(sample, "addMilestone", commitment="FR0001", number="7.1", title="First")
+    revised = send(sample, "reviseMilestone", commitment="FR0001", number="7.1", title="Second")
+    send(sample, "renumberMilestone", commitment="FR0001", number="7.1", newNumber="7.2")
+    send(sample, "renumberMilestone", commitment="FR0001", number="7.2", newNumber="7.3")
+    before = [each for each in milestones_of(sample, "FR0001") if not each[0].startswith("7.")]
+    reversal = revert(sample, correlation_of(revised))
+    assert milestones_of(sample, "FR0001") == [*before, ("7.3", "First")]
+    assert reversal["changesPresent"]
+    position = str(added["entries"][0]["position"])
+    changes = [{"path": "milestones/7.1/title/en", "value": "Corrected"}]
+    sample.admin.mutate("correct", entry=position, changes=changes, reason="x")
+    assert milestones_of(sample, "FR0001") == [*before, ("7.3", "Corrected")]
+    revert(sample, correlation_of(reversal))
+    assert milestones_of(sample, "FR0001") == [*before, ("7.3", "Second")]
+    revert(sample, correlation_of(revised))
+    revert(sample, correlation_of(added))
+    assert milestones_of(sample, "FR0001") == before
+
+
+def test_what_was_recorded_before_a_merger_is_reverted_in_the_commitment_that_remains(sample: SampleSystem) -> None:
+    rated = send(sample, "recordRating", **{**RATING, "commitment": "UK0002"}, value="COMPLETE")
+    merged = send(sample, "mergeCommitments", commitments=["UK0002"], into="UK0001")
+    query = '{ commitment(code: "UK0001") { ratings { value } } }'
+
+    def ratings() -> list[str]:
+        return [each["value"] for each in execute_query(sample.system, query)["commitment"]["ratings"]]
+
+    assert ratings() == ["COMPLETE"]
+    changes = [{"path": PATH, "value": "LIMITED"}]
+    correction = send(sample, "correct", entry=str(rated["entries"][0]["position"]), changes=changes, reason="x")
+    assert ratings() == ["LIMITED"]
+    revert(sample, correlation_of(correction))
+    assert ratings() == ["COMPLETE"]
+    reversal = revert(sample, correlation_of(rated))
+    assert ratings() == []
+    revert(sample, correlation_of(merged))
+    revert(sample, correlation_of(reversal))
+    assert ratings() == []
+    codes = '{ commitment(code: "UK0002") { code ratings { value } } }'
+    assert execute_query(sample.system, codes)["commitment"] == {"code": "UK0002", "ratings": [{"value": "COMPLETE"}]}
+
+
+def test_what_was_recorded_before_a_split_is_reverted_in_the_parts(sample: SampleSystem) -> None:
+    revised = send(sample, "reviseCommitment", commitment="FR0001", endsOn="2031-05")
+    parts = [{"code": "FR0601", "title": "A part"}, {"code": "FR0602", "title": "Another part"}]
+    send(sample, "splitCommitment", commitment="FR0001", into=parts)
+    query = '{ part: commitment(code: "FR0602") { endsOn title } }'
+    assert execute_query(sample.system, query)["part"] == {"endsOn": "2031-05", "title": "Another part"}
+    revert(sample, correlation_of(revised))
+    now = execute_query(sample.system, query)["part"]
+    assert now["endsOn"] != "2031-05"
+    assert now["title"] == "Another part"
