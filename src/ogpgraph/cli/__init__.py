@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ogpgraph.cli.accounts import account_app
+from ogpgraph.cli.backups import backup, copy, restore
 from ogpgraph.cli.follow import follow
 from ogpgraph.cli.imports import import_, revert
 from ogpgraph.cli.maintenance import migrate, rebuild, schema
@@ -26,6 +27,9 @@ app.command("serve")(serve)
 app.command("demo")(demo)
 app.command("follow")(follow)
 app.command("rebuild")(rebuild)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("copy")(copy)
 app.command("schema")(schema)
 app.add_typer(account_app, name="account")
 

@@ -26,7 +26,7 @@ from ogpgraph.readmodel.queries import entry_term, hash_event_id
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import diff_tags
-from ogpgraph.storage.database import Database, DataRejected, Row, Transaction, UniqueViolation
+from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
 
@@ -37,6 +37,9 @@ BATCH_SIZE = 500
 _LOCK_CHECKPOINT = (
     "update {}projector set position = position where name = :name "
     "returning projection_version, build, log_position, position, frontier"
+)
+_SELECT_CHECKPOINT = (
+    "select projection_version, build, log_position, position, frontier from projector where name = :name"
 )
 _SAVE_CHECKPOINT = (
     "update {}projector set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
@@ -95,6 +98,12 @@ class Checkpoint(NamedTuple):
         return self.frontier.size
 
 
+def read_checkpoint(transaction: Transaction) -> Checkpoint | None:
+    """Return how far the live set is projected, as a transaction sees it; None where it has no projector."""
+    row = transaction.fetch_one(_SELECT_CHECKPOINT, name=PROJECTOR_NAME)
+    return _decode_checkpoint(row) if row else None
+
+
 class ProjectionStep(NamedTuple):
     """The outcome of one transaction: the checkpoint reached, the log's head then, and the failure it stopped at."""
 
@@ -150,8 +159,7 @@ class Projector:
         row = transaction.fetch_one(_LOCK_CHECKPOINT.format(self._prefix), name=PROJECTOR_NAME)
         if row is None:
             raise ProjectorMissing
-        frontier = Frontier.from_bytes(row["position"], bytes.fromhex(row["frontier"]))
-        return Checkpoint(row["projection_version"], row["build"], row["log_position"], frontier)
+        return _decode_checkpoint(row)
 
     def project_saves(
         self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[list[Row]]
@@ -196,6 +204,14 @@ class Projector:
             position=after.position,
             frontier=after.frontier.to_bytes().hex(),
         )
+
+
+def _decode_checkpoint(row: Row) -> Checkpoint:
+    try:
+        frontier = Frontier.from_bytes(row["position"], bytes.fromhex(row["frontier"]))
+    except ValueError as error:
+        raise DatabaseError(f"the projector's row is damaged ({error}): run `ogpgraph rebuild`") from error
+    return Checkpoint(row["projection_version"], row["build"], row["log_position"], frontier)
 
 
 class _BatchProjection:

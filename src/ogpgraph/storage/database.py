@@ -97,6 +97,9 @@ class Transaction(ABC):
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
         """Have statements raise StatementCancelled once `is_over` returns True, or after `seconds`."""
 
+    def continue_numbering(self, table: str, column: str) -> None:  # noqa: B027 - not every engine has something to do
+        """Let the numbers that the database gives to rows follow those of the rows that were inserted with one."""
+
     @abstractmethod
     def lock_tables(self, tables: Sequence[str]) -> None:
         """Lock tables, in the given order, against all other use until the transaction ends."""
@@ -117,6 +120,17 @@ class Database(ABC):
     def read_autocommit(self) -> AbstractContextManager[Transaction]:
         """Open read-only access in which each statement may see a later state: for rows that never change."""
         return self.read()
+
+    def read_log(self) -> AbstractContextManager[Transaction]:
+        """Open a read-only transaction for the log and what belongs to it, which may take long.
+
+        The read model's tables may be swapped meanwhile: they are not waited for, and not to be read.
+        """
+        return self.read()
+
+    def find_damage(self) -> Iterator[str]:
+        """Yield what the engine itself finds wrong with its files, as far as it can tell."""
+        return iter(())
 
     def query(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows of a single query."""

@@ -11,6 +11,8 @@ LOG_FORMAT = 2
 """The format of the log's rows and of the bytes that a leaf hash covers."""
 FIRST_FORMAT = 1
 """The format of a log that does not name one."""
+UNFINISHED_FORMAT = -1
+"""The format of a log that is being restored or copied into the database; no program opens it before that is done."""
 
 CREATE_LOG_TABLE = """
 create table if not exists log (
@@ -29,6 +31,17 @@ class UnsupportedLogFormat(DatabaseError):
         super().__init__(
             f"{database} holds a log of format {log_format}, and this program reads format {LOG_FORMAT}: "
             "create a new database with `ogpgraph migrate` and import everything again into it"
+        )
+
+
+class UnfinishedTransfer(UnsupportedLogFormat):
+    """A log was being restored or copied into the database, and is not complete."""
+
+    def __init__(self, database: str) -> None:
+        DatabaseError.__init__(
+            self,
+            f"{database} holds a log that is not complete: `ogpgraph restore` or `ogpgraph copy` is still running, or "
+            "was interrupted. Run the same command again: it goes on where it stopped.",
         )
 
 
@@ -78,6 +91,8 @@ def _read_row(transaction: Transaction) -> Row | None:
     if row is None:
         return None
     log_format = dict(row).get("format", FIRST_FORMAT)
+    if log_format == UNFINISHED_FORMAT:
+        raise UnfinishedTransfer(transaction.database_name)
     if log_format != LOG_FORMAT:
         raise UnsupportedLogFormat(transaction.database_name, log_format)
     return row

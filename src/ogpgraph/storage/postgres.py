@@ -55,6 +55,7 @@ _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
 _LOCK_READ_MODEL = "lock table projector, stream, term, entry, version, tag in access share mode"
 _READ = f"begin isolation level repeatable read, read only; {_LOCK_READ_MODEL}"
 _READ_COMMITTED = f"begin isolation level read committed, read only; {_LOCK_READ_MODEL}"
+_READ_LOG = "begin isolation level repeatable read, read only"
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
 # Without the lock, a later position could be committed before an earlier one, which a reader would then miss for ever.
@@ -149,7 +150,7 @@ class PostgresTransaction(Transaction):
         with _translate_errors(self._connection), self._connection.cursor() as cursor:
             if len(rows) < COPY_MIN_ROWS:
                 places = ", ".join(["(" + ", ".join(["%s"] * len(columns)) + ")"] * len(rows))
-                statement = f"insert into {table} ({names}) values {places}"  # noqa: S608 - our own tables' names
+                statement = f"insert into {table} ({names}) overriding system value values {places}"  # noqa: S608 - our own tables' names
                 cursor.execute(statement.encode(), list(chain(*rows)))
                 return
             with cursor.copy(f"copy {table} ({names}) from stdin".encode()) as copy:
@@ -159,6 +160,12 @@ class PostgresTransaction(Transaction):
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server cannot call it
         """Have the server cancel each statement after `seconds`: `is_over` cannot end one earlier."""
         self.execute("select set_config('statement_timeout', :timeout, true)", timeout=f"{_milliseconds(seconds)}ms")
+
+    def continue_numbering(self, table: str, column: str) -> None:
+        self.execute(
+            f"select setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) from {table} "  # noqa: S608
+            "having count(*) > 0"
+        )
 
     def lock_tables(self, tables: Sequence[str]) -> None:
         self.execute(f"lock table {', '.join(tables)} in access exclusive mode")
@@ -231,6 +238,11 @@ class PostgresDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._begin(_READ) as transaction:
+            yield transaction
+
+    @contextmanager
+    def read_log(self) -> Iterator[Transaction]:
+        with self._begin(_READ_LOG) as transaction:
             yield transaction
 
     @contextmanager

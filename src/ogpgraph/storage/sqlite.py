@@ -61,6 +61,8 @@ RELEASE_PAUSE_SECONDS = 0.01
 INCREMENTAL = 2
 """The value of `PRAGMA auto_vacuum` with which free pages are released when the program asks for it."""
 PROGRESS_HANDLER_STEPS = 20_000
+MAX_DAMAGE = 1_000
+"""The faults after which SQLite's integrity check ends."""
 
 
 class SQLiteTransaction(Transaction):
@@ -310,6 +312,13 @@ class SQLiteDatabase(Database):
     def execute_ddl(self, transaction: Transaction, script: str) -> None:
         for statement in split_statements(script):
             transaction.execute(statement)
+
+    def find_damage(self) -> Iterator[str]:
+        """Yield what SQLite's integrity check finds: damaged pages, rows missing from an index, types and null."""
+        with self.read() as transaction:
+            for row in transaction.stream(f"PRAGMA integrity_check({MAX_DAMAGE})"):
+                if (found := row["integrity_check"]) != "ok":
+                    yield str(found)
 
     def release_space(self) -> None:
         """Move pages from the end of the file into free ones and cut it off, a few pages at a time.

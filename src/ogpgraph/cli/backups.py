@@ -1,0 +1,74 @@
+"""`ogpgraph backup`, `restore` and `copy`: the record as a whole, in a file or in another database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ogpgraph.cli.shared import DatabaseOption, load_settings, out
+
+if TYPE_CHECKING:
+    from ogpgraph.maintenance import Track
+    from ogpgraph.storage.record import Summary
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write, such as backup.json.gz.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Back up the record to a file, also while it is in use: the log, texts, accounts and keys."""
+    from ogpgraph.maintenance import back_up
+
+    settings = load_settings(database)
+    with _track_rows() as track:
+        summary = back_up(settings.database, file, force=force, track=track)
+    out.print(f"{file}: {_describe(summary)}", soft_wrap=True)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup.")],
+    database: DatabaseOption = None,
+) -> None:
+    """Restore a backup into an empty database; an interrupted restore goes on where it stopped."""
+    from ogpgraph import maintenance
+
+    settings = load_settings(database)
+    with _track_rows() as track:
+        summary = maintenance.restore(file, settings.database, track)
+    out.print(f"{settings.describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+
+
+def copy(
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="The URL of the database to copy.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The URL of an empty database, of either engine.")],
+) -> None:
+    """Copy the record into another database, also while it is in use; an interrupted copy goes on where it stopped."""
+    from ogpgraph import maintenance
+
+    load_settings(None)
+    with _track_rows() as track:
+        summary = maintenance.copy(from_, to, track)
+    out.print(f"{load_settings(to).describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+
+
+@contextmanager
+def _track_rows() -> Iterator[Track]:
+    from ogpgraph.cli.progress import create_progress, track_task
+
+    with create_progress("rows") as progress:
+        yield partial(track_task, progress)
+
+
+def _describe(summary: Summary) -> str:
+    counts = summary.counts
+    return (
+        f"{counts['event']} events and {counts['stored_text']} texts, position {summary.head} in the log, "
+        f"root {summary.root}"
+    )

@@ -1,0 +1,43 @@
+"""`ogpgraph backup`, `restore` and `copy`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.cli.conftest import RunCommand
+from tests.importer.sample_pages import LIGHTHOUSE
+from tests.support.records import read_rows
+
+SUMMARY = r"\d\d events and \d\d texts, position \d\d in the log, root [0-9a-f]{64}\n"
+
+
+def test_a_backup_is_restored_and_copied(run: RunCommand, tmp_path: Path) -> None:
+    run("import", LIGHTHOUSE)
+    written = run("backup", "backup.gz")
+    assert written.code == 0
+    assert re.fullmatch(f"backup.gz: {SUMMARY}", written.out)
+    restored = run("restore", "backup.gz", "--database", "sqlite:///restored.db")
+    assert restored.out == written.out.replace("backup.gz", "sqlite:///restored.db")
+    copied = run("copy", "sqlite:///restored.db", "sqlite:///copied.db")
+    assert copied.out == written.out.replace("backup.gz", "sqlite:///copied.db")
+    assert read_rows(f"sqlite:///{tmp_path}/copied.db") == read_rows(f"sqlite:///{tmp_path}/ogpgraph.db")
+    assert "identical" in run("rebuild", "--database", "sqlite:///copied.db").out
+
+
+def test_what_cannot_be_done_is_said_in_one_line(run: RunCommand) -> None:
+    run("import", LIGHTHOUSE)
+    assert run("backup", "backup.gz").code == 0
+    for arguments, message in [
+        (("backup", "backup.gz"), "BackupFileError: backup.gz exists: name another file, or replace it with --force"),
+        (("backup", "none/backup.gz"), "cannot be written: No such file or directory"),
+        (("backup", "other.gz", "--database", "sqlite:///none.db"), "does not exist"),
+        (("restore", "none.gz"), "none.gz cannot be read: No such file or directory"),
+        (("restore", "backup.gz"), "TransferRefused: ogpgraph.db is not empty"),
+        (("copy", "sqlite:///none.db", "sqlite:///other.db"), "does not exist"),
+        (("copy", "sqlite:///ogpgraph.db", "sqlite:///ogpgraph.db"), "is not empty"),
+    ]:
+        result = run(*arguments)
+        assert (result.code, result.out) == (1, "")
+        assert message in result.err
+        assert result.err.count("\n") == 1
