@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
 
 _COMPOUND_TYPES = (Rating, Observation)
 """Values that consist of several fields."""
+_CACHED = 1_000
+"""How many decoded events and deltas are cached by their bytes, so that none is stale: the newest are read by many."""
+_decode_event = lru_cache(_CACHED)(decode_event)
 
 
 class TextReference(Struct, frozen=True, omit_defaults=True):
@@ -104,7 +107,7 @@ class Entry:
     def event(self) -> Event:
         """Return the event that is stored."""
         logged = self.logged
-        return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
+        return _decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
 
     @property
     def envelope(self) -> Envelope:
@@ -116,10 +119,10 @@ class Entry:
         """Return the newest revision of the stream that the event amends, None if it amends none."""
         return max((*self.event.withdraws, *self.event.amends), default=None)
 
-    @cached_property
-    def changes(self) -> list[FieldChange]:
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
         """Return the field-level changes, texts by reference."""
-        return diff_delta(decode_delta(decompress(self.row["delta"])))
+        return _decode_changes(bytes(self.row["delta"]))
 
 
 # References to texts
@@ -149,6 +152,11 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 
 
 # Changes
+
+
+@lru_cache(_CACHED)
+def _decode_changes(stored: bytes) -> tuple[FieldChange, ...]:
+    return tuple(diff_delta(decode_delta(decompress(stored))))
 
 
 def diff_delta(delta: Delta) -> list[FieldChange]:
