@@ -6,15 +6,16 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ogpgraph.readmodel.filters import AllOf, HasValue, RelatedTo
 from ogpgraph.readmodel.index import Index, build_index
+from ogpgraph.readmodel.tables import FOREVER
 from ogpgraph.storage.connect import open_database
 from ogpgraph.system import migrate
 
 COMMITMENTS, MEMBERS = 60_000, 110
-FOREVER = 2**63 - 1
 VALUES = {
     "cycle": [str(year) for year in range(2011, 2025)],
     "status": ["ACTIVE", "INACTIVE", "WITHDRAWN"],
@@ -22,6 +23,19 @@ VALUES = {
     "policyArea": [f"Area {number}" for number in range(40)],
 }
 TARGET_MILLISECONDS = 10
+_ENTRY_COLUMNS = (
+    "position",
+    "log_position",
+    "event_hash",
+    "stream",
+    "revision",
+    "recorded_at",
+    "name",
+    "cause",
+    "actor",
+    "correlation",
+    "root",
+)
 
 
 def measure_filter_and_facets() -> bool:
@@ -51,27 +65,37 @@ def measure_filter_and_facets() -> bool:
 
 
 def _build_indexes(url: str) -> dict[str, Index]:
+    """Write rows as the projector does, as far as an index is built from them; returns the indexes."""
     migrate(url)
     random_source, database = random.Random(1), open_database(url)
-    versions, tags = [], []
-    for number in range(MEMBERS):
-        versions.append(("member", f"member-{number}", 1, FOREVER, 1, f"M{number:03}", "{}"))
-        tags.append(("member", f"member-{number}", "region", ("Europe", "Americas")[number % 2], 1, FOREVER))
-    for number in range(COMMITMENTS):
-        stream = f"commitment-{number}"
-        versions.append(("commitment", stream, 1, FOREVER, 1, f"C{number:05}", "{}"))
-        values = {name: random_source.choice(each) for name, each in VALUES.items()}
-        values["member"] = f"member-{number % MEMBERS}"
-        tags += [("commitment", stream, dimension, value, 1, FOREVER) for dimension, value in values.items()]
+    terms: dict[tuple[str, str], int] = {}
+    streams, entries, versions, tags = [], [], [], []
+    for position, (aggregate_type, stream, code, values) in enumerate(_aggregates(random_source), 1):
+        streams.append((position, aggregate_type, stream))
+        entries.append((position, position, position, position, 1, 0, 0, 0, 0, 0, b""))
+        versions.append((position, position, code, b""))
+        tags += [(position, terms.setdefault(tag, len(terms) + 1), position, FOREVER) for tag in values.items()]
     try:
         with database.write() as transaction:
-            columns = ("aggregate_type", "id", "since", "until", "revision", "code", "document")
-            transaction.insert("version", columns, versions)
-            transaction.insert("tag", ("aggregate_type", "id", "dimension", "value", "since", "until"), tags)
+            transaction.insert("stream", ("key", "aggregate_type", "id"), streams)
+            transaction.insert("term", ("key", "dimension", "value"), [(key, *tag) for tag, key in terms.items()])
+            transaction.insert("entry", _ENTRY_COLUMNS, entries)
+            transaction.insert("version", ("position", "chain", "code", "delta"), versions)
+            transaction.insert("tag", ("stream", "term", "since", "until"), tags)
         with database.read() as transaction:
-            return {name: build_index(transaction, name, 1) for name in ("member", "commitment")}
+            return {name: build_index(transaction, name, len(streams)) for name in ("member", "commitment")}
     finally:
         database.close()
+
+
+def _aggregates(random_source: random.Random) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Yield type, id, code and tags of each aggregate."""
+    for number in range(MEMBERS):
+        yield "member", f"member-{number}", f"M{number:03}", {"region": ("Europe", "Americas")[number % 2]}
+    for number in range(COMMITMENTS):
+        values = {name: random_source.choice(each) for name, each in VALUES.items()}
+        values["member"] = f"member-{number % MEMBERS}"
+        yield "commitment", f"commitment-{number}", f"C{number:05}", values
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures five queries, compared with idiomatic Strawberry over the same rows, with past positions and with a 304.
+"""Measures five queries, compared with idiomatic Strawberry over the same record, with past positions and with a 304.
 
     python -m bench.queries [--rounds 7] [--seconds 0.7] [--members 110] [--commitments 6000]
 
@@ -18,6 +18,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from graphql import DocumentNode
 
 from bench.data import COMMITMENTS, MEMBERS, database
 from bench.filter_index import measure_filter_and_facets
+from bench.strawberry_rows import build_rows
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, core_schema
 from ogpgraph.graphql.schema import build_schema
@@ -104,21 +106,23 @@ def run_servers(url: str) -> Iterator[tuple[Client, Client]]:
     ours, theirs = _find_free_port(), _find_free_port()
     environment = {**os.environ, "OGPGRAPH_DATABASE": url, "OGPGRAPH_LOG_LEVEL": "warning"}
     environment |= {"OGPGRAPH_PORT": str(ours), "OGPGRAPH_COST_PER_MINUTE": str(10**12)}
-    file = url.removeprefix("sqlite:///")
-    commands = [
-        ([str(Path(sys.executable).parent / "ogpgraph"), "serve"], environment),
-        ([sys.executable, "-m", "bench.strawberry_queries", file, str(theirs)], dict(os.environ)),
-    ]
-    processes = [subprocess.Popen(command, env=variables) for command, variables in commands]
-    try:
-        for port in (ours, theirs):
-            _wait_for(port)
-        yield Client(ours, "/graphql"), Client(theirs, "/")
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(20)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.db"
+        build_rows(url, rows)
+        commands = [
+            ([str(Path(sys.executable).parent / "ogpgraph"), "serve"], environment),
+            ([sys.executable, "-m", "bench.strawberry_queries", str(rows), str(theirs)], dict(os.environ)),
+        ]
+        processes = [subprocess.Popen(command, env=variables) for command, variables in commands]
+        try:
+            for port in (ours, theirs):
+                _wait_for(port)
+            yield Client(ours, "/graphql"), Client(theirs, "/")
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(20)
 
 
 def _find_free_port() -> int:

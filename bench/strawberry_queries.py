@@ -1,9 +1,10 @@
 """The server with which `bench.queries` compares: the same queries as in Strawberry's documentation.
 
-    python -m bench.strawberry_queries DATABASE_FILE PORT
+    python -m bench.strawberry_queries ROWS_FILE PORT
 
-It has asynchronous resolvers and a DataLoader for each relation, over the rows of the same read model. It does without
-past positions, masking, rights, limits and ETags, which makes it faster.
+It has asynchronous resolvers and a DataLoader for each relation, over the rows of `bench.strawberry_rows`. It does
+without past positions, masking, rights, limits and ETags, and its texts are where they are used. All this makes it
+faster.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
-NOW = 2**63 - 1
 Rows = list[sqlite3.Row]
 
 
@@ -39,7 +39,6 @@ class Loaders:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.aggregates = DataLoader(self._aggregates)
-        self.texts = DataLoader(self._texts)
         self.plans_of_member = DataLoader(self._plans_of_member)
         self.commitments_of_plan = DataLoader(self._commitments_of_plan)
         self.history = DataLoader(self._history)
@@ -48,16 +47,9 @@ class Loaders:
         return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     async def _aggregates(self, ids: list[str]) -> list[Any]:
-        rows = self.rows(f"select * from version where until = {NOW} and id in ({_placeholders(ids)})", ids)
+        rows = self.rows(f"select * from aggregate where id in ({_placeholders(ids)})", ids)
         found = {row["id"]: row for row in rows}
         return [found.get(each) for each in ids]
-
-    async def _texts(self, references: list[str]) -> list[str | None]:
-        rows = self.rows(
-            f"select reference, content from stored_text where reference in ({_placeholders(references)})", references
-        )
-        found = {row["reference"]: row["content"] for row in rows}
-        return [found.get(each) for each in references]
 
     async def _plans_of_member(self, ids: list[str]) -> list[Rows]:
         return self._children("plan", "member", ids)
@@ -67,9 +59,8 @@ class Loaders:
 
     def _children(self, aggregate_type: str, dimension: str, ids: list[str]) -> list[Rows]:
         rows = self.rows(
-            f"select t.value as parent, v.* from tag t join version v on v.id = t.id and v.until = {NOW} "
-            f"where t.aggregate_type = ? and t.dimension = ? and t.until = {NOW} and t.value in ({_placeholders(ids)}) "
-            "order by v.code",
+            "select t.value as parent, a.* from tag t join aggregate a on a.id = t.id "
+            f"where t.type = ? and t.dimension = ? and t.value in ({_placeholders(ids)}) order by a.code",
             (aggregate_type, dimension, *ids),
         )
         found: dict[str, Rows] = defaultdict(list)
@@ -78,24 +69,15 @@ class Loaders:
         return [found[each][:100] for each in ids]
 
     async def _history(self, ids: list[str]) -> list[Rows]:
-        rows = self.rows(f"select * from entry where stream in ({_placeholders(ids)}) order by position", ids)
+        rows = self.rows(f"select * from entry where aggregate in ({_placeholders(ids)}) order by position", ids)
         found: dict[str, Rows] = defaultdict(list)
         for row in rows:
-            found[row["stream"]].append(row)
+            found[row["aggregate"]].append(row)
         return [found[each] for each in ids]
 
 
 def _placeholders(values: list[Any]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _current(document: dict[str, Any], path: str) -> Any:
-    claims = document.get(path)
-    return claims[-1][0] if claims else None
-
-
-def _text_reference(value: Any) -> str | None:
-    return value["text"] if isinstance(value, dict) else None
 
 
 LoadedInfo = Info[Loaders, None]
@@ -104,12 +86,8 @@ LoadedInfo = Info[Loaders, None]
 @strawberry.type
 class Milestone:
     number: str
+    title: str | None
     status: str | None
-    reference: strawberry.Private[str | None]
-
-    @strawberry.field
-    async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self.reference) if self.reference else None
 
 
 @strawberry.type
@@ -117,31 +95,14 @@ class Rating:
     indicator: str
     stage: str
     value: str | None
-    reference: strawberry.Private[str | None]
-
-    @strawberry.field
-    async def stated_as(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self.reference) if self.reference else None
+    stated_as: str | None
 
 
 @strawberry.type
 class Change:
     path: str
-    before_: strawberry.Private[Any]
-    after_: strawberry.Private[Any]
-
-    @strawberry.field
-    async def before(self, info: LoadedInfo) -> strawberry.scalars.JSON | None:
-        return await _load_value(self.before_, info)
-
-    @strawberry.field
-    async def after(self, info: LoadedInfo) -> strawberry.scalars.JSON | None:
-        return await _load_value(self.after_, info)
-
-
-async def _load_value(value: Any, info: LoadedInfo) -> strawberry.scalars.JSON | None:
-    reference = _text_reference(value)
-    return strawberry.scalars.JSON(await info.context.texts.load(reference) if reference else value)
+    before: strawberry.scalars.JSON | None
+    after: strawberry.scalars.JSON | None
 
 
 @strawberry.type
@@ -154,9 +115,7 @@ class Entry:
 
     @strawberry.field
     def changes(self) -> list[Change]:
-        return [
-            Change(path=path, before_=before, after_=after) for path, before, after in msgspec.json.decode(self.stored)
-        ]
+        return [Change(**change) for change in msgspec.json.decode(self.stored)]
 
 
 @strawberry.type
@@ -169,7 +128,7 @@ def _entries(rows: Rows) -> EntryConnection:
         nodes=[
             Entry(
                 position=row["position"],
-                kind=row["name"],
+                kind=row["kind"],
                 recorded_at=row["recorded_at"],
                 actor=row["actor"],
                 stored=row["changes"],
@@ -190,7 +149,7 @@ class Aggregate:
         return code
 
     def _value(self, path: str) -> Any:
-        return _current(self.document, path)
+        return self.document.get(path)
 
 
 A = TypeVar("A", bound=Aggregate)
@@ -203,8 +162,9 @@ def _aggregate(type_: type[A], row: sqlite3.Row) -> A:
 @strawberry.type
 class Member(Aggregate):
     @strawberry.field
-    async def name(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self._value("name/en")["text"])
+    def name(self) -> str | None:
+        name: str | None = self._value("name/en")
+        return name
 
     @strawberry.field
     async def action_plans(self, info: LoadedInfo) -> PlanConnection:
@@ -215,8 +175,9 @@ class Member(Aggregate):
 @strawberry.type
 class ActionPlan(Aggregate):
     @strawberry.field
-    async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self._value("title/en")["text"])
+    def title(self) -> str | None:
+        title: str | None = self._value("title/en")
+        return title
 
     @strawberry.field
     async def member(self, info: LoadedInfo) -> Member | None:
@@ -231,12 +192,14 @@ class ActionPlan(Aggregate):
 @strawberry.type
 class Commitment(Aggregate):
     @strawberry.field
-    async def title(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self._value("title/en")["text"])
+    def title(self) -> str | None:
+        title: str | None = self._value("title/en")
+        return title
 
     @strawberry.field
-    async def description(self, info: LoadedInfo) -> str | None:
-        return await info.context.texts.load(self._value("description/en")["text"])
+    def description(self) -> str | None:
+        description: str | None = self._value("description/en")
+        return description
 
     @strawberry.field
     async def action_plan(self, info: LoadedInfo) -> ActionPlan | None:
@@ -248,18 +211,23 @@ class Commitment(Aggregate):
         return [
             Milestone(
                 number=number,
+                title=self._value(f"milestones/{number}/title/en"),
                 status=self._value(f"milestones/{number}/status"),
-                reference=_text_reference(self._value(f"milestones/{number}/title/en")),
             )
             for number in numbers
         ]
 
     @strawberry.field
     def ratings(self) -> list[Rating]:
-        rated = [(path.split("/"), self._value(path)) for path in sorted(self.document) if path.startswith("ratings/")]
+        rated = sorted({tuple(path.split("/")[1:3]) for path in self.document if path.startswith("ratings/")})
         return [
-            Rating(indicator=steps[1], stage=steps[2], value=value.get("value"), reference=value.get("statedAs"))
-            for steps, value in rated
+            Rating(
+                indicator=indicator,
+                stage=stage,
+                value=self._value(f"ratings/{indicator}/{stage}/value"),
+                stated_as=self._value(f"ratings/{indicator}/{stage}/statedAs"),
+            )
+            for indicator, stage in rated
         ]
 
     @strawberry.field
@@ -287,11 +255,8 @@ class Facet:
 
 
 _OF_REGION = (
-    f"t.aggregate_type = 'commitment' and t.until = {NOW} and t.id in ("
-    "select m.id from tag m where m.aggregate_type = 'commitment' and "
-    f"m.dimension = 'member' and m.until = {NOW} and m.value in ("
-    "select r.id from tag r where r.aggregate_type = 'member' and "
-    f"r.dimension = 'region' and r.until = {NOW} and r.value = ?))"
+    "t.id in (select m.id from tag m where m.type = 'commitment' and m.dimension = 'member' and m.value in ("
+    "select r.id from tag r where r.type = 'member' and r.dimension = 'region' and r.value = ?))"
 )
 
 
@@ -308,8 +273,9 @@ class CommitmentConnection:
 
     def _facet(self, loaders: Loaders, dimension: CommitmentDimension, across: CommitmentDimension) -> Facet:
         rows = loaders.rows(
-            f"select t.value, a.value as other, count(*) as number from tag t join tag a on a.id = t.id and "
-            f"a.dimension = ? and a.until = {NOW} where t.dimension = ? and {_OF_REGION} group by t.value, a.value",
+            "select t.value, a.value as other, count(*) as number from tag t join tag a on a.id = t.id and "
+            f"a.dimension = ? where t.type = 'commitment' and t.dimension = ? and {_OF_REGION} "
+            "group by t.value, a.value",
             (across.value, dimension.value, self.region),
         )
         values: dict[str, list[FacetCount]] = defaultdict(list)
@@ -359,7 +325,7 @@ class CommitmentFilter:
 class Query:
     @strawberry.field
     def commitment(self, info: LoadedInfo, code: str) -> Commitment | None:
-        sql = f"select * from version where aggregate_type = 'commitment' and until = {NOW} and code = ?"
+        sql = "select * from aggregate where type = 'commitment' and code = ?"
         return next((_aggregate(Commitment, row) for row in info.context.rows(sql, [code])), None)
 
     @strawberry.field
@@ -368,16 +334,15 @@ class Query:
             return CommitmentConnection(nodes=[], region=where.member.region.eq)
         assert where.cycle is not None
         rows = info.context.rows(
-            f"select v.* from tag t join version v on v.id = t.id and v.until = {NOW} "
-            f"where t.aggregate_type = 'commitment' and t.dimension = 'cycle' and t.value = ? and t.until = {NOW} "
-            "order by v.code limit ?",
+            "select a.* from tag t join aggregate a on a.id = t.id where t.type = 'commitment' and "
+            "t.dimension = 'cycle' and t.value = ? order by a.code limit ?",
             [str(where.cycle.eq), first],
         )
         return CommitmentConnection(nodes=[_aggregate(Commitment, row) for row in rows], region=None)
 
     @strawberry.field
     def members(self, info: LoadedInfo, first: int = 100) -> MemberConnection:
-        sql = f"select * from version where aggregate_type = 'member' and until = {NOW} order by code limit ?"
+        sql = "select * from aggregate where type = 'member' order by code limit ?"
         return MemberConnection(nodes=[_aggregate(Member, row) for row in info.context.rows(sql, [first])])
 
     @strawberry.field
