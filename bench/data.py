@@ -21,6 +21,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingState, RatingValue, Stage
+from ogpgraph.storage.log_identity import LOG_FORMAT
 from ogpgraph.system import System, migrate, open_system
 
 FOLDER = Path(__file__).parent / ".data"
@@ -38,10 +39,12 @@ BODY_CHARACTERS = 5_000
 
 
 def database(members: int = MEMBERS, commitments: int = COMMITMENTS) -> str:
-    """Return the URL of the large database, which is created if it does not exist."""
-    file = FOLDER / f"record-{members}-{commitments}.db"
+    """Return the URL of the large database, which is created if it does not exist with a log of this format."""
+    file = FOLDER / f"record-{members}-{commitments}-format-{LOG_FORMAT}.db"
     url = f"sqlite:///{file}"
-    if not file.exists():
+    if file.exists():
+        migrate(url)  # replaces rows of another version
+    else:
         FOLDER.mkdir(exist_ok=True)
         partial = file.with_suffix(".part")
         for leftover in FOLDER.glob(partial.name + "*"):

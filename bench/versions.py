@@ -1,11 +1,14 @@
-"""Compare the speed of two checkouts: the same requests to both, interleaved, over copies of one database.
+"""Compare the speed of two checkouts: the same requests to both, interleaved, over the same record.
 
-    python -m bench.versions ../before . [--rounds 9] [--seconds 0.5] [--members 110] [--commitments 6000]
+    python -m bench.versions ../before . [--rounds 9] [--seconds 0.5] [--members 110] [--commitments 6000] [--scale 0.1]
 
-The first checkout makes the database, the second one opens a copy of it, so this also shows that a log survives an
-upgrade. Each round measures every operation once on each server, in alternating order: whatever else the machine does
-affects both. Reported are the medians over the rounds, their ratio, and the spread of the rounds on either side; an
-operation is slower only where its ratio lies above both 1.05 and the spread.
+Each checkout makes a database of its own from the same seed, before anything is measured, because a log of another
+format cannot be opened. Each round measures every operation once on each side, in alternating order: whatever else the
+machine does affects both. Reported are the medians over the rounds, their ratio, and the spread of the rounds on either
+side; an operation is slower only where its ratio lies above both 1.05 and the spread.
+
+`import` reads a file of OGP's database (see `bench.growth.states`) into an empty database; `rebuild` replaces the rows
+of the large one. Both run as commands, so they include what `--help` takes.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+
+from bench.growth.states import State, build_states
 
 QUERIES = {
     "Q1 one commitment": """{ commitment(code: "%s") { code title description milestones { number title status }
@@ -49,32 +54,38 @@ REVISE = """mutation($code: String!, $words: String!) { reviseCommitment(input: 
 
 
 class Server:
-    """`ogpgraph serve` of one checkout, with one connection to it."""
+    """`ogpgraph serve` of one checkout over a copy of the database it makes, with one connection to it."""
 
-    def __init__(self, checkout: Path, database: Path) -> None:
+    def __init__(self, checkout: Path, folder: Path, made: Path) -> None:
         self._program = str((checkout / ".venv/bin/ogpgraph").absolute())
-        self._environment = {
-            **os.environ,
-            "OGPGRAPH_DATABASE": f"sqlite:///{database}",
-            "OGPGRAPH_LOG_LEVEL": "error",
-            "OGPGRAPH_COST_PER_MINUTE": str(10**12),
-            "OGPGRAPH_WRITES_PER_MINUTE": str(10**6),
-        }
+        self._folder = folder
+        for name in ("served", "rebuilt"):
+            shutil.copy(made, folder / name)
+        self.run("migrate", on="empty")
         account = self.run("account", "create", "--name", "Bench", "--role", "administrator").split()[0]
         self._token = self.run("account", "token", account).strip().splitlines()[-1]
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._port = int(listener.getsockname()[1])
         self.process = subprocess.Popen(
-            [self._program, "serve", "--port", str(self._port)], env=self._environment, stdout=subprocess.DEVNULL
+            [self._program, "serve", "--port", str(self._port)],
+            env=self._environment("served"),
+            stdout=subprocess.DEVNULL,
         )
         self._wait()
         self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
 
-    def run(self, *command: str) -> str:
-        """Run another command of the same checkout on the same database; returns what it prints."""
+    def run(self, *command: str, on: str = "served") -> str:
+        """Run another command of the same checkout on one of its databases; returns what it prints."""
         return subprocess.run(
-            [self._program, *command], env=self._environment, check=True, capture_output=True, text=True
+            [self._program, *command], env=self._environment(on), check=True, capture_output=True, text=True
         ).stdout
+
+    def import_into_empty(self, state: State) -> None:
+        """Import a file into a copy of the empty database."""
+        file = self._folder / "state.csv"
+        file.write_bytes(state.data)
+        shutil.copy(self._folder / "empty", self._folder / "imported")
+        self.run("import", str(file), "--observed", state.observed_on, on="imported")
 
     def post(self, query: str, **variables: str) -> dict[str, object]:
         """Return the data of an operation, which must have no errors."""
@@ -87,6 +98,15 @@ class Server:
         if "errors" in answer or '"message"' in json.dumps(answer.get("data")):
             raise SystemExit(f"{query[:60]}: {json.dumps(answer)[:400]}")
         return answer["data"]
+
+    def _environment(self, database: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "OGPGRAPH_DATABASE": f"sqlite:///{self._folder / database}",
+            "OGPGRAPH_LOG_LEVEL": "error",
+            "OGPGRAPH_COST_PER_MINUTE": str(10**12),
+            "OGPGRAPH_WRITES_PER_MINUTE": str(10**6),
+        }
 
     def _wait(self) -> None:
         for _ in range(600):
@@ -101,30 +121,36 @@ class Server:
 
 @contextmanager
 def servers(checkouts: list[Path], members: int, commitments: int) -> Iterator[list[Server]]:
-    """A server of each checkout over a copy of the database that the first one makes."""
-    make = f"from bench.data import database; print(database({members}, {commitments}))"
-    made = subprocess.run(
-        [str((checkouts[0] / ".venv/bin/python").absolute()), "-c", make],
-        cwd=checkouts[0],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout.strip()
+    """A server of each checkout over the database that the checkout makes."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         running = []
-        for number, checkout in enumerate(checkouts):
-            copy = folder / f"{number}.db"
-            shutil.copy(made.splitlines()[-1].removeprefix("sqlite:///"), copy)
-            server = Server(checkout, copy)
+        for checkout in checkouts:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            server = Server(checkout, folder, make_database(checkout, members, commitments))
             stack.callback(server.process.wait)
             stack.callback(server.process.terminate)
             running.append(server)
         yield running
 
 
-def operations(server: Server) -> dict[str, Callable[[], object]]:
-    """Return what is measured on a server: reads, reads of a past position, writes."""
+def make_database(checkout: Path, members: int, commitments: int) -> Path:
+    """Have a checkout make its database, unless it has one already; returns the file."""
+    made = subprocess.run(
+        [
+            str((checkout / ".venv/bin/python").absolute()),
+            "-c",
+            f"from bench.data import database; print(database({members}, {commitments}))",
+        ],
+        cwd=checkout,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    return Path(made.splitlines()[-1].removeprefix("sqlite:///"))
+
+
+def operations(server: Server, state: State) -> dict[str, Callable[[], object]]:
+    """Return what is measured on a server: reads, reads of a past position, writes, commands."""
     first = server.post("{ meta { position } commitments(first: 1) { nodes { code actionPlan { id } } } }")
     (node,) = first["commitments"]["nodes"]  # type: ignore[index] # a decoded response
     head = first["meta"]["position"]  # type: ignore[index] # a decoded response
@@ -140,6 +166,8 @@ def operations(server: Server) -> dict[str, Callable[[], object]]:
         "register a commitment": lambda: server.post(REGISTER, code=f"{prefix}{next(numbers)}", plan=plan),
         "revise a commitment": lambda: server.post(REVISE, code=code, words=f"Revision {next(numbers)}"),
         "ogpgraph --help": lambda: server.run("--help"),
+        "ogpgraph import": lambda: server.import_into_empty(state),
+        "ogpgraph rebuild": lambda: server.run("rebuild", on="rebuilt"),
     }
 
 
@@ -153,9 +181,9 @@ def measure(call: Callable[[], object], seconds: float) -> float:
     return statistics.median(times)
 
 
-def compare(running: list[Server], rounds: int, seconds: float) -> bool:
+def compare(running: list[Server], state: State, rounds: int, seconds: float) -> bool:
     """Print the table; returns whether nothing is slower beyond the spread."""
-    calls = [operations(server) for server in running]
+    calls = [operations(server, state) for server in running]
     print(f"{'':28}{'before':>10}{'after':>10}{'ratio':>8}   spread of the rounds (before, after)")
     accepted = True
     for name in calls[0]:
@@ -185,9 +213,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--members", type=int, default=110)
     parser.add_argument("--commitments", type=int, default=6_000)
+    parser.add_argument("--scale", type=float, default=0.1, help="the share of the rows of the file that is imported")
     arguments = parser.parse_args()
+    state = build_states(arguments.scale)[0]
     with servers([arguments.before, arguments.after], arguments.members, arguments.commitments) as running:
-        sys.exit(not compare(running, arguments.rounds, arguments.seconds))
+        sys.exit(not compare(running, state, arguments.rounds, arguments.seconds))
 
 
 if __name__ == "__main__":
