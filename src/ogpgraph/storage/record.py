@@ -35,7 +35,7 @@ class Table(NamedTuple):
     key: tuple[str, ...]
 
 
-LOG = Table("log", {"id": str, "epoch": int, "redaction_epoch": int, "text_key": bytes}, ("id",))
+LOG = Table("log", {"id": str, "redaction_version": int, "text_key": bytes}, ("id",))
 """The log's identity, without the format: a row of another one is never read."""
 PERSON = Table("person", {"account": str, "name": str | None, "email": str | None}, ("account",))
 LOGIN = Table("login", {"issuer": str, "login_subject": str, "account": str}, ("issuer", "login_subject"))
