@@ -16,6 +16,7 @@ from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Amendments, Cause, Event, Facts, Origin
 from ogpgraph.domain.fold import evolve
 from ogpgraph.domain.restatement import amend_restatements
+from ogpgraph.domain.reversal_rules import require_consistent
 from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import Value
@@ -132,19 +133,19 @@ def revert(uow: UnitOfWork, found: CorrelatedEvents, provenance: Provenance = RE
     """Revert everything that one import or request recorded, as if it had never been: later statements are unaffected.
 
     To revert a reversal brings everything back. Raises Invalid if rights were changed, and Conflict if a code would
-    mean two aggregates, or if commitments would be merged into each other.
+    mean two aggregates, or a rule of `reversal_rules` would not hold.
     """
     if any(aggregate_type_of(stream) not in REVERSAL_EVENTS for stream in found.events):
         raise Invalid("rights are granted and revoked, not reverted", "correlationId")
     reverting = provenance.with_cause(Cause.CORRECTION)
     # Codes last: whether one is still needed depends on the aggregate that it means.
     streams = sorted(found.events, key=lambda stream: aggregate_type_of(stream) == "code")
+    commitments = {each: uow.aggregate(each) for each in streams if aggregate_type_of(each) == "commitment"}
     for stream in streams:
         _revert_stream(uow, stream, found.events[stream], reverting)
     for stream in streams:
         amend_restatements(uow, stream, reverting)
-    for stream in streams:
-        _require_no_cycle(uow, uow.aggregate(stream))
+    require_consistent(uow, commitments)
     for stream in streams:
         _regain_codes(uow, uow.aggregate(stream))
 
@@ -195,16 +196,6 @@ def _kept_identity(uow: UnitOfWork, aggregate: Aggregate, live: list[int]) -> Am
 def _has_other_statements(uow: UnitOfWork, aggregate: Aggregate, live: list[int]) -> bool:
     others = sorted(set(range(1, aggregate.revision + 1)) - set(live) - aggregate.withdrawn.keys(), reverse=True)
     return any(uow.read_events(aggregate.id, [revision])[revision].facts for revision in others)
-
-
-def _require_no_cycle(uow: UnitOfWork, commitment: Aggregate) -> None:
-    """Raise Conflict if a commitment would be merged into itself."""
-    visited, into = {commitment.id}, commitment.string("mergedInto")
-    while into:
-        if into in visited:
-            raise Conflict("that would merge commitments into each other: revert the later merge first")
-        visited.add(into)
-        into = uow.aggregate(into).string("mergedInto")
 
 
 def _regain_codes(uow: UnitOfWork, aggregate: Aggregate) -> None:
@@ -331,7 +322,8 @@ REVERT_IMPORT = CommandType(
         invalid=f"if there is no reason, the import has more than {MAX_REVERTED_ENTRIES:,} entries, or it changed the "
         "rights of accounts",
         conflict="if one of its codes means something else by now, a later merger prevents a commitment from being "
-        "separate again, or not all entries can be shown at the moment",
+        "separate again, commitments would carry themselves forward, a milestone would get the number of another one "
+        "or leave later statements behind under its present one, or not all entries can be shown at the moment",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeVar
 
 from msgspec import Meta, structs
@@ -12,7 +12,7 @@ from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.clearing import changes_by_source
 from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Refusals
 from ogpgraph.domain.errors import Conflict
-from ogpgraph.domain.event import Facts
+from ogpgraph.domain.event import Event, Facts
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.milestone import (
     RENUMBERED_TO,
@@ -71,6 +71,14 @@ def renumber_milestone(
         emptied = dict.fromkeys(facts)
         restated = {new + path.removeprefix(former): value for path, value in facts.items()}
         uow.append(commitment.id, "MilestoneRenumbered", emptied | restated, stated_by)
+
+
+def renumberings(event: Event) -> Iterator[tuple[str, str]]:
+    """Yield the numbers of the milestones that an event renumbered, each with its new number."""
+    if event.name == "MilestoneRenumbered":
+        for path, value in event.facts.items():
+            if path.endswith(f"/{RENUMBERED_TO}") and isinstance(value, str):
+                yield path.split("/")[1], value
 
 
 def _restated_at(commitment: Aggregate, path: str, claim: Claim) -> Claim:
