@@ -1,16 +1,22 @@
-"""Backup, restore and copy: what operators do with a record as a whole."""
+"""Backup, restore, copy and check: what operators do with a record as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from ogpgraph.clock import Clock, format_timestamp, system_clock
-from ogpgraph.readmodel.projection import ProgressCallback
+from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.errors import StoredEventError
+from ogpgraph.domain.event import event_text_references
+from ogpgraph.readmodel.integrity import DumpedReadModel, compare_with_projection
+from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner
 from ogpgraph.readmodel.projector import Checkpoint, read_checkpoint
 from ogpgraph.readmodel.rebuild import Rebuild
+from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_TABLE
 from ogpgraph.storage.backup_file import (
     BACKUP_VERSION,
     BackupFileError,
@@ -22,10 +28,11 @@ from ogpgraph.storage.backup_file import (
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError, Transaction
 from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.integrity import Fault, RecordCheck
 from ogpgraph.storage.log_identity import LOG_FORMAT, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.merkle import Frontier
-from ogpgraph.storage.record import EVENT, RecordRow, Summary, count_rows, read_record
-from ogpgraph.storage.transfer import Transfer, is_unfinished, summarize_record, track_rows
+from ogpgraph.storage.record import EVENT, STORED_TEXT, TABLES, RecordRow, Summary, count_rows, read_record
+from ogpgraph.storage.transfer import Transfer, copy_events, is_unfinished, summarize_record, track_rows
 from ogpgraph.system import database_exists, migrate
 
 Track = Callable[[str], ProgressCallback]
@@ -144,3 +151,93 @@ def _require_root(database: Database, summary: Summary) -> None:
         checkpoint = read_checkpoint(transaction)
     if checkpoint is None or checkpoint.frontier.root().hex() != summary.root:
         raise RootsDiffer(summary.head)
+
+
+def check(database_url: str, track: Track) -> Iterator[Fault]:
+    """Read everything that is stored, and yield what is not as it should be; nothing is changed.
+
+    Raises DatabaseError where there is no database that can be opened, TablesMissing, UnsupportedLogFormat.
+    """
+    with open_existing(database_url) as database, TemporaryDirectory(prefix="ogpgraph-check-") as folder:
+        yield from (Fault("", "", problem) for problem in database.find_damage())
+        dumped = DumpedReadModel(Path(folder))
+        with database.read() as transaction:
+            read_log_identity(transaction)
+            checkpoint, problem = _try_read_checkpoint(transaction)
+            yield from dumped.write(transaction)
+        events = EventCheck()
+        has_faults = False
+        with database.read_log() as transaction:
+            total = count_rows(transaction)
+            record = RecordCheck(transaction, events.inspect, total, track("record"))
+            for fault in record.find_faults():
+                has_faults |= fault.table == EVENT.name
+                yield fault
+        yield from events.find_missing_texts(record.stored_texts)
+        if checkpoint is None:
+            yield Fault(PROJECTOR_TABLE, "", problem)
+        elif checkpoint.projection_version != PROJECTION_VERSION:
+            yield Fault(PROJECTOR_TABLE, "", "another version of the program wrote the read model")
+        elif has_faults:
+            yield Fault(PROJECTOR_TABLE, "", "the read model is not compared with events that have faults")
+        else:
+            yield from _compare_read_model(database, checkpoint, dumped, Path(folder), track("read model"))
+
+
+def _try_read_checkpoint(transaction: Transaction) -> tuple[Checkpoint | None, str]:
+    """Return how far the read model is, or why that cannot be said."""
+    try:
+        return read_checkpoint(transaction), "the row of the projector is missing"
+    except DatabaseError as error:
+        return None, str(error)
+
+
+class EventCheck:
+    """Decodes events, and collects the texts that they refer to."""
+
+    def __init__(self) -> None:
+        self._references: dict[bytes, int] = {}
+
+    def inspect(self, row: dict[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with an event whose leaf is right."""
+        name, _, version = row["topic"].rpartition(".")
+        try:
+            event = decode_event(row["stream"], row["revision"], name, int(version), row["payload"].encode())
+        except (StoredEventError, ValueError):
+            yield "its payload does not have the form of its name and version"
+            return
+        idempotency = event.envelope.idempotency
+        if row["command"] is not None and idempotency and not row["command"].endswith(f"/{idempotency.key}"):
+            yield "it is not the event of its command"
+        for reference in event_text_references(event):
+            self._references.setdefault(bytes.fromhex(reference), row["position"])
+
+    def find_missing_texts(self, stored: Set[bytes]) -> Iterator[Fault]:
+        """Yield the texts that events refer to and that are not stored."""
+        for reference, position in self._references.items():
+            if reference not in stored:
+                yield Fault(STORED_TEXT.name, reference.hex(), f"it is missing, and event {position} refers to it")
+
+
+def _compare_read_model(
+    database: Database, checkpoint: Checkpoint, dumped: DumpedReadModel, folder: Path, progress: ProgressCallback
+) -> Iterator[Fault]:
+    """Project the events once more, in a database of its own, and compare."""
+    fresh_url = f"sqlite:///{folder}/fresh.db"
+    migrate(fresh_url)
+    with open_existing(fresh_url) as fresh:
+        with database.read_log() as transaction:
+            copy_events(transaction, fresh, checkpoint.log_position)
+        ProjectionRunner(fresh, EventLog(fresh, system_clock)).catch_up(progress)
+        with fresh.read() as transaction:
+            yield from compare_with_projection(dumped, transaction)
+
+
+def advise(tables: Set[str]) -> Iterator[str]:
+    """Yield what to do where tables have faults; the engine's own faults have no table."""
+    if tables & TABLES.keys():
+        yield "Damaged events, texts or accounts: restore a backup into a new database with `ogpgraph restore`."
+    elif "" in tables:
+        yield "Damaged files: copy what is intact into a new database with `ogpgraph copy`, or restore a backup."
+    if tables - TABLES.keys() - {""}:
+        yield "A damaged read model: run `ogpgraph rebuild`."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.cli.conftest import RunCommand
@@ -41,3 +43,31 @@ def test_what_cannot_be_done_is_said_in_one_line(run: RunCommand) -> None:
         assert (result.code, result.out) == (1, "")
         assert message in result.err
         assert result.err.count("\n") == 1
+
+
+def test_check_names_each_fault_and_says_what_to_do(run: RunCommand, tmp_path: Path) -> None:
+    run("import", LIGHTHOUSE)
+    assert run("check") == (0, "sqlite:///ogpgraph.db: no faults\n", "")
+    with closing(sqlite3.connect(tmp_path / "ogpgraph.db")) as connection, connection:
+        connection.execute("update version set code = 'XX0001' where position = 3")
+    result = run("check")
+    assert result == (
+        1,
+        "version 3: it is not what its events give\n",
+        "A damaged read model: run `ogpgraph rebuild`.\n",
+    )
+    run("rebuild")
+    assert run("check").code == 0
+    with closing(sqlite3.connect(tmp_path / "ogpgraph.db")) as connection, connection:
+        connection.execute("update event set leaf = zeroblob(32) where position = 3")
+    result = run("check")
+    assert result.code == 1
+    assert "event 3: it does not match its leaf hash\n" in result.out
+    assert "ogpgraph restore" in result.err
+
+
+def test_check_creates_nothing(run: RunCommand, tmp_path: Path) -> None:
+    result = run("check")
+    assert (result.code, result.out) == (1, "")
+    assert "does not exist" in result.err
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ogpgraph.cli.accounts import account_app
-from ogpgraph.cli.backups import backup, copy, restore
+from ogpgraph.cli.backups import backup, check, copy, restore
 from ogpgraph.cli.follow import follow
 from ogpgraph.cli.imports import import_, revert
 from ogpgraph.cli.maintenance import migrate, rebuild, schema
@@ -30,6 +30,7 @@ app.command("rebuild")(rebuild)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("copy")(copy)
+app.command("check")(check)
 app.command("schema")(schema)
 app.add_typer(account_app, name="account")
 

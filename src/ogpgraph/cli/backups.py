@@ -1,4 +1,4 @@
-"""`ogpgraph backup`, `restore` and `copy`: the record as a whole, in a file or in another database."""
+"""`ogpgraph backup`, `restore`, `copy` and `check`: the record as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, load_settings, out
+from ogpgraph.cli.shared import DatabaseOption, err, load_settings, out
 
 if TYPE_CHECKING:
     from ogpgraph.maintenance import Track
@@ -56,6 +56,24 @@ def copy(
     with _track_rows() as track:
         summary = maintenance.copy(from_, to, track)
     out.print(f"{load_settings(to).describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+
+
+def check(database: DatabaseOption = None) -> None:
+    """Read everything that is stored and verify it; exits with 1 if something is damaged, and changes nothing."""
+    from ogpgraph import maintenance
+
+    settings = load_settings(database)
+    tables: set[str] = set()
+    with _track_rows() as track:
+        for fault in maintenance.check(settings.database, track):
+            tables.add(fault.table)
+            out.print(": ".join(part for part in (f"{fault.table} {fault.key}".strip(), fault.problem) if part))
+    if not tables:
+        out.print(f"{settings.describe()['OGPGRAPH_DATABASE']}: no faults")
+        return
+    for advice in maintenance.advise(tables):
+        err.print(advice, soft_wrap=True)
+    raise typer.Exit(1)
 
 
 @contextmanager

@@ -52,6 +52,9 @@ _DUMP_QUERIES = {
 _COMPRESSED_COLUMNS = ("delta", "frame", "fold")
 
 
+DUMPED_TABLES: Final = tuple(_DUMP_QUERIES)
+
+
 def compute_projection_version(aggregate_types: Iterable[AggregateType]) -> int:
     """Return the version of the rows that this program writes: another one where the dimensions are others.
 
@@ -116,10 +119,15 @@ def _definitions() -> str:
 
 def dump_rows(transaction: Transaction) -> Iterator[bytes]:
     """Yield every row of the live set as a line of JSON, in a fixed order; two equal read models give equal bytes."""
-    for table, sql in _DUMP_QUERIES.items():
-        for row in transaction.stream(sql):
-            columns = row.keys()  # sqlite3.Row iterates over its values, a dict over its keys
-            yield msgspec.json.encode([table, *(_dump_value(row, column) for column in columns)]) + b"\n"
+    for table in DUMPED_TABLES:
+        yield from dump_table(transaction, table)
+
+
+def dump_table(transaction: Transaction, table: str) -> Iterator[bytes]:
+    """Yield the rows of one table of the live set, as `dump_rows` does."""
+    for row in transaction.stream(_DUMP_QUERIES[table]):
+        columns = row.keys()  # sqlite3.Row iterates over its values, a dict over its keys
+        yield msgspec.json.encode([table, *(_dump_value(row, column) for column in columns)]) + b"\n"
 
 
 def _dump_value(row: Row, column: str) -> Any:

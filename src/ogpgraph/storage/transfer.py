@@ -8,7 +8,7 @@ are read again and compared with the source.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
@@ -25,7 +25,9 @@ from ogpgraph.storage.record import (
     RecordVerifier,
     Summary,
     Table,
+    decode_row,
     read_record,
+    read_table,
 )
 
 BATCH_ROWS = 500
@@ -129,6 +131,14 @@ class Transfer:
         for chunk in iter_chunks([row.values["reference"] for row in batch]):
             stored.update(row["reference"] for row in transaction.fetch_all(_SELECT_TEXTS, references=chunk))
         return [row for row in batch if row.values["reference"] not in stored]
+
+
+def copy_events(source: Transaction, target: Database, last: int) -> None:
+    """Copy the events up to a position of the log into an empty database."""
+    rows = takewhile(lambda row: row["position"] <= last, read_table(source, EVENT))
+    for table, batch in _iter_batches(decode_row(EVENT, row) for row in rows):
+        with target.write(durable=False) as transaction:
+            transaction.insert(table.name, list(table.columns), [row.stored_values() for row in batch])
 
 
 def summarize_record(rows: Iterable[RecordRow], total: int, progress: ProgressCallback | None = None) -> Summary:
