@@ -56,8 +56,8 @@ def merge(*codes: str, into: str) -> Command:
     return lambda uow: merger_commands.merge_commitments(uow, _all(uow, codes), uow.require_by_code("commitment", into))
 
 
-def split(code: str, *parts: str) -> Command:
-    return on(lineage_commands.split_commitment, code, {part: {} for part in parts})
+def split(code: str, *parts: str, **given: Any) -> Command:
+    return on(lineage_commands.split_commitment, code, {part: {} for part in parts}, **given)
 
 
 def link(code: str, *, predecessors: tuple[str, ...] = (), successors: tuple[str, ...] = ()) -> Command:

@@ -152,6 +152,13 @@ def test_a_commitment_is_split_once(log: InMemoryLog) -> None:
     assert [find(log, code).value("status") for code in ("FR0001", "FR0011")] == ["SPLIT"] * 2
 
 
+def test_a_commitment_is_not_split_before_it_got_its_status(log: InMemoryLog) -> None:
+    log.given(revise("FR0001", {"status": "INACTIVE"}))
+    with pytest.raises(Invalid, match="got its status after this date") as refusal:
+        log.when(split("FR0001", "FR0011", "FR0012", provenance=Provenance(effective_on="2001")))
+    assert refusal.value.path == "effectiveOn"
+
+
 def test_a_part_has_a_code_of_the_member(log: InMemoryLog) -> None:
     with pytest.raises(Invalid, match="ES0012 does not begin with FR") as refusal:
         log.when(split("FR0001", "FR0011", "ES0012"))

@@ -173,7 +173,7 @@ def split_commitment(
     """Record that a commitment is several: each part is a new commitment and begins with the state of the whole.
 
     Ratings, milestones and narratives remain with the whole, to which each part refers. Raises Conflict if it is split
-    already or a code is taken, and Invalid for a code of another member.
+    already or a code is taken, and Invalid for a code of another member and for a date before that of its status.
     """
     if items_of(whole, "splitInto"):
         raise Conflict(f"{whole.string('code')} was split already: split one of its parts", "commitment")
@@ -184,6 +184,9 @@ def split_commitment(
     registered = [_register_part(uow, whole, code, shared | facts, provenance) for code, facts in parts.items()]
     into: Facts = {f"splitInto/{part.id}": True for part in registered}
     uow.append(whole.id, "CommitmentSplit", into | {"status": CommitmentStatus.SPLIT.value}, provenance)
+    if uow.aggregate(whole.id).value("status") != CommitmentStatus.SPLIT:
+        # It would be counted besides its parts.
+        raise Invalid("the commitment got its status after this date: it cannot be split before", "effectiveOn")
     return registered
 
 
@@ -271,8 +274,8 @@ SPLIT_COMMITMENT = CommandType(
     returns="commitment",
     refusals=Refusals(
         not_found=UNKNOWN_COMMITMENT,
-        invalid="if there are fewer than two parts, two have the same code, or a code does not begin with the member's "
-        "prefix",
+        invalid="if there are fewer than two parts, two have the same code, a code does not begin with the member's "
+        "prefix, or `effectiveOn` is before its status",
         conflict="if one of the codes is taken, or the commitment was split already",
     ),
 )
