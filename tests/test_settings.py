@@ -39,6 +39,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         oidc_jwks="",
         oidc_algorithms=("RS256", "ES256"),
         oidc_skew_seconds=30,
+        state="",
     )
 
 
@@ -67,6 +68,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_OIDC_JWKS": "/etc/keys.json",
         "OGPGRAPH_OIDC_ALGORITHMS": "ES384, EdDSA",
         "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
+        "OGPGRAPH_STATE": str(Path(__file__).parent),
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
     first = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 3)
@@ -87,6 +89,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         oidc_jwks="/etc/keys.json",
         oidc_algorithms=("ES384", "EdDSA"),
         oidc_skew_seconds=5,
+        state=str(Path(__file__).parent),
     )
     assert Settings.from_environment(environ) == expected
 
@@ -115,6 +118,7 @@ def test_every_field_is_declared_under_a_variable_of_its_name() -> None:
         ("OGPGRAPH_HOST", "http://127.0.0.1"),
         ("OGPGRAPH_LOG_LEVEL", "loud"),
         ("OGPGRAPH_LOG_FORMAT", "xml"),
+        ("OGPGRAPH_STATE", "/there/is/no/such/folder"),
         ("OGPGRAPH_MAX_BODY_BYTES", "0"),
         ("OGPGRAPH_MAX_IMPORT_BYTES", "20 MiB"),
         ("OGPGRAPH_MAX_IMPORT_BYTES", "9" * 5000),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
@@ -95,6 +96,13 @@ def _origins(text: str) -> tuple[str, ...]:
         raise ValueError(f"must be * or origins such as https://example.org, separated by commas, not {text!r}")
     # Browsers leave out the default port of a scheme.
     return tuple(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin) for origin in origins)
+
+
+def _folder(text: str) -> str:
+    # Not created: a mount that is missing would be taken for a folder that remembers nothing.
+    if text and not Path(text).is_dir():
+        raise ValueError(f"must be a folder that exists, not {text!r}")
+    return text
 
 
 def _no_spaces(text: str) -> str:
@@ -243,6 +251,13 @@ class Settings:
         "30",
         _integer(0, 600),
         "The tolerated difference between the issuer's clock and this machine's.",
+    )
+    state: str = _setting(
+        "OGPGRAPH_STATE",
+        "",
+        _folder,
+        "A folder in which the last acknowledged position of a log on PostgreSQL is remembered; with SQLite, a file "
+        "beside the database has it.",
     )
 
     @classmethod

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -20,6 +21,7 @@ from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
@@ -30,6 +32,7 @@ from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_ca
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError
 from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
+from ogpgraph.storage.head_file import HeadFile
 from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
@@ -110,6 +113,7 @@ class System:
     accounts: accounts.AccountStore
     poller: ProjectionPoller
     clock: Clock
+    guard: HistoryGuard
 
     def execute(
         self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
@@ -255,26 +259,67 @@ def require_migrated(database_url: str) -> None:
 
 @contextmanager
 def open_system(
-    database_url: str, *, clock: Clock = system_clock, new_id: Callable[[], str] = generate_id
+    database_url: str,
+    *,
+    state: str = "",
+    accept_history: bool = False,
+    clock: Clock = system_clock,
+    new_id: Callable[[], str] = generate_id,
 ) -> Iterator[System]:
-    """Open a migrated database; it is closed at the end of the context. Raises TablesMissing, UnsupportedLogFormat."""
+    """Open a migrated database; it is closed at the end of the context. Raises TablesMissing, UnsupportedLogFormat.
+
+    A log that is not the one that was open before is read-only (`HistoryGuard`), unless its history is accepted.
+    `state` is the folder in which the last acknowledged position is remembered, where there is no database file.
+    """
     database = open_database(database_url)
+    guard: HistoryGuard | None = None
     try:
-        log = EventLog(database, clock)
+        event_log = EventLog(database, clock)
         with database.read_autocommit() as transaction:
             log_identity = read_log_identity(transaction)
-        loader = AggregateLoader(log, AggregateCache(database, FOLD_VERSION))
-        executor = CommandExecutor(log, loader, texts.TextReferencer(log_identity.text_key), new_id)
-        projection = ProjectionRunner(database, log)
-        yield System(
+        guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id)
+        loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
+        executor = CommandExecutor(
+            event_log,
+            loader,
+            texts.TextReferencer(log_identity.text_key),
+            new_id,
+            require_writable=guard.require_writable,
+        )
+        projection = ProjectionRunner(database, event_log, remember=guard.remember)
+        system = System(
             database,
-            log,
+            event_log,
             executor,
             projection,
             ReadModel(database, log_identity, clock, projection),
             accounts.AccountStore(database),
             ProjectionPoller(database, projection),
             clock,
+            guard,
         )
+        _check_history(system, accept=accept_history)
+        yield system
     finally:
         database.close()
+        if guard is not None:
+            guard.close()
+
+
+def _find_head_file(database_url: str, state: str, log_identity: LogIdentity) -> HeadFile | None:
+    """Return the file that remembers the log's last position, None where there is no place for one."""
+    if database_url.startswith("sqlite:"):
+        path = parse_sqlite_url(database_url)
+        return HeadFile(path.with_name(f"{path.name}.head"))
+    return HeadFile(Path(state) / f"{log_identity.id}.head") if state else None
+
+
+def _check_history(system: System, *, accept: bool) -> None:
+    try:
+        with system.read_session() as session:
+            (system.guard.accept if accept else system.guard.check)(session)
+    except Exception:
+        if accept:
+            raise
+        # Whatever is wrong with the rows is reported when they are read, and must not prevent `ogpgraph rebuild`.
+        log.warning("the history of the log cannot be checked", exc_info=True)

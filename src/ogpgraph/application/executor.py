@@ -38,12 +38,15 @@ class CommandExecutor:
         referencer: TextReferencer,
         new_id: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        require_writable: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self._loader = loader
         self._referencer = referencer
         self._new_id = new_id
         self._sleep = sleep
+        self._require_writable = require_writable
 
     def load(self, stream: str) -> Aggregate:
         """Return the aggregate of a stream, at revision 0 if the stream is empty; raises as `AggregateLoader.load`."""
@@ -83,10 +86,12 @@ class CommandExecutor:
         A repeated idempotency key returns the first receipt, without a result.
 
         Raises:
-            Refusal: the commands' own; KeyReused; Conflict if other writers came in between at each attempt.
+            Refusal: the commands' own; what `require_writable` raises; KeyReused; Conflict if other writers came in
+                between at each attempt.
             Exception: what `check` raises under the log's lock.
             ConnectionLost: it is not known whether the events were stored; a repetition with the same key shows it.
         """
+        self._require_writable()
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
         command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
         tried: Receipt[T] = Receipt(None)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
+from ogpgraph.cli.shared import (
+    AcceptHistoryOption,
+    DatabaseOption,
+    accept_log_history,
+    err,
+    load_settings,
+    open_migrated,
+    out,
+)
 
 if TYPE_CHECKING:
     from ogpgraph.system import System
@@ -18,7 +26,7 @@ SCHEMA_FOLDER = Path("schema")
 DOCS_FOLDER = Path("docs")
 
 
-def migrate(database: DatabaseOption = None) -> None:
+def migrate(database: DatabaseOption = None, *, accept_history: AcceptHistoryOption = False) -> None:
     """Create the tables of the database, and rebuild those of the read model if another version created them."""
     from ogpgraph import system
     from ogpgraph.cli.progress import create_progress, track_task
@@ -26,6 +34,8 @@ def migrate(database: DatabaseOption = None) -> None:
     settings = load_settings(database)
     with create_progress("events") as progress:
         system.migrate(settings.database, progress=track_task(progress, "rebuilding"))
+    if accept_history:
+        accept_log_history(settings)
     out.print(f"{settings.describe()['OGPGRAPH_DATABASE']} is ready")
 
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ogpgraph.cli.shared import DatabaseOption, ensure_migrated, load_settings, out, print_error
+from ogpgraph.cli.shared import (
+    AcceptHistoryOption,
+    DatabaseOption,
+    accept_log_history,
+    ensure_migrated,
+    load_settings,
+    out,
+    print_error,
+)
 
 if TYPE_CHECKING:
     from ogpgraph.settings import Settings
@@ -35,12 +43,16 @@ def serve(
         int | None, typer.Option(help="The number of serving processes; by default OGPGRAPH_WORKERS.", min=1)
     ] = None,
     database: DatabaseOption = None,
+    *,
+    accept_history: AcceptHistoryOption = False,
 ) -> None:
     """Serve the GraphQL API over HTTP and WebSocket, with a query console on `/`."""
     from ogpgraph.web.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, workers=workers)
     ensure_migrated(settings)
+    if accept_history:
+        accept_log_history(settings)
     with _report_unavailable_address():
         serve_system(settings)
 

@@ -54,6 +54,23 @@ def load_settings(database: str | None, **options: Any) -> Settings:
     return replace(settings, database=database) if database else settings
 
 
+AcceptHistoryOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-history",
+        help="Accept the log as it is although it is not the one that was open last: an older backup, for example.",
+    ),
+]
+
+
+def accept_log_history(settings: Settings) -> None:
+    """Remember the log as it is, so that it may be written to whatever was remembered."""
+    from ogpgraph.system import open_system
+
+    with open_system(settings.database, state=settings.state, accept_history=True):
+        pass
+
+
 def ensure_migrated(settings: Settings) -> None:
     """Create or replace the tables of a SQLite database where necessary.
 
@@ -74,7 +91,7 @@ def open_migrated(settings: Settings) -> Iterator[System]:
     from ogpgraph.system import open_system
 
     ensure_migrated(settings)
-    with open_system(settings.database) as system:
+    with open_system(settings.database, state=settings.state) as system:
         yield system
 
 
@@ -91,5 +108,5 @@ def open_for_dry_run(settings: Settings) -> Iterator[System]:
             yield system
         return
     require_migrated(settings.database)
-    with open_system(settings.database) as system:
+    with open_system(settings.database, state=settings.state) as system:
         yield system

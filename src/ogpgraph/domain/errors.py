@@ -72,6 +72,12 @@ class RateLimited(Refusal):
         self.wait_seconds = wait_seconds
 
 
+class ReadOnly(Refusal):
+    """Nothing can be recorded at the moment, by anyone; the message says what an operator has to do."""
+
+    code = "READ_ONLY"
+
+
 class StoredEventError(Exception):
     """A stored event cannot be read: its name or version is unknown, or its payload is malformed."""
 

@@ -138,9 +138,12 @@ class ProjectionRunner:
         log: EventLog,
         notifier: PositionNotifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        remember: Callable[[int, str], None] = lambda _position, _root: None,
     ) -> None:
+        """Project events; `remember` is called with each new position and its root, in hex, once it is committed."""
         self._database = database
         self._log = log
+        self._remember = remember
         self._projector = Projector(database, log, LIVE_PREFIX)
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -223,6 +226,8 @@ class ProjectionRunner:
             )
         if before and not step.failure:
             log.info("projection resumed", position=step.checkpoint.position)
+        if step.checkpoint.position != self._position:
+            self._remember(step.checkpoint.position, step.checkpoint.frontier.root().hex())
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
         self.notifier.notify(step.checkpoint.position)
 

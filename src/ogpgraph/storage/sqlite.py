@@ -42,8 +42,8 @@ if sys.platform != "win32":
 
 log = structlog.stdlib.get_logger(__name__)
 FILE_MODE = 0o600
-COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", "-lock")
-"""What the names of the files beside a database add to its own; all but the lock are SQLite's."""
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", "-lock", ".head")
+"""What the names of the files beside a database add to its own; all but the last two are SQLite's."""
 LOCK_TIMEOUT_SECONDS = 30
 LOCK_POLL_SECONDS = 0.001
 MAX_READERS = 16
@@ -145,7 +145,7 @@ class WriterLock:
 
     def _open(self) -> int:
         if self._file is None:
-            self._file = _open_private_file(self._path)
+            self._file = open_private_file(self._path)
         return self._file
 
     def _lock(self, file: int, deadline: float) -> None:
@@ -401,7 +401,7 @@ def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_inf
     return (3, 7, 0) <= version <= (3, 51, 2) and not is_fixed
 
 
-def _open_private_file(path: Path) -> int:
+def open_private_file(path: Path) -> int:
     """Open a file for its owner only, created where it is missing; what root creates belongs to the folder's owner."""
     is_new = not path.exists()
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
@@ -434,7 +434,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     """Return a new connection in autocommit mode to a database in WAL mode; raises DatabaseError."""
     try:
         if not path.exists():
-            os.close(_open_private_file(path))  # SQLite would create it as the umask permits
+            os.close(open_private_file(path))  # SQLite would create it as the umask permits
     except OSError as error:
         raise DatabaseError(f"{path} cannot be created: {error.strerror}") from error
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)

@@ -140,6 +140,8 @@ class ServedSystem:
         details: dict[str, object] = {"position": status.position, "behind": status.lag}
         if status.failure:
             details["error"] = {"code": status.failure.code, "message": status.failure.message}
+        if history := system.guard.describe():
+            details["history"] = history
         return Readiness(ready=not problems, details=details | ({"problems": problems} if problems else {}))
 
 
@@ -216,7 +218,7 @@ def _live_limits(settings: Settings) -> LiveLimits:
 def create_worker_app(settings: Settings) -> Starlette:
     """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
-    return create_app(SystemLifespan(lambda: open_system(settings.database)), settings)
+    return create_app(SystemLifespan(lambda: open_system(settings.database, state=settings.state)), settings)
 
 
 def create_app_from_environment() -> Starlette:

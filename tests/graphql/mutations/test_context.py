@@ -216,6 +216,12 @@ def test_too_many_mutations_of_an_account_or_an_address_are_refused_with_a_waiti
     client.mutate("reviseCommitment", **TITLE)
 
 
+def test_a_log_of_another_history_refuses_every_mutation(sample: SampleSystem) -> None:
+    sample.system.guard.problem = "it was replaced"
+    code, *_ = sample.reporter.expect_refusal("reviseCommitment", **TITLE)
+    assert code == "READ_ONLY"
+
+
 def test_anonymous_requests_count_against_their_address(sample: SampleSystem) -> None:
     anonymous = MutationClient(sample.system, None, RateLimiter(1, lambda: 0.0))
     assert anonymous.expect_refusal("reviseCommitment", **TITLE)[0] == "UNAUTHENTICATED"

@@ -82,6 +82,11 @@ class ErrorCode(Enum):
         "STALE_REVISION",
         description="The object has changed since `expectedRevision`; `currentRevision` and `changes` say how.",
     )
+    READ_ONLY = strawberry.enum_value(
+        "READ_ONLY",
+        description="Nothing can be recorded until an operator intervenes: the log is not the one that was served "
+        "before, but an older backup or another log.",
+    )
     IDEMPOTENCY_KEY_REUSED = strawberry.enum_value(
         "IDEMPOTENCY_KEY_REUSED", description="The idempotency key was used before, with another input."
     )

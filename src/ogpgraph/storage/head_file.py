@@ -1,0 +1,130 @@
+"""The file that remembers the last acknowledged position of a log, outside of its database.
+
+A database that is replaced by an older backup of itself cannot know that. The file can: it holds the log's id and the
+newest position that was acknowledged, with the root there. Replacing it takes about as long as a commit, so it is done
+at most once in INTERVAL_SECONDS: at once where the last time is longer ago, otherwise by a thread that also syncs it to
+the disk. So it is behind by that time at most, and exact after a clean stop. Where it is behind, it proves less, and
+never anything wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from ogpgraph.storage.sqlite import open_private_file
+
+if sys.platform != "win32":
+    import fcntl
+
+INTERVAL_SECONDS = 0.5
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class RememberedHead(msgspec.Struct, frozen=True, rename="camel"):
+    """The newest position of a log that was acknowledged, and the root there, in hex."""
+
+    log_id: str
+    position: int
+    root: str
+
+
+class HeadFile:
+    """One such file. A failure to read or write it is logged and hinders nothing."""
+
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._written_at = float("-inf")
+        self._pending: RememberedHead | None = None
+        self._timer: threading.Timer | None = None
+        self._failed = False
+
+    def read(self) -> RememberedHead | None:
+        """Return what is remembered; None where there is nothing, or nothing that can be read."""
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=RememberedHead)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError):
+            log.warning("the last acknowledged position cannot be read", file=str(self.path), exc_info=True)
+            return None
+
+    def remember(self, head: RememberedHead) -> None:
+        """Remember a position within INTERVAL_SECONDS, unless a later one of the same log is remembered."""
+        with self._lock:
+            self._pending = head
+            if self._monotonic() - self._written_at >= INTERVAL_SECONDS:
+                self._store(head, sync=False, only_forward=True)
+                self._written_at = self._monotonic()
+            if self._timer is None:
+                self._timer = threading.Timer(INTERVAL_SECONDS, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def replace(self, head: RememberedHead) -> None:
+        """Remember a position in place of whatever is remembered."""
+        with self._lock:
+            self._pending = None
+            self._store(head, sync=True, only_forward=False)
+
+    def close(self) -> None:
+        """Write and sync what is to be remembered."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._timer = None
+            if self._pending is not None:
+                self._store(self._pending, sync=True, only_forward=True)
+                self._pending = None
+
+    def _store(self, head: RememberedHead, *, sync: bool, only_forward: bool) -> None:
+        try:
+            with _lock_folder(self.path.parent):  # other processes remember in the same file
+                known = self.read() if only_forward else None
+                if known is None or known.log_id != head.log_id or known.position <= head.position:
+                    self._write(msgspec.json.encode(head) + b"\n", sync=sync)
+            self._failed = False
+        except OSError:
+            if not self._failed:
+                log.warning("the last acknowledged position cannot be remembered", file=str(self.path), exc_info=True)
+            self._failed = True
+
+    def _write(self, content: bytes, *, sync: bool) -> None:
+        temporary = self.path.with_name(f"{self.path.name}-{os.getpid()}")
+        file = open_private_file(temporary)
+        try:
+            os.truncate(file, 0)  # a process of the same number may have been killed here
+            os.write(file, content)
+            if sync:
+                os.fsync(file)
+        finally:
+            os.close(file)
+        temporary.replace(self.path)
+
+
+@contextmanager
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder until the end of the context; the file itself is replaced at each write."""
+    if sys.platform == "win32":
+        yield
+        return
+    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
