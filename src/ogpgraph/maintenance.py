@@ -159,36 +159,54 @@ def check(database_url: str, track: Track) -> Iterator[Fault]:
     Raises DatabaseError where there is no database that can be opened, TablesMissing, UnsupportedLogFormat.
     """
     with open_existing(database_url) as database, TemporaryDirectory(prefix="ogpgraph-check-") as folder:
-        yield from (Fault("", "", problem) for problem in database.find_damage())
-        dumped = DumpedReadModel(Path(folder))
-        with database.read() as transaction:
-            read_log_identity(transaction)
-            checkpoint, problem = _try_read_checkpoint(transaction)
-            yield from dumped.write(transaction)
-        events = EventCheck()
-        has_faults = False
-        with database.read_log() as transaction:
-            total = count_rows(transaction)
-            record = RecordCheck(transaction, events.inspect, total, track("record"))
-            for fault in record.find_faults():
-                has_faults |= fault.table == EVENT.name
-                yield fault
-        yield from events.find_missing_texts(record.stored_texts)
-        if checkpoint is None:
-            yield Fault(PROJECTOR_TABLE, "", problem)
-        elif checkpoint.projection_version != PROJECTION_VERSION:
-            yield Fault(PROJECTOR_TABLE, "", "another version of the program wrote the read model")
-        elif has_faults:
-            yield Fault(PROJECTOR_TABLE, "", "the read model is not compared with events that have faults")
-        else:
-            yield from _compare_read_model(database, checkpoint, dumped, Path(folder), track("read model"))
+        yield from _name_errors("", (Fault("", "", problem) for problem in database.find_damage()))
+        try:
+            yield from _check_rows(database, Path(folder), track)
+        except DatabaseError:
+            raise
+        except Exception as error:  # of a damaged page that everything else depends on
+            yield Fault("", "", f"cannot be checked any further ({type(error).__name__}: {error})")
+
+
+def _check_rows(database: Database, folder: Path, track: Track) -> Iterator[Fault]:
+    dumped = DumpedReadModel(folder)
+    with database.read() as transaction:
+        read_log_identity(transaction)
+        checkpoint, problem = _try_read_checkpoint(transaction)
+        yield from dumped.write(transaction)
+    events = EventCheck()
+    has_faults = False
+    with database.read_log() as transaction:
+        total = count_rows(transaction)
+        record = RecordCheck(transaction, events.inspect, total, track("record"))
+        for fault in record.find_faults():
+            has_faults |= fault.table == EVENT.name
+            yield fault
+    yield from events.find_missing_texts(record.stored_texts)
+    if checkpoint is None:
+        yield Fault(PROJECTOR_TABLE, "", problem)
+    elif checkpoint.projection_version != PROJECTION_VERSION:
+        yield Fault(PROJECTOR_TABLE, "", "another version of the program wrote the read model")
+    elif has_faults:
+        yield Fault(PROJECTOR_TABLE, "", "the read model is not compared with events that have faults")
+    else:
+        compared = _compare_read_model(database, checkpoint, dumped, folder, track("read model"))
+        yield from _name_errors(PROJECTOR_TABLE, compared)
+
+
+def _name_errors(table: str, faults: Iterator[Fault]) -> Iterator[Fault]:
+    """Yield faults, and an error that damage leads to as one, too: what else is damaged is still to be found."""
+    try:
+        yield from faults
+    except Exception as error:  # whatever the engine makes of damaged pages
+        yield Fault(table, "", f"cannot be checked ({type(error).__name__}: {error})")
 
 
 def _try_read_checkpoint(transaction: Transaction) -> tuple[Checkpoint | None, str]:
     """Return how far the read model is, or why that cannot be said."""
     try:
         return read_checkpoint(transaction), "the row of the projector is missing"
-    except DatabaseError as error:
+    except Exception as error:  # as above
         return None, str(error)
 
 
