@@ -30,10 +30,11 @@ from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, DatabaseError
+from ogpgraph.storage.database import Database, DatabaseError, StorageError
 from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
 from ogpgraph.storage.head_file import HeadFile
 from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
+from ogpgraph.storage.probe import StorageProbe, create_probe_table
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
@@ -114,6 +115,7 @@ class System:
     poller: ProjectionPoller
     clock: Clock
     guard: HistoryGuard
+    probe: StorageProbe
 
     def execute(
         self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
@@ -134,6 +136,8 @@ class System:
     @contextmanager
     def read_session(self, *, at_least: Bookmark = ANY_POSITION, timeout_seconds: float = 0) -> Iterator[ReadSession]:
         """Open a session that shows everything in the log, another process's latest events included.
+
+        Where events cannot be projected, it shows those that are, and `is_behind` says so.
 
         Raises OtherHistory where the root of `at_least` is not that of this log, and PositionNotReached when the read
         model does not reach the position within the time allowed. A log that is shorter is one of another history.
@@ -158,7 +162,7 @@ class System:
                 yield session
                 return
         # Another process appended events and has not projected them yet, or died before it could.
-        self.projection.catch_up()
+        self.projection.catch_up_for_reader()
         with self.model.session() as session:
             yield session
 
@@ -168,17 +172,25 @@ class System:
             return self.projection.status(transaction)
 
     def readiness_problems(self) -> list[str]:
-        """Return the reasons why this process should get no requests; empty where it is ready."""
+        """Return the reasons why this process should get no requests; empty where it is ready.
+
+        It reads, and every few seconds it writes a tiny row.
+        """
         try:
             with self.database.read() as transaction:
                 read_log_identity(transaction)
                 status = self.projection.status(transaction)
         except UnsupportedLogFormat:  # the database was replaced; its name is not for everyone
             return ["the database holds a log of another format"]
+        except StorageError as error:
+            return [f"reading fails: {error.code}"]
         problems = [f"the projection stopped: {status.failure.code}"] if status.failure else []
         if status.oldest_pending_at and self._age(status.oldest_pending_at) > MAX_LAG_SECONDS:
             problems.append(f"the read model has been behind for more than {MAX_LAG_SECONDS:g} seconds")
         problems += [problem] if (problem := self.poller.find_problem()) else []
+        if failure := self.probe.find_failure():
+            code = failure.code if isinstance(failure, StorageError) else type(failure).__name__
+            problems.append(f"writing fails: {code}")
         return problems
 
     def _age(self, recorded_at: str) -> float:
@@ -227,6 +239,7 @@ def migrate(
         create_log(database, new_id, generate_key)
         create_aggregate_cache(database)
         texts.create_text_table(database)
+        create_probe_table(database)
         database.apply_ddl(accounts.CREATE_TABLES)
         projection.create_tables()
         if projection.is_outdated():
@@ -297,6 +310,7 @@ def open_system(
             ProjectionPoller(database, projection),
             clock,
             guard,
+            StorageProbe(database),
         )
         _check_history(system, accept=accept_history)
         yield system

@@ -14,7 +14,14 @@ import pytest
 from ogpgraph.clock import to_microseconds
 from ogpgraph.storage import postgres, sqlite
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, DataRejected, LockTimeout, TablesMissing, UniqueViolation
+from ogpgraph.storage.database import (
+    Database,
+    DataRejected,
+    LockTimeout,
+    StorageReadOnly,
+    TablesMissing,
+    UniqueViolation,
+)
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory, TickingClock
 from tests.support.writers import register_commitment
@@ -91,7 +98,7 @@ def test_failure_that_was_not_waited_for_is_raised_by_the_commit_at_the_latest(d
 
 
 def test_readers_cannot_write(database: Database) -> None:
-    with pytest.raises(DataRejected), database.read() as transaction:
+    with pytest.raises(StorageReadOnly), database.read() as transaction:
         transaction.execute("update projector set position = 7")
 
 

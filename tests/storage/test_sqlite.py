@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -16,8 +17,8 @@ import pytest
 
 from ogpgraph.storage import sqlite
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, DatabaseError, LockTimeout
-from ogpgraph.storage.sqlite import has_wal_reset_bug
+from ogpgraph.storage.database import Database, DatabaseError, LockTimeout, StorageUnavailable
+from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 from ogpgraph.system import migrate, open_system
 from tests.conftest import DatabaseFactory
 
@@ -32,36 +33,39 @@ def test_database_in_memory_is_refused(url: str) -> None:
         open_database(url)
 
 
-@pytest.mark.slow
-def test_after_a_disk_failure_nothing_more_is_written(url: str) -> None:
-    """The disk fails by a limit on the size of files; after the limit is lifted, writes are still refused."""
-    program = f"""
-import resource, sqlite3
-from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import DatabaseError
-database = open_database({url!r})
-with database.write() as transaction:
-    transaction.execute("create table filler (filling blob)")
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
-try:
+def test_removed_file_is_not_used_until_it_is_back(url: str, database: Database) -> None:
+    file = parse_sqlite_url(url)
     with database.write() as transaction:
-        transaction.execute("insert into filler values (zeroblob(8000000))")
-except sqlite3.OperationalError as error:
-    print(error)
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-try:
+        transaction.execute("update log set redaction_version = 1")
+    file.rename(file.with_suffix(".away"))
+    with pytest.raises(StorageUnavailable, match="was removed"), database.write() as transaction:
+        transaction.execute("update log set redaction_version = 2")
+    with pytest.raises(StorageUnavailable, match="was removed"), database.read():
+        pass
+    file.with_suffix(".away").rename(file)
+    assert database.query("select redaction_version from log")[0]["redaction_version"] == 1
     with database.write() as transaction:
-        transaction.execute("insert into filler values (zeroblob(8))")
-except DatabaseError as error:
-    print(error)
-with database.read() as transaction:
-    print(transaction.fetch_value("select count(*) from filler"))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    first, second, count = done.stdout.splitlines()
-    assert first == "disk I/O error"
-    assert "nothing is written until the process restarts" in second
-    assert count == "0"
+        transaction.execute("update log set redaction_version = 3")
+
+
+def test_commit_to_a_file_that_was_removed_meanwhile_is_not_acknowledged(url: str, database: Database) -> None:
+    def write() -> None:
+        with database.write() as transaction:
+            transaction.execute("update log set redaction_version = 2")
+            parse_sqlite_url(url).unlink()
+
+    with pytest.raises(StorageUnavailable, match="was removed"):
+        write()
+
+
+def test_file_in_place_of_the_opened_one_is_not_used(url: str, database: Database, tmp_path: Path) -> None:
+    database.query("select 1 from log")
+    file = parse_sqlite_url(url)
+    shutil.copy(file, tmp_path / "copy.db")
+    (tmp_path / "copy.db").rename(file)
+    for use in (database.read, database.write):
+        with pytest.raises(StorageUnavailable, match="restart the process"), use():
+            pass
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class EmptySession(ReadSession):
 
     def __init__(self) -> None:
         self.head = self.projection_version = 0
+        self.is_behind = False
 
     def read_log_identity(self) -> LogIdentity:
         return LogIdentity("log", 0, b"")

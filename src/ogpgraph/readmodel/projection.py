@@ -25,12 +25,14 @@ from ogpgraph.readmodel.tables import (
     insert_projector,
     render_ddl,
 )
-from ogpgraph.storage.database import Database, Row, Transaction
+from ogpgraph.storage.database import Database, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
 
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
 """How long the projection pauses before it tries again to project an event that stopped it."""
+READER_PATIENCE_SECONDS = 3.0
+"""How long a reader waits for others to write, before it reads what is projected already."""
 GRACE_SECONDS = 0.02
 """A writer projects its own events at once. The poller does it instead only where that has not happened by then."""
 GRACE_POLL_SECONDS = 0.004
@@ -151,6 +153,7 @@ class ProjectionRunner:
         self._position = 0
         self._failure: ProjectionFailure | None = None
         self._retry_at = 0.0
+        self._write_again_at = 0.0
         self.notifier = notifier or PositionNotifier()
 
     def create_tables(self) -> None:
@@ -172,14 +175,35 @@ class ProjectionRunner:
         without trying again.
         """
         with self._lock:
-            while not self._is_done(to):
-                step = self._projector.step()
-                self._record_step(step)
-                if progress:
-                    progress(step.checkpoint.log_position, step.head)
-                if step.is_last:
-                    break
-            return self._position
+            return self._catch_up(progress, to)
+
+    def catch_up_for_reader(self) -> None:
+        """Project all events of the log, unless the storage cannot be written to: a reader can do without.
+
+        A failure is logged, and for a second readers do not try again.
+        """
+        if self._monotonic() < self._write_again_at or not self._lock.acquire(timeout=READER_PATIENCE_SECONDS):
+            return
+        try:
+            if self._monotonic() >= self._write_again_at:
+                self._catch_up(lock_seconds=READER_PATIENCE_SECONDS)
+        except StorageFailure as failure:
+            self._write_again_at = self._monotonic() + RETRY_SECONDS
+            log.warning("projecting failed, reading goes on", code=failure.code, reason=str(failure))
+        finally:
+            self._lock.release()
+
+    def _catch_up(
+        self, progress: ProgressCallback | None = None, to: int | None = None, lock_seconds: float | None = None
+    ) -> int:
+        while not self._is_done(to):
+            step = self._projector.step(lock_seconds)
+            self._record_step(step)
+            if progress:
+                progress(step.checkpoint.log_position, step.head)
+            if step.is_last:
+                break
+        return self._position
 
     @property
     def is_running(self) -> bool:
@@ -274,10 +298,13 @@ class ProjectionPoller:
                 for changed in self._database.watch_changes(self._stop):
                     self._catch_up(changed=changed)
                     failures = 0
-            except Exception:
+            except Exception as error:
                 delay = RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)]
                 failures += 1
-                log.exception("watching the log failed, starting again", seconds=delay)
+                trace = not isinstance(error, StorageFailure)
+                log.exception(
+                    "watching the log failed, starting again", seconds=delay, reason=str(error), exc_info=trace
+                )
                 # The thread is healthy, the database is not: requests report that.
                 self._heartbeat_at = self._monotonic()
                 self._stop.wait(delay)

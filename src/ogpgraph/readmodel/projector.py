@@ -127,8 +127,8 @@ class Projector:
         self._open_rows = OpenRowsCache(prefix)
         self._limit = BATCH_SIZE
 
-    def step(self) -> ProjectionStep:
-        """Project about one batch in a transaction of its own.
+    def step(self, lock_seconds: float | None = None) -> ProjectionStep:
+        """Project about one batch in a transaction of its own, which waits for locks as `Database.write` does.
 
         Where the database rejects the rows of a batch, the batch is halved until the save at fault is alone: everything
         before it is projected, and the step that meets it alone returns the failure.
@@ -137,7 +137,7 @@ class Projector:
             checkpoint: Checkpoint | None = None
             saves: list[list[Row]] = []
             try:
-                with self._database.write(durable=False) as transaction:
+                with self._database.write(durable=False, lock_seconds=lock_seconds) as transaction:
                     checkpoint = self.lock_checkpoint(transaction)
                     saves = self._log.read_saves_after(transaction, checkpoint.log_position, self._limit)
                     step = self.project_saves(transaction, checkpoint, saves)

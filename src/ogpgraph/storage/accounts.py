@@ -7,19 +7,23 @@ Rights are not here: they are events, and apply to the past as recorded.
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+import structlog
+
 from ogpgraph.clock import format_timestamp
-from ogpgraph.storage.database import Database, Row, Transaction
+from ogpgraph.storage.database import Database, DatabaseError, Row, Transaction
 
 TOKEN_PREFIX = "ogp_"  # noqa: S105 - not a secret: people and secret scanners recognize a token by it
 PREFIX_LENGTH = 12
 SECRET_LENGTH = 64
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 """The last use of a token is written at most this often: otherwise every request would wait for the writer's lock."""
+LAST_USE_LOCK_SECONDS = 0.5
 CREATE_TABLES = """
 create table if not exists person (
   account text primary key,
@@ -45,6 +49,8 @@ create table if not exists token (
 create index if not exists token_account on token (account)
 """
 _SELECT_LINKED_ACCOUNT = "select account from login where issuer = :issuer and login_subject = :subject"
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class AccountStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._use_lock = threading.Lock()
+        self._uses: dict[str, datetime] = {}
 
     # People
 
@@ -183,7 +191,7 @@ class AccountStore:
         return f"{TOKEN_PREFIX}{prefix}_{secret}"
 
     def authenticate_token(self, token: str, now: datetime) -> str:
-        """Return the account of a token and record its use; raises InvalidToken."""
+        """Return the account of a token and record its use, if it can be recorded; raises InvalidToken."""
         prefix, secret = _split_token(token)
         with self._database.read() as transaction:
             row = transaction.fetch_one("select * from token where prefix = :prefix", prefix=prefix)
@@ -211,14 +219,22 @@ class AccountStore:
         return row is not None and row["revoked_at"] is None and row["expires_at"] > format_timestamp(now)
 
     def _record_use(self, row: Row, now: datetime) -> None:
+        """Record the use of a token, at most once a minute; a failure is only logged: no reader needs a write."""
         if row["last_used_at"] is not None and row["last_used_at"] > format_timestamp(now - LAST_USE_RESOLUTION):
             return
-        with self._database.write() as transaction:
-            transaction.execute(
-                "update token set last_used_at = :now where prefix = :prefix",
-                now=format_timestamp(now),
-                prefix=row["prefix"],
-            )
+        with self._use_lock:
+            if (before := self._uses.get(row["prefix"])) is not None and before > now - LAST_USE_RESOLUTION:
+                return  # another request does it, or could not
+            self._uses[row["prefix"]] = now
+        try:
+            with self._database.write(durable=False, lock_seconds=LAST_USE_LOCK_SECONDS) as transaction:
+                transaction.execute(
+                    "update token set last_used_at = :now where prefix = :prefix",
+                    now=format_timestamp(now),
+                    prefix=row["prefix"],
+                )
+        except DatabaseError as error:
+            log.warning("the last use of a token was not recorded", reason=str(error))
 
     def list_tokens(self, account: str) -> list[TokenRow]:
         """Return the tokens of an account, oldest first."""

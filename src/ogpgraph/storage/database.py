@@ -10,13 +10,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 CHUNK_SIZE = 500
 """How many items of a list one statement gets: both engines limit the number of parameters."""
 Parameters = Mapping[str, object]
 Row = Mapping[str, Any]
 T = TypeVar("T")
+_TRY_AGAIN = "try again, and mutations with the idempotencyKey of the first attempt, so that they are recorded once"
 
 
 class DatabaseError(Exception):
@@ -31,12 +32,63 @@ class DataRejected(DatabaseError):
     """The database rejects a value, a row or a statement; the transaction is rolled back."""
 
 
-class ConnectionLost(DatabaseError):
+class StorageError(DatabaseError):
+    """An error of the storage that clients are told: `code` is stable (docs/production.md lists all of them).
+
+    `explanation` is what clients read; the message, which may name files, is for the log. `retry_after_seconds` is when
+    the same request may succeed, None where somebody has to act first.
+    """
+
+    code: ClassVar[str]
+    explanation: str
+    retry_after_seconds: ClassVar[int | None] = None
+
+
+class StorageFailure(StorageError):
+    """The storage cannot do at the moment what it is asked to; nothing is known to be damaged."""
+
+
+class StorageUnavailable(StorageFailure):
+    """The database cannot be reached, or its disk fails."""
+
+    code = "STORAGE_UNAVAILABLE"
+    explanation = f"the storage is not available at the moment: {_TRY_AGAIN}"
+    retry_after_seconds = 5
+
+
+class ConnectionLost(StorageUnavailable):
     """The connection broke: the transaction may have been committed or not."""
 
 
-class LockTimeout(DatabaseError):
+class StorageFull(StorageFailure):
+    """There is no space for what should be stored."""
+
+    code = "STORAGE_FULL"
+    explanation = "the storage is full: nothing can be recorded until there is space; reading goes on"
+    retry_after_seconds = 30
+
+
+class StorageReadOnly(StorageFailure):
+    """The database does not let this program write."""
+
+    code = "STORAGE_READ_ONLY"
+    explanation = "the storage can only be read at the moment: nothing can be recorded; reading goes on"
+    retry_after_seconds = 30
+
+
+class LockTimeout(StorageFailure):
     """A lock or a connection was not available within the time allowed; a later attempt may succeed."""
+
+    code = "STORAGE_BUSY"
+    explanation = f"the storage was busy for too long: {_TRY_AGAIN}"
+    retry_after_seconds = 1
+
+
+class StorageDamaged(StorageError):
+    """The database finds its own files damaged."""
+
+    code = "STORAGE_DAMAGED"
+    explanation = "the storage is damaged: an operator has to restore it"
 
 
 class StatementCancelled(DatabaseError):
@@ -146,8 +198,10 @@ class Database(ABC):
         return True
 
     @abstractmethod
-    def write(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+    def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> AbstractContextManager[Transaction]:
         """Open a writing transaction: committed at the end of the context, rolled back on any error.
+
+        Locks are waited for at most `lock_seconds`, by default as long as the engine's usual writers wait.
 
         A commit that is not `durable` may be lost when the machine fails: as a whole, together with all later commits,
         and only if none of these is durable.

@@ -27,6 +27,10 @@ from ogpgraph.storage.database import (
     Parameters,
     Row,
     StatementCancelled,
+    StorageDamaged,
+    StorageFull,
+    StorageReadOnly,
+    StorageUnavailable,
     TablesMissing,
     Transaction,
     UniqueViolation,
@@ -43,12 +47,20 @@ COPY_MIN_ROWS = 20
 MIGRATION_LOCK = 0x6F67706772617068
 """The key of the advisory lock, "ogpgraph" in ASCII."""
 CHANNEL = "ogpgraph_event"
-_DATA_REJECTED = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.ReadOnlySqlTransaction,
-)
+_ERRORS: dict[type[psycopg.Error], type[DatabaseError]] = {
+    psycopg.errors.UniqueViolation: UniqueViolation,
+    psycopg.DataError: DataRejected,
+    psycopg.IntegrityError: DataRejected,
+    psycopg.errors.UndefinedColumn: DataRejected,
+    psycopg.errors.QueryCanceled: StatementCancelled,
+    psycopg.errors.LockNotAvailable: LockTimeout,
+    psycopg.errors.DeadlockDetected: LockTimeout,
+    psycopg.errors.ReadOnlySqlTransaction: StorageReadOnly,
+    psycopg.errors.DiskFull: StorageFull,
+    psycopg.errors.DataCorrupted: StorageDamaged,
+    psycopg.errors.IndexCorrupted: StorageDamaged,
+}
+"""The errors of the server and what each means; the first that fits, as one may be another's subclass."""
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
 # Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
 # Everyone who locks several tables begins with the projector's, so that no two wait for each other.
@@ -59,7 +71,7 @@ _READ_LOG = "begin isolation level repeatable read, read only"
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
 # Without the lock, a later position could be committed before an earlier one, which a reader would then miss for ever.
-_APPEND = f"begin; lock table event in exclusive mode; notify {CHANNEL}"
+_APPEND = f"begin; set local lock_timeout = '30s'; lock table event in exclusive mode; notify {CHANNEL}"
 # A peer that vanished without closing the connection is noticed within seconds; the kernel's default is two hours.
 _KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 5,
@@ -264,8 +276,10 @@ class PostgresDatabase(Database):
             return PostgresTransaction(connection).fetch_all(sql, **parameters)
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        with self._begin(_WRITE if durable else _WRITE_ASYNC) as transaction, transaction.commit_at_end():
+    def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> Iterator[Transaction]:
+        timeout = "" if lock_seconds is None else f"; set local lock_timeout = {_milliseconds(lock_seconds)}"
+        begin = (_WRITE if durable else _WRITE_ASYNC) + timeout
+        with self._begin(begin) as transaction, transaction.commit_at_end():
             yield transaction
 
     @contextmanager
@@ -332,7 +346,10 @@ class PostgresDatabase(Database):
             with self._pool.connection() as connection:
                 yield connection
         except PoolTimeout as error:
-            raise LockTimeout(f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds") from error
+            message = f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds"
+            # With connections that others use, the pool is only busy; without any, the server does not answer.
+            is_connected = self._pool.get_stats().get("pool_size", 0) > 0
+            raise (LockTimeout if is_connected else StorageUnavailable)(message) from error
 
     def _open(self) -> None:
         with self._open_lock:
@@ -373,16 +390,12 @@ def translate_ddl(statement: str) -> str:
 def _translate_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.UniqueViolation as error:
-        raise UniqueViolation(str(error)) from error
+    except tuple(_ERRORS) as error:
+        raise next(each for kind, each in _ERRORS.items() if isinstance(error, kind))(str(error)) from error
     except psycopg.errors.UndefinedTable as error:
         raise TablesMissing from error
-    except _DATA_REJECTED as error:
-        raise DataRejected(str(error)) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise StatementCancelled("the statement took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         # In a pipeline, the server's last message may be read before the connection is seen to be closed.
         if connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
             raise ConnectionLost(f"the connection to the database broke: {error}") from error
-        raise DatabaseError(str(error)) from error
+        raise StorageUnavailable(str(error)) from error

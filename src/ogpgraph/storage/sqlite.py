@@ -1,8 +1,8 @@
 """SQLite: one writing connection for each process, a pool of connections that only read, and locks that are waited for.
 
 Writers take turns by a lock on a file beside the database and by BEGIN IMMEDIATE, so that they wait at the start of a
-transaction instead of failing in the middle. A commit is synced to the disk before it is acknowledged; after the disk
-failed once, nothing more is written.
+transaction instead of failing in the middle. A commit is synced to the disk before it is acknowledged. After the disk
+failed, nothing is written before a new connection has copied the WAL into the database and synced it.
 
 The files of a database hold personal data: they are for their owner only (mode 0600), whatever the umask. Files that
 others may read are restricted when the database is opened, by the user who owns them.
@@ -10,6 +10,7 @@ others may read are restricted when the database is opened, by the user who owns
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -31,6 +32,12 @@ from ogpgraph.storage.database import (
     Parameters,
     Row,
     StatementCancelled,
+    StorageDamaged,
+    StorageError,
+    StorageFailure,
+    StorageFull,
+    StorageReadOnly,
+    StorageUnavailable,
     TablesMissing,
     Transaction,
     UniqueViolation,
@@ -63,6 +70,14 @@ INCREMENTAL = 2
 PROGRESS_HANDLER_STEPS = 20_000
 MAX_DAMAGE = 1_000
 """The faults after which SQLite's integrity check ends."""
+CHECK_CHECKPOINT_SECONDS = 60.0
+"""How often a commit is followed by a checkpoint of our own: SQLite tells nobody when its automatic ones fail."""
+RECOVERY_LOCK_SECONDS = 2.0
+"""How long the recovery from a disk failure waits for readers; the next writer tries again."""
+
+
+class DiskFailure(StorageUnavailable):
+    """An operation of the disk failed: whether what was written before is on the disk is not known."""
 
 
 class SQLiteTransaction(Transaction):
@@ -106,6 +121,30 @@ class SQLiteTransaction(Transaction):
         """Do nothing: this is the only writer already, and a reader's view does not change."""
 
 
+class DatabaseFile:
+    """The file of a database, which has to stay the same while it is open: what is written to a removed one is lost."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity: tuple[int, int] | None = None
+
+    def require_unchanged(self) -> None:
+        """Raise StorageUnavailable where the file was removed or replaced after it was first found."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            if self._identity is not None:
+                raise StorageUnavailable(f"{self.path} was removed: put it back, or restore a backup") from None
+            return
+        except OSError as error:
+            raise StorageUnavailable(f"{self.path} cannot be used: {error.strerror}") from error
+        identity = found.st_dev, found.st_ino
+        self._identity = self._identity or identity
+        if identity != self._identity:
+            # What this process has in memory is of the former file.
+            raise StorageUnavailable(f"{self.path} was replaced by another file: restart the process")
+
+
 class WriterLock:
     """Lets one thread of one process at a time write to a database, by a lock on a file beside it.
 
@@ -122,14 +161,14 @@ class WriterLock:
         self._file: int | None = None
 
     @contextmanager
-    def acquire(self) -> Iterator[None]:
-        """Hold the lock until the end of the context; raises LockTimeout."""
-        deadline = time.monotonic() + self._timeout
-        if not self._thread_lock.acquire(timeout=self._timeout):
-            raise LockTimeout(f"another thread has been writing for {self._timeout:g} seconds")
+    def acquire(self, seconds: float | None = None) -> Iterator[None]:
+        """Hold the lock until the end of the context; raises LockTimeout, and StorageFailure without the file."""
+        timeout = self._timeout if seconds is None else seconds
+        if not self._thread_lock.acquire(timeout=timeout):
+            raise LockTimeout(f"another thread has been writing for {timeout:g} seconds")
         try:
             file = self._open()
-            self._lock(file, deadline)
+            self._lock(file, timeout)
             try:
                 yield
             finally:
@@ -145,14 +184,18 @@ class WriterLock:
 
     def _open(self) -> int:
         if self._file is None:
-            self._file = open_private_file(self._path)
+            try:
+                self._file = open_private_file(self._path)
+            except OSError as error:
+                raise _translate_os_error(error, self._path) from error
         return self._file
 
-    def _lock(self, file: int, deadline: float) -> None:
+    def _lock(self, file: int, timeout: float) -> None:
         # Polling: a blocking flock has no timeout.
+        deadline = time.monotonic() + timeout
         while not _try_lock_file(file):
             if time.monotonic() > deadline:
-                raise LockTimeout(f"another process has been writing for {self._timeout:g} seconds")
+                raise LockTimeout(f"another process has been writing for {timeout:g} seconds")
             time.sleep(LOCK_POLL_SECONDS)
 
 
@@ -180,9 +223,10 @@ else:
 class ReaderPool:
     """Lends connections that can only read, each to one reader at a time, and reuses those used last."""
 
-    def __init__(self, path: Path, timeout_seconds: float) -> None:
+    def __init__(self, file: DatabaseFile, timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._slots = threading.BoundedSemaphore(MAX_READERS)
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -190,8 +234,13 @@ class ReaderPool:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection; raises LockTimeout where all are in use, and DatabaseError once the pool is closed."""
+        """Lend a connection.
+
+        Raises LockTimeout where all are in use, StorageFailure where the file cannot be used or was removed, and
+        DatabaseError once the pool is closed.
+        """
         self._require_open()
+        self._file.require_unchanged()
         if not self._slots.acquire(timeout=self.timeout_seconds):
             raise LockTimeout(f"no connection to {self._path} within {self.timeout_seconds:g} seconds: all are in use")
         try:
@@ -231,6 +280,7 @@ class ReaderPool:
                 return self._idle.pop()
         connection = _connect(self._path)
         connection.execute("PRAGMA query_only = 1")
+        self._file.require_unchanged()  # after the first connection has created it, too
         return connection
 
     def _put_back(self, connection: sqlite3.Connection) -> None:
@@ -247,10 +297,12 @@ class SQLiteDatabase(Database):
     def __init__(self, url: str) -> None:
         self.path = parse_sqlite_url(url)
         _restrict_files(self.path)
-        self._readers = ReaderPool(self.path, POOL_TIMEOUT_SECONDS)
+        self._file = DatabaseFile(self.path)
+        self._readers = ReaderPool(self._file, POOL_TIMEOUT_SECONDS)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._disk_failed = False
+        self._checkpoint_due_at = time.monotonic() + CHECK_CHECKPOINT_SECONDS
 
     @property
     def name(self) -> str:
@@ -259,23 +311,28 @@ class SQLiteDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._readers.connection() as connection:
-            connection.execute("BEGIN")
+            with _translate_errors():
+                connection.execute("BEGIN")
             try:
                 yield SQLiteTransaction(connection)
             finally:
                 connection.set_progress_handler(None, 0)
-                connection.rollback()
+                with _translate_errors():
+                    connection.rollback()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        with self._writing(durable=durable) as writer:
+    def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> Iterator[Transaction]:
+        with self._writing(durable=durable, lock_seconds=lock_seconds) as writer:
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteTransaction(writer)
                 writer.commit()
             except BaseException:
-                writer.rollback()
+                with suppress(sqlite3.Error):  # after some errors there is no transaction any more
+                    writer.rollback()
                 raise
+            self._file.require_unchanged()  # before the commit is acknowledged
+            self._check_checkpoint(writer)
 
     append = write
 
@@ -292,13 +349,15 @@ class SQLiteDatabase(Database):
                 raise LockTimeout(f"a reader has kept {self.path}-wal in use for {LOCK_TIMEOUT_SECONDS} seconds")
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
-        connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        self._file.require_unchanged()
+        connection = _connect(self.path)
         try:
             connection.execute("PRAGMA query_only = 1")
             before = None
             while not stop.is_set():
                 # It changes whenever another connection commits, of this process or of another.
-                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                with _translate_errors():
+                    version = connection.execute("PRAGMA data_version").fetchone()[0]
                 yield version != before
                 before = version
                 stop.wait(POLL_SECONDS)
@@ -351,21 +410,58 @@ class SQLiteDatabase(Database):
         self._writer_lock.close()
 
     @contextmanager
-    def _writing(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Lend the writing connection, outside a transaction, until the end of the context."""
-        with self._writer_lock.acquire():
+    def _writing(self, *, durable: bool, lock_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection, outside a transaction, until the end of the context; raises StorageFailure."""
+        seconds = LOCK_TIMEOUT_SECONDS if lock_seconds is None else lock_seconds
+        with self._writer_lock.acquire(lock_seconds):
+            self._file.require_unchanged()
             if self._disk_failed:
-                raise DatabaseError(f"the disk of {self.path} failed: nothing is written until the process restarts")
+                self._recover()
             writer = self._writer = self._writer or self._open_writer()
-            # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
-            writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             try:
                 with _translate_errors():
+                    writer.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+                    # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
+                    writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                     yield writer
-            except sqlite3.OperationalError as error:
-                # After a failed sync the kernel may report the same pages as written: retrying would lose them.
-                self._disk_failed = _is_disk_failure(error)
+            except DiskFailure:
+                self._disk_failed = True
                 raise
+
+    def _recover(self) -> None:
+        """Open the writing connection anew, and let no later commit depend on what may not be on the disk.
+
+        After a failed sync the kernel may report the same pages of the WAL as written, and forget them. So the WAL is
+        copied into the database, which is synced, and begun again. Raises StorageFailure where that fails, too.
+        """
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.close()
+            self._writer = None
+        writer = self._open_writer()
+        try:
+            with _translate_errors():
+                writer.execute(f"PRAGMA busy_timeout = {round(RECOVERY_LOCK_SECONDS * 1000)}")
+                is_busy = writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
+            if is_busy:
+                raise LockTimeout(f"readers kept {self.path} from recovering after a failure of its disk")
+        except BaseException:
+            writer.close()
+            raise
+        self._writer, self._disk_failed = writer, False
+        log.warning("writing again after a failure of the disk")
+
+    def _check_checkpoint(self, writer: sqlite3.Connection) -> None:
+        """Checkpoint where that is due, and log a failure: what was committed is in the WAL, and stays there."""
+        if time.monotonic() < self._checkpoint_due_at:
+            return
+        self._checkpoint_due_at = time.monotonic() + CHECK_CHECKPOINT_SECONDS
+        try:
+            with _translate_errors():
+                writer.execute("PRAGMA wal_checkpoint").fetchone()
+        except DatabaseError as error:
+            log.error("a checkpoint failed", database=self.path.name, reason=str(error))  # noqa: TRY400 - no traceback
+            self._disk_failed = isinstance(error, DiskFailure)
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = _connect(self.path)
@@ -426,7 +522,7 @@ def _restrict_files(path: Path) -> None:
 def _restrict_file(path: Path, mode: int) -> None:
     try:
         path.chmod(mode & FILE_MODE)
-    except PermissionError:
+    except OSError:  # another user's, or on a disk that can only be read
         log.warning("others can use a file of the database", file=str(path), mode=f"{mode:04o}")
 
 
@@ -436,8 +532,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if not path.exists():
             os.close(open_private_file(path))  # SQLite would create it as the umask permits
     except OSError as error:
-        raise DatabaseError(f"{path} cannot be created: {error.strerror}") from error
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
+        raise _translate_os_error(error, path) from error
+    with _translate_errors():
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
     connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
     try:
         if _read_pragma(connection, "page_count") == 0:  # in a file with pages this would begin a writing transaction
@@ -445,7 +542,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise DatabaseError(f"{path} cannot be used: {error}") from error
+        raise _translate_storage_error(error, f"{path} cannot be used: {error}") from error
     return connection
 
 
@@ -471,11 +568,6 @@ def _expand_lists(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
     return sql, flat
 
 
-def _is_disk_failure(error: sqlite3.OperationalError) -> bool:
-    # The low byte of an extended result code is the primary one.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
-
-
 @contextmanager
 def _translate_errors() -> Iterator[None]:
     try:
@@ -484,13 +576,47 @@ def _translate_errors() -> Iterator[None]:
         raise UniqueViolation(str(error)) from error
     except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
         raise DataRejected(str(error)) from error
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+    except sqlite3.DatabaseError as error:
+        code = _error_code(error)
+        if code == sqlite3.SQLITE_INTERRUPT:
             raise StatementCancelled("the statement took too long") from error
         if "no such table" in str(error):
             raise TablesMissing from error
-        if "no such column" in str(error) or "readonly database" in str(error):
+        if "no such column" in str(error):
             raise DataRejected(str(error)) from error
-        if "database is locked" in str(error):
-            raise LockTimeout(f"another program has held the database for {LOCK_TIMEOUT_SECONDS} seconds") from error
-        raise
+        if code not in _STORAGE_ERRORS:
+            raise
+        raise _translate_storage_error(error, str(error)) from error
+
+
+_STORAGE_ERRORS: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_BUSY: LockTimeout,
+    sqlite3.SQLITE_LOCKED: LockTimeout,
+    sqlite3.SQLITE_PROTOCOL: LockTimeout,
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_READONLY: StorageReadOnly,
+    sqlite3.SQLITE_IOERR: DiskFailure,
+    sqlite3.SQLITE_CANTOPEN: StorageUnavailable,
+    sqlite3.SQLITE_PERM: StorageUnavailable,
+    sqlite3.SQLITE_AUTH: StorageUnavailable,
+    sqlite3.SQLITE_CORRUPT: StorageDamaged,
+    sqlite3.SQLITE_NOTADB: StorageDamaged,
+}
+
+
+def _error_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code is the primary one
+
+
+def _translate_storage_error(error: sqlite3.Error, message: str) -> DatabaseError:
+    return _STORAGE_ERRORS.get(_error_code(error), DatabaseError)(message)
+
+
+def _translate_os_error(error: OSError, path: Path) -> StorageFailure:
+    """Return the error of the interface for one of opening a file beside the database."""
+    message = f"{path} cannot be used: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(message)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StorageReadOnly(message)
+    return StorageUnavailable(message)

@@ -38,8 +38,11 @@ from ogpgraph.web.errors import (
     RequestRejected,
     budget_exhausted,
     error_payload,
+    failure_status,
+    find_storage_failure,
     format_error,
-    report_internal_error,
+    report_failure,
+    retry_headers,
 )
 from ogpgraph.web.middleware import caller_of, request_id_of
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result
@@ -105,10 +108,15 @@ class OperationRequest(msgspec.Struct):
 
 
 class OperationResponse(msgspec.Struct, frozen=True):
-    """The body of a response, None if the client has it already; and its headers."""
+    """The body of a response, None if the client has it already; its headers and status.
+
+    A response that `is_behind` does not show everything that is recorded, and says so in its extensions.
+    """
 
     payload: dict[str, object] | None
     headers: dict[str, str]
+    status: int = 200
+    is_behind: bool = False
 
 
 class GraphQLEndpoint:
@@ -117,7 +125,8 @@ class GraphQLEndpoint:
     The statuses are those that npm `graphql-http` audits. What is not a GraphQL request (not JSON, no document, too
     large, …) gets 4xx. A request error (syntax, validation, choice of operation, variables) gets 400 as
     `application/graphql-response+json`, but 200 as `application/json`, whose clients read the body only then; the body
-    has no `data`. What was executed gets 200, whether fields failed or not.
+    has no `data`. What was executed gets 200, whether fields failed or not, except that it gets 503 where the storage
+    failed: proxies and clients know by it that the same request may succeed later.
 
     A client that prefers an event stream is passed to `event_streams`, if that is given. `clock` gives seconds that
     never go back.
@@ -196,7 +205,8 @@ class GraphQLEndpoint:
             response = self._answer(call, self._resolve_document(call, parse(encoded)))
             if response.payload is None:
                 return Response(status_code=304, headers={"Vary": VARY, **response.headers})
-            return _encode_response(200, response.payload, call, response.headers)
+            behind = {"behind": True} if response.is_behind else {}
+            return _encode_response(response.status, response.payload, call, response.headers, behind)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
         except RequestErrors as invalid:
@@ -204,7 +214,8 @@ class GraphQLEndpoint:
             errors = [format_error(error, code=invalid.code) for error in invalid.errors]
             return _encode_response(400 if call.media_type == GRAPHQL else 200, {"errors": errors}, call)
         except Exception as failure:
-            return _encode_response(500, report_internal_error(failure, call.request_id), call)
+            payload = report_failure(failure, call.request_id)
+            return _encode_response(failure_status(failure), payload, call, retry_headers(failure))
 
     def _resolve_document(self, call: OperationRequest, parameters: RequestParameters) -> RequestParameters:
         """Return the parameters with the text of the persisted document that they name, if they name one."""
@@ -242,10 +253,15 @@ class GraphQLEndpoint:
         self._charge(keys, charged)
         try:
             executor = self._runner.create_executor(operation, parameters)
-            payload = format_result(self._runner.run(executor, context, call.deadline), call.request_id)
+            result = self._runner.run(executor, context, call.deadline)
+            payload = format_result(result, call.request_id)
         finally:
             self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))
-        return OperationResponse(payload, {"Cache-Control": NO_STORE} if "errors" in payload else headers)
+        is_behind = context.session.is_behind
+        if failure := find_storage_failure(result.errors or ()):
+            return OperationResponse(payload, retry_headers(failure), failure_status(failure), is_behind)
+        may_be_cached = "errors" not in payload and not is_behind
+        return OperationResponse(payload, headers if may_be_cached else {"Cache-Control": NO_STORE}, 200, is_behind)
 
     def _charge(self, keys: Sequence[str], cost: int) -> None:
         try:
@@ -312,17 +328,22 @@ def _rejection_response(rejected: RequestRejected, call: OperationRequest) -> Re
 
 
 def _encode_response(
-    status: int, payload: dict[str, object], call: OperationRequest, headers: Mapping[str, str] | None = None
+    status: int,
+    payload: dict[str, object],
+    call: OperationRequest,
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, object] | None = None,
 ) -> Response:
-    """Return a response in the negotiated media type, with the cost of the operation and its limit."""
+    """Return a response in the negotiated media type, with the cost of the operation and its limit as extensions."""
     all_headers = {
         "Content-Type": f"{call.media_type}; charset=utf-8",
         "Cache-Control": NO_STORE,
         "Vary": VARY,
         **(headers or {}),
     }
-    extensions = {"cost": {"requested": call.cost, "limit": call.cost_limit}}
-    return Response(msgspec.json.encode({**payload, "extensions": extensions}), status, all_headers)
+    cost = {"requested": call.cost, "limit": call.cost_limit}
+    body = {**payload, "extensions": {"cost": cost, **(extensions or {})}}
+    return Response(msgspec.json.encode(body), status, all_headers)
 
 
 async def _watch_disconnect(call: OperationRequest) -> None:

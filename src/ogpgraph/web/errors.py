@@ -1,12 +1,14 @@
 """Rejected requests, and how errors are reported: to clients without internal details, to operators with all of them.
 
-A GraphQL error that a resolver raised on purpose reaches the client with its message and code. Any other exception is
-logged with its traceback and replaced by "Internal error" and the id of the request, by which the log line is found.
+A GraphQL error that a resolver raised on purpose reaches the client with its message and code, a failure of the storage
+with its code and what can be done. Any other exception is logged with its traceback and replaced by "Internal error"
+and the id of the request, by which the log line is found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -15,6 +17,7 @@ from graphql import GraphQLError
 from starlette.responses import Response
 
 from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.storage.database import StorageError, StorageFailure
 
 JSON: Final = "application/json"
 INTERNAL_ERROR_MESSAGE: Final = "Internal error"
@@ -83,10 +86,36 @@ def format_errors(errors: Sequence[GraphQLError], request_id: str) -> list[dict[
     return [format_error(error if _is_expected(error) else _mask(error, request_id)) for error in errors]
 
 
-def report_internal_error(failure: Exception, request_id: str) -> dict[str, object]:
+def find_storage_failure(errors: Iterable[GraphQLError]) -> StorageFailure | None:
+    """Return a failure of the storage among the errors of an execution: the same request may succeed later."""
+    originals = (error.original_error for error in errors)
+    return next((each for each in originals if isinstance(each, StorageFailure)), None)
+
+
+def report_failure(failure: Exception, request_id: str) -> dict[str, object]:
     """Log a failure outside of any field, and return the response body for it."""
-    log.error("request failed", request_id=request_id, exc_info=failure)
-    return error_payload(INTERNAL_ERROR_MESSAGE, code=INTERNAL_ERROR_CODE, requestId=request_id)
+    if isinstance(failure, StorageError):
+        log.error("request failed", request_id=request_id, code=failure.code, reason=str(failure))
+    else:
+        log.error("request failed", request_id=request_id, exc_info=failure)
+    message, extensions = _describe(failure, request_id)
+    return error_payload(message, **extensions)
+
+
+def failure_status(failure: Exception) -> int:
+    """Return the status of the response to a failed request: 503 where the same request may succeed later."""
+    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(failure, StorageFailure) else HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def retry_headers(failure: Exception) -> dict[str, str]:
+    """Return the header that says when the same request may succeed, if that is known."""
+    seconds = failure.retry_after_seconds if isinstance(failure, StorageError) else None
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def storage_unavailable(failure: StorageFailure) -> RequestRejected:
+    """Return the rejection (503) of a request that the storage cannot serve at the moment."""
+    return RequestRejected(503, failure.explanation, code=failure.code, headers=retry_headers(failure))
 
 
 def log_aborted_response(failure: Exception, request_id: str) -> None:
@@ -99,10 +128,16 @@ def _is_expected(error: GraphQLError) -> bool:
 
 
 def _mask(error: GraphQLError, request_id: str) -> GraphQLError:
-    extensions = {"code": INTERNAL_ERROR_CODE, "requestId": request_id}
-    return GraphQLError(
-        INTERNAL_ERROR_MESSAGE, error.nodes, error.source, error.positions, error.path, extensions=extensions
-    )
+    message, extensions = _describe(error.original_error, request_id)
+    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+
+
+def _describe(failure: Exception | None, request_id: str) -> tuple[str, dict[str, object]]:
+    """Return the message and the extensions by which a client is told of a failure."""
+    if isinstance(failure, StorageError):
+        is_retryable = failure.retry_after_seconds is not None
+        return failure.explanation, {"code": failure.code, "retryable": is_retryable, "requestId": request_id}
+    return INTERNAL_ERROR_MESSAGE, {"code": INTERNAL_ERROR_CODE, "requestId": request_id}
 
 
 def _log_unexpected(errors: Iterable[GraphQLError], request_id: str) -> None:
@@ -112,6 +147,8 @@ def _log_unexpected(errors: Iterable[GraphQLError], request_id: str) -> None:
         field = ".".join(step for step in error.path or () if isinstance(step, str))
         grouped.setdefault((field, type(error.original_error)), []).append(error)
     for (field, _), group in grouped.items():
-        log.error(
-            "resolver failed", request_id=request_id, field=field, times=len(group), exc_info=group[0].original_error
-        )
+        failure, log_details = group[0].original_error, {"request_id": request_id, "field": field, "times": len(group)}
+        if isinstance(failure, StorageError):
+            log.error("resolver failed", **log_details, code=failure.code, reason=str(failure))
+        else:
+            log.error("resolver failed", **log_details, exc_info=failure)

@@ -26,13 +26,17 @@ from starlette.websockets import WebSocket
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.oidc import KeysUnavailable
 from ogpgraph.readmodel.bookmark import Bookmark, parse_root
+from ogpgraph.storage.database import StorageFailure
 from ogpgraph.web.errors import (
     RequestRejected,
     error_payload,
+    failure_status,
     json_response,
     log_aborted_response,
     rejection_response,
-    report_internal_error,
+    report_failure,
+    retry_headers,
+    storage_unavailable,
 )
 
 IPNetwork = IPv4Network | IPv6Network
@@ -269,7 +273,7 @@ class SecurityHeadersMiddleware:
 
 
 class InternalErrorMiddleware:
-    """ASGI middleware that logs an exception of an endpoint and responds 500.
+    """ASGI middleware that logs an exception of an endpoint and responds 500, or 503 to a failure of the storage.
 
     Raises:
         Exception: the endpoint's own, if the response has started: the server then closes the connection, so that no
@@ -298,7 +302,8 @@ class InternalErrorMiddleware:
             if started:
                 log_aborted_response(failure, request_id_of(scope))
                 raise
-            response = json_response(500, report_internal_error(failure, request_id_of(scope)))
+            payload = report_failure(failure, request_id_of(scope))
+            response = json_response(failure_status(failure), payload, retry_headers(failure))
             await response(scope, receive, send)
 
 
@@ -335,6 +340,8 @@ class AuthenticationMiddleware:
                 headers={"Retry-After": "5"},
             )
             await send_rejection(rejected, scope, receive, send)
+        except StorageFailure as failure:
+            await send_rejection(storage_unavailable(failure), scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)

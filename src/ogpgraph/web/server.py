@@ -30,6 +30,7 @@ from ogpgraph.logging import configure_logging
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.settings import Settings
+from ogpgraph.storage.database import StorageError
 from ogpgraph.system import PositionNotReached, System, open_system, unsafe_sqlite_version
 from ogpgraph.web.app import AppOptions, build_app
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
@@ -134,9 +135,13 @@ class ServedSystem:
         return authenticator.identify(authorization, address=address, request_id=request_id)
 
     def check_readiness(self) -> Readiness:
-        """Return whether the system may be sent requests, with the reasons if not; the check changes nothing."""
+        """Return whether the system may be sent requests, with the reasons if not."""
         system = self._lifespan.system
-        status, problems = system.projection_status(), system.readiness_problems()
+        problems = system.readiness_problems()
+        try:
+            status = system.projection_status()
+        except StorageError:
+            return Readiness(ready=False, details={"problems": problems or ["the storage fails"]})
         details: dict[str, object] = {"position": status.position, "behind": status.lag}
         if status.failure:
             details["error"] = {"code": status.failure.code, "message": status.failure.message}

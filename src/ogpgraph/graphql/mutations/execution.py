@@ -47,6 +47,7 @@ from ogpgraph.graphql.types import (
 )
 from ogpgraph.readmodel.entry import changed_text_references, diff_delta
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot, require_caught_up
+from ogpgraph.storage.database import StorageError
 
 # Payloads
 
@@ -309,6 +310,9 @@ def execute_command(info: Info, declaration: CommandType, input: MutationInput) 
         write_access.log_refusal(declaration.name, refusal)
         session = info.context.session = write_access.reopen_session()
         return MutationOutcome(errors=[_user_error(refusal, input, session)], sent=request.sent)
+    except StorageError:
+        info.context.session = write_access.reopen_session()  # for the next mutation of the operation
+        raise
     session = info.context.session = write_access.reopen_session()
     return _read_outcome(session, receipt, request)
 

@@ -20,7 +20,7 @@ import structlog
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
-from ogpgraph.storage.database import ConnectionLost
+from ogpgraph.storage.database import StorageFailure
 from ogpgraph.system import System
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.subscribers import (
@@ -228,7 +228,7 @@ class Hub:
         system = self._system()
         try:
             return self._read_batch(system.model.peek(until), subscription, after, until)
-        except (ConnectionLost, PositionError):
+        except (StorageFailure, PositionError):
             # The database server was restarted, perhaps without the latest rows of the read model, which are not
             # synced: `read_session` projects them again.
             return self._read_batch(system.read_session(), subscription, after, until)

@@ -34,7 +34,7 @@ from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import ReadSession
-from ogpgraph.storage.database import ConnectionLost
+from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.errors import RequestRejected
@@ -125,13 +125,13 @@ class SubscriptionExecutor:
 
         Raises:
             RequestRejected: if the execution exceeds the deadline.
-            ConnectionLost: if the database connection broke; the entry can be read again through another session.
+            StorageFailure: if the storage failed; the entry can be read again through another session.
         """
         self._deadline.restart()
         root_value = types.Entry.of(entry, session.at(entry.position))
         result = self._runner.run(self._executor, self._context(session), self._deadline, root_value=root_value)
         for error in result.errors or ():
-            if isinstance(error.original_error, ConnectionLost):
+            if isinstance(error.original_error, StorageFailure):
                 raise error.original_error
         return msgspec.json.encode(format_result(result, f"entry-{entry.position}"))
 

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, format_error, report_internal_error
+from ogpgraph.web.errors import RequestRejected, format_error, report_failure
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
@@ -173,7 +173,7 @@ def format_failure(failure: Exception, identifier: str) -> list[Any]:
         case StreamFailed():
             return [{"message": str(failure), "extensions": failure.extensions}]
         case _:
-            errors: list[Any] = report_internal_error(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
+            errors: list[Any] = report_failure(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
             return errors
 
 
