@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
 class Server:
     """A server on a free port, or on the one in the options; its log goes to a file."""
 
-    def __init__(self, url: str, log: Path, *options: str) -> None:
+    def __init__(self, url: str, log: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         command = [OGPGRAPH, "serve", "--port", "0", "--database", url, *options]
         self._log = log
         with log.open("w") as file:
@@ -32,7 +32,7 @@ class Server:
                 stderr=file,
                 stdout=file,
                 start_new_session=True,
-                env=os.environ | {"OGPGRAPH_LOG_FORMAT": "json"},
+                env={**(environment or os.environ), "OGPGRAPH_LOG_FORMAT": "json"},
             )
 
     @property
@@ -81,9 +81,9 @@ class Server:
 
 
 @contextmanager
-def run_server(url: str, log: Path, *options: str) -> Iterator[Server]:
-    """Start a server, and kill it at the end."""
-    server = Server(url, log, *options)
+def run_server(url: str, log: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start a server, by default in the environment of the test, and kill it at the end."""
+    server = Server(url, log, *options, environment=environment)
     try:
         yield server
     finally:
