@@ -29,3 +29,8 @@ def format_timestamp(moment: datetime) -> str:
 def to_microseconds(moment: datetime) -> int:
     """Return a time as the number of microseconds since the beginning of 1970 in UTC."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the time of a number of microseconds since the beginning of 1970 in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)

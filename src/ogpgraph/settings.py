@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -221,6 +222,13 @@ class Settings:
         "The addresses or networks of proxies whose `X-Forwarded-For` header is used, separated by commas.",
         show=lambda networks: ",".join(map(str, networks)),
     )
+    max_clock_lag_seconds: int = _setting(
+        "OGPGRAPH_MAX_CLOCK_LAG_SECONDS",
+        "3600",
+        _integer(0, 10**10),
+        "How far the clock may be behind the last entry of the log; beyond it nothing is recorded (see "
+        "docs/production.md).",
+    )
     oidc_issuer: str = _setting(
         "OGPGRAPH_OIDC_ISSUER",
         "",
@@ -259,6 +267,11 @@ class Settings:
         "A folder in which the last acknowledged position of a log on PostgreSQL is remembered; with SQLite, a file "
         "beside the database has it.",
     )
+
+    @property
+    def max_clock_lag(self) -> timedelta:
+        """Return how far the clock may be behind the last entry of the log."""
+        return timedelta(seconds=self.max_clock_lag_seconds)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,8 +30,9 @@ from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
 from ogpgraph.storage.connect import open_database
+from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, DatabaseError, StorageError
-from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
+from ogpgraph.storage.event_log import MAX_CLOCK_LAG, AppendCheck, CorruptEvent, EventLog, create_log
 from ogpgraph.storage.head_file import HeadFile
 from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.probe import StorageProbe, create_probe_table
@@ -74,6 +75,7 @@ class ReadModel:
         self._database = database
         self._projection = projection
         self._shared = SharedState(projection, log_identity)
+        self.damage = self._shared.damage
         self.log_identity = log_identity
         self.clock = clock
 
@@ -180,18 +182,28 @@ class System:
             with self.database.read() as transaction:
                 read_log_identity(transaction)
                 status = self.projection.status(transaction)
+                damaged = self.model.damage.find(transaction)
+                clock_problem = self.log.find_clock_problem(transaction)
         except UnsupportedLogFormat:  # the database was replaced; its name is not for everyone
             return ["the database holds a log of another format"]
         except StorageError as error:
             return [f"reading fails: {error.code}"]
         problems = [f"the projection stopped: {status.failure.code}"] if status.failure else []
+        # A text that is damaged is missed where it is read, an event by all later commands on its aggregate.
+        problems += [f"{each.code}: {each}" for each in damaged if isinstance(each, CorruptEvent)]
         if status.oldest_pending_at and self._age(status.oldest_pending_at) > MAX_LAG_SECONDS:
             problems.append(f"the read model has been behind for more than {MAX_LAG_SECONDS:g} seconds")
+        problems += [f"{clock_problem.code}: {clock_problem}"] if clock_problem else []
         problems += [problem] if (problem := self.poller.find_problem()) else []
         if failure := self.probe.find_failure():
             code = failure.code if isinstance(failure, StorageError) else type(failure).__name__
             problems.append(f"writing fails: {code}")
         return problems
+
+    def find_damage(self) -> list[DamagedRecord]:
+        """Return the damaged records that this process has met and that are not repaired."""
+        with self.database.read() as transaction:
+            return self.model.damage.find(transaction)
 
     def _age(self, recorded_at: str) -> float:
         return (self.clock() - datetime.fromisoformat(recorded_at)).total_seconds()
@@ -210,6 +222,11 @@ class System:
         """Return the SHA-256 of the read model's canonical dump."""
         with self.database.read() as transaction:
             return compute_digest(transaction)
+
+    def find_corrupt_texts(self) -> list[texts.CorruptText]:
+        """Return the errors of all stored texts that do not match their references."""
+        with self.database.read() as transaction:
+            return list(texts.find_corrupt_texts(transaction))
 
     def rebuild(self, progress: ProgressCallback | None = None) -> int:
         """Rebuild the read model from the log while it is in use; returns the position reached.
@@ -278,18 +295,22 @@ def open_system(
     accept_history: bool = False,
     clock: Clock = system_clock,
     new_id: Callable[[], str] = generate_id,
+    max_clock_lag: timedelta = MAX_CLOCK_LAG,
 ) -> Iterator[System]:
     """Open a migrated database; it is closed at the end of the context. Raises TablesMissing, UnsupportedLogFormat.
 
     A log that is not the one that was open before is read-only (`HistoryGuard`), unless its history is accepted.
     `state` is the folder in which the last acknowledged position is remembered, where there is no database file.
+    Nothing is recorded while the clock is behind the last event by more than `max_clock_lag`, which is logged here.
     """
     database = open_database(database_url)
     guard: HistoryGuard | None = None
     try:
-        event_log = EventLog(database, clock)
+        event_log = EventLog(database, clock, max_clock_lag=max_clock_lag)
         with database.read_autocommit() as transaction:
             log_identity = read_log_identity(transaction)
+            if problem := event_log.find_clock_problem(transaction):
+                log.warning("the clock is behind the log", reason=str(problem))
         guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id)
         loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
         executor = CommandExecutor(

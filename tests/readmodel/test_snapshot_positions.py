@@ -152,3 +152,25 @@ def test_projection_version_is_that_of_the_rows(system: System) -> None:
     with system.read_session() as session:
         assert session.at_head().projection_version == session.at(1).projection_version == PROJECTION_VERSION + 1
     assert execute_query(system, "{ meta { projection } }") == {"meta": {"projection": PROJECTION_VERSION + 1}}
+
+
+def test_present_of_a_log_that_is_ahead_of_the_clock_is_its_head(
+    make_system: SystemFactory, clock: TickingClock
+) -> None:
+    system = make_system()
+    record_commitments(system, 1)
+    sane, head_before = clock.now, system.projection_status().position
+    clock.now += timedelta(days=400)
+    system.execute(
+        command_context(),
+        lambda uow: commitment_commands.withdraw_commitment(uow, uow.require_by_code("commitment", "FR0001")),
+    )
+    clock.now = sane + timedelta(hours=1)
+    with system.read_session() as session:
+        ahead = datetime.fromisoformat(session.at_head().recorded_at or "")
+        assert session.at_time(session.opened_at).position == session.head
+        assert session.at_time(session.opened_at - timedelta(seconds=30)).position == session.head
+        assert session.at_time(ahead).position == session.head
+        assert session.at_time(sane).position == head_before
+        with pytest.raises(PositionError, match="after the last entry"):
+            session.at_time(ahead + timedelta(seconds=1))

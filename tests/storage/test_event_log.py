@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, TablesMissing, Transaction
-from ogpgraph.storage.event_log import CorruptEvent, EventLog, canonical_bytes, load_event
+from ogpgraph.storage.event_log import ClockBehind, CorruptEvent, EventLog, canonical_bytes, load_event
 from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES, compress_payload, decompress_payload
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, TickingClock
 from tests.storage.event_logs import append_batch, append_events, flip_bit, open_migrated_database, stored_event
@@ -59,7 +59,7 @@ def test_leaf_of_a_stored_event_covers_these_bytes(log: EventLog) -> None:
 def test_recorded_time_strictly_increases_even_if_the_clock_stops_or_goes_back(
     new_database: DatabaseFactory,
 ) -> None:
-    seconds = iter([0, 10, 10, -3600, 5, 10, 11])
+    seconds = iter([0, 10, 10, -1800, 5, 10, 11])
     with open_migrated_database(new_database()) as database:
         log = EventLog(database, lambda: NOON + timedelta(seconds=next(seconds)))
         for n in range(7):
@@ -69,6 +69,25 @@ def test_recorded_time_strictly_increases_even_if_the_clock_stops_or_goes_back(
     assert all(before < after for before, after in pairwise(times))
     assert times[0] == "2026-01-01T12:00:00.000000Z"
     assert times[-3] == "2026-01-01T12:00:11.000000Z"
+
+
+def test_nothing_is_recorded_while_the_clock_is_far_behind_the_log(new_database: DatabaseFactory) -> None:
+    """A clock that was ahead for a while must not make up the times of all later events, unless it is told to."""
+    now = NOON + timedelta(days=400)
+    with open_migrated_database(new_database()) as database:
+        append_batch(EventLog(database, lambda: now), "member-1", size=1)
+        log, lenient = (
+            EventLog(database, lambda: NOON),
+            EventLog(database, lambda: NOON, max_clock_lag=timedelta(days=401)),
+        )
+        with pytest.raises(ClockBehind, match=r"it is 2026-01-01T12.* recorded at 2027-02-05T12.*=34563600 lets"):
+            append_batch(log, "member-2", size=1)
+        with database.read() as transaction:
+            assert isinstance(log.find_clock_problem(transaction), ClockBehind)
+            assert lenient.find_clock_problem(transaction) is None
+        append_batch(lenient, "member-2", size=1)
+        times = [e.recorded_at for e in log.select_notifications(None, 100)]
+    assert times == ["2027-02-05T12:00:00.000000Z", "2027-02-05T12:00:00.000001Z"]
 
 
 def test_positions_are_in_the_order_of_the_events(log: EventLog) -> None:

@@ -8,8 +8,16 @@ import pytest
 
 from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database
-from ogpgraph.storage.texts import TextReader, TextReferencer, build_rows, insert_rows, read_unmasked
-from tests.conftest import BOTH_ENGINES
+from ogpgraph.storage.texts import (
+    CorruptText,
+    TextReader,
+    TextReferencer,
+    build_rows,
+    find_corrupt_texts,
+    insert_rows,
+    read_unmasked,
+)
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE
 
 pytestmark = BOTH_ENGINES
 
@@ -30,7 +38,7 @@ def store(database: Database, *stored: str) -> list[str]:
     return list(rows)
 
 
-def read(database: Database, reference: str) -> str | None:
+def read(database: Database, reference: str) -> str | CorruptText | None:
     with database.read() as transaction:
         return TextReader().read_many(transaction, [reference]).get(reference)
 
@@ -140,3 +148,53 @@ def test_marks_are_decided_when_a_text_is_first_stored(database: Database) -> No
         transaction.execute("update stored_text set marks = :none", none="[]")
     assert store(database, PERSONAL) == [reference]
     assert read(database, reference) == PERSONAL
+
+
+# Integrity
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "content = 'Close the budget'",
+        "content = ''",
+        "salt = x'00'",
+        "marks = 'damaged'",
+    ],
+)
+def test_changed_text_is_named_and_never_returned(database: Database, damage: str, engine: str) -> None:
+    changed, whole = store(database, "Open the budget", "Close the budget")
+    if engine == "postgres":
+        damage = damage.replace("x'00'", "'\\x00'")
+    with database.write() as transaction:
+        transaction.execute(f"update stored_text set {damage} where reference = :reference", reference=changed)
+    with database.read() as transaction:
+        found = TextReader().read_many(transaction, [changed, whole])
+        corrupt = found[changed]
+        assert isinstance(corrupt, CorruptText)
+        assert (corrupt.code, changed in corrupt.explanation) == ("CORRUPT_TEXT", True)
+        assert found[whole] == "Close the budget"
+        assert [each.reference for each in find_corrupt_texts(transaction)] == [changed]
+        assert not corrupt.is_repaired(transaction)
+        if not damage.startswith("marks"):
+            with pytest.raises(CorruptText, match=changed):
+                read_unmasked(transaction, changed)
+
+
+@ONLY_SQLITE
+def test_text_of_another_type_or_encoding_is_named(database: Database) -> None:
+    for damage in ("7", "x'ff'", "cast(x'ff' as text)"):
+        [reference] = store(database, f"Open the budget {damage}")
+        with database.write() as transaction:
+            transaction.execute(f"update stored_text set content = {damage} where reference = :it", it=reference)
+        assert isinstance(read(database, reference), CorruptText)
+
+
+def test_text_that_was_verified_is_not_read_again(database: Database) -> None:
+    [reference] = store(database, "Open the budget")
+    reader = TextReader()
+    with database.read() as transaction:
+        reader.read_many(transaction, [reference])
+        before = transaction.statements
+        assert reader.read_many(transaction, [reference]) == {reference: "Open the budget"}
+        assert transaction.statements == before

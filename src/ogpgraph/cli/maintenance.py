@@ -40,7 +40,10 @@ def migrate(database: DatabaseOption = None, *, accept_history: AcceptHistoryOpt
 
 
 def rebuild(database: DatabaseOption = None) -> None:
-    """Rebuild the read model from the log, and report whether its digest is the same as before."""
+    """Rebuild the read model from the log, and report whether its digest is the same as before.
+
+    Texts that were changed after they were stored are named on standard error; the exit code is 1 then.
+    """
     from ogpgraph.cli.progress import create_progress, track_task
 
     with open_migrated(load_settings(database)) as system:
@@ -48,8 +51,13 @@ def rebuild(database: DatabaseOption = None) -> None:
         with create_progress("events") as progress:
             position = system.rebuild(track_task(progress, "rebuilding"))
         after = system.digest()
+        corrupt_texts = system.find_corrupt_texts()
     verdict = "identical" if before == after else f"it was {before}"
     out.print(f"position {position}, digest {after} ({verdict})", soft_wrap=True)
+    for error in corrupt_texts:
+        err.print(f"{error.code}: {error}", soft_wrap=True)
+    if corrupt_texts:
+        raise typer.Exit(1)
 
 
 def _digest_of_former_rows(system: System) -> str:

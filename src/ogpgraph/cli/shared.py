@@ -91,7 +91,7 @@ def open_migrated(settings: Settings) -> Iterator[System]:
     from ogpgraph.system import open_system
 
     ensure_migrated(settings)
-    with open_system(settings.database, state=settings.state) as system:
+    with open_system(settings.database, state=settings.state, max_clock_lag=settings.max_clock_lag) as system:
         yield system
 
 

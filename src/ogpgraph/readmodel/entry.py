@@ -67,11 +67,12 @@ class Entry:
     def logged(self) -> LoggedEvent:
         """Return the stored event; raises CorruptEvent."""
         if self.row["position"] is None:
-            raise CorruptEvent(f"the event of position {self.position} is missing from the log")
+            message = f"the event of position {self.position} is missing from the log"
+            raise CorruptEvent(message, log_position=self.row["log_position"])
         try:
             return load_event(self.row)
         except CorruptEvent as error:
-            raise CorruptEvent(f"position {self.position}: {error}") from error
+            raise CorruptEvent(f"position {self.position}: {error}", log_position=error.log_position) from error
 
     @property
     def stream(self) -> str:

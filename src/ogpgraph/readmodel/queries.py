@@ -148,7 +148,7 @@ def select_terms(terms: Sequence[tuple[str, str]], prefix: str = "") -> SqlState
 # Entries. An entry is read with its event, from which it has all but its position and the root, and with its delta. An
 # event that is missing from the log leaves nulls, so that the entry is not passed over in silence.
 
-_SELECT_ENTRIES = "select e.position as entry, e.root, v.delta, ev.*"
+_SELECT_ENTRIES = "select e.position as entry, e.log_position, e.root, v.delta, ev.*"
 _JOIN_CONTENT = "left join event ev on ev.position = e.log_position left join version v on v.position = e.position"
 
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from operator import itemgetter
+from typing import TypeVar
 
-from ogpgraph.clock import format_timestamp, to_microseconds
+from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
@@ -41,10 +42,15 @@ from ogpgraph.readmodel.queries import (
 )
 from ogpgraph.readmodel.states import StateCache
 from ogpgraph.readmodel.tags import code_of
+from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
 from ogpgraph.storage.merkle import EMPTY_ROOT
-from ogpgraph.storage.texts import TextReader
+from ogpgraph.storage.texts import CorruptText, TextReader
+
+PRESENT = timedelta(minutes=1)
+"""A moment of the last minute is the present, where a log is ahead of it: clocks of clients differ, and requests take
+time. A head that is less ahead is not wrong: the events of a save get times one microsecond apart."""
 
 
 class PositionError(ValueError):
@@ -60,6 +66,7 @@ class SharedState:
     states: StateCache = field(default_factory=StateCache)
     indexes: IndexCache = field(default_factory=IndexCache)
     texts: TextReader = field(default_factory=TextReader)
+    damage: DamageRegister = field(default_factory=DamageRegister)
 
 
 class ReadSession:
@@ -98,10 +105,18 @@ class ReadSession:
     def at_time(self, moment: datetime) -> Snapshot:
         """Return the snapshot at the last entry not later than a moment.
 
+        In a log whose last entry is in the future, because a clock was ahead when it was recorded, the present is the
+        head, too: what it has was recorded by now, whatever time it got.
+
         Raises PositionError before the first entry, for a moment in the future, and for one by which an event was
         recorded that is not projected yet: its entry will be in the answer later, and must not be missing now.
         """
-        if moment > self.opened_at:
+        if moment > self.opened_at - PRESENT and (ahead_until := self._read_time_ahead()):
+            if moment <= self.opened_at:
+                return self.at_head()
+            if moment > ahead_until:
+                raise PositionError(f"{format_timestamp(moment)} is after the last entry, and in the future")
+        elif moment > self.opened_at:
             raise PositionError(f"{format_timestamp(moment)} is in the future")
         pending = self.projection_status().oldest_pending_at if self.is_behind else None
         if pending and format_timestamp(moment) >= pending:
@@ -112,6 +127,14 @@ class ReadSession:
         if snapshot is None:
             raise PositionError(f"{format_timestamp(moment)} is before the first entry")
         return snapshot
+
+    def _read_time_ahead(self) -> datetime | None:
+        """Return when the head was recorded, where that is well in the future."""
+        sql = "select recorded_at from entry where position = :head"
+        microseconds = self.transaction.fetch_value(sql, head=self.head)
+        if microseconds is None or microseconds <= to_microseconds(self.opened_at + PRESENT):
+            return None
+        return from_microseconds(microseconds)
 
     def find_last_before(self, moment: datetime, max_position: int | None = None) -> Snapshot | None:
         """Return the snapshot at the last entry not later than a moment and, if given, a position; None before all."""
@@ -202,7 +225,11 @@ class ReadSession:
         return self.transaction.fetch_all(statement.sql, **statement.parameters)
 
     def read_texts(self, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → text, without those that were removed."""
+        """Return reference → text, without those that were removed; raises CorruptText."""
+        return {reference: _require_whole(text) for reference, text in self.try_texts(references).items()}
+
+    def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
+        """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
         return self.shared.texts.read_many(self.transaction, references)
 
     def index(self, aggregate_type: str, position: int) -> Index:
@@ -220,7 +247,7 @@ class Snapshot:
         self._loaded: dict[str, dict[str, Aggregate]] = defaultdict(dict)
         self._since: dict[str, int] = {}
         self._absent: set[str] = set()
-        self._texts: dict[str, str | None] = {}
+        self._texts: dict[str, str | CorruptText | None] = {}
         self._indexes: dict[str, Index] = {}
         self._masks: dict[AggregateQuery, int] = {}
         self._parent_pages: dict[tuple[AggregateQuery, PageRequest], dict[str, Page[Aggregate]]] = defaultdict(dict)
@@ -333,27 +360,27 @@ class Snapshot:
     # Texts
 
     def text(self, aggregate: Aggregate, path: str, reference: str) -> str | None:
-        """Return the text that a path of an aggregate refers to, None where it was removed.
+        """Return the text that a path of an aggregate refers to, None where it was removed; raises CorruptText.
 
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
         if reference not in self._texts:
             group = path.partition("/")[0]
             self._load_texts(r for _, each in self._batch(aggregate) for r in _text_references(each, group))
-        return self._texts.get(reference)
+        return _require_whole(self._texts.get(reference))
 
     def entry_text(self, reference: str, references: Callable[[Entry], Iterable[str]]) -> str | None:
-        """Return a text that an entry refers to, None where it was removed.
+        """Return a text that an entry refers to, None where it was removed; raises CorruptText.
 
         The texts that `references` finds in all entries loaded so far are fetched with it.
         """
         if reference not in self._texts:
             self._load_texts([reference, *(r for entry in self._iter_loaded_entries() for r in references(entry))])
-        return self._texts.get(reference)
+        return _require_whole(self._texts.get(reference))
 
     def _load_texts(self, references: Iterable[str]) -> None:
         missing = {reference for reference in references if reference not in self._texts}
-        found = self.session.read_texts(missing)
+        found = self.session.try_texts(missing)
         for sibling in self._siblings:
             sibling._texts |= {reference: found.get(reference) for reference in missing}
 
@@ -549,6 +576,15 @@ class Snapshot:
 
     def _iter_loaded_entries(self) -> Iterator[Entry]:
         return (entry for s in self._siblings for entry in s._entries.values())
+
+
+TextOrNone = TypeVar("TextOrNone", str, str | None)
+
+
+def _require_whole(text: TextOrNone | CorruptText) -> TextOrNone:
+    if isinstance(text, CorruptText):
+        raise CorruptText(text.reference)  # another one each time: an error that is raised has the traceback of once
+    return text
 
 
 def _with_keys(entries: Iterable[Entry]) -> list[tuple[PageKey, Entry]]:

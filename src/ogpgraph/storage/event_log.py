@@ -10,6 +10,7 @@ recording, each on a line of its own, then the payload. It is stored compressed,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,8 @@ from typing import Any
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 
 from ogpgraph.clock import Clock, format_timestamp
-from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation, iter_chunks
+from ogpgraph.storage.damage import DamagedRecord
+from ogpgraph.storage.database import Database, Row, StorageFailure, Transaction, UniqueViolation, iter_chunks
 from ogpgraph.storage.log_identity import (
     CREATE_LOG_TABLE,
     LOG_FORMAT,
@@ -46,9 +48,12 @@ __all__ = [
 
 LEAF_FORMAT = f"ogpgraph event {LOG_FORMAT}"
 MAX_POSITION = 2**62
+MAX_CLOCK_LAG = timedelta(hours=1)
+"""How far the clock may be behind the last event of the log by default; beyond it one of the two is wrong."""
 AppendCheck = Callable[[Transaction], None]
 """Called under the log's lock before a save is stored; if it raises, nothing is stored."""
 
+_ROOM_SECONDS = 3600
 _CREATE_EVENT_TABLE = """
 create table if not exists event (
   position integer primary key autoincrement,
@@ -92,8 +97,46 @@ where position <= (select position from event where command = :command) and posi
 """
 
 
-class CorruptEvent(Exception):
-    """A stored event does not match its leaf hash: it was changed after it was recorded, and is never returned."""
+class CorruptEvent(DamagedRecord):
+    """A stored event does not match its leaf hash, or is missing from its stream; it is never returned.
+
+    It is named by its log position, or else by its stream and revision.
+    """
+
+    code = "CORRUPT_EVENT"
+
+    def __init__(self, message: str, *, log_position: int | None = None, stream: str = "", revision: int = 0) -> None:
+        super().__init__(message)
+        self.log_position = log_position
+        self._stream = stream
+        self._revision = revision
+
+    def is_repaired(self, transaction: Transaction) -> bool:
+        """Return whether the event is stored, and matches its leaf hash."""
+        if self.log_position is None:
+            where = {"stream": self._stream, "revision": self._revision}
+            row = transaction.fetch_one(f"{_SELECT}where stream = :stream and revision = :revision", **where)
+        else:
+            row = transaction.fetch_one(f"{_SELECT}where position = :position", position=self.log_position)
+        try:
+            return row is not None and bool(load_event(row))
+        except CorruptEvent:
+            return False
+
+
+class ClockBehind(StorageFailure):
+    """The clock is far behind the last event of the log, so that the times of new events would be made up."""
+
+    code = "CLOCK_BEHIND"
+
+    def __init__(self, now: datetime, last: datetime) -> None:
+        lag = math.ceil((last - now).total_seconds())
+        self.explanation = (
+            f"nothing can be recorded: it is {format_timestamp(now)} by the server's clock, and the last entry was "
+            f"recorded at {format_timestamp(last)}. If the clock is wrong, correct it; if that entry is, "
+            f"OGPGRAPH_MAX_CLOCK_LAG_SECONDS={lag + _ROOM_SECONDS} lets new entries be recorded just after it"
+        )
+        super().__init__(self.explanation)
 
 
 @dataclass(frozen=True)
@@ -138,7 +181,10 @@ def canonical_bytes(stream: str, revision: int, name: str, version: int, recorde
 def load_event(row: Row) -> LoggedEvent:
     """Return the event in a row of the log, verified against its leaf hash; raises CorruptEvent."""
     stream, revision, topic, recorded_at = row["stream"], row["revision"], row["topic"], row["recorded_at"]
-    corrupt = CorruptEvent(f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash")
+    corrupt = CorruptEvent(
+        f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash",
+        log_position=row["position"],
+    )
     try:
         payload, leaf = decompress_payload(bytes(row["payload"])), bytes(row["leaf"])
         computed = _hash_leaf(stream, revision, topic, recorded_at, payload)
@@ -153,7 +199,12 @@ def require_consecutive(stream: str, events: Sequence[LoggedEvent], *, first: in
     """Raise CorruptEvent where an event is missing between the revision `first` and the last of these."""
     for revision, event in enumerate(events, start=first):
         if event.revision != revision:
-            raise CorruptEvent(f"{stream} has lost an event: revision {revision} is missing")
+            raise _lost_event(stream, revision)
+
+
+def _lost_event(stream: str, revision: int) -> CorruptEvent:
+    message = f"{stream} has lost an event: revision {revision} is missing"
+    return CorruptEvent(message, stream=stream, revision=revision)
 
 
 def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
@@ -170,9 +221,10 @@ def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[
 class EventLog(ApplicationRecorder):
     """Appends saves, and reads streams and the whole log; every event that is read is verified."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, max_clock_lag: timedelta = MAX_CLOCK_LAG) -> None:
         self._database = database
         self._clock = clock
+        self._max_clock_lag = max_clock_lag
 
     def append(
         self,
@@ -190,6 +242,7 @@ class EventLog(ApplicationRecorder):
                 recorded already.
             Exception: any error that `check` raises.
             ConnectionLost: the events may be stored or not; `read_command` shows which.
+            ClockBehind: the clock is behind the last event by more than is allowed.
         """
         # Before the lock is held: compression and the search for personal data take time.
         text_rows, payloads = build_rows(texts), [compress_payload(event.state) for event in events]
@@ -220,8 +273,19 @@ class EventLog(ApplicationRecorder):
         if last is None:
             return 0, now, 1
         before = load_event(last)
-        moment = max(now, datetime.fromisoformat(before.recorded_at) + timedelta(microseconds=1))
-        return before.id, moment, before.save + 1
+        recorded_at = datetime.fromisoformat(before.recorded_at)
+        if recorded_at - now > self._max_clock_lag:
+            raise ClockBehind(now, recorded_at)
+        return before.id, max(now, recorded_at + timedelta(microseconds=1)), before.save + 1
+
+    def find_clock_problem(self, transaction: Transaction) -> ClockBehind | None:
+        """Return the error with which an append would fail at present, None where the clock is not behind the log."""
+        last = transaction.fetch_value("select recorded_at from event order by position desc limit 1")
+        try:
+            recorded_at, now = datetime.fromisoformat(last) if last else None, self._clock()
+            return ClockBehind(now, recorded_at) if recorded_at and recorded_at - now > self._max_clock_lag else None
+        except (ValueError, TypeError):  # the value is damaged, which whoever reads the event reports
+            return None
 
     def read_stream(self, stream: str, *, since: int = 1) -> list[LoggedEvent]:
         """Return the events of a stream from a revision on; raises CorruptEvent, also where one is missing."""
@@ -245,7 +309,7 @@ class EventLog(ApplicationRecorder):
         for chunk in iter_chunks(sorted(revisions)):
             found += _load_events(fetch_all(_SELECT + where, stream=stream, revisions=chunk))
         if missing := set(revisions).difference(event.revision for event in found):
-            raise CorruptEvent(f"{stream} has lost an event: revision {min(missing)} is missing")
+            raise _lost_event(stream, min(missing))
         return found
 
     def read_command(self, command: str) -> list[LoggedEvent]:

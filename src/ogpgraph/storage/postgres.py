@@ -347,9 +347,15 @@ class PostgresDatabase(Database):
                 yield connection
         except PoolTimeout as error:
             message = f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds"
-            # With connections that others use, the pool is only busy; without any, the server does not answer.
-            is_connected = self._pool.get_stats().get("pool_size", 0) > 0
-            raise (LockTimeout if is_connected else StorageUnavailable)(message) from error
+            raise (LockTimeout if self._answers() else StorageUnavailable)(message) from error
+
+    def _answers(self) -> bool:
+        """Return whether the server takes a connection: if so, all of the pool's are in use."""
+        try:
+            psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
+        except psycopg.Error:
+            return False
+        return True
 
     def _open(self) -> None:
         with self._open_lock:

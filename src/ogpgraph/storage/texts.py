@@ -3,6 +3,8 @@
 The salt is derived from the text and a secret key of the log. So equal texts have equal references, recognized without
 a look-up and by every writer, while nobody without the key can test guesses of a short text against its reference.
 
+A text that does not match its reference was changed after it was stored, or its salt was: it is never returned.
+
 Personal data in a text is marked when the text is stored, and masked at equal length whenever it is read for a
 response. Both happen here, so that no command and no reader can omit it.
 """
@@ -12,12 +14,14 @@ from __future__ import annotations
 import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 
 from ogpgraph.personal import Mark, find_personal_data, mask_personal_data
+from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, Parameters, Row, Transaction, iter_chunks
 
 SALT_BYTES = 16
@@ -32,11 +36,25 @@ _INSERT = (
     "insert into stored_text (reference, salt, content, marks) values (:reference, :salt, :content, :marks) "
     "on conflict (reference) do nothing"
 )
-_SELECT_MARKED = "select reference, content, marks from stored_text where reference in :references"
-_SELECT_MANY = "select reference, content from stored_text where reference in :references"
-_SELECT_ONE = "select content from stored_text where reference = :reference"
+_SELECT_MARKED = "select reference, salt, content, marks from stored_text where reference in :references"
+_SELECT_MANY = "select reference, salt, content from stored_text where reference in :references"
+_SELECT_ALL = "select reference, salt, content, marks from stored_text"
 _marks_encoder = msgspec.json.Encoder()
 _marks_decoder = msgspec.json.Decoder(list[Mark])
+
+
+class CorruptText(DamagedRecord):
+    """A stored text does not match its reference, by which it is named; it is never returned."""
+
+    code = "CORRUPT_TEXT"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"the text {reference} does not match its reference")
+        self.reference = reference
+
+    def is_repaired(self, transaction: Transaction) -> bool:
+        """Return whether the text matches its reference, or was removed."""
+        return not any(map(_is_corrupt, transaction.fetch_all(_SELECT_MARKED, references=[self.reference])))
 
 
 class TextReferencer:
@@ -53,17 +71,22 @@ class TextReferencer:
 
 
 class TextReader:
-    """Reads texts for responses, masked; caches those that are not long."""
+    """Reads texts for responses, verified and masked; caches those that are not long."""
 
     def __init__(self) -> None:
         self._cache: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read_many(self, transaction: Transaction, references: Iterable[str]) -> dict[str, str]:
-        """Return reference → masked text, without those that are not stored (any more)."""
+    def read_many(self, transaction: Transaction, references: Iterable[str]) -> dict[str, str | CorruptText]:
+        """Return reference → masked text, without those that are not stored (any more).
+
+        In place of a text that does not match its reference is the error that names it. What is in the cache was
+        verified when it was read.
+        """
         requested = set(references)
+        found: dict[str, str | CorruptText] = {}
         with self._lock:
-            found = {reference: self._cache[reference] for reference in requested if reference in self._cache}
+            found |= {reference: self._cache[reference] for reference in requested if reference in self._cache}
         missing = sorted(requested - found.keys())
         for chunk in iter_chunks(missing):
             rows = transaction.fetch_all(_SELECT_MARKED, references=chunk)
@@ -76,25 +99,39 @@ class TextReader:
         with self._lock:
             self._cache.clear()
 
-    def _add_to_cache(self, texts: Mapping[str, str]) -> None:
+    def _add_to_cache(self, texts: Mapping[str, str | CorruptText]) -> None:
+        whole = {key: text for key, text in texts.items() if isinstance(text, str) and len(text) <= MAX_CACHED_LENGTH}
         with self._lock:
-            self._cache.update((key, text) for key, text in texts.items() if len(text) <= MAX_CACHED_LENGTH)
+            self._cache.update(whole)
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
 
 
 def read_unmasked(transaction: Transaction, reference: str) -> str | None:
-    """Return a text with its personal data, None where it is not stored: for parsing it again, never for a response."""
-    found: str | None = transaction.fetch_value(_SELECT_ONE, reference=reference)
-    return found
+    """Return a text with its personal data, None where it is not stored: for parsing it again, never for a response.
+
+    Raises CorruptText.
+    """
+    return read_unmasked_many(transaction, [reference]).get(reference)
 
 
 def read_unmasked_many(transaction: Transaction, references: Iterable[str]) -> dict[str, str]:
-    """Return reference → text with its personal data, without those not stored: never for a response."""
+    """Return reference → text with its personal data, without those not stored: never for a response.
+
+    Raises CorruptText.
+    """
     found: dict[str, str] = {}
     for chunk in iter_chunks(sorted(set(references))):
-        found |= {row["reference"]: row["content"] for row in transaction.fetch_all(_SELECT_MANY, references=chunk)}
+        for row in transaction.fetch_all(_SELECT_MANY, references=chunk):
+            if not _matches_reference(row):
+                raise CorruptText(row["reference"])
+            found[row["reference"]] = row["content"]
     return found
+
+
+def find_corrupt_texts(transaction: Transaction) -> Iterator[CorruptText]:
+    """Yield the errors of all stored texts that do not match their references."""
+    return (CorruptText(row["reference"]) for row in transaction.stream(_SELECT_ALL) if _is_corrupt(row))
 
 
 def build_rows(texts: Mapping[str, tuple[bytes, str]]) -> list[Parameters]:
@@ -121,5 +158,21 @@ def create_text_table(database: Database) -> None:
     database.apply_ddl(_CREATE_TABLE)
 
 
-def _mask_row(row: Row) -> str:
-    return mask_personal_data(row["content"], _marks_decoder.decode(row["marks"]))
+def _mask_row(row: Row) -> str | CorruptText:
+    if _matches_reference(row):
+        with suppress(msgspec.MsgspecError, IndexError):  # marks have no hash, but damage may show in their form
+            return mask_personal_data(row["content"], _marks_decoder.decode(row["marks"]))
+    return CorruptText(row["reference"])
+
+
+def _is_corrupt(row: Row) -> bool:
+    return isinstance(_mask_row(row), CorruptText)
+
+
+def _matches_reference(row: Row) -> bool:
+    try:
+        data: bytes = row["content"].encode(errors="surrogateescape")  # as SQLite's texts are decoded
+        reference: str = row["reference"]
+        return sha256(bytes(row["salt"]) + data).hexdigest() == reference
+    except (AttributeError, TypeError, ValueError):  # the damaged value is of a form that was never stored
+        return False

@@ -254,6 +254,7 @@ class GraphQLEndpoint:
         try:
             executor = self._runner.create_executor(operation, parameters)
             result = self._runner.run(executor, context, call.deadline)
+            context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
         finally:
             self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))

@@ -143,6 +143,8 @@ class ServedSystem:
         except StorageError:
             return Readiness(ready=False, details={"problems": problems or ["the storage fails"]})
         details: dict[str, object] = {"position": status.position, "behind": status.lag}
+        if damaged := system.find_damage():
+            details["damaged"] = [{"code": each.code, "message": str(each)} for each in damaged]
         if status.failure:
             details["error"] = {"code": status.failure.code, "message": status.failure.message}
         if history := system.guard.describe():
@@ -223,7 +225,8 @@ def _live_limits(settings: Settings) -> LiveLimits:
 def create_worker_app(settings: Settings) -> Starlette:
     """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
-    return create_app(SystemLifespan(lambda: open_system(settings.database, state=settings.state)), settings)
+    open_ = partial(open_system, settings.database, state=settings.state, max_clock_lag=settings.max_clock_lag)
+    return create_app(SystemLifespan(open_), settings)
 
 
 def create_app_from_environment() -> Starlette:

@@ -130,6 +130,7 @@ class SubscriptionExecutor:
         self._deadline.restart()
         root_value = types.Entry.of(entry, session.at(entry.position))
         result = self._runner.run(self._executor, self._context(session), self._deadline, root_value=root_value)
+        session.shared.damage.add(error.original_error for error in result.errors or ())
         for error in result.errors or ():
             if isinstance(error.original_error, StorageFailure):
                 raise error.original_error

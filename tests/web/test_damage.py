@@ -1,0 +1,87 @@
+"""A server whose stored texts and events were changed behind its back: named, never served, the rest is readable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from ogpgraph.domain.roles import Role
+from ogpgraph.settings import Settings
+from ogpgraph.storage.database import Database
+from ogpgraph.system import open_system
+from tests.auth.client import issue_token, post_mutation, run_server
+from tests.conftest import BOTH_ENGINES
+from tests.graphql.mutations.client import open_account
+from tests.support.writers import change_title, register_commitment
+
+pytestmark = BOTH_ENGINES
+
+
+@pytest.fixture
+def token(url: str) -> str:
+    """A token of an account that may write; there are two commitments."""
+    with open_system(url) as system:
+        for code in ("FR0001", "FR0002"):
+            register_commitment(system, code)
+        change_title(system, "FR0001", "Publish the budget")
+        return issue_token(system, open_account(system, Role.ADMINISTRATOR))
+
+
+@pytest.fixture
+def client(url: str, token: str) -> Iterator[httpx.Client]:
+    assert token  # the record exists
+    with run_server(Settings(database=url)) as client:
+        yield client
+
+
+def execute(database: Database, statement: str) -> None:
+    with database.write() as transaction:
+        transaction.execute(statement)
+
+
+def test_changed_text_is_null_with_its_reference_and_the_rest_is_readable(
+    database: Database, client: httpx.Client
+) -> None:
+    execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    query = '{ changed: commitment(code: "FR0001") { code title } other: commitment(code: "FR0002") { title } }'
+    response = client.post("/graphql", json={"query": query})
+    body = response.json()
+    assert response.status_code == 200
+    assert body["data"] == {"changed": {"code": "FR0001", "title": None}, "other": {"title": "Open the budget"}}
+    [error] = body["errors"]
+    reference = database.query("select reference from stored_text where content = 'Forged'")[0]["reference"]
+    assert (error["path"], error["extensions"]["code"]) == (["changed", "title"], "CORRUPT_TEXT")
+    assert reference in error["message"]
+    ready = client.get("/ready")
+    assert ready.json()["details"]["damaged"][0]["code"] == "CORRUPT_TEXT"
+    execute(database, "update stored_text set content = 'Publish the budget' where content = 'Forged'")
+    assert client.post("/graphql", json={"query": query}).json()["data"]["changed"]["title"] == "Publish the budget"
+    assert "damaged" not in client.get("/ready").json()["details"]
+
+
+def test_search_does_not_pass_over_a_changed_text(database: Database, client: httpx.Client) -> None:
+    execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    query = '{ commitments(where: {title: "budget"}) { totalCount } meta { position } }'
+    body = client.post("/graphql", json={"query": query}).json()
+    assert body["errors"][0]["extensions"]["code"] == "CORRUPT_TEXT"
+
+
+def test_changed_event_is_named_on_reading_on_writing_and_by_the_probe(
+    database: Database, client: httpx.Client, token: str
+) -> None:
+    [before] = database.query("select recorded_at from event where position = 1")
+    execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    read = client.post("/graphql", json={"query": "{ entry(position: 1) { recordedAt } meta { position } }"}).json()
+    assert read["errors"][0]["extensions"]["code"] == "CORRUPT_EVENT"
+    assert "2001" not in str(read["data"])
+    written = post_mutation(client, token, "reviseCommitment", commitment="FR0001", title="Another title")
+    assert written.json()["errors"][0]["extensions"]["code"] == "CORRUPT_EVENT"
+    ready = client.get("/ready")
+    assert ready.status_code == 503
+    assert any("CORRUPT_EVENT" in problem for problem in ready.json()["details"]["problems"])
+    whole = post_mutation(client, token, "reviseCommitment", commitment="FR0002", title="Another title").json()
+    assert whole["data"]["reviseCommitment"]["commitment"]["code"] == "FR0002"
+    execute(database, f"update event set recorded_at = '{before['recorded_at']}' where position = 1")
+    assert client.get("/ready").status_code == 200
