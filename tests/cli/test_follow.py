@@ -52,6 +52,24 @@ def test_a_rejection_is_one_line_and_exit_code_1(new_database: DatabaseFactory) 
         assert result.stderr == "rejected: BAD_POSITION: position 9 is past the head, which is 0\n"
 
 
+def test_entry_that_cannot_be_read_is_printed_with_its_errors_and_the_next_ones_follow(
+    new_database: DatabaseFactory,
+) -> None:
+    url = new_database()
+    migrate(url)
+    with open_system(url) as writer:
+        register_commitment(writer, "FR0001")
+        with writer.database.write() as transaction:
+            transaction.execute("update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    with run_live_server(Settings(database=url)) as address:
+        entries = stream_entries(address, FeedCursor(after="0"))
+        damaged, following = next(entries), next(entries)
+    assert damaged["position"] == 1
+    assert damaged["errors"][0]["extensions"]["code"] == "CORRUPT_EVENT"
+    assert "position 1" in format_entry(damaged).plain
+    assert following["position"] == 2
+
+
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:abc", "127.0.0.1:8000", "http://", "ftp://127.0.0.1", "http://[bad"]
 )

@@ -34,8 +34,14 @@ class DiskFaults:
         """Have operations fail, counted from now on: `count` of them, beginning with the `first`."""
         self._control[:] = _NUMBERS.pack(0, first, min(first + count - 1, FOR_EVER), error, reads, 0)
 
+    @property
+    def failed(self) -> int:
+        """How many operations have failed."""
+        failed: int = _NUMBERS.unpack(self._control[:])[5]
+        return failed
+
     def stop(self) -> int:
         """Have nothing fail any more; returns how many operations did."""
-        failed: int = _NUMBERS.unpack(self._control[:])[5]
+        failed = self.failed
         self._control[:] = bytes(_NUMBERS.size)
         return failed

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
+from ogpgraph.web.server import GRACEFUL_SHUTDOWN_SECONDS
 from tests.conftest import BOTH_ENGINES
 from tests.support.server import OGPGRAPH, post_query, run_server
 from tests.support.writers import change_title, register_commitment
@@ -147,3 +151,16 @@ def test_postgresql_database_is_not_migrated_by_the_server(unmigrated: str, engi
         else:
             assert server.process.wait(60) == 1
             assert "ogpgraph migrate" in (tmp_path / "log").read_text()
+
+
+def test_request_that_was_sent_in_part_does_not_hold_a_stop(url: str, tmp_path: Path) -> None:
+    with run_server(url, tmp_path / "log") as server:
+        address = urlsplit(server.wait_until_ready())
+        with socket.create_connection((address.hostname or "", address.port or 0)) as client:
+            client.sendall(
+                b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            )
+            time.sleep(0.5)
+            code, seconds = server.stop()
+    assert code == 0
+    assert seconds < GRACEFUL_SHUTDOWN_SECONDS - 1

@@ -60,7 +60,10 @@ def follow(
 
 
 def format_entry(entry: dict[str, Any]) -> Text:
-    """Return a line with an entry's position, time, kind, cause, aggregate, actor and changed paths."""
+    """Return a line with an entry's position, time, kind, cause, aggregate, actor and changed paths, or its errors."""
+    if "errors" in entry:
+        messages = "; ".join(error["message"] for error in entry["errors"])
+        return Text.assemble((f"{entry['position']:>8} ", "dim"), (messages, "red"))
     paths = [change["path"] for change in entry["changes"]]
     shown, more = ", ".join(paths[:MAX_CHANGES_SHOWN]), len(paths) - MAX_CHANGES_SHOWN
     line = Text(f"{entry['position']:>8} ", style="dim")
@@ -94,6 +97,8 @@ class FeedCursor:
 
 def stream_entries(server: str, cursor: FeedCursor) -> Iterator[dict[str, Any]]:
     """Yield the entries after a cursor, and advance it, forever; reconnects after any interruption.
+
+    In place of an entry that the server cannot read are its position and the errors.
 
     Raises:
         FeedRejected: if the address or the request is wrong.
@@ -130,9 +135,15 @@ def _read_entries(server: str, cursor: FeedCursor) -> Iterator[dict[str, Any]]:
         if event == "error":
             return  # the server ended the stream: a new connection resumes it
         if event == "entry":
-            yield payload["data"]["entries"]
+            yield (payload.get("data") or {}).get("entries") or _missing_entry(identifier, payload)
         if identifier:
             cursor.after = identifier
+
+
+def _missing_entry(identifier: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of an entry that the server could not read: its position, and the errors."""
+    errors = payload.get("errors") or [{"message": "the server sent no entry"}]
+    return {"position": int(identifier.partition("-")[0] or 0), "errors": errors}
 
 
 def _read_events(server: str, cursor: FeedCursor) -> Iterator[tuple[str, str, str]]:

@@ -84,11 +84,12 @@ class LockTimeout(StorageFailure):
     retry_after_seconds = 1
 
 
-class StorageDamaged(StorageError):
-    """The database finds its own files damaged."""
+class StorageDamaged(StorageFailure):
+    """The database finds its own files damaged; SQLite says the same where the disk fails to read them."""
 
     code = "STORAGE_DAMAGED"
-    explanation = "the storage is damaged: an operator has to restore it"
+    explanation = "the storage is damaged, or its disk fails: if that persists, an operator has to restore it"
+    retry_after_seconds = 30
 
 
 class StatementCancelled(DatabaseError):

@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
 HEADER_TIMEOUT_SECONDS: Final = 15.0
+BODY_GRACE_SECONDS: Final = 1.0
+"""How long a stopping server waits for the rest of a request."""
 ENDLESS_RESPONSE: Final = "endless"
 """The key in the state of a request's scope that marks a response without an end."""
 
@@ -72,10 +74,19 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Start to shut down; an endless response is closed, because uvicorn would wait for its end."""
+        """Start to shut down; an endless response is closed, because uvicorn would wait for its end.
+
+        A client that has not sent its whole request is given a moment.
+        """
         super().shutdown()
+        self.loop.call_later(BODY_GRACE_SECONDS, self._close_unsent_request)
         # The attribute is missing or None before the first request, contrary to uvicorn's annotation.
         if ENDLESS_RESPONSE in (getattr(self, "scope", None) or {}).get("state", {}):
+            self.transport.close()
+
+    def _close_unsent_request(self) -> None:
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.more_body and not cycle.response_complete:
             self.transport.close()
 
     def _awaits_header(self) -> bool:

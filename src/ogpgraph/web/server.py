@@ -327,8 +327,20 @@ def _run_one(config: uvicorn.Config, listener: socket.socket, on_listening: Call
         sys.exit(1)
 
 
+class _Supervisor(Multiprocess):
+    """uvicorn.supervisors.Multiprocess, which stops listening together with its workers.
+
+    uvicorn's keeps the socket open until they have ended: connections of that time would be accepted and then reset.
+    """
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
+
+
 def _run_workers(config: uvicorn.Config, listener: socket.socket, on_listening: Callable[[], None]) -> None:
-    supervisor = Multiprocess(config, [listener])
+    supervisor = _Supervisor(config, [listener])
     on_listening()
     with suppress(KeyboardInterrupt):
         supervisor.run()
