@@ -34,10 +34,11 @@ from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
-from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.errors import RequestRejected, report_failure
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.request import RequestParameters
 
@@ -128,7 +129,11 @@ class SubscriptionExecutor:
             StorageFailure: if the storage failed; the entry can be read again through another session.
         """
         self._deadline.restart()
-        root_value = types.Entry.of(entry, session.at(entry.position))
+        try:
+            root_value = types.Entry.of(entry, session.at(entry.position))
+        except DamagedRecord as damaged:  # the client is told, and gets the entries that follow
+            session.shared.damage.add([damaged])
+            return msgspec.json.encode({**report_failure(damaged, f"entry-{entry.position}"), "data": None})
         result = self._runner.run(self._executor, self._context(session), self._deadline, root_value=root_value)
         session.shared.damage.add(error.original_error for error in result.errors or ())
         for error in result.errors or ():
