@@ -25,6 +25,7 @@ def require_consistent(uow: UnitOfWork, before: Mapping[str, Aggregate]) -> None
         if not set(items_of(commitment, "successors")) <= set(items_of(former, "successors")):
             require_no_cycle(uow, {stream}, {})
         _require_whole_milestones(uow, former, commitment)
+        _require_no_parts(uow, former, commitment)
 
 
 def _require_no_merger_cycle(uow: UnitOfWork, commitment: Aggregate) -> None:
@@ -34,6 +35,14 @@ def _require_no_merger_cycle(uow: UnitOfWork, commitment: Aggregate) -> None:
             raise Conflict("that would merge commitments into each other: revert the later merge first")
         visited.add(into)
         into = uow.aggregate(into).string("mergedInto")
+
+
+def _require_no_parts(uow: UnitOfWork, before: Aggregate, after: Aggregate) -> None:
+    """Raise Conflict if a commitment that was split would be listed beside its parts."""
+    for part in sorted(set(items_of(before, "splitInto")) - set(items_of(after, "splitInto"))):
+        code = uow.aggregate(part).string("code")
+        if code is not None:
+            raise Conflict(f"something was recorded of {code} since it was split off: revert that first")
 
 
 def _require_whole_milestones(uow: UnitOfWork, before: Aggregate, after: Aggregate) -> None:

@@ -502,3 +502,15 @@ def test_what_was_recorded_before_a_split_is_reverted_in_the_parts(sample: Sampl
     now = execute_query(sample.system, query)["part"]
     assert now["endsOn"] != "2031-05"
     assert now["title"] == "Another part"
+
+
+def test_a_split_is_not_reverted_while_something_else_is_recorded_of_a_part(sample: SampleSystem) -> None:
+    parts = [{"code": "FR0601", "title": "A part"}, {"code": "FR0602", "title": "Another part"}]
+    split = send(sample, "splitCommitment", commitment="FR0001", into=parts)
+    revised = send(sample, "reviseCommitment", commitment="FR0602", endsOn="2031")
+    inputs = {"correlationId": correlation_of(split), "reason": "x"}
+    assert sample.admin.expect_refusal("revertImport", **inputs)[0] == "CONFLICT"
+    revert(sample, correlation_of(revised))
+    revert(sample, correlation_of(split))
+    query = '{ commitments(where: {member: {code: {eq: "FRA"}}}) { nodes { code } } }'
+    assert execute_query(sample.system, query)["commitments"]["nodes"] == [{"code": "FR0001"}, {"code": "FR0002"}]
