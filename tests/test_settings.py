@@ -68,6 +68,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_OIDC_JWKS": "/etc/keys.json",
         "OGPGRAPH_OIDC_ALGORITHMS": "ES384, EdDSA",
         "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
+        "OGPGRAPH_MAX_CLOCK_LAG_SECONDS": "14",
         "OGPGRAPH_STATE": str(Path(__file__).parent),
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
@@ -89,6 +90,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         oidc_jwks="/etc/keys.json",
         oidc_algorithms=("ES384", "EdDSA"),
         oidc_skew_seconds=5,
+        max_clock_lag_seconds=14,
         state=str(Path(__file__).parent),
     )
     assert Settings.from_environment(environ) == expected
