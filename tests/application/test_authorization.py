@@ -77,7 +77,7 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         ),
         **_allow(NOBODY, "code/aggregate account/roles account/reporterOf"),
     },
-    "revertImport": _allow(ADMINISTRATORS, "correlationId"),
+    "revertImport": _allow(ADMINISTRATORS, "correlationId dryRun"),
     "grantRights": _allow(ADMINISTRATORS, "account role members"),
     "revokeRights": _allow(ADMINISTRATORS, "account role members"),
 }

@@ -73,7 +73,7 @@ def test_a_query_that_cannot_be_answered_is_null_with_an_error(example_url: str)
         "errors": [
             {
                 "message": "position 0 is before the first entry, which is 1",
-                "locations": [{"line": 1, "column": 18}],
+                "locations": [{"line": 1, "column": 21}],
                 "path": ["at"],
                 "extensions": {"code": "BAD_POSITION"},
             }

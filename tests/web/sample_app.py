@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
 from ogpgraph.web.endpoint import DEFAULT_LIMITS, OpenContext, WebLimits
@@ -36,6 +38,7 @@ class EmptySession(ReadSession):
     def __init__(self) -> None:
         self.head = self.projection_version = 0
         self.is_behind = False
+        self.shared: Any = SimpleNamespace(damage=DamageRegister())
 
     def read_log_identity(self) -> LogIdentity:
         return LogIdentity("log", 0, b"")

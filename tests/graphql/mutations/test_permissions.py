@@ -53,6 +53,8 @@ def sample_value(mutation: str, name: str, field: Any, prefix: str, member: str)
         return [{"path": "x"}] if mutation == "correct" else [{"code": f"{prefix}0011", "title": "x"}]
     if kind.name == "PartialDate":
         return "2021"
+    if kind.name == "Boolean":
+        return False
     value = SAMPLE_VALUES.get(name, "x")
     is_list = "[" in str(field.type)
     filled = [item.format(prefix, member=member) for item in value] if isinstance(value, list) else value

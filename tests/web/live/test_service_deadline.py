@@ -38,7 +38,11 @@ def test_a_websocket_operation_ends_with_an_error_and_the_connection_stays_open(
         subscribe(socket, "1", after=0)
         message = receive_message(socket)
         assert (message["type"], message["id"]) == ("error", "1")
-        assert message["payload"][0]["extensions"] == {"code": "DEADLINE_EXCEEDED", "position": 0}
+        assert message["payload"][0]["extensions"] == {
+            "code": "DEADLINE_EXCEEDED",
+            "position": 0,
+            "cursor": "0-e3b0c44298fc",
+        }
         send_message(socket, type="ping")
         assert receive_message(socket)["type"] == "pong"
 
@@ -49,6 +53,7 @@ def test_a_graphql_event_stream_ends_with_an_error_result(address: str) -> None:
     assert "event: complete" in response.text
     (event,) = [line for line in response.text.splitlines() if line.startswith("data: ")]
     (error,) = json.loads(event.removeprefix("data: "))["errors"]
+    assert error["extensions"].pop("cursor").startswith("1-")
     assert error["extensions"] == {"code": "DEADLINE_EXCEEDED", "position": 1}
 
 
