@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -127,17 +128,19 @@ def test_a_backup_while_others_write_is_one_moment(make_url: MakeURL, engine: st
     with start_writers(url, tmp_path / "writers", 2, codes, None, shared=False) as process:
         try:
             wait_for_writes(tmp_path / "writers")
-            summaries = [back_up(url, tmp_path / f"{n}.gz", track=no_track) for n in range(3)]
+            summaries = [back_up(url, tmp_path / "0.gz", track=no_track)]
+            deadline = time.monotonic() + 60
+            while summaries[-1].counts["event"] == summaries[0].counts["event"]:  # until they wrote in between
+                assert time.monotonic() < deadline
+                summaries.append(back_up(url, tmp_path / f"{len(summaries)}.gz", track=no_track))
             assert process.poll() is None
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-    counts = [summary.counts["event"] for summary in summaries]
-    assert counts == sorted(set(counts)), "others wrote between the backups"
     rows = read_rows(url)["event"]
-    for number, summary in enumerate(summaries):
+    for number in (0, len(summaries) - 1):
         after = make_url(engine, f"after {number}")
         restore(tmp_path / f"{number}.gz", after, no_track)
-        assert read_rows(after)["event"] == rows[: summary.counts["event"]]
+        assert read_rows(after)["event"] == rows[: summaries[number].counts["event"]]
 
 
 @BOTH_ENGINES
@@ -297,6 +300,7 @@ def test_a_killed_backup_leaves_no_file_of_that_name_and_can_be_repeated(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("part", "moment"), [("storing", 4), ("storing", 14), ("storing", 24), ("verifying", 6), ("rebuilding", 5)]
 )

@@ -13,7 +13,7 @@ from ogpgraph.system import migrate, open_system
 from tests.support.server import OGPGRAPH, post_query, run_server
 from tests.support.writers import change_title, register_commitment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PAGE = Path(__file__).parent.parent / "importer" / "pages" / "examples" / "budget_en.txt"
 
 

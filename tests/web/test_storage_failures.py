@@ -22,7 +22,7 @@ from tests.support.disk_faults import COMPILER, DiskFaults
 from tests.support.server import run_server
 from tests.support.writers import register_commitment
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 NEEDS_COMPILER = pytest.mark.skipif(COMPILER is None, reason="failures are injected by a C library")
 RECOVERY_SECONDS = 30.0
 

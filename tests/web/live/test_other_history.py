@@ -76,7 +76,7 @@ def remembered(new_database: DatabaseFactory) -> Remembered:
         )
 
 
-@pytest.fixture(params=["shorter", "grown past the old head"])
+@pytest.fixture(params=[pytest.param("shorter", marks=pytest.mark.long), "grown past the old head"])
 def address(
     request: pytest.FixtureRequest,
     new_database: DatabaseFactory,
