@@ -14,7 +14,7 @@ from ogpgraph.domain.code import code_stream, reserved_codes
 from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Amendments, Cause, Event, Facts, Origin
-from ogpgraph.domain.fold import evolve
+from ogpgraph.domain.fold import amended_value, evolve
 from ogpgraph.domain.restatement import amend_restatements
 from ogpgraph.domain.reversal_rules import require_consistent
 from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
@@ -94,7 +94,7 @@ def correct(
     amends: Amendments = defaultdict(dict)
     for path, value in facts.items():
         stating = _stating_event(uow, event, path)
-        if _stated_value(uow, aggregate, stating, path) == value:
+        if amended_value(aggregate, stating, path, partial(uow.read_events, aggregate.id)) == value:
             raise Conflict(f"{path} already has the corrected value in this entry", path)
         amends[stating.revision][path] = value
     correcting = provenance.with_cause(Cause.CORRECTION)
@@ -113,17 +113,10 @@ def _stating_event(uow: UnitOfWork, event: Event, path: str) -> Event:
     return event
 
 
-def _stated_value(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str) -> Value | None:
-    """Return what an event states at a path as amended; None also if that was dropped."""
-    amending = aggregate.amended.get(event.revision, {}).get(path)
-    if not amending:
-        return event.facts[path]
-    return uow.read_events(aggregate.id, amending[-1:])[amending[-1]].amends[event.revision][path]
-
-
 def _is_dropped(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str) -> bool:
-    amended = aggregate.amended.get(event.revision, {})
-    return path in amended and _stated_value(uow, aggregate, event, path) is None
+    read = partial(uow.read_events, aggregate.id)
+    is_amended = path in aggregate.amended.get(event.revision, {})
+    return is_amended and amended_value(aggregate, event, path, read) is None
 
 
 # Reversals

@@ -127,6 +127,14 @@ def source_key(event: Event) -> SourceKey:
     return event.envelope.origin, event.envelope.source or ""
 
 
+def amended_value(aggregate: Aggregate, event: Event, path: str, read: ReadEvents) -> Value | None:
+    """Return what an event of an aggregate states at a path as amended; None also if an amendment dropped that."""
+    amending = aggregate.amended.get(event.revision, {}).get(path)
+    if not amending:
+        return event.facts[path]
+    return read(amending[-1:])[amending[-1]].amends[event.revision][path]
+
+
 def effective_facts(aggregate: Aggregate, event: Event, read: ReadEvents) -> Facts:
     """Return the facts of an event that add something: to the present, to what its source states, or to the past."""
     fold = _Fold(aggregate, event, read)

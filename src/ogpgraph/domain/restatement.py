@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, aggregate_type_of
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.fold import replay, source_key
+from ogpgraph.domain.fold import amended_value, replay, source_key
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 
@@ -97,12 +98,12 @@ def _value_at(aggregate: Aggregate, path: str, key: SourceKey | None) -> Value |
 def _as_amended(uow: UnitOfWork, aggregate: Aggregate, event: Event) -> Event:
     """Return an event with the facts that it counts as having, after the amendments that are live."""
     facts = {} if event.revision in aggregate.withdrawn else dict(event.facts)
-    for path, amending in aggregate.amended.get(event.revision, {}).items():
-        if path in facts:
-            value = uow.read_events(aggregate.id, amending[-1:])[amending[-1]].amends[event.revision][path]
-            facts |= {path: value}
-            if value is None:
-                del facts[path]
+    for path in facts.keys() & aggregate.amended.get(event.revision, {}).keys():
+        value = amended_value(aggregate, event, path, partial(uow.read_events, aggregate.id))
+        if value is None:
+            del facts[path]
+        else:
+            facts[path] = value
     return structs.replace(event, facts=facts, withdraws=(), amends={})
 
 
