@@ -157,6 +157,29 @@ def test_the_pages_of_any_order_add_up_to_the_whole_list(
     assert _read_pages(rated_system, order, "last", "before", "startCursor") == whole
 
 
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("{field: ENDS_ON}", ["FR0001", "FR0011", "FR0010", "FR0002", "KE0001", "KE0002"]),
+        ("{field: ENDS_ON, direction: DESC}", ["FR0010", "FR0011", "FR0001", "FR0002", "KE0001", "KE0002"]),
+        ("{field: ENDS_ON, nulls: FIRST}", ["FR0002", "KE0001", "KE0002", "FR0001", "FR0011", "FR0010"]),
+        (
+            "{field: ENDS_ON, direction: DESC, nulls: FIRST}",
+            ["FR0002", "KE0001", "KE0002", "FR0010", "FR0011", "FR0001"],
+        ),
+        (
+            "[{field: STATUS, nulls: FIRST}, {field: ENDS_ON}]",
+            ["FR0011", "FR0010", "KE0001", "KE0002", "FR0001", "FR0002"],
+        ),
+    ],
+)
+def test_nodes_without_a_value_come_last_in_both_directions_unless_asked_first(
+    rated_system: System, order: str, expected: list[str]
+) -> None:
+    assert _read_pages(rated_system, order, "first", "after", "endCursor") == expected
+    assert _read_pages(rated_system, order, "last", "before", "startCursor") == expected
+
+
 def _read_pages(rated_system: System, order: str, size: str, edge: str, cursor: str) -> list[str]:
     found: list[str] = []
     given: str | None = None

@@ -32,8 +32,11 @@ from ogpgraph.readmodel.index import (
     BY_CODE,
     Index,
     IndexCache,
+    Order,
     Posting,
+    SortStep,
     build_index,
+    encode_order,
     iter_slots,
     to_bitset,
 )
@@ -203,10 +206,16 @@ def _plain(index: Index) -> tuple[object, ...]:
     return postings, codes, set(index.iter_ids(index.universe))
 
 
-@pytest.mark.parametrize("order", [BY_CODE, (("cycle", True),), (("status", False), ("changed", True))])
-def test_pages_of_any_size_add_up_to_the_order_in_both_directions(
-    system: System, order: tuple[tuple[str, bool], ...]
-) -> None:
+ORDERS: list[Order] = [
+    BY_CODE,
+    (SortStep("cycle", descending=True),),
+    (SortStep("status", nulls_first=True), SortStep("changed", descending=True)),
+    (SortStep("endsOn"),),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=encode_order)
+def test_pages_of_any_size_add_up_to_the_order_in_both_directions(system: System, order: Order) -> None:
     _grow(system, random.Random(9), steps=60)
     with system.read_session() as session:
         index = build_index(session.transaction, "commitment", session.head)
@@ -219,7 +228,7 @@ def test_pages_of_any_size_add_up_to_the_order_in_both_directions(
             assert _walk(index, order, limit, backward=True) == whole[::-1]
 
 
-def _walk(index: Index, order: tuple[tuple[str, bool], ...], limit: int, *, backward: bool) -> list[str]:
+def _walk(index: Index, order: Order, limit: int, *, backward: bool) -> list[str]:
     ids: list[str] = []
     edge = None
     while True:

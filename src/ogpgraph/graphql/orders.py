@@ -14,15 +14,25 @@ from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.readmodel.index import BY_CODE, Order
+from ogpgraph.readmodel.index import BY_CODE, Order, SortStep
 
 FieldT = TypeVar("FieldT", bound=Enum)
 
 
-@strawberry.enum(description="A direction of sorting. Nodes without a value come first in both.")
+@strawberry.enum(
+    description="A direction of sorting. Numbers are sorted by size. Dates are sorted by time: by the first day of the "
+    "period that they stand for, and of several periods that begin on the same day the shorter one comes first "
+    "when ascending. So `2021-Q2` comes before `2021-12-31`."
+)
 class OrderDirection(Enum):
     ASC = strawberry.enum_value("ASC", description="Ascending.")
     DESC = strawberry.enum_value("DESC", description="Descending.")
+
+
+@strawberry.enum(description="Where nodes without a value of the field come, whatever the direction.")
+class NullOrder(Enum):
+    FIRST = strawberry.enum_value("FIRST", description="Before all nodes that have a value.")
+    LAST = strawberry.enum_value("LAST", description="After all nodes that have a value.")
 
 
 def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]:
@@ -58,23 +68,26 @@ strawberry.enum(ActionPlanOrderField, description="A field that action plans can
 strawberry.enum(MemberOrderField, description="A field that members can be sorted by.")
 
 
-@strawberry.input(description="A field to sort by, and the direction.")
+@strawberry.input(description="A field to sort by, the direction, and the place of nodes without a value.")
 class OrderBy(Generic[FieldT]):
     field: FieldT = strawberry.field(description="The field.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction.")
+    nulls: NullOrder = strawberry.field(
+        default=NullOrder.LAST, description="Where nodes without a value of the field come."
+    )
 
 
-@strawberry.input(description="A field to sort commitments by, and the direction.")
+@strawberry.input(description="A field to sort commitments by, the direction, and the place of those without a value.")
 class CommitmentOrder(OrderBy[CommitmentOrderField]):
     pass
 
 
-@strawberry.input(description="A field to sort action plans by, and the direction.")
+@strawberry.input(description="A field to sort action plans by, the direction, and the place of those without a value.")
 class ActionPlanOrder(OrderBy[ActionPlanOrderField]):
     pass
 
 
-@strawberry.input(description="A field to sort members by, and the direction.")
+@strawberry.input(description="A field to sort members by, the direction, and the place of those without a value.")
 class MemberOrder(OrderBy[MemberOrderField]):
     pass
 
@@ -83,4 +96,7 @@ def build_order(steps: Sequence[OrderBy[Any]] | None) -> Order:
     """Return the order of some steps, the first of which sorts first; by code without any."""
     if not steps:
         return BY_CODE
-    return tuple((step.field.value, step.direction is OrderDirection.DESC) for step in steps)
+    return tuple(
+        SortStep(step.field.value, step.direction is OrderDirection.DESC, step.nulls is NullOrder.FIRST)
+        for step in steps
+    )

@@ -16,20 +16,39 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
+from ogpgraph.readmodel.sort_keys import build_sort_key, number_key
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 SortKey = tuple[str, ...]
-Order = tuple[tuple[str, bool], ...]
-"""The fields to sort by, each with whether it is descending: `code`, `changed`, or a dimension of the tags."""
+
+
+class SortStep(NamedTuple):
+    """A field to sort by: `code`, `changed`, or a dimension of the tags.
+
+    Aggregates without a value come last in both directions, or first if `nulls_first`.
+    """
+
+    name: str
+    descending: bool = False
+    nulls_first: bool = False
+
+    def encode(self) -> str:
+        """Return the step's name in sort keys."""
+        return ("-" if self.descending else "+") + self.name + ("^" if self.nulls_first else "")
+
+
+Order = tuple[SortStep, ...]
 KeyBounds = tuple[tuple[object, ...] | None, tuple[object, ...] | None]
 """The sort keys after and before which a page lies."""
 
-BY_CODE: Order = (("code", False),)
+BY_CODE: Order = (SortStep("code"),)
 CACHED_PER_TYPE = 6
 SCAN_RATIO = 16
 """If fewer than one in so many match, sorting the matches is faster than scanning all until a page is full."""
 SPARSE_LIMIT = 200
 """Up to so many set bits, isolating them one by one is faster than scanning all bytes."""
+_NULL_FIRST, _VALUE, _NULL_LAST = "0", "1", "2"
+"""What the texts of sort keys begin with: a missing value is before or after all others."""
 
 _SELECT_STATES = (
     "select s.key, s.id, v.code, v.position as since from stream s join version v on v.position = "
@@ -143,10 +162,10 @@ class Index:
     def sort_index(self, order: Order) -> SortIndex:
         """Return all aggregates in an order; ties go by code, then by id."""
         if order not in self.sort_indexes:
-            columns = [self._sort_values(name, descending=descending) for name, descending in order]
+            columns = [(self._sort_values(step), _NULL_FIRST if step.nulls_first else _NULL_LAST) for step in order]
             name = encode_order(order)
             rows = sorted(
-                ((name, *(column.get(slot, "") for column in columns), self.codes[slot], each), slot)
+                ((name, *(column.get(slot, null) for column, null in columns), self.codes[slot], each), slot)
                 for each, slot in self.slots.items()
             )
             slots = [slot for _, slot in rows]
@@ -154,20 +173,22 @@ class Index:
             self.sort_indexes[order] = SortIndex([key for key, _ in rows], slots, rank_of)
         return self.sort_indexes[order]
 
-    def _sort_values(self, name: str, *, descending: bool) -> Mapping[int, str]:
-        """Return slot → the text that a field of an order sorts by."""
-        if name == "code":
+    def _sort_values(self, step: SortStep) -> Mapping[int, str]:
+        """Return slot → the text that a step sorts by, for the aggregates that have a value."""
+        if step.name == "code":
             texts = self.codes
-        elif name == "changed":
-            texts = {slot: f"{since:020d}" for slot, since in self.since.items()}
+        elif step.name == "changed":
+            texts = {slot: number_key(since) for slot, since in self.since.items()}
         else:
-            texts = self._least_values(name)
-        return {slot: _invert(text) for slot, text in texts.items()} if descending else texts
+            texts = self._least_keys(step.name)
+        return {slot: _VALUE + (_invert(text) if step.descending else text) for slot, text in texts.items()}
 
-    def _least_values(self, dimension: str) -> dict[int, str]:
+    def _least_keys(self, dimension: str) -> dict[int, str]:
         least: dict[int, str] = {}
-        for value, posting in sorted(self.postings.get(dimension, {}).items(), reverse=True):
-            least.update(dict.fromkeys(iter_slots(posting.mask()), value))
+        postings = self.postings.get(dimension, {})
+        keyed = [(build_sort_key(self.aggregate_type, dimension, value), value) for value in postings]
+        for key, value in sorted(keyed, reverse=True):
+            least.update(dict.fromkeys(iter_slots(postings[value].mask()), key))
         return least
 
 
@@ -282,7 +303,7 @@ def _read_changes(transaction: Transaction, closed: StreamsOfTerms, opened: Stre
 
 def encode_order(order: Order) -> str:
     """Return the name of an order. Its sort keys begin with it, so that a key of another order is recognized."""
-    return ",".join(f"{name}-" if descending else name for name, descending in order)
+    return ",".join(step.encode() for step in order)
 
 
 def iter_slots(mask: int) -> Iterator[int]:

@@ -1,0 +1,24 @@
+"""Sort keys: values of a kind are sorted as what they mean, not as texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from ogpgraph.readmodel.sort_keys import build_sort_key, date_key
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["2021-Q2", "2021-12-31"],
+        ["2019", "2020-S1", "2020-Q2", "2020-06-30", "2020-S2"],
+        ["2018-01-01", "2018-01", "2018-Q1", "2018-S1", "2018", "2018/..", "2018-01-02", "2018-02"],
+    ],
+)
+def test_partial_dates_are_sorted_by_time(dates: list[str]) -> None:
+    assert [date for _, date in sorted((date_key(date), date) for date in dates)] == dates
+
+
+def test_numbers_are_sorted_by_size_and_texts_as_they_are() -> None:
+    assert build_sort_key("plan", "cycle", "999") < build_sort_key("plan", "cycle", "2018")
+    assert build_sort_key("commitment", "status", "ACTIVE") == "ACTIVE"
