@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Final
 
 Clock = Callable[[], datetime]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(MINYEAR, 1, 1, tzinfo=UTC)
+_DAY: Final = timedelta(days=1)
+_400_YEARS: Final = timedelta(days=146_097)
 _LAST = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
@@ -24,6 +29,41 @@ def format_timestamp(moment: datetime) -> str:
         utc = _FIRST if moment.year == MINYEAR else _LAST
     # strftime would write the years before 1000 with fewer than four digits.
     return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+_RFC_3339: Final = re.compile(
+    r"([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+"""A date-time as RFC 3339, section 5.6, writes it, apart from the number of days of each month and leap seconds."""
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the moment of an RFC 3339 date-time, in UTC and cut off after the microseconds.
+
+    A leap second, 23:59:60 in UTC, counts as the last microsecond before midnight: `datetime` has none, and so it stays
+    in its day and in order. A moment outside the years that `datetime` has counts as the nearest one inside.
+
+    Raises:
+        ValueError: for any other text, such as other forms of ISO 8601.
+    """
+    if not (found := _RFC_3339.fullmatch(text)):
+        raise ValueError("not a date-time of RFC 3339")
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    if not 1 <= day <= monthrange(year, month)[1]:
+        raise ValueError("the calendar has no such day")
+    offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0)) * (-1 if found[8] == "-" else 1)
+    if second == 60 and (timedelta(hours=hour, minutes=minute) - offset) % _DAY != _DAY - timedelta(minutes=1):
+        raise ValueError("a leap second is 23:59:60 in UTC")
+    microsecond = int(f"{found[7] or '':0<6.6}")
+    if second == 60:
+        second, microsecond = 59, 999_999
+    # The year 0000 is one of RFC 3339, but not of `datetime`; the calendar is the same every 400 years.
+    cycle = _400_YEARS if year == 0 else timedelta()
+    try:
+        return datetime(year or 400, month, day, hour, minute, second, microsecond, UTC) - (cycle + offset)
+    except OverflowError:
+        return _FIRST if year <= MINYEAR else _LAST
 
 
 def to_microseconds(moment: datetime) -> int:

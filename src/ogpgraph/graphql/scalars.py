@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NewType
 
 import msgspec
@@ -10,7 +10,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from ogpgraph.clock import format_timestamp
+from ogpgraph.clock import format_timestamp, parse_rfc3339
 from ogpgraph.domain import values
 from ogpgraph.readmodel.bookmark import OtherHistory
 
@@ -41,10 +41,9 @@ def _parse_position(value: object) -> int:
 
 def _parse_datetime(value: object) -> datetime:
     try:
-        moment = datetime.fromisoformat(str(value))
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        if isinstance(value, str):
+            return parse_rfc3339(value)
+    except ValueError:
         pass
     raise client_error(f"{value!r} is not a time with a UTC offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
 
@@ -63,8 +62,10 @@ SCALARS: Final[dict[Any, ScalarDefinition]] = {
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="A moment as RFC 3339 defines it, such as `2018-12-31T00:00:00Z`. Output is in UTC with six "
-        "fractional digits. Input may have any offset, but must have one.",
+        description="A moment as RFC 3339 defines it, such as `2018-12-31T00:00:00Z`. Output is always in UTC with six "
+        "fractional digits: `2018-12-31T00:00:00.000000Z`. Input has a date, a time to the second and `Z` or an offset "
+        "(`+01:00`), and no other form of ISO 8601; digits after the sixth are cut off, and a leap second counts as "
+        "the last microsecond before it.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_format_datetime,
         parse_value=_parse_datetime,

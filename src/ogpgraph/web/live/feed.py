@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from datetime import datetime
 from typing import Final
 
 import anyio
@@ -17,6 +16,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ogpgraph.clock import parse_rfc3339
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
@@ -81,13 +81,10 @@ class FeedEndpoint:
 
     def _position_at(self, since: str) -> Bookmark:
         try:
-            moment = datetime.fromisoformat(since)
+            moment = parse_rfc3339(since)
         except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            raise RequestRejected(
-                400, "`since` is a time with its offset, such as 2026-11-22T12:00:00Z.", code="BAD_TIME"
-            )
+            message = "`since` is a time with its offset, such as 2026-11-22T12:00:00Z."
+            raise RequestRejected(400, message, code="BAD_TIME") from None
         with self._system().read_session() as session:
             snapshot = session.find_last_before(moment)
             return snapshot.bookmark if snapshot else session.bookmark(0)
