@@ -18,6 +18,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
+    GraphQLUnionType,
     build_schema,
     get_named_type,
     is_leaf_type,
@@ -190,6 +191,34 @@ def test_the_present_and_the_past_have_the_same_fields() -> None:
         assert {field: str(each.type) for field, each in kind.fields.items() if field in view} == {
             field: str(each.type) for field, each in view.items()
         }
+
+
+def iter_possible_types(kind: GraphQLInterfaceType | GraphQLUnionType) -> Iterator[GraphQLObjectType]:
+    """Yield the types that a value of an abstract type can have.
+
+    Parts of things, such as ratings, implement Node only to be found by their ids, which is all that they have in
+    common: whoever asks for one knows which, so the `value` of a rating need not have the type of that of a claim.
+    """
+    things = {each.name for each in SCHEMA.get_possible_types(SCHEMA.type_map["Subject"])} | {"Entry"}  # type: ignore[arg-type]
+    found = SCHEMA.get_possible_types(kind)
+    yield from (each for each in found if kind.name != "Node" or each.name in things)
+
+
+def test_fields_of_one_name_have_one_type_whatever_a_value_turns_out_to_be() -> None:
+    shapes: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for kind in own_types():
+        if isinstance(kind, (GraphQLInterfaceType, GraphQLUnionType)):
+            for each in iter_possible_types(kind):
+                for name, field in each.fields.items():
+                    arguments = ", ".join(f"{argument}: {one.type}" for argument, one in sorted(field.args.items()))
+                    types = shapes.setdefault((kind.name, name), {})
+                    types.setdefault(f"({arguments}): {field.type}", []).append(each.name)
+    assert len(shapes) > 50
+    assert {where: types for where, types in shapes.items() if len(types) > 1} == {}
+
+
+def test_what_things_share_is_read_without_knowing_what_they_are() -> None:
+    assert {"code", "number", "title", "status", "revision", "since"} <= fields_of("Subject").keys()
 
 
 def test_the_indicators_have_their_published_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from graphql import GraphQLError
 
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.graphql.types import SUBJECT_TYPES
@@ -63,6 +64,31 @@ def test_a_commitment_has_its_own_fields_and_those_of_its_plan_and_member(exampl
             "joinedOn": "2011",
         },
     }
+
+
+def test_any_thing_has_its_code_number_title_and_status_without_fragments(example_system: System) -> None:
+    subject = "subject { __typename code number title status }"
+    found = execute_query(example_system, f"{{ entries {{ nodes {{ {subject} }} }} }}")["entries"]["nodes"]
+    latest = {(each["subject"]["__typename"], each["subject"]["code"]): each["subject"] for each in found}
+    shared = {key: tuple(each.values())[2:] for key, each in latest.items()}
+    assert shared[("Commitment", "UY0901")] == ("3", "Open Lighthouse Hours", "INACTIVE")
+    assert shared[("ActionPlan", "URY-2018")] == (None, "Uruguay Action Plan 2018-2020", "CONCLUDED")
+    assert shared[("Member", "URY")] == (None, "Uruguay", "ACTIVE")
+    assert shared[("Code", "UY0901")] == (None, None, None)
+    assert shared[("Source", "UY0901")] == (None, None, None)
+
+
+def test_fields_of_different_things_can_be_asked_for_in_one_query(example_system: System) -> None:
+    names = ("Commitment", "ActionPlan", "Member", "Code", "Source", "Account")
+    fragments = " ".join(f"... on {name} {{ code number status title }}" for name in names)
+    query = f"{{ entries {{ nodes {{ subject {{ code {fragments} }} }} }} }}"
+    assert execute_query(example_system, query)["entries"]["nodes"]
+
+
+@pytest.mark.parametrize("status", ["SUSPENDED", "CONCLUDED"])
+def test_a_filter_takes_only_the_statuses_of_its_things(example_system: System, status: str) -> None:
+    with pytest.raises(GraphQLError, match=f"'{status}' does not exist in 'CommitmentStatus'"):
+        execute_query(example_system, f"{{ commitments(where: {{status: {{in: [{status}]}}}}) {{ totalCount }} }}")
 
 
 def test_milestones_are_ordered_by_number_and_have_their_progress_reports(example_system: System) -> None:

@@ -308,3 +308,38 @@ describe_enum(
     "Whether an action plan is being implemented.",
     {"ACTIVE": "It is being implemented.", "CONCLUDED": "Its implementation has ended."},
 )
+
+STATUSES: Final[Mapping[Any, str]] = {
+    vocabulary.CommitmentStatus: "commitment",
+    vocabulary.PlanStatus: "action plan",
+    vocabulary.MemberStatus: "member",
+}
+"""The vocabularies of the statuses of things, with the things. Inputs have one of them each, outputs their union."""
+
+
+def _describe_statuses() -> dict[str, str]:
+    """Return the values of all statuses, each with what it means for the things that can have it."""
+    meanings: dict[str, dict[str, list[str]]] = {}
+    for enum, thing in STATUSES.items():
+        for value in enum.__strawberry_definition__.values:
+            meanings.setdefault(value.name, {}).setdefault(value.description, []).append(thing)
+    return {
+        name: " ".join(f"{' or '.join(things).capitalize()}: {_uncapitalize(text)}" for text, things in by_text.items())
+        for name, by_text in meanings.items()
+    }
+
+
+def _uncapitalize(text: str) -> str:
+    return text if text.startswith("OGP") else text[:1].lower() + text[1:]
+
+
+_STATUS_DESCRIPTIONS: Final = _describe_statuses()
+Status = StrEnum("Status", [(name, name) for name in _STATUS_DESCRIPTIONS])  # type: ignore[misc]  # not literal
+
+describe_enum(
+    Status,
+    "Status",
+    "The status of a commitment, action plan or member. `CommitmentStatus`, `ActionPlanStatus` and `MemberStatus` have "
+    "the values that each can have.",
+    _STATUS_DESCRIPTIONS,
+)

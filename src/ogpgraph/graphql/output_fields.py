@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import strawberry
 from graphql.pyutils import camel_to_snake
+from strawberry.types.base import get_object_definition
 
 from ogpgraph.domain import values
 from ogpgraph.domain.action_plan import Reference
@@ -20,6 +21,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
+from ogpgraph.graphql.enums import STATUSES, Status
 from ogpgraph.graphql.scalars import PartialDate, parse_partial_date
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -47,7 +49,8 @@ def derive_output_fields(
     """Return a class decorator that adds the plain fields among some to an object type, with their descriptions.
 
     strawberry collects the fields of a type from the attributes of its class, so this decorator has to be applied
-    first, below `@strawberry.type`. A field that the class has already, and those to omit, are not derived.
+    first, below `@strawberry.type`. A field that the class has already, and those to omit, are not derived; one that it
+    has only from an interface is.
 
     The class has a `state` and a `snapshot`. With a prefix, such as `milestones/{number}/`, it is a part of an
     aggregate: it has a `number`, an `owner` with these attributes, and the fields whose paths begin with the prefix.
@@ -56,13 +59,23 @@ def derive_output_fields(
     def add_fields(cls: ClassT) -> ClassT:
         for field in fields:
             attribute = camel_to_snake(field.name)
-            if not hasattr(cls, attribute) and field.name not in omit and is_plain(field, prefix):
+            if not _has_own(cls, attribute) and field.name not in omit and is_plain(field, prefix):
                 resolver = _build_resolver(field, prefix)
                 description = describe_output(field)
                 setattr(cls, attribute, strawberry.field(resolver, name=field.name, description=description))
         return cls
 
     return add_fields
+
+
+def _has_own(cls: type, attribute: str) -> bool:
+    """Return whether a class, or a type that it extends, has an attribute that is not merely that of an interface."""
+    if attribute in vars(cls):
+        return True
+    inherited = (get_object_definition(base) for base in cls.__bases__)
+    fields = (field for defined in inherited if defined for field in defined.fields if field.python_name == attribute)
+    origins = (get_object_definition(field.origin) for field in fields if field.origin)
+    return any(defined and not defined.is_interface for defined in origins)
 
 
 def is_plain(field: Field, prefix: str = "") -> bool:
@@ -152,7 +165,8 @@ def _value_reader(value_type: Any) -> tuple[Any, ValueReader] | None:
     if not isinstance(value_type, type):
         return None
     if issubclass(value_type, StrEnum):
-        return value_type | None, _enum_reader(value_type)
+        output_type = Status if value_type in STATUSES else value_type
+        return output_type | None, _enum_reader(output_type)
     return _VALUE_READERS.get(value_type)
 
 
@@ -175,8 +189,8 @@ def _read_date(state: Aggregate, path: str) -> PartialDate | None:
     return parse_partial_date(state.string(path))
 
 
-def _enum_reader(enum: type[StrEnum]) -> ValueReader:
-    def read(state: Aggregate, path: str) -> StrEnum | None:
+def _enum_reader(enum: Any) -> ValueReader:
+    def read(state: Aggregate, path: str) -> Any:
         text = state.string(path)
         return enum(text) if text else None
 

@@ -52,7 +52,7 @@ from ogpgraph.graphql.connections import (
     build_connection,
     parse_page_request,
 )
-from ogpgraph.graphql.enums import EntryKind
+from ogpgraph.graphql.enums import EntryKind, Status
 from ogpgraph.graphql.facets import (
     Dimension,
     Facet,
@@ -69,6 +69,7 @@ from ogpgraph.graphql.output_fields import (
     choose_text,
     derive_output_fields,
     describe_output,
+    resolve_text,
     resolve_texts,
 )
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
@@ -141,6 +142,34 @@ class Subject(Node):
     AGGREGATE_TYPE: ClassVar[str] = ""
     state: strawberry.Private[Aggregate]
     snapshot: strawberry.Private[Snapshot]
+
+    @strawberry.field(
+        description="Its code: OGP's code of a commitment, member or action plan, or what takes its place. Null if it "
+        "is not known, and for an account."
+    )
+    def code(self) -> str | None:
+        return self._string("code")
+
+    @strawberry.field(
+        description="The number of a commitment in its action plan, as published (`14.1`), or of an action plan among "
+        "those of its member. Null if it is not known, and for other things."
+    )
+    def number(self) -> str | None:
+        return self._number()
+
+    @strawberry.field(
+        description="The title of a commitment or action plan, or the name of a member. Null if there is none in this "
+        "language, or it was removed from the record, and for other things."
+    )
+    def title(self, language: Language = None) -> str | None:
+        return resolve_text(self.snapshot, self.state, "title", language)
+
+    @strawberry.field(
+        description="The status of a commitment, action plan or member. Null if it is not known, and for other things."
+    )
+    def status(self) -> Status | None:
+        status = self._string("status")
+        return Status(status) if status else None
 
     @strawberry.field(
         description="The number of entries about it, up to the position that is read. Mutations take it as "
@@ -257,6 +286,10 @@ class Subject(Node):
             return node
         raise LookupError(f"{state.id} is no {cls.__name__}")
 
+    def _number(self) -> str | None:
+        number = self.state.value("number")
+        return None if number is None else str(number)
+
     def _string(self, path: str) -> str | None:
         return self.state.string(path)
 
@@ -291,6 +324,10 @@ SPLIT_LEFT_OUT: Final = (
 class Member(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "member"
 
+    @strawberry.field(description="The member's `name`, as the title of this thing among others.")
+    def title(self, language: Language = None) -> str | None:
+        return resolve_text(self.snapshot, self.state, "name", language)
+
     @strawberry.field(description="The member's action plans.")
     def action_plans(
         self,
@@ -324,6 +361,10 @@ class Member(Subject):
 @derive_output_fields(PLAN.fields)
 class ActionPlan(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "plan"
+
+    @strawberry.field(description=describe_output(PLAN.find_field("number")))
+    def number(self) -> str | None:
+        return self._number()
 
     @strawberry.field(
         description="How the public took part in developing and implementing the plan, as the IRM assessed it. An "
@@ -433,10 +474,10 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(
         description="The current code of the commitment, such as `FR0043`. A commitment that is known only from files "
-        "without codes has its `key` here."
+        "without codes has its `key` here. Null if it is known by neither."
     )
-    def code(self) -> str:
-        return self._string("code") or self._string("key") or ""
+    def code(self) -> str | None:
+        return self._code()
 
     @strawberry.field(
         description="The codes that it had before, and those of the commitments that were merged into it, sorted. "
@@ -552,7 +593,10 @@ class Commitment(IrmDatabaseFields):
 
     def _linked(self, name: str) -> list[Commitment]:
         found = self.snapshot.find_all_related(self.state, lambda state: items_of(state, name))
-        return sorted((Commitment.of(each, self.snapshot) for each in found), key=Commitment.code)
+        return sorted((Commitment.of(each, self.snapshot) for each in found), key=Commitment._code)
+
+    def _code(self) -> str:
+        return self._string("code") or self._string("key") or ""
 
 
 @strawberry.type(description="A verifiable step of a commitment.")
@@ -762,7 +806,8 @@ class Source(Subject):
         return self._string("type")
 
     @strawberry.field(
-        description="The code of the commitment (of a page) or of the member (of a list), or the name of the file."
+        description="The code of the commitment (of a page) or of the member (of a list), or the name of the file. "
+        "Null if it is not known."
     )
     def code(self) -> str | None:
         return self._string("code")
@@ -805,8 +850,8 @@ class Observation:
 class Code(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "code"
 
-    @strawberry.field(description="The code, in upper case.")
-    def code(self) -> str:
+    @strawberry.field(description="The code, in upper case. Never null.")
+    def code(self) -> str | None:
         return self.state.id.split("-", 2)[2]
 
     @strawberry.field(description="The thing that the code identifies.")
