@@ -1,7 +1,8 @@
-"""Connections that do not send a whole header in time are closed."""
+"""Connections that do not send a whole header in time are closed, and headers and URLs are limited."""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import uvicorn
 
 from ogpgraph.settings import Settings
 from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, HeaderTimeoutProtocol
+from ogpgraph.web.request import MAX_URL_BYTES
 from tests.web.sample_app import build_sample_app, serve_in_thread
 
 pytestmark = pytest.mark.slow
@@ -89,6 +91,45 @@ def test_the_body_has_a_timeout_of_its_own(connection: socket.socket) -> None:
     connection.sendall(b"Content-Length: %d\r\n\r\n" % len(body))
     time.sleep(SECONDS * 1.5)
     connection.sendall(body)
+    assert b"200 OK" in connection.recv(10_000)
+
+
+LONG = b"y" * 70_000
+LINES = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 500) for number in range(140))
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param(b"GET /?%s HTTP/1.1\r\nHost: x\r\n\r\n" % LONG, b" 414 ", id="a long query string"),
+        pytest.param(b"GET /" + LONG * 4, b" 414 ", id="a URL without an end"),
+        pytest.param(b"GET /health HTTP/1.1\r\nX: %s\r\n\r\n" % LONG, b" 431 ", id="a long value"),
+        pytest.param(b"GET /health HTTP/1.1\r\nX: " + LONG * 20, b" 431 ", id="a value without an end"),
+        pytest.param(b"GET /health HTTP/1.1\r\n" + LONG * 20, b" 431 ", id="a name without an end"),
+        pytest.param(b"GET /health HTTP/1.1\r\n" + LINES * 20, b" 431 ", id="lines without an end"),
+        pytest.param(HEAD + b"GET /health HTTP/1.1\r\n" + LINES * 2, b" 431 ", id="in a later request"),
+    ],
+)
+def test_a_url_or_headers_above_the_limit_are_rejected(connection: socket.socket, sent: bytes, expected: bytes) -> None:
+    connection.sendall(sent)
+    received = b""
+    while chunk := connection.recv(10_000):
+        received += chunk
+    status, _, rest = received[received.rindex(b"HTTP/1.1") :].partition(b"\r\n")
+    assert expected in status
+    assert json.loads(rest.partition(b"\r\n\r\n")[2])["errors"][0]["extensions"]["code"]
+
+
+def test_headers_and_urls_up_to_the_limit_are_accepted(connection: socket.socket) -> None:
+    query = b"query=%7Bhello%7D&operationName=".ljust(MAX_URL_BYTES - len("/graphql?"), b"+")
+    connection.sendall(b"GET /graphql?%s HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n" % (query, b"y" * 60_000))
+    assert b"no operation named" in connection.recv(10_000)
+
+
+def test_a_body_is_not_limited_as_headers_are(connection: socket.socket) -> None:
+    body = b'{"query": "{ hello }"}'.ljust(200_000)
+    head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    connection.sendall(head % len(body) + body)
     assert b"200 OK" in connection.recv(10_000)
 
 

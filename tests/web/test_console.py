@@ -42,7 +42,8 @@ async def test_other_clients_get_an_index_of_paths_that_exist(accept: str) -> No
         index = await client.get("/", headers={"Accept": accept})
         assert index.headers["content-type"] == "application/json; charset=utf-8"
         for endpoint in index.json()["endpoints"]:
-            response = await client.get(f"/{endpoint['path']}", params={"query": "{ hello }"})
+            parameters = {"query": "{ hello }"} if endpoint["path"] == "graphql" else None
+            response = await client.get("/" + endpoint["path"], params=parameters)
             assert response.status_code == 200
 
 

@@ -57,6 +57,7 @@ pytestmark = pytest.mark.anyio
         (f"{GRAPHQL}; charset=utf-8, {JSON};q=0.9", GRAPHQL),
         (f"{JSON};q=0, */*", GRAPHQL),
         (f"{JSON};q=x, {GRAPHQL}", GRAPHQL),
+        (f"{JSON};q=0_1, {GRAPHQL};q=.5", GRAPHQL),
         ("APPLICATION/JSON", JSON),
         ("image/png", None),
         (f"{JSON};q=0", None),
@@ -162,6 +163,12 @@ async def test_a_batch_is_rejected_with_a_code_of_its_own(client: httpx.AsyncCli
         ("query=%7Bhello%7D&query=%7Ba%7D", "twice"),
         ("query=%7Bhello%7D&variables=%7B", "not JSON"),
         ("query=%7Bhello%7D&variables=5", "object"),
+        ("query=%7Bhello%7D&variables=", "`variables` is empty"),
+        (
+            "query=%7Bhello%7D&variable=%7B%7D",
+            "`variable` is not a parameter of this address: did you mean",
+        ),
+        ("query=%7Bhello%7D&utm=1", "`utm` is not a parameter of this address: it has `query`, "),
         ("query=%7Bhello%7D&extensions=%5B%5D", "object"),
         ("query=%FF", "UTF-8"),
         ("query=%7Bhello%7D%00", "NUL"),
@@ -175,9 +182,23 @@ async def test_a_malformed_url_gives_400(client: httpx.AsyncClient, query_string
     assert expected in message
 
 
-async def test_unknown_parameters_are_ignored(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/graphql?query=%7Bhello%7D&utm=1&utm=2")).status_code == 200
+async def test_an_unknown_member_of_a_body_is_ignored(client: httpx.AsyncClient) -> None:
     assert (await post(client, {"query": "{ hello }", "id": 7})).status_code == 200
+
+
+async def test_an_empty_operation_name_in_a_url_counts_as_none(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/graphql?query=%7Bhello%7D&operationName=")).status_code == 200
+
+
+async def test_a_post_has_no_parameters_in_its_url(client: httpx.AsyncClient) -> None:
+    response = await client.post("/graphql?query=%7Bhello%7D", json={"query": "{ hello }"})
+    assert (response.status_code, "`query`" in response.json()["errors"][0]["message"]) == (400, True)
+
+
+async def test_a_key_that_a_body_has_twice_is_named(client: httpx.AsyncClient) -> None:
+    for key in ("query", "\\ud800"):
+        _, _, message = single_error(await post(client, f'{{"{key}": "x", "{key}": "y"}}'))
+        assert f"`{key}` is given twice" in message
 
 
 @given(st.binary(max_size=200))

@@ -47,7 +47,7 @@ def follow(
 ) -> None:
     """Print the entries of a server's log as they are recorded, until Ctrl-C; resumes after interruptions."""
     filters = {"kind": kind, "cause": cause, "member": member, "commitment": commitment, "policyArea": policy_area}
-    cursor = FeedCursor(after, filters=[(name, value) for name, values in filters.items() for value in values or ()])
+    cursor = FeedCursor(after, filters=[(name, ",".join(values)) for name, values in filters.items() if values])
     try:
         for entry in stream_entries(server, cursor):
             out.print(json.dumps(entry, ensure_ascii=False) if as_json else format_entry(entry), soft_wrap=True)

@@ -12,12 +12,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ogpgraph.system import generate_id
 from ogpgraph.web.console import Console, Example
 from ogpgraph.web.endpoint import GraphQLEndpoint, OpenContext, WebLimits
+from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
 from ogpgraph.web.live.service import LiveService
 from ogpgraph.web.middleware import (
     ANY_ORIGIN,
@@ -37,12 +38,13 @@ from ogpgraph.web.middleware import (
     WebSocketRouter,
     handle_http_exception,
 )
+from ogpgraph.web.parameters import without_parameters
 from ogpgraph.web.probes import Readiness, ReadinessEndpoint, health
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 """Entered on the event loop when the server starts to serve, left when it has served its last request."""
 
-_COMPRESSED_FROM_BYTES: Final = 1_000
+GRAPHQL_PATH: Final = "/graphql"
 _PREFLIGHT_SECONDS: Final = 86_400
 
 
@@ -94,11 +96,11 @@ def build_app(
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
     app = Starlette(
         routes=[
-            Route("/", Console(options.examples).__call__),
-            Route("/graphql", endpoint),
+            Route("/", without_parameters(Console(options.examples).__call__)),
+            Route(GRAPHQL_PATH, endpoint),
             *([Route("/feed", live.serve_feed)] if live else []),
-            Route("/health", health),
-            Route("/ready", readiness.__call__),
+            Route("/health", without_parameters(health)),
+            Route("/ready", without_parameters(readiness.__call__)),
         ],
         middleware=_build_middleware(options, identify, live),
         exception_handlers={HTTPException: handle_http_exception},
@@ -110,30 +112,34 @@ def build_app(
 
 def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveService | None) -> list[Middleware]:
     """Return the middleware from the outermost to the innermost."""
+    endpoints = {GRAPHQL_PATH: _guard(live.websocket_endpoint, options, identify)} if live else {}
     return [
+        Middleware(HeaderBlanksMiddleware),
         *([Middleware(ForwardedForMiddleware, options.proxies)] if options.proxies else []),
-        *([Middleware(OriginMiddleware, options.origins)] if ANY_ORIGIN not in options.origins else []),
         # WebSockets leave here: what surrounds the routes would hold a few kilobytes for as long as a socket is open.
-        *([_websocket_middleware(live, identify)] if live else []),
+        Middleware(WebSocketRouter, endpoints),
         Middleware(RequestIdMiddleware, options.new_request_id),
         *([Middleware(AccessLogMiddleware)] if options.access_log else []),
         Middleware(PositionMiddleware),
         Middleware(SecurityHeadersMiddleware),
+        *([Middleware(OriginMiddleware, options.origins)] if ANY_ORIGIN not in options.origins else []),
         # Without cookies: rights come by a header, which a page has to know.
         Middleware(
             CORSMiddleware,
             allow_origins=options.origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
             expose_headers=[REQUEST_ID_HEADER, POSITION_HEADER, ROOT_HEADER, "ETag", "Retry-After"],
             max_age=_PREFLIGHT_SECONDS,
         ),
-        Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=5),  # but for event streams
+        Middleware(HeadMiddleware),
+        Middleware(CompressionMiddleware),
         Middleware(InternalErrorMiddleware),
         Middleware(AuthenticationMiddleware, identify),
     ]
 
 
-def _websocket_middleware(live: LiveService, identify: IdentifyCaller) -> Middleware:
-    endpoint = AuthenticationMiddleware(live.websocket_endpoint, identify)
-    return Middleware(WebSocketRouter, path="/graphql", websocket_endpoint=endpoint)
+def _guard(endpoint: ASGIApp, options: AppOptions, identify: IdentifyCaller) -> ASGIApp:
+    """Return the endpoint of a WebSocket behind the checks that a request has, too."""
+    authenticated = AuthenticationMiddleware(endpoint, identify)
+    return authenticated if ANY_ORIGIN in options.origins else OriginMiddleware(authenticated, options.origins)

@@ -50,6 +50,7 @@ from ogpgraph.web.persisted_documents import find_document
 from ogpgraph.web.request import (
     EVENT_STREAM,
     GRAPHQL,
+    MAX_URL_BYTES,
     BodyLimits,
     RequestParameters,
     negotiate_graphql_media_type,
@@ -64,7 +65,11 @@ OpenContext = Callable[[Request], AbstractContextManager[Context]]
 
 PERSISTED_COST_DIVISOR: Final = 4
 """Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
-_METHODS: Final = "GET, POST, OPTIONS"
+_HOW_SUBSCRIPTIONS_RUN: Final = (
+    "A subscription gets many results, and JSON holds one. It runs at this address over server-sent events, with "
+    f"`Accept: {EVENT_STREAM}`, or over a WebSocket with the subprotocol graphql-transport-ws; see docs/live.md."
+)
+_METHODS: Final = "GET, HEAD, POST, OPTIONS"
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True):
@@ -189,7 +194,8 @@ class GraphQLEndpoint:
         match request.method:
             case "GET":
                 query_string: bytes = request.scope["query_string"]
-                if len(query_string) > self._limits.body.max_bytes:
+                # Other servers may pass longer ones than ours.
+                if len(query_string) > min(MAX_URL_BYTES, self._limits.body.max_bytes):
                     raise RequestRejected(414, "The URL is too long.", code="URI_TOO_LONG")
                 return query_string
             case "POST":
@@ -318,7 +324,7 @@ def _rate_limit_keys(request: Request) -> list[str]:
 
 def _require_allowed(operation: OperationDefinitionNode, method: str) -> None:
     if operation.operation is OperationType.SUBSCRIPTION:
-        raise RequestRejected(400, "Subscriptions need an event stream.", code="SUBSCRIPTION_NOT_SUPPORTED")
+        raise RequestRejected(400, _HOW_SUBSCRIPTIONS_RUN, code="SUBSCRIPTION_NOT_SUPPORTED")
     if operation.operation is OperationType.MUTATION and method != "POST":
         raise RequestRejected(405, "Mutations need POST.", code="METHOD_NOT_ALLOWED", headers={"Allow": "POST"})
 

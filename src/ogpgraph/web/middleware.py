@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -137,16 +137,19 @@ class OriginMiddleware:
 
 
 class WebSocketRouter:
-    """ASGI middleware that passes the WebSockets of one path to an endpoint of their own."""
+    """ASGI middleware that passes WebSockets to the endpoint of their path, and rejects (404) those of other paths."""
 
-    def __init__(self, app: ASGIApp, path: str, websocket_endpoint: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, ASGIApp]) -> None:
         self._app = app
-        self._path = path
-        self._websocket_endpoint = websocket_endpoint
+        self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_routed = scope["type"] == "websocket" and scope["path"] == self._path
-        await (self._websocket_endpoint if is_routed else self._app)(scope, receive, send)
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+        elif endpoint := self._endpoints.get(scope["path"]):
+            await endpoint(scope, receive, send)
+        else:
+            await send_rejection(not_found(scope["path"], self._endpoints), scope, receive, send)
 
 
 class RequestIdMiddleware:
@@ -367,9 +370,18 @@ def caller_of(request: HTTPConnection) -> Caller:
     return caller or Caller(address=client_address(request.scope))
 
 
-def handle_http_exception(_request: Request, error: Exception) -> Response:
+def not_found(path: str, known: Collection[str]) -> RequestRejected:
+    """Return the rejection (404) of a path, with the one that is meant by it if it only has a slash too many."""
+    meant = path.rstrip("/")
+    advice = f": the address is {meant}, without a slash at its end" if meant != path and meant in known else ""
+    return RequestRejected(404, f"There is nothing at this address{advice}.", code="NOT_FOUND")
+
+
+def handle_http_exception(request: Request, error: Exception) -> Response:
     """Return the response to what Starlette rejects itself: an unknown path, or a method that a path does not have."""
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return rejection_response(not_found(request.scope["path"], {each.path for each in request.app.routes}))
     status = HTTPStatus(error.status_code)
     return json_response(status, error_payload(error.detail, code=status.name), error.headers)
 

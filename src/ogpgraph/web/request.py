@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import anyio
 import msgspec
 from starlette.requests import Request
 
 from ogpgraph.web.errors import JSON, RequestRejected, bad_request
+from ogpgraph.web.parameters import NO_PARAMETERS, Parameter, Parameters
 
 GRAPHQL: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
 EVENT_STREAM: Final = "text/event-stream"
+_QUALITY: Final = re.compile(r"[01](?:\.[0-9]*)?|\.[0-9]+")
 _FULLY_NAMED: Final = 2
 """The specificity of a media range that names a type and a subtype."""
 
 MAX_NESTING_DEPTH: Final = 64
 """No input of the schema needs deeper nesting, and recursion over it would end at the interpreter's limit."""
-_PARAMETER_NAMES: Final = ("query", "documentId", "operationName", "variables", "extensions")
-_MAX_URL_FIELDS: Final = 32
+_MAX_QUOTED_NAME: Final = 100
+MAX_URL_BYTES: Final = 65_535
+"""The longest URL, whatever its endpoint: what uvicorn's parser of URLs can take."""
 # The rest of a rejected body is not read, so the connection cannot serve another request.
 _CLOSE_CONNECTION: Final = {"Connection": "close"}
 
@@ -92,21 +95,26 @@ def _rate(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
     return quality, specificity
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether an `Accept-Encoding` header allows gzip, and does not rate no encoding above it."""
+    qualities = {coding: quality for coding, _, quality in _iter_choices(accept_encoding)}
+    others = qualities.get("*", 0.0)
+    gzip = qualities.get("gzip", qualities.get("x-gzip", others))
+    return gzip > 0 and gzip >= qualities.get("identity", 0.0)
+
+
 def _iter_media_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """Yield each media range with its quality, without malformed ones and those of another charset."""
-    for part in accept.lower().split(","):
-        media_range, parameters = split_media_type(part)
-        quality = _parse_quality(parameters.get("q", "1"))
-        if quality is not None and allows_utf8(parameters):
-            yield media_range, quality
+    """Yield each media range with its quality, without those of another charset."""
+    return ((name, quality) for name, parameters, quality in _iter_choices(accept) if allows_utf8(parameters))
 
 
-def _parse_quality(text: str) -> float | None:
-    try:
-        quality = float(text)
-    except ValueError:
-        return None
-    return quality if 0 <= quality <= 1 else None
+def _iter_choices(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield what a header for negotiation lists, with its parameters and quality, without what is malformed."""
+    for part in header.split(","):
+        name, parameters = split_media_type(part)
+        quality = parameters.get("q", "1")
+        if _QUALITY.fullmatch(quality) and float(quality) <= 1:
+            yield name, parameters, float(quality)
 
 
 # ----------------------------------------------------------------------------------------------------------- parameters
@@ -123,7 +131,9 @@ class RequestParameters(msgspec.Struct, frozen=True):
 
 
 def parse_json_body(body: bytes) -> RequestParameters:
-    """Return the parameters in a JSON body; unknown members are ignored, as the specification requires.
+    """Return the parameters in a JSON body.
+
+    Unknown members are ignored: the specification reserves them for its future, and clients send their own.
 
     Raises:
         RequestRejected: 400, if the body is not strict JSON in UTF-8, not an object, or a parameter has the wrong type.
@@ -145,33 +155,30 @@ def parse_json_body(body: bytes) -> RequestParameters:
 
 
 def parse_query_string(query_string: bytes) -> RequestParameters:
-    """Return the parameters in a URL, whose `variables` and `extensions` are JSON; an empty value counts as absent.
+    """Return the parameters in a URL, whose `variables` and `extensions` are JSON.
 
     Raises:
-        RequestRejected: 400, if it is not UTF-8, repeats a parameter, or a parameter is malformed.
+        RequestRejected: 400, if it is not UTF-8, or a parameter is unknown, repeated, empty or malformed.
     """
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), errors="strict", max_num_fields=_MAX_URL_FIELDS)
-    except UnicodeDecodeError:
-        raise bad_request("The query string is not percent-encoded UTF-8.") from None
-    except ValueError:
-        raise bad_request("The query string has too many fields.") from None
-    values = _reject_duplicates(pair for pair in pairs if pair[0] in _PARAMETER_NAMES)
-    _require_plain(values)
-    return _build_parameters({name: _decode_parameter(name, text) for name, text in values.items()})
+    return _build_parameters(_URL_PARAMETERS.parse(query_string))
 
 
-def _reject_duplicates(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, text in pairs:
-        if name in values:
-            raise bad_request(f"`{name}` is given twice.")
-        values[name] = text
-    return values
+def _parse_plain(text: str) -> str:
+    _require_plain(text)
+    return text
 
 
-def _decode_parameter(name: str, text: str) -> object:
-    return _decode_strict_json(text, f"`{name}`") if name in {"variables", "extensions"} else text
+def _parse_json_parameter(name: str) -> Parameter:
+    return Parameter(name, lambda text: _decode_strict_json(text, f"`{name}`"))
+
+
+_URL_PARAMETERS: Final = Parameters(
+    Parameter("query", _parse_plain),
+    Parameter("documentId", _parse_plain),
+    Parameter("operationName", _parse_plain, may_be_empty=True),  # which is to omit it, the specification says
+    _parse_json_parameter("variables"),
+    _parse_json_parameter("extensions"),
+)
 
 
 def _build_parameters(values: dict[str, Any]) -> RequestParameters:
@@ -214,9 +221,12 @@ def _decode_strict_json(text: str, source: str) -> object:
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("an object has a key twice")
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            printable = name[:_MAX_QUOTED_NAME].encode("utf-8", "backslashreplace").decode()
+            raise ValueError(f"`{printable}` is given twice in one object")
+        members[name] = value
     return members
 
 
@@ -274,9 +284,10 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
 
     Raises:
         RequestRejected: 415 for another media type, charset or encoding; 413 if the body is too large; 408 if it does
-            not arrive in time; 400 for a malformed length.
+            not arrive in time; 400 for a malformed length, and for parameters in the URL.
         ClientDisconnect: if the client disconnects before the end.
     """
+    NO_PARAMETERS.parse(request.scope["query_string"])  # those of a POST are in its body
     _require_json(request)
     _check_content_length(request, limits.max_bytes)
     try:

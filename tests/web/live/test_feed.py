@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from tests.web.live.clients import error_code, position_of, read_events
+from ogpgraph.web.live.feed import PARAMETERS
+from tests.web.live.clients import PROTOCOL, error_code, position_of, read_events
 
+SUBSCRIPTION = "subscription{entries(after:0){position}}"
 pytestmark = pytest.mark.slow
 
 
@@ -46,9 +51,42 @@ def test_a_feed_can_be_filtered(address: str) -> None:
         ("since=yesterday", "BAD_TIME"),
         ("since=2026-01-01", "BAD_TIME"),
         ("kind=Nonsense", "BAD_USER_INPUT"),
+        ("since=2999-01-01T00:00:00Z", "BAD_TIME"),
+        ("since=2026-01-01T00:00:00+00:00", "BAD_TIME"),
+        ("since=2026-01-01T00:00:00Z&after=0", "BAD_REQUEST"),
+        ("members=FRA", "BAD_REQUEST"),
+        ("member=", "BAD_REQUEST"),
+        ("member=FRA,", "BAD_REQUEST"),
+        ("member=FRA&member=USA", "BAD_REQUEST"),
+        ("after=0&after=0", "BAD_REQUEST"),
+        ("log=", "BAD_REQUEST"),
     ],
 )
 def test_a_feed_that_cannot_begin_is_rejected_with_a_code(address: str, query: str, code: str) -> None:
     response = httpx.get(f"{address}/feed?{query}", timeout=60)
     assert response.status_code == 400
     assert error_code(response.text) == code
+    named = query.partition("=")[0]
+    assert "kind" in named or code == "BAD_POSITION" or f"`{named}`" in response.json()["errors"][0]["message"]
+
+
+def test_head_gives_the_headers_of_a_feed_and_ends(address: str) -> None:
+    for path, headers in (("/feed?after=0", {}), ("/graphql?query=" + SUBSCRIPTION, {"Accept": "text/event-stream"})):
+        response = httpx.head(f"{address}{path}", headers=headers, timeout=60)
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["content-type"].startswith("text/event-stream")
+    assert httpx.head(f"{address}/feed?members=FRA", timeout=60).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/graphql/", "/feed", "/health", "/", "/nope", "/graphql/x"])
+def test_a_websocket_of_another_path_gets_404(address: str, path: str) -> None:
+    url = address.replace("http", "ws") + path
+    with pytest.raises(InvalidStatus) as refusal, connect(url, subprotocols=[PROTOCOL]):
+        pass
+    assert refusal.value.response.status_code == 404
+    assert error_code(refusal.value.response.body.decode()) == "NOT_FOUND"
+
+
+def test_the_documentation_names_every_parameter_of_a_feed() -> None:
+    text = Path("docs/live.md").read_text()
+    assert [name for name in PARAMETERS.declared if f"`{name}`" not in text] == []

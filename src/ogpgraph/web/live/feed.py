@@ -6,9 +6,10 @@ client of a feed with few matching entries does not begin far back when it recon
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -21,11 +22,19 @@ from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, error_payload, json_response, other_history, rejection_response
+from ogpgraph.web.errors import (
+    RequestRejected,
+    bad_request,
+    error_payload,
+    json_response,
+    other_history,
+    rejection_response,
+)
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.sse import UNAUTHENTICATED_MESSAGE, EventStreams, encode_event, parse_start
 from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed
 from ogpgraph.web.live.subscriptions import Subscription, log_payload, require_same_log
+from ogpgraph.web.parameters import Parameter, Parameters
 from ogpgraph.web.request import RequestParameters
 
 FEED_QUERY: Final = """subscription Feed($after: Position, $where: EntryFilter) {
@@ -37,8 +46,33 @@ FEED_QUERY: Final = """subscription Feed($after: Position, $where: EntryFilter) 
     changes { path before after }
   }
 }"""
-FILTER_PARAMETERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
+_FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
 _RECONNECTION_TIME: Final = b"retry: 2000\n\n"  # milliseconds; browsers differ in their defaults
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        # "+" in a query string is a blank.
+        message = "`since` is a time with its offset, such as 2026-11-22T12:00:00Z; `+` is written as `%2B`."
+        raise RequestRejected(400, message, code="BAD_TIME") from None
+
+
+def _parse_list(name: str) -> Parameter:
+    return Parameter(name, lambda text: _split(name, text))
+
+
+def _split(name: str, text: str) -> list[str]:
+    values = [value.strip() for value in text.split(",")]
+    if not all(values):
+        raise bad_request(f"`{name}` has an empty value between commas.")
+    return values
+
+
+PARAMETERS: Final = Parameters(
+    Parameter("after", parse_start), Parameter("since", _parse_time), Parameter("log"), *map(_parse_list, _FILTERS)
+)
 
 
 class FeedEndpoint:
@@ -53,8 +87,10 @@ class FeedEndpoint:
         """Return the event stream that a request asks for, or an error response."""
         hub, identity = self._hub(), self._system().model.log_identity
         try:
-            after = await self._start_after(request, identity)
-            variables = _filter_variables(request)
+            parameters = PARAMETERS.parse(request.scope["query_string"])
+            after = await self._start_after(request, parameters, identity)
+            where = {name: parameters[name] for name in _FILTERS if name in parameters}
+            variables = {"where": where} if where else {}
             subscription = await hub.compiler.compile(RequestParameters(query=FEED_QUERY, variables=variables))
             start = await hub.locate(after)
         except RequestRejected as rejected:
@@ -68,25 +104,28 @@ class FeedEndpoint:
             return json_response(400, error_payload(str(error), code="BAD_POSITION"))
         return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, start, identity, cancellation))
 
-    async def _start_after(self, request: Request, identity: LogIdentity) -> Bookmark | None:
+    async def _start_after(
+        self, request: Request, parameters: Mapping[str, Any], identity: LogIdentity
+    ) -> Bookmark | None:
         """Return the bookmark after which the feed begins, None for the head."""
-        parameters = request.query_params
         require_same_log(identity, {"logId": parameters.get("log")})
+        after: Bookmark | None = parameters.get("after")
+        since: datetime | None = parameters.get("since")
+        if after is not None and since is not None:
+            raise bad_request("`after` and `since` both say where the feed begins: give one of them.")
         # A reconnecting EventSource repeats its URL, so the header is the newer of the two.
-        after = request.headers.get("last-event-id") or parameters.get("after")
-        if after is not None:
-            return parse_start(after)
-        since = parameters.get("since")
-        return await anyio.to_thread.run_sync(self._position_at, since) if since else None
+        if last_event_id := request.headers.get("last-event-id"):
+            return parse_start(last_event_id)
+        if since is None:
+            return after
+        return await anyio.to_thread.run_sync(self._position_at, since)
 
-    def _position_at(self, since: str) -> Bookmark:
-        try:
-            moment = parse_rfc3339(since)
-        except ValueError:
-            message = "`since` is a time with its offset, such as 2026-11-22T12:00:00Z."
-            raise RequestRejected(400, message, code="BAD_TIME") from None
-        with self._system().read_session() as session:
-            snapshot = session.find_last_before(moment)
+    def _position_at(self, since: datetime) -> Bookmark:
+        system = self._system()
+        if since > system.clock():
+            raise RequestRejected(400, "`since` is in the future; without it the feed begins now.", code="BAD_TIME")
+        with system.read_session() as session:
+            snapshot = session.find_last_before(since)
             return snapshot.bookmark if snapshot else session.bookmark(0)
 
 
@@ -108,12 +147,3 @@ async def _stream_feed(
 
 def _encode_error(payload: dict[str, object]) -> bytes:
     return b"event: error\ndata: " + msgspec.json.encode(payload) + b"\n\n"
-
-
-def _filter_variables(request: Request) -> dict[str, object]:
-    """Return the variables of the feed's filters; values are separated by commas or given as repeated parameters."""
-    where: dict[str, object] = {}
-    for name in FILTER_PARAMETERS:
-        if values := [value for each in request.query_params.getlist(name) for value in each.split(",") if value]:
-            where[name] = values
-    return {"where": where} if where else {}
