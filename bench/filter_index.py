@@ -30,9 +30,11 @@ _ENTRY_COLUMNS = (
     "stream",
     "revision",
     "recorded_at",
+    "effective_before",
     "name",
     "cause",
     "actor",
+    "role",
     "correlation",
     "root",
 )
@@ -72,7 +74,7 @@ def _build_indexes(url: str) -> dict[str, Index]:
     streams, entries, versions, tags = [], [], [], []
     for position, (aggregate_type, stream, code, values) in enumerate(_aggregates(random_source), 1):
         streams.append((position, aggregate_type, stream))
-        entries.append((position, position, position, position, 1, 0, 0, 0, 0, 0, b""))
+        entries.append((position, position, position, position, 1, 0, 0, 0, 0, 0, 0, 0, b""))
         versions.append((position, position, code, b""))
         tags += [(position, terms.setdefault(tag, len(terms) + 1), position, FOREVER) for tag in values.items()]
     try:

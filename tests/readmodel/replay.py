@@ -11,7 +11,8 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import evolve
-from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, PageRequest
+from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
 from ogpgraph.readmodel.tags import code_of, compute_tags
 from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes

@@ -11,7 +11,8 @@ from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta
-from ogpgraph.readmodel.queries import EntryQuery, PageRequest
+from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.storage.event_log import CorruptEvent
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES

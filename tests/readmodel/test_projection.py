@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from structlog.testing import capture_logs
 
-from ogpgraph.readmodel.queries import EntryQuery, PageRequest
+from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.support.writers import register_commitment

@@ -9,7 +9,8 @@ from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stage
 from ogpgraph.readmodel.entry import change_text_refs, reason_text_refs
-from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery
+from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tables import dump_rows
 from ogpgraph.readmodel.tags import code_of

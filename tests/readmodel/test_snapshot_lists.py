@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.filters import HasValue
-from ogpgraph.readmodel.queries import AggregateQuery, EntryQuery, PageKey, PageRequest
+from ogpgraph.readmodel.queries import AggregateQuery, PageKey, PageRequest
 from ogpgraph.system import System, migrate, open_system
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES

@@ -12,8 +12,9 @@ from hypothesis import Phase, given, settings
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import projector, states
 from ogpgraph.readmodel.entry import iter_fields
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.open_rows import OpenRowsCache
-from ogpgraph.readmodel.queries import EntryQuery, PageRequest
+from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.tables import LIVE_PREFIX
 from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES, ONLY_SQLITE, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history

@@ -39,6 +39,7 @@ from ogpgraph.graphql.value_filters import (
     field_conditions,
     overlaps,
 )
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.filters import (
     AllOf,
     AnyOf,
@@ -50,7 +51,6 @@ from ogpgraph.readmodel.filters import (
     RelatedTo,
     ValueMatches,
 )
-from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
 _MEMBER_FILTERS: Final = derive_filter_fields(MEMBER)

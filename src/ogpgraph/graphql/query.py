@@ -30,9 +30,9 @@ from ogpgraph.graphql.types import (
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.projector import ProjectionFailureCode
-from ogpgraph.readmodel.queries import EntryQuery
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 

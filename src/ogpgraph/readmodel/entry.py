@@ -182,6 +182,11 @@ def diff_delta(delta: Delta) -> list[FieldChange]:
     return changes
 
 
+def changed_paths(delta: Delta) -> list[str]:
+    """Return the paths of the changes of an event, sorted."""
+    return sorted({change.path for change in diff_delta(delta)})
+
+
 def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:
     claim = select_current(path, claims)
     return claim.value if claim else None

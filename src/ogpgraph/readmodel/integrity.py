@@ -15,7 +15,7 @@ from ogpgraph.storage.integrity import Fault
 
 MAX_FAULTS = 20
 """The rows of a table that are named; one damaged event can change thousands."""
-_KEY_LENGTHS = {"term": 2, "tag": 4}
+_KEY_LENGTHS = {"term": 2, "tag": 4, "path_set": 2}
 """How many columns of a dumped row are its key, where not one."""
 
 

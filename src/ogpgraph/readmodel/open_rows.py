@@ -39,13 +39,18 @@ ENTRY_COLUMNS = [
     "stream",
     "revision",
     "recorded_at",
+    "effective_after",
+    "effective_before",
     "name",
     "cause",
     "actor",
+    "role",
     "source",
     "correlation",
+    "paths",
     "root",
 ]
+PATH_SET_COLUMNS = ["path", "paths"]
 VERSION_COLUMNS = ["position", "code", "chain", "delta", "frame", "fold"]
 TAG_COLUMNS = ["stream", "term", "since", "until"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
@@ -120,16 +125,20 @@ class TermKeys:
     def intern(self, transaction: Transaction, terms: Iterable[Tag]) -> dict[Tag, int]:
         """Return term → key; terms that have none get the next keys, in the order given."""
         requested = list(dict.fromkeys(terms))
-        missing = [term for term in requested if term not in self._keys]
-        for chunk in iter_chunks(missing):
-            statement = select_terms(chunk, self._prefix)
-            for row in transaction.fetch_all(statement.sql, **statement.parameters):
-                self._keys[row["dimension"], row["value"]] = row["key"]
-        self._insert(transaction, [term for term in missing if term not in self._keys])
+        self._insert(transaction, self.find_missing(transaction, requested))
         found = {term: self._keys[term] for term in requested}
         while len(self._keys) > MAX_CACHED_TERMS:
             self._keys.popitem(last=False)
         return found
+
+    def find_missing(self, transaction: Transaction, terms: Iterable[Tag]) -> list[Tag]:
+        """Return those of some terms that have no key yet, each once."""
+        missing = [term for term in dict.fromkeys(terms) if term not in self._keys]
+        for chunk in iter_chunks(missing):
+            statement = select_terms(chunk, self._prefix)
+            for row in transaction.fetch_all(statement.sql, **statement.parameters):
+                self._keys[row["dimension"], row["value"]] = row["key"]
+        return [term for term in missing if term not in self._keys]
 
     def _insert(self, transaction: Transaction, terms: Sequence[Tag]) -> None:
         if not terms:
@@ -151,6 +160,8 @@ class RowBatch:
 
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     """In the order of `ENTRY_COLUMNS`, with terms in place of their keys."""
+    path_sets: dict[Tag, tuple[Tag, ...]] = field(default_factory=dict)
+    """The sets of paths that the entries changed: most are those of earlier entries."""
     streams: list[tuple[int, str, str]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
     open_tags: dict[tuple[int, Tag], int] = field(default_factory=dict)
@@ -179,7 +190,8 @@ class RowBatch:
 
     def write(self, transaction: Transaction, prefix: str, terms: TermKeys) -> None:
         """Write all rows into a set of tables."""
-        key_of = terms.intern(transaction, self._iter_terms())
+        new_sets = {each: self.path_sets[each] for each in terms.find_missing(transaction, self.path_sets)}
+        key_of = terms.intern(transaction, chain(self._iter_terms(), *new_sets.values()))
         ended = [{"stream": stream, "term": key_of[tag], "until": until} for stream, tag, until in self.ended_tags]
         transaction.execute_many(_CLOSE_TAG.format(prefix), ended)
         closed = [(stream, key_of[tag], since, until) for stream, tag, since, until in self.closed_tags]
@@ -194,6 +206,8 @@ class RowBatch:
         ]
         transaction.insert(f"{prefix}stream", STREAM_COLUMNS, self.streams)
         transaction.insert(f"{prefix}entry", ENTRY_COLUMNS, entries)
+        of_sets = [(key_of[path], key_of[each]) for each, paths in new_sets.items() for path in paths]
+        transaction.insert(f"{prefix}path_set", PATH_SET_COLUMNS, sorted(of_sets))
         transaction.insert(f"{prefix}version", VERSION_COLUMNS, self.versions)
         transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(closed + opened))
 

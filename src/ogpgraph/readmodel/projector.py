@@ -20,9 +20,11 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import apply_delta, derive_delta
+from ogpgraph.domain.fold import apply_delta, derive_delta, statement_interval
+from ogpgraph.readmodel.entry import changed_paths
+from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
-from ogpgraph.readmodel.queries import entry_term, hash_event_id
+from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import diff_tags
@@ -250,7 +252,10 @@ class _BatchProjection:
             self.rows.add_stream(position, after)
         open_rows.chain, content = extend_chain(open_rows.chain, position, delta, after)
         self.rows.add_version(position, after, content)
-        self.rows.entries.append(_entry_row(logged, event, open_rows.key, self.frontier))
+        paths = changed_paths(delta)
+        if paths:
+            self.rows.path_sets[path_set_term(paths)] = tuple(entry_term("path", path) for path in paths)
+        self.rows.entries.append(_entry_row(logged, event, open_rows.key, paths, self.frontier))
         _update_tags(self.rows, open_rows, after, delta.claims, position)
         open_rows.aggregate = after
 
@@ -263,9 +268,11 @@ def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, paths: I
         rows.open_tag(open_rows.key, tag, position)
 
 
-def _entry_row(logged: LoggedEvent, event: Event, stream: int, frontier: Frontier) -> tuple[Any, ...]:
+def _entry_row(
+    logged: LoggedEvent, event: Event, stream: int, paths: Sequence[str], frontier: Frontier
+) -> tuple[Any, ...]:
     """Return the row of an entry, in the order of `ENTRY_COLUMNS`."""
-    envelope = event.envelope
+    envelope, effective = event.envelope, statement_interval(event)
     return (
         frontier.size,
         logged.id,
@@ -273,11 +280,15 @@ def _entry_row(logged: LoggedEvent, event: Event, stream: int, frontier: Frontie
         stream,
         event.revision,
         to_microseconds(datetime.fromisoformat(logged.recorded_at)),
+        to_microseconds(effective.after) if effective.after else None,
+        to_microseconds(effective.before),
         entry_term("name", event.name),
         entry_term("cause", envelope.cause),
         entry_term("actor", envelope.actor),
+        entry_term("role", envelope.role),
         entry_term("source", envelope.source) if envelope.source else None,
         entry_term("correlation", envelope.correlation),
+        path_set_term(paths) if paths else None,
         frontier.root(),
     )
 

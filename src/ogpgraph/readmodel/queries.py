@@ -8,11 +8,13 @@ Ids, and the values of tags and of columns of entries, are interned: rows contai
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
 
+from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import BY_CODE, Order
 
@@ -24,6 +26,8 @@ History = tuple[int, str, int]
 """An aggregate at a position: the position, its id, and how many entries it had then."""
 
 MAX_PAGE_SIZE = 100
+_SET_BYTES = 12
+"""So many bytes of a hash distinguish the sets of paths."""
 MATCH_ALL = AllOf()
 
 
@@ -67,20 +71,6 @@ class AggregateQuery:
     condition: Condition = MATCH_ALL
     order: Order = BY_CODE
     parent: str | None = None
-
-
-@dataclass(frozen=True)
-class EntryQuery:
-    """A list of entries by position.
-
-    Each of the `columns`, and each of the `tags` that the entry's aggregate had then, has one of the given values.
-    """
-
-    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
-ALL_ENTRIES = EntryQuery()
 
 
 @dataclass(frozen=True)
@@ -155,11 +145,12 @@ _JOIN_CONTENT = "left join event ev on ev.position = e.log_position left join ve
 def select_entries(query: EntryQuery, at: int, page_request: PageRequest) -> SqlStatement:
     """Return the statement for one slice of a list of entries."""
     parameters: dict[str, object] = {"at": at, "limit": page_request.limit + 1}
-    where = _where_clause(query, parameters) + _bounds_clause(page_request, parameters)
-    order = "e.position desc" if page_request.backward else "e.position"
-    # The slice is chosen before its content is joined.
-    chosen = f"select e.* from entry e where {where} order by {order} limit :limit"
-    return SqlStatement(f"{_SELECT_ENTRIES} from ({chosen}) e {_JOIN_CONTENT} order by {order}", parameters)
+    where = where_clause(query, parameters, ":at") + _page_clause(query.order, page_request, parameters)
+    order = _order_clause(query.order, page_request)
+    # The slice is chosen before its content is joined, and what is sorted for it are positions, not rows.
+    chosen = f"select e.position from entry e where {where} order by {order} limit :limit"
+    joined = f"from ({chosen}) c join entry e on e.position = c.position {_JOIN_CONTENT}"
+    return SqlStatement(f"{_SELECT_ENTRIES} {joined} order by {order}", parameters)
 
 
 def select_entry(position: int) -> SqlStatement:
@@ -218,6 +209,44 @@ def select_histories(page_request: PageRequest, histories: Sequence[History]) ->
     return SqlStatement(sql, parameters)
 
 
+def select_filtered_histories(
+    query: EntryQuery, page_request: PageRequest, aggregates: Sequence[tuple[int, str]]
+) -> SqlStatement:
+    """Return the statement for the same slice of the entries about each of some aggregates that match a query.
+
+    The aggregates are given by position and id; the rows have them as `at` and `id`, and are in the order of the slice.
+    """
+    found, parameters = _matching_histories(query, aggregates)
+    parameters["limit"] = page_request.limit + 1
+    order = _order_clause(query.order, page_request)
+    sql = (
+        f"with {found}, numbered (at, id, position, number) as (select f.at, f.id, f.position, "
+        f"row_number() over (partition by f.at, f.id order by {order}) from found f join entry e "
+        f"on e.position = f.position where 1 = 1{_page_clause(query.order, page_request, parameters)}) "
+        f"{_SELECT_ENTRIES}, n.at, n.id from numbered n join entry e on e.position = n.position {_JOIN_CONTENT} "
+        "where n.number <= :limit order by n.number"
+    )
+    return SqlStatement(sql, parameters)
+
+
+def count_filtered_histories(query: EntryQuery, aggregates: Sequence[tuple[int, str]]) -> SqlStatement:
+    """Return the statement for the `number` of entries about aggregates (`at`, `id`) that match, without zeros."""
+    found, parameters = _matching_histories(query, aggregates)
+    return SqlStatement(
+        f"with {found} select f.at, f.id, count(*) as number from found f group by f.at, f.id", parameters
+    )
+
+
+def _matching_histories(query: EntryQuery, aggregates: Sequence[tuple[int, str]]) -> tuple[str, dict[str, object]]:
+    values, parameters = _values_clause(("at", "id"), aggregates)
+    found = (
+        f"requested (at, id) as (values {values}), found (at, id, position) as (select r.at, r.id, e.position "
+        "from requested r join stream s on s.id = r.id join entry e on e.stream = s.key "
+        f"where {where_clause(query, parameters, 'r.at')})"
+    )
+    return found, parameters
+
+
 def _revision_before(condition: str) -> str:
     return (
         "(select p.revision from entry p where p.stream = s.key and p.position "
@@ -228,23 +257,24 @@ def _revision_before(condition: str) -> str:
 def count_entries(query: EntryQuery, at: int) -> SqlStatement:
     """Return the statement for the `number` of entries of a list."""
     parameters: dict[str, object] = {"at": at}
-    where = _where_clause(query, parameters)
+    where = where_clause(query, parameters, ":at")
     return SqlStatement(f"select count(*) as number from entry e where {where}", parameters)
 
 
 def select_correlated_events(correlation: str, at: int, max_entries: int | None) -> SqlStatement:
     """Return the statement for stream and revision of the entries of a correlation, of one more than `max_entries`."""
     parameters: dict[str, object] = {"at": at}
-    where = _where_clause(EntryQuery(columns=(("correlation", (correlation,)),)), parameters)
+    where = where_clause(EntryQuery(columns=(("correlation", (correlation,)),)), parameters, ":at")
     sql = f"select s.id, e.revision from entry e join stream s on s.key = e.stream where {where} order by e.position"
     if max_entries is None:
         return SqlStatement(sql, parameters)
     return SqlStatement(f"{sql} limit :limit", parameters | {"limit": max_entries + 1})
 
 
-def entry_term(column: str, value: str) -> tuple[str, str]:
-    """Return the term of a value in a column of `entry`; its dimension is none that tags have."""
-    return f"entry/{column}", value
+def path_set_term(paths: Sequence[str]) -> tuple[str, str]:
+    """Return the term of a sorted set of changed paths, which most entries have in common with others."""
+    digest = sha256("\n".join(paths).encode()).digest()[:_SET_BYTES]
+    return entry_term("paths", urlsafe_b64encode(digest).decode())
 
 
 def hash_event_id(event_id: str) -> int:
@@ -258,38 +288,29 @@ def _values_clause(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> 
     return clause, parameters
 
 
-def _bounds_clause(page_request: PageRequest, parameters: dict[str, object]) -> str:
+def _order_clause(order: EntryOrder, page_request: PageRequest) -> str:
+    return ", ".join(
+        f"e.{column} desc" if descending != page_request.backward else f"e.{column}" for column, descending in order
+    )
+
+
+def _page_clause(order: EntryOrder, page_request: PageRequest, parameters: dict[str, object]) -> str:
+    """Return the conditions, each after `and`, that an entry is on the right side of the keys of a slice."""
     clause = ""
-    for name, key, sign in (("after", page_request.after, ">"), ("before", page_request.before, "<")):
+    for name, key, is_after in (("after", page_request.after, True), ("before", page_request.before, False)):
         if key is not None:
-            clause += f" and e.position {sign} :{name}"
             parameters[name] = key[0]
+            clause += f" and {_beyond(order, name, is_after=is_after)}"
     return clause
 
 
-def _where_clause(query: EntryQuery, parameters: dict[str, object]) -> str:
-    conditions = ["e.position <= :at"]
-    for n, (column, values) in enumerate(query.columns):
-        keys = []
-        for number, value in enumerate(values):
-            name = f"value_{n}_{number}"
-            parameters[name] = value
-            keys.append(_key_of_value(column, name))
-        # A single key is compared: with a list, SQLite would sort all entries that match.
-        matches = f"e.{column} in ({', '.join(keys)})" if len(keys) > 1 else f"e.{column} = {', '.join(keys)}"
-        conditions.append(matches if keys else "1 = 0")
-    for n, (dimension, values) in enumerate(query.tags):
-        # The tags that the aggregate had at the entry's own position, not those at the position that is read.
-        terms = f"select m.key from term m where m.dimension = :dimension_{n} and m.value in :tags_{n}"
-        conditions.append(
-            f"exists (select 1 from tag t where t.stream = e.stream and t.term in ({terms}) "
-            "and t.since <= e.position and e.position < t.until)"
-        )
-        parameters |= {f"dimension_{n}": dimension, f"tags_{n}": values}
-    return " and ".join(conditions)
-
-
-def _key_of_value(column: str, parameter: str) -> str:
-    if column == "stream":
-        return f"(select s.key from stream s where s.id = :{parameter})"
-    return f"(select m.key from term m where m.dimension = 'entry/{column}' and m.value = :{parameter})"
+def _beyond(order: EntryOrder, name: str, *, is_after: bool) -> str:
+    """Return the condition that an entry is after or before that of a position in an order."""
+    (column, descending), *others = order
+    sign = ">" if is_after != descending else "<"
+    if not others:
+        return f"e.{column} {sign} :{name}"
+    key = f"(select p.{column} from entry p where p.position = :{name})"
+    rest = _beyond(tuple(others), name, is_after=is_after)
+    # The first condition follows from the second one, but an index serves only the first.
+    return f"e.{column} {sign}= {key} and (e.{column} {sign} {key} or {rest})"

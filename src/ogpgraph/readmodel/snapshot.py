@@ -27,13 +27,12 @@ from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
 from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import Index, IndexCache
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import (
-    ALL_ENTRIES,
     AggregateQuery,
-    EntryQuery,
     Page,
     PageKey,
     PageRequest,
@@ -252,6 +251,8 @@ class Snapshot:
         self._masks: dict[AggregateQuery, int] = {}
         self._parent_pages: dict[tuple[AggregateQuery, PageRequest], dict[str, Page[Aggregate]]] = defaultdict(dict)
         self._histories: dict[PageRequest, dict[str, Page[Entry]]] = defaultdict(dict)
+        self._filtered_histories: dict[tuple[EntryQuery, PageRequest], dict[str, Page[Entry]]] = defaultdict(dict)
+        self._history_counts: dict[EntryQuery, dict[str, int]] = defaultdict(dict)
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
         # The snapshots loaded together with this one, itself included: their aggregates are completed together, too.
@@ -454,9 +455,38 @@ class Snapshot:
                 s._histories[page_request][key[1]] = build_page(_with_keys(s._load_entries(rows)), page_request)
         return pages[aggregate.id]
 
+    def page_filtered_history(self, aggregate: Aggregate, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
+        """Return a slice of the entries about an aggregate that match; fetched for all aggregates loaded with it."""
+        pages = self._filtered_histories[query, page_request]
+        if aggregate.id not in pages:
+            batch = self._batch(aggregate)
+            found: dict[tuple[int, str], list[Row]] = {(s.position, each.id): [] for s, each in batch}
+            for chunk in iter_chunks(list(found)):
+                for row in self.session.fetch(queries.select_filtered_histories(query, page_request, chunk)):
+                    found[row["at"], row["id"]].append(row)
+            for s, each in batch:
+                page = build_page(_with_keys(s._load_entries(found[s.position, each.id])), page_request)
+                s._filtered_histories[query, page_request][each.id] = page
+        return pages[aggregate.id]
+
+    def count_history(self, aggregate: Aggregate, query: EntryQuery) -> int:
+        """Return how many entries about an aggregate match; counted for all aggregates loaded with it."""
+        if not query.has_conditions:
+            return aggregate.revision
+        counts = self._history_counts[query]
+        if aggregate.id not in counts:
+            batch = self._batch(aggregate)
+            found = dict.fromkeys(((s.position, each.id) for s, each in batch), 0)
+            for chunk in iter_chunks(list(found)):
+                for row in self.session.fetch(queries.count_filtered_histories(query, chunk)):
+                    found[row["at"], row["id"]] = row["number"]
+            for s, each in batch:
+                s._history_counts[query][each.id] = found[s.position, each.id]
+        return counts[aggregate.id]
+
     def count_entries(self, query: EntryQuery) -> int:
         """Return the size of a list of entries; that of all is the position, as positions have no gaps."""
-        if query == ALL_ENTRIES:
+        if not query.has_conditions:
             return self.position
         return int(self.session.fetch(queries.count_entries(query, self.position))[0]["number"])
 

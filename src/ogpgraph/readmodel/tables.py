@@ -27,7 +27,7 @@ PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
 FOREVER = 2**31 - 1
 """The `until` of a row that is still valid. Positions and keys are below it, and so take four bytes at most."""
-ROWS_VERSION = 3
+ROWS_VERSION = 4
 """Increment it whenever the same events would give other rows, except by another set of dimensions."""
 
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
@@ -35,11 +35,16 @@ _INDEX_PATTERN = re.compile(r"create index if not exists (\w+) on (\w+)")
 # With texts in place of keys, and with what is compressed as it was: the digest depends on nothing but the events.
 _DUMP_QUERIES = {
     "entry": """
-        select e.position, e.log_position, e.event_hash, s.id, e.revision, e.recorded_at, n.value as name,
-               c.value as cause, a.value as actor, o.value as source, r.value as correlation, e.root
+        select e.position, e.log_position, e.event_hash, s.id, e.revision, e.recorded_at, e.effective_after,
+               e.effective_before, n.value as name, c.value as cause, a.value as actor, w.value as role,
+               o.value as source, r.value as correlation, p.value as paths, e.root
         from entry e join stream s on s.key = e.stream join term n on n.key = e.name join term c on c.key = e.cause
-        join term a on a.key = e.actor join term r on r.key = e.correlation left join term o on o.key = e.source
+        join term a on a.key = e.actor join term w on w.key = e.role join term r on r.key = e.correlation
+        left join term o on o.key = e.source left join term p on p.key = e.paths
         order by e.position""",
+    "path_set": """
+        select s.value as paths, p.value as path
+        from path_set m join term s on s.key = m.paths join term p on p.key = m.path order by s.value, p.value""",
     "version": "select position, chain, code, delta, frame, fold from version order by position",
     "tag": """
         select s.id, m.dimension, m.value, t.since, t.until

@@ -18,11 +18,15 @@ create table if not exists entry (
   stream integer not null,
   revision integer not null,
   recorded_at bigint not null,
+  effective_after bigint,
+  effective_before bigint not null,
   name integer not null,
   cause integer not null,
   actor integer not null,
+  role integer not null,
   source integer,
   correlation integer not null,
+  paths integer,
   root blob not null,
   unique (stream, revision)
 );
@@ -31,8 +35,17 @@ create index if not exists entry_time on entry (recorded_at);
 create index if not exists entry_name on entry (name, position);
 create index if not exists entry_cause on entry (cause, position);
 create index if not exists entry_actor on entry (actor, position);
+create index if not exists entry_role on entry (role, position);
 create index if not exists entry_source on entry (source, position);
 create index if not exists entry_correlation on entry (correlation, position);
+create index if not exists entry_paths on entry (paths, position);
+create index if not exists entry_effective on entry (effective_before, position);
+
+create table if not exists path_set (
+  path integer not null,
+  paths integer not null,
+  primary key (path, paths)
+) without rowid;
 
 create table if not exists version (
   position integer primary key,

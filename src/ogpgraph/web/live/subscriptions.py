@@ -32,7 +32,7 @@ from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.schema import EntrySubscription
 from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.queries import EntryQuery
+from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
