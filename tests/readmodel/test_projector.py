@@ -15,7 +15,7 @@ from ogpgraph.domain.field import Tag
 from ogpgraph.domain.fold import Delta, ReadEvents, derive_delta
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
-from ogpgraph.readmodel.projector import ProjectionFailureCode
+from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.storage.event_log import _hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.system import System, open_system

@@ -10,6 +10,7 @@ import structlog
 
 from ogpgraph.auth.oidc import Issuer, TokenRejected
 from ogpgraph.clock import Clock
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.storage.accounts import (
     TOKEN_PREFIX,
     AccountStore,
@@ -44,7 +45,7 @@ class RefusalLog:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def record(self, operation: str, code: str, **details: object) -> None:
+    def record(self, operation: str, code: RefusalCode, **details: object) -> None:
         """Log and count one refusal of an operation, with details about the caller."""
         with self._lock:
             self._counts[operation, code] += 1
@@ -80,7 +81,9 @@ class Authenticator:
         try:
             return self._authenticate(authorization, address)
         except (InvalidToken, TokenRejected) as error:
-            self._refusals.record("token", "UNAUTHENTICATED", reason=str(error), address=address, request_id=request_id)
+            self._refusals.record(
+                "token", RefusalCode.UNAUTHENTICATED, reason=str(error), address=address, request_id=request_id
+            )
             raise AuthenticationFailed from None  # without the cause, which a traceback would reveal
 
     def _authenticate(self, authorization: str, address: str) -> Caller:

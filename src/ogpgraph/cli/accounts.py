@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_migrated, out
+from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, open_migrated, out
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.roles import Role
 
@@ -137,7 +137,7 @@ def erase(account: AccountArgument, database: DatabaseOption = None) -> None:
             system.accounts.erase_person(account)
         except LockTimeout as error:
             err.print(f"{error}: run the command again to empty it", soft_wrap=True)
-            raise typer.Exit(1) from error
+            raise typer.Exit(ExitCode.FAILED) from error
         _print_rights(system, account)
 
 
@@ -188,7 +188,7 @@ def _run_commands(system: System, reason: str | None, commands: Callable[[UnitOf
         return system.execute(context, commands).result or ""
     except Refusal as refusal:
         err.print(f"{refusal.code}: {refusal.message}", soft_wrap=True)
-        raise typer.Exit(1) from refusal
+        raise typer.Exit(ExitCode.FAILED) from refusal
 
 
 def _parse_member_codes(members: list[str] | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, err, load_settings, out
+from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, out
 
 if TYPE_CHECKING:
     from ogpgraph.maintenance import Track
@@ -73,7 +73,7 @@ def check(database: DatabaseOption = None) -> None:
         return
     for advice in maintenance.advise(tables):
         err.print(advice, soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(ExitCode.FAILED)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import typer
 from rich.text import Text
 
-from ogpgraph.cli.shared import err, out
+from ogpgraph.cli.shared import ExitCode, err, out
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -54,7 +54,7 @@ def follow(
             out.file.flush()  # a pipe would be buffered
     except FeedRejected as rejected:
         err.print(Text.assemble(("rejected", "red"), f": {rejected}"), soft_wrap=True)
-        raise typer.Exit(1) from rejected
+        raise typer.Exit(ExitCode.FAILED) from rejected
     except KeyboardInterrupt:
         err.print(f"continue with --after {cursor.after}", soft_wrap=True)
 

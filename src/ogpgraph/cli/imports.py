@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, err, load_settings, open_for_dry_run, open_migrated, out
+from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, open_for_dry_run, open_migrated, out
 
 if TYPE_CHECKING:
     from ogpgraph.importer.report import Report
 
-EXIT_CODE_INTERRUPTED = 130
 """The exit code that shells use for a process ended by SIGINT."""
 
 
@@ -68,9 +67,9 @@ def import_(
             f"interrupted after {len(reports)} of {len(files)} files: each file is recorded completely or not at all",
             soft_wrap=True,
         )
-        raise typer.Exit(EXIT_CODE_INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if any(report.problem for report in reports):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def revert(

@@ -12,6 +12,7 @@ import typer
 from ogpgraph.cli.shared import (
     AcceptHistoryOption,
     DatabaseOption,
+    ExitCode,
     accept_log_history,
     err,
     load_settings,
@@ -57,7 +58,7 @@ def rebuild(database: DatabaseOption = None) -> None:
     for error in corrupt_texts:
         err.print(f"{error.code}: {error}", soft_wrap=True)
     if corrupt_texts:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _digest_of_former_rows(system: System) -> str:
@@ -77,6 +78,7 @@ def schema(
     from ogpgraph.graphql.field_reference import build_field_reference
     from ogpgraph.graphql.mutations.reference import build_reference
     from ogpgraph.graphql.schema import build_schema, print_sdl
+    from ogpgraph.web.error_reference import build_error_reference
     from ogpgraph.web.persisted_documents import encode_documents, read_documents
 
     built = build_schema()
@@ -91,6 +93,7 @@ def schema(
     write_events_schema(SCHEMA_FOLDER / "events.json")
     (DOCS_FOLDER / "mutations.md").write_text(build_reference(built))
     (DOCS_FOLDER / "fields.md").write_text(build_field_reference())
+    (DOCS_FOLDER / "errors.md").write_text(build_error_reference({each: each.meaning for each in ExitCode}))
 
 
 def write_events_schema(file: Path) -> None:
@@ -103,5 +106,5 @@ def write_events_schema(file: Path) -> None:
     for incompatibility in incompatibilities:
         err.print(f"{file}: {incompatibility}", soft_wrap=True)
     if incompatibilities:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     file.write_text(json.dumps(current, indent=2, ensure_ascii=False) + "\n")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import IntEnum
 from importlib.metadata import version
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -30,6 +31,28 @@ DatabaseOption = Annotated[
 ]
 
 
+class ExitCode(IntEnum):
+    """The exit codes of the commands, besides 0 for success."""
+
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> Self:
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.meaning = meaning
+        return code
+
+    FAILED = (
+        1,
+        (
+            "The command has failed, or has found something damaged or refused; standard error says what, with its "
+            "error code if it has one. Nothing is recorded by halves."
+        ),
+    )
+    WRONG_USAGE = 2, "An option, argument or command does not exist or has a wrong value."
+    INTERRUPTED = 130, "Ctrl-C has interrupted an import: each file is recorded completely or not at all."
+
+
 def print_version(is_requested: bool) -> None:
     """Print the version of the program and exit, if the option was given."""
     if is_requested:
@@ -40,7 +63,7 @@ def print_version(is_requested: bool) -> None:
 def print_error(error: Exception) -> int:
     """Print an error that the user can fix, in one line; returns the exit code."""
     err.print(Text.assemble((type(error).__name__, "red"), f": {error}"), soft_wrap=True)
-    return 1
+    return ExitCode.FAILED
 
 
 def load_settings(database: str | None, **options: Any) -> Settings:

@@ -16,9 +16,11 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 import strawberry
 
-from ogpgraph.graphql.scalars import MAX_POSITION, client_error, other_history
+from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
+from ogpgraph.graphql.scalars import MAX_POSITION
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.index import Order, encode_order
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession, Snapshot
@@ -126,10 +128,12 @@ def parse_page_request(
             OTHER_HISTORY for one of another history than the session's.
     """
     if first is not None and last is not None:
-        raise client_error("give either `first` or `last`", "BAD_PAGE")
+        raise client_error("give either `first` or `last`", FieldErrorCode.BAD_PAGE)
     for name, number in (("first", first), ("last", last)):
         if number is not None and not 0 <= number <= MAX_PAGE_SIZE:
-            raise client_error(f"`{name}` is {number}, but a page has 0 to {MAX_PAGE_SIZE} nodes", "BAD_PAGE")
+            raise client_error(
+                f"`{name}` is {number}, but a page has 0 to {MAX_PAGE_SIZE} nodes", FieldErrorCode.BAD_PAGE
+            )
     limit = next((number for number in (first, last) if number is not None), MAX_PAGE_SIZE)
     return PageRequest(
         limit,
@@ -150,13 +154,13 @@ def _decode_cursor(session: ReadSession, name: str, cursor: str | None, order: O
     try:
         bookmark, key = _parse_entry_cursor(cursor) if order is None else _parse_aggregate_cursor(cursor, order)
     except ValueError:  # of this module, base64, UTF-8 and msgspec
-        raise client_error(f"`{name}` is not a cursor of this list", "BAD_CURSOR") from None
+        raise client_error(f"`{name}` is not a cursor of this list", FieldErrorCode.BAD_CURSOR) from None
     try:
         session.require(bookmark)
     except OtherHistory as error:
         raise other_history(error) from error
     except PositionError as error:
-        raise client_error(str(error), "BAD_POSITION") from error
+        raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
     return key
 
 

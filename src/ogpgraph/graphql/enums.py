@@ -13,7 +13,9 @@ import strawberry
 
 from ogpgraph.domain import event, roles, values, vocabulary
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
+from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 
 
 def describe_enum(enum: Any, name: str, description: str, members: Mapping[str, str]) -> None:
@@ -342,4 +344,19 @@ describe_enum(
     "The status of a commitment, action plan or member. `CommitmentStatus`, `ActionPlanStatus` and `MemberStatus` have "
     "the values that each can have.",
     _STATUS_DESCRIPTIONS,
+)
+
+# Errors
+
+describe_enum(
+    RefusalCode,
+    "ErrorCode",
+    "Why a mutation was refused: stable, for programs to act on.",
+    {each.name: each.meaning for each in RefusalCode},
+)
+describe_enum(
+    ProjectionFailureCode,
+    "ProjectorErrorCode",
+    "Why an entry cannot be processed.",
+    {each.name: each.meaning for each in ProjectionFailureCode},
 )

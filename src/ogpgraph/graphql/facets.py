@@ -14,7 +14,8 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
-from ogpgraph.graphql.scalars import DateTime, Position, client_error
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.scalars import DateTime, Position
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery
@@ -145,7 +146,7 @@ def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> I
     if months // step > MAX_TIMELINE_POINTS:
         raise client_error(
             f"the timeline would have more than {MAX_TIMELINE_POINTS} points: choose longer periods or a shorter range",
-            "BAD_TIME",
+            FieldErrorCode.BAD_TIME,
         )
     first = (start.year * 12 + start.month - 1) // step * step + step
     for month in range(first, end.year * 12 + end.month, step):

@@ -7,12 +7,14 @@ from typing import Annotated, TypeVar
 
 import strawberry
 
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.errors import client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.scalars import DateTime, Position, client_error, other_history, parse_timestamp
+from ogpgraph.graphql.scalars import DateTime, Position, parse_timestamp
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,
@@ -31,8 +33,8 @@ from ogpgraph.graphql.types import (
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
 from ogpgraph.readmodel.index import BY_CODE
-from ogpgraph.readmodel.projector import ProjectionFailureCode
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 
@@ -53,32 +55,9 @@ class ProjectorState(Enum):
     )
 
 
-@strawberry.enum(description="Why an entry cannot be processed.")
-class ProjectorErrorCode(Enum):
-    CORRUPT = strawberry.enum_value(
-        ProjectionFailureCode.CORRUPT.value, description="Its content was altered: it does not have its hash."
-    )
-    UNKNOWN_EVENT = strawberry.enum_value(
-        ProjectionFailureCode.UNKNOWN_EVENT.value,
-        description="This version of the program does not know its kind of event.",
-    )
-    UNDECODABLE = strawberry.enum_value(
-        ProjectionFailureCode.UNDECODABLE.value,
-        description="Its content does not have the form that its kind and version prescribe.",
-    )
-    PROJECTION_FAILED = strawberry.enum_value(
-        ProjectionFailureCode.PROJECTION_FAILED.value,
-        description="Its content is valid, but the program failed to process it.",
-    )
-    OTHER_PROJECTION = strawberry.enum_value(
-        ProjectionFailureCode.OTHER_PROJECTION.value,
-        description="Another version of the program has taken over the processing of entries.",
-    )
-
-
 @strawberry.type(description="The entry that cannot be processed, and why.")
 class ProjectorError:
-    code: ProjectorErrorCode = strawberry.field(description="The reason, for programs.")
+    code: ProjectionFailureCode = strawberry.field(description="The reason, for programs.")
     message: str = strawberry.field(description="The entry and the reason, for people.")
 
 
@@ -100,7 +79,7 @@ class ProjectorStatus:
         status = session.projection_status()
         failed = status.failure
         state = ProjectorState.STOPPED if failed else ProjectorState.BEHIND if status.lag else ProjectorState.CURRENT
-        error = ProjectorError(code=ProjectorErrorCode(failed.code.value), message=failed.message) if failed else None
+        error = ProjectorError(code=failed.code, message=failed.message) if failed else None
         return cls(state=state, position=Position(status.position), behind=status.lag, error=error)
 
 
@@ -299,7 +278,7 @@ class Query(RecordView):
         ] = None,
     ) -> Snapshot:
         if (position is None) == (time is None):
-            raise client_error("give either `position` or `time`", "BAD_POSITION")
+            raise client_error("give either `position` or `time`", ReadErrorCode.BAD_POSITION)
         if root_ is not None:
             _require_history(info.context.session, position, root_)
         return Snapshot(snapshot=_find_snapshot(info.context.session, position, time))
@@ -329,7 +308,7 @@ class Query(RecordView):
         earlier = _find_snapshot(session, from_, None)
         later = session.at_head() if to is None else _find_snapshot(session, to, None)
         if later.position < earlier.position:
-            raise client_error("`from` must not be after `to`", "BAD_POSITION")
+            raise client_error("`from` must not be after `to`", ReadErrorCode.BAD_POSITION)
         page_request = parse_page_request(session, first, after, last, before, BY_CODE)
         return compare_snapshots(earlier, later, where, page_request)
 
@@ -342,24 +321,24 @@ def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
 def _find_snapshot(session: ReadSession, position: Position | None, time: DateTime | None) -> RecordSnapshot:
     if position == 0:
         # An empty log is read at 0, but clients must not refer to that: it names no state that can be read later.
-        raise client_error("position 0 is before the first entry, which is 1", "BAD_POSITION")
+        raise client_error("position 0 is before the first entry, which is 1", ReadErrorCode.BAD_POSITION)
     try:
         return session.at_time(time) if time is not None else session.at(position or 0)
     except PositionError as error:
-        raise client_error(str(error), "BAD_POSITION") from error
+        raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
 
 
 def _require_history(session: ReadSession, position: Position | None, root: str) -> None:
     if position is None:
-        raise client_error("`root` is that of a `position`", "INVALID")
+        raise client_error("`root` is that of a `position`", RefusalCode.INVALID)
     try:
         session.require(Bookmark(position, parse_root(root)))
     except OtherHistory as error:
         raise other_history(error) from error
     except PositionError as error:
-        raise client_error(str(error), "BAD_POSITION") from error
+        raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
     except ValueError as error:
-        raise client_error(f"`root`: {error}", "INVALID") from error
+        raise client_error(f"`root`: {error}", RefusalCode.INVALID) from error
 
 
 def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) -> SubjectT | None:

@@ -36,6 +36,7 @@ from graphql import (
 )
 from msgspec import Struct
 
+from ogpgraph.graphql.errors import DocumentErrorCode
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 
 # Prices
@@ -95,7 +96,7 @@ class QueryLimits(Struct, frozen=True):
 class LimitExceeded(Exception):
     """A document exceeds a limit. The message, for the client, names the limit; `code` is its error code."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: DocumentErrorCode) -> None:
         super().__init__(message)
         self.code = code
 
@@ -113,9 +114,11 @@ def check_length(text: str, limits: QueryLimits) -> None:
         LimitExceeded: if there are too many.
     """
     if len(text) > limits.characters:
-        raise LimitExceeded(f"The document has more than {limits.characters} characters.", "TOO_MANY_TOKENS")
+        raise LimitExceeded(
+            f"The document has more than {limits.characters} characters.", DocumentErrorCode.TOO_MANY_TOKENS
+        )
     if sum(1 for _ in islice(_TOKEN.finditer(text), limits.tokens + 1)) > limits.tokens:
-        raise LimitExceeded(f"The document has more than {limits.tokens} tokens.", "TOO_MANY_TOKENS")
+        raise LimitExceeded(f"The document has more than {limits.tokens} tokens.", DocumentErrorCode.TOO_MANY_TOKENS)
 
 
 class DocumentCost(Struct, frozen=True):
@@ -152,12 +155,12 @@ class DocumentCost(Struct, frozen=True):
         """
         largest = self.largest
         for number, limit, name, code in (
-            (self.definitions, limits.definitions, "operations and fragments", "TOO_MANY_FRAGMENTS"),
-            (largest.depth, limits.depth, "levels of fields", "TOO_DEEP"),
-            (largest.aliases, limits.aliases, "aliases", "TOO_MANY_ALIASES"),
-            (largest.directives, limits.directives, "directives", "TOO_MANY_DIRECTIVES"),
-            (self.repeated_fields, limits.repeated_fields, "repeated fields", "TOO_MANY_FIELDS"),
-            (largest.fields, limits.fields, "fields", "TOO_MANY_FIELDS"),
+            (self.definitions, limits.definitions, "operations and fragments", DocumentErrorCode.TOO_MANY_FRAGMENTS),
+            (largest.depth, limits.depth, "levels of fields", DocumentErrorCode.TOO_DEEP),
+            (largest.aliases, limits.aliases, "aliases", DocumentErrorCode.TOO_MANY_ALIASES),
+            (largest.directives, limits.directives, "directives", DocumentErrorCode.TOO_MANY_DIRECTIVES),
+            (self.repeated_fields, limits.repeated_fields, "repeated fields", DocumentErrorCode.TOO_MANY_FIELDS),
+            (largest.fields, limits.fields, "fields", DocumentErrorCode.TOO_MANY_FIELDS),
         ):
             if number > limit:
                 raise LimitExceeded(
@@ -169,7 +172,7 @@ class DocumentCost(Struct, frozen=True):
                 f"field is `{self.most_expensive_field}`, which costs "
                 f"{min(self.operation.most_expensive[0], MAX_REPORTED_COST)}. Use `first` to ask for smaller pages, or "
                 "select less.",
-                "COST_EXCEEDED",
+                DocumentErrorCode.COST_EXCEEDED,
             )
 
 
@@ -316,7 +319,9 @@ class _CostEstimator:
         self, nodes: Sequence[SelectionNode], parent: GraphQLNamedType | None, level: int
     ) -> SelectionCost:
         if level > MAX_NESTING:
-            raise LimitExceeded(f"Fields and fragments are nested more than {MAX_NESTING} levels deep.", "TOO_DEEP")
+            raise LimitExceeded(
+                f"Fields and fragments are nested more than {MAX_NESTING} levels deep.", DocumentErrorCode.TOO_DEEP
+            )
         measured = SelectionCost()
         for node in nodes:
             measured.directives += len(node.directives or ())

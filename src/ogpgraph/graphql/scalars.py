@@ -1,4 +1,4 @@
-"""The custom scalars of the schema, and errors that a client is meant to handle."""
+"""The custom scalars of the schema."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Final, NewType
 
 import msgspec
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import format_timestamp, parse_rfc3339
 from ogpgraph.domain import values
-from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 
 MAX_POSITION: Final = 2**53 - 1
 """The greatest integer that JSON clients represent exactly (RFC 8259, section 6)."""
@@ -23,19 +23,9 @@ PartialDate = NewType("PartialDate", str)
 FieldValue = NewType("FieldValue", object)
 
 
-def client_error(message: str, code: str) -> GraphQLError:
-    """Return an error that a client receives with its message and code; other exceptions are reported as INTERNAL."""
-    return GraphQLError(message, extensions={"code": code})
-
-
-def other_history(error: OtherHistory) -> GraphQLError:
-    """Return the error for a position of another history."""
-    return client_error(str(error), "OTHER_HISTORY")
-
-
 def _parse_position(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_POSITION:
-        raise client_error("a Position is a whole number, 0 or greater", "BAD_POSITION")
+        raise client_error("a Position is a whole number, 0 or greater", ReadErrorCode.BAD_POSITION)
     return value
 
 
@@ -45,7 +35,9 @@ def _parse_datetime(value: object) -> datetime:
             return parse_rfc3339(value)
     except ValueError:
         pass
-    raise client_error(f"{value!r} is not a time with a UTC offset, such as 2026-11-22T12:00:00Z", "BAD_TIME")
+    raise client_error(
+        f"{value!r} is not a time with a UTC offset, such as 2026-11-22T12:00:00Z", FieldErrorCode.BAD_TIME
+    )
 
 
 def _format_datetime(value: object) -> str:

@@ -22,11 +22,12 @@ from graphql import (
 from graphql import build_schema as parse_schema
 from strawberry.schema.config import StrawberryConfig
 
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
-from ogpgraph.graphql.scalars import SCALARS, Position, client_error
+from ogpgraph.graphql.scalars import SCALARS, Position
 from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
 from ogpgraph.readmodel.bookmark import Bookmark, parse_bookmark
 
@@ -85,11 +86,11 @@ def _start_of(after: int | None, cursor: str | None) -> Bookmark | None:
     if cursor is None:
         return None if after is None else Bookmark(after)
     if after is not None:
-        raise client_error("give either `after` or `cursor`", "BAD_CURSOR")
+        raise client_error("give either `after` or `cursor`", FieldErrorCode.BAD_CURSOR)
     try:
         return parse_bookmark(cursor)
     except ValueError:
-        raise client_error("`cursor` is not that of an entry", "BAD_CURSOR") from None
+        raise client_error("`cursor` is not that of an entry", FieldErrorCode.BAD_CURSOR) from None
 
 
 def build_schema() -> strawberry.Schema:

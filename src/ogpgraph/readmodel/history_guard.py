@@ -12,6 +12,7 @@ import structlog
 
 from ogpgraph.domain.errors import ReadOnly
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
 from ogpgraph.storage.head_file import HeadFile, RememberedHead
 
@@ -44,7 +45,7 @@ class HistoryGuard:
             known = self._remembered
             log.error(
                 "the history of the log is another one: it is served read-only",
-                code="OTHER_HISTORY",
+                code=ReadErrorCode.OTHER_HISTORY,
                 reason=self.problem,
                 remembered=known and known.position,
                 position=session.head,
@@ -72,13 +73,19 @@ class HistoryGuard:
     def require_writable(self) -> None:
         """Raise ReadOnly where the history is another one."""
         if self.problem is not None:
-            raise ReadOnly(f"OTHER_HISTORY: {self.problem}. {HOW_TO_ACCEPT}")
+            raise ReadOnly(f"{ReadErrorCode.OTHER_HISTORY}: {self.problem}. {HOW_TO_ACCEPT}")
 
     def describe(self) -> dict[str, object] | None:
         """Return what operators should know, None where all is well."""
         if self.problem is not None:
-            return {"code": "OTHER_HISTORY", "message": f"{self.problem}. {HOW_TO_ACCEPT}", "readOnly": True}
-        return None if self._file else {"code": "NOT_REMEMBERED", "message": NOT_REMEMBERED, "readOnly": False}
+            return {
+                "code": ReadErrorCode.OTHER_HISTORY,
+                "message": f"{self.problem}. {HOW_TO_ACCEPT}",
+                "readOnly": True,
+            }
+        return (
+            None if self._file else {"code": ReadErrorCode.NOT_REMEMBERED, "message": NOT_REMEMBERED, "readOnly": False}
+        )
 
     def _find_problem(self, session: ReadSession) -> str | None:
         known = self._remembered

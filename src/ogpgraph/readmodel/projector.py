@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import apply_delta, derive_delta, statement_interval
 from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
+from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.states import extend_chain
@@ -58,16 +58,6 @@ class ProjectorMissing(LookupError):
 
     def __init__(self) -> None:
         super().__init__("the read model has no tables: run `ogpgraph migrate`")
-
-
-class ProjectionFailureCode(StrEnum):
-    """Why an event cannot be projected."""
-
-    CORRUPT = "CORRUPT"
-    UNKNOWN_EVENT = "UNKNOWN_EVENT"
-    UNDECODABLE = "UNDECODABLE"
-    PROJECTION_FAILED = "PROJECTION_FAILED"
-    OTHER_PROJECTION = "OTHER_PROJECTION"
 
 
 class ProjectionFailure(Struct, frozen=True):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar
 
+from ogpgraph.storage.error_codes import StorageErrorCode
+
 CHUNK_SIZE = 500
 """How many items of a list one statement gets: both engines limit the number of parameters."""
 Parameters = Mapping[str, object]
@@ -33,13 +35,13 @@ class DataRejected(DatabaseError):
 
 
 class StorageError(DatabaseError):
-    """An error of the storage that clients are told: `code` is stable (docs/production.md lists all of them).
+    """An error of the storage that clients are told: `code` is stable (docs/errors.md lists all of them).
 
     `explanation` is what clients read; the message, which may name files, is for the log. `retry_after_seconds` is when
     the same request may succeed, None where somebody has to act first.
     """
 
-    code: ClassVar[str]
+    code: ClassVar[StorageErrorCode]
     explanation: str
     retry_after_seconds: ClassVar[int | None] = None
 
@@ -51,7 +53,7 @@ class StorageFailure(StorageError):
 class StorageUnavailable(StorageFailure):
     """The database cannot be reached, or its disk fails."""
 
-    code = "STORAGE_UNAVAILABLE"
+    code = StorageErrorCode.STORAGE_UNAVAILABLE
     explanation = f"the storage is not available at the moment: {_TRY_AGAIN}"
     retry_after_seconds = 5
 
@@ -63,7 +65,7 @@ class ConnectionLost(StorageUnavailable):
 class StorageFull(StorageFailure):
     """There is no space for what should be stored."""
 
-    code = "STORAGE_FULL"
+    code = StorageErrorCode.STORAGE_FULL
     explanation = "the storage is full: nothing can be recorded until there is space; reading goes on"
     retry_after_seconds = 30
 
@@ -71,7 +73,7 @@ class StorageFull(StorageFailure):
 class StorageReadOnly(StorageFailure):
     """The database does not let this program write."""
 
-    code = "STORAGE_READ_ONLY"
+    code = StorageErrorCode.STORAGE_READ_ONLY
     explanation = "the storage can only be read at the moment: nothing can be recorded; reading goes on"
     retry_after_seconds = 30
 
@@ -79,7 +81,7 @@ class StorageReadOnly(StorageFailure):
 class LockTimeout(StorageFailure):
     """A lock or a connection was not available within the time allowed; a later attempt may succeed."""
 
-    code = "STORAGE_BUSY"
+    code = StorageErrorCode.STORAGE_BUSY
     explanation = f"the storage was busy for too long: {_TRY_AGAIN}"
     retry_after_seconds = 1
 
@@ -87,7 +89,7 @@ class LockTimeout(StorageFailure):
 class StorageDamaged(StorageFailure):
     """The database finds its own files damaged; SQLite says the same where the disk fails to read them."""
 
-    code = "STORAGE_DAMAGED"
+    code = StorageErrorCode.STORAGE_DAMAGED
     explanation = "the storage is damaged, or its disk fails: if that persists, an operator has to restore it"
     retry_after_seconds = 30
 

@@ -23,6 +23,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notif
 from ogpgraph.clock import Clock, format_timestamp
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, Row, StorageFailure, Transaction, UniqueViolation, iter_chunks
+from ogpgraph.storage.error_codes import StorageErrorCode
 from ogpgraph.storage.log_identity import (
     CREATE_LOG_TABLE,
     LOG_FORMAT,
@@ -103,7 +104,7 @@ class CorruptEvent(DamagedRecord):
     It is named by its log position, or else by its stream and revision.
     """
 
-    code = "CORRUPT_EVENT"
+    code = StorageErrorCode.CORRUPT_EVENT
 
     def __init__(self, message: str, *, log_position: int | None = None, stream: str = "", revision: int = 0) -> None:
         super().__init__(message)
@@ -127,7 +128,7 @@ class CorruptEvent(DamagedRecord):
 class ClockBehind(StorageFailure):
     """The clock is far behind the last event of the log, so that the times of new events would be made up."""
 
-    code = "CLOCK_BEHIND"
+    code = StorageErrorCode.CLOCK_BEHIND
 
     def __init__(self, now: datetime, last: datetime) -> None:
         lag = math.ceil((last - now).total_seconds())

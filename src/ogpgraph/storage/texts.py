@@ -23,6 +23,7 @@ import msgspec
 from ogpgraph.personal import Mark, find_personal_data, mask_personal_data
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, Parameters, Row, Transaction, iter_chunks
+from ogpgraph.storage.error_codes import StorageErrorCode
 
 SALT_BYTES = 16
 CACHE_SIZE = 50_000
@@ -46,7 +47,7 @@ _marks_decoder = msgspec.json.Decoder(list[Mark])
 class CorruptText(DamagedRecord):
     """A stored text does not match its reference, by which it is named; it is never returned."""
 
-    code = "CORRUPT_TEXT"
+    code = StorageErrorCode.CORRUPT_TEXT
 
     def __init__(self, reference: str) -> None:
         super().__init__(f"the text {reference} does not match its reference")

@@ -14,6 +14,8 @@ from typing import Any, Final
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ogpgraph.error_code import ErrorCode
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import error_payload
 from ogpgraph.web.request import MAX_URL_BYTES
 
@@ -27,9 +29,9 @@ ENDLESS_RESPONSE: Final = "endless"
 """The key in the state of a request's scope that marks a response without an end."""
 
 
-_URL_TOO_LONG: Final = (HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL has more than {MAX_URL_BYTES:,} bytes: use POST.")
+_URL_TOO_LONG: Final = (RequestErrorCode.URI_TOO_LONG, f"The URL has more than {MAX_URL_BYTES:,} bytes: use POST.")
 _HEADERS_TOO_LARGE: Final = (
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    RequestErrorCode.REQUEST_HEADER_FIELDS_TOO_LARGE,
     f"The headers have more than {MAX_HEADER_BYTES:,} bytes.",
 )
 
@@ -75,7 +77,7 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
     _header_timer: asyncio.TimerHandle | None = None
     _header_bytes = 0
     _unreported_bytes = 0  # received since the parser last reported a part of a request
-    _rejection: tuple[HTTPStatus, str] | None = None
+    _rejection: tuple[ErrorCode, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's
         super().connection_made(transport)
@@ -171,8 +173,8 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             self.transport.close()
 
 
-def _encode_rejection(status: HTTPStatus, message: str) -> bytes:
-    code = "URI_TOO_LONG" if status == HTTPStatus.REQUEST_URI_TOO_LONG else status.name
+def _encode_rejection(code: ErrorCode, message: str) -> bytes:
+    status = HTTPStatus(code.status)
     body = msgspec.json.encode(error_payload(message, code=code))
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json; charset=utf-8\r\n"
     return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body

@@ -31,6 +31,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from ogpgraph.error_code import ErrorCode
 from ogpgraph.graphql.query_cost import (
     MAX_REPORTED_COST,
     LimitExceeded,
@@ -39,6 +40,7 @@ from ogpgraph.graphql.query_cost import (
     measure_document,
 )
 from ogpgraph.graphql.volatile_fields import selects_volatile_field, volatile_fields
+from ogpgraph.web.error_codes import RequestErrorCode
 
 _MAX_CACHED_COSTS: Final = 50
 _ABSENT: Final = object()
@@ -50,7 +52,7 @@ class RequestErrors(Exception):
     `cost` is the cost of the operation, 0 if it could not be measured.
     """
 
-    def __init__(self, errors: Sequence[GraphQLError], *, code: str, cost: int = 0) -> None:
+    def __init__(self, errors: Sequence[GraphQLError], *, code: ErrorCode, cost: int = 0) -> None:
         super().__init__("; ".join(error.message for error in errors))
         self.errors = tuple(errors)
         self.code = code
@@ -157,7 +159,7 @@ class DocumentCache:
         except LimitExceeded as error:
             raise RequestErrors([GraphQLError(str(error))], code=error.code) from None
         except GraphQLError as error:
-            raise RequestErrors([error.with_traceback(None)], code="GRAPHQL_PARSE_FAILED") from None
+            raise RequestErrors([error.with_traceback(None)], code=RequestErrorCode.GRAPHQL_PARSE_FAILED) from None
 
     def _check_limits(
         self,
@@ -187,7 +189,7 @@ class DocumentCache:
     def _validate(self, document: DocumentNode, cost: int) -> None:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
         if errors:
-            raise RequestErrors(errors, code="GRAPHQL_VALIDATION_FAILED", cost=cost)
+            raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost)
 
 
 def _name_of(operation: OperationDefinitionNode | None) -> str | None:
@@ -210,7 +212,7 @@ def select_operation(document: DocumentNode, name: str | None) -> OperationDefin
     if operation is not None:
         return operation
     message = f"The document has no operation named {name!r}." if name else _explain_missing_operation(document)
-    raise RequestErrors([GraphQLError(message)], code="OPERATION_RESOLUTION_FAILURE")
+    raise RequestErrors([GraphQLError(message)], code=RequestErrorCode.OPERATION_RESOLUTION_FAILURE)
 
 
 def _explain_missing_operation(document: DocumentNode) -> str:

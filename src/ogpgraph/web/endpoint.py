@@ -33,6 +33,7 @@ from ogpgraph.web.caching import (
     find_pinned,
 )
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors, ValidatedDocument
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import (
     JSON,
     RequestRejected,
@@ -196,13 +197,13 @@ class GraphQLEndpoint:
                 query_string: bytes = request.scope["query_string"]
                 # Other servers may pass longer ones than ours.
                 if len(query_string) > min(MAX_URL_BYTES, self._limits.body.max_bytes):
-                    raise RequestRejected(414, "The URL is too long.", code="URI_TOO_LONG")
+                    raise RequestRejected(RequestErrorCode.URI_TOO_LONG, "The URL is too long.")
                 return query_string
             case "POST":
                 return await read_json_body(request, self._limits.body)
             case method:
                 raise RequestRejected(
-                    405, f"{method} is not supported here.", code="METHOD_NOT_ALLOWED", headers={"Allow": _METHODS}
+                    RequestErrorCode.METHOD_NOT_ALLOWED, f"{method} is not supported here.", headers={"Allow": _METHODS}
                 )
 
     def _respond_in_thread(self, call: OperationRequest, encoded: bytes) -> Response:
@@ -324,9 +325,9 @@ def _rate_limit_keys(request: Request) -> list[str]:
 
 def _require_allowed(operation: OperationDefinitionNode, method: str) -> None:
     if operation.operation is OperationType.SUBSCRIPTION:
-        raise RequestRejected(400, _HOW_SUBSCRIPTIONS_RUN, code="SUBSCRIPTION_NOT_SUPPORTED")
+        raise RequestRejected(RequestErrorCode.SUBSCRIPTION_NOT_SUPPORTED, _HOW_SUBSCRIPTIONS_RUN)
     if operation.operation is OperationType.MUTATION and method != "POST":
-        raise RequestRejected(405, "Mutations need POST.", code="METHOD_NOT_ALLOWED", headers={"Allow": "POST"})
+        raise RequestRejected(RequestErrorCode.METHOD_NOT_ALLOWED, "Mutations need POST.", headers={"Allow": "POST"})
 
 
 def _rejection_response(rejected: RequestRejected, call: OperationRequest) -> Response:

@@ -1,14 +1,14 @@
 """Rejected requests, and how errors are reported: to clients without internal details, to operators with all of them.
 
-A GraphQL error that a resolver raised on purpose reaches the client with its message and code, a failure of the storage
-with its code and what can be done. Any other exception is logged with its traceback and replaced by "Internal error"
-and the id of the request, by which the log line is found.
+Every error that leaves the server is formatted here, with a code of which `error_codes` has a description; the status
+of a response is that of its code. A GraphQL error that a resolver raised on purpose reaches the client with its message
+and code, a failure of the storage with its code and what can be done. Any other exception is logged with its traceback
+and replaced by "Internal error" and the id of the request, by which the log line is found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -16,12 +16,14 @@ import structlog
 from graphql import GraphQLError
 from starlette.responses import Response
 
+from ogpgraph.error_code import ErrorCode
 from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.database import StorageError, StorageFailure
+from ogpgraph.web.error_codes import RequestErrorCode
 
 JSON: Final = "application/json"
 INTERNAL_ERROR_MESSAGE: Final = "Internal error"
-INTERNAL_ERROR_CODE: Final = "INTERNAL"
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -29,31 +31,34 @@ log = structlog.stdlib.get_logger(__name__)
 class RequestRejected(Exception):
     """The request cannot be served as sent; `status` and `headers` are those of the response in any media type."""
 
-    def __init__(self, status: int, message: str, *, code: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status = status
-        self.message = message
         self.code = code
+        self.message = message
         self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        """Return the status of the response."""
+        return self.code.status
 
 
 def bad_request(message: str) -> RequestRejected:
     """Return the rejection (400) of something that is not a GraphQL request."""
-    return RequestRejected(400, message, code="BAD_REQUEST")
+    return RequestRejected(RequestErrorCode.BAD_REQUEST, message)
 
 
 def other_history(error: OtherHistory) -> RequestRejected:
     """Return the rejection (409) of a request that names a position of another history."""
-    return RequestRejected(409, str(error), code="OTHER_HISTORY")
+    return RequestRejected(ReadErrorCode.OTHER_HISTORY, str(error))
 
 
 def budget_exhausted(wait_seconds: int) -> RequestRejected:
     """Return the rejection (429) of an operation that costs more than its client has left at the moment."""
     return RequestRejected(
-        429,
+        RequestErrorCode.BUDGET_EXHAUSTED,
         f"The budget is spent for the moment; there will be enough for this operation in {wait_seconds} s. "
         "`extensions.cost` reports the cost of each operation.",
-        code="BUDGET_EXHAUSTED",
         headers={"Retry-After": str(wait_seconds)},
     )
 
@@ -68,22 +73,24 @@ def rejection_response(rejected: RequestRejected) -> Response:
     return json_response(rejected.status, error_payload(rejected.message, code=rejected.code), rejected.headers)
 
 
-def error_payload(message: str, **extensions: object) -> dict[str, object]:
+def error_payload(message: str, *, code: ErrorCode, **extensions: object) -> dict[str, object]:
     """Return a response body with one error: a GraphQL response without `data`."""
-    return {"errors": [{"message": message, "extensions": extensions}]}
+    return {"errors": [{"message": message, "extensions": {"code": code, **extensions}}]}
 
 
-def format_error(error: GraphQLError, *, code: str | None = None) -> dict[str, object]:
+def format_error(error: GraphQLError, *, code: ErrorCode) -> dict[str, object]:
     """Return an error as a member of `errors`, with `code` in its extensions unless it has its own."""
-    payload: dict[str, object] = {**error.formatted}
-    extensions = {"code": code, **(error.extensions or {})} if code else error.extensions
-    return {**payload, "extensions": extensions} if extensions else payload
+    return {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}}
 
 
 def format_errors(errors: Sequence[GraphQLError], request_id: str) -> list[dict[str, object]]:
-    """Return the errors of an execution as `errors`; unexpected ones are masked and logged."""
+    """Return the errors of an execution as `errors`; unexpected ones are masked and logged.
+
+    Expected ones without a code are graphql-core's, of variables that do not fit where they are used.
+    """
     _log_unexpected([error for error in errors if not _is_expected(error)], request_id)
-    return [format_error(error if _is_expected(error) else _mask(error, request_id)) for error in errors]
+    reported = [error if _is_expected(error) else _mask(error, request_id) for error in errors]
+    return [format_error(error, code=RequestErrorCode.BAD_USER_INPUT) for error in reported]
 
 
 def find_storage_failure(errors: Iterable[GraphQLError]) -> StorageFailure | None:
@@ -99,12 +106,12 @@ def report_failure(failure: Exception, request_id: str) -> dict[str, object]:
     else:
         log.error("request failed", request_id=request_id, exc_info=failure)
     message, extensions = _describe(failure, request_id)
-    return error_payload(message, **extensions)
+    return error_payload(message, code=_failure_code(failure), **extensions)
 
 
 def failure_status(failure: Exception) -> int:
     """Return the status of the response to a failed request: 503 where the same request may succeed later."""
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(failure, StorageFailure) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return _failure_code(failure).status
 
 
 def retry_headers(failure: Exception) -> dict[str, str]:
@@ -115,7 +122,7 @@ def retry_headers(failure: Exception) -> dict[str, str]:
 
 def storage_unavailable(failure: StorageFailure) -> RequestRejected:
     """Return the rejection (503) of a request that the storage cannot serve at the moment."""
-    return RequestRejected(503, failure.explanation, code=failure.code, headers=retry_headers(failure))
+    return RequestRejected(failure.code, failure.explanation, headers=retry_headers(failure))
 
 
 def log_aborted_response(failure: Exception, request_id: str) -> None:
@@ -129,15 +136,20 @@ def _is_expected(error: GraphQLError) -> bool:
 
 def _mask(error: GraphQLError, request_id: str) -> GraphQLError:
     message, extensions = _describe(error.original_error, request_id)
+    extensions = {"code": _failure_code(error.original_error), **extensions}
     return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
 
 
+def _failure_code(failure: Exception | None) -> ErrorCode:
+    return failure.code if isinstance(failure, StorageError) else RequestErrorCode.INTERNAL
+
+
 def _describe(failure: Exception | None, request_id: str) -> tuple[str, dict[str, object]]:
-    """Return the message and the extensions by which a client is told of a failure."""
+    """Return the message and the extensions by which a client is told of a failure, without the code."""
     if isinstance(failure, StorageError):
         is_retryable = failure.retry_after_seconds is not None
-        return failure.explanation, {"code": failure.code, "retryable": is_retryable, "requestId": request_id}
-    return INTERNAL_ERROR_MESSAGE, {"code": INTERNAL_ERROR_CODE, "requestId": request_id}
+        return failure.explanation, {"retryable": is_retryable, "requestId": request_id}
+    return INTERNAL_ERROR_MESSAGE, {"requestId": request_id}
 
 
 def _log_unexpected(errors: Iterable[GraphQLError], request_id: str) -> None:

@@ -25,8 +25,11 @@ from starlette.websockets import WebSocket
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.oidc import KeysUnavailable
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.readmodel.bookmark import Bookmark, parse_root
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.database import StorageFailure
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import (
     RequestRejected,
     error_payload,
@@ -125,7 +128,7 @@ class OriginMiddleware:
         if scope["type"] not in ("http", "websocket") or self._is_allowed(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        rejected = RequestRejected(403, "Pages of your origin may not use this server.", code="ORIGIN_REFUSED")
+        rejected = RequestRejected(RequestErrorCode.ORIGIN_REFUSED, "Pages of your origin may not use this server.")
         await send_rejection(rejected, scope, receive, send)
 
     def _is_allowed(self, headers: Headers) -> bool:
@@ -244,18 +247,18 @@ def parse_at_least(request: Request) -> Bookmark:
     position, root = request.headers.get(AT_LEAST_POSITION_HEADER), request.headers.get(AT_LEAST_ROOT_HEADER)
     if position is not None and not _POSITION.fullmatch(position):
         raise RequestRejected(
-            400, f"{AT_LEAST_POSITION_HEADER} must be a position, a whole number.", code="BAD_POSITION"
+            ReadErrorCode.BAD_POSITION, f"{AT_LEAST_POSITION_HEADER} must be a position, a whole number."
         )
     if root is None:
         return Bookmark(int(position or 0))
     if position is None:
         raise RequestRejected(
-            400, f"{AT_LEAST_ROOT_HEADER} is the root at a position: send {AT_LEAST_POSITION_HEADER}.", code="INVALID"
+            RefusalCode.INVALID, f"{AT_LEAST_ROOT_HEADER} is the root at a position: send {AT_LEAST_POSITION_HEADER}."
         )
     try:
         return Bookmark(int(position), parse_root(root))
     except ValueError as error:
-        raise RequestRejected(400, f"{AT_LEAST_ROOT_HEADER}: {error}.", code="INVALID") from error
+        raise RequestRejected(RefusalCode.INVALID, f"{AT_LEAST_ROOT_HEADER}: {error}.") from error
 
 
 class SecurityHeadersMiddleware:
@@ -329,17 +332,15 @@ class AuthenticationMiddleware:
             caller = await self._identify_caller(scope)
         except AuthenticationFailed:
             rejected = RequestRejected(
-                401,
+                RefusalCode.UNAUTHENTICATED,
                 "The token is not valid: it is wrong, expired, revoked, or meant for another service.",
-                code="UNAUTHENTICATED",
                 headers={"WWW-Authenticate": "Bearer"},
             )
             await send_rejection(rejected, scope, receive, send)
         except KeysUnavailable:
             rejected = RequestRejected(
-                503,
+                RequestErrorCode.SIGN_IN_UNAVAILABLE,
                 "Nobody can sign in at the moment: the issuer's keys are unavailable.",
-                code="SIGN_IN_UNAVAILABLE",
                 headers={"Retry-After": "5"},
             )
             await send_rejection(rejected, scope, receive, send)
@@ -374,7 +375,7 @@ def not_found(path: str, known: Collection[str]) -> RequestRejected:
     """Return the rejection (404) of a path, with the one that is meant by it if it only has a slash too many."""
     meant = path.rstrip("/")
     advice = f": the address is {meant}, without a slash at its end" if meant != path and meant in known else ""
-    return RequestRejected(404, f"There is nothing at this address{advice}.", code="NOT_FOUND")
+    return RequestRejected(RefusalCode.NOT_FOUND, f"There is nothing at this address{advice}.")
 
 
 def handle_http_exception(request: Request, error: Exception) -> Response:
@@ -382,8 +383,8 @@ def handle_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.NOT_FOUND:
         return rejection_response(not_found(request.scope["path"], {each.path for each in request.app.routes}))
-    status = HTTPStatus(error.status_code)
-    return json_response(status, error_payload(error.detail, code=status.name), error.headers)
+    code = RequestErrorCode.METHOD_NOT_ALLOWED
+    return json_response(code.status, error_payload(error.detail, code=code), error.headers)
 
 
 async def send_rejection(rejected: RequestRejected, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,6 +20,7 @@ from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, format_errors
 from ogpgraph.web.request import RequestParameters
 
@@ -125,7 +126,7 @@ class OperationRunner:
                 extensions=parameters.extensions,
             )
         except VariableErrors as invalid:
-            raise RequestErrors(invalid.errors, code="BAD_USER_INPUT") from None
+            raise RequestErrors(invalid.errors, code=RequestErrorCode.BAD_USER_INPUT) from None
 
     def run(
         self, executor: Executor, context: Context, deadline: Deadline, *, root_value: object = None
@@ -160,7 +161,7 @@ def format_result(result: ExecutionResult, request_id: str) -> dict[str, object]
     if not errors:
         return {"data": result.data}
     if result.data is None and not any(error.path for error in errors):
-        raise RequestErrors(errors, code="BAD_USER_INPUT")
+        raise RequestErrors(errors, code=RequestErrorCode.BAD_USER_INPUT)
     # The specification recommends `errors` first, to make them obvious.
     return {"errors": format_errors(errors, request_id), "data": result.data}
 
@@ -189,4 +190,4 @@ _oversized_call: Final = FunctionType(_call.__code__.replace(co_stacksize=STACK_
 
 
 def _deadline_exceeded() -> RequestRejected:
-    return RequestRejected(504, "The operation took too long and was stopped.", code="DEADLINE_EXCEEDED")
+    return RequestRejected(RequestErrorCode.DEADLINE_EXCEEDED, "The operation took too long and was stopped.")

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
 
 _ID: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,9 +54,9 @@ def find_document(documents: Mapping[str, str], id_: str) -> str:
     """
     if not _ID.fullmatch(id_):
         raise RequestRejected(
-            400, "`documentId` must be `sha256:` and 64 lower-case hexadecimal digits.", code="BAD_REQUEST"
+            RequestErrorCode.BAD_REQUEST, "`documentId` must be `sha256:` and 64 lower-case hexadecimal digits."
         )
     if id_ not in documents:
         message = f"There is no persisted document {id_}: send the document itself as `query`."
-        raise RequestRejected(400, message, code="UNKNOWN_DOCUMENT")
+        raise RequestRejected(RequestErrorCode.UNKNOWN_DOCUMENT, message)
     return documents[id_]

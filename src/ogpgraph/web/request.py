@@ -16,6 +16,7 @@ import anyio
 import msgspec
 from starlette.requests import Request
 
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import JSON, RequestRejected, bad_request
 from ogpgraph.web.parameters import NO_PARAMETERS, Parameter, Parameters
 
@@ -46,7 +47,7 @@ def negotiate_graphql_media_type(accept: str | None) -> str:
     """
     media_type = prefer_over_json(GRAPHQL, accept)
     if media_type is None:
-        raise RequestRejected(406, f"Responses come as {GRAPHQL} or {JSON}.", code="NOT_ACCEPTABLE")
+        raise RequestRejected(RequestErrorCode.NOT_ACCEPTABLE, f"Responses come as {GRAPHQL} or {JSON}.")
     return media_type
 
 
@@ -147,7 +148,7 @@ def parse_json_body(body: bytes) -> RequestParameters:
     decoded = _decode_strict_json(text, "The body")
     if isinstance(decoded, list):
         raise RequestRejected(
-            400, "Batches are not supported: send one operation per request.", code="BATCHING_NOT_SUPPORTED"
+            RequestErrorCode.BATCHING_NOT_SUPPORTED, "Batches are not supported: send one operation per request."
         )
     if not isinstance(decoded, dict):
         raise bad_request("The body must be a JSON object with `query`.")
@@ -295,7 +296,7 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
             return await _read_body(request, limits.max_bytes)
     except TimeoutError:
         raise RequestRejected(
-            408, "The body did not arrive in time.", code="REQUEST_TIMEOUT", headers=_CLOSE_CONNECTION
+            RequestErrorCode.REQUEST_TIMEOUT, "The body did not arrive in time.", headers=_CLOSE_CONNECTION
         ) from None
 
 
@@ -326,10 +327,10 @@ def _check_content_length(request: Request, max_bytes: int) -> None:
 
 
 def _unsupported_media_type(message: str, headers: dict[str, str]) -> RequestRejected:
-    return RequestRejected(415, message, code="UNSUPPORTED_MEDIA_TYPE", headers=headers)
+    return RequestRejected(RequestErrorCode.UNSUPPORTED_MEDIA_TYPE, message, headers=headers)
 
 
 def _body_too_large(max_bytes: int) -> RequestRejected:
     return RequestRejected(
-        413, f"The body has more than {max_bytes} bytes.", code="PAYLOAD_TOO_LARGE", headers=_CLOSE_CONNECTION
+        RequestErrorCode.PAYLOAD_TOO_LARGE, f"The body has more than {max_bytes} bytes.", headers=_CLOSE_CONNECTION
     )

@@ -37,6 +37,7 @@ from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
@@ -126,7 +127,9 @@ class ServedSystem:
         except OtherHistory as error:
             raise other_history(error) from error
         except PositionNotReached as error:
-            raise RequestRejected(503, str(error), code="POSITION_NOT_REACHED", headers={"Retry-After": "1"}) from error
+            raise RequestRejected(
+                RequestErrorCode.POSITION_NOT_REACHED, str(error), headers={"Retry-After": "1"}
+            ) from error
 
     def identify(self, authorization: str, address: str, request_id: str) -> Caller:
         """Return the caller for an Authorization header; raises AuthenticationFailed and KeysUnavailable."""

@@ -11,6 +11,7 @@ import strawberry
 
 from ogpgraph.domain import values
 from ogpgraph.domain.command import CommandType, Input
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.values import TextListValue
 from ogpgraph.graphql.context import Info
@@ -59,10 +60,14 @@ def describe_permission(declaration: CommandType) -> str:
     return f"Permitted to {', '.join(others)}{' and ' if others else ''}{last}."
 
 
-def refusal_conditions(declaration: CommandType) -> dict[str, str]:
+def refusal_conditions(declaration: CommandType) -> dict[RefusalCode, str]:
     """Return code → when a mutation is refused with it, of the codes that are its own."""
     refusals = declaration.refusals
-    conditions = {"NOT_FOUND": refusals.not_found, "INVALID": refusals.invalid, "CONFLICT": refusals.conflict}
+    conditions = {
+        RefusalCode.NOT_FOUND: refusals.not_found,
+        RefusalCode.INVALID: refusals.invalid,
+        RefusalCode.CONFLICT: refusals.conflict,
+    }
     return {code: condition for code, condition in conditions.items() if condition}
 
 

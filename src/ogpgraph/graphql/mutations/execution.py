@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, TypeVar
 
 import strawberry
@@ -19,11 +18,12 @@ from ogpgraph.application.translation import normalize_sent_text
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import CommandType, Returned
 from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedEvents, RecordedEntry
-from ogpgraph.domain.errors import Invalid, NotFound, Refusal, StaleRevision
+from ogpgraph.domain.errors import Invalid, NotFound, Refusal, RefusalCode, StaleRevision
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.graphql.compare import compare_states
 from ogpgraph.graphql.context import Info, WriteAccess
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.mutations.inputs import (
     MutationInput,
     canonical_request,
@@ -33,7 +33,7 @@ from ogpgraph.graphql.mutations.inputs import (
     validate_common_inputs,
     validate_idempotency_key,
 )
-from ogpgraph.graphql.scalars import Position, client_error
+from ogpgraph.graphql.scalars import Position
 from ogpgraph.graphql.types import (
     Account,
     ActionPlan,
@@ -54,50 +54,11 @@ from ogpgraph.storage.database import StorageError
 S = TypeVar("S", bound=Subject)
 
 
-@strawberry.enum(description="Why a mutation was refused: stable, for programs to act on.")
-class ErrorCode(Enum):
-    """The codes of refusals."""
-
-    UNAUTHENTICATED = strawberry.enum_value(
-        "UNAUTHENTICATED",
-        description="The request has no token, or the token was revoked before the change was recorded.",
-    )
-    FORBIDDEN = strawberry.enum_value(
-        "FORBIDDEN",
-        description="The account has no role that may use this field of this mutation, or not for this member.",
-    )
-    RATE_LIMITED = strawberry.enum_value(
-        "RATE_LIMITED",
-        description="The account or the address sent too many mutations; `message` says how long to wait.",
-    )
-    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="An object that the input refers to does not exist.")
-    INVALID = strawberry.enum_value(
-        "INVALID", description="A value does not have the format of its field, or is not in its vocabulary."
-    )
-    CONFLICT = strawberry.enum_value(
-        "CONFLICT",
-        description="The change contradicts the record: a code is taken, for example. Or concurrent changes of the "
-        "same objects prevented it; then sending it again helps.",
-    )
-    STALE_REVISION = strawberry.enum_value(
-        "STALE_REVISION",
-        description="The object has changed since `expectedRevision`; `currentRevision` and `changes` say how.",
-    )
-    READ_ONLY = strawberry.enum_value(
-        "READ_ONLY",
-        description="Nothing can be recorded until an operator intervenes: the log is not the one that was served "
-        "before, but an older backup or another log.",
-    )
-    IDEMPOTENCY_KEY_REUSED = strawberry.enum_value(
-        "IDEMPOTENCY_KEY_REUSED", description="The idempotency key was used before, with another input."
-    )
-
-
 @strawberry.type(description="Why a mutation was refused. A refused mutation records nothing.")
 class UserError:
     """A refusal as clients see it."""
 
-    code: ErrorCode = strawberry.field(description="The kind of refusal.")
+    code: RefusalCode = strawberry.field(description="The kind of refusal.")
     message: str = strawberry.field(description="The reason, in English, for people.")
     path: list[str] = strawberry.field(
         description='The field of the input that caused the refusal, such as `["input", "endsOn"]`; `["input"]` alone '
@@ -409,7 +370,7 @@ def _read_outcome(session: ReadSession, receipt: Receipt[None], request: Command
         # The projection has stopped before this save. The events are stored, so a plain failure would be misleading:
         # the client would send the mutation again.
         message = f"it was recorded as event {receipt.events[0]}, but cannot be shown yet: see meta.projector"
-        raise client_error(message, "RECORDED_BUT_NOT_SHOWN")
+        raise client_error(message, FieldErrorCode.RECORDED_BUT_NOT_SHOWN)
     # The entries of a save are consecutive, and the projection never commits only a part of them.
     last = first.position + len(receipt.events) - 1
     snapshot = session.at(last)
@@ -449,7 +410,7 @@ _FIELDS_OF_DOMAIN_PATHS = {"code": ("commitment", "into")}
 
 
 def _user_error(refusal: Refusal, input: MutationInput, session: ReadSession) -> UserError:
-    error = UserError(code=ErrorCode(refusal.code), message=refusal.message, path=_input_path(refusal.path, input))
+    error = UserError(code=refusal.code, message=refusal.message, path=_input_path(refusal.path, input))
     if isinstance(refusal, StaleRevision):
         error.current_revision = refusal.current
         error.changes = _changes_since(session, refusal.stream, refusal.expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
 
 RETRY_AFTER_SECONDS: Final = 30
@@ -91,8 +92,7 @@ class ConnectionSlot:
 
 def _too_many_connections(reason: str) -> RequestRejected:
     return RequestRejected(
-        429,
+        RequestErrorCode.TOO_MANY_CONNECTIONS,
         f"Too many connections: {reason}.",
-        code="TOO_MANY_CONNECTIONS",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ogpgraph.clock import parse_rfc3339
+from ogpgraph.graphql.errors import FieldErrorCode
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
@@ -56,7 +58,7 @@ def _parse_time(text: str) -> datetime:
     except ValueError:
         # "+" in a query string is a blank.
         message = "`since` is a time with its offset, such as 2026-11-22T12:00:00Z; `+` is written as `%2B`."
-        raise RequestRejected(400, message, code="BAD_TIME") from None
+        raise RequestRejected(FieldErrorCode.BAD_TIME, message) from None
 
 
 def _parse_list(name: str) -> Parameter:
@@ -99,9 +101,9 @@ class FeedEndpoint:
             return rejection_response(other_history(error))
         except RequestErrors as error:
             # Only its message: a location in the document would mean nothing to a client that sent none.
-            return json_response(400, error_payload(str(error.errors[0].message), code=error.code))
+            return json_response(error.code.status, error_payload(str(error.errors[0].message), code=error.code))
         except PositionBeyondHead as error:
-            return json_response(400, error_payload(str(error), code="BAD_POSITION"))
+            return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
         return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, start, identity, cancellation))
 
     async def _start_after(
@@ -123,7 +125,7 @@ class FeedEndpoint:
     def _position_at(self, since: datetime) -> Bookmark:
         system = self._system()
         if since > system.clock():
-            raise RequestRejected(400, "`since` is in the future; without it the feed begins now.", code="BAD_TIME")
+            raise RequestRejected(FieldErrorCode.BAD_TIME, "`since` is in the future; without it the feed begins now.")
         with system.read_session() as session:
             snapshot = session.find_last_before(since)
             return snapshot.bookmark if snapshot else session.bookmark(0)
@@ -140,7 +142,10 @@ async def _stream_feed(
             async for item in items:
                 yield encode_event(b"entry", item)
         except StreamFailed as failure:
-            yield _encode_error(error_payload(str(failure), **failure.extensions) | {"position": failure.last.position})
+            yield _encode_error(
+                error_payload(str(failure), code=failure.code, **failure.extensions)
+                | {"position": failure.last.position}
+            )
     if cancellation.code:
         yield _encode_error(error_payload(UNAUTHENTICATED_MESSAGE, code=cancellation.code))
 

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.system import System
 from ogpgraph.web.connection_timeouts import ENDLESS_RESPONSE
 from ogpgraph.web.document_cache import RequestErrors
@@ -103,7 +105,7 @@ class EventStreamResponse(StreamingResponse):
 
     def _watch_credential(self, authorization: str, address: str) -> Callable[[], None]:
         return self._credential_recheck.watch(
-            authorization, address, lambda: self._cancellation.cancel("UNAUTHENTICATED")
+            authorization, address, lambda: self._cancellation.cancel(RefusalCode.UNAUTHENTICATED)
         )
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,9 +150,10 @@ class GraphQLEventStreamEndpoint:
         except OtherHistory as error:
             return rejection_response(other_history(error))
         except RequestErrors as error:
-            return json_response(400, {"errors": [format_error(each, code=error.code) for each in error.errors]})
+            errors = [format_error(each, code=error.code) for each in error.errors]
+            return json_response(error.code.status, {"errors": errors})
         except PositionBeyondHead as error:
-            return json_response(400, error_payload(str(error), code="BAD_POSITION"))
+            return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
         return self._streams.create(lambda cancellation: _stream_results(hub, subscription, cancellation))
 
     async def _read_parameters(self, request: Request) -> RequestParameters:
@@ -168,7 +171,7 @@ async def _stream_results(
             async for item in items:
                 yield _COMMENT if item.payload is None else encode_event(b"next", item)
         except StreamFailed as failure:
-            yield _encode_failure(error_payload(str(failure), **failure.extensions))
+            yield _encode_failure(error_payload(str(failure), code=failure.code, **failure.extensions))
     if cancellation.code:
         yield _encode_failure(error_payload(UNAUTHENTICATED_MESSAGE, code=cancellation.code))
     yield b"event: complete\ndata:\n\n"
@@ -192,7 +195,7 @@ def parse_start(text: str) -> Bookmark:
         return parse_bookmark(text)
     except ValueError:
         message = "A stream begins after a position (a whole number, 0 or greater) or after the `id` of an event."
-        raise RequestRejected(400, message, code="BAD_POSITION") from None
+        raise RequestRejected(ReadErrorCode.BAD_POSITION, message) from None
 
 
 def _resume_after(request: Request, after: Bookmark | None) -> Bookmark | None:

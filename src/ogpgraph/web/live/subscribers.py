@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ogpgraph.error_code import ErrorCode
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.live.subscriptions import Subscription
 
 BEGINNING: Final = Bookmark(0)
@@ -38,11 +40,11 @@ class StreamItem:
 class FailureReason(NamedTuple):
     """The reason why the server ends a stream: the code and the message of an error."""
 
-    code: str
+    code: ErrorCode
     message: str
 
 
-TOO_SLOW: Final = FailureReason("TOO_SLOW", "You read too slowly.")
+TOO_SLOW: Final = FailureReason(RequestErrorCode.TOO_SLOW, "You read too slowly.")
 
 
 class StreamFailed(Exception):
@@ -55,8 +57,8 @@ class StreamFailed(Exception):
 
     @property
     def extensions(self) -> dict[str, object]:
-        """Return what a client needs to handle it: the code, and where to resume."""
-        return {"code": self.code, "position": self.last.position, "cursor": str(self.last)}
+        """Return what a client needs besides the code: where to resume."""
+        return {"position": self.last.position, "cursor": str(self.last)}
 
 
 @dataclass(eq=False, slots=True)
@@ -146,10 +148,10 @@ class Subscriber:
 class StreamCancellation:
     """Ends a stream from outside it; `code` is the error code that the client gets."""
 
-    code: str | None = None
+    code: ErrorCode | None = None
     wake: Callable[[], None] = _ignore_wake
 
-    def cancel(self, code: str) -> None:
+    def cancel(self, code: ErrorCode) -> None:
         """End the stream as soon as the event loop runs it."""
         self.code = code
         self.wake()

@@ -33,11 +33,13 @@ from ogpgraph.graphql.schema import EntrySubscription
 from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
+from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, report_failure
 from ogpgraph.web.operation import Deadline, OperationRunner, format_result
 from ogpgraph.web.request import RequestParameters
@@ -82,7 +84,7 @@ class SubscriptionCompiler:
         operation = self._runner.prepare(parameters)
         if operation.operation.operation is not OperationType.SUBSCRIPTION:
             raise RequestErrors(
-                [GraphQLError("Only subscriptions run over this transport.")], code="NOT_A_SUBSCRIPTION"
+                [GraphQLError("Only subscriptions run over this transport.")], code=RequestErrorCode.NOT_A_SUBSCRIPTION
             )
         arguments = await self._resolve_arguments(operation, parameters)
         key = _sharing_key(parameters, _start_variables(operation))
@@ -95,10 +97,10 @@ class SubscriptionCompiler:
         started = create_source_event_stream(self._runner.create_executor(operation, parameters))
         stream = await started if isawaitable(started) else started
         if isinstance(stream, ExecutionResult):
-            raise RequestErrors(stream.errors or [], code="BAD_USER_INPUT")
+            raise RequestErrors(stream.errors or [], code=RequestErrorCode.BAD_USER_INPUT)
         async for arguments in cast(AsyncIterator[EntrySubscription], stream):
             return arguments
-        raise RequestErrors([GraphQLError("The subscription yields nothing.")], code="BAD_USER_INPUT")
+        raise RequestErrors([GraphQLError("The subscription yields nothing.")], code=RequestErrorCode.BAD_USER_INPUT)
 
     def prepare_executor(self, subscription: Subscription) -> SubscriptionExecutor:
         """Return a new executor of a subscription."""
@@ -194,4 +196,4 @@ def log_payload(identity: LogIdentity, bookmark: Bookmark) -> dict[str, object]:
 def require_same_log(identity: LogIdentity, cursor: Mapping[str, object] | None) -> None:
     """Raise RequestRejected if a request names a `logId` other than this log's."""
     if (cursor or {}).get("logId") not in (None, identity.id):
-        raise RequestRejected(409, f"You were reading another log than this one. {ADVICE}", code="OTHER_HISTORY")
+        raise RequestRejected(ReadErrorCode.OTHER_HISTORY, f"You were reading another log than this one. {ADVICE}")

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ogpgraph.auth.authentication import AuthenticationFailed
 from ogpgraph.auth.oidc import KeysUnavailable
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.web.error_codes import CloseCode, RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.connection_limits import ConnectionLimits, ConnectionSlot
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
@@ -28,14 +29,6 @@ from ogpgraph.web.middleware import caller_of, client_address
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS: Final = 10.0
 MAX_OPERATIONS: Final = 100
-CLOSE_TRY_AGAIN_LATER: Final = 1013
-CLOSE_BAD_REQUEST: Final = 4400
-CLOSE_UNAUTHORIZED: Final = 4401
-CLOSE_FORBIDDEN: Final = 4403
-CLOSE_SUBPROTOCOL_NOT_ACCEPTABLE: Final = 4406
-CLOSE_INIT_TIMEOUT: Final = 4408
-CLOSE_SUBSCRIBER_EXISTS: Final = 4409
-CLOSE_TOO_MANY: Final = 4429
 _MAX_REASON_CHARACTERS: Final = 120  # a close frame holds 123 bytes
 _MESSAGE_DECODER = msgspec.json.Decoder(dict[str, Any])
 
@@ -43,7 +36,7 @@ _MESSAGE_DECODER = msgspec.json.Decoder(dict[str, Any])
 class CloseConnection(Exception):
     """The server closes the connection, with a close code of the protocol."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason[:_MAX_REASON_CHARACTERS]
@@ -78,13 +71,13 @@ class WebSocketEndpoint:
         # A close code reaches the client only after the handshake was accepted.
         if PROTOCOL not in socket.scope.get("subprotocols", ()):
             await socket.accept()
-            raise CloseConnection(CLOSE_SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+            raise CloseConnection(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
         caller = caller_of(socket)
         try:
             slot = self._connection_limits.acquire(caller.address, caller.account)
         except RequestRejected as rejected:
             await socket.accept(PROTOCOL)
-            raise CloseConnection(CLOSE_TOO_MANY, rejected.message) from None
+            raise CloseConnection(CloseCode.TOO_MANY, rejected.message) from None
         connection = WebSocketConnection(socket, self._hub(), self._identity(), self._credential_recheck, slot)
         try:
             await socket.accept(PROTOCOL)
@@ -121,7 +114,7 @@ class WebSocketConnection:
             async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
                 init = await self._receive_init()
         except TimeoutError:
-            raise CloseConnection(CLOSE_INIT_TIMEOUT, "Connection initialisation timeout") from None
+            raise CloseConnection(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
         await self._acknowledge(init.get("payload"))
         while True:
             await self._handle(await self._receive_message())
@@ -146,14 +139,14 @@ class WebSocketConnection:
                 case "pong":
                     pass
                 case "subscribe":
-                    raise CloseConnection(CLOSE_UNAUTHORIZED, "Unauthorized")
+                    raise CloseConnection(CloseCode.UNAUTHORIZED, "Unauthorized")
                 case _:
-                    raise CloseConnection(CLOSE_BAD_REQUEST, "Invalid message")
+                    raise CloseConnection(CloseCode.BAD_REQUEST, "Invalid message")
 
     async def _acknowledge(self, payload: object) -> None:
         """Identify the caller, if the payload has a token, and acknowledge with a description of the log."""
         if payload is not None and not isinstance(payload, dict):
-            raise CloseConnection(CLOSE_BAD_REQUEST, "The payload of connection_init must be an object")
+            raise CloseConnection(CloseCode.BAD_REQUEST, "The payload of connection_init must be an object")
         # Browsers cannot set headers of a WebSocket, so a token may be in the payload.
         for name, value in (payload or {}).items():
             if name.lower() == "authorization":
@@ -162,17 +155,17 @@ class WebSocketConnection:
 
     async def _identify(self, authorization: object) -> None:
         if not isinstance(authorization, str):
-            raise CloseConnection(CLOSE_FORBIDDEN, "The token is not valid")
+            raise CloseConnection(CloseCode.FORBIDDEN, "The token is not valid")
         try:
             caller = await self._credential_recheck.identify(authorization, client_address(self._socket.scope))
             if caller.account is not None:
                 self._slot.assign_account(caller.account)
         except AuthenticationFailed:
-            raise CloseConnection(CLOSE_FORBIDDEN, "The token is not valid") from None
+            raise CloseConnection(CloseCode.FORBIDDEN, "The token is not valid") from None
         except KeysUnavailable:
-            raise CloseConnection(CLOSE_TRY_AGAIN_LATER, "Signing in is not possible at the moment") from None
+            raise CloseConnection(CloseCode.TRY_AGAIN_LATER, "Signing in is not possible at the moment") from None
         except RequestRejected as rejected:
-            raise CloseConnection(CLOSE_TOO_MANY, rejected.message) from None
+            raise CloseConnection(CloseCode.TOO_MANY, rejected.message) from None
         self._watch_credential(authorization)
 
     def _watch_credential(self, authorization: str | None) -> None:
@@ -185,9 +178,9 @@ class WebSocketConnection:
 
     def _close_unauthenticated(self) -> None:
         self._stop_operations()
-        self._closing = asyncio.create_task(self._close(CLOSE_FORBIDDEN, "The token is no longer valid"))
+        self._closing = asyncio.create_task(self._close(CloseCode.FORBIDDEN, "The token is no longer valid"))
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _close(self, code: CloseCode, reason: str) -> None:
         with suppress(RuntimeError, WebSocketDisconnect):
             await self._socket.close(code, reason)
 
@@ -204,19 +197,19 @@ class WebSocketConnection:
             case "pong":
                 pass
             case "connection_init":
-                raise CloseConnection(CLOSE_TOO_MANY, "Too many initialisation requests")
+                raise CloseConnection(CloseCode.TOO_MANY, "Too many initialisation requests")
             case _:
-                raise CloseConnection(CLOSE_BAD_REQUEST, "Invalid message")
+                raise CloseConnection(CloseCode.BAD_REQUEST, "Invalid message")
 
     def _subscribe(self, identifier: str, payload: dict[str, Any]) -> None:
         if identifier in self._operations:
-            raise CloseConnection(CLOSE_SUBSCRIBER_EXISTS, f"Subscriber for {identifier} already exists")
+            raise CloseConnection(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {identifier} already exists")
         is_full = len(self._operations) >= MAX_OPERATIONS
         operation = SubscriptionOperation(identifier, self._out, self._hub, self._identity, self._remove_operation)
         self._operations[identifier] = operation
         if is_full:
             message = f"A socket carries at most {MAX_OPERATIONS} operations."
-            operation.reject(RequestRejected(429, message, code="TOO_MANY_OPERATIONS"))
+            operation.reject(RequestRejected(RequestErrorCode.TOO_MANY_OPERATIONS, message))
         else:
             operation.start(payload)
 
@@ -242,13 +235,13 @@ class WebSocketConnection:
             raise WebSocketDisconnect(message.get("code", 1005))
         text = message.get("text")
         if text is None:
-            raise CloseConnection(CLOSE_BAD_REQUEST, "Messages must be text")
+            raise CloseConnection(CloseCode.BAD_REQUEST, "Messages must be text")
         try:
             decoded = _MESSAGE_DECODER.decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-            raise CloseConnection(CLOSE_BAD_REQUEST, "Messages must be JSON objects") from None
+            raise CloseConnection(CloseCode.BAD_REQUEST, "Messages must be JSON objects") from None
         if not isinstance(decoded.get("type"), str):
-            raise CloseConnection(CLOSE_BAD_REQUEST, "A message needs a type")
+            raise CloseConnection(CloseCode.BAD_REQUEST, "A message needs a type")
         return decoded
 
 
@@ -256,7 +249,7 @@ def _parse_subscribe(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the id and the payload of a subscribe message."""
     identifier, payload = message.get("id"), message.get("payload")
     if not isinstance(identifier, str) or not identifier:
-        raise CloseConnection(CLOSE_BAD_REQUEST, "A subscription needs an id")
+        raise CloseConnection(CloseCode.BAD_REQUEST, "A subscription needs an id")
     if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        raise CloseConnection(CLOSE_BAD_REQUEST, "A subscription needs a payload with a query")
+        raise CloseConnection(CloseCode.BAD_REQUEST, "A subscription needs a payload with a query")
     return identifier, payload

@@ -17,9 +17,10 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, format_error, report_failure
+from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_failure
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
@@ -165,16 +166,17 @@ def format_failure(failure: Exception, identifier: str) -> list[Any]:
         case RequestErrors():
             return [format_error(error, code=failure.code) for error in failure.errors]
         case RequestRejected():
-            return [{"message": failure.message, "extensions": {"code": failure.code}}]
+            payload = error_payload(failure.message, code=failure.code)
         case OtherHistory():
-            return [{"message": str(failure), "extensions": {"code": "OTHER_HISTORY"}}]
+            payload = error_payload(str(failure), code=ReadErrorCode.OTHER_HISTORY)
         case PositionBeyondHead():
-            return [{"message": str(failure), "extensions": {"code": "BAD_POSITION"}}]
+            payload = error_payload(str(failure), code=ReadErrorCode.BAD_POSITION)
         case StreamFailed():
-            return [{"message": str(failure), "extensions": failure.extensions}]
+            payload = error_payload(str(failure), code=failure.code, **failure.extensions)
         case _:
-            errors: list[Any] = report_failure(failure, f"subscription-{identifier}")["errors"]  # type: ignore[assignment]  # a list
-            return errors
+            payload = report_failure(failure, f"subscription-{identifier}")
+    errors: list[Any] = payload["errors"]  # type: ignore[assignment]  # a list
+    return errors
 
 
 async def _raise(rejected: RequestRejected) -> None:

@@ -1,0 +1,78 @@
+"""The errors that a client is meant to handle, and their codes: those of fields, and those of limits of documents."""
+
+from __future__ import annotations
+
+from graphql import GraphQLError
+
+from ogpgraph.error_code import ErrorCode, Retry
+from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.readmodel.error_codes import ReadErrorCode
+
+_SPLIT_DOCUMENT = "Split the document, or select less: see [Cost](clients.md#cost)."
+
+
+class FieldErrorCode(ErrorCode):
+    """The codes of errors of a field or of one of its arguments."""
+
+    BAD_PAGE = (
+        "BAD_PAGE",
+        400,
+        "The size of a page is out of range, or both `first` and `last` are given.",
+        "Ask for a page within the limit.",
+    )
+    BAD_CURSOR = (
+        "BAD_CURSOR",
+        400,
+        "A cursor is malformed, or of a list of another type or order.",
+        "Use cursors only with the list and order that they come from.",
+    )
+    BAD_TIME = (
+        "BAD_TIME",
+        400,
+        "A time or date is malformed, or a range of times is too long.",
+        "Send times as RFC 3339 has them, such as `2026-11-22T12:00:00Z`, dates such as `2019-03-15`.",
+    )
+    RECORDED_BUT_NOT_SHOWN = (
+        "RECORDED_BUT_NOT_SHOWN",
+        500,
+        "The mutation was recorded, but its result cannot be read, because the projection has stopped.",
+        "Do not send it again. `meta { projector }` says when entries can be read.",
+        Retry.OPERATOR,
+    )
+
+
+class DocumentErrorCode(ErrorCode):
+    """The codes of documents that exceed a limit. Nothing is executed."""
+
+    COST_EXCEEDED = (
+        "COST_EXCEEDED",
+        400,
+        "The operation could return too many objects; `message` names the most expensive field.",
+        "Ask for smaller pages, or select less: see [Cost](clients.md#cost).",
+    )
+    TOO_DEEP = ("TOO_DEEP", 400, "Fields are nested too deeply.", _SPLIT_DOCUMENT)
+    TOO_MANY_TOKENS = ("TOO_MANY_TOKENS", 400, "The document is too long.", _SPLIT_DOCUMENT)
+    TOO_MANY_FIELDS = (
+        "TOO_MANY_FIELDS",
+        400,
+        "The document has too many fields, or too many that repeat another one.",
+        _SPLIT_DOCUMENT,
+    )
+    TOO_MANY_ALIASES = ("TOO_MANY_ALIASES", 400, "The document has too many aliases.", _SPLIT_DOCUMENT)
+    TOO_MANY_DIRECTIVES = ("TOO_MANY_DIRECTIVES", 400, "The document has too many directives.", _SPLIT_DOCUMENT)
+    TOO_MANY_FRAGMENTS = (
+        "TOO_MANY_FRAGMENTS",
+        400,
+        "The document has too many operations and fragments.",
+        _SPLIT_DOCUMENT,
+    )
+
+
+def client_error(message: str, code: ErrorCode) -> GraphQLError:
+    """Return an error that a client receives with its message and code; other exceptions are reported as INTERNAL."""
+    return GraphQLError(message, extensions={"code": code})
+
+
+def other_history(error: OtherHistory) -> GraphQLError:
+    """Return the error for a position of another history."""
+    return client_error(str(error), ReadErrorCode.OTHER_HISTORY)
