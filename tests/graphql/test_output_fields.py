@@ -68,6 +68,7 @@ def test_every_declared_filter_and_order_is_in_the_schema(aggregate_type: Aggreg
     assert isinstance(order, GraphQLEnumType)
     assert {each.filter.name for each in aggregate_type.declarations if each.filter} <= where.fields.keys()
     sortable = [field.index_dimension for field in aggregate_type.fields if field.is_sortable]
+    sortable += [order.dimension for dimension in aggregate_type.dimensions for order in dimension.orders]
     assert [value.value for value in order.values.values()] == [*sortable, "changed"]
 
 

@@ -137,11 +137,15 @@ def test_ratings_are_ordered_and_distinguish_pending_from_rated(example_system: 
     }
 
 
-def test_ratings_are_selected_by_indicator_and_stage_and_rating_is_the_latest(example_system: System) -> None:
+def test_ratings_are_selected_by_indicator_and_stage_and_rating_is_the_latest_value(
+    example_system: System,
+) -> None:
     fields = """several: ratings(indicator: [COMPLETION, VERIFIABLE]) { indicator stage }
                 one: ratings(indicator: [COMPLETION], stage: [END_OF_TERM]) { irmReport }
                 none: ratings(indicator: AMBITION) { state }
-                latest: rating(indicator: COMPLETION) { stage }
+                latest: rating(indicator: COMPLETION) { stage laterWithoutData }
+                later: rating(indicator: COMPLETION, stage: RESULTS) { state laterWithoutData }
+                never: rating(indicator: COMPLETION, stage: MIDTERM) { state }
                 absent: rating(indicator: AMBITION) { stage }"""
     assert query_commitment(example_system, "UY0901", fields) == {
         "several": [
@@ -151,7 +155,9 @@ def test_ratings_are_selected_by_indicator_and_stage_and_rating_is_the_latest(ex
         ],
         "one": [{"irmReport": "Report 9"}],
         "none": [],
-        "latest": {"stage": "RESULTS"},
+        "latest": {"stage": "END_OF_TERM", "laterWithoutData": ["PENDING"]},
+        "later": {"state": "PENDING", "laterWithoutData": []},
+        "never": None,
         "absent": None,
     }
 

@@ -20,5 +20,13 @@ def test_partial_dates_are_sorted_by_time(dates: list[str]) -> None:
 
 
 def test_numbers_are_sorted_by_size_and_texts_as_they_are() -> None:
-    assert build_sort_key("plan", "cycle", "999") < build_sort_key("plan", "cycle", "2018")
+    keys = [build_sort_key("plan", "cycle", year) or "" for year in ("999", "2018")]
+    assert keys == sorted(keys)
     assert build_sort_key("commitment", "status", "ACTIVE") == "ACTIVE"
+
+
+def test_findings_are_sorted_by_their_scale_and_what_is_not_on_it_has_no_key() -> None:
+    scale = ("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")
+    keys = [build_sort_key("commitment", "rating:COMPLETION", value) or "" for value in scale]
+    assert keys == sorted(set(keys))
+    assert build_sort_key("commitment", "rating:COMPLETION", "PENDING") is None

@@ -202,11 +202,23 @@ def items_of(aggregate: Aggregate, name: str) -> tuple[str, ...]:
     return tuple(path[len(name) + 1 :] for path, _ in aggregate.claims_under(f"{name}/"))
 
 
+class ScaleOrder(Struct, frozen=True):
+    """An order of lists by the place of a value on a scale, the lowest first; other values count as none.
+
+    `name` is that in GraphQL, `dimension` the one of the index that has the values.
+    """
+
+    name: str
+    dimension: str
+    scale: tuple[str, ...]
+    description: str
+
+
 class DerivedDimension(Struct, frozen=True):
     """A dimension of the index that is computed from several fields.
 
     `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
-    segments `paths`, with ANY_PATH among them on all.
+    segments `paths`, with ANY_PATH among them on all. `orders` sort by these tags.
     """
 
     name: str
@@ -216,6 +228,7 @@ class DerivedDimension(Struct, frozen=True):
     description: str
     filter: Filter | None = None
     facet: str | None = None
+    orders: tuple[ScaleOrder, ...] = ()
 
     @property
     def index_dimension(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
@@ -21,13 +22,15 @@ from ogpgraph.domain.command import (
 from ogpgraph.domain.correction import withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, ScaleOrder, Tag
 from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import Rating, TextValue
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, RatingValue, Stage
 
-_STAGES = list(Stage)
+_INDICATOR_ORDER: Final = {indicator: place for place, indicator in enumerate(Indicator)}
+_STAGE_ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
+_OGP_VALUE_ORDER: Final = {ogp_value: place for place, ogp_value in enumerate((None, *OgpValue))}
 
 
 def validate_rating_at(path: str, rating: Rating) -> None:
@@ -98,17 +101,76 @@ def starred_tags(commitment: Aggregate) -> Iterable[Tag]:
     yield "starred", "true" if is_starred(commitment) else "false"
 
 
+class RatingAt(NamedTuple):
+    """A rating with its place: the indicator and stage, and the OGP value, None for the whole commitment."""
+
+    indicator: Indicator
+    stage: Stage
+    ogp_value: OgpValue | None
+    path: str
+    rating: Rating
+
+    @property
+    def finding(self) -> str:
+        """Return what the IRM found, or else the state: why there is no value."""
+        return self.rating.value or self.rating.state
+
+
+def ratings_of(commitment: Aggregate, indicator: Indicator | None = None) -> list[RatingAt]:
+    """Return the ratings of a commitment, of all indicators or of one, by indicator, stage and OGP value."""
+    found = []
+    for path, claim in commitment.claims_under(f"ratings/{indicator}/" if indicator else "ratings/"):
+        if isinstance(claim.value, Rating):
+            found.append(RatingAt(*_parse_rating_path(path), path, claim.value))
+    return sorted(found, key=_place)
+
+
+def choose_rating(ratings: Iterable[RatingAt]) -> RatingAt | None:
+    """Return the rating of an indicator without a stage, from all its ratings; None if there are none.
+
+    It is that of the latest stage that has a value: a stage at which a review is pending, or has no data, says nothing
+    about what was found before. If no stage has a value, it is that of the latest one. Ratings that refer to an OGP
+    value count only if none refers to the whole commitment.
+    """
+    ordered = sorted(ratings, key=_place)
+    overall = [each for each in ordered if each.ogp_value is None]
+    return max(
+        overall or ordered, key=lambda each: (each.rating.value is not None, _STAGE_ORDER[each.stage]), default=None
+    )
+
+
+def later_without_data(chosen: RatingAt, ratings: Iterable[RatingAt]) -> tuple[RatingState, ...]:
+    """Return what the later stages say that have no value, by stage: of the same indicator and OGP value."""
+    same = (each for each in ratings if (each.indicator, each.ogp_value) == (chosen.indicator, chosen.ogp_value))
+    later = (each for each in sorted(same, key=_place) if _place(each) > _place(chosen))
+    return tuple(each.rating.state for each in later if each.rating.value is None)
+
+
+@lru_cache(maxsize=1_000)  # there are fewer combinations of indicators, stages and OGP values
+def _parse_rating_path(path: str) -> tuple[Indicator, Stage, OgpValue | None]:
+    _, indicator, stage, *ogp_value = path.split("/")
+    return Indicator(indicator), Stage(stage), OgpValue(ogp_value[0]) if ogp_value else None
+
+
+def _place(rating: RatingAt) -> tuple[int, int, int]:
+    """Return what ratings are sorted by: indicator, stage and OGP value, the whole commitment before these."""
+    return _INDICATOR_ORDER[rating.indicator], _STAGE_ORDER[rating.stage], _OGP_VALUE_ORDER[rating.ogp_value]
+
+
+def rating_dimension(indicator: Indicator, stage: Stage | None = None, ogp_value: OgpValue | None = None) -> str:
+    """Return the dimension of the index that has the findings of a rating; without a stage, of `choose_rating`."""
+    return ":".join(("rating", *filter(None, (indicator, stage, ogp_value))))
+
+
 def rating_tags(commitment: Aggregate) -> Iterable[Tag]:
-    """Yield the value of each indicator at each stage, and without a stage the value at the latest."""
-    latest: dict[str, tuple[int, str]] = {}
-    for path, claim in commitment.claims_under("ratings/"):
-        if isinstance(rating := claim.value, Rating):
-            _, indicator, stage, *ogp_value = path.split("/")
-            value = rating.value or rating.state
-            yield ":".join(("rating", indicator, stage, *ogp_value)), value
-            if not ogp_value:
-                latest[indicator] = max(latest.get(indicator, (-1, "")), (_STAGES.index(Stage(stage)), value))
-    yield from ((f"rating:{indicator}", value) for indicator, (_, value) in latest.items())
+    """Yield the finding of each rating, and of each indicator without a stage that of the chosen one."""
+    by_indicator: dict[Indicator, list[RatingAt]] = {}
+    for each in ratings_of(commitment):
+        yield rating_dimension(each.indicator, each.stage, each.ogp_value), each.finding
+        by_indicator.setdefault(each.indicator, []).append(each)
+    for indicator, ratings in by_indicator.items():
+        if chosen := choose_rating(ratings):
+            yield rating_dimension(indicator), chosen.finding
 
 
 REVIEW_DIMENSIONS = (
@@ -127,8 +189,17 @@ REVIEW_DIMENSIONS = (
         rating_tags,
         "Rating",
         "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "
-        "`rating:INDICATOR` for the latest stage.",
+        "`rating:INDICATOR` for the latest stage that has a value or, without one, the latest.",
         filter=Filter("rating", FilterKind.OBJECT),
+        orders=tuple(
+            ScaleOrder(
+                indicator.name,
+                rating_dimension(indicator),
+                VALUES_OF[indicator],
+                f"By the value of `rating(indicator: {indicator})`, in the order of the indicator's scale.",
+            )
+            for indicator in Indicator
+        ),
     ),
 )
 

@@ -12,6 +12,7 @@ import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.review import rating_dimension
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
@@ -32,7 +33,7 @@ _MEMBER_DIMENSIONS: Final = {
     "REGION": ("region", "OGP's region of its member."),
 }
 _RATING_DIMENSIONS: Final = {
-    indicator.name: (f"rating:{indicator.value}", f"Its latest rating. {INDICATOR_DESCRIPTIONS[indicator.name]}")
+    indicator.name: (rating_dimension(indicator), INDICATOR_DESCRIPTIONS[indicator.name])
     for indicator in Indicator
     if indicator is not Indicator.STARRED
 }
@@ -47,8 +48,8 @@ Dimension = Enum(  # type: ignore[misc]  # its members are not literal
 strawberry.enum(
     Dimension,
     name="CommitmentDimension",
-    description="Something that commitments can be counted by. An indicator counts the value of its rating at the "
-    "latest stage or, if that has no value, its state, such as `PENDING`.",
+    description="Something that commitments can be counted by. An indicator counts the value of `rating` "
+    "without a stage, which is that of the latest stage that has one; if none has, the state, such as `PENDING`.",
 )
 
 

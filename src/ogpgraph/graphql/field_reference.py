@@ -110,6 +110,12 @@ def _origin(dimension: DerivedDimension) -> str:
 
 
 def _in_lists(declared: Field | DerivedDimension) -> str:
-    order = order_name(declared) if isinstance(declared, Field) and declared.is_sortable else None
-    uses = {"filter": declared.filter and declared.filter.name, "order": order, "count": declared.facet}
-    return ", ".join(f"{use} `{name}`" for use, name in uses.items() if name) or _NONE
+    uses = [("filter", declared.filter and declared.filter.name), ("count", declared.facet)]
+    uses[1:1] = [("order", name) for name in _orders(declared)]
+    return ", ".join(f"{use} `{name}`" for use, name in uses if name) or _NONE
+
+
+def _orders(declared: Field | DerivedDimension) -> list[str]:
+    if isinstance(declared, DerivedDimension):
+        return [order.name for order in declared.orders]
+    return [order_name(declared)] if declared.is_sortable else []

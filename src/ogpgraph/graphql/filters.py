@@ -16,6 +16,7 @@ from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.review import rating_dimension
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.domain.vocabulary import (
     UNLISTED_STATUSES,
@@ -114,7 +115,8 @@ class RatingFilter:
     indicator: Indicator = strawberry.field(description="The indicator that is rated.")
     stage: Stage | None = strawberry.field(
         default=None,
-        description="The stage of the rating. Omitted or null: the latest stage at which there is a rating.",
+        description="The stage of the rating. Omitted or null: the latest stage that has a value or, if none has one, "
+        "the latest, as in `Commitment.rating`.",
     )
     ogp_value: OgpValue | None = strawberry.field(
         default=None,
@@ -128,8 +130,7 @@ class RatingFilter:
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
-        parts = filter(None, (self.indicator, self.stage, self.ogp_value))
-        dimension = ":".join(("rating", *map(enum_text, parts)))
+        dimension = rating_dimension(self.indicator, self.stage, self.ogp_value)
         values = None if self.value is None else HasValue(dimension, tuple(map(enum_text, self.value)))
         states = None if self.state is None else _rating_states(dimension, [enum_text(state) for state in self.state])
         return _conjunction(values, states, ValueMatches(dimension) if values is states is None else None)

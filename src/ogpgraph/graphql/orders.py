@@ -45,8 +45,13 @@ def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]
         for field in aggregate_type.fields
         if field.is_sortable
     ]
+    scales = [
+        (order.name, strawberry.enum_value(order.dimension, description=order.description))
+        for dimension in aggregate_type.dimensions
+        for order in dimension.orders
+    ]
     changed = strawberry.enum_value("changed", description="By the position of its last change.")
-    return [*fields, ("CHANGED", changed)]
+    return [*fields, *scales, ("CHANGED", changed)]
 
 
 def order_name(field: Field) -> str:

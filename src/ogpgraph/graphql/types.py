@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 import strawberry
@@ -28,7 +28,7 @@ from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
-from ogpgraph.domain.review import is_starred
+from ogpgraph.domain.review import RatingAt, choose_rating, is_starred, later_without_data, ratings_of
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import Rating as StoredRating
@@ -529,20 +529,29 @@ class Commitment(IrmDatabaseFields):
             list[Stage] | None, strawberry.argument(description="Only these stages. Omitted or null: all.")
         ] = None,
     ) -> list[Rating]:
-        ratings = (Rating.of(self, path, claim) for path, claim in self.state.claims_under("ratings/"))
-        chosen = (r for r in ratings if (not indicator or r.indicator in indicator) and (not stage or r.stage in stage))
-        return sorted(chosen, key=_rating_sort_key)
+        return [
+            Rating.of(self, each)
+            for each in ratings_of(self.state)
+            if (not indicator or each.indicator in indicator) and (not stage or each.stage in stage)
+        ]
 
     @strawberry.field(
-        description="The IRM's rating of one indicator at the latest stage that has one, whatever its state; null if "
-        "there is none. A rating of the whole commitment precedes one that refers to a single OGP value."
+        description="The IRM's rating of one indicator. Without a `stage`: of the latest stage that has a value; if "
+        "none has one, of the latest. `laterWithoutData` tells what the stages after it say. It is the rating of the "
+        "whole commitment, or one that refers to a single OGP value if there are only such. Null if nothing was "
+        "published."
     )
     def rating(
-        self, indicator: Annotated[Indicator, strawberry.argument(description="The indicator.")]
+        self,
+        indicator: Annotated[Indicator, strawberry.argument(description="The indicator.")],
+        stage: Annotated[
+            Stage | None,
+            strawberry.argument(description="The stage. Omitted or null: the latest stage that has a value."),
+        ] = None,
     ) -> Rating | None:
-        claims = self.state.claims_under(f"ratings/{Indicator(indicator)}/")
-        ratings = [Rating.of(self, path, claim) for path, claim in claims]
-        return max(ratings, key=lambda rating: (_STAGE_ORDER[rating.stage], rating.ogp_value is None), default=None)
+        ratings = ratings_of(self.state, Indicator(indicator))
+        chosen = choose_rating(each for each in ratings if stage is None or each.stage == stage)
+        return Rating.of(self, chosen) if chosen else None
 
     @strawberry.field(
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
@@ -648,10 +657,6 @@ class Narrative:
 
 # What the IRM found about a commitment
 
-_INDICATOR_ORDER: Final = {indicator: place for place, indicator in enumerate(Indicator)}
-_STAGE_ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
-_OGP_VALUE_ORDER: Final = {value: place for place, value in enumerate(OgpValue)}
-
 
 @strawberry.type(description="The IRM's rating of one indicator at one stage: a value, or why there is none.")
 class Rating:
@@ -663,53 +668,47 @@ class Rating:
     state: RatingState = strawberry.field(description="Whether there is a value and, if not, why.")
     value: RatingValue | None = strawberry.field(description="The value; null unless the state is RATED.")
     stated_in: Origin = strawberry.field(description="Where the rating was stated.")
-    path: strawberry.Private[str]
     claim: strawberry.Private[StoredClaim]
-    stored: strawberry.Private[StoredRating]
+    rating: strawberry.Private[RatingAt]
     owner: strawberry.Private[Subject]
 
     @classmethod
-    def of(cls, owner: Subject, path: str, claim: StoredClaim) -> Rating:
-        """Return the rating that a claim at a path states; raises TypeError if it states none."""
-        stored = claim.value
-        if not isinstance(stored, StoredRating):
-            raise TypeError(f"{path} holds no rating")
-        indicator, stage, ogp_value = _parse_rating_path(path)
+    def of(cls, owner: Subject, rating: RatingAt) -> Rating:
+        """Return the object of a rating of a commitment; raises LookupError if the commitment does not have it."""
+        claim = owner.state.current_claim(rating.path)
+        if claim is None:
+            raise LookupError(f"{owner.state.id} has no {rating.path}")
         return cls(
-            indicator=indicator,
-            stage=stage,
-            ogp_value=ogp_value,
-            state=stored.state,
-            value=stored.value,
+            indicator=rating.indicator,
+            stage=rating.stage,
+            ogp_value=rating.ogp_value,
+            state=rating.rating.state,
+            value=rating.rating.value,
             stated_in=claim.origin,
-            path=path,
             claim=claim,
-            stored=stored,
+            rating=rating,
             owner=owner,
         )
 
+    @strawberry.field(
+        description="Why the stages after this one have no value of the same indicator, in the order of the stages: "
+        "`[PENDING]`, for example, if the value was found at midterm, and a review of the end of term is awaited. "
+        "Empty if nothing was published about later stages, or they have values."
+    )
+    def later_without_data(self) -> list[RatingState]:
+        return list(later_without_data(self.rating, ratings_of(self.owner.state, self.rating.indicator)))
+
     @strawberry.field(description="The rating as published, such as `Substantial`; null if a person stated it without.")
     def stated_as(self) -> str | None:
-        return _referenced_text(self.owner, self.path, self.stored.stated_as)
+        return _referenced_text(self.owner, self.rating.path, self.rating.rating.stated_as)
 
     @strawberry.field(description="The title of the IRM report that states the rating; null if it is not certain.")
     def irm_report(self) -> str | None:
-        return _referenced_text(self.owner, self.path, self.stored.irm_report)
+        return _referenced_text(self.owner, self.rating.path, self.rating.rating.irm_report)
 
     @strawberry.field(description="The entry that stated the rating.")
     def entry(self) -> Entry | None:
         return _entry_of_claim(self.owner, self.claim)
-
-
-@lru_cache(maxsize=1_000)  # there are fewer combinations of indicators, stages and OGP values
-def _parse_rating_path(path: str) -> tuple[Indicator, Stage, OgpValue | None]:
-    _, indicator, stage, *rest = path.split("/")
-    return Indicator(indicator), Stage(stage), OgpValue(rest[0]) if rest else None
-
-
-def _rating_sort_key(rating: Rating) -> tuple[int, int, int]:
-    ogp_value = _OGP_VALUE_ORDER[rating.ogp_value] if rating.ogp_value else -1
-    return _INDICATOR_ORDER[rating.indicator], _STAGE_ORDER[rating.stage], ogp_value
 
 
 @strawberry.type(

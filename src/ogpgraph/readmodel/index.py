@@ -186,8 +186,8 @@ class Index:
     def _least_keys(self, dimension: str) -> dict[int, str]:
         least: dict[int, str] = {}
         postings = self.postings.get(dimension, {})
-        keyed = [(build_sort_key(self.aggregate_type, dimension, value), value) for value in postings]
-        for key, value in sorted(keyed, reverse=True):
+        keyed = ((build_sort_key(self.aggregate_type, dimension, value), value) for value in postings)
+        for key, value in sorted(((key, value) for key, value in keyed if key is not None), reverse=True):
             least.update(dict.fromkeys(iter_slots(postings[value].mask()), key))
         return least
 

@@ -23,8 +23,10 @@ def date_key(date: str) -> str:
     return "/".join(period_bounds(date))
 
 
-def build_sort_key(aggregate_type: str, dimension: str, value: str) -> str:
-    """Return the sort key of a value of a dimension of an aggregate type."""
+def build_sort_key(aggregate_type: str, dimension: str, value: str) -> str | None:
+    """Return the sort key of a value of a dimension of an aggregate type; None if it counts as no value."""
+    if scale := _SCALES.get((aggregate_type, dimension)):
+        return scale.get(value)
     return _BUILD_KEY.get((aggregate_type, dimension), str)(value)
 
 
@@ -41,4 +43,10 @@ _BUILD_KEY: Final = {
     for aggregate_type in AGGREGATE_TYPES.values()
     for field in aggregate_type.fields
     if field.is_sortable and field.filter_kind in _KEYS_OF_KINDS
+}
+_SCALES: Final = {
+    (aggregate_type.name, order.dimension): {value: number_key(place) for place, value in enumerate(order.scale)}
+    for aggregate_type in AGGREGATE_TYPES.values()
+    for dimension in aggregate_type.dimensions
+    for order in dimension.orders
 }

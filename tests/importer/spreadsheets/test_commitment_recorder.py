@@ -68,7 +68,7 @@ def test_a_row_becomes_a_commitment_with_member_plan_and_ratings(system: System)
         "rating": {"state": "RATED", "value": "HIGH", "statedAs": "High", "statedIn": "DATABASE"},
         "actionPlan": {
             "code": "URY-2018",
-            "number": 4,
+            "number": "4",
             "publishedId": "AP_URY04",
             "endsOn": "2020",
             "durationYears": 2,
