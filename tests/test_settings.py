@@ -69,6 +69,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_OIDC_ALGORITHMS": "ES384, EdDSA",
         "OGPGRAPH_OIDC_SKEW_SECONDS": "5",
         "OGPGRAPH_MAX_CLOCK_LAG_SECONDS": "14",
+        "OGPGRAPH_MAX_CLOCK_LEAD_SECONDS": "15",
         "OGPGRAPH_STATE": str(Path(__file__).parent),
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
@@ -91,6 +92,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         oidc_algorithms=("ES384", "EdDSA"),
         oidc_skew_seconds=5,
         max_clock_lag_seconds=14,
+        max_clock_lead_seconds=15,
         state=str(Path(__file__).parent),
     )
     assert Settings.from_environment(environ) == expected

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from ogpgraph.clock import system_clock
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.storage.clock_guard import ClockAhead, ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
 from ogpgraph.storage.log_identity import read_log_identity
@@ -29,6 +34,27 @@ def register(system: System, code: str) -> None:
 def test_database_without_tables_names_the_migrate_command(new_database: DatabaseFactory) -> None:
     with pytest.raises(TablesMissing, match="ogpgraph migrate"), open_system(new_database()):
         pass
+
+
+@BOTH_ENGINES
+def test_a_clock_that_jumped_ahead_after_the_last_write_is_refused(url: str, tmp_path: Path) -> None:
+    """As long as the machine runs, a process that starts with a wrong clock is noticed, too."""
+    offset = timedelta(0)
+
+    def open_() -> AbstractContextManager[System]:
+        guard = ClockGuard(max_lead=timedelta(hours=1))
+        return open_system(url, state=str(tmp_path), clock=lambda: system_clock() + offset, clock_guard=guard)
+
+    with open_() as system:
+        register(system, "FR0001")
+    offset = timedelta(days=400)
+    with open_() as system:
+        with pytest.raises(ClockAhead):
+            register(system, "FR0002")
+        assert any(problem.startswith("CLOCK_AHEAD: ") for problem in system.readiness_problems())
+        offset = timedelta(minutes=-1)
+        register(system, "FR0002")
+        assert not any(problem.startswith("CLOCK_AHEAD: ") for problem in system.readiness_problems())
 
 
 @BOTH_ENGINES

@@ -1,12 +1,16 @@
-"""The clock, which is always passed as an argument, and the format of all stored times."""
+"""The clock, which is always passed as an argument, the format of all stored times, and the machine's uptime."""
 
 from __future__ import annotations
 
 import re
+import time
 from calendar import monthrange
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
 
 Clock = Callable[[], datetime]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,6 +23,30 @@ _LAST = datetime(MAXYEAR, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 def system_clock() -> datetime:
     """Return the current time of this machine, in UTC."""
     return datetime.now(UTC)
+
+
+class Uptime(NamedTuple):
+    """How long the machine has run, suspended or not, which nobody can set.
+
+    `boot` is the id of this run of it, empty where it is not known: then the seconds are those of this process only.
+    """
+
+    boot: str
+    seconds: float
+
+
+def read_uptime() -> Uptime:
+    """Return the uptime of this machine."""
+    boot = _read_boot_id()
+    # The usual monotonic clock of Linux does not count the time for which the machine was suspended.
+    return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME) if boot else time.monotonic())
+
+
+@cache
+def _read_boot_id() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
 
 
 def format_timestamp(moment: datetime) -> str:

@@ -31,9 +31,18 @@ from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.integrity import Fault, RecordCheck
 from ogpgraph.storage.log_identity import LOG_FORMAT, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.merkle import Frontier
-from ogpgraph.storage.record import EVENT, STORED_TEXT, TABLES, RecordRow, Summary, count_rows, read_record
+from ogpgraph.storage.record import (
+    EVENT,
+    STORED_TEXT,
+    TABLES,
+    RecordRow,
+    Summary,
+    count_rows,
+    read_record,
+    require_supported_log,
+)
 from ogpgraph.storage.transfer import Transfer, copy_events, is_unfinished, summarize_record, track_rows
-from ogpgraph.system import database_exists, migrate
+from ogpgraph.system import database_exists, migrate, open_system
 
 Track = Callable[[str], ProgressCallback]
 """Begins a part of the work, named for people; returns the callback for its progress."""
@@ -119,11 +128,12 @@ def _read_source(transaction: Transaction, checkpoint: Checkpoint | None) -> Ite
 
 @contextmanager
 def open_existing(database_url: str) -> Iterator[Database]:
-    """Open a database, which is not created where it does not exist: DatabaseError is raised then."""
+    """Open a database; raises DatabaseError where it does not exist, and UnsupportedLogFormat."""
     if not database_exists(database_url):
         raise DatabaseError(f"{database_url} does not exist")
     database = open_database(database_url)
     try:
+        require_supported_log(database)
         yield database
     finally:
         database.close()
@@ -144,6 +154,17 @@ def _transfer(source: Source, database_url: str, track: Track) -> Summary:
     finally:
         database.close()
     return stored
+
+
+def remember_history(database_url: str, state: str, *, accept: bool) -> str | None:
+    """Remember the position of a record that was restored or copied, as a process that opens it does.
+
+    Returns what is wrong where another history is remembered in its place already, unless that is accepted: this one is
+    read-only then.
+    """
+    with open_system(database_url, state=state, accept_history=accept) as system:
+        described = system.guard.describe()
+        return str(described["message"]) if described and described["readOnly"] else None
 
 
 def _require_root(database: Database, summary: Summary) -> None:

@@ -229,6 +229,13 @@ class Settings:
         "How far the clock may be behind the last entry of the log; beyond it nothing is recorded (see "
         "docs/production.md).",
     )
+    max_clock_lead_seconds: int = _setting(
+        "OGPGRAPH_MAX_CLOCK_LEAD_SECONDS",
+        "3600",
+        _integer(0, 10**10),
+        "How far the clock may be ahead of the time that has passed; beyond it nothing is recorded (see "
+        "docs/production.md).",
+    )
     oidc_issuer: str = _setting(
         "OGPGRAPH_OIDC_ISSUER",
         "",
@@ -272,6 +279,11 @@ class Settings:
     def max_clock_lag(self) -> timedelta:
         """Return how far the clock may be behind the last entry of the log."""
         return timedelta(seconds=self.max_clock_lag_seconds)
+
+    @property
+    def max_clock_lead(self) -> timedelta:
+        """Return how far the clock may be ahead of the time that has passed."""
+        return timedelta(seconds=self.max_clock_lead_seconds)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -7,9 +7,9 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,15 +27,18 @@ from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession, SharedState
 from ogpgraph.readmodel.tables import compute_digest
+from ogpgraph.settings import Settings
 from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
+from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, DatabaseError, StorageError
-from ogpgraph.storage.event_log import MAX_CLOCK_LAG, AppendCheck, CorruptEvent, EventLog, create_log
+from ogpgraph.storage.event_log import AppendCheck, CorruptEvent, EventLog, create_log
 from ogpgraph.storage.head_file import HeadFile
 from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.probe import StorageProbe, create_probe_table
+from ogpgraph.storage.record import require_supported_log
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
@@ -253,6 +256,7 @@ def migrate(
     try:
         log = EventLog(database, clock)
         projection = ProjectionRunner(database, log)
+        require_supported_log(database)
         create_log(database, new_id, generate_key)
         create_aggregate_cache(database)
         texts.create_text_table(database)
@@ -279,6 +283,7 @@ def require_migrated(database_url: str) -> None:
     """Raise TablesMissing, UnsupportedLogFormat or DatabaseError unless this version has migrated the database."""
     database = open_database(database_url)
     try:
+        require_supported_log(database)
         with database.read_autocommit() as transaction:
             read_log_identity(transaction)
         if ProjectionRunner(database, EventLog(database, system_clock)).is_outdated():
@@ -295,32 +300,34 @@ def open_system(
     accept_history: bool = False,
     clock: Clock = system_clock,
     new_id: Callable[[], str] = generate_id,
-    max_clock_lag: timedelta = MAX_CLOCK_LAG,
+    clock_guard: ClockGuard | None = None,
 ) -> Iterator[System]:
     """Open a migrated database; it is closed at the end of the context. Raises TablesMissing, UnsupportedLogFormat.
 
     A log that is not the one that was open before is read-only (`HistoryGuard`), unless its history is accepted.
     `state` is the folder in which the last acknowledged position is remembered, where there is no database file.
-    Nothing is recorded while the clock is behind the last event by more than `max_clock_lag`, which is logged here.
+    Nothing is recorded while `clock` cannot be right, which is logged here; without a `clock_guard` it is compared with
+    the log only.
     """
     database = open_database(database_url)
-    guard: HistoryGuard | None = None
+    history_guard: HistoryGuard | None = None
     try:
-        event_log = EventLog(database, clock, max_clock_lag=max_clock_lag)
+        require_supported_log(database)
         with database.read_autocommit() as transaction:
             log_identity = read_log_identity(transaction)
-            if problem := event_log.find_clock_problem(transaction):
-                log.warning("the clock is behind the log", reason=str(problem))
-        guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id)
+        clock_guard = clock_guard or ClockGuard()
+        history_guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id, clock_guard)
+        _begin_clock_guard(clock_guard, clock, database, history_guard)
+        event_log = EventLog(database, clock, clock_guard)
         loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
         executor = CommandExecutor(
             event_log,
             loader,
             texts.TextReferencer(log_identity.text_key),
             new_id,
-            require_writable=guard.require_writable,
+            require_writable=history_guard.require_writable,
         )
-        projection = ProjectionRunner(database, event_log, remember=guard.remember)
+        projection = ProjectionRunner(database, event_log, remember=history_guard.remember)
         system = System(
             database,
             event_log,
@@ -330,15 +337,22 @@ def open_system(
             accounts.AccountStore(database),
             ProjectionPoller(database, projection),
             clock,
-            guard,
+            history_guard,
             StorageProbe(database),
         )
-        _check_history(system, accept=accept_history)
+        _warn_about_clock(system)
+        (history_guard.accept if accept_history else history_guard.check)(system.read_session)
         yield system
     finally:
         database.close()
-        if guard is not None:
-            guard.close()
+        if history_guard is not None:
+            history_guard.close()
+
+
+def open_configured_system(settings: Settings, *, accept_history: bool = False) -> AbstractContextManager[System]:
+    """Open a migrated database as the settings say, by the clock of this machine; otherwise as `open_system`."""
+    clock_guard = ClockGuard(max_lag=settings.max_clock_lag, max_lead=settings.max_clock_lead)
+    return open_system(settings.database, state=settings.state, accept_history=accept_history, clock_guard=clock_guard)
 
 
 def _find_head_file(database_url: str, state: str, log_identity: LogIdentity) -> HeadFile | None:
@@ -349,12 +363,13 @@ def _find_head_file(database_url: str, state: str, log_identity: LogIdentity) ->
     return HeadFile(Path(state) / f"{log_identity.id}.head") if state else None
 
 
-def _check_history(system: System, *, accept: bool) -> None:
-    try:
-        with system.read_session() as session:
-            (system.guard.accept if accept else system.guard.check)(session)
-    except Exception:
-        if accept:
-            raise
-        # Whatever is wrong with the rows is reported when they are read, and must not prevent `ogpgraph rebuild`.
-        log.warning("the history of the log cannot be checked", exc_info=True)
+def _begin_clock_guard(guard: ClockGuard, clock: Clock, database: Database, history: HistoryGuard) -> None:
+    server_time = database.read_clock()
+    remembered = history.remembered.clock if history.remembered else None
+    guard.begin([clock(), *([server_time] if server_time else [])], remembered)
+
+
+def _warn_about_clock(system: System) -> None:
+    with system.database.read_autocommit() as transaction:
+        if problem := system.log.find_clock_problem(transaction):
+            log.warning("the clock cannot be right", code=problem.code, reason=str(problem))

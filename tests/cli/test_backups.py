@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -71,3 +72,31 @@ def test_check_creates_nothing(run: RunCommand, tmp_path: Path) -> None:
     assert (result.code, result.out) == (1, "")
     assert "does not exist" in result.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_restore_remembers_its_position_unless_another_history_is_remembered_beside_it(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    """A position that was acknowledged and is not in the backup is named, and not forgotten by restoring it."""
+    run("import", LIGHTHOUSE)
+    assert run("backup", "backup.gz").code == 0
+    assert run("restore", "backup.gz", "--database", "sqlite:///new.db").err == ""
+    head, new_head = tmp_path / "ogpgraph.db.head", tmp_path / "new.db.head"
+    position = json.loads(head.read_bytes())["position"]
+    assert json.loads(new_head.read_bytes())["position"] == position
+    assert new_head.stat().st_mode & 0o777 == 0o600
+    assert run("account", "create", "--name", "Ada", "--role", "reviewer").code == 0
+    lost = json.loads(head.read_bytes())["position"]
+    assert lost > position
+
+    (tmp_path / "ogpgraph.db").unlink()
+    restored = run("restore", "backup.gz")
+    assert restored.code == 0
+    assert f"It is read-only: the last acknowledged position of the log was {lost}" in restored.err
+    assert json.loads(head.read_bytes())["position"] == lost
+    assert "--accept-history" in run("account", "create", "--name", "Ada", "--role", "reviewer").err
+
+    (tmp_path / "ogpgraph.db").unlink()
+    assert run("restore", "backup.gz", "--accept-history").err == ""
+    assert json.loads(head.read_bytes())["position"] == position
+    assert run("account", "create", "--name", "Ada", "--role", "reviewer").code == 0

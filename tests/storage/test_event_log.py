@@ -14,9 +14,10 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ogpgraph.storage.clock_guard import ClockBehind, ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, TablesMissing, Transaction
-from ogpgraph.storage.event_log import ClockBehind, CorruptEvent, EventLog, canonical_bytes, load_event
+from ogpgraph.storage.event_log import CorruptEvent, EventLog, canonical_bytes, load_event
 from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES, compress_payload, decompress_payload
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, TickingClock
 from tests.storage.event_logs import append_batch, append_events, flip_bit, open_migrated_database, stored_event
@@ -78,7 +79,7 @@ def test_nothing_is_recorded_while_the_clock_is_far_behind_the_log(new_database:
         append_batch(EventLog(database, lambda: now), "member-1", size=1)
         log, lenient = (
             EventLog(database, lambda: NOON),
-            EventLog(database, lambda: NOON, max_clock_lag=timedelta(days=401)),
+            EventLog(database, lambda: NOON, ClockGuard(max_lag=timedelta(days=401))),
         )
         with pytest.raises(ClockBehind, match=r"it is 2026-01-01T12.* recorded at 2027-02-05T12.*=34563600 lets"):
             append_batch(log, "member-2", size=1)

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from ogpgraph.storage.head_file import HeadFile, RememberedHead
+from ogpgraph.storage.clock_guard import ClockReading
+from ogpgraph.storage.head_file import HeadFile, HeadUnreadable, RememberedHead
 
 
 def head(position: int, log_id: str = "log") -> RememberedHead:
@@ -57,11 +60,23 @@ def test_threads_that_remember_at_once_leave_the_last_position(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b'{"logId": 1}', b"\xff"])
-def test_a_file_that_cannot_be_read_is_as_none_and_is_replaced(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_and_only_replaced_on_purpose(tmp_path: Path, content: bytes) -> None:
     file = HeadFile(tmp_path / "log.head")
     file.path.write_bytes(content)
-    assert file.read() is None
-    file.remember(head(1))
+    for _ in range(2):
+        with pytest.raises(HeadUnreadable, match=str(file.path)):
+            file.read()
+        file.remember(head(1))
+    file.replace(head(1))
+    assert file.read() == head(1)
+
+
+def test_the_reading_of_the_clock_is_kept_and_a_file_without_one_is_read(tmp_path: Path) -> None:
+    file = HeadFile(tmp_path / "log.head")
+    reading = ClockReading("run", datetime(2026, 1, 1, tzinfo=UTC))
+    file.replace(msgspec.structs.replace(head(1), clock=reading))
+    assert file.read() == RememberedHead("log", 1, head(1).root, reading)
+    file.path.write_bytes(b'{"logId":"log","position":1,"root":"%064x"}' % 1)
     assert file.read() == head(1)
 
 

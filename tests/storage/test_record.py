@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from ogpgraph.maintenance import check
 from ogpgraph.readmodel.tables import table_names
 from ogpgraph.storage.database import Database
+from ogpgraph.storage.log_identity import OtherLogShape
 from ogpgraph.storage.record import (
     EVENT,
     STORED_TEXT,
@@ -19,6 +22,7 @@ from ogpgraph.storage.record import (
     decode_line,
     read_record,
 )
+from ogpgraph.system import migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES
 from tests.support.records import fill_record
 
@@ -38,6 +42,24 @@ def test_the_record_has_every_column_of_every_table_that_is_not_derived(database
     found = {(row["table_name"], row["column_name"]) for row in database.query(_SELECT_COLUMNS[engine])}
     kept = {(table, column) for table, column in found if table not in DERIVED} - LEFT_OUT
     assert kept == {(table.name, column) for table in TABLES.values() for column in table.columns}
+
+
+@BOTH_ENGINES
+def test_a_database_of_another_shape_is_refused_by_the_name_of_its_table(url: str, database: Database) -> None:
+    """Programs between two releases may have written the same number of the format into other tables."""
+    refused: list[Callable[[], object]] = [
+        lambda: migrate(url),
+        lambda: open_system(url).__enter__(),
+        lambda: require_migrated(url),
+        lambda: list(check(url, lambda _what: lambda _done, _total: None)),
+    ]
+    for number, table in enumerate(TABLES.values()):
+        column = list(table.columns)[-1]
+        database.apply_ddl(f"alter table {table.name} rename column {column} to former")
+        with pytest.raises(OtherLogShape, match=rf"table {table.name} has other columns .*{column}.* import"):
+            refused[number % len(refused)]()
+        database.apply_ddl(f"alter table {table.name} rename column former to {column}")
+    migrate(url)
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, out
+from ogpgraph.cli.shared import AcceptHistoryOption, DatabaseOption, ExitCode, err, load_settings, out
 
 if TYPE_CHECKING:
     from ogpgraph.maintenance import Track
+    from ogpgraph.settings import Settings
     from ogpgraph.storage.record import Summary
 
 
@@ -35,6 +36,8 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="The backup.")],
     database: DatabaseOption = None,
+    *,
+    accept_history: AcceptHistoryOption = False,
 ) -> None:
     """Restore a backup into an empty database; an interrupted restore goes on where it stopped."""
     from ogpgraph import maintenance
@@ -42,20 +45,22 @@ def restore(
     settings = load_settings(database)
     with _track_rows() as track:
         summary = maintenance.restore(file, settings.database, track)
-    out.print(f"{settings.describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+    _report_target(settings, summary, accept_history=accept_history)
 
 
 def copy(
     from_: Annotated[str, typer.Argument(metavar="FROM", help="The URL of the database to copy.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="The URL of an empty database, of either engine.")],
+    *,
+    accept_history: AcceptHistoryOption = False,
 ) -> None:
     """Copy the record into another database, also while it is in use; an interrupted copy goes on where it stopped."""
     from ogpgraph import maintenance
 
-    load_settings(None)
+    settings = load_settings(to)
     with _track_rows() as track:
         summary = maintenance.copy(from_, to, track)
-    out.print(f"{load_settings(to).describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+    _report_target(settings, summary, accept_history=accept_history)
 
 
 def check(database: DatabaseOption = None) -> None:
@@ -74,6 +79,15 @@ def check(database: DatabaseOption = None) -> None:
     for advice in maintenance.advise(tables):
         err.print(advice, soft_wrap=True)
     raise typer.Exit(ExitCode.FAILED)
+
+
+def _report_target(settings: Settings, summary: Summary, *, accept_history: bool) -> None:
+    from ogpgraph.maintenance import remember_history
+
+    problem = remember_history(settings.database, settings.state, accept=accept_history)
+    out.print(f"{settings.describe()['OGPGRAPH_DATABASE']}: {_describe(summary)}", soft_wrap=True)
+    if problem:
+        err.print(f"It is read-only: {problem}", soft_wrap=True)
 
 
 @contextmanager

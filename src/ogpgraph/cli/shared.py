@@ -88,9 +88,9 @@ AcceptHistoryOption = Annotated[
 
 def accept_log_history(settings: Settings) -> None:
     """Remember the log as it is, so that it may be written to whatever was remembered."""
-    from ogpgraph.system import open_system
+    from ogpgraph.system import open_configured_system
 
-    with open_system(settings.database, state=settings.state, accept_history=True):
+    with open_configured_system(settings, accept_history=True):
         pass
 
 
@@ -111,17 +111,17 @@ def ensure_migrated(settings: Settings) -> None:
 @contextmanager
 def open_migrated(settings: Settings) -> Iterator[System]:
     """Open a database, migrated where necessary."""
-    from ogpgraph.system import open_system
+    from ogpgraph.system import open_configured_system
 
     ensure_migrated(settings)
-    with open_system(settings.database, state=settings.state, max_clock_lag=settings.max_clock_lag) as system:
+    with open_configured_system(settings) as system:
         yield system
 
 
 @contextmanager
 def open_for_dry_run(settings: Settings) -> Iterator[System]:
     """Open a database without migrating it; one that does not exist is replaced by a temporary, empty one."""
-    from ogpgraph.system import database_exists, open_system, require_migrated
+    from ogpgraph.system import database_exists, open_configured_system, require_migrated
 
     if not database_exists(settings.database):
         with (
@@ -131,5 +131,5 @@ def open_for_dry_run(settings: Settings) -> Iterator[System]:
             yield system
         return
     require_migrated(settings.database)
-    with open_system(settings.database, state=settings.state) as system:
+    with open_configured_system(settings) as system:
         yield system

@@ -27,6 +27,26 @@ class ReadErrorCode(ErrorCode):
             "[The remembered position](production.md#the-remembered-position)."
         ),
     )
+    HEAD_UNREADABLE = (
+        "HEAD_UNREADABLE",
+        200,
+        (
+            "`/ready` and mutations say that the file with the last acknowledged position cannot be read, so that "
+            "nothing is recorded: the log may be an older backup."
+        ),
+        "Operators: see [The remembered position](production.md#the-remembered-position).",
+        Retry.OPERATOR,
+    )
+    NOT_CHECKED = (
+        "NOT_CHECKED",
+        200,
+        (
+            "`/ready` and mutations say that the log cannot be compared with its last acknowledged position, because "
+            "its newest entries cannot be read, so that nothing is recorded."
+        ),
+        "Operators: run `ogpgraph check`.",
+        Retry.OPERATOR,
+    )
     NOT_REMEMBERED = (
         "NOT_REMEMBERED",
         200,

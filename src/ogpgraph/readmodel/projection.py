@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from ogpgraph.readmodel.tables import (
     insert_projector,
     render_ddl,
 )
-from ogpgraph.storage.database import Database, Row, StorageFailure, Transaction
+from ogpgraph.storage.database import Database, DataRejected, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
 
 FIRST_BUILD = 0
@@ -49,7 +49,9 @@ select p.log_position, p.position, p.projection_version,
        coalesce((select max(e.position) from event e), 0) as head,
        (select t.root from entry t where t.position = p.position) as root
 from projector p where p.name = :name"""
-_SELECT_PROJECTION_VERSION = "select projection_version from projector where name = :name"
+_SELECT_PROJECTION_VERSION = (
+    "select projection_version, build, log_position, position, frontier from projector where name = :name"
+)
 
 ProgressCallback = Callable[[int, int], None]
 """Called with the log position reached and the log's head."""
@@ -160,12 +162,15 @@ class ProjectionRunner:
         """Create the read model's tables unless it has some; those of another version are for `Rebuild` to replace."""
         if not self._database.has_table(PROJECTOR_TABLE):
             self._database.apply_ddl(render_ddl(LIVE_PREFIX, FIRST_BUILD))
-        with self._database.write() as transaction:
+        with suppress(DataRejected), self._database.write() as transaction:  # a former table has other columns
             insert_projector(transaction, LIVE_PREFIX, PROJECTION_VERSION, FIRST_BUILD)
 
     def is_outdated(self) -> bool:
         """Return whether another version of the projection wrote the rows, so that they must be rebuilt."""
-        rows = self._database.query(_SELECT_PROJECTION_VERSION, name=PROJECTOR_NAME)
+        try:
+            rows = self._database.query(_SELECT_PROJECTION_VERSION, name=PROJECTOR_NAME)
+        except DataRejected:  # the table of another version has other columns
+            return True
         return not rows or rows[0]["projection_version"] != PROJECTION_VERSION
 
     def catch_up(self, progress: ProgressCallback | None = None, *, to: int | None = None) -> int:
@@ -231,6 +236,10 @@ class ProjectionRunner:
         lag = self._log.count_after(transaction, progress.log_position)
         oldest = self._log.find_time_after(transaction, progress.log_position) if lag else None
         return ProjectionStatus(progress.position, lag, oldest, self.failure if lag else None)
+
+    def compute_root(self, transaction: Transaction, length: int) -> str | None:
+        """Return the root over the first events of the log, in hex, from their leaves; None where there are fewer."""
+        return self._log.compute_root(transaction, length)
 
     def _is_done(self, to: int | None) -> bool:
         if to is not None and to <= self._log_position:  # another thread projected it while this one waited

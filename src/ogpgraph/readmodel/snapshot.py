@@ -162,6 +162,10 @@ class ReadSession:
             self._roots[position] = bytes(root).hex()
         return self._roots[position]
 
+    def compute_root(self, length: int) -> str | None:
+        """Return the root over the first events of the log, projected or not; None where there are fewer."""
+        return self.shared.projection.compute_root(self.transaction, length)
+
     def bookmark(self, position: int) -> Bookmark:
         """Return the bookmark of a position up to the head."""
         return Bookmark(position, self.root_at(position)[:ROOT_DIGITS])

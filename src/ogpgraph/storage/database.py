@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from ogpgraph.storage.error_codes import StorageErrorCode
@@ -191,6 +192,10 @@ class Database(ABC):
         """Return all rows of a single query."""
         with self.read() as transaction:
             return transaction.fetch_all(sql, **parameters)
+
+    def read_clock(self) -> datetime | None:
+        """Return the time by the clock of the database's server, None where it has no clock of its own."""
+        return None
 
     def has_table(self, name: str) -> bool:
         """Return whether a table exists."""

@@ -16,8 +16,8 @@ class StorageErrorCode(ErrorCode):
         503,
         "The disk fails, the database was removed or replaced, or its server does not answer.",
         (
-            "Send it again, mutations with their `idempotencyKey`. Operators: repair the cause. A SQLite file that was "
-            "replaced by another, such as a backup, needs a restart."
+            "Send it again, mutations with their `idempotencyKey`. Operators: repair the cause, and run `ogpgraph "
+            "check` after an I/O error. A SQLite file that was replaced by another, such as a backup, needs a restart."
         ),
         Retry.LATER,
     )
@@ -46,13 +46,20 @@ class StorageErrorCode(ErrorCode):
         "STORAGE_DAMAGED",
         503,
         "The database finds its own files damaged, or the disk fails to read them.",
-        "Operators: if it persists, restore a backup.",
+        "Operators: run `ogpgraph check`. If it persists, restore a backup.",
         Retry.LATER,
     )
     CLOCK_BEHIND = (
         "CLOCK_BEHIND",
         503,
         "Nothing can be recorded: the server's clock is too far behind the last entry. Reading goes on.",
+        "Operators: see [Clock](production.md#clock).",
+        Retry.OPERATOR,
+    )
+    CLOCK_AHEAD = (
+        "CLOCK_AHEAD",
+        503,
+        "Nothing can be recorded: the server's clock is too far ahead of the time that has passed. Reading goes on.",
         "Operators: see [Clock](production.md#clock).",
         Retry.OPERATOR,
     )

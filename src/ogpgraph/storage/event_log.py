@@ -10,7 +10,6 @@ recording, each on a line of its own, then the payload. It is stored compressed,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,16 +20,16 @@ from typing import Any
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 
 from ogpgraph.clock import Clock, format_timestamp
+from ogpgraph.storage.clock_guard import ClockGuard, ClockWrong
 from ogpgraph.storage.damage import DamagedRecord
-from ogpgraph.storage.database import Database, Row, StorageFailure, Transaction, UniqueViolation, iter_chunks
+from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation, iter_chunks
 from ogpgraph.storage.error_codes import StorageErrorCode
 from ogpgraph.storage.log_identity import (
     CREATE_LOG_TABLE,
     LOG_FORMAT,
     insert_log_identity,
-    require_supported_format,
 )
-from ogpgraph.storage.merkle import leaf_hash
+from ogpgraph.storage.merkle import Frontier, leaf_hash
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.storage.texts import build_rows, insert_rows
 
@@ -49,12 +48,9 @@ __all__ = [
 
 LEAF_FORMAT = f"ogpgraph event {LOG_FORMAT}"
 MAX_POSITION = 2**62
-MAX_CLOCK_LAG = timedelta(hours=1)
-"""How far the clock may be behind the last event of the log by default; beyond it one of the two is wrong."""
 AppendCheck = Callable[[Transaction], None]
 """Called under the log's lock before a save is stored; if it raises, nothing is stored."""
 
-_ROOM_SECONDS = 3600
 _CREATE_EVENT_TABLE = """
 create table if not exists event (
   position integer primary key autoincrement,
@@ -123,21 +119,6 @@ class CorruptEvent(DamagedRecord):
             return row is not None and bool(load_event(row))
         except CorruptEvent:
             return False
-
-
-class ClockBehind(StorageFailure):
-    """The clock is far behind the last event of the log, so that the times of new events would be made up."""
-
-    code = StorageErrorCode.CLOCK_BEHIND
-
-    def __init__(self, now: datetime, last: datetime) -> None:
-        lag = math.ceil((last - now).total_seconds())
-        self.explanation = (
-            f"nothing can be recorded: it is {format_timestamp(now)} by the server's clock, and the last entry was "
-            f"recorded at {format_timestamp(last)}. If the clock is wrong, correct it; if that entry is, "
-            f"OGPGRAPH_MAX_CLOCK_LAG_SECONDS={lag + _ROOM_SECONDS} lets new entries be recorded just after it"
-        )
-        super().__init__(self.explanation)
 
 
 @dataclass(frozen=True)
@@ -209,11 +190,10 @@ def _lost_event(stream: str, revision: int) -> CorruptEvent:
 
 
 def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
-    """Create the log's tables and give it an identity, unless it has them; raises UnsupportedLogFormat.
+    """Create the log's tables and give it an identity, unless it has them; a log that is there has to be supported.
 
     The tables are created together, so that events without a format are those of a former program.
     """
-    require_supported_format(database)
     database.apply_ddl(f"{CREATE_LOG_TABLE};{_CREATE_EVENT_TABLE}")
     with database.write() as transaction:
         insert_log_identity(transaction, new_id, new_key)
@@ -222,10 +202,10 @@ def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[
 class EventLog(ApplicationRecorder):
     """Appends saves, and reads streams and the whole log; every event that is read is verified."""
 
-    def __init__(self, database: Database, clock: Clock, *, max_clock_lag: timedelta = MAX_CLOCK_LAG) -> None:
+    def __init__(self, database: Database, clock: Clock, clock_guard: ClockGuard | None = None) -> None:
         self._database = database
         self._clock = clock
-        self._max_clock_lag = max_clock_lag
+        self._clock_guard = clock_guard or ClockGuard()
 
     def append(
         self,
@@ -243,7 +223,7 @@ class EventLog(ApplicationRecorder):
                 recorded already.
             Exception: any error that `check` raises.
             ConnectionLost: the events may be stored or not; `read_command` shows which.
-            ClockBehind: the clock is behind the last event by more than is allowed.
+            ClockWrong: the clock is too far behind the last event, or ahead of the time that has passed.
         """
         # Before the lock is held: compression and the search for personal data take time.
         text_rows, payloads = build_rows(texts), [compress_payload(event.state) for event in events]
@@ -272,19 +252,19 @@ class EventLog(ApplicationRecorder):
         last = transaction.fetch_one(_SELECT_LAST)
         now = self._clock()
         if last is None:
+            self._clock_guard.require_plausible(now, None)
             return 0, now, 1
         before = load_event(last)
         recorded_at = datetime.fromisoformat(before.recorded_at)
-        if recorded_at - now > self._max_clock_lag:
-            raise ClockBehind(now, recorded_at)
+        self._clock_guard.require_plausible(now, recorded_at)
         return before.id, max(now, recorded_at + timedelta(microseconds=1)), before.save + 1
 
-    def find_clock_problem(self, transaction: Transaction) -> ClockBehind | None:
-        """Return the error with which an append would fail at present, None where the clock is not behind the log."""
+    def find_clock_problem(self, transaction: Transaction) -> ClockWrong | None:
+        """Return the error with which an append would fail at present, None where the clock can be right."""
         last = transaction.fetch_value("select recorded_at from event order by position desc limit 1")
         try:
-            recorded_at, now = datetime.fromisoformat(last) if last else None, self._clock()
-            return ClockBehind(now, recorded_at) if recorded_at and recorded_at - now > self._max_clock_lag else None
+            recorded_at = datetime.fromisoformat(last) if last else None
+            return self._clock_guard.find_problem(self._clock(), recorded_at)
         except (ValueError, TypeError):  # the value is damaged, which whoever reads the event reports
             return None
 
@@ -329,6 +309,13 @@ class EventLog(ApplicationRecorder):
     def read_head(self, transaction: Transaction) -> int:
         """Return the newest log position, 0 for an empty log."""
         return int(transaction.fetch_value("select max(position) from event") or 0)
+
+    def compute_root(self, transaction: Transaction, length: int) -> str | None:
+        """Return the root over the first events, in hex; None where there are fewer. It reads all their leaves."""
+        rows, frontier = 0, Frontier()
+        for row in transaction.stream("select leaf from event order by position limit :length", length=length):
+            rows, frontier = rows + 1, frontier.append(bytes(row["leaf"]))
+        return frontier.root().hex() if rows == length else None
 
     def count_after(self, transaction: Transaction, position: int) -> int:
         """Return the number of events after a log position."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from ogpgraph.storage.clock_guard import ClockReading
 from ogpgraph.storage.sqlite import open_private_file
 
 if sys.platform != "win32":
@@ -30,16 +31,21 @@ INTERVAL_SECONDS = 0.5
 log = structlog.stdlib.get_logger(__name__)
 
 
-class RememberedHead(msgspec.Struct, frozen=True, rename="camel"):
-    """The newest position of a log that was acknowledged, and the root there, in hex."""
+class RememberedHead(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The newest position of a log that was acknowledged, the root there, in hex, and what was known of the clock."""
 
     log_id: str
     position: int
     root: str
+    clock: ClockReading | None = None
+
+
+class HeadUnreadable(Exception):
+    """There is a file, and what it remembers cannot be read."""
 
 
 class HeadFile:
-    """One such file. A failure to read or write it is logged and hinders nothing."""
+    """One such file. A failure to write it is logged and hinders nothing."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
@@ -51,14 +57,15 @@ class HeadFile:
         self._failed = False
 
     def read(self) -> RememberedHead | None:
-        """Return what is remembered; None where there is nothing, or nothing that can be read."""
+        """Return what is remembered, None where there is no file; raises HeadUnreadable."""
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=RememberedHead)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError):
-            log.warning("the last acknowledged position cannot be read", file=str(self.path), exc_info=True)
-            return None
+        except OSError as error:
+            raise HeadUnreadable(f"{self.path} cannot be read: {error.strerror}") from error
+        except msgspec.MsgspecError as error:
+            raise HeadUnreadable(f"{self.path} does not hold a remembered position: {error}") from error
 
     def remember(self, head: RememberedHead) -> None:
         """Remember a position within INTERVAL_SECONDS, unless a later one of the same log is remembered."""
@@ -98,7 +105,7 @@ class HeadFile:
                 if known is None or known.log_id != head.log_id or known.position <= head.position:
                     self._write(msgspec.json.encode(head) + b"\n", sync=sync)
             self._failed = False
-        except OSError:
+        except (OSError, HeadUnreadable):
             if not self._failed:
                 log.warning("the last acknowledged position cannot be remembered", file=str(self.path), exc_info=True)
             self._failed = True

@@ -34,6 +34,17 @@ class UnsupportedLogFormat(DatabaseError):
         )
 
 
+class OtherLogShape(UnsupportedLogFormat):
+    """A table of the log has other columns: an unfinished version of the program created it."""
+
+    def __init__(self, database: str, table: str, reason: str) -> None:
+        DatabaseError.__init__(
+            self,
+            f"{database} holds a log of format {LOG_FORMAT} whose table {table} has other columns than this program "
+            f"reads ({reason}): create a new database with `ogpgraph migrate` and import everything again into it",
+        )
+
+
 class UnfinishedTransfer(UnsupportedLogFormat):
     """A log was being restored or copied into the database, and is not complete."""
 
@@ -83,7 +94,10 @@ def read_log_identity(transaction: Transaction) -> LogIdentity:
     row = _read_row(transaction)
     if row is None:
         raise LookupError("the log has no identity: run `ogpgraph migrate`")
-    return LogIdentity(row["id"], row["redaction_version"], row["text_key"])
+    try:
+        return LogIdentity(row["id"], row["redaction_version"], row["text_key"])
+    except LookupError as error:
+        raise OtherLogShape(transaction.database_name, "log", "a column is missing") from error
 
 
 def _read_row(transaction: Transaction) -> Row | None:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -274,6 +275,10 @@ class PostgresDatabase(Database):
                 return PostgresTransaction(connection).fetch_all(sql, **parameters)
         with self._connection() as connection:
             return PostgresTransaction(connection).fetch_all(sql, **parameters)
+
+    def read_clock(self) -> datetime | None:
+        found: datetime = self.query("select clock_timestamp() as now")[0]["now"]
+        return found
 
     @contextmanager
     def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> Iterator[Transaction]:

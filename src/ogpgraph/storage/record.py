@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from types import UnionType
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from ogpgraph.personal import Mark
-from ogpgraph.storage.database import DatabaseError, Row, Transaction
+from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, TablesMissing, Transaction
 from ogpgraph.storage.event_log import canonical_bytes
+from ogpgraph.storage.log_identity import OtherLogShape, require_supported_format
 from ogpgraph.storage.merkle import Frontier, leaf_hash
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 
@@ -119,6 +121,17 @@ def decode_line(line: bytes) -> RecordRow:
         for value, kind in zip(values, table.columns.values(), strict=True)
     ]
     return _require_types(table, dict(zip(table.columns, decoded, strict=True)))
+
+
+def require_supported_log(database: Database) -> None:
+    """Raise UnsupportedLogFormat where a database holds a log of another format, or tables without our columns."""
+    require_supported_format(database)
+    for table in TABLES.values():
+        try:
+            with suppress(TablesMissing):
+                database.query(f"select {', '.join(table.columns)} from {table.name} limit 1")  # noqa: S608 - ours
+        except DataRejected as error:
+            raise OtherLogShape(database.name, table.name, str(error).splitlines()[0]) from error
 
 
 def read_table(transaction: Transaction, table: Table) -> Iterator[Row]:

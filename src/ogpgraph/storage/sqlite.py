@@ -449,7 +449,7 @@ class SQLiteDatabase(Database):
             writer.close()
             raise
         self._writer, self._disk_failed = writer, False
-        log.warning("writing again after a failure of the disk")
+        log.warning("writing again after a failure of the disk: run `ogpgraph check`")
 
     def _check_checkpoint(self, writer: sqlite3.Connection) -> None:
         """Checkpoint where that is due, and log a failure: what was committed is in the WAL, and stays there."""
@@ -582,7 +582,7 @@ def _translate_errors() -> Iterator[None]:
             raise StatementCancelled("the statement took too long") from error
         if "no such table" in str(error):
             raise TablesMissing from error
-        if "no such column" in str(error):
+        if "no such column" in str(error) or "has no column named" in str(error):
             raise DataRejected(str(error)) from error
         if code not in _STORAGE_ERRORS:
             raise

@@ -31,7 +31,7 @@ from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.settings import Settings
 from ogpgraph.storage.database import StorageError
-from ogpgraph.system import PositionNotReached, System, open_system, unsafe_sqlite_version
+from ogpgraph.system import PositionNotReached, System, open_configured_system, unsafe_sqlite_version
 from ogpgraph.web.app import AppOptions, build_app
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
@@ -228,8 +228,7 @@ def _live_limits(settings: Settings) -> LiveLimits:
 def create_worker_app(settings: Settings) -> Starlette:
     """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
-    open_ = partial(open_system, settings.database, state=settings.state, max_clock_lag=settings.max_clock_lag)
-    return create_app(SystemLifespan(open_), settings)
+    return create_app(SystemLifespan(partial(open_configured_system, settings)), settings)
 
 
 def create_app_from_environment() -> Starlette:

@@ -15,7 +15,10 @@ from ogpgraph.domain.unit_of_work import CommandContext, Provenance
 from ogpgraph.domain.values import Interval
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.snapshot import Snapshot
-from tests.conftest import BOTH_ENGINES
+from ogpgraph.storage.head_file import HeadFile, RememberedHead
+from ogpgraph.storage.sqlite import parse_sqlite_url
+from ogpgraph.system import open_system
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE
 from tests.graphql.client import execute_query
 from tests.graphql.mutations.client import MutationClient, SampleSystem, kinds_of, mutation_fields
 
@@ -216,9 +219,13 @@ def test_too_many_mutations_of_an_account_or_an_address_are_refused_with_a_waiti
     client.mutate("reviseCommitment", **TITLE)
 
 
-def test_a_log_of_another_history_refuses_every_mutation(sample: SampleSystem) -> None:
-    sample.system.guard.problem = "it was replaced"
-    code, *_ = sample.reporter.expect_refusal("reviseCommitment", **TITLE)
+@ONLY_SQLITE
+def test_a_log_of_another_history_refuses_every_mutation(sample: SampleSystem, url: str) -> None:
+    path = parse_sqlite_url(url)
+    file = HeadFile(path.with_name(path.name + ".head"))
+    file.replace(RememberedHead(sample.system.model.log_identity.id, 1_000, "0" * 64))
+    with open_system(url) as replaced:
+        code, *_ = MutationClient(replaced, sample.reporter.account).expect_refusal("reviseCommitment", **TITLE)
     assert code == "READ_ONLY"
 
 
