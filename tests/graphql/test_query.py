@@ -6,9 +6,10 @@ from hashlib import sha256
 
 import pytest
 
+from ogpgraph.graphql.executor import core_schema
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.client import QueryResult, execute_query, expect_error, query_commitment, read_position
+from tests.graphql.client import SCHEMA, QueryResult, execute_query, expect_error, query_commitment, read_position
 
 pytestmark = BOTH_ENGINES
 
@@ -130,3 +131,49 @@ def test_an_error_of_a_client_has_a_code(example_system: System) -> None:
         "`first` is 101, but a page has 0 to 100 nodes",
         "BAD_PAGE",
     )
+
+
+# --------------------------------------------------------------------------------------------------------------- errors
+
+
+REFUSED = {
+    "at": "at(position: 0) { __typename }",
+    "compare": "compare(from: 900000) { totalCount }",
+    "members": "members(first: 1000) { totalCount }",
+    "actionPlans": "actionPlans(first: 1, last: 1) { totalCount }",
+    "commitments": 'commitments(after: "stale") { totalCount }',
+    "entries": 'entries(before: "stale") { totalCount }',
+}
+"""A use of each root field that can refuse its arguments, which it does."""
+
+
+def test_every_root_field_with_pages_or_positions_has_a_refused_use() -> None:
+    query = core_schema(SCHEMA).query_type
+    assert query is not None
+    refusing = {name for name, field in query.fields.items() if field.args.keys() & {"first", "time", "date"}}
+    assert refusing <= REFUSED.keys()
+
+
+@pytest.mark.parametrize("field", REFUSED.values(), ids=REFUSED)
+def test_a_root_field_that_fails_is_null_and_the_others_are_complete(example_system: System, field: str) -> None:
+    result = QueryResult(example_system, f'{{ failing: {field} other: commitment(code: "UY0901") {{ code }} }}', {})
+    assert result.data == {"failing": None, "other": {"code": "UY0901"}}
+    [error] = result.errors
+    assert error.path == ["failing"]
+    assert error.locations
+
+
+def test_a_list_that_fails_inside_a_node_leaves_the_node_and_all_others(example_system: System) -> None:
+    query = """{ commitments(first: 2) { totalCount nodes { code bad: history(after: "stale") { totalCount } } } }"""
+    result = QueryResult(example_system, query, {})
+    assert [node["bad"] for node in result.data["commitments"]["nodes"]] == [None, None]
+    assert all(node["code"] for node in result.data["commitments"]["nodes"])
+    assert [error.path for error in result.errors] == [["commitments", "nodes", index, "bad"] for index in (0, 1)]
+
+
+def test_counts_that_fail_leave_the_list(example_system: System) -> None:
+    query = """{ commitments { totalCount timeline(dimension: POLICY_AREA, every: MONTH, from: "1200-01-01T00:00:00Z")
+                                        { position } } }"""
+    result = QueryResult(example_system, query, {})
+    assert result.data["commitments"]["timeline"] is None
+    assert result.data["commitments"]["totalCount"] > 0

@@ -150,19 +150,19 @@ TYPES = {
     "Commitment.languages": "[String!]!",
     "Commitment.policyAreas": "[String!]!",
     "Commitment.leadInstitutions": "[String!]!",
-    "Commitment.history": "EntryConnection!",
+    "Commitment.history": "EntryConnection",
     "Commitment.blame": "[Blame!]!",
-    "Query.at": "Snapshot!",
+    "Query.at": "Snapshot",
     "Query.member": "Member",
-    "Query.members": "MemberConnection!",
+    "Query.members": "MemberConnection",
     "Query.actionPlan": "ActionPlan",
-    "Query.actionPlans": "ActionPlanConnection!",
+    "Query.actionPlans": "ActionPlanConnection",
     "Query.commitment": "Commitment",
-    "Query.commitments": "CommitmentConnection!",
-    "Query.entries": "EntryConnection!",
+    "Query.commitments": "CommitmentConnection",
+    "Query.entries": "EntryConnection",
     "Query.source": "Source",
     "Query.node": "Node",
-    "Query.meta": "Meta!",
+    "Query.meta": "Meta",
 }
 
 
@@ -180,6 +180,28 @@ def test_the_schema_has_the_fields_of_the_contract(name: str) -> None:
 def test_fields_have_the_types_of_the_contract() -> None:
     found = {where: str(fields_of(where.split(".")[0])[where.split(".")[1]].type) for where in TYPES}
     assert found == TYPES
+
+
+@pytest.mark.parametrize("name", ["Query", "RecordView", "Snapshot", "Mutation", "Subscription"])
+def test_every_root_field_can_be_null_so_that_a_failing_one_leaves_the_others(name: str) -> None:
+    assert {field for field, each in fields_of(name).items() if is_non_null_type(each.type)} == set()
+
+
+def test_every_list_in_pages_and_every_node_of_it_can_be_null() -> None:
+    for kind in own_types():
+        if not isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType)):
+            continue
+        for name, field in kind.fields.items():
+            assert not str(field.type).endswith("Connection!"), f"{kind.name}.{name}"
+        if kind.name.endswith("Connection"):
+            node = get_named_type(kind.fields["nodes"].type)
+            assert str(kind.fields["nodes"].type) == f"[{node}]!"
+            edges = get_named_type(kind.fields["edges"].type)
+            assert isinstance(edges, GraphQLObjectType)
+            assert edges.fields["node"].type == node
+        for name, field in kind.fields.items():
+            if kind.name.endswith("Connection") and field.args:
+                assert not is_non_null_type(field.type), f"{kind.name}.{name} can refuse its arguments"
 
 
 def test_the_present_and_the_past_have_the_same_fields() -> None:

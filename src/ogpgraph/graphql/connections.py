@@ -60,7 +60,7 @@ class PageInfo:
 
 @strawberry.type(description="A node of a list, with its cursor.")
 class Edge(Generic[NodeT]):
-    node: NodeT = strawberry.field(description="The node.")
+    node: NodeT | None = strawberry.field(description="The node; null only if one of its fields failed.")
     cursor: str = strawberry.field(
         description="The node's place in the list, for `after` and `before`. It is opaque, and valid only for lists of "
         "the same type and order, and in the history of the log that it comes from (`OTHER_HISTORY`)."
@@ -76,8 +76,8 @@ class Connection(Generic[NodeT]):
     build_node: strawberry.Private[Callable[[Any], NodeT]]
     count: strawberry.Private[Callable[[], int]]
 
-    @strawberry.field(description="The nodes of the page.")
-    def nodes(self) -> list[NodeT]:
+    @strawberry.field(description="The nodes of the page; one of which a field failed may be null.")
+    def nodes(self) -> list[NodeT | None]:
         return [self.build_node(row) for _, row in self.fetch_page().items]
 
     @strawberry.field(description="The nodes of the page, each with its cursor.")

@@ -120,7 +120,10 @@ class Meta:
 # The record at a position
 
 
-@strawberry.interface(description="The record at one position. Everything that is reached from here is read at it.")
+@strawberry.interface(
+    description="The record at one position. Everything that is reached from here is read at it. A field that fails is "
+    "null, and the others are complete; `errors` says why."
+)
 class RecordView:
     @strawberry.field(
         description="The member with a code: OGP's code of the member (`FRA`) or the prefix of its commitments' codes "
@@ -139,7 +142,7 @@ class RecordView:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Member]:
+    ) -> Connection[Member] | None:
         snapshot = _snapshot(self, info)
         query = build_query("member", where, order_by, snapshot)
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
@@ -159,7 +162,7 @@ class RecordView:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[ActionPlan]:
+    ) -> Connection[ActionPlan] | None:
         snapshot = _snapshot(self, info)
         query = build_query("plan", where, order_by, snapshot)
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
@@ -182,7 +185,7 @@ class RecordView:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> CommitmentConnection:
+    ) -> CommitmentConnection | None:
         snapshot = _snapshot(self, info)
         query = build_query("commitment", where, order_by, snapshot)
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
@@ -197,7 +200,7 @@ class RecordView:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Entry]:
+    ) -> Connection[Entry] | None:
         snapshot, session = _snapshot(self, info), info.context.session
         page_request = parse_page_request(session, first, after, last, before)
         query = where.to_query(snapshot) if where else EntryQuery()
@@ -230,7 +233,7 @@ class RecordView:
         return Entry.of(found, snapshot) if found else None
 
     @strawberry.field(description="The position that is read and the identity of the log.")
-    def meta(self, info: Info) -> Meta:
+    def meta(self, info: Info) -> Meta | None:
         snapshot = _snapshot(self, info)
         identity = info.context.session.log_identity
         return Meta(
@@ -250,7 +253,7 @@ class Snapshot(RecordView):
 
 @strawberry.type(
     description="The record at its newest position, which is fixed when the request begins, so all fields of a "
-    "response describe the same state."
+    "response describe the same state. A field that fails is null, and the others are complete; `errors` says why."
 )
 class Query(RecordView):
     @strawberry.field(
@@ -276,7 +279,7 @@ class Query(RecordView):
                 "the record is read only in that history of the log, otherwise it is an error (`OTHER_HISTORY`).",
             ),
         ] = None,
-    ) -> Snapshot:
+    ) -> Snapshot | None:
         if (position is None) == (time is None):
             raise client_error("give either `position` or `time`", ReadErrorCode.BAD_POSITION)
         if root_ is not None:
@@ -303,7 +306,7 @@ class Query(RecordView):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Comparison]:
+    ) -> Connection[Comparison] | None:
         session = info.context.session
         earlier = _find_snapshot(session, from_, None)
         later = session.at_head() if to is None else _find_snapshot(session, to, None)

@@ -73,7 +73,7 @@ class Subscription:
         where: Annotated[
             EntryFilter | None, strawberry.argument(description="Only entries that match. Omitted or null: all.")
         ] = None,
-    ) -> AsyncGenerator[Entry, None]:
+    ) -> AsyncGenerator[Entry | None, None]:
         """Yield the arguments, once.
 
         The transports in `web.live` read the log themselves: one execution for each entry then serves all clients that

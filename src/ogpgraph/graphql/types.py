@@ -185,7 +185,7 @@ class Subject(Node):
     @strawberry.field(description="The entries about it, oldest first, up to the position that is read.")
     def history(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> Connection[Entry]:
+    ) -> Connection[Entry] | None:
         page_request = parse_page_request(self.snapshot.session, first, after, last, before)
         return entry_connection(
             self.snapshot,
@@ -337,7 +337,7 @@ class Member(Subject):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[ActionPlan]:
+    ) -> Connection[ActionPlan] | None:
         query = build_query("plan", where, order_by, self.snapshot, parent="member")
         page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return aggregate_connection(ActionPlan, self.snapshot, query, self.state, page_request)
@@ -351,7 +351,7 @@ class Member(Subject):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> CommitmentConnection:
+    ) -> CommitmentConnection | None:
         query = build_query("commitment", where, order_by, self.snapshot, parent="member")
         page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return commitment_connection(self.snapshot, query, self.state, page_request)
@@ -387,7 +387,7 @@ class ActionPlan(Subject):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> CommitmentConnection:
+    ) -> CommitmentConnection | None:
         query = build_query("commitment", where, order_by, self.snapshot, parent="actionPlan")
         page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return commitment_connection(self.snapshot, query, self.state, page_request)
@@ -1241,7 +1241,7 @@ class CommitmentConnection(Connection[Commitment]):
                 "values are counted too. Conditions inside `or` and `not` remain."
             ),
         ] = False,
-    ) -> list[Facet]:
+    ) -> list[Facet] | None:
         owned = self.snapshot.select(AggregateQuery("commitment", parent=self.query.parent), self.parent)
         return count_facets(self.snapshot, self.query, owned, dimensions, across, except_own=except_own)
 
@@ -1270,7 +1270,7 @@ class CommitmentConnection(Connection[Commitment]):
                 "recorded."
             ),
         ] = None,
-    ) -> list[TimelinePoint]:
+    ) -> list[TimelinePoint] | None:
         return count_timeline(self.snapshot, self.query, self.parent, dimension, TimelineRange(from_, until, every))
 
 

@@ -38,5 +38,6 @@ strawberry.type(
     "permits it, `RATE_LIMITED` after too many mutations within a minute, `STALE_REVISION` if the object has changed "
     "since `expectedRevision`, `IDEMPOTENCY_KEY_REUSED` if the key came with another input, `INVALID` or `NOT_FOUND` "
     "for a value that cannot be recorded or a source that does not exist, and `CONFLICT` if concurrent changes of "
-    "the same objects prevent it.",
+    "the same objects prevent it. A mutation that fails without being refused, because the storage does not work, for "
+    "example, is null, and `errors` of the response says why; the results of the others are complete.",
 )

@@ -41,7 +41,7 @@ def build_mutation(
 ) -> Any:
     """Return the field of a mutation, whose command `resolve` executes."""
     # strawberry reads the types of arguments and payload here, which differ from mutation to mutation.
-    resolve.__annotations__ = {"info": Info, "input": input_type, "return": payload}
+    resolve.__annotations__ = {"info": Info, "input": input_type, "return": payload | None}
     return strawberry.mutation(resolve, name=declaration.name, description=describe_mutation(declaration))
 
 
