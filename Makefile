@@ -13,7 +13,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-fast test-long check format demo schema lock clean
+.PHONY: help install test test-fast test-long tools audits check format demo schema lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,13 +35,31 @@ $(UV):
 install: .venv/installed ## make .venv with all that the locks pin, and ogpgraph itself from src/
 
 test: .venv/installed ## run the tests on both engines; ARGS="-k …" selects some
-	$(BIN)/pytest $(PARALLEL) -m "not long" $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "not long and not tools" $(ARGS)
 
 test-fast: .venv/installed ## run the tests without those that start processes or need PostgreSQL
-	$(BIN)/pytest $(PARALLEL) -m "not slow and not postgres and not long" $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not postgres and not long and not tools" $(ARGS)
 
 test-long: .venv/installed ## before a release: the rest, and the property tests with many more examples
 	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long $(ARGS)
+
+# Node and schemathesis have an environment of their own; the npm packages of a folder of tests are those of its lock.
+TOOLS := .venv/tools
+NPM_PACKAGES := $(patsubst %/package.json,%/node_modules/installed,$(wildcard tests/*/package.json))
+
+$(TOOLS)/installed: requirements-tools.lock .venv/installed
+	$(UV) venv --quiet --clear --python $(BIN)/python $(TOOLS)
+	VIRTUAL_ENV=$(CURDIR)/$(TOOLS) $(UV) pip install --quiet --require-hashes -r requirements-tools.lock
+	@touch $@
+
+tests/%/node_modules/installed: tests/%/package.json tests/%/package-lock.json $(TOOLS)/installed
+	cd tests/$* && PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
+tools: $(TOOLS)/installed $(NPM_PACKAGES) ## install Node, schemathesis and the npm packages that some tests need
+
+audits: tools .venv/installed ## run the tests of npm clients, graphql-http's audits, and a minute of generated operations
+	OGPGRAPH_TEST_TOOLS=required $(BIN)/pytest -rP -m tools $(ARGS)
 
 check: .venv/installed ## lint, format, types, layers
 	$(BIN)/ruff check
@@ -62,7 +80,8 @@ schema: .venv/installed ## regenerate schema/ and the generated docs
 lock: $(UV) ## resolve the lock files again (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) $(UPGRADE) --group tools --output-file requirements-tools.lock
 
 clean: ## remove what was made, but no database
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

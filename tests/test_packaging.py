@@ -1,5 +1,6 @@
 """The locks pin what pyproject.toml requires, and the wheel contains the whole package."""
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from packaging.utils import canonicalize_name
 import ogpgraph
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-tools.lock"]
 
 
 def read_pyproject() -> dict[str, Any]:
@@ -47,6 +48,8 @@ def applies_here(lock: str, name: str) -> bool:
 def direct_requirements(lock: str) -> list[Requirement]:
     """Return the requirements in pyproject.toml that a lock must cover."""
     project, groups = read_pyproject()["project"], read_pyproject()["dependency-groups"]
+    if lock == "requirements-tools.lock":
+        return [Requirement(each) for each in groups["tools"]]
     required = list(project["dependencies"])
     if lock == "requirements-dev.lock":
         required += project["optional-dependencies"]["postgres"] + groups["dev"]
@@ -75,8 +78,16 @@ def test_a_lock_covers_the_requirements_of_pyproject(lock: str) -> None:
 
 
 def test_the_development_lock_pins_the_same_versions() -> None:
-    runtime, dev = (pins(lock) for lock in LOCKS)
+    runtime, dev = pins("requirements.lock"), pins("requirements-dev.lock")
     assert runtime.items() <= dev.items()
+
+
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("tests/*/package-lock.json")), ids=lambda lock: lock.parent.name)
+def test_a_lock_of_npm_has_hashes_and_names_no_host(lock: Path) -> None:
+    packages = json.loads(lock.read_text())["packages"]
+    packages.pop("")
+    assert [name for name, package in packages.items() if not package["integrity"].startswith("sha512-")] == []
+    assert "://" not in lock.read_text()
 
 
 def test_the_lock_has_the_websockets_event_loop_and_parser_of_the_server() -> None:
