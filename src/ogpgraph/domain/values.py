@@ -139,20 +139,27 @@ def period_bounds(date: str) -> tuple[str, str]:
     return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
 
 
+PARTIAL_DATE_FORM = "a year, half-year, quarter, month or day, such as 2019, 2019-S1, 2019-Q3, 2019-03 or 2019-03-15"
+
+
 def validate_partial_date(text: str, field: str) -> str:
     """Return a partial date that the calendar has, in the years from FIRST_YEAR to LAST_YEAR.
 
     Raises Invalid, with the field and the reason.
     """
     if not re.fullmatch(PARTIAL_DATE, text):
-        form = "a year, half-year, quarter, month or day, such as 2019, 2019-S1, 2019-Q3, 2019-03 or 2019-03-15"
-        raise Invalid(f"{field}: {text[:40]!r} is not {form}", field)
-    year, *parts = text.partition("/")[0].split("-")
-    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+        raise Invalid(f"{field}: {text[:40]!r} is not {PARTIAL_DATE_FORM}", field)
+    if not FIRST_YEAR <= int(text[:4]) <= LAST_YEAR:
         raise Invalid(f"{field}: {text} is not in the years {FIRST_YEAR} to {LAST_YEAR}", field)
+    return validate_calendar(text, field)
+
+
+def validate_calendar(date: str, field: str) -> str:
+    """Return a partial date; raises Invalid, with the field and the reason, if it is a day that no month has."""
+    year, *parts = date.partition("/")[0].split("-")
     if len(parts) == 2 and int(parts[1]) > (days := monthrange(int(year), int(parts[0]))[1]):
-        raise Invalid(f"{field}: there is no {text}, {year}-{parts[0]} has {days} days", field)
-    return text
+        raise Invalid(f"{field}: there is no {date}, {year}-{parts[0]} has {days} days", field)
+    return date
 
 
 def is_reversed(begin: str, end: str) -> bool:

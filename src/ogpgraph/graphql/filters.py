@@ -29,7 +29,7 @@ from ogpgraph.domain.vocabulary import (
     Stage,
 )
 from ogpgraph.graphql.enums import EntryKind
-from ogpgraph.graphql.scalars import PartialDate, Position
+from ogpgraph.graphql.scalars import PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
     NO_MATCH,
     EnumFilter,
@@ -153,6 +153,8 @@ class MilestoneFilter:
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
+        require_day(self.due_before, "dueBefore")
+        require_day(self.due_from, "dueFrom")
         return ValueMatches("milestone", self._matches_tag, repr(self))
 
     def _matches_tag(self, tag: str) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Final, NewType
 
-import msgspec
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from ogpgraph.clock import format_timestamp, parse_rfc3339
 from ogpgraph.domain import values
+from ogpgraph.domain.errors import Invalid
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 
@@ -40,6 +41,21 @@ def _parse_datetime(value: object) -> datetime:
     )
 
 
+def _parse_partial_date(value: object) -> str:
+    # That the calendar has the day is tested where the date is used: mutations refuse it by name, at its field.
+    if isinstance(value, str) and re.fullmatch(values.PARTIAL_DATE, value):
+        return value
+    raise client_error(f"{value!r} is not {values.PARTIAL_DATE_FORM}", FieldErrorCode.BAD_TIME)
+
+
+def require_day(date: PartialDate | None, argument: str) -> PartialDate | None:
+    """Return the date of an argument of a query; raises GraphQLError (BAD_TIME) for a day that no month has."""
+    try:
+        return date and PartialDate(values.validate_calendar(date, argument))
+    except Invalid as error:
+        raise client_error(str(error), FieldErrorCode.BAD_TIME) from None
+
+
 def _format_datetime(value: object) -> str:
     return format_timestamp(value) if isinstance(value, datetime) else str(value)
 
@@ -65,10 +81,10 @@ SCALARS: Final[dict[Any, ScalarDefinition]] = {
     PartialDate: strawberry.scalar(
         name="PartialDate",
         description="A date as precise as it was published: a year (`2018`), a half-year (`2018-S2`), a quarter "
-        "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later. Mutations "
-        "refuse a day that the calendar does not have, and years outside 1990 to 2100.",
+        "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later. A day "
+        "that the calendar does not have is refused, by mutations years outside 1990 to 2100 too.",
         serialize=str,
-        parse_value=lambda value: msgspec.convert(value, values.PartialDate),
+        parse_value=_parse_partial_date,
     ),
     FieldValue: strawberry.scalar(
         name="FieldValue",

@@ -13,7 +13,7 @@ from graphql.pyutils import camel_to_snake
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.field import DerivedDimension, Field, FilterKind
 from ogpgraph.domain.values import period_bounds
-from ogpgraph.graphql.scalars import PartialDate
+from ogpgraph.graphql.scalars import PartialDate, require_day
 from ogpgraph.readmodel.filters import AllOf, Condition, HasAnyValue, HasValue, Not, ValueBetween, ValueMatches
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -78,9 +78,9 @@ class DateFilter:
     def condition(self, dimension: str) -> Condition:
         """Return the condition on a dimension."""
         known = _value_conditions(dimension, None, None, None, self.is_null, str)
-        if self.from_ is None and self.until is None:
+        from_, until = require_day(self.from_, "from"), require_day(self.until, "until")
+        if from_ is None and until is None:
             return known
-        from_, until = self.from_, self.until
         return AllOf((ValueMatches(dimension, lambda date: overlaps(date, from_, until), f"{from_}..{until}"), known))
 
 
