@@ -70,9 +70,9 @@ def expect_error(system: System, query: str, **variables: Any) -> tuple[str, obj
 
 RECORD_FIELDS = """
   meta { position rootHash recordedAt }
-  members { totalCount nodes { id revision since name status } }
-  actionPlans { totalCount nodes { id revision since code title status member { name } } }
-  commitments { totalCount nodes { id revision since code formerCodes title status languages lastObservedAt
+  members { totalCount nodes { stableId revision since name status } }
+  actionPlans { totalCount nodes { stableId revision since code title status member { name } } }
+  commitments { totalCount nodes { stableId revision since code formerCodes title status languages lastObservedAt
     milestones { number status } ratings { indicator stage value entry { position } } sources { code }
     actionPlan { title commitments(first: 3) { totalCount nodes { code } } }
     history { totalCount nodes { position kind } } blame { path value entry { position } }
@@ -102,7 +102,7 @@ query State($at: Position!) {
   }
 }
 fragment Texts on Subject {
-  id lastObservedAt
+  stableId lastObservedAt
   localizedTexts { path language text translationKind }
   sources { type code language }
   blame { path value }
@@ -126,11 +126,11 @@ def dump_state(system: System, position: int | None = None) -> dict[str, Any]:
     at = read_position(system) if position is None else position
     lists = execute_query(system, STATE_QUERY, at=at)["at"]
     nodes = [node for each in lists.values() for node in each["nodes"]]
-    codes = {node["id"]: node["code"] for node in nodes}
+    codes = {node["stableId"]: node["code"] for node in nodes}
     state = {}
     for node in nodes:
         values = {each["path"]: each["value"] for each in node.pop("blame")}
         named = {path: codes.get(value, value) if isinstance(value, str) else value for path, value in values.items()}
         sources = sorted(f"{each['type']} {each['code']} {each['language']}" for each in node.pop("sources"))
-        state[node["code"]] = {k: v for k, v in node.items() if k != "id"} | {"values": named, "sources": sources}
+        state[node["code"]] = {k: v for k, v in node.items() if k != "stableId"} | {"values": named, "sources": sources}
     return state

@@ -287,11 +287,11 @@ def test_removed_texts_are_null_and_nothing_else_changes(make_system: SystemFact
 
 
 def test_the_history_has_the_entries_of_one_subject_only(example_system: System) -> None:
-    fields = "id revision since history { totalCount nodes { position revision subject { id } } }"
+    fields = "stableId revision since history { totalCount nodes { position revision subject { stableId } } }"
     found = query_commitment(example_system, "UY0901", fields)
     nodes = found["history"]["nodes"]
     assert found["history"]["totalCount"] == len(nodes) == found["revision"]
-    assert {each["subject"]["id"] for each in nodes} == {found["id"]}
+    assert {each["subject"]["stableId"] for each in nodes} == {found["stableId"]}
     assert [each["revision"] for each in nodes] == list(range(1, len(nodes) + 1))
     assert nodes[-1]["position"] == found["since"]
 
@@ -331,8 +331,8 @@ def test_an_entry_has_who_recorded_what_when_and_why(example_system: System) -> 
 
 def test_a_correction_names_the_entry_that_it_corrects(example_system: System) -> None:
     query = """{ entries(where: {cause: [CORRECTION]}) { nodes {
-      reason changes { path before after } corrects { position kind changes { path after } subject { id } }
-      subject { id } } } }"""
+      reason changes { path before after } corrects { position kind changes { path after } subject { stableId } }
+      subject { stableId } } } }"""
     (entry,) = execute_query(example_system, query)["entries"]["nodes"]
     both, first = ["Union of Rowers", "Port of Colonia"], ["Union of Rowers"]
     assert entry["changes"] == [{"path": "supportingInstitutions/en", "before": both, "after": first}]

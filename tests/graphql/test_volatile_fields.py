@@ -8,7 +8,7 @@ from graphql import GraphQLSchema, get_operation_ast, parse, validate
 
 from ogpgraph.graphql import schema
 from ogpgraph.graphql.executor import core_schema
-from ogpgraph.graphql.volatile_fields import VOLATILE, iter_selected_fields, selects_volatile_field, volatile_fields
+from ogpgraph.graphql.volatile_fields import VOLATILE, iter_selected_fields, marked_fields, selects_field
 
 SCHEMA: GraphQLSchema = core_schema(schema.build_schema())
 
@@ -18,11 +18,11 @@ def selects(text: str, operation_name: str | None = None, schema: GraphQLSchema 
     assert not validate(schema, document)
     operation = get_operation_ast(document, operation_name)
     assert operation is not None
-    return selects_volatile_field(schema, document, operation)
+    return selects_field(schema, document, operation, VOLATILE)
 
 
 def test_only_the_projector_status_depends_on_more_than_the_position() -> None:
-    assert volatile_fields(SCHEMA) == {("Meta", "projector")}
+    assert marked_fields(SCHEMA, "volatile") == {("Meta", "projector")}
 
 
 IN_FRAGMENTS = """
@@ -120,6 +120,6 @@ class Query:
 
 def test_a_field_of_an_interface_is_volatile_if_one_implementation_is() -> None:
     toy = core_schema(strawberry.Schema(Query, types=[StoppedClock, RunningClock]))
-    assert volatile_fields(toy) == {("Clock", "now"), ("RunningClock", "now"), ("RunningClock", "ticks")}
+    assert marked_fields(toy, "volatile") == {("Clock", "now"), ("RunningClock", "now"), ("RunningClock", "ticks")}
     assert selects("{ clock { now } }", schema=toy)
     assert not selects("{ clock { name ... on StoppedClock { now } } }", schema=toy)

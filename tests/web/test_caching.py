@@ -189,6 +189,18 @@ async def test_the_etag_of_a_response_about_the_past_stays_and_its_lifetime_is_l
     assert past.headers["cache-control"] == "public, max-age=3600"
 
 
+@BOTH_ENGINES
+async def test_the_present_object_of_a_past_entry_is_read_anew_after_each_write(url: str) -> None:
+    query = "{ at(position: 100) { entries(last: 1) { nodes { position current { id revision } } } } }"
+    async with run_server(url) as server:
+        first = await server.get(query)
+        had = await server.get(query, if_none_match=first.headers["etag"])
+        server.write()
+        again = await server.get(query, if_none_match=first.headers["etag"])
+    assert (first.status_code, had.status_code, again.status_code) == (200, 304, 200)
+    assert first.headers["cache-control"] == "public, max-age=5"
+
+
 @pytest.mark.parametrize(
     ("query", "past"),
     [
@@ -197,6 +209,8 @@ async def test_the_etag_of_a_response_about_the_past_stays_and_its_lifetime_is_l
         ("{ at(position: 5) { meta { position } } meta { position } }", False),
         ('{ at(time: "2021-01-01T00:00:00Z") { meta { position } } }', False),
         ("{ ...A } fragment A on Query { at(position: 5) { meta { position } } }", False),
+        ("{ at(position: 5) { entries(last: 1) { nodes { subject { id } } } } }", True),
+        ("{ at(position: 5) { entries(last: 1) { nodes { current { id } } } } }", False),
     ],
 )
 async def test_only_an_operation_that_pins_all_its_positions_reads_the_past(

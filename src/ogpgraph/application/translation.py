@@ -26,6 +26,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.irm_database import PLAIN_CELL, DatabaseCell
 from ogpgraph.domain.milestone import normalize_milestone_path
 from ogpgraph.domain.source import CREDENTIALS
+from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.text import has_visible_character, normalize_text
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import (
@@ -179,7 +180,8 @@ def _translate_corrected_value(uow: UnitOfWork, aggregate: Aggregate, path: str,
 
 def _find_referenced(uow: UnitOfWork, aggregate_type: str, key: str, path: str) -> Aggregate:
     """Return an aggregate by its code or id, as the corrected value at a path; raises NotFound."""
-    stream = key if key.startswith(f"{aggregate_type}-") else uow.resolve_code(aggregate_type, key)
+    is_id = key.startswith(f"{aggregate_type}-")
+    stream = require_plain_id(key, path) if is_id else uow.resolve_code(aggregate_type, key)
     found = uow.aggregate(stream) if stream else None
     if found is None or not found.revision:
         raise NotFound(f"{path}: there is no {aggregate_type} {key[:80]}", path)

@@ -14,6 +14,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MemberCode
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY, Role
+from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 
 ACCOUNT = AggregateType(
@@ -79,7 +80,8 @@ def rights_of(account: Aggregate) -> Rights:
 
 def find_account(uow: UnitOfWork, account_id: str) -> Aggregate:
     """Return an account by its id; raises NotFound."""
-    account = uow.aggregate(account_id) if account_id.startswith("account-") else None
+    is_id = account_id.startswith("account-")
+    account = uow.aggregate(require_plain_id(account_id, "account")) if is_id else None
     if account is None or not account.revision:
         raise NotFound(f"there is no account {account_id}", "account")
     return account

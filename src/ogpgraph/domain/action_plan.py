@@ -15,6 +15,7 @@ from ogpgraph.domain.event import Cause, Facts, NewEvent
 from ogpgraph.domain.field import Field, Filter, fields_by_name
 from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
+from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import PartialDate, TextValue, is_translated
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
@@ -152,7 +153,8 @@ def languages_of(aggregate: Aggregate) -> frozenset[str]:
 
 def find_action_plan(uow: UnitOfWork, key: str) -> Aggregate:
     """Return the plan with a code such as FRA-2021, or with an id; raises NotFound."""
-    stream = key if key.startswith("plan-") else uow.resolve_code("plan", key)
+    is_id = key.startswith("plan-")
+    stream = require_plain_id(key, "actionPlan") if is_id else uow.resolve_code("plan", key)
     plan = uow.aggregate(stream) if stream else None
     if plan is None or not plan.revision:
         raise NotFound(f"there is no action plan {key}", "actionPlan")

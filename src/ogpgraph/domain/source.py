@@ -20,6 +20,7 @@ from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
+from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import Observation, TextValue
@@ -186,7 +187,7 @@ def cite_source(uow: UnitOfWork, source: str) -> str:
     Raises NotFound for an unknown id, and Invalid for a string that is neither an id nor a URL.
     """
     if source.startswith("source-"):
-        if not uow.aggregate(source).revision:
+        if not uow.aggregate(require_plain_id(source, "source")).revision:
             raise NotFound(f"there is no source {source[:80]!r}", "source")
         return source
     if not source.lower().startswith(("http://", "https://")):

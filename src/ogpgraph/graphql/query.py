@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from ogpgraph.domain.errors import RefusalCode
+from ogpgraph.domain.state_id import parse_state_id
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
@@ -29,6 +30,7 @@ from ogpgraph.graphql.types import (
     build_query,
     commitment_connection,
     entry_connection,
+    find_node,
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
@@ -221,16 +223,13 @@ class RecordView:
         return _find_by_id(_snapshot(self, info), Source, id)
 
     @strawberry.field(
-        description="The object with an id: a member, action plan, commitment, source, code, account or entry. Null if "
-        "there is none at the position that is read."
+        description="The object with an id: a member, action plan, commitment, source, code, account or entry, or a "
+        "part of one, such as a rating. An id that names a position is read at that position. Null if there is no such "
+        "object. It is an error if the text cannot be an id (`INVALID`), or if its position is past the newest one or, "
+        "below `at`, another than the one that is read (`BAD_POSITION`)."
     )
     def node(self, info: Info, id: Id) -> Node | None:
-        snapshot = _snapshot(self, info)
-        state = snapshot.find(id)
-        if state is not None:
-            return Subject.of(state, snapshot)
-        found = snapshot.find_entry_by_event(id)
-        return Entry.of(found, snapshot) if found else None
+        return _find_node(_snapshot(self, info), id)
 
     @strawberry.field(description="The position that is read and the identity of the log.")
     def meta(self, info: Info) -> Meta | None:
@@ -284,7 +283,7 @@ class Query(RecordView):
             raise client_error("give either `position` or `time`", ReadErrorCode.BAD_POSITION)
         if root_ is not None:
             _require_history(info.context.session, position, root_)
-        return Snapshot(snapshot=_find_snapshot(info.context.session, position, time))
+        return Snapshot(snapshot=_find_snapshot(info.context.session, position, time).pinned)
 
     @strawberry.field(
         description="The commitments that changed between two positions, before and after, in the order of their "
@@ -313,7 +312,7 @@ class Query(RecordView):
         if later.position < earlier.position:
             raise client_error("`from` must not be after `to`", ReadErrorCode.BAD_POSITION)
         page_request = parse_page_request(session, first, after, last, before, BY_CODE)
-        return compare_snapshots(earlier, later, where, page_request)
+        return compare_snapshots(earlier.pinned, later.pinned, where, page_request)
 
 
 def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
@@ -350,5 +349,20 @@ def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) ->
 
 
 def _find_by_id(snapshot: RecordSnapshot, type_: type[SubjectT], id: str) -> SubjectT | None:
-    state = snapshot.find(id)
-    return type_.of(state, snapshot) if state and state.type == type_.AGGREGATE_TYPE else None
+    found = _find_node(snapshot, id)
+    return found if isinstance(found, type_) else None
+
+
+def _find_node(snapshot: RecordSnapshot, id: str) -> Node | None:
+    """Return the object of an id, read in the state that the id names; otherwise in a snapshot."""
+    try:
+        state_id = parse_state_id(id)
+    except ValueError as error:
+        raise client_error(str(error), RefusalCode.INVALID) from None
+    named = state_id.position
+    if named is None:
+        return find_node(snapshot, state_id)
+    if snapshot.is_pinned and named != snapshot.position:
+        message = f"{id[:80]} is of position {named}, but position {snapshot.position} is read here"
+        raise client_error(message, ReadErrorCode.BAD_POSITION)
+    return find_node(_find_snapshot(snapshot.session, Position(named), None).pinned, state_id)

@@ -9,13 +9,14 @@ documentation, for clients and for us.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 import strawberry
 
+from ogpgraph.clock import format_timestamp
 from ogpgraph.domain import code as codes
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.account import rights_of
@@ -31,6 +32,7 @@ from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
 from ogpgraph.domain.review import RatingAt, choose_rating, is_starred, later_without_data, ratings_of
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.source import last_observed_at, observations
+from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import (
@@ -73,6 +75,7 @@ from ogpgraph.graphql.output_fields import (
     resolve_texts,
 )
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
+from ogpgraph.graphql.volatile_fields import READS_HEAD
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import (
     FieldChange,
@@ -87,25 +90,12 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
 
 SubjectT = TypeVar("SubjectT", bound="Subject")
+FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
+"""Returns a source by its id, None if there is none, and the snapshot that it is read in."""
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
 _DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-@strawberry.type(description="A text in one language.")
-class LocalizedText:
-    path: str = strawberry.field(description="The field that the text is a value of, such as `title/en`.")
-    language: str = strawberry.field(description="The language, as a lower-case code such as `en`.")
-    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
-    translation_kind: TranslationKind = strawberry.field(description="How the text came about in this language.")
-
-    @strawberry.field(
-        description="Whether the text contains invisible characters that control the direction of writing (Unicode "
-        "bidirectional controls). They can make a text appear different from its content."
-    )
-    def has_direction_controls(self) -> bool:
-        return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
 
 
 def claim_as_json(snapshot: Snapshot, state: Aggregate, path: str, claim: StoredClaim) -> Any:
@@ -129,9 +119,24 @@ def field_as_json(snapshot: Snapshot, state: Aggregate, path: str, value: Any) -
 
 @strawberry.interface(description="An object that `node` finds by its id.")
 class Node:
-    id: strawberry.ID = strawberry.field(
-        description="An opaque id, unique in this log. It never changes and is the same at every position."
+    @strawberry.field(
+        description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
+        "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read. "
+        "Elsewhere it is the id of the present object and equal to `stableId`."
     )
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.identify()))
+
+    @strawberry.field(
+        description="The id of the thing itself, the same at every position. Mutations and filters that take an id "
+        "take this one."
+    )
+    def stable_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.identify().stable))
+
+    def identify(self) -> StateId:
+        """Return the identity of the state that the object shows."""
+        raise NotImplementedError
 
 
 @strawberry.interface(
@@ -142,6 +147,10 @@ class Subject(Node):
     AGGREGATE_TYPE: ClassVar[str] = ""
     state: strawberry.Private[Aggregate]
     snapshot: strawberry.Private[Snapshot]
+
+    def identify(self) -> StateId:
+        """Return the identity of the state of the thing."""
+        return self.snapshot.state_id(self.state.id)
 
     @strawberry.field(
         description="Its code: OGP's code of a commitment, member or action plan, or what takes its place. Null if it "
@@ -209,7 +218,7 @@ class Subject(Node):
     ) -> list[Blame]:
         prefix = path.strip("/")
         return [
-            Blame(path=each, claim=claim, subject=self.state, snapshot=self.snapshot)
+            Blame(path=each, claim=claim, owner=self)
             for each, claim in self.state.current_claims.items()
             # A path inside a value, such as the state of a rating, finds that value.
             if _is_at_or_below(each, prefix) or _is_at_or_below(prefix, each)
@@ -234,13 +243,7 @@ class Subject(Node):
     ) -> list[Claim]:
         prefix = path.strip("/")
         return [
-            Claim(
-                path=each,
-                claim=claim,
-                is_current=claim is self.state.current_claim(each),
-                subject=self.state,
-                snapshot=self.snapshot,
-            )
+            Claim(path=each, claim=claim, is_current=claim is self.state.current_claim(each), owner=self)
             for each in sorted(self.state.claims)
             if _is_at_or_below(each, prefix)
             for claim in self.state.claims[each]
@@ -273,6 +276,7 @@ class Subject(Node):
                 language=path.rpartition("/")[2],
                 text=self.snapshot.text(self.state, path, claim.value.text),
                 translation_kind=claim.value.translation_kind,
+                owner=self,
             )
             for path, claim in self.state.current_claims.items()
             if isinstance(claim.value, TextValue) and "/" in path
@@ -305,8 +309,42 @@ class Subject(Node):
         return type_.of(found, self.snapshot) if found else None
 
 
+@strawberry.type  # not in the schema: only a part of the types below
+class Part(Node):
+    """A part of a thing that lists of it have, such as a rating. It is identified by the thing and a path."""
+
+    owner: strawberry.Private[Subject]
+
+    def identify(self) -> StateId:
+        """Return the identity of the state of the part."""
+        return self.owner.snapshot.state_id(self.owner.state.id, self.locate())
+
+    def locate(self) -> str:
+        """Return the path of the part: the name of a list, as in `iter_parts`, and what distinguishes its items."""
+        raise NotImplementedError
+
+
 def _is_at_or_below(path: str, prefix: str) -> bool:
     return not prefix or path == prefix or path.startswith(prefix + "/")
+
+
+@strawberry.type(description="A text in one language.")
+class LocalizedText(Part):
+    path: str = strawberry.field(description="The field that the text is a value of, such as `title/en`.")
+    language: str = strawberry.field(description="The language, as a lower-case code such as `en`.")
+    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
+    translation_kind: TranslationKind = strawberry.field(description="How the text came about in this language.")
+
+    @strawberry.field(
+        description="Whether the text contains invisible characters that control the direction of writing (Unicode "
+        "bidirectional controls). They can make a text appear different from its content."
+    )
+    def has_direction_controls(self) -> bool:
+        return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
+
+    def locate(self) -> str:
+        """Return the path of the text."""
+        return f"localizedTexts/{self.path}"
 
 
 SPLIT_LEFT_OUT: Final = (
@@ -372,7 +410,9 @@ class ActionPlan(Subject):
     )
     def co_creation(self) -> list[CoCreationFact]:
         published = ((kind, self._string(f"coCreation/{kind}")) for kind in CoCreation)
-        return [CoCreationFact(kind=kind, value=CoCreationValue(value)) for kind, value in published if value]
+        return [
+            CoCreationFact(kind=kind, value=CoCreationValue(value), owner=self) for kind, value in published if value
+        ]
 
     @strawberry.field(description="The member that submitted the plan; null if it is not known.")
     def member(self) -> Member | None:
@@ -394,9 +434,13 @@ class ActionPlan(Subject):
 
 
 @strawberry.type(description="An aspect of how the public took part in an action plan, with its value.")
-class CoCreationFact:
+class CoCreationFact(Part):
     kind: CoCreation = strawberry.field(description="The aspect.")
     value: CoCreationValue = strawberry.field(description="The value, or why there is none.")
+
+    def locate(self) -> str:
+        """Return the path of the aspect."""
+        return f"coCreation/{CoCreation(self.kind)}"
 
 
 # Commitments
@@ -409,7 +453,7 @@ class IrmDatabaseFields(Subject):
     @strawberry.field(description="The years in which the IRM published its reports about it, by stage.")
     def report_years(self) -> list[ReportYear]:
         published = {stage: self.state.value(f"reportYears/{stage}") for stage in Stage}
-        return [ReportYear.of(stage, value) for stage, value in published.items() if value is not None]
+        return [ReportYear.of(self, stage, value) for stage, value in published.items() if value is not None]
 
     @strawberry.field(
         description="What OGP's database states about it besides the IRM's indicators, ordered by kind. A finding that "
@@ -439,7 +483,7 @@ class IrmDatabaseFields(Subject):
     def policy_areas_without(self) -> list[UndeterminedPolicyAreas]:
         areas_by_state = {state: self.state.value(f"policyAreasUndetermined/{state}") for state in RatingState}
         return [
-            UndeterminedPolicyAreas(state=state, areas=list(areas))
+            UndeterminedPolicyAreas(state=state, areas=list(areas), owner=self)
             for state, areas in areas_by_state.items()
             if isinstance(areas, tuple)
         ]
@@ -450,7 +494,8 @@ class IrmDatabaseFields(Subject):
     )
     def database_columns(self) -> list[DatabaseColumn]:
         cells = ((path, self._cell(path)) for path, _ in self.state.claims_under("database/"))
-        return [DatabaseColumn(name=path.partition("/")[2], value=cell) for path, cell in cells if cell is not None]
+        columns = ((path.partition("/")[2], cell) for path, cell in cells)
+        return [DatabaseColumn(name=name, value=cell, owner=self) for name, cell in columns if cell is not None]
 
     @strawberry.field(description=describe_output(COMMITMENT.find_field("cluster")))
     def cluster(self) -> str | None:
@@ -610,9 +655,12 @@ class Commitment(IrmDatabaseFields):
 
 @strawberry.type(description="A verifiable step of a commitment.")
 @derive_output_fields(MILESTONE_FIELDS, "milestones/{number}/")
-class Milestone:
+class Milestone(Part):
     number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
-    owner: strawberry.Private[Subject]
+
+    def locate(self) -> str:
+        """Return the path of the milestone."""
+        return f"milestones/{self.number}"
 
     @strawberry.field(description="The progress reports on it, oldest first.")
     def updates(self) -> list[MilestoneUpdate]:
@@ -622,6 +670,8 @@ class Milestone:
                 reported_at=DateTime(datetime.fromisoformat(path.split("/")[3])),
                 language=path.split("/")[4],
                 text=snapshot.text(state, path, claim.value.text),
+                path=path,
+                owner=self.owner,
             )
             for path, claim in state.claims_under(f"milestones/{self.number}/updates/")
             if isinstance(claim.value, TextValue)
@@ -629,14 +679,19 @@ class Milestone:
 
 
 @strawberry.type(description="A progress report on a milestone.")
-class MilestoneUpdate:
+class MilestoneUpdate(Part):
     reported_at: DateTime = strawberry.field(description="When it was reported.")
     language: str = strawberry.field(description="The language of the report, as a lower-case code.")
     text: str | None = strawberry.field(description="The report; null if it was removed from the record.")
+    path: strawberry.Private[str]
+
+    def locate(self) -> str:
+        """Return the path of the report."""
+        return self.path
 
 
 @strawberry.type(description="A section of the IRM's text about a commitment, in one language.")
-class Narrative:
+class Narrative(Part):
     stage: Stage = strawberry.field(description="The stage of the assessment that the text is about.")
     section: str = strawberry.field(
         description="The section, by its heading: TITLE, CONTEXT_AND_OBJECTIVES, NEXT_STEPS, FOOTNOTES and others."
@@ -652,14 +707,19 @@ class Narrative:
             return None
         _, stage, section = prefix.split("/")
         text = owner.snapshot.text(owner.state, chosen[0], value.text)
-        return cls(stage=Stage(stage), section=section, language=chosen[0].rpartition("/")[2], text=text)
+        language = chosen[0].rpartition("/")[2]
+        return cls(stage=Stage(stage), section=section, language=language, text=text, owner=owner)
+
+    def locate(self) -> str:
+        """Return the path of the text."""
+        return f"narratives/{Stage(self.stage)}/{self.section}/{self.language}"
 
 
 # What the IRM found about a commitment
 
 
 @strawberry.type(description="The IRM's rating of one indicator at one stage: a value, or why there is none.")
-class Rating:
+class Rating(Part):
     indicator: Indicator = strawberry.field(description="The indicator that is rated.")
     stage: Stage = strawberry.field(description="The stage at which it is rated.")
     ogp_value: OgpValue | None = strawberry.field(
@@ -670,7 +730,6 @@ class Rating:
     stated_in: Origin = strawberry.field(description="Where the rating was stated.")
     claim: strawberry.Private[StoredClaim]
     rating: strawberry.Private[RatingAt]
-    owner: strawberry.Private[Subject]
 
     @classmethod
     def of(cls, owner: Subject, rating: RatingAt) -> Rating:
@@ -689,6 +748,10 @@ class Rating:
             rating=rating,
             owner=owner,
         )
+
+    def locate(self) -> str:
+        """Return the path of the rating."""
+        return self.rating.path
 
     @strawberry.field(
         description="Why the stages after this one have no value of the same indicator, in the order of the stages: "
@@ -715,7 +778,7 @@ class Rating:
     description="A statement of OGP's commitment database about a commitment, besides the IRM's indicators: a value, "
     "or why there is none."
 )
-class Finding:
+class Finding(Part):
     kind: FindingKind = strawberry.field(description="What is stated.")
     state: RatingState = strawberry.field(description="Whether there is a value and, if not, why.")
     value: RatingValue | None = strawberry.field(description="The value; null unless the state is RATED.")
@@ -723,7 +786,6 @@ class Finding:
     path: strawberry.Private[str]
     claim: strawberry.Private[StoredClaim]
     stored: strawberry.Private[StoredRating]
-    owner: strawberry.Private[Subject]
 
     @classmethod
     def of(cls, owner: Subject, kind: FindingKind) -> Finding | None:
@@ -742,6 +804,10 @@ class Finding:
             stored=stored,
             owner=owner,
         )
+
+    def locate(self) -> str:
+        """Return the path of the finding."""
+        return self.path
 
     @strawberry.field(description="The cell of the database as published; null if it is not recorded.")
     def stated_as(self) -> str | None:
@@ -762,31 +828,43 @@ def _entry_of_claim(owner: Subject, claim: StoredClaim) -> Entry | None:
 
 
 @strawberry.type(description="The year in which the IRM published its report of a stage, or why there is none.")
-class ReportYear:
+class ReportYear(Part):
     stage: Stage = strawberry.field(description="The stage that the report is about.")
     year: int | None = strawberry.field(description="The year of publication; null unless the state is RATED.")
     state: RatingState = strawberry.field(description="RATED if there is a year; otherwise why there is none.")
 
     @classmethod
-    def of(cls, stage: Stage, stored: object) -> ReportYear:
+    def of(cls, owner: Subject, stage: Stage, stored: object) -> ReportYear:
         """Return the report year of a stored value: a number, or the name of a state."""
         if isinstance(stored, int):
-            return cls(stage=stage, year=stored, state=RatingState.RATED)
-        return cls(stage=stage, year=None, state=RatingState(str(stored)))
+            return cls(stage=stage, year=stored, state=RatingState.RATED, owner=owner)
+        return cls(stage=stage, year=None, state=RatingState(str(stored)), owner=owner)
+
+    def locate(self) -> str:
+        """Return the path of the report."""
+        return f"reportYears/{Stage(self.stage)}"
 
 
 @strawberry.type(description="Policy areas for which OGP's database has neither yes nor no.")
-class UndeterminedPolicyAreas:
+class UndeterminedPolicyAreas(Part):
     state: RatingState = strawberry.field(
         description="Why: NO_DATA, for example, if plans of that time were not classified by these areas."
     )
     areas: list[str] = strawberry.field(description="The policy areas, spelled as in OGP's taxonomy.")
 
+    def locate(self) -> str:
+        """Return the path of the policy areas of this state."""
+        return f"policyAreasUndetermined/{RatingState(self.state)}"
+
 
 @strawberry.type(description="A column of OGP's database that has no field of its own here, with its cell.")
-class DatabaseColumn:
+class DatabaseColumn(Part):
     name: str = strawberry.field(description="The name of the column, such as BINDING_CONSTRAINT or START_DATE.")
     value: str = strawberry.field(description="The cell as published.")
+
+    def locate(self) -> str:
+        """Return the path of the cell."""
+        return f"database/{self.name}"
 
 
 # Sources, codes and accounts
@@ -826,7 +904,12 @@ class Source(Subject):
     )
     def observations(self) -> list[Observation]:
         return [
-            Observation(observed_at=DateTime(time), content_hash=observation.content_hash, reader=observation.reader)
+            Observation(
+                observed_at=DateTime(time),
+                content_hash=observation.content_hash,
+                reader=observation.reader,
+                owner=self,
+            )
             for time, observation in observations(self.state)
         ]
 
@@ -837,12 +920,16 @@ class Source(Subject):
 
 
 @strawberry.type(description="An observation of a source: its content at a moment.")
-class Observation:
+class Observation(Part):
     observed_at: DateTime = strawberry.field(description="When the source was observed.")
     content_hash: str = strawberry.field(
         description="The SHA-256 hash of the observed bytes: `sha256:` and 64 hexadecimal digits."
     )
     reader: str = strawberry.field(description="The version of the importer that read the content.")
+
+    def locate(self) -> str:
+        """Return the path of the observation."""
+        return f"observations/{format_timestamp(self.observed_at)}"
 
 
 @strawberry.type(description="The reservation of a code. It ensures that a code identifies one thing only.")
@@ -888,7 +975,11 @@ class Entry(Node):
     @classmethod
     def of(cls, entry: StoredEntry, snapshot: Snapshot) -> Entry:
         """Return the object of an entry."""
-        return cls(id=strawberry.ID(entry.event_id), entry=entry, snapshot=snapshot)
+        return cls(entry=entry, snapshot=snapshot)
+
+    def identify(self) -> StateId:
+        """Return the identity of the entry, which is the same at every position: entries do not change."""
+        return StateId(self.entry.event_id)
 
     @strawberry.field(description="The number of the entry in the log: 1, 2, 3 and so on, without gaps.")
     def position(self) -> Position:
@@ -961,6 +1052,17 @@ class Entry(Node):
             raise LookupError(f"entry {self.entry.position} has no subject")
         return build_subject(state, then)
 
+    @strawberry.field(
+        metadata=READS_HEAD,
+        description="The thing that the entry is about, as it is at present, whatever position is read: clients that "
+        "follow the log merge it into what they show.",
+    )
+    def current(self) -> Subject:
+        head, state = self.snapshot.find_present(self.entry)
+        if state is None:
+            raise LookupError(f"entry {self.entry.position} has no subject")
+        return build_subject(state, head)
+
     @strawberry.field(description="The revision of the subject that the entry created, counted from 1.")
     def revision(self) -> int:
         return self.entry.revision
@@ -978,12 +1080,23 @@ class Entry(Node):
         return Source.of(state, then) if state else None
 
     @strawberry.field(
-        description="The passages of sources that support the entry, one for each fact; empty if no source is cited."
+        description="The passages of sources that support the entry, one for each fact; empty if no source is cited. "
+        "Their sources are as they were right after this entry."
     )
     def evidence(self) -> list[Evidence]:
+        return self.list_evidence(lambda source: self.snapshot.find_cited_source(self.entry, source))
+
+    def list_evidence(self, find_source: FindSource) -> list[Evidence]:
+        """Return the passages, whose sources a function finds."""
         return [
             Evidence(
-                path=path, content_hash=item.content_hash, start=start, end=end, evidence=item, snapshot=self.snapshot
+                path=path,
+                content_hash=item.content_hash,
+                start=start,
+                end=end,
+                evidence=item,
+                snapshot=self.snapshot,
+                find_source=find_source,
             )
             for item in self.entry.envelope.evidence
             for path, (start, end) in sorted(item.spans.items())
@@ -1087,6 +1200,7 @@ class Evidence:
     end: int = strawberry.field(description="Where the passage ends: the place after its last character.")
     evidence: strawberry.Private[StoredEvidence]
     snapshot: strawberry.Private[Snapshot]
+    find_source: strawberry.Private[FindSource]
 
     @strawberry.field(
         description="For a file of rows: the number of the row, counted from 1 as in a spreadsheet. `start` and `end` "
@@ -1104,8 +1218,8 @@ class Evidence:
 
     @strawberry.field(description="The source that contains the passage.")
     def source(self) -> Source | None:
-        state = self.snapshot.find_source(self.evidence.source)
-        return Source.of(state, self.snapshot) if state else None
+        snapshot, state = self.find_source(self.evidence.source)
+        return Source.of(state, snapshot) if state else None
 
     @strawberry.field(
         description="The passage itself, from the canonical text; null if that text was removed from the record."
@@ -1116,26 +1230,30 @@ class Evidence:
 
 
 @strawberry.type(description="The current value of a field, with the entry that stated it.")
-class Blame:
+class Blame(Part):
     path: str = strawberry.field(description="The path of the field, such as `title/en`.")
     claim: strawberry.Private[StoredClaim]
-    subject: strawberry.Private[Aggregate]
-    snapshot: strawberry.Private[Snapshot]
+
+    def locate(self) -> str:
+        """Return the path of the value."""
+        return f"blame/{self.path}"
 
     @strawberry.field(description="The value. A rating is an object of its fields.")
     def value(self) -> FieldValue | None:
-        return FieldValue(claim_as_json(self.snapshot, self.subject, self.path, self.claim))
+        return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, self.claim))
 
     @strawberry.field(description="The entry that stated the value.")
     def entry(self) -> Entry:
-        entry = self.snapshot.find_entry_of_revision(self.subject, self.claim.revision)
+        entry = _entry_of_claim(self.owner, self.claim)
         if entry is None:
-            raise LookupError(f"{self.subject.id} has no entry of revision {self.claim.revision}")
-        return Entry.of(entry, self.snapshot)
+            raise LookupError(f"{self.owner.state.id} has no entry of revision {self.claim.revision}")
+        return entry
 
     @strawberry.field(description="The passages of sources that support this value; empty if no source is cited.")
     def evidence(self) -> list[Evidence]:
-        return [each for each in self.entry().evidence() if each.path == self.path]
+        snapshot = self.owner.snapshot
+        found = self.entry().list_evidence(lambda source: (snapshot, snapshot.find_source(source)))
+        return [each for each in found if each.path == self.path]
 
     @strawberry.field(
         description="The interval in which the field got this value, as narrow as all recorded observations make it."
@@ -1148,6 +1266,10 @@ class Blame:
 class Claim(Blame):
     is_current: bool = strawberry.field(description="Whether this claim is the current value of the field.")
 
+    def locate(self) -> str:
+        """Return the path of the claim, of which each origin and source has at most one about a field."""
+        return "/".join(filter(None, ("claims", self.path, *self.claim.key)))
+
     @strawberry.field(description="Where the claim was stated.")
     def stated_in(self) -> Origin:
         return self.claim.origin
@@ -1158,8 +1280,9 @@ class Claim(Blame):
 
     @strawberry.field(description="The source of the claim; null for a statement of a person.")
     def source(self) -> Source | None:
-        state = self.snapshot.find_source(self.claim.source) if self.claim.source else None
-        return Source.of(state, self.snapshot) if state else None
+        snapshot = self.owner.snapshot
+        state = snapshot.find_source(self.claim.source) if self.claim.source else None
+        return Source.of(state, snapshot) if state else None
 
 
 # Building objects and connections
@@ -1174,7 +1297,60 @@ def build_subject(state: Aggregate, snapshot: Snapshot) -> Subject:
     object_type = SUBJECT_TYPES.get(state.type)
     if object_type is None:
         raise LookupError(f"the schema has no type for {state.id}")
-    return object_type(id=strawberry.ID(state.id), state=state, snapshot=snapshot)
+    return object_type(state=state, snapshot=snapshot)
+
+
+def _milestones_and_updates(commitment: Commitment) -> Iterable[Part]:
+    for milestone in commitment.milestones():
+        yield milestone
+        yield from milestone.updates()
+
+
+def _narratives_in_all_languages(commitment: Commitment) -> Iterable[Part]:
+    paths = (path for path, _ in commitment.state.claims_under("narratives/"))
+    for language in sorted({path.rpartition("/")[2] for path in paths}):
+        yield from commitment.narratives(language)
+
+
+def _no_parts(_owner: Subject) -> Iterable[Part]:
+    return ()
+
+
+def find_node(snapshot: Snapshot, state_id: StateId) -> Node | None:
+    """Return what an id stands for in a snapshot, None if that has no such thing or part."""
+    state = snapshot.find(state_id.stream)
+    if state is None:
+        is_entry_id = state_id == StateId(state_id.stream)
+        entry = snapshot.find_entry_by_event(state_id.stream) if is_entry_id else None
+        return Entry.of(entry, snapshot) if entry else None
+    subject = build_subject(state, snapshot)
+    if not state_id.path:
+        return subject
+    parts = iter_parts(subject, state_id.path.partition("/")[0])
+    return next((each for each in parts if each.locate() == state_id.path), None)
+
+
+_PART_LISTS: Final[Mapping[str, tuple[type[Subject], Callable[[Any], Iterable[Part]]]]] = {
+    "blame": (Subject, Subject.blame),
+    "claims": (Subject, Subject.claims),
+    "localizedTexts": (Subject, Subject.localized_texts),
+    "coCreation": (ActionPlan, ActionPlan.co_creation),
+    "observations": (Source, Source.observations),
+    "milestones": (Commitment, _milestones_and_updates),
+    "narratives": (Commitment, _narratives_in_all_languages),
+    "ratings": (Commitment, Commitment.ratings),
+    "findings": (Commitment, Commitment.findings),
+    "reportYears": (Commitment, Commitment.report_years),
+    "policyAreasUndetermined": (Commitment, Commitment.policy_areas_without),
+    "database": (Commitment, Commitment.database_columns),
+}
+"""First segment of the path of parts → the type that has them, and their list."""
+
+
+def iter_parts(owner: Subject, name: str) -> Iterable[Part]:
+    """Return the parts of a thing whose paths begin with a segment; none if there is no such list."""
+    owner_type, list_parts = _PART_LISTS.get(name, (Subject, _no_parts))
+    return list_parts(owner) if isinstance(owner, owner_type) else ()
 
 
 def build_query(

@@ -3,6 +3,9 @@
 A response is a function of the document, its variables and the position, so it may be cached for as long as that
 position is the head. A field that depends on anything else, such as the progress of the projection, is declared where
 it is defined, by `metadata=VOLATILE`. A response that contains one must not be cached.
+
+A response at a named position may be cached for longer, unless it contains a field that is read at the head whatever
+the position. Such a field is declared by `metadata=READS_HEAD`.
 """
 
 from __future__ import annotations
@@ -29,31 +32,37 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 FieldCoordinate = tuple[str, str]
 """The name of a type and of one of its fields."""
 
-VOLATILE: Final[Mapping[str, bool]] = {"volatile": True}
-"""The metadata of a volatile field: `@strawberry.field(metadata=VOLATILE, description=…)`."""
+Mark = Mapping[str, bool]
+"""The metadata that marks a field: `@strawberry.field(metadata=VOLATILE, description=…)`."""
+VOLATILE: Final[Mark] = {"volatile": True}
+"""Marks a field that depends on more than the head."""
+READS_HEAD: Final[Mark] = {"reads_head": True}
+"""Marks a field that is read at the head, also below a position."""
 
 
-def selects_volatile_field(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> bool:
-    """Return whether an operation selects a volatile field, directly or in a fragment that it spreads.
+def selects_field(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, mark: Mark
+) -> bool:
+    """Return whether an operation selects a field with a mark, directly or in a fragment that it spreads.
 
     The document has to be valid. `@skip` and `@include` are not evaluated: a field that they leave out counts too.
     """
-    volatile = volatile_fields(schema)
-    return any(field in volatile for field in iter_selected_fields(schema, document, operation))
+    marked = marked_fields(schema, *mark)
+    return any(field in marked for field in iter_selected_fields(schema, document, operation))
 
 
 @lru_cache(maxsize=8)  # a process serves one schema; a few tests build their own
-def volatile_fields(schema: GraphQLSchema) -> frozenset[FieldCoordinate]:
-    """Return the volatile fields of a schema.
+def marked_fields(schema: GraphQLSchema, mark: str) -> frozenset[FieldCoordinate]:
+    """Return the fields of a schema with a mark, by its key.
 
-    A field of an interface is volatile if it is so in any type that implements the interface.
+    A field of an interface has the mark if it has it in any type that implements the interface.
     """
     found: set[FieldCoordinate] = set()
     for type_ in schema.type_map.values():
         if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
             owners = (type_, *type_.interfaces)
-            volatile = [name for name, field in type_.fields.items() if _is_declared_volatile(field)]
-            found.update((owner.name, name) for name in volatile for owner in owners if name in owner.fields)
+            marked = [name for name, field in type_.fields.items() if _has_mark(field, mark)]
+            found.update((owner.name, name) for name in marked for owner in owners if name in owner.fields)
     return frozenset(found)
 
 
@@ -83,6 +92,6 @@ def iter_selected_fields(
                     pending.append((schema.get_type(fragment.type_condition.name.value), fragment))
 
 
-def _is_declared_volatile(field: GraphQLField) -> bool:
+def _has_mark(field: GraphQLField, mark: str) -> bool:
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    return bool(definition and definition.metadata.get("volatile"))
+    return bool(definition and definition.metadata.get(mark))

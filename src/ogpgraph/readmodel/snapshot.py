@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,6 +24,7 @@ from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
+from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
@@ -241,7 +243,12 @@ class ReadSession:
 
 
 class Snapshot:
-    """The record at `position`."""
+    """The record at `position`. It is pinned for a reader that named the position; otherwise it stands for the present.
+
+    Related aggregates are read through the same snapshot, so everything that is reached from there is pinned, too.
+    """
+
+    is_pinned = False
 
     def __init__(self, session: ReadSession, position: int) -> None:
         self.session = session
@@ -277,6 +284,19 @@ class Snapshot:
     def bookmark(self) -> Bookmark:
         """Return the bookmark of this position."""
         return self.session.bookmark(self.position)
+
+    @cached_property
+    def pinned(self) -> Snapshot:
+        """Return this snapshot for a reader that named the position. What one of the two has loaded, both have."""
+        if self.is_pinned:
+            return self
+        pinned = copy(self)
+        pinned.is_pinned = True
+        return pinned
+
+    def state_id(self, stream: str, path: str = "") -> StateId:
+        """Return the identity of the state of an aggregate, or of a part of it, that is read here."""
+        return StateId(stream, path, self.position if self.is_pinned else None)
 
     # Aggregates
 
@@ -589,18 +609,34 @@ class Snapshot:
 
     def as_of_entry(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Aggregate | None]:
         """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far."""
-        stream, snapshot = stream_of(entry), self.session.at(entry.position)
+        return self._find_then(entry, stream_of(entry), lambda each: filter(None, [stream_of(each)]))
+
+    def find_cited_source(self, entry: Entry, stream: str) -> tuple[Snapshot, Aggregate | None]:
+        """Return the snapshot at an entry's position and a source that it cites there; fetched like `as_of_entry`."""
+        return self._find_then(entry, stream, lambda each: (item.source for item in each.envelope.evidence))
+
+    def _find_then(
+        self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
+    ) -> tuple[Snapshot, Aggregate | None]:
+        snapshot = self.session.at(entry.position).pinned
         if stream is None:
             return snapshot, None
         if snapshot.needs_loading(stream):
             entries = list(self._iter_loaded_entries())
-            siblings = [self.session.at(each.position) for each in entries]
+            siblings = [self.session.at(each.position).pinned for each in entries]
             # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
             for sibling in siblings:
                 sibling._siblings = siblings
-            requested = ((s, stream_of(e)) for s, e in zip(siblings, entries, strict=True))
-            self.session.load((s, requested_stream) for s, requested_stream in requested if requested_stream)
+            requested = ((s, each) for s, e in zip(siblings, entries, strict=True) for each in streams_of(e))
+            self.session.load(requested)
         return snapshot, snapshot.find(stream)
+
+    def find_present(self, entry: Entry) -> tuple[Snapshot, Aggregate | None]:
+        """Return the snapshot at the head and the subject of an entry there; fetched for all entries loaded so far."""
+        head = self.session.at_head()
+        if head.needs_loading(entry.stream):
+            head.find_many([entry.stream, *(each.stream for each in self._iter_loaded_entries())])
+        return head, head.find(entry.stream)
 
     def _load_entries(self, rows: Iterable[Row]) -> list[Entry]:
         entries = [self.session.load_entry(row) for row in rows]

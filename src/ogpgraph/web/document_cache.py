@@ -39,7 +39,7 @@ from ogpgraph.graphql.query_cost import (
     check_length,
     measure_document,
 )
-from ogpgraph.graphql.volatile_fields import selects_volatile_field, volatile_fields
+from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
 from ogpgraph.web.error_codes import RequestErrorCode
 
 _MAX_CACHED_COSTS: Final = 50
@@ -80,7 +80,7 @@ class ValidatedDocument(msgspec.Struct, frozen=True):
     ast: DocumentNode
     page_size_variables: dict[str | None, tuple[str, ...]] = {}
     costs: dict[tuple[object, ...], int] = {}
-    are_volatile: dict[str | None, bool] = {}
+    selected_marks: dict[tuple[str | None, ...], bool] = {}
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation of that name, or the only one if there is no name; None if there is none."""
@@ -139,17 +139,24 @@ class DocumentCache:
 
     def is_volatile(self, document: ValidatedDocument, operation: OperationDefinitionNode) -> bool:
         """Return whether the response of an operation may change while the position stays, so must not be cached."""
-        name = _name_of(operation)
-        if name not in document.are_volatile:
-            document.are_volatile[name] = selects_volatile_field(self._schema, document.ast, operation)
-        return document.are_volatile[name]
+        return self._selects(document, operation, VOLATILE)
+
+    def reads_head(self, document: ValidatedDocument, operation: OperationDefinitionNode) -> bool:
+        """Return whether an operation selects a field that is read at the head, whatever position it names."""
+        return self._selects(document, operation, READS_HEAD)
+
+    def _selects(self, document: ValidatedDocument, operation: OperationDefinitionNode, mark: Mark) -> bool:
+        key = _name_of(operation), *mark
+        if key not in document.selected_marks:
+            document.selected_marks[key] = selects_field(self._schema, document.ast, operation, mark)
+        return document.selected_marks[key]
 
     def may_be_volatile(self, text: str) -> bool:
         """Return whether an operation of a document that is not cached may be volatile.
 
         Without parsing: an operation that selects a field contains its name, though not every name selects a field.
         """
-        return any(field in text for _, field in volatile_fields(self._schema))
+        return any(field in text for _, field in marked_fields(self._schema, *VOLATILE))
 
     def _parse(self, text: str) -> DocumentNode:
         max_tokens = self._limits.query.tokens

@@ -300,7 +300,8 @@ class GraphQLEndpoint:
         operation = document.operation(parameters.operation_name) if call.is_cacheable else None
         if operation is None or self._runner.documents.is_volatile(document, operation):
             return {"Cache-Control": NO_STORE}
-        pinned = find_pinned(context, operation, parameters.variables or {})
+        reads_head = self._runner.documents.reads_head(document, operation)
+        pinned = None if reads_head else find_pinned(context, operation, parameters.variables or {})
         etag = _cache_key(call, parameters).etag(cache_version(context), pinned)
         return cache_headers(etag, past=pinned is not None)
 

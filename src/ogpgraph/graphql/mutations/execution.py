@@ -374,6 +374,9 @@ def _read_outcome(session: ReadSession, receipt: Receipt[None], request: Command
     # The entries of a save are consecutive, and the projection never commits only a part of them.
     last = first.position + len(receipt.events) - 1
     snapshot = session.at(last)
+    if receipt.repeated and last < session.head:
+        # The first result may be the past by now: under plain ids, clients would take it for the present.
+        snapshot = snapshot.pinned
     entries = [entry for position in range(first.position, last + 1) if (entry := snapshot.find_entry(position))]
     return MutationOutcome(
         entries=[Entry.of(entry, snapshot) for entry in entries],
