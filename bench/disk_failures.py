@@ -1,13 +1,14 @@
-"""What a server does when its disk fails: `python -m bench.disk_failures [LAST]`.
+"""What a server does when its disk fails: `python -m bench.disk_failures [LAST] [--first N] [--scenario N]`.
 
 A full disk (ENOSPC) and a failing one (EIO) are injected at every operation on the files of the database, from the
-first to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every read while it
-reads. The report counts the responses by code, what was acknowledged and is not in the log afterwards (it has to be 0),
-and after how many failures a later request succeeded without a restart.
+first (1) to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every read while
+it reads. The report counts the responses by code, what was acknowledged and is not in the log afterwards (it has to be
+0), and after how many failures a later request succeeded without a restart.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import sys
@@ -145,19 +146,23 @@ def serve(folder: Path, faults: DiskFaults) -> Iterator[tuple[str, httpx.Client]
 
 def main() -> None:
     """Run all scenarios and print the report; exits with 1 if anything acknowledged was lost."""
-    last = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    parser = argparse.ArgumentParser(prog="python -m bench.disk_failures")
+    parser.add_argument("last", type=int, nargs="?", default=300)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--scenario", type=int, choices=range(1, len(SCENARIOS) + 1), help="only one of the scenarios")
+    options = parser.parse_args()
     lost = 0
-    for scenario in SCENARIOS:
+    for scenario in SCENARIOS[options.scenario - 1 :][:1] if options.scenario else SCENARIOS:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
             faults = DiskFaults(Path(name))
             with serve(Path(name), faults) as (url, client):
                 run = Run(client, faults, scenario)
-                for index in range(1, last + 1):
+                for index in range(options.first, options.last + 1):
                     run.inject(index)
             lost_here = count_lost(url, run.acknowledged)
         lost += lost_here
         print(
-            f"{scenario.name}: {run.failed} failures, {run.recovered} recovered, {len(run.acknowledged)} acknowledged, "
+            f"{scenario.name}: {run.failed} failures, {run.recovered} recovered, {len(run.acknowledged)} acknowledged"
         )
         print(f"  {lost_here} lost; responses {dict(run.outcomes.most_common())}", flush=True)
     sys.exit(1 if lost else 0)
