@@ -1,9 +1,9 @@
 """What a server does when its disk fails: `python -m bench.disk_failures [LAST] [--first N] [--scenario N]`.
 
 A full disk (ENOSPC) and a failing one (EIO) are injected at every operation on the files of the database, from the
-first (1) to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every read while
-it reads. The report counts the responses by code, what was acknowledged and is not in the log afterwards (it has to be
-0), and after how many failures a later request succeeded without a restart.
+first (1) to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every read
+while it reads. The report counts the responses by code, what was acknowledged and is not in the log afterwards (it has
+to be 0), and after how many failures a later request succeeded without a restart.
 """
 
 from __future__ import annotations

@@ -184,6 +184,16 @@ class Database(ABC):
         """
         return self.read()
 
+    def has_replacement(self) -> bool:
+        """Return whether the database was replaced by another one, which only a process that opens it anew can use.
+
+        It has to be called twice: a file that is still being copied changes from one call to the next.
+        """
+        return False
+
+    def set_former_files_aside(self) -> None:  # noqa: B027 - not every engine has files
+        """Keep what belongs to the former database from being used with the one that replaced it."""
+
     def find_damage(self) -> Iterator[str]:
         """Yield what the engine itself finds wrong with its files, as far as it can tell."""
         return iter(())

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from ogpgraph.storage.clock_guard import ClockReading
-from ogpgraph.storage.sqlite import open_private_file
+from ogpgraph.storage.database_file import open_private_file
 
 if sys.platform != "win32":
     import fcntl

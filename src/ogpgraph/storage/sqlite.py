@@ -4,17 +4,14 @@ Writers take turns by a lock on a file beside the database and by BEGIN IMMEDIAT
 transaction instead of failing in the middle. A commit is synced to the disk before it is acknowledged. After the disk
 failed, nothing is written before a new connection has copied the WAL into the database and synced it.
 
-The files of a database hold personal data: they are for their owner only (mode 0600), whatever the umask. Files that
-others may read are restricted when the database is opened, by the user who owns them.
+What concerns the files as files is in `database_file.py`.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sqlite3
-import stat
 import sys
 import threading
 import time
@@ -34,7 +31,6 @@ from ogpgraph.storage.database import (
     StatementCancelled,
     StorageDamaged,
     StorageError,
-    StorageFailure,
     StorageFull,
     StorageReadOnly,
     StorageUnavailable,
@@ -43,14 +39,12 @@ from ogpgraph.storage.database import (
     UniqueViolation,
     split_statements,
 )
+from ogpgraph.storage.database_file import DatabaseFile, open_private_file, restrict_files, translate_os_error
 
 if sys.platform != "win32":
     import fcntl
 
 log = structlog.stdlib.get_logger(__name__)
-FILE_MODE = 0o600
-COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", "-lock", ".head")
-"""What the names of the files beside a database add to its own; all but the last two are SQLite's."""
 LOCK_TIMEOUT_SECONDS = 30
 LOCK_POLL_SECONDS = 0.001
 MAX_READERS = 16
@@ -121,30 +115,6 @@ class SQLiteTransaction(Transaction):
         """Do nothing: this is the only writer already, and a reader's view does not change."""
 
 
-class DatabaseFile:
-    """The file of a database, which has to stay the same while it is open: what is written to a removed one is lost."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._identity: tuple[int, int] | None = None
-
-    def require_unchanged(self) -> None:
-        """Raise StorageUnavailable where the file was removed or replaced after it was first found."""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            if self._identity is not None:
-                raise StorageUnavailable(f"{self.path} was removed: put it back, or restore a backup") from None
-            return
-        except OSError as error:
-            raise StorageUnavailable(f"{self.path} cannot be used: {error.strerror}") from error
-        identity = found.st_dev, found.st_ino
-        self._identity = self._identity or identity
-        if identity != self._identity:
-            # What this process has in memory is of the former file.
-            raise StorageUnavailable(f"{self.path} was replaced by another file: restart the process")
-
-
 class WriterLock:
     """Lets one thread of one process at a time write to a database, by a lock on a file beside it.
 
@@ -187,7 +157,7 @@ class WriterLock:
             try:
                 self._file = open_private_file(self._path)
             except OSError as error:
-                raise _translate_os_error(error, self._path) from error
+                raise translate_os_error(error, self._path) from error
         return self._file
 
     def _lock(self, file: int, timeout: float) -> None:
@@ -296,7 +266,7 @@ class SQLiteDatabase(Database):
 
     def __init__(self, url: str) -> None:
         self.path = parse_sqlite_url(url)
-        _restrict_files(self.path)
+        restrict_files(self.path)
         self._file = DatabaseFile(self.path)
         self._readers = ReaderPool(self._file, POOL_TIMEOUT_SECONDS)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
@@ -400,6 +370,12 @@ class SQLiteDatabase(Database):
                 return False
             return True
 
+    def has_replacement(self) -> bool:
+        return self._file.has_replacement()
+
+    def set_former_files_aside(self) -> None:
+        self._file.set_former_files_aside()
+
     def close(self) -> None:
         """Close every connection; readers and the writer are waited for within their timeouts."""
         self._readers.close()
@@ -408,6 +384,7 @@ class SQLiteDatabase(Database):
                 self._writer.close()
                 self._writer = None
         self._writer_lock.close()
+        self._file.set_former_files_aside()
 
     @contextmanager
     def _writing(self, *, durable: bool, lock_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -497,42 +474,13 @@ def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_inf
     return (3, 7, 0) <= version <= (3, 51, 2) and not is_fixed
 
 
-def open_private_file(path: Path) -> int:
-    """Open a file for its owner only, created where it is missing; what root creates belongs to the folder's owner."""
-    is_new = not path.exists()
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    if is_new and sys.platform != "win32" and os.geteuid() == 0:
-        folder = path.absolute().parent.stat()
-        os.fchown(file, folder.st_uid, folder.st_gid)
-    return file
-
-
-def _restrict_files(path: Path) -> None:
-    """Take the files of a database from everyone but their owner; another user's are left as they are, with a warning.
-
-    SQLite gives the files beside a database the mode of the database.
-    """
-    for each in (path, *(path.with_name(path.name + suffix) for suffix in COMPANION_SUFFIXES)):
-        with suppress(FileNotFoundError):
-            mode = stat.S_IMODE(each.stat().st_mode)
-            if mode & ~FILE_MODE:
-                _restrict_file(each, mode)
-
-
-def _restrict_file(path: Path, mode: int) -> None:
-    try:
-        path.chmod(mode & FILE_MODE)
-    except OSError:  # another user's, or on a disk that can only be read
-        log.warning("others can use a file of the database", file=str(path), mode=f"{mode:04o}")
-
-
 def _connect(path: Path) -> sqlite3.Connection:
     """Return a new connection in autocommit mode to a database in WAL mode; raises DatabaseError."""
     try:
         if not path.exists():
             os.close(open_private_file(path))  # SQLite would create it as the umask permits
     except OSError as error:
-        raise _translate_os_error(error, path) from error
+        raise translate_os_error(error, path) from error
     with _translate_errors():
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
     connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
@@ -610,13 +558,3 @@ def _error_code(error: sqlite3.Error) -> int:
 
 def _translate_storage_error(error: sqlite3.Error, message: str) -> DatabaseError:
     return _STORAGE_ERRORS.get(_error_code(error), DatabaseError)(message)
-
-
-def _translate_os_error(error: OSError, path: Path) -> StorageFailure:
-    """Return the error of the interface for one of opening a file beside the database."""
-    message = f"{path} cannot be used: {error.strerror}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(message)
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return StorageReadOnly(message)
-    return StorageUnavailable(message)

@@ -44,6 +44,7 @@ from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
+from ogpgraph.web.replacement import ReplacementWatch
 from ogpgraph.web.request import BodyLimits
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
@@ -193,6 +194,9 @@ def create_app(lifespan: SystemLifespan, settings: Settings, examples: Sequence[
             stack.callback(lifespan.stop)
             await live.start()
             stack.push_async_callback(live.stop)
+            if settings.workers > 1:  # a process of its own has nobody to start another one
+                watch = ReplacementWatch(settings.database, lambda: lifespan.system)
+                await stack.enter_async_context(watch.run())
             yield
 
     return build_app(
