@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ogpgraph.readmodel.filters import AllOf, HasValue, RelatedTo
-from ogpgraph.readmodel.index import BY_CODE, Index, build_index
-from ogpgraph.readmodel.tables import FOREVER
+from ogpgraph.readmodel.index import BY_CODE, Index, IndexKey, build_index
+from ogpgraph.readmodel.tags import FOREVER
 from ogpgraph.storage.connect import open_database
 from ogpgraph.system import migrate
 
@@ -53,7 +53,7 @@ def measure_filter_and_facets() -> bool:
     milliseconds = []
     for _ in range(50):
         began = time.perf_counter()
-        mask = condition.evaluate(commitments, indexes.__getitem__)
+        mask = condition.evaluate(commitments, indexes.__getitem__).fulfilled
         for dimension in ("rating:COMPLETION", "policyArea", "status"):
             commitments.count_by_value(dimension, mask)
         commitments.page(mask, BY_CODE, 101, (None, None), backward=False)
@@ -76,16 +76,18 @@ def _build_indexes(url: str) -> dict[str, Index]:
         streams.append((position, aggregate_type, stream))
         entries.append((position, position, position, position, 1, 0, 0, 0, 0, 0, 0, 0, b""))
         versions.append((position, position, code, b""))
-        tags += [(position, terms.setdefault(tag, len(terms) + 1), position, FOREVER) for tag in values.items()]
+        tags += [
+            (position, terms.setdefault(tag, len(terms) + 1), position, FOREVER, 0, FOREVER) for tag in values.items()
+        ]
     try:
         with database.write() as transaction:
             transaction.insert("stream", ("key", "aggregate_type", "id"), streams)
             transaction.insert("term", ("key", "dimension", "value"), [(key, *tag) for tag, key in terms.items()])
             transaction.insert("entry", _ENTRY_COLUMNS, entries)
             transaction.insert("version", ("position", "chain", "code", "delta"), versions)
-            transaction.insert("tag", ("stream", "term", "since", "until"), tags)
+            transaction.insert("tag", ("stream", "term", "since", "until", "first_day", "end_day"), tags)
         with database.read() as transaction:
-            return {name: build_index(transaction, name, len(streams)) for name in ("member", "commitment")}
+            return {name: build_index(transaction, name, IndexKey(len(streams))) for name in ("member", "commitment")}
     finally:
         database.close()
 

@@ -9,12 +9,23 @@ from typing import Any
 from ogpgraph.application.aggregate_loader import decode_logged_event
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
+from ogpgraph.domain.as_of import (
+    AggregateAsOf,
+    Timeline,
+    advance_timeline,
+    cut,
+    last_instant,
+    possible_states,
+    turning_days,
+)
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import evolve
+from ogpgraph.domain.field import Tag
+from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
-from ogpgraph.readmodel.tags import code_of, compute_tags
+from ogpgraph.readmodel.tags import OBSERVED, DatedTag, DayCounter, build_rules, code_of, compute_tags
 from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash
 from ogpgraph.system import System
@@ -31,7 +42,7 @@ class Replay:
     """The record after some events, built from nothing but these events."""
 
     def __init__(self) -> None:
-        self.aggregates: dict[str, Aggregate] = {}
+        self.timelines: dict[str, Timeline] = {}
         self.events: dict[str, dict[int, Event]] = {}
         self.since: dict[str, int] = {}
         self.leaves: list[bytes] = []
@@ -39,16 +50,25 @@ class Replay:
     def apply(self, logged: LoggedEvent) -> None:
         event = decode_logged_event(logged)
         self.events.setdefault(event.stream, {})[event.revision] = event
-        before = self.aggregates.get(event.stream, Aggregate(event.stream))
-        self.aggregates[event.stream] = evolve(before, event, lambda _: self.events[event.stream])
+        before = self.timelines.get(event.stream, Timeline(Aggregate(event.stream)))
+        advance = advance_timeline(before, event, lambda _: self.events[event.stream])
+        self.timelines[event.stream] = advance.timeline
         covered = canonical_bytes(
             logged.stream, logged.revision, logged.name, logged.version, logged.recorded_at, logged.payload
         )
         self.leaves.append(leaf_hash(covered))
         self.since[event.stream] = len(self.leaves)
 
-    def tags(self) -> set[tuple[str, str, str]]:
-        return {(stream, *tag) for stream, aggregate in self.aggregates.items() for tag in compute_tags(aggregate)}
+    @property
+    def aggregates(self) -> dict[str, Aggregate]:
+        return {stream: timeline.aggregate for stream, timeline in self.timelines.items()}
+
+    def tags(self) -> set[tuple[str, DatedTag]]:
+        return {
+            (stream, tag)
+            for stream, timeline in self.timelines.items()
+            for tag in compute_tags(timeline) | DayCounter(timeline).tags()
+        }
 
     def listed_ids(self, aggregate_type: str) -> list[str]:
         listed = [each for each in self.aggregates.values() if each.type == aggregate_type and code_of(each)]
@@ -85,13 +105,13 @@ def view_at(session: ReadSession, position: int) -> View:
     }
 
 
-def _tags_at(session: ReadSession, position: int) -> set[tuple[str, str, str]]:
+def _tags_at(session: ReadSession, position: int) -> set[tuple[str, DatedTag]]:
     sql = (
-        "select s.id, m.dimension, m.value from tag t join stream s on s.key = t.stream "
+        "select s.id, m.dimension, m.value, t.first_day, t.end_day from tag t join stream s on s.key = t.stream "
         "join term m on m.key = t.term where t.since <= :at and :at < t.until"
     )
     rows = session.transaction.fetch_all(sql, at=position)
-    return {(row["id"], row["dimension"], row["value"]) for row in rows}
+    return {(row["id"], DatedTag(row["dimension"], row["value"], row["first_day"], row["end_day"])) for row in rows}
 
 
 def _listed_ids(snapshot: Snapshot, aggregate_type: str) -> list[str]:
@@ -121,3 +141,67 @@ def check_against_replay(system: System) -> None:
         assert len(view["entries"]) == position
         assert view["entries"][-1][2:] == (logged.stream, logged.revision, logged.name)
         assert list(find_violations(SCHEMA["events"][logged.topic], json.loads(logged.payload), SCHEMA)) == []
+
+
+def check_dates_against_replay(system: System, dates_per_position: int) -> None:
+    """Assert that every position shows, as of dates around those on which something changed, what the events say."""
+    with system.read_session() as session:
+        for position, replay, _ in iter_replay(system):
+            dated = [(each, path) for each in replay.timelines.values() for path in each.aggregate.claims]
+            turning = {day for each, path in dated for day in turning_days(each, path)}
+            days = sorted({near for day in turning if day for near in (day - 1, day)})
+            for day in days[:: max(1, len(days) // dates_per_position)]:
+                _check_date(session.at(position, day), replay)
+
+
+def _check_date(snapshot: Snapshot, replay: Replay) -> None:
+    states = {stream: cut(each, last_instant(snapshot.day)) for stream, each in replay.timelines.items()}
+    existing = {stream: state for stream, state in states.items() if _exists(replay, states, stream, snapshot.day)}
+    found = snapshot.find_many(states)
+    assert found == {stream: _without_fold(state.aggregate) for stream, state in existing.items()}
+    assert {stream: snapshot.unknown(each) for stream, each in found.items()} == {
+        stream: state.unknown for stream, state in existing.items()
+    }
+    for stream, each in found.items():
+        assert each.current_claims == existing[stream].aggregate.current_claims
+    for name in ("member", "plan", "commitment"):
+        index = snapshot.index(name)
+        of_type = {each: state for each, state in existing.items() if state.aggregate.type == name}
+        listed = {each for each, state in of_type.items() if code_of(state.aggregate)}
+        assert set(index.iter_ids(index.universe)) == listed
+        for stream in listed:
+            assert _tags_in(index, stream) == _naive_tags(of_type[stream])
+
+
+def _without_fold(aggregate: Aggregate) -> Aggregate:
+    return Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
+
+
+def _exists(replay: Replay, states: dict[str, AggregateAsOf], stream: str, day: int) -> bool:
+    aggregate = replay.aggregates[stream]
+    if aggregate.type not in ("plan", "commitment"):
+        return True
+    plan = aggregate if aggregate.type == "plan" else replay.aggregates.get(aggregate.string("actionPlan") or "")
+    begin = plan.string("startsOn") if plan else None
+    return states[stream].is_observed if begin is None else first_day(begin) <= day
+
+
+def _tags_in(index: Index, stream: str) -> set[Tag]:
+    bit = 1 << index.slots[stream]
+    return {
+        (dimension, value)
+        for dimension, values in index.postings.items()
+        for value, posting in values.items()
+        if posting.mask() & bit and (dimension, value) != OBSERVED
+    }
+
+
+def _naive_tags(state: AggregateAsOf) -> set[Tag]:
+    """The tags of every rule, from all that may have been so."""
+    found: set[Tag] = set()
+    for rule in build_rules(AGGREGATE_TYPES[state.aggregate.type]):
+        states = [state.aggregate] if rule.is_reference else possible_states(state)
+        possible = [set(rule.derive(each)) for each in states]
+        certain = set.intersection(*possible)
+        found |= certain | {(f"unknown/{dimension}", "") for dimension, _ in set.union(*possible) - certain}
+    return found

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from ogpgraph.readmodel import index
-from ogpgraph.readmodel.index import CACHED_PER_TYPE, Index, IndexCache
+from ogpgraph.readmodel.index import CACHED_PER_TYPE, Index, IndexCache, IndexKey
 from ogpgraph.storage.database import StatementCancelled, Transaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
@@ -19,7 +19,7 @@ from tests.support.writers import change_title, register_commitment
 pytestmark = BOTH_ENGINES
 WAIT_SECONDS = 60
 PAST = 4
-Build = Callable[[Transaction, str, int], Index]
+Build = Callable[[Transaction, str, IndexKey], Index]
 
 
 @pytest.fixture
@@ -44,15 +44,15 @@ class BlockedBuild:
         self.built: list[int] = []
         self.error: Exception | None = None
 
-    def __call__(self, transaction: Transaction, aggregate_type: str, position: int) -> Index:
-        self.built.append(position)
-        if position == self._position:
+    def __call__(self, transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index:
+        self.built.append(key.position)
+        if key.position == self._position:
             self.has_begun.set()
             assert self._released.wait(WAIT_SECONDS)
             if (error := self.error) is not None:
                 self.error = None
                 raise error
-        return self._build(transaction, aggregate_type, position)
+        return self._build(transaction, aggregate_type, key)
 
     def release(self) -> None:
         self._released.set()
@@ -72,7 +72,7 @@ def reader_of_the_past(system: System, indexes: IndexCache) -> Iterator[Callable
 
     def read() -> Index:
         with system.read_session() as session:
-            return indexes.get(session.transaction, "commitment", PAST)
+            return indexes.get(session.transaction, "commitment", IndexKey(PAST))
 
     with ThreadPoolExecutor(2) as threads:
         yield lambda: threads.submit(read)
@@ -84,12 +84,12 @@ def test_reader_of_the_present_does_not_wait_for_an_index_of_the_past(filled: Sy
         past = read_past()
         try:
             assert blocked.has_begun.wait(WAIT_SECONDS)
-            present = indexes.get(session.transaction, "commitment", session.head)
+            present = indexes.get(session.transaction, "commitment", IndexKey(session.head))
             assert not past.done()
         finally:
             blocked.release()
-        assert present == index.build_index(session.transaction, "commitment", session.head)
-        assert past.result(WAIT_SECONDS) == index.build_index(session.transaction, "commitment", PAST)
+        assert present == index.build_index(session.transaction, "commitment", IndexKey(session.head))
+        assert past.result(WAIT_SECONDS) == index.build_index(session.transaction, "commitment", IndexKey(PAST))
 
 
 def test_readers_of_the_same_position_share_one_build(filled: System, blocked: BlockedBuild) -> None:
@@ -122,10 +122,10 @@ def test_index_of_the_present_stays_cached_while_many_of_the_past_are_read(
     blocked.release()
     indexes = IndexCache()
     with filled.read_session() as session:
-        present = indexes.get(session.transaction, "commitment", session.head)
+        present = indexes.get(session.transaction, "commitment", IndexKey(session.head))
         for position in range(1, session.head):
-            indexes.get(session.transaction, "commitment", position)
-        assert indexes.get(session.transaction, "commitment", session.head) is present
+            indexes.get(session.transaction, "commitment", IndexKey(position))
+        assert indexes.get(session.transaction, "commitment", IndexKey(session.head)) is present
     assert blocked.built.count(session.head) == 1
 
 
@@ -133,5 +133,5 @@ def test_only_a_few_indexes_of_a_type_are_cached(filled: System) -> None:
     indexes = IndexCache()
     with filled.read_session() as session:
         for position in range(1, session.head + 1):
-            indexes.get(session.transaction, "commitment", position)
+            indexes.get(session.transaction, "commitment", IndexKey(position))
     assert len(indexes._indexes["commitment"]) == CACHED_PER_TYPE

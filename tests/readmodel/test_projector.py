@@ -9,13 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.as_of import Advance, Timeline, advance_timeline
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.field import Tag
-from ogpgraph.domain.fold import Delta, ReadEvents, derive_delta
+from ogpgraph.domain.fold import ReadEvents
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
+from ogpgraph.readmodel.tags import DatedTag
 from ogpgraph.storage.event_log import _hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.system import System, open_system
@@ -147,10 +147,12 @@ def test_failed_projection_is_classified_and_exposes_no_details(
 ) -> None:
     diff_tags = tags.diff_tags
 
-    def fail(before: Aggregate, after: Aggregate, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
-        if after.id.endswith("FR0004"):
+    def fail(
+        before: Timeline, after: Timeline, paths: Iterable[str]
+    ) -> tuple[frozenset[DatedTag], frozenset[DatedTag]]:
+        if after.aggregate.id.endswith("FR0004"):
             raise ValueError("a secret detail")
-        return diff_tags(before, after, facts)
+        return diff_tags(before, after, paths)
 
     monkeypatch.setattr(projector, "diff_tags", fail)
     save_two(system, "FR0001", "FR0002")
@@ -230,11 +232,11 @@ def test_program_with_another_projection_version_does_not_write(
 def test_each_event_is_evolved_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     evolved: list[tuple[str, int]] = []
 
-    def count(before: Aggregate, applied: Event, read: ReadEvents) -> Delta:
+    def count(before: Timeline, applied: Event, read: ReadEvents) -> Advance:
         evolved.append((applied.stream, applied.revision))
-        return derive_delta(before, applied, read)
+        return advance_timeline(before, applied, read)
 
-    monkeypatch.setattr(projector, "derive_delta", count)
+    monkeypatch.setattr(projector, "advance_timeline", count)
     for number in range(3):
         register_commitment(system, f"FR{number:04}")
         change_title(system, f"FR{number:04}", f"Title {number}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, groupby, pairwise
+from itertools import combinations, count, groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +18,15 @@ from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.tables import LIVE_PREFIX
 from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES, ONLY_SQLITE, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
-from tests.readmodel.replay import Replay, View, check_against_replay, iter_replay, view_all, view_at
+from tests.readmodel.replay import (
+    Replay,
+    View,
+    check_against_replay,
+    check_dates_against_replay,
+    iter_replay,
+    view_all,
+    view_at,
+)
 
 pytestmark = pytest.mark.slow
 NAMES = count()
@@ -33,6 +41,16 @@ def test_every_position_shows_what_its_events_say(make_system: SystemFactory, hi
     system = make_system(f"log-{next(NAMES)}")
     record_history(system, history)
     check_against_replay(system)
+
+
+@A_FEW
+@given(history=histories)
+def test_every_position_shows_as_of_any_date_what_its_events_say(
+    make_system: SystemFactory, history: list[Step]
+) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    check_dates_against_replay(system, dates_per_position=6)
 
 
 @A_FEW
@@ -68,7 +86,7 @@ def test_rows_of_a_projector_without_caches_are_those_of_one_with_them_and_of_a_
         with system.database.read() as transaction:
             *_, (position, replay, _) = [(0, Replay(), None), *iter_replay(system)]
             found = OpenRowsCache(LIVE_PREFIX).get(position, transaction, replay.aggregates)
-            assert {each: rows.aggregate for each, rows in found.items()} == replay.aggregates
+            assert {each: rows.timeline for each, rows in found.items()} == replay.timelines
 
 
 def assert_unchanged(before: dict[int, View], after: dict[int, View]) -> None:
@@ -139,9 +157,10 @@ def test_versions_have_no_gaps_and_validities_of_tags_do_not_overlap(
         assert [row["revision"] for row in own] == list(range(1, len(own) + 1))
         assert own[0]["position"] == own[0]["chain"] == stream
         assert all(two["chain"] in (one["chain"], two["position"]) for one, two in pairwise(own))
-    for one, two in pairwise(tags):
-        if (one["stream"], one["term"]) == (two["stream"], two["term"]):
-            assert one["since"] < one["until"] < two["since"]
+    for _, same in groupby(tags, key=itemgetter("stream", "term")):
+        for one, two in combinations(same, 2):
+            are_days_apart = one["end_day"] <= two["first_day"] or two["end_day"] <= one["first_day"]
+            assert are_days_apart or one["until"] < two["since"]
     assert all(row["since"] < row["until"] for row in tags)
 
 

@@ -73,6 +73,7 @@ PLAN_FIELDS = (
         "When the plan's period begins.",
         written_by=GOVERNMENT,
         is_clearable=True,
+        dimension="startsOn",
     ),
     Field(
         "endsOn",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ from ogpgraph.domain.aggregate import (
     select_current,
 )
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.values import Interval, Value, period_interval
+from ogpgraph.domain.values import Interval, Value, day_of, period_interval
 
 V = TypeVar("V")
 ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
@@ -90,7 +90,7 @@ def replay(stream: str, events: Iterable[Event]) -> Aggregate:
 
 def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
     """Return what one more event of its stream changes in an aggregate."""
-    fold = _Fold(aggregate, event, read)
+    fold = Fold(aggregate, event, read)
     fold.activate(event)
     return fold.delta()
 
@@ -137,11 +137,11 @@ def amended_value(aggregate: Aggregate, event: Event, path: str, read: ReadEvent
 
 def effective_facts(aggregate: Aggregate, event: Event, read: ReadEvents) -> Facts:
     """Return the facts of an event that add something: to the present, to what its source states, or to the past."""
-    fold = _Fold(aggregate, event, read)
+    fold = Fold(aggregate, event, read)
     return {path: value for path, value in event.facts.items() if fold.adds(path, value)}
 
 
-class _Fold:
+class Fold:
     """The changes that one event makes, collected until the delta is complete."""
 
     def __init__(self, aggregate: Aggregate, event: Event, read: ReadEvents) -> None:
@@ -209,6 +209,48 @@ class _Fold:
     def _is_dropped(self, revision: int, path: str) -> bool:
         amending = self._amending(revision, path)
         return bool(amending) and self._event_at(amending[-1]).amends[revision][path] is None
+
+    # Earlier claims
+
+    def touched(self) -> Iterable[tuple[str, SourceKey]]:
+        """Return where statements were added, removed or amended: the paths and the sources."""
+        return self._sequences.keys()
+
+    def earlier_claims(self, path: str, key: SourceKey, known: tuple[Claim, ...]) -> tuple[Claim, ...]:
+        """Return the claims of a source that precede its latest, of which `known` were there before the event.
+
+        Of those of one day only the first and the last are among them: dates are days.
+        """
+        before, latest = self._claim(path, key), self._claim_after(path, key)
+        if latest is None:
+            return ()
+        if self._is_newest(path, key):
+            if before is None or latest is before or latest.before == before.before:
+                return known
+            return (*known, before) if not known or day_of(known[-1].before) < day_of(latest.before) else known
+        refs = [self._ref_of(self._event_at(revision)) for revision in self._refreshed[path]]
+        if not self._is_observed(key) and all(_is_within_day(ref.time, (*known, latest)) for ref in refs):
+            return known
+        return _visible_claims(self._runs(path, key))
+
+    def _runs(self, path: str, key: SourceKey) -> list[Claim]:
+        """Return all claims of a source at a path, by time, from all of its statements."""
+        refs = self._sequences[path, key]
+        if not refs[0].revision:
+            refs = self._scan_sequence(path, key)
+        self._events.update(self._read_events({ref.revision for ref in refs} - self._events.keys()))
+        statements = [self._statement(ref, path) for ref in refs]
+        runs: list[Claim] = []
+        previous: Claim | None = None
+        for ref, following, statement in zip(refs, [*refs[1:], None], statements, strict=True):
+            if following is not None and following.time == ref.time:
+                continue  # the later one replaced it, such as another reading of the same observation
+            if not self._is_observed(key):
+                runs.append(statement)
+            elif previous is None or previous.value != statement.value:
+                runs.append(_narrow(statement, previous))
+            previous = statement
+        return runs
 
     # Statements
 
@@ -375,11 +417,8 @@ class _Fold:
 
     def _claim_after(self, path: str, key: SourceKey) -> Claim | None:
         """Return the claim of a source after the event, nearly always from the event and the claim before alone."""
-        sequence, event = self._sequences[path, key], self._event
-        is_newest = sequence and sequence[-1].revision == event.revision and path in event.facts
-        # An amendment may change the claim that precedes the new one.
-        is_older_needed = len(sequence) > 1 and not sequence[-2].revision
-        if not is_newest or event.is_amendment or is_older_needed or self._is_read_again(path, key):
+        sequence = self._sequences[path, key]
+        if not self._is_newest(path, key):
             return self._new_claim(path, key, sequence)
         before, new = self._claim(path, key), self._statement(sequence[-1], path)
         if not self._is_observed(key) or before is None:
@@ -387,6 +426,15 @@ class _Fold:
         if before.value == new.value:
             return before
         return _narrow(new, structs.replace(before, before=_to_datetime(sequence[-2].time)))
+
+    def _is_newest(self, path: str, key: SourceKey) -> bool:
+        """Return whether the event itself states the latest at a path, and changes nothing before it."""
+        sequence, event = self._sequences[path, key], self._event
+        if not sequence or sequence[-1].revision != event.revision or path not in event.facts:
+            return False
+        # An amendment may change the claim that precedes the new one.
+        is_older_needed = len(sequence) > 1 and not sequence[-2].revision
+        return not (event.is_amendment or is_older_needed or self._is_read_again(path, key))
 
     def _is_read_again(self, path: str, key: SourceKey) -> bool:
         """Return whether the last two statements of a source are readings of one observation."""
@@ -401,6 +449,19 @@ def _narrow(first: Claim, previous: Claim | None) -> Claim:
     if first.after is not None and first.after >= previous.before:
         return first
     return structs.replace(first, after=previous.before)
+
+
+def _visible_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Return the claims before the last one, without those that no date shows."""
+    days = [0, *(day_of(claim.before) for claim in claims)]
+    return tuple(claim for n, claim in enumerate(claims[:-1]) if days[n] < days[n + 2])
+
+
+def _is_within_day(time: int, claims: Sequence[Claim]) -> bool:
+    """Return whether of the claims of the day of a time one is earlier and one is later."""
+    moment = _to_datetime(time)
+    same_day = [claim.before for claim in claims if day_of(claim.before) == day_of(moment)]
+    return bool(same_day) and min(same_day) < moment < max(same_day)
 
 
 def _to_datetime(time: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -126,17 +126,32 @@ _MONTHS = {
 }
 
 
-def period_bounds(date: str) -> tuple[str, str]:
+def period_bounds(period: str) -> tuple[str, str]:
     """Return the first and the last day of a partial date; an open period ends on 9999-12-31.
 
     Every month ends on the 31st: the bounds are compared as strings, and no calendar is needed for that.
     """
-    period, _, open_end = date.partition("/")
-    year, _, part = period.partition("-")
+    begin, _, open_end = period.partition("/")
+    year, _, part = begin.partition("-")
     first, last = _MONTHS.get(part) or (part or "01", part or "12")
     begins = first if len(first) > 2 else f"{first}-01"
     ends = last if len(last) > 2 else f"{last}-31"
     return f"{year}-{begins}", "9999-12-31" if open_end else f"{year}-{ends}"
+
+
+def first_day(period: str) -> int:
+    """Return the first day of a partial date, counted as `date.toordinal` does."""
+    return period_days(period)[0].toordinal()
+
+
+def last_day(period: str) -> int:
+    """Return the last day of a partial date; 9999-12-31 for an open period."""
+    return period_days(period)[1].toordinal()
+
+
+def day_of(moment: datetime) -> int:
+    """Return the day of a moment in UTC, counted as `date.toordinal` does."""
+    return moment.astimezone(UTC).toordinal()
 
 
 PARTIAL_DATE_FORM = "a year, half-year, quarter, month or day, such as 2019, 2019-S1, 2019-Q3, 2019-03 or 2019-03-15"
@@ -167,15 +182,20 @@ def is_reversed(begin: str, end: str) -> bool:
     return period_bounds(end)[1] < period_bounds(begin)[0]
 
 
-def period_interval(date: str, stated_at: datetime) -> Interval:
+def period_days(period: str) -> tuple[date, date]:
+    """Return the first and the last day of a partial date, as the calendar has them."""
+    first, last = period_bounds(period)
+    year, month, day = map(int, last.split("-"))
+    return date.fromisoformat(first), date(year, month, min(day, monthrange(year, month)[1]))
+
+
+def period_interval(period: str, stated_at: datetime) -> Interval:
     """Return the interval of a partial date: from the instant before it begins to its last one, in UTC.
 
     A period that goes on when the statement is made ends then: nothing became so later than it was stated.
     """
-    first, last = period_bounds(date)
-    begin = datetime.fromisoformat(first).replace(tzinfo=UTC)
-    year, month, day = map(int, last.split("-"))
-    end = datetime(year, month, min(day, monthrange(year, month)[1]), 23, 59, 59, 999_999, tzinfo=UTC)
+    first, last = period_days(period)
+    begin, end = datetime.combine(first, time.min, UTC), datetime.combine(last, time.max, UTC)
     if begin <= stated_at < end:
         end = stated_at
     return Interval(before=end, after=begin - _MICROSECOND)

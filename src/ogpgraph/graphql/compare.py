@@ -1,4 +1,4 @@
-"""The comparison of two positions: the commitments that changed in between, before and after."""
+"""The comparison of two positions, or of two dates: the commitments that changed in between, before and after."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from ogpgraph.graphql.filters import CommitmentFilter
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.types import Change, Commitment, field_as_json
 from ogpgraph.readmodel.entry import FieldChange, diff_values
-from ogpgraph.readmodel.filters import AllOf, AnyOf, ChangedSince, Condition, IdIn
+from ogpgraph.readmodel.filters import AllOf, AnyOf, ChangedSince, Condition, IdIn, Not
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 
 
-@strawberry.type(description="A commitment that changed between two positions.")
+@strawberry.type(description="A commitment that changed between two positions, or two dates.")
 class Comparison:
     before: Commitment | None = strawberry.field(
-        description="The commitment at the first position; null if it was not in the record yet."
+        description="The commitment at the first position or date; null if it was not in the record yet, or had not "
+        "begun."
     )
-    after: Commitment = strawberry.field(description="The commitment at the second position.")
+    after: Commitment = strawberry.field(description="The commitment at the second position or date.")
 
     @strawberry.field(
-        description="The fields that differ between the two positions; empty if only claims changed that are not "
-        "current."
+        description="The fields that differ between the two positions or dates; empty if only claims changed that are "
+        "not current. A value that is unknown on a date is null."
     )
     def changes(self) -> list[Change]:
         before = (self.before.snapshot, self.before.state) if self.before else None
@@ -53,8 +54,8 @@ def compare_snapshots(
     before: Snapshot, after: Snapshot, where: CommitmentFilter | None, page_request: PageRequest
 ) -> Connection[Comparison]:
     """Return the commitments that changed between two snapshots and match a filter at one of them."""
-    changed = ChangedSince(before.position)
-    condition = AllOf((changed, _matches_either(before, after, where))) if where else changed
+    changed = _changed_between(before, after)
+    condition = AllOf((changed, _matches_either(before, after, where))) if where else AllOf((changed,))
     query = AggregateQuery("commitment", condition)
 
     def fetch_page() -> Page[Aggregate]:
@@ -73,7 +74,15 @@ def _matches_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) 
     """Return the condition, at the later snapshot, that a commitment matches a filter at one of the two."""
     index = before.index("commitment")
     matches_before = where.condition(before).evaluate(index, before.index)
-    return AnyOf((where.condition(after), IdIn(frozenset(index.iter_ids(matches_before)))))
+    return AnyOf((where.condition(after), IdIn(frozenset(index.iter_ids(matches_before.fulfilled)))))
+
+
+def _changed_between(before: Snapshot, after: Snapshot) -> Condition:
+    """Return the condition, at the later snapshot, that a commitment changed since the earlier one."""
+    if before.day == after.day:
+        return ChangedSince(before.position)
+    existed = frozenset(before.index("commitment").iter_ids(before.index("commitment").universe))
+    return AnyOf((IdIn(after.find_changed_ids("commitment", before.day)), Not(IdIn(existed))))
 
 
 def _iter_differences(before: Aggregate | None, after: Aggregate) -> Iterator[FieldChange]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -12,7 +12,9 @@ import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.as_of import last_instant
 from ogpgraph.domain.review import rating_dimension
+from ogpgraph.domain.values import day_of, first_day
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
@@ -60,21 +62,40 @@ class TimelineGranularity(Enum):
     MONTH = strawberry.enum_value("MONTH", description="Months.")
 
 
+@strawberry.enum(description="Which of the two times a moment refers to.")
+class TimelineClock(Enum):
+    RECORDED = strawberry.enum_value(
+        "RECORDED",
+        description="When something was recorded: the list as it was known at each moment, as `at` reads it.",
+    )
+    EFFECTIVE = strawberry.enum_value(
+        "EFFECTIVE",
+        description="When something was so: the list as it was at each moment, by what is known at the position that "
+        "is read, as `asOf` reads it.",
+    )
+
+
+UNKNOWN_VALUE: Final = "UNKNOWN"
 _MONTHS: Final = {TimelineGranularity.YEAR: 12, TimelineGranularity.QUARTER: 3, TimelineGranularity.MONTH: 1}
 
 
 @dataclass(frozen=True)
 class TimelineRange:
-    """The range and the periods of a timeline; None stands for the first entry, or the one at the position read."""
+    """The range and the periods of a timeline; None stands for the first moment there is, and for the position read."""
 
     start: datetime | None
     end: datetime | None
     every: TimelineGranularity
+    clock: TimelineClock = TimelineClock.RECORDED
 
 
 @strawberry.type(description="A value of a dimension, with the number of commitments that have it.")
 class FacetValue:
-    value: str = strawberry.field(description="The value, as filters take it: a name of an enum, a text or a number.")
+    value: str = strawberry.field(
+        description="The value, as filters take it: a name of an enum, a text or a number. Inside `asOf`, `UNKNOWN` "
+        "counts those of which it is unknown whether they have other values than those counted; filters find them by "
+        "`unknown: true`."
+    )
     count: int = strawberry.field(description="The number of commitments of the list that have the value.")
     across: list[FacetCount] = strawberry.field(
         description="The same commitments, counted by the dimension of the argument `across`; empty without it."
@@ -83,7 +104,7 @@ class FacetValue:
 
 @strawberry.type(description="A value of a dimension, with the number of commitments that have it.")
 class FacetCount:
-    value: str = strawberry.field(description="The value.")
+    value: str = strawberry.field(description="The value; `UNKNOWN` as in `FacetValue`.")
     count: int = strawberry.field(description="The number of commitments that have the value.")
 
 
@@ -131,9 +152,18 @@ def count_timeline(
 ) -> list[TimelinePoint]:
     """Return the counts of a list at past moments, oldest first, without moments before the first entry."""
     moments = dict.fromkeys(_timeline_moments(snapshot, period))
-    # Never past the position that is read: entries recorded later must not change the answer at it.
-    snapshots = ((moment, snapshot.session.find_last_before(moment, snapshot.position)) for moment in moments)
+    snapshots = ((moment, _find_past(snapshot, moment, period.clock)) for moment in moments)
     return [_timeline_point(moment, past, past.select(query, parent), dimension) for moment, past in snapshots if past]
+
+
+def _find_past(snapshot: Snapshot, moment: datetime, clock: TimelineClock) -> Snapshot | None:
+    """Return the snapshot at a moment of a clock, None before the first entry."""
+    if clock is TimelineClock.EFFECTIVE:
+        # The end of a period is the first instant of the next; the last instant before it is that of a day.
+        return snapshot.as_of(day_of(moment - timedelta(microseconds=1)))
+    # Never past the position that is read: entries recorded later must not change the answer at it.
+    past = snapshot.session.find_last_before(moment, snapshot.position)
+    return past.as_of(snapshot.day) if past else None
 
 
 def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> Iterator[datetime]:
@@ -167,8 +197,14 @@ def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[dat
     first, last = snapshot.session.at(min(1, snapshot.position)), snapshot
     if first.recorded_at is None or last.recorded_at is None:
         return iter(())
-    start = period.start or datetime.fromisoformat(first.recorded_at)
-    return period_ends(start, period.end or datetime.fromisoformat(last.recorded_at), period.every)
+    default_start = datetime.fromisoformat(first.recorded_at)
+    if period.clock is TimelineClock.EFFECTIVE:
+        begins = snapshot.undated.index("plan").postings.get("startsOn", ())
+        days = [first_day(each) for each in begins]
+        default_start = last_instant(min(days)) if days else default_start
+    return period_ends(
+        period.start or default_start, period.end or datetime.fromisoformat(last.recorded_at), period.every
+    )
 
 
 def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:
@@ -197,6 +233,8 @@ def _facet_counts(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[F
         counts = [(value, bits.bit_count()) for value, bits in _masks_by_value(snapshot, dimension, mask)]
     else:
         counts = list(snapshot.index("commitment").count_by_value(dimension.value, mask).items())
+    if number := (snapshot.index("commitment").unknown(dimension.value) & mask).bit_count():
+        counts.append((UNKNOWN_VALUE, number))
     return [FacetCount(value=value, count=number) for value, number in sorted(counts)]
 
 
@@ -212,6 +250,7 @@ def _owners_by_value(snapshot: Snapshot, index: Index, dimension: str) -> Iterat
         members = snapshot.index("member")
         for region, posting in members.postings.get("region", {}).items():
             yield region, index.select("member", members.iter_ids(posting.mask()))
+        yield UNKNOWN_VALUE, index.select("member", members.iter_ids(members.unknown("region")))
     elif dimension == "member":
         members = snapshot.index("member")
         for member, posting in index.postings.get("member", {}).items():
@@ -219,3 +258,4 @@ def _owners_by_value(snapshot: Snapshot, index: Index, dimension: str) -> Iterat
     else:
         for value, posting in index.postings.get(dimension, {}).items():
             yield value, posting.mask()
+        yield UNKNOWN_VALUE, index.unknown(dimension)

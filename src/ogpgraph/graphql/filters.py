@@ -32,6 +32,7 @@ from ogpgraph.graphql.enums import EntryKind
 from ogpgraph.graphql.scalars import PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
     NO_MATCH,
+    UNKNOWN,
     EnumFilter,
     TextFilter,
     add_filter_fields,
@@ -39,6 +40,7 @@ from ogpgraph.graphql.value_filters import (
     enum_text,
     field_conditions,
     overlaps,
+    unknown_condition,
 )
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.filters import (
@@ -49,6 +51,7 @@ from ogpgraph.readmodel.filters import (
     HasRelated,
     HasValue,
     Not,
+    Possible,
     RelatedTo,
     ValueMatches,
 )
@@ -127,13 +130,16 @@ class RatingFilter:
     state: list[RatingState] | None = strawberry.field(
         default=None, description="The state is one of these. RATED matches any value."
     )
+    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
         dimension = rating_dimension(self.indicator, self.stage, self.ogp_value)
         values = None if self.value is None else HasValue(dimension, tuple(map(enum_text, self.value)))
         states = None if self.state is None else _rating_states(dimension, [enum_text(state) for state in self.state])
-        return _conjunction(values, states, ValueMatches(dimension) if values is states is None else None)
+        unknown = unknown_condition(dimension, self.unknown)
+        is_empty = values is states is unknown is None
+        return _conjunction(values, states, unknown, ValueMatches(dimension) if is_empty else None)
 
 
 @strawberry.input(description="Conditions on a milestone. All given conditions have to hold for the same milestone.")
@@ -151,11 +157,20 @@ class MilestoneFilter:
         default=None, description="The due date is in this period or later."
     )
 
+    unknown: bool | None = strawberry.field(
+        default=None,
+        description="true: inside `asOf`, it is unknown what milestones it had, or their status or due date, because "
+        "that changed somewhere in an interval around the date. false: it is known.",
+    )
+
     def condition(self) -> Condition:
         """Return the condition on commitments."""
         require_day(self.due_before, "dueBefore")
         require_day(self.due_from, "dueFrom")
-        return ValueMatches("milestone", self._matches_tag, repr(self))
+        conditions = (self.status, self.not_status, self.due_before, self.due_from)
+        has_conditions = self.unknown is None or any(each is not None for each in conditions)
+        matches = ValueMatches("milestone", self._matches_tag, repr(self)) if has_conditions else None
+        return _conjunction(matches, unknown_condition("milestone", self.unknown))
 
     def _matches_tag(self, tag: str) -> bool:
         status, due = tag.split("|")
@@ -210,7 +225,7 @@ def list_condition(where: CommitmentFilter | None, snapshot: Snapshot) -> Condit
     return condition if _names_unlisted_status(where) else _conjunction(condition, _LISTED)
 
 
-_LISTED: Final = Not(HasValue("status", tuple(sorted(UNLISTED_STATUSES))))
+_LISTED: Final = Possible(Not(HasValue("status", tuple(sorted(UNLISTED_STATUSES)))))
 
 
 def _names_unlisted_status(where: CommitmentFilter) -> bool:

@@ -9,13 +9,14 @@ import strawberry
 
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.state_id import parse_state_id
+from ogpgraph.domain.values import last_day
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.errors import client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.scalars import DateTime, Position, parse_timestamp
+from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp, require_day
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,
@@ -97,6 +98,9 @@ class Meta:
     position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
     recorded_at: DateTime | None = strawberry.field(
         description="When the entry at this position was recorded; null while the log is empty."
+    )
+    date: PartialDate | None = strawberry.field(
+        description="Inside `asOf`, the day at whose end the state of affairs is read; null elsewhere."
     )
     root_hash: str = strawberry.field(
         description="The root of the log's Merkle tree (RFC 6962) at this position: 64 hexadecimal digits. It commits "
@@ -231,6 +235,58 @@ class RecordView:
     def node(self, info: Info, id: Id) -> Node | None:
         return _find_node(_snapshot(self, info), id)
 
+    @strawberry.field(
+        description="The state of affairs as of a date: what was so at its last instant (UTC), by all that is known at "
+        "the position that is read, however late it was recorded. `at` goes by when something was recorded, `asOf` by "
+        "when it was so; `at { asOf }` is what was known then about an earlier date. A year, half-year, quarter or "
+        "month stands for its last day. What changed somewhere in an interval that contains the date is listed in "
+        "`unknown`. An action plan and its commitments exist once the plan has begun; where its begin is not known, "
+        "from the first observation on. Codes, sources and entries depend on the position alone."
+    )
+    def as_of(
+        self,
+        info: Info,
+        date: Annotated[PartialDate, strawberry.argument(description="The date, of any precision.")],
+    ) -> Snapshot | None:
+        return Snapshot(snapshot=_snapshot(self, info).as_of(_last_day(date, "date")))
+
+    @strawberry.field(
+        description="The commitments that changed between two positions, or between two dates, before and after, in "
+        "the order of their codes. Commitments of which only claims changed that are not current are among them, and "
+        "those that were split."
+    )
+    def compare(
+        self,
+        info: Info,
+        from_: Annotated[
+            Position | None,
+            strawberry.argument(name="from", description="The first position. Give either this or `fromDate`."),
+        ] = None,
+        to: Annotated[
+            Position | None,
+            strawberry.argument(description="The second position. Omitted or null: the position that is read."),
+        ] = None,
+        from_date: Annotated[
+            PartialDate | None,
+            strawberry.argument(description="The first date, as `asOf` takes it. Give either this or `from`."),
+        ] = None,
+        to_date: Annotated[
+            PartialDate | None,
+            strawberry.argument(description="The second date. It is required with `fromDate`."),
+        ] = None,
+        where: Annotated[
+            CommitmentFilter | None,
+            strawberry.argument(description="Only commitments that match at one of the two positions or dates."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Comparison] | None:
+        snapshot, session = _snapshot(self, info), info.context.session
+        page_request = parse_page_request(session, first, after, last, before, BY_CODE)
+        return compare_snapshots(*_find_sides(snapshot, (from_, to), (from_date, to_date)), where, page_request)
+
     @strawberry.field(description="The position that is read and the identity of the log.")
     def meta(self, info: Info) -> Meta | None:
         snapshot = _snapshot(self, info)
@@ -239,13 +295,16 @@ class RecordView:
             log_id=strawberry.ID(identity.id),
             position=Position(snapshot.position),
             recorded_at=parse_timestamp(snapshot.recorded_at),
+            date=PartialDate(snapshot.date.isoformat()) if snapshot.date else None,
             root_hash=snapshot.root_hash,
             projection=snapshot.projection_version,
             schema_version=info.context.schema_version,
         )
 
 
-@strawberry.type(description="The record at a past position. Everything that is reached from here is read at it.")
+@strawberry.type(
+    description="The record at a position, or as of a date. Everything that is reached from here is read at it."
+)
 class Snapshot(RecordView):
     snapshot: strawberry.Private[RecordSnapshot]
 
@@ -285,35 +344,6 @@ class Query(RecordView):
             _require_history(info.context.session, position, root_)
         return Snapshot(snapshot=_find_snapshot(info.context.session, position, time).pinned)
 
-    @strawberry.field(
-        description="The commitments that changed between two positions, before and after, in the order of their "
-        "codes. Commitments of which only claims changed that are not current are among them, and those that were "
-        "split."
-    )
-    def compare(
-        self,
-        info: Info,
-        from_: Annotated[Position, strawberry.argument(name="from", description="The first position.")],
-        to: Annotated[
-            Position | None, strawberry.argument(description="The second position. Omitted or null: the newest.")
-        ] = None,
-        where: Annotated[
-            CommitmentFilter | None,
-            strawberry.argument(description="Only commitments that match at one of the two positions."),
-        ] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Comparison] | None:
-        session = info.context.session
-        earlier = _find_snapshot(session, from_, None)
-        later = session.at_head() if to is None else _find_snapshot(session, to, None)
-        if later.position < earlier.position:
-            raise client_error("`from` must not be after `to`", ReadErrorCode.BAD_POSITION)
-        page_request = parse_page_request(session, first, after, last, before, BY_CODE)
-        return compare_snapshots(earlier.pinned, later.pinned, where, page_request)
-
 
 def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
     """Return the snapshot of the view that a field is selected on. graphql-core passes None as the root of a query."""
@@ -328,6 +358,49 @@ def _find_snapshot(session: ReadSession, position: Position | None, time: DateTi
         return session.at_time(time) if time is not None else session.at(position or 0)
     except PositionError as error:
         raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
+
+
+def _find_sides(
+    snapshot: RecordSnapshot,
+    positions: tuple[Position | None, Position | None],
+    dates: tuple[PartialDate | None, PartialDate | None],
+) -> tuple[RecordSnapshot, RecordSnapshot]:
+    """Return the two snapshots that are compared."""
+    by_position, by_date = (any(each is not None for each in pair) for pair in (positions, dates))
+    if by_position == by_date:
+        raise client_error("give either `from` and `to`, or `fromDate` and `toDate`", RefusalCode.INVALID)
+    sides = _find_dates(snapshot, *dates) if by_date else _find_positions(snapshot, *positions)
+    if (sides[1].position, sides[1].day) < (sides[0].position, sides[0].day):
+        if by_date:
+            raise client_error("`fromDate` must not be after `toDate`", RefusalCode.INVALID)
+        raise client_error("`from` must not be after `to`", ReadErrorCode.BAD_POSITION)
+    return sides
+
+
+def _find_dates(
+    snapshot: RecordSnapshot, first: PartialDate | None, second: PartialDate | None
+) -> tuple[RecordSnapshot, RecordSnapshot]:
+    if first is None or second is None:
+        raise client_error("`fromDate` and `toDate` belong together", RefusalCode.INVALID)
+    return snapshot.as_of(_last_day(first, "fromDate")), snapshot.as_of(_last_day(second, "toDate"))
+
+
+def _find_positions(
+    snapshot: RecordSnapshot, first: Position | None, second: Position | None
+) -> tuple[RecordSnapshot, RecordSnapshot]:
+    if first is None:
+        raise client_error("`to` needs a `from`", RefusalCode.INVALID)
+    if second is not None and second > snapshot.position:
+        message = f"`to` is past the position that is read, which is {snapshot.position}"
+        raise client_error(message, ReadErrorCode.BAD_POSITION)
+    earlier = _find_snapshot(snapshot.session, first, None)
+    later = snapshot if second is None else _find_snapshot(snapshot.session, second, None)
+    return earlier.as_of(snapshot.day).pinned, later.as_of(snapshot.day).pinned
+
+
+def _last_day(date: PartialDate, argument: str) -> int:
+    require_day(date, argument)
+    return last_day(date)
 
 
 def _require_history(session: ReadSession, position: Position | None, root: str) -> None:

@@ -24,6 +24,7 @@ from ogpgraph.domain.action_plan import PLAN, languages_of
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.as_of import Unknown as StoredUnknown
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.field import items_of
@@ -58,6 +59,7 @@ from ogpgraph.graphql.enums import EntryKind, Status
 from ogpgraph.graphql.facets import (
     Dimension,
     Facet,
+    TimelineClock,
     TimelineGranularity,
     TimelinePoint,
     TimelineRange,
@@ -264,6 +266,28 @@ class Subject(Node):
     def last_observed_at(self) -> DateTime | None:
         moment = self.snapshot.last_observed_at(self.state)
         return DateTime(moment) if moment else None
+
+    @strawberry.field(
+        description="Inside `asOf`, the fields whose value on that date is unknown, because it changed somewhere in an "
+        "interval around the date: no source was observed in between. They read null; a field that is never null has "
+        "the last value before or, without one, the first after. Empty elsewhere."
+    )
+    def unknown(
+        self,
+        path: Annotated[
+            str,
+            strawberry.argument(
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
+                "all fields."
+            ),
+        ] = "",
+    ) -> list[UnknownValue]:
+        prefix = path.strip("/")
+        return [
+            UnknownValue(path=each, unknown=unknown, subject=self.state, snapshot=self.snapshot)
+            for each, unknown in self.snapshot.unknown(self.state).items()
+            if _is_at_or_below(each, prefix)
+        ]
 
     @strawberry.field(
         description="All of its current texts in every language. Lists of texts, such as institutions, are not among "
@@ -1012,6 +1036,15 @@ class Entry(Node):
         between = self.entry.envelope.changed_between
         return Interval.of(between.after, between.before) if between else None
 
+    @strawberry.field(
+        description="When what the entry states became so, as far as is known: the whole period of `effectiveOn`; or "
+        "between two observations of the source; or, for a statement of a person without a date, no later than it was "
+        "made. `asOf` refers to it, as `at` does to `recordedAt`."
+    )
+    def effective(self) -> Interval:
+        interval = self.entry.effective
+        return Interval.of(interval.after, interval.before)
+
     @strawberry.field(description="Who recorded the entry: the pseudonymous id of an account, or `importer`.")
     def actor(self) -> str:
         return self.entry.envelope.actor
@@ -1185,6 +1218,32 @@ class Interval:
     def of(cls, after: datetime | None, before: datetime) -> Interval:
         """Return the interval between two moments."""
         return cls(after=DateTime(after) if after else None, before=DateTime(before))
+
+
+@strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")
+class UnknownValue:
+    path: str = strawberry.field(description="The path of the field, such as `ratings/COMPLETION/END_OF_TERM`.")
+    unknown: strawberry.Private[StoredUnknown]
+    subject: strawberry.Private[Aggregate]
+    snapshot: strawberry.Private[Snapshot]
+
+    @strawberry.field(description="Until when the value before was certain; null if nothing was observed before.")
+    def after(self) -> DateTime | None:
+        return DateTime(self.unknown.after) if self.unknown.after else None
+
+    @strawberry.field(description="From when on the value after is certain.")
+    def before(self) -> DateTime:
+        return DateTime(self.unknown.before)
+
+    @strawberry.field(
+        description="The values that it may have had, by time; null stands for no value. A rating is an object of its "
+        "fields."
+    )
+    def candidates(self) -> list[FieldValue | None]:
+        return [self._as_json(claim) for claim in self.unknown.claims]
+
+    def _as_json(self, claim: StoredClaim | None) -> FieldValue | None:
+        return FieldValue(claim_as_json(self.snapshot, self.subject, self.path, claim)) if claim else None
 
 
 @strawberry.type(description="A passage of a source that supports a fact.")
@@ -1424,7 +1483,7 @@ class CommitmentConnection(Connection[Commitment]):
     @strawberry.field(
         description="The whole list at past moments, counted by the values of one dimension: at the end of each "
         "period and at the end of the range. The filter is evaluated at each of these moments, except that a `title` "
-        "is looked up among the titles at the position that is read."
+        "is looked up among the titles at the position, and on the date, that is read."
     )
     def timeline(
         self,
@@ -1432,11 +1491,15 @@ class CommitmentConnection(Connection[Commitment]):
         every: Annotated[
             TimelineGranularity, strawberry.argument(description="The length of the periods.")
         ] = TimelineGranularity.YEAR,
+        clock: Annotated[
+            TimelineClock, strawberry.argument(description="Which of the two times the moments refer to.")
+        ] = TimelineClock.RECORDED,
         from_: Annotated[
             DateTime | None,
             strawberry.argument(
                 name="from",
-                description="A moment in the first period. Omitted or null: when the first entry was recorded.",
+                description="A moment in the first period. Omitted or null: when the first entry was recorded; by the "
+                "clock EFFECTIVE, when the first action plan began.",
             ),
         ] = None,
         until: Annotated[
@@ -1447,7 +1510,8 @@ class CommitmentConnection(Connection[Commitment]):
             ),
         ] = None,
     ) -> list[TimelinePoint] | None:
-        return count_timeline(self.snapshot, self.query, self.parent, dimension, TimelineRange(from_, until, every))
+        period = TimelineRange(from_, until, every, clock)
+        return count_timeline(self.snapshot, self.query, self.parent, dimension, period)
 
 
 def commitment_connection(

@@ -14,7 +14,16 @@ from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.field import DerivedDimension, Field, FilterKind
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.graphql.scalars import PartialDate, require_day
-from ogpgraph.readmodel.filters import AllOf, Condition, HasAnyValue, HasValue, Not, ValueBetween, ValueMatches
+from ogpgraph.readmodel.filters import (
+    AllOf,
+    Condition,
+    HasAnyValue,
+    HasValue,
+    IsUnknown,
+    Not,
+    ValueBetween,
+    ValueMatches,
+)
 from ogpgraph.readmodel.snapshot import Snapshot
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -25,6 +34,10 @@ NO_MATCH: Final = ("",)
 _IN: Final = "The value is one of these. An empty list matches nothing."
 _NOT_IN: Final = "The value is none of these. Something without a value matches."
 _IS_NULL: Final = "true: there is no value. false: there is a value."
+UNKNOWN: Final = (
+    "true: inside `asOf`, the value is unknown, because it changed somewhere in an interval around the date. false: it "
+    "is known. A value that is unknown matches no other condition, and no negation of one."
+)
 
 
 @strawberry.input(description="Conditions on a text. All given conditions have to hold.")
@@ -33,6 +46,7 @@ class TextFilter:
     in_: list[str] | None = strawberry.field(default=None, name="in", description=_IN)
     not_in: list[str] | None = strawberry.field(default=None, description=_NOT_IN)
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self, dimension: str, *, upper: bool = False) -> Condition:
         """Return the condition on a dimension; `upper` if the dimension has texts in upper case."""
@@ -54,6 +68,7 @@ class NumberFilter:
     gte: int | None = strawberry.field(default=None, description="The number is this one or greater.")
     lte: int | None = strawberry.field(default=None, description="The number is this one or less.")
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self, dimension: str) -> Condition:
         """Return the condition on a dimension."""
@@ -74,6 +89,7 @@ class DateFilter:
     )
     until: PartialDate | None = strawberry.field(default=None, description="The date is in this period or earlier.")
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self, dimension: str) -> Condition:
         """Return the condition on a dimension."""
@@ -89,6 +105,7 @@ class EnumFilter(Generic[ValueT]):
     in_: list[ValueT] | None = strawberry.field(default=None, name="in", description=_IN)
     not_in: list[ValueT] | None = strawberry.field(default=None, description=_NOT_IN)
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
+    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self, dimension: str) -> Condition:
         """Return the condition on a dimension."""
@@ -111,6 +128,13 @@ def _value_conditions(
     if is_null is not None:
         conditions.append(Not(HasAnyValue(dimension)) if is_null else HasAnyValue(dimension))
     return AllOf(tuple(conditions))
+
+
+def unknown_condition(dimension: str, unknown: bool | None) -> Condition | None:
+    """Return the condition that a value is unknown, or that it is known; None for no condition."""
+    if unknown is None:
+        return None
+    return IsUnknown(dimension) if unknown else Not(IsUnknown(dimension))
 
 
 def overlaps(date: str, from_: str | None, until: str | None) -> bool:
@@ -203,11 +227,16 @@ def _enum_filter(declared: Field | DerivedDimension) -> Any:
 def _value_condition(
     dimension: str, where: TextFilter | NumberFilter | DateFilter | EnumFilter[Any], _: Snapshot
 ) -> Condition:
-    return where.condition(dimension)
+    return _with_unknown(dimension, where.condition(dimension), where.unknown)
 
 
 def _code_condition(dimension: str, where: TextFilter, _: Snapshot) -> Condition:
-    return where.condition(dimension, upper=True)
+    return _with_unknown(dimension, where.condition(dimension, upper=True), where.unknown)
+
+
+def _with_unknown(dimension: str, condition: Condition, unknown: bool | None) -> Condition:
+    is_known = unknown_condition(dimension, unknown)
+    return AllOf((condition, is_known)) if is_known else condition
 
 
 def _boolean_condition(dimension: str, value: bool, _: Snapshot) -> Condition:

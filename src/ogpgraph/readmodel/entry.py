@@ -12,8 +12,8 @@ from msgspec import Struct
 from ogpgraph.domain.aggregate import Claim, select_current
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import Envelope, Event
-from ogpgraph.domain.fold import Delta
-from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value
+from ogpgraph.domain.fold import Delta, statement_interval
+from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, Value
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
 from ogpgraph.readmodel.states import decode_delta, decompress
 from ogpgraph.storage.database import Row
@@ -114,6 +114,11 @@ class Entry:
     def envelope(self) -> Envelope:
         """Return the event's envelope: who recorded it, when, why and on what evidence."""
         return self.event.envelope
+
+    @property
+    def effective(self) -> Interval:
+        """Return when what the event states became so."""
+        return statement_interval(self.event)
 
     @property
     def amended_revision(self) -> int | None:

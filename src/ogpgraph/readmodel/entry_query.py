@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ogpgraph.readmodel.tags import FOREVER
+
 MAX_POSITION = 2**31 - 1
 """Greater than any position."""
 EntryOrder = tuple[tuple[str, bool], ...]
@@ -111,7 +113,7 @@ def _tag_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterato
         parameters |= {f"dimension_{n}": dimension, f"tags_{n}": values}
         yield (
             f"exists (select 1 from tag t where t.stream = e.stream and t.term in ({terms}) "
-            "and t.since <= e.position and e.position < t.until)"
+            f"and t.since <= e.position and e.position < t.until and t.end_day = {FOREVER})"
         )
 
 

@@ -1,23 +1,40 @@
-"""Conditions on aggregates: the filters of lists, evaluated on an index to a bitset."""
+"""Conditions on aggregates: the filters of lists, evaluated on an index to bitsets.
+
+As of a date it may be unknown what value a field had. So a condition has three outcomes (the logic of Kleene, as in
+SQL): it is fulfilled, it is not, or that is unknown; and lists have what is fulfilled.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ogpgraph.readmodel.index import Index, to_bitset
 
 IndexOf = Callable[[str], Index]
-"""Returns the index of another aggregate type at the same position."""
+"""Returns the index of another aggregate type at the same position and as of the same day."""
+
+
+class Matches(NamedTuple):
+    """The aggregates that fulfil a condition, and those of which that is unknown, as bitsets without a common bit."""
+
+    fulfilled: int
+    unknown: int = 0
+
+    @property
+    def possible(self) -> int:
+        """Return the bitset of the aggregates that fulfil the condition or may do so."""
+        return self.fulfilled | self.unknown
 
 
 class Condition(ABC):
     """A condition that an aggregate fulfils or not. Hashable, so that a list is evaluated once for a snapshot."""
 
     @abstractmethod
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        """Return the bitset of the aggregates in `index` that fulfil the condition."""
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        """Return the aggregates in `index` that fulfil the condition."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +43,13 @@ class AllOf(Condition):
 
     conditions: tuple[Condition, ...] = ()
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        mask = index.universe
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        fulfilled = possible = index.universe
         for condition in self.conditions:
-            mask &= condition.evaluate(index, index_of)
-        return mask
+            matches = condition.evaluate(index, index_of)
+            fulfilled &= matches.fulfilled
+            possible &= matches.possible
+        return Matches(fulfilled, possible & ~fulfilled)
 
 
 @dataclass(frozen=True)
@@ -39,11 +58,13 @@ class AnyOf(Condition):
 
     conditions: tuple[Condition, ...]
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        mask = 0
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        fulfilled = possible = 0
         for condition in self.conditions:
-            mask |= condition.evaluate(index, index_of)
-        return mask
+            matches = condition.evaluate(index, index_of)
+            fulfilled |= matches.fulfilled
+            possible |= matches.possible
+        return Matches(fulfilled, possible & ~fulfilled)
 
 
 @dataclass(frozen=True)
@@ -52,8 +73,29 @@ class Not(Condition):
 
     condition: Condition
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return index.universe & ~self.condition.evaluate(index, index_of)
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        matches = self.condition.evaluate(index, index_of)
+        return Matches(index.universe & ~matches.possible, index.universe & matches.unknown)
+
+
+@dataclass(frozen=True)
+class Possible(Condition):
+    """A condition is fulfilled, or may be."""
+
+    condition: Condition
+
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return Matches(self.condition.evaluate(index, index_of).possible)
+
+
+@dataclass(frozen=True)
+class IsUnknown(Condition):
+    """It is unknown what values of a dimension the aggregate has."""
+
+    dimension: str
+
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return Matches(index.universe & index.unknown(self.dimension))
 
 
 @dataclass(frozen=True)
@@ -63,8 +105,8 @@ class HasValue(Condition):
     dimension: str
     values: tuple[str, ...]
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return index.select(self.dimension, self.values)
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return _match(index, self.dimension, self.values)
 
 
 @dataclass(frozen=True)
@@ -73,8 +115,8 @@ class HasAnyValue(Condition):
 
     dimension: str
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return index.select(self.dimension, index.postings.get(self.dimension, ()))
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return _match(index, self.dimension, index.postings.get(self.dimension, ()))
 
 
 @dataclass(frozen=True)
@@ -88,8 +130,8 @@ class ValueMatches(Condition):
     predicate: Callable[[str], bool] = field(default=bool, compare=False)
     name: str = ""
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return index.select(self.dimension, filter(self.predicate, index.postings.get(self.dimension, ())))
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return _match(index, self.dimension, filter(self.predicate, index.postings.get(self.dimension, ())))
 
 
 @dataclass(frozen=True)
@@ -100,8 +142,8 @@ class ValueBetween(Condition):
     minimum: str | int | None = None
     maximum: str | int | None = None
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return index.select(self.dimension, filter(self._contains, index.postings.get(self.dimension, ())))
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return _match(index, self.dimension, filter(self._contains, index.postings.get(self.dimension, ())))
 
     def _contains(self, value: str) -> bool:
         is_numeric = isinstance(self.minimum, int) or isinstance(self.maximum, int)
@@ -119,8 +161,8 @@ class ChangedSince(Condition):
 
     position: int
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return to_bitset([slot for slot, since in index.since.items() if since > self.position])
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return Matches(to_bitset([slot for slot, since in index.since.items() if since > self.position]))
 
 
 @dataclass(frozen=True)
@@ -129,8 +171,8 @@ class IdIn(Condition):
 
     ids: frozenset[str]
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
-        return to_bitset([index.slots[each] for each in self.ids if each in index.slots])
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return Matches(to_bitset([index.slots[each] for each in self.ids if each in index.slots]))
 
 
 @dataclass(frozen=True)
@@ -141,9 +183,12 @@ class RelatedTo(Condition):
     aggregate_type: str
     condition: Condition
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)
-        return index.select(self.dimension, other.iter_ids(self.condition.evaluate(other, index_of)))
+        matches = self.condition.evaluate(other, index_of)
+        fulfilled = index.select(self.dimension, other.iter_ids(matches.fulfilled))
+        possible = index.select(self.dimension, other.iter_ids(matches.possible)) | index.unknown(self.dimension)
+        return Matches(fulfilled, possible & ~fulfilled)
 
 
 @dataclass(frozen=True)
@@ -154,9 +199,19 @@ class HasRelated(Condition):
     dimension: str
     condition: Condition
 
-    def evaluate(self, index: Index, index_of: IndexOf) -> int:
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)
         matches = self.condition.evaluate(other, index_of)
+        fulfilled = self._referred(index, other, matches.fulfilled)
+        return Matches(fulfilled, self._referred(index, other, matches.unknown) & ~fulfilled)
+
+    def _referred(self, index: Index, other: Index, mask: int) -> int:
         postings = other.postings.get(self.dimension, {})
-        referred = (value for value, posting in postings.items() if posting.count(matches))
+        referred = (value for value, posting in postings.items() if posting.count(mask))
         return to_bitset([index.slots[value] for value in referred if value in index.slots])
+
+
+def _match(index: Index, dimension: str, values: Iterable[str]) -> Matches:
+    """Return the aggregates that have one of some values of a dimension."""
+    fulfilled = index.select(dimension, values)
+    return Matches(fulfilled, index.unknown(dimension) & ~fulfilled)

@@ -1,8 +1,8 @@
-"""The index: which aggregates of a type have which tags at one position, as bitsets.
+"""The index: which aggregates of a type have which tags at one position and as of one day, as bitsets.
 
 Each aggregate has a slot. A value of a tag has one integer, in which the bit at a slot is set where that aggregate has
 the value. So filters are `&`, `|` and `~` of integers, and a facet is a count of bits. An index is immutable: that of
-a later position is made from it and from the rows that changed in between.
+a later position, or day, is made from it and from the rows that changed in between.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
+from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.sort_keys import build_sort_key, number_key
+from ogpgraph.readmodel.tags import FOREVER, OBSERVED, unknown_dimension
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 SortKey = tuple[str, ...]
@@ -41,6 +43,8 @@ Order = tuple[SortStep, ...]
 KeyBounds = tuple[tuple[object, ...] | None, tuple[object, ...] | None]
 """The sort keys after and before which a page lies."""
 
+PRESENT_DAY = FOREVER - 1
+"""The day as of which the present is read: after all statements."""
 BY_CODE: Order = (SortStep("code"),)
 CACHED_PER_TYPE = 6
 SCAN_RATIO = 16
@@ -57,15 +61,19 @@ _SELECT_STATES = (
 )
 _CHANGED = "(select e.stream from entry e where e.position > :then and e.position <= :at)"
 _SELECT_CHANGED_STATES = f"{_SELECT_STATES} and s.key in {_CHANGED}"
-_SELECT_TAGS = (
+_SELECT_VALID_TAGS = (
     "select t.stream, t.term from stream s join tag t on t.stream = s.key "
     "where s.aggregate_type = :aggregate_type and t.since <= :at and :at < t.until"
 )
+_SELECT_TAGS = f"{_SELECT_VALID_TAGS} and t.first_day <= :day and :day < t.end_day"
 _SELECT_OPENED_TAGS = f"{_SELECT_TAGS} and t.since > :then and s.key in {_CHANGED}"
 _SELECT_CLOSED_TAGS = (
     "select t.stream, t.term from stream s join tag t on t.stream = s.key where s.aggregate_type = :aggregate_type "
-    f"and t.since <= :then and t.until > :then and t.until <= :at and s.key in {_CHANGED}"
+    f"and t.since <= :then and t.until > :then and t.until <= :at and s.key in {_CHANGED} "
+    "and t.first_day <= :day and :day < t.end_day"
 )
+_SELECT_TAGS_FROM = f"{_SELECT_VALID_TAGS} and t.first_day > :then and t.first_day <= :day and :day < t.end_day"
+_SELECT_TAGS_UNTIL = f"{_SELECT_VALID_TAGS} and t.first_day <= :then and :then < t.end_day and t.end_day <= :day"
 _SELECT_ALL_TERMS = "select key, dimension, value from term where dimension not like 'entry/%'"
 _SELECT_TERMS = "select key, dimension, value from term where key in :keys"
 MAX_TERMS_BY_KEY = 2_000
@@ -119,12 +127,17 @@ class SortIndex:
 
 @dataclass(frozen=True)
 class Index:
-    """The tags of all aggregates of one type at one position; `universe` is the bitset of those that lists show."""
+    """The tags of all aggregates of one type at one position and as of one day.
+
+    `universe` is the bitset of those that lists show, `slot_of_key` has the slots by the keys of streams.
+    """
 
     aggregate_type: str
     position: int
+    day: int = PRESENT_DAY
     ids: tuple[str, ...] = ()
     slots: Mapping[str, int] = field(default_factory=dict)
+    slot_of_key: Mapping[int, int] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
     since: Mapping[int, int] = field(default_factory=dict)
     universe: int = 0
@@ -138,6 +151,10 @@ class Index:
         for value in values:
             mask |= postings.get(value, EMPTY_POSTING).mask()
         return mask
+
+    def unknown(self, dimension: str) -> int:
+        """Return the bitset of the aggregates of which it is unknown what values of a dimension they have."""
+        return self.select(unknown_dimension(dimension), ("",))
 
     def count_by_value(self, dimension: str, mask: int) -> dict[str, int]:
         """Return value → how many aggregates in a bitset have it, without values that none has."""
@@ -192,8 +209,15 @@ class Index:
         return least
 
 
+class IndexKey(NamedTuple):
+    """Which index of a type: the position and the day."""
+
+    position: int
+    day: int = PRESENT_DAY
+
+
 class IndexCache:
-    """The indexes of a process: of each type the one at the newest position, and those used most recently.
+    """The indexes of a process: of each type that of the present, and those used most recently.
 
     The lock guards the bookkeeping only. An index is built outside of it, by the first reader that needs it; others
     that need the same one wait for that build and for no other. So a reader of the present never waits for an index of
@@ -202,71 +226,112 @@ class IndexCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._indexes: dict[str, OrderedDict[int, Future[Index]]] = defaultdict(OrderedDict)
+        self._indexes: dict[str, OrderedDict[IndexKey, Future[Index]]] = defaultdict(OrderedDict)
 
-    def get(self, transaction: Transaction, aggregate_type: str, position: int) -> Index:
-        """Return the index of a type at a position: cached, advanced from an earlier one, or built from all rows."""
+    def get(self, transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index:
+        """Return an index: cached, advanced from an earlier one, or built from all rows."""
         while True:
-            future, is_ours = self._reserve(aggregate_type, position)
+            future, is_ours = self._reserve(aggregate_type, key)
             if is_ours:
-                return self._build(future, transaction, aggregate_type, position)
+                return self._build(future, transaction, aggregate_type, key)
             # Another reader's build may end because that reader was cancelled: then this one builds the index itself.
             if future.exception() is None:
                 return future.result()
 
-    def _reserve(self, aggregate_type: str, position: int) -> tuple[Future[Index], bool]:
+    def _reserve(self, aggregate_type: str, key: IndexKey) -> tuple[Future[Index], bool]:
         """Return the future of an index, and whether the caller is to complete it."""
         with self._lock:
             cached = self._indexes[aggregate_type]
-            if is_new := position not in cached:
-                cached[position] = Future()
-            cached.move_to_end(position)
+            if is_new := key not in cached:
+                cached[key] = Future()
+            cached.move_to_end(key)
             if len(cached) > CACHED_PER_TYPE:
-                newest = max(cached)
-                del cached[next(at for at in cached if at != newest)]
-            return cached[position], is_new
+                present = max((each for each in cached if each.day == PRESENT_DAY), default=key)
+                del cached[next(each for each in cached if each not in (present, key))]
+            return cached[key], is_new
 
-    def _build(self, future: Future[Index], transaction: Transaction, aggregate_type: str, position: int) -> Index:
+    def _build(self, future: Future[Index], transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index:
         try:
-            earlier = self._latest_before(aggregate_type, position)
-            index = (
-                advance_index(transaction, earlier, position)
-                if earlier
-                else build_index(transaction, aggregate_type, position)
-            )
+            index = self._advance(transaction, aggregate_type, key) or build_index(transaction, aggregate_type, key)
+            index = self._restrict_to_existing(transaction, index)
         except BaseException as error:
             with self._lock:
-                if self._indexes[aggregate_type].get(position) is future:
-                    del self._indexes[aggregate_type][position]
+                if self._indexes[aggregate_type].get(key) is future:
+                    del self._indexes[aggregate_type][key]
             future.set_exception(error)
             raise
         future.set_result(index)
         return index
 
-    def _latest_before(self, aggregate_type: str, position: int) -> Index | None:
+    def _advance(self, transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index | None:
+        earlier = self._latest_before(aggregate_type, key)
+        if earlier is None:
+            return None
+        if earlier.day != key.day:
+            return advance_to_day(transaction, earlier, key.day)
+        return advance_index(transaction, earlier, key.position)
+
+    def _latest_before(self, aggregate_type: str, key: IndexKey) -> Index | None:
+        """Return the nearest index of the position as of an earlier day, or else of the day at an earlier position."""
         with self._lock:
             cached = self._indexes[aggregate_type]
-            built = [at for at, future in cached.items() if at < position and future.done()]
-            return cached[max(built)].result() if built else None
+            built = [each for each, future in cached.items() if each < key and future.done()]
+            same_position = [each for each in built if each.position == key.position and key.day != PRESENT_DAY]
+            same_day = [each for each in built if each.day == key.day]
+            nearest = max(same_position, default=None) or max(same_day, default=None)
+            return cached[nearest].result() if nearest else None
+
+    def _restrict_to_existing(self, transaction: Transaction, index: Index) -> Index:
+        """Return an index without the aggregates that did not exist on its day.
+
+        A plan and its commitments exist once the plan has begun: where it is not known when, from the first observation
+        on. A member always does.
+        """
+        if index.day == PRESENT_DAY or index.aggregate_type not in ("plan", "commitment"):
+            return index
+        plans = self.get(transaction, "plan", IndexKey(index.position))
+        begins = plans.postings.get("startsOn", {})
+        begun = plans.select("startsOn", (each for each in begins if first_day(each) <= index.day))
+        dated, observed = plans.select("startsOn", begins), index.select(OBSERVED[0], [OBSERVED[1]])
+        if index.aggregate_type == "plan":
+            begun, dated = _translate(plans, begun, index), _translate(plans, dated, index)
+        else:
+            begun, dated = (index.select("actionPlan", plans.iter_ids(mask)) for mask in (begun, dated))
+        return replace(index, universe=index.universe & (begun | observed & ~dated))
 
 
-def build_index(transaction: Transaction, aggregate_type: str, position: int) -> Index:
-    """Return the index of a type at a position, built from all its rows."""
-    bounds: dict[str, object] = {"aggregate_type": aggregate_type, "at": position}
+def _translate(source: Index, mask: int, target: Index) -> int:
+    """Return the bitset in one index of the aggregates in a bitset of another."""
+    return to_bitset([target.slots[each] for each in source.iter_ids(mask) if each in target.slots])
+
+
+def build_index(transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index:
+    """Return the index of a type at a position and as of a day, built from all its rows."""
+    bounds: dict[str, object] = {"aggregate_type": aggregate_type, "at": key.position}
     states = transaction.fetch_all(_SELECT_STATES, **bounds)
-    opened = _group_by_term(transaction.stream(_SELECT_TAGS, **bounds))
-    return _apply_changes(Index(aggregate_type, 0), position, states, _read_changes(transaction, {}, opened))
+    opened = _group_by_term(transaction.stream(_SELECT_TAGS, **bounds, day=key.day))
+    empty = Index(aggregate_type, 0, key.day)
+    return _apply_changes(empty, key.position, states, _read_changes(transaction, {}, opened))
 
 
 def advance_index(transaction: Transaction, index: Index, position: int) -> Index:
     """Return the index of a later position, built from an earlier one and the rows that changed in between."""
     bounds: dict[str, object] = {"aggregate_type": index.aggregate_type, "then": index.position, "at": position}
     states = transaction.fetch_all(_SELECT_CHANGED_STATES, **bounds)
-    if not states:
+    if not states and index.day == PRESENT_DAY:
         return replace(index, position=position)
-    closed = _group_by_term(transaction.fetch_all(_SELECT_CLOSED_TAGS, **bounds))
-    opened = _group_by_term(transaction.fetch_all(_SELECT_OPENED_TAGS, **bounds))
+    closed = _group_by_term(transaction.fetch_all(_SELECT_CLOSED_TAGS, **bounds, day=index.day))
+    opened = _group_by_term(transaction.fetch_all(_SELECT_OPENED_TAGS, **bounds, day=index.day))
     return _apply_changes(index, position, states, _read_changes(transaction, closed, opened))
+
+
+def advance_to_day(transaction: Transaction, index: Index, day: int) -> Index:
+    """Return the index of the same position as of a later day."""
+    bounds: dict[str, object] = {"aggregate_type": index.aggregate_type, "at": index.position, "day": day}
+    closed = _group_by_term(transaction.fetch_all(_SELECT_TAGS_UNTIL, **bounds, then=index.day))
+    opened = _group_by_term(transaction.fetch_all(_SELECT_TAGS_FROM, **bounds, then=index.day))
+    changes = _read_changes(transaction, closed, opened)
+    return _apply_changes(replace(index, day=day), index.position, [], changes)
 
 
 StreamsOfTerms = Mapping[int, list[int]]
@@ -338,7 +403,7 @@ def _invert(text: str) -> str:
 def _apply_changes(index: Index, position: int, states: list[Row], changes: Iterable[TagChange]) -> Index:
     ids, slots = list(index.ids), dict(index.slots)
     codes, since = dict(index.codes), dict(index.since)
-    slot_of_key: dict[int, int] = {}
+    slot_of_key = dict(index.slot_of_key)
     same_order = True
     for row in states:
         slot = slot_of_key[row["key"]] = slots.setdefault(row["id"], len(ids))
@@ -351,7 +416,18 @@ def _apply_changes(index: Index, position: int, states: list[Row], changes: Iter
     # shows it.
     universe = (1 << len(ids)) - 1 & ~to_bitset([slot for slot, code in codes.items() if not code])
     by_code = {order: found for order, found in index.sort_indexes.items() if same_order and order == BY_CODE}
-    return Index(index.aggregate_type, position, tuple(ids), slots, codes, since, universe, postings, by_code)
+    return replace(
+        index,
+        position=position,
+        ids=tuple(ids),
+        slots=slots,
+        slot_of_key=slot_of_key,
+        codes=codes,
+        since=since,
+        universe=universe,
+        postings=postings,
+        sort_indexes=by_code,
+    )
 
 
 def _update_postings(old: Postings, slot_of_key: Mapping[int, int], changes: Iterable[TagChange]) -> Postings:

@@ -7,14 +7,17 @@ dimension of tags or of a column of entries, gets the next number when it is fir
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, count
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
+from ogpgraph.domain.as_of import Timeline
 from ogpgraph.domain.field import Tag
-from ogpgraph.readmodel.queries import select_chains, select_terms
+from ogpgraph.readmodel.earlier_claims import EarlierClaim, decode_earlier, encode_claim, hash_claim
+from ogpgraph.readmodel.queries import select_chains, select_earlier_claims, select_terms
 from ogpgraph.readmodel.states import (
     Chain,
     VersionContent,
@@ -24,8 +27,7 @@ from ogpgraph.readmodel.states import (
     restore_chain,
     restore_fold,
 )
-from ogpgraph.readmodel.tables import FOREVER
-from ogpgraph.readmodel.tags import code_of
+from ogpgraph.readmodel.tags import FOREVER, DatedTag, DayCounter, code_of
 from ogpgraph.storage.database import Transaction, iter_chunks
 
 MAX_OPEN_AGGREGATES = 2_000
@@ -52,21 +54,37 @@ ENTRY_COLUMNS = [
 ]
 PATH_SET_COLUMNS = ["path", "paths"]
 VERSION_COLUMNS = ["position", "code", "chain", "delta", "frame", "fold"]
-TAG_COLUMNS = ["stream", "term", "since", "until"]
+TAG_COLUMNS = ["stream", "term", "since", "until", "first_day", "end_day"]
+EARLIER_CLAIM_COLUMNS = ["stream", "path", "hash", "since", "until", "first_day", "end_day", "claim"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
 
 _SELECT_KEYS = "select key, id from {}stream where id in :streams"
 _SELECT_LAST_TERM = "select max(key) from {}term"
-_CLOSE_TAG = f"update {{}}tag set until = :until where stream = :stream and term = :term and until = {FOREVER}"
+_CLOSE_TAG = (
+    f"update {{}}tag set until = :until where stream = :stream and term = :term and until = {FOREVER} "
+    "and first_day = :first_day and end_day = :end_day"
+)
+_CLOSE_EARLIER_CLAIM = (
+    f"update {{}}earlier_claim set until = :until where stream = :stream and path = :path and until = {FOREVER} "
+    "and hash = :hash and first_day = :first_day and end_day = :end_day"
+)
+
+
+ItemT = TypeVar("ItemT")
 
 
 @dataclass
 class OpenRows:
-    """The last row of an aggregate: its state, the key of its stream (0 if it has no row yet), and its chain."""
+    """The last row of an aggregate: its timeline, the key of its stream (0 if it has no row yet), and its chain."""
 
-    aggregate: Aggregate
+    timeline: Timeline
     key: int = 0
     chain: Chain = Chain()  # noqa: RUF009 - it is immutable
+
+    @cached_property
+    def days(self) -> DayCounter:
+        """Return the counter of the days on which its state changes, which is moved on with the timeline."""
+        return DayCounter(self.timeline)
 
 
 class OpenRowsCache:
@@ -101,17 +119,29 @@ class OpenRowsCache:
 
 
 def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -> dict[str, OpenRows]:
-    open_rows = {stream: OpenRows(Aggregate(stream)) for stream in streams}
+    open_rows = {stream: OpenRows(Timeline(Aggregate(stream))) for stream in streams}
     for chunk in iter_chunks(streams):
         keys = transaction.fetch_all(_SELECT_KEYS.format(prefix), streams=chunk)
         key_of = {row["id"]: row["key"] for row in keys}
         statement = select_chains([(FOREVER, stream) for stream in key_of], prefix) if key_of else None
         rows = transaction.fetch_all(statement.sql, **statement.parameters) if statement else []
+        earlier = _read_earlier_claims(transaction, prefix, list(key_of))
         for stream, own in group_chains(rows).items():
             folds = (decompress(row["fold"]) for row in own if row["fold"] is not None)
             state = restore_fold(decode_chain(stream, own), folds)
-            open_rows[stream] = OpenRows(state, key_of[stream], restore_chain(own))
+            timeline = Timeline(state, earlier.get(stream, {}))
+            open_rows[stream] = OpenRows(timeline, key_of[stream], restore_chain(own))
     return open_rows
+
+
+def _read_earlier_claims(
+    transaction: Transaction, prefix: str, streams: list[str]
+) -> dict[str, dict[str, tuple[Claim, ...]]]:
+    if not streams:
+        return {}
+    statement = select_earlier_claims([(FOREVER - 1, stream) for stream in streams], None, prefix)
+    rows = transaction.fetch_all(statement.sql, **statement.parameters)
+    return {stream: claims for (_, stream), claims in decode_earlier(rows).items()}
 
 
 class TermKeys:
@@ -151,12 +181,44 @@ class TermKeys:
         self._last += len(rows)
 
 
+class RowChanges(Generic[ItemT]):
+    """Rows of items of streams, each valid from a position until another, that a batch adds and closes.
+
+    A row that the batch itself added is closed here, in memory: most rows of a rebuild reach the table closed. `ended`
+    has the items of earlier batches that end in this one, each with its stream and the position.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, ItemT], int] = {}
+        self._closed: list[tuple[int, ItemT, int, int]] = []
+        self.ended: list[tuple[int, ItemT, int]] = []
+
+    def replace(self, stream: int, old: Set[ItemT], new: Set[ItemT], position: int) -> None:
+        """Close the rows of items that a stream no longer has, and open those of the others."""
+        for item in old - new:
+            if (since := self._open.pop((stream, item), None)) is not None:
+                self._closed.append((stream, item, since, position))
+            else:
+                self.ended.append((stream, item, position))
+        for item in new - old:
+            self._open[stream, item] = position
+
+    def iter_rows(self) -> Iterator[tuple[int, ItemT, int, int]]:
+        """Yield the rows to add: stream, item, `since` and `until`."""
+        yield from self._closed
+        for (stream, item), since in self._open.items():
+            yield stream, item, since, FOREVER
+
+    def iter_items(self) -> Iterator[tuple[int, ItemT]]:
+        """Yield all items with their streams."""
+        yield from self._open
+        yield from ((stream, item) for stream, item, _, _ in self._closed)
+        yield from ((stream, item) for stream, item, _ in self.ended)
+
+
 @dataclass
 class RowBatch:
-    """The rows that a batch of events adds and closes.
-
-    A tag that the batch itself added is closed here, in memory: most rows of a rebuild reach the table closed.
-    """
+    """The rows that a batch of events adds and closes."""
 
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     """In the order of `ENTRY_COLUMNS`, with terms in place of their keys."""
@@ -164,10 +226,8 @@ class RowBatch:
     """The sets of paths that the entries changed: most are those of earlier entries."""
     streams: list[tuple[int, str, str]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
-    open_tags: dict[tuple[int, Tag], int] = field(default_factory=dict)
-    closed_tags: list[tuple[int, Tag, int, int]] = field(default_factory=list)
-    ended_tags: list[tuple[int, Tag, int]] = field(default_factory=list)
-    """Tags of earlier batches that end in this one."""
+    tags: RowChanges[DatedTag] = field(default_factory=RowChanges)
+    earlier_claims: RowChanges[EarlierClaim] = field(default_factory=RowChanges)
 
     def add_stream(self, key: int, aggregate: Aggregate) -> None:
         """Add the row of a stream."""
@@ -177,25 +237,28 @@ class RowBatch:
         """Add the row of a state that is valid from a position on."""
         self.versions.append((position, code_of(aggregate), *content))
 
-    def open_tag(self, stream: int, tag: Tag, position: int) -> None:
-        """Add the row of a tag that is valid from a position on."""
-        self.open_tags[stream, tag] = position
-
-    def close_tag(self, stream: int, tag: Tag, until: int) -> None:
-        """End the validity of a tag."""
-        if (since := self.open_tags.pop((stream, tag), None)) is not None:
-            self.closed_tags.append((stream, tag, since, until))
-        else:
-            self.ended_tags.append((stream, tag, until))
-
     def write(self, transaction: Transaction, prefix: str, terms: TermKeys) -> None:
         """Write all rows into a set of tables."""
         new_sets = {each: self.path_sets[each] for each in terms.find_missing(transaction, self.path_sets)}
         key_of = terms.intern(transaction, chain(self._iter_terms(), *new_sets.values()))
-        ended = [{"stream": stream, "term": key_of[tag], "until": until} for stream, tag, until in self.ended_tags]
-        transaction.execute_many(_CLOSE_TAG.format(prefix), ended)
-        closed = [(stream, key_of[tag], since, until) for stream, tag, since, until in self.closed_tags]
-        opened = [(stream, key_of[tag], since, FOREVER) for (stream, tag), since in self.open_tags.items()]
+        ended_tags = [
+            {"stream": stream, "term": key_of[each.tag], "until": until} | _days(each)
+            for stream, each, until in self.tags.ended
+        ]
+        transaction.execute_many(_CLOSE_TAG.format(prefix), ended_tags)
+        ended_claims = [
+            {"stream": stream, "path": key_of[each.term], "hash": hash_claim(each.claim), "until": until} | _days(each)
+            for stream, each, until in self.earlier_claims.ended
+        ]
+        transaction.execute_many(_CLOSE_EARLIER_CLAIM.format(prefix), ended_claims)
+        tags = [
+            (stream, key_of[tag.tag], since, until, tag.first_day, tag.end_day)
+            for stream, tag, since, until in self.tags.iter_rows()
+        ]
+        earlier_claims = [
+            (stream, key_of[each.term], hash_claim(each.claim), *valid, *_days(each).values(), encode_claim(each.claim))
+            for stream, each, *valid in self.earlier_claims.iter_rows()
+        ]
         entries = [
             (
                 *entry[:_FIRST_TERM],
@@ -209,9 +272,15 @@ class RowBatch:
         of_sets = [(key_of[path], key_of[each]) for each, paths in new_sets.items() for path in paths]
         transaction.insert(f"{prefix}path_set", PATH_SET_COLUMNS, sorted(of_sets))
         transaction.insert(f"{prefix}version", VERSION_COLUMNS, self.versions)
-        transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(closed + opened))
+        transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(tags))
+        transaction.insert(f"{prefix}earlier_claim", EARLIER_CLAIM_COLUMNS, sorted(earlier_claims))
 
     def _iter_terms(self) -> Iterable[Tag]:
         of_entries = (term for entry in self.entries for term in entry[_FIRST_TERM:_END_OF_TERMS] if term)
-        opened, closed, ended = (tag for _, tag in self.open_tags), self.closed_tags, self.ended_tags
-        return chain(of_entries, opened, (tag for _, tag, *_ in closed), (tag for _, tag, _ in ended))
+        tags = (tag.tag for _, tag in self.tags.iter_items())
+        paths = (each.term for _, each in self.earlier_claims.iter_items())
+        return chain(of_entries, tags, paths)
+
+
+def _days(item: DatedTag | EarlierClaim) -> dict[str, object]:
+    return {"first_day": item.first_day, "end_day": item.end_day}

@@ -15,11 +15,12 @@ import structlog
 from msgspec import Struct
 
 from ogpgraph.clock import to_microseconds
-from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import apply_delta, derive_delta, statement_interval
+from ogpgraph.domain.fold import statement_interval
+from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
@@ -230,11 +231,11 @@ class _BatchProjection:
 
     def _project_event(self, logged: LoggedEvent, event: Event) -> None:
         open_rows = self._open_rows[logged.stream]
-        before = open_rows.aggregate
-        if event.revision != before.revision + 1:  # an event of the stream was deleted from the log
-            raise ValueError(f"revision {event.revision} follows revision {before.revision}")
-        delta = derive_delta(before, event, partial(self._read_events, logged.stream))
-        after = apply_delta(before, delta)
+        before = open_rows.timeline
+        if event.revision != before.aggregate.revision + 1:  # an event of the stream was deleted from the log
+            raise ValueError(f"revision {event.revision} follows revision {before.aggregate.revision}")
+        delta, timeline, touched = advance_timeline(before, event, partial(self._read_events, logged.stream))
+        after = timeline.aggregate
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
         if not open_rows.key:
@@ -246,16 +247,22 @@ class _BatchProjection:
         if paths:
             self.rows.path_sets[path_set_term(paths)] = tuple(entry_term("path", path) for path in paths)
         self.rows.entries.append(_entry_row(logged, event, open_rows.key, paths, self.frontier))
-        _update_tags(self.rows, open_rows, after, delta.claims, position)
-        open_rows.aggregate = after
+        _update_dated_rows(self.rows, open_rows, timeline, touched, position)
+        open_rows.timeline = timeline
 
 
-def _update_tags(rows: RowBatch, open_rows: OpenRows, after: Aggregate, paths: Iterable[str], position: int) -> None:
-    ended, begun = diff_tags(open_rows.aggregate, after, paths)
-    for tag in ended:
-        rows.close_tag(open_rows.key, tag, position)
-    for tag in begun:
-        rows.open_tag(open_rows.key, tag, position)
+def _update_dated_rows(
+    rows: RowBatch, open_rows: OpenRows, after: Timeline, paths: frozenset[str], position: int
+) -> None:
+    """Replace the rows of tags and of earlier claims that differ between two states that differ at some paths."""
+    before, days = open_rows.timeline, open_rows.days
+    ended, begun = diff_tags(before, after, paths)
+    rows.tags.replace(open_rows.key, ended, begun, position)
+    old_days = days.tags()
+    days.move(before, after, paths)
+    rows.tags.replace(open_rows.key, old_days, days.tags(), position)
+    old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
+    rows.earlier_claims.replace(open_rows.key, old_claims, new_claims, position)
 
 
 def _entry_row(

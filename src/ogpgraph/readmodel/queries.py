@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import BY_CODE, Order
+from ogpgraph.readmodel.tags import CHANGED, FOREVER
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -90,6 +91,33 @@ def select_chains(pairs: Sequence[tuple[int, str]], prefix: str = "") -> SqlStat
     return SqlStatement(_select_chains(f"(values {values})", prefix), parameters)
 
 
+def select_earlier_claims(pairs: Sequence[tuple[int, str]], day: int | None, prefix: str = "") -> SqlStatement:
+    """Return the statement for the earlier claims of aggregates at positions (position, id) that matter on a day."""
+    values, parameters = _values_clause(("at", "id"), pairs)
+    on_day = "" if day is None else "and c.first_day <= :day and :day < c.end_day "
+    sql = (
+        f"with requested (at, id) as (values {values}) select r.at, r.id, m.value as path, c.claim "
+        f"from requested r join {prefix}stream s on s.id = r.id join {prefix}earlier_claim c on c.stream = s.key "
+        f"and c.since <= r.at and r.at < c.until {on_day}join {prefix}term m on m.key = c.path"
+    )
+    return SqlStatement(sql, parameters if day is None else parameters | {"day": day})
+
+
+def select_changed_ids(aggregate_type: str, days: tuple[int, int], at: int) -> SqlStatement:
+    """Return the statement for the ids of the aggregates that changed after one day and not later than another."""
+    sql = (
+        "select distinct s.id from term m join tag t on t.term = m.key join stream s on s.key = t.stream "
+        "where m.dimension = :dimension and m.value = :value and t.since <= :at and :at < t.until "
+        "and t.first_day > :then and t.first_day <= :day and s.aggregate_type = :aggregate_type"
+    )
+    dimension, value = CHANGED
+    then, day = days
+    return SqlStatement(
+        sql,
+        {"aggregate_type": aggregate_type, "dimension": dimension, "value": value, "at": at, "then": then, "day": day},
+    )
+
+
 def select_chains_by_code(aggregate_type: str, code: str, at: int) -> SqlStatement:
     """Return the statement for the aggregates that have or had a code: the rows of their chains."""
     found = (
@@ -118,7 +146,7 @@ def select_ids_by_tag(aggregate_type: str, dimension: str, values: Sequence[str]
     sql = (
         "select distinct s.id from term m join tag t on t.term = m.key join stream s on s.key = t.stream "
         "where m.dimension = :dimension and m.value in :values and t.since <= :at and :at < t.until "
-        "and s.aggregate_type = :aggregate_type"
+        f"and t.end_day = {FOREVER} and s.aggregate_type = :aggregate_type"
     )
     return SqlStatement(
         sql, {"aggregate_type": aggregate_type, "dimension": dimension, "values": tuple(values), "at": at}

@@ -1,7 +1,8 @@
 """Read sessions and snapshots: the only way to read the record.
 
 A session is one consistent view of the database, with its head pinned. A snapshot, taken from a session, is the record
-at one position: whatever is read through it is valid there, related aggregates included.
+at one position, and as of one day or with all that was stated: whatever is read through it is valid there, related
+aggregates included.
 
 Aggregates that were loaded together are completed together: the first time one of them needs a related aggregate, a
 text or a list, one statement fetches it for all of them. So the number of statements depends on the shape of a query,
@@ -14,23 +15,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from operator import itemgetter
 from typing import TypeVar
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
+from ogpgraph.domain.as_of import AggregateAsOf, EarlierClaims, Timeline, Unknown, cut, last_instant
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
 from ogpgraph.domain.state_id import StateId
-from ogpgraph.domain.values import value_text_references
+from ogpgraph.domain.values import first_day, value_text_references
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
+from ogpgraph.readmodel.earlier_claims import DatedStateCache, decode_earlier
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import EntryQuery
-from ogpgraph.readmodel.index import Index, IndexCache
+from ogpgraph.readmodel.index import PRESENT_DAY, Index, IndexCache, IndexKey
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import (
@@ -65,6 +68,7 @@ class SharedState:
     projection: ProjectionRunner
     log_identity: LogIdentity
     states: StateCache = field(default_factory=StateCache)
+    dated_states: DatedStateCache = field(default_factory=DatedStateCache)
     indexes: IndexCache = field(default_factory=IndexCache)
     texts: TextReader = field(default_factory=TextReader)
     damage: DamageRegister = field(default_factory=DamageRegister)
@@ -83,7 +87,7 @@ class ReadSession:
         self.projection_version = progress.projection_version
         self.log_identity = shared.log_identity
         self.shared = shared
-        self._snapshots: dict[int, Snapshot] = {}
+        self._snapshots: dict[tuple[int, int], Snapshot] = {}
         self.loaded_entries: dict[int, Entry] = {}
         self._roots = {} if progress.root is None else {progress.position: bytes(progress.root).hex()}
 
@@ -93,15 +97,18 @@ class ReadSession:
         """Return the snapshot at the head."""
         return self.at(self.head)
 
-    def at(self, position: int) -> Snapshot:
-        """Return the snapshot at a position; raises PositionError before the first entry and past the head."""
+    def at(self, position: int, day: int = PRESENT_DAY) -> Snapshot:
+        """Return the snapshot at a position and as of a day.
+
+        Raises PositionError before the first entry and past the head.
+        """
         if position > self.head:
             raise PositionError(f"position {position} is past the head, which is {self.head}")
         if position < 1 and position != self.head:
             raise PositionError(f"position {position} is before the first entry, which is 1")
-        if position not in self._snapshots:
-            self._snapshots[position] = Snapshot(self, position)
-        return self._snapshots[position]
+        if (position, day) not in self._snapshots:
+            self._snapshots[position, day] = Snapshot(self, position, day)
+        return self._snapshots[position, day]
 
     def at_time(self, moment: datetime) -> Snapshot:
         """Return the snapshot at the last entry not later than a moment.
@@ -208,8 +215,8 @@ class ReadSession:
 
     def load(self, requested: Iterable[tuple[Snapshot, str]]) -> None:
         """Load aggregates into snapshots, each as it was at the snapshot's position, unless they are loaded."""
-        needed = ((snapshot.position, stream) for snapshot, stream in requested if snapshot.needs_loading(stream))
-        pairs = list(dict.fromkeys(needed))
+        needed = list(dict.fromkeys(pair for pair in requested if pair[0].needs_loading(pair[1])))
+        pairs = list(dict.fromkeys((s.position, stream) for s, stream in needed if s.undated.needs_loading(stream)))
         for chunk in iter_chunks(pairs):
             rows = self.fetch(queries.select_chains(chunk))
             for at, row, aggregate in self.shared.states.decode(rows, chunk):
@@ -217,6 +224,36 @@ class ReadSession:
         # Otherwise an id without an aggregate would be looked up again each time.
         for at, stream in pairs:
             self.at(at).mark_absent(stream)
+        if dated := [(snapshot, stream) for snapshot, stream in needed if snapshot.day != PRESENT_DAY]:
+            self._load_dated(dated)
+
+    def _load_dated(self, requested: Sequence[tuple[Snapshot, str]]) -> None:
+        """Load aggregates into snapshots that are as of a day, once they are in those without."""
+        states = self.shared.dated_states
+        present = [(s, stream) for s, stream in requested if s.undated.get_loaded(stream) is not None]
+        missing: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for s, stream in present:
+            since = s.undated.since(stream)
+            if (cached := states.get(stream, since, s.day)) is not None:
+                s.add_dated(cached, since)
+            else:
+                missing[s.day].append((s.position, stream))
+        for day, pairs in missing.items():
+            for chunk in iter_chunks(pairs):
+                earlier = decode_earlier(self.fetch(queries.select_earlier_claims(chunk, day)))
+                for at, stream in chunk:
+                    self.at(at, day).add_cut(stream, earlier.get((at, stream), {}))
+        self._require_existing(present)
+        for s, stream in requested:
+            s.mark_absent(stream)
+
+    def _require_existing(self, loaded: Sequence[tuple[Snapshot, str]]) -> None:
+        """Take away the plans and commitments that did not exist on the snapshot's day, as `IndexCache` does."""
+        plans = {(s, stream): s.plan_of(stream) for s, stream in loaded}
+        self.load((s.undated, plan) for (s, _), plan in plans.items() if plan)
+        for (s, stream), plan in plans.items():
+            if plan and not s.has_begun(plan, stream):
+                s.remove(stream)
 
     def load_entry(self, row: Row) -> Entry:
         """Return the entry in a row; all snapshots share one object, which is decoded once."""
@@ -237,25 +274,28 @@ class ReadSession:
         """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
         return self.shared.texts.read_many(self.transaction, references)
 
-    def index(self, aggregate_type: str, position: int) -> Index:
-        """Return the index of an aggregate type at a position."""
-        return self.shared.indexes.get(self.transaction, aggregate_type, position)
+    def index(self, aggregate_type: str, position: int, day: int) -> Index:
+        """Return the index of an aggregate type at a position and as of a day."""
+        return self.shared.indexes.get(self.transaction, aggregate_type, IndexKey(position, day))
 
 
 class Snapshot:
-    """The record at `position`. It is pinned for a reader that named the position; otherwise it stands for the present.
+    """The record at `position`, and as of `day`: PRESENT_DAY for all that was stated.
 
-    Related aggregates are read through the same snapshot, so everything that is reached from there is pinned, too.
+    It is pinned for a reader that named the position; otherwise it stands for the present. Related aggregates are read
+    through the same snapshot, so everything that is reached from there is pinned, too.
     """
 
     is_pinned = False
 
-    def __init__(self, session: ReadSession, position: int) -> None:
+    def __init__(self, session: ReadSession, position: int, day: int = PRESENT_DAY) -> None:
         self.session = session
         self.position = position
+        self.day = day
         self.projection_version = session.projection_version
         self._loaded: dict[str, dict[str, Aggregate]] = defaultdict(dict)
         self._since: dict[str, int] = {}
+        self._dated: dict[str, AggregateAsOf] = {}
         self._absent: set[str] = set()
         self._texts: dict[str, str | CorruptText | None] = {}
         self._indexes: dict[str, Index] = {}
@@ -268,6 +308,21 @@ class Snapshot:
         self._by_event: dict[str, Entry | None] = {}
         # The snapshots loaded together with this one, itself included: their aggregates are completed together, too.
         self._siblings: list[Snapshot] = [self]
+
+    @property
+    def date(self) -> date | None:
+        """Return the day as of which the snapshot is read, None for all that was stated."""
+        return None if self.day == PRESENT_DAY else date.fromordinal(self.day)
+
+    @property
+    def undated(self) -> Snapshot:
+        """Return the snapshot at the same position with all that was stated."""
+        return self.session.at(self.position)
+
+    def as_of(self, day: int) -> Snapshot:
+        """Return the snapshot at the same position as of a day, pinned if this one is."""
+        found = self.session.at(self.position, day)
+        return found.pinned if self.is_pinned else found
 
     @cached_property
     def recorded_at(self) -> str | None:
@@ -313,6 +368,9 @@ class Snapshot:
 
     def find_by_code(self, aggregate_type: str, code: str) -> Aggregate | None:
         """Return the aggregate of a code in any case, also of a former code or of the key it had before, or None."""
+        if self.day != PRESENT_DAY:
+            found_now = self.undated.find_by_code(aggregate_type, code)
+            return self.find(found_now.id) if found_now else None
         rows = self.session.fetch(queries.select_chains_by_code(aggregate_type, code.upper(), self.position))
         requested = {(self.position, row["id"]) for row in rows}
         found = list(self.session.shared.states.decode(rows, requested))
@@ -327,6 +385,11 @@ class Snapshot:
         stream = resolve_code(aggregate_type, code, self.find)
         found = self.find(stream) if stream else None
         return found if found and code_of(found) else None
+
+    def find_changed_ids(self, aggregate_type: str, day: int) -> frozenset[str]:
+        """Return the ids of the aggregates that changed after a day and not later than on the snapshot's day."""
+        statement = queries.select_changed_ids(aggregate_type, (day, self.day), self.position)
+        return frozenset(row["id"] for row in self.session.fetch(statement))
 
     def find_ids_by_tag(self, aggregate_type: str, dimension: str, values: Sequence[str]) -> list[str]:
         """Return the ids of the aggregates that have one of some values of a dimension, in no order."""
@@ -382,6 +445,48 @@ class Snapshot:
         self._loaded[aggregate.type][aggregate.id] = aggregate
         self._since[aggregate.id] = since
 
+    def get_loaded(self, stream: str) -> Aggregate | None:
+        """Return an aggregate if it is loaded."""
+        return self._loaded[aggregate_type_of(stream)].get(stream)
+
+    # As of a day
+
+    def add_cut(self, stream: str, earlier: EarlierClaims) -> None:
+        """Add an aggregate as of the snapshot's day, from what the undated snapshot has and its earlier claims."""
+        aggregate, since = self.undated.get_loaded(stream), self.undated.since(stream)
+        assert aggregate is not None
+        state = cut(Timeline(aggregate, earlier), last_instant(self.day))
+        self.session.shared.dated_states.add(stream, since, self.day, state)
+        self.add_dated(state, since)
+
+    def add_dated(self, as_of: AggregateAsOf, since: int) -> None:
+        """Add an aggregate as of the snapshot's day."""
+        self._dated[as_of.aggregate.id] = as_of
+        self.add(as_of.aggregate, since)
+
+    def remove(self, stream: str) -> None:
+        """Take an aggregate away from those loaded: it did not exist on the snapshot's day."""
+        del self._loaded[aggregate_type_of(stream)][stream]
+
+    def unknown(self, aggregate: Aggregate) -> Mapping[str, Unknown]:
+        """Return path → what is unknown of a loaded aggregate on the snapshot's day."""
+        return self._dated[aggregate.id].unknown if aggregate.id in self._dated else {}
+
+    def plan_of(self, stream: str) -> str | None:
+        """Return the plan whose begin decides whether a loaded plan or commitment existed; None for other types."""
+        match aggregate_type_of(stream):
+            case "plan":
+                return stream
+            case "commitment":
+                return self._loaded["commitment"][stream].string("actionPlan") or stream
+        return None
+
+    def has_begun(self, plan: str, stream: str) -> bool:
+        """Return whether a plan had begun; where it is not known when, whether an aggregate of it was observed."""
+        found = self.undated.find(plan)
+        begin = found.string("startsOn") if found else None
+        return self._dated[stream].is_observed if begin is None else first_day(begin) <= self.day
+
     # Texts
 
     def text(self, aggregate: Aggregate, path: str, reference: str) -> str | None:
@@ -391,7 +496,9 @@ class Snapshot:
         """
         if reference not in self._texts:
             group = path.partition("/")[0]
-            self._load_texts(r for _, each in self._batch(aggregate) for r in _text_references(each, group))
+            batch = self._batch(aggregate)
+            # A value that may have been so is in no claim of the state.
+            self._load_texts([reference, *(r for _, each in batch for r in _text_references(each, group))])
         return _require_whole(self._texts.get(reference))
 
     def entry_text(self, reference: str, references: Callable[[Entry], Iterable[str]]) -> str | None:
@@ -436,7 +543,7 @@ class Snapshot:
     def index(self, aggregate_type: str) -> Index:
         """Return the index of an aggregate type at this position."""
         if aggregate_type not in self._indexes:
-            self._indexes[aggregate_type] = self.session.index(aggregate_type, self.position)
+            self._indexes[aggregate_type] = self.session.index(aggregate_type, self.position, self.day)
         return self._indexes[aggregate_type]
 
     def _build_pages(
@@ -451,7 +558,8 @@ class Snapshot:
 
     def _evaluate(self, query: AggregateQuery) -> int:
         if query not in self._masks:
-            self._masks[query] = query.condition.evaluate(self.index(query.aggregate_type), self.index)
+            matches = query.condition.evaluate(self.index(query.aggregate_type), self.index)
+            self._masks[query] = matches.fulfilled
         return self._masks[query]
 
     def _select_owned(self, query: AggregateQuery, parent: str) -> int:
@@ -618,12 +726,12 @@ class Snapshot:
     def _find_then(
         self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
     ) -> tuple[Snapshot, Aggregate | None]:
-        snapshot = self.session.at(entry.position).pinned
+        snapshot = self.session.at(entry.position, self.day).pinned
         if stream is None:
             return snapshot, None
         if snapshot.needs_loading(stream):
             entries = list(self._iter_loaded_entries())
-            siblings = [self.session.at(each.position).pinned for each in entries]
+            siblings = [self.session.at(each.position, self.day).pinned for each in entries]
             # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
             for sibling in siblings:
                 sibling._siblings = siblings

@@ -25,8 +25,6 @@ LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
-FOREVER = 2**31 - 1
-"""The `until` of a row that is still valid. Positions and keys are below it, and so take four bytes at most."""
 ROWS_VERSION = 4
 """Increment it whenever the same events would give other rows, except by another set of dimensions."""
 
@@ -47,14 +45,18 @@ _DUMP_QUERIES = {
         from path_set m join term s on s.key = m.paths join term p on p.key = m.path order by s.value, p.value""",
     "version": "select position, chain, code, delta, frame, fold from version order by position",
     "tag": """
-        select s.id, m.dimension, m.value, t.since, t.until
+        select s.id, m.dimension, m.value, t.since, t.until, t.first_day, t.end_day
         from tag t join stream s on s.key = t.stream join term m on m.key = t.term
-        order by s.id, m.dimension, m.value, t.since""",
+        order by s.id, m.dimension, m.value, t.since, t.first_day""",
+    "earlier_claim": """
+        select s.id, m.value, c.since, c.until, c.first_day, c.end_day, c.hash, c.claim
+        from earlier_claim c join stream s on s.key = c.stream join term m on m.key = c.path
+        order by s.id, m.value, c.since, c.first_day, c.hash""",
     "stream": "select key, aggregate_type, id from stream order by key",
     "term": "select dimension, value from term order by dimension, value",
     "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
 }
-_COMPRESSED_COLUMNS = ("delta", "frame", "fold")
+_COMPRESSED_COLUMNS = ("delta", "frame", "fold", "claim")
 
 
 DUMPED_TABLES: Final = tuple(_DUMP_QUERIES)

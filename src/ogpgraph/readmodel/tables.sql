@@ -61,9 +61,23 @@ create table if not exists tag (
   term integer not null,
   since integer not null,
   until integer not null,
-  primary key (stream, term, since)
+  first_day integer not null,
+  end_day integer not null,
+  primary key (stream, term, since, first_day)
 ) without rowid;
 create index if not exists tag_term on tag (term, until, since, stream);
+
+create table if not exists earlier_claim (
+  stream integer not null,
+  path integer not null,
+  hash bigint not null,
+  since integer not null,
+  until integer not null,
+  first_day integer not null,
+  end_day integer not null,
+  claim blob not null,
+  primary key (stream, path, hash, since, first_day)
+) without rowid;
 
 create table if not exists projector (
   name text primary key,

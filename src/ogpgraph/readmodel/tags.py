@@ -1,22 +1,46 @@
 """Tags: the (dimension, value) pairs by which an aggregate is filtered, sorted and counted, derived from its state.
 
 The rules follow from the declarations of fields and derived dimensions in the domain; nothing about a single field is
-written here.
+written here. A tag is valid on some days: an aggregate has those of the present from the last change on.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.as_of import (
+    DATED_TYPES,
+    FIRST_DAY,
+    AggregateAsOf,
+    Timeline,
+    cut,
+    is_dated,
+    last_instant,
+    possible_states,
+    turning_days,
+)
 from ogpgraph.domain.field import ANY_PATH, Field, Tag, items_of
-from ogpgraph.domain.values import Observation, Rating, TextListValue, TextValue, Value, value_text_references
+from ogpgraph.domain.values import (
+    Observation,
+    Rating,
+    TextListValue,
+    TextValue,
+    Value,
+    day_of,
+    value_text_references,
+)
+
+OBSERVED: Final[Tag] = ("observed", "")
+CHANGED: Final[Tag] = ("changedOn", "")
+FOREVER: Final = 2**31 - 1
+"""The end of what is still valid, as a position and as a day. Positions and days are below it: four bytes at most."""
 
 
 class TagRule(NamedTuple):
@@ -24,6 +48,12 @@ class TagRule(NamedTuple):
 
     segments: frozenset[str]
     derive: Callable[[Aggregate], Iterable[Tag]]
+    is_reference: bool = False
+
+    @property
+    def is_dated(self) -> bool:
+        """Return whether the tags depend on the date. Those of all paths are about what the record has, as a whole."""
+        return ANY_PATH not in self.segments
 
 
 def code_of(aggregate: Aggregate) -> str:
@@ -37,45 +67,144 @@ def code_of(aggregate: Aggregate) -> str:
             return "" if aggregate.string("mergedInto") else aggregate.string("code") or aggregate.string("key") or ""
 
 
-def compute_tags(aggregate: Aggregate) -> frozenset[Tag]:
+class DatedTag(NamedTuple):
+    """A tag that an aggregate has from one day until before another; until FOREVER where nothing later is stated."""
+
+    dimension: str
+    value: str
+    first_day: int
+    end_day: int
+
+    @property
+    def tag(self) -> Tag:
+        """Return the tag without the days."""
+        return self.dimension, self.value
+
+
+class DayCounter:
+    """Counts the claims of an aggregate by the days on which they begin and by those on which its state changes."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._observed: Counter[int] = Counter()
+        self._turning: Counter[int] = Counter()
+        if timeline.aggregate.type in DATED_TYPES:
+            self._count(timeline, timeline.aggregate.claims, 1)
+
+    def move(self, before: Timeline, after: Timeline, paths: Collection[str]) -> None:
+        """Follow a change at some paths."""
+        if after.aggregate.type in DATED_TYPES:
+            self._count(before, paths, -1)
+            self._count(after, paths, 1)
+
+    def tags(self) -> frozenset[DatedTag]:
+        """Return a tag that begins when the aggregate was first observed, and one for each day on which it changed.
+
+        The latter are found by the day, and in no index: they are valid on none.
+        """
+        observed = [day for day, number in self._observed.items() if number]
+        turning = (day for day, number in self._turning.items() if number and day > FIRST_DAY)
+        first = [DatedTag(*OBSERVED, min(observed), FOREVER)] if observed else []
+        return frozenset([*first, *(DatedTag(*CHANGED, day, day) for day in turning)])
+
+    def _count(self, timeline: Timeline, paths: Iterable[str], step: int) -> None:
+        for path in paths:
+            for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
+                self._observed[day_of(claim.before)] += step
+            if is_dated(path):
+                for day in turning_days(timeline, path):
+                    self._turning[day] += step
+
+
+def unknown_dimension(dimension: str) -> str:
+    """Return the dimension that an aggregate has a tag of while it is unknown what tags of another it has."""
+    return f"unknown/{dimension}"
+
+
+def compute_tags(timeline: Timeline) -> frozenset[DatedTag]:
     """Return all tags of an aggregate; an aggregate that no list shows has none."""
-    if not code_of(aggregate):
+    if not code_of(timeline.aggregate):
         return frozenset()
-    return _apply_rules(aggregate, _RULES.get(aggregate.type, ()))
+    return _apply_rules(timeline, _RULES.get(timeline.aggregate.type, ()))
 
 
-def diff_tags(before: Aggregate, after: Aggregate, facts: Iterable[str]) -> tuple[frozenset[Tag], frozenset[Tag]]:
+def diff_tags(
+    before: Timeline, after: Timeline, paths: Iterable[str]
+) -> tuple[frozenset[DatedTag], frozenset[DatedTag]]:
     """Return the tags that end and those that begin between two states that differ at most at the given paths.
 
     Only the rules that depend on these paths are applied: deriving tags is the greater part of a projection.
     """
-    if not (rules := _RULES.get(after.type, ())):
+    if not (rules := _RULES.get(after.aggregate.type, ())):
         return frozenset(), frozenset()
-    if not code_of(before) or not code_of(after):
+    if not code_of(before.aggregate) or not code_of(after.aggregate):
         old, new = compute_tags(before), compute_tags(after)
         return old - new, new - old
-    touched = {ANY_PATH, *(path.partition("/")[0] for path in facts)}
+    touched = {ANY_PATH, *(path.partition("/")[0] for path in paths)}
     affected = [rule for rule in rules if not rule.segments.isdisjoint(touched)]
     old = _apply_rules(before, affected)
-    _derived_tags(after).update(_derived_tags(before))
+    _derived_tags(after.aggregate).update(_derived_tags(before.aggregate))
     for rule in affected:
-        _derived_tags(after).pop(rule, None)
+        _derived_tags(after.aggregate).pop(rule, None)
     new = _apply_rules(after, affected)
     return old - new, new - old
 
 
-def _apply_rules(aggregate: Aggregate, rules: Iterable[TagRule]) -> frozenset[Tag]:
-    derived = _derived_tags(aggregate)
+def _apply_rules(timeline: Timeline, rules: Iterable[TagRule]) -> frozenset[DatedTag]:
+    derived = _derived_tags(timeline.aggregate)
     for rule in rules:
         if rule not in derived:
-            derived[rule] = frozenset(rule.derive(aggregate))
+            derived[rule] = frozenset(_derive_dated(rule, timeline))
     return frozenset().union(*(derived[rule] for rule in rules))
 
 
-def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[Tag]]:
+def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[DatedTag]]:
     """Return the tags derived from a state so far, by rule; they are cached with the state, which never changes."""
-    derived: dict[TagRule, frozenset[Tag]] = aggregate.cache.setdefault("tags", {})
+    derived: dict[TagRule, frozenset[DatedTag]] = aggregate.cache.setdefault("tags", {})
     return derived
+
+
+def _derive_dated(rule: TagRule, timeline: Timeline) -> Iterator[DatedTag]:
+    """Yield the tags of a rule, each with the days on which an aggregate has it without interruption."""
+    part = _restrict(timeline, rule.segments) if rule.is_dated else timeline
+    days = sorted({FIRST_DAY, *(day for path in _dated_paths(rule, part) for day in turning_days(part, path))})
+    open_since: dict[Tag, int] = {}
+    for day in days:
+        is_last = day == days[-1]
+        tags = _tags_as_of(rule, AggregateAsOf(part.aggregate) if is_last else cut(part, last_instant(day)))
+        for tag in [each for each in open_since if each not in tags]:
+            yield DatedTag(*tag, open_since.pop(tag), day)
+        for tag in tags:
+            open_since.setdefault(tag, day)
+    for tag, since in open_since.items():
+        yield DatedTag(*tag, since, FOREVER)
+
+
+def _restrict(timeline: Timeline, segments: frozenset[str]) -> Timeline:
+    """Return what a timeline has at the paths that begin with some segments."""
+    aggregate, earlier = timeline.aggregate, timeline.earlier
+    paths = [path for path in aggregate.claims if path.partition("/")[0] in segments]
+    claims = {path: aggregate.claims[path] for path in paths}
+    known = {path: earlier[path] for path in paths if path in earlier}
+    return Timeline(Aggregate(aggregate.id, aggregate.revision, claims), known)
+
+
+def _dated_paths(rule: TagRule, timeline: Timeline) -> list[str]:
+    if not rule.is_dated or timeline.aggregate.type not in DATED_TYPES:
+        return []
+    return [path for path in timeline.aggregate.claims if is_dated(path)]
+
+
+def _tags_as_of(rule: TagRule, as_of: AggregateAsOf) -> frozenset[Tag]:
+    """Return the tags that an aggregate certainly has, and one for each dimension of which it may have others.
+
+    A reference is required, and so has a value where that is unknown: a thing is always listed under its parent.
+    """
+    if not as_of.unknown or rule.is_reference:
+        return frozenset(rule.derive(as_of.aggregate))
+    possible = [frozenset(rule.derive(state)) for state in possible_states(as_of)]
+    certain = frozenset.intersection(*possible)
+    unclear = {dimension for dimension, _ in frozenset.union(*possible) - certain}
+    return certain | {(unknown_dimension(dimension), "") for dimension in unclear}
 
 
 # Rules, read from the declarations
@@ -102,7 +231,12 @@ def build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
     for field, dimension in fields:
         groups[dimension].add(field.group)
     return (
-        *(TagRule(frozenset(groups[dimension]), _tags_of(field, dimension)) for field, dimension in fields),
+        *(
+            TagRule(
+                frozenset(groups[dimension]), _tags_of(field, dimension), bool(field.refers_to and field.is_required)
+            )
+            for field, dimension in fields
+        ),
         *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions),
     )
 

@@ -1,0 +1,277 @@
+"""The state of an aggregate as of a date: the same fold with the statements cut there.
+
+There are two axes of time. The position says what had been recorded, the date when it was so. A source makes its claims
+in the order of time, and the latest is in the aggregate; a `Timeline` has the earlier ones, too. At an instant a source
+has decided for its last claim with `before` not after it. The source is undecided while the instant is inside the
+interval of the claim that follows: the value may have become so by then, or not. A field whose value depends on that is
+`Unknown` at the instant.
+
+Dates are days at the finest, and stand for their last instant in UTC. So of the claims that a source made on one day
+the first matters (as what was to come) and the last (as what was decided); a timeline has no others.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, can_be_current, rank, select_current
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.event import Event
+from ogpgraph.domain.fold import Delta, Fold, ReadEvents, apply_delta
+from ogpgraph.domain.values import Value, day_of
+from ogpgraph.domain.vocabulary import CommitmentStatus
+
+DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})
+"""The aggregate types whose state depends on a date; the others describe sources, codes and rights."""
+FIRST_DAY: Final = 0
+"""Before all days, which are counted as `date.toordinal` does."""
+_UNDATED: Final = frozenset({"code", "codes", "key", "mergedInto"})
+"""The first segments of paths that depend on the position alone: a code means the same thing at every date."""
+_MICROSECOND = timedelta(microseconds=1)
+
+EarlierClaims = Mapping[str, tuple[Claim, ...]]
+"""Path → the claims that are no longer their source's latest, by source and then by time."""
+
+
+class Timeline(NamedTuple):
+    """An aggregate, and the claims that its sources made earlier."""
+
+    aggregate: Aggregate
+    earlier: EarlierClaims = MappingProxyType({})
+
+
+class Unknown(Struct, frozen=True):
+    """A value that changed somewhere after `after` (None: not known since when) and not later than `before`.
+
+    `claims` has for each value that is possible in between the first claim of it, by time; None stands for no value.
+    """
+
+    after: datetime | None
+    before: datetime
+    claims: tuple[Claim | None, ...]
+
+    @property
+    def candidates(self) -> tuple[Value | None, ...]:
+        """Return the possible values, by time; None where there may be none."""
+        return tuple(claim.value if claim else None for claim in self.claims)
+
+
+class AggregateAsOf(NamedTuple):
+    """The state of an aggregate as of an instant, and path → what is unknown there.
+
+    At a path that is unknown the state has no value, except for a required field: that has the value decided last, or
+    without one the next. `is_observed` is whether a source had stated anything by then.
+    """
+
+    aggregate: Aggregate
+    unknown: Mapping[str, Unknown] = MappingProxyType({})
+    is_observed: bool = True
+
+
+# Timelines
+
+
+class Advance(NamedTuple):
+    """What one more event of its stream changes: the delta, the timeline after it, and the paths that it touches."""
+
+    delta: Delta
+    timeline: Timeline
+    paths: frozenset[str]
+
+
+def advance_timeline(timeline: Timeline, event: Event, read: ReadEvents) -> Advance:
+    """Return what one more event of its stream changes in an aggregate and its earlier claims."""
+    fold = Fold(timeline.aggregate, event, read)
+    fold.activate(event)
+    delta = fold.delta()
+    after = apply_delta(timeline.aggregate, delta)
+    paths = frozenset(path for path, _ in fold.touched())
+    if after.type not in DATED_TYPES:
+        return Advance(delta, Timeline(after), paths)
+    earlier = dict(timeline.earlier)
+    for path, key in fold.touched():
+        others = tuple(claim for claim in earlier.get(path, ()) if claim.key != key)
+        known = tuple(claim for claim in earlier.get(path, ()) if claim.key == key)
+        found = fold.earlier_claims(path, key, known)
+        if found == known:
+            continue
+        if at_path := tuple(sorted((*others, *found), key=_by_source)):
+            earlier[path] = at_path
+        else:
+            del earlier[path]
+    return Advance(delta, Timeline(after, earlier), paths)
+
+
+def replay_timeline(stream: str, events: Iterable[Event]) -> Timeline:
+    """Return the timeline of a stream after these events, which begin with its first."""
+    timeline, replayed = Timeline(Aggregate(stream)), dict[int, Event]()
+    for event in events:
+        timeline = advance_timeline(timeline, event, partial(_read_replayed, replayed)).timeline
+        replayed[event.revision] = event
+    return timeline
+
+
+def _read_replayed(replayed: Mapping[int, Event], revisions: Iterable[int]) -> dict[int, Event]:
+    return {revision: replayed[revision] for revision in revisions}
+
+
+def _by_source(claim: Claim) -> SourceKey:
+    return claim.key
+
+
+# Days
+
+
+def last_instant(day: int) -> datetime:
+    """Return the last instant of a day in UTC; of FIRST_DAY, one before all statements."""
+    return datetime.combine(date.fromordinal(max(day, 1)), time.max, UTC)
+
+
+def turning_days(timeline: Timeline, path: str) -> Iterator[int]:
+    """Yield the days on which the state at a path changes, in no order; FIRST_DAY where it is not known since when."""
+    for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
+        yield day_of(claim.before)
+        yield day_of(claim.before + _MICROSECOND)
+        yield FIRST_DAY if claim.after is None else day_of(claim.after + _MICROSECOND)
+
+
+def is_dated(path: str) -> bool:
+    """Return whether the state at a path depends on the date."""
+    return path.partition("/")[0] not in _UNDATED
+
+
+# The state
+
+
+def cut(timeline: Timeline, instant: datetime) -> AggregateAsOf:
+    """Return the state of an aggregate as of an instant; the same object where nothing happened later."""
+    aggregate = timeline.aggregate
+    if aggregate.type not in DATED_TYPES:
+        return AggregateAsOf(aggregate)
+    later = {path for path, claims in aggregate.claims.items() if any(claim.before > instant for claim in claims)}
+    dated = [path for path in later if is_dated(path)]
+    if not dated:
+        return AggregateAsOf(aggregate, {}, len(later) < len(aggregate.claims))
+    claims, current, unknown = dict(aggregate.claims), dict(aggregate.current_claims), dict[str, Unknown]()
+    for path in dated:
+        options = _list_options(claims.pop(path), timeline.earlier.get(path, ()), instant)
+        current.pop(path, None)
+        if decided := tuple(each.decided for each in options if each.decided):
+            claims[path] = decided
+        found = _find_unknown(path, options)
+        if found is not None:
+            unknown[path] = found
+        if (claim := _select_as_of(aggregate, path, decided, found)) is not None:
+            current[path] = claim
+    is_observed = any(claim.before <= instant for at_path in claims.values() for claim in at_path)
+    state = Aggregate(aggregate.id, aggregate.revision, claims)
+    state.__dict__["current_claims"] = dict(sorted(current.items()))
+    return AggregateAsOf(state, dict(sorted(unknown.items())), is_observed)
+
+
+def possible_states(as_of: AggregateAsOf) -> list[Aggregate]:
+    """Return states that an aggregate may have had: each unknown field has each of its candidates in one of them."""
+    aggregate, unknown = as_of.aggregate, as_of.unknown
+    states = []
+    for number in range(max((len(each.claims) for each in unknown.values()), default=1)):
+        current = dict(aggregate.current_claims)
+        for path, each in unknown.items():
+            current.pop(path, None)
+            if (claim := each.claims[min(number, len(each.claims) - 1)]) is not None:
+                current[path] = claim
+        state = Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
+        state.__dict__["current_claims"] = dict(sorted(current.items()))
+        states.append(state)
+    return states
+
+
+class _Options(NamedTuple):
+    """What a source may say at a path: the claim it has decided for, and one that it may have made by then."""
+
+    decided: Claim | None
+    following: Claim | None
+
+
+def _list_options(latest: tuple[Claim, ...], earlier: tuple[Claim, ...], instant: datetime) -> list[_Options]:
+    by_key = {key: list(claims) for key, claims in groupby(earlier, key=_by_source)}
+    return [_options_of([*by_key.get(claim.key, ()), claim], instant) for claim in latest]
+
+
+def _options_of(claims: list[Claim], instant: datetime) -> _Options:
+    number = bisect_right(claims, instant, key=_before)
+    decided = claims[number - 1] if number else None
+    if number == len(claims):
+        return _Options(decided, None)
+    after, _ = _bounds(options := _Options(decided, claims[number]))
+    return options if after is None or after < instant else _Options(decided, None)
+
+
+def _before(claim: Claim) -> datetime:
+    return claim.before
+
+
+_Strength = tuple[Any, ...]
+"""The sort key of a claim that can be current; empty for one that cannot, and for none."""
+
+
+def _strength(path: str, number: int, claim: Claim | None) -> _Strength:
+    """Return by what claims of different sources are compared, as `select_current` does; ties go by source."""
+    if claim is None or not can_be_current(path, claim):
+        return ()
+    return (path == "status" and claim.value == CommitmentStatus.SPLIT, rank(claim), -number)
+
+
+def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
+    """Return what is unknown at a path, None if every choice that the sources have gives the same value."""
+    if not any(each.following for each in options):
+        return None
+    strengths = [
+        [
+            (_strength(path, number, claim), claim)
+            for claim in ((each.decided, each.following) if each.following else (each.decided,))
+        ]
+        for number, each in enumerate(options)
+    ]
+    floors = [min(strength for strength, _ in choices) for choices in strengths]
+    possible: dict[Value | None, Claim | None] = {}
+    if not any(floors):
+        possible[None] = None
+    found = [
+        claim
+        for number, choices in enumerate(strengths)
+        for strength, claim in choices
+        if claim and strength > max((each for n, each in enumerate(floors) if n != number), default=())
+    ]
+    for claim in sorted(found, key=lambda each: (each.before, rank(each))):
+        possible.setdefault(claim.value, claim)
+    if len(possible) < 2:
+        return None
+    strongest = max(
+        (number for number, each in enumerate(options) if each.following),
+        key=lambda number: max(strength for strength, _ in strengths[number]),
+    )
+    return Unknown(*_bounds(options[strongest]), tuple(possible.values()))
+
+
+def _bounds(options: _Options) -> tuple[datetime | None, datetime]:
+    """Return the interval of what follows, which begins no earlier than the source said something else."""
+    decided, following = options
+    assert following is not None
+    moments = [each for each in (decided and decided.before, following.after) if each]
+    return max(moments, default=None), following.before
+
+
+def _select_as_of(aggregate: Aggregate, path: str, decided: tuple[Claim, ...], unknown: Unknown | None) -> Claim | None:
+    if unknown is None:
+        return select_current(path, decided)
+    if not AGGREGATE_TYPES[aggregate.type].find_field(path).is_required:
+        return None
+    return select_current(path, decided) or next(filter(None, unknown.claims))
