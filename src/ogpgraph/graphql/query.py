@@ -7,16 +7,16 @@ from typing import Annotated, TypeVar
 
 import strawberry
 
-from ogpgraph.domain.errors import RefusalCode
+from ogpgraph.domain.errors import Invalid, RefusalCode
 from ogpgraph.domain.state_id import parse_state_id
-from ogpgraph.domain.values import last_day
+from ogpgraph.domain.values import last_day, validate_partial_date
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
-from ogpgraph.graphql.errors import client_error, other_history
+from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
-from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp, require_day
+from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,
@@ -399,8 +399,10 @@ def _find_positions(
 
 
 def _last_day(date: PartialDate, argument: str) -> int:
-    require_day(date, argument)
-    return last_day(date)
+    try:
+        return last_day(validate_partial_date(date, argument))
+    except Invalid as error:
+        raise client_error(str(error), FieldErrorCode.BAD_TIME) from None
 
 
 def _require_history(session: ReadSession, position: Position | None, root: str) -> None:
