@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ogpgraph.host import Host
 from ogpgraph.settings import Settings, SettingsError, declarations, mask_password, settings_table
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_MAX_LIVE": "11",
         "OGPGRAPH_MAX_LIVE_EACH": "12",
         "OGPGRAPH_MAX_LIVE_COST": "13",
+        "OGPGRAPH_HOSTS": "Ogp.example, *.ogp.example:8443, ::1",
         "OGPGRAPH_ORIGINS": "https://One.example, http://two.example:81, https://three.example:443, http://[::1]:80",
         "OGPGRAPH_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
         "OGPGRAPH_OIDC_ISSUER": "https://id.example",
@@ -84,6 +86,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_live=11,
         max_live_each=12,
         max_live_cost=13,
+        hosts=(Host("ogp.example"), Host("*.ogp.example", 8443), Host("::1")),
         origins=("https://one.example", "http://two.example:81", "https://three.example", "http://[::1]"),
         trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1")),
         oidc_issuer="https://id.example",

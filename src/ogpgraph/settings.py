@@ -14,6 +14,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+from ogpgraph.host import ANY_HOST, Host, is_loopback, parse_host_pattern
+
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
@@ -54,6 +56,13 @@ def _host(text: str) -> str:
     if not text or re.search(r"[\s/]", text):
         raise ValueError(f"must be a host name or an IP address, not {text!r}")
     return text
+
+
+def _hosts(text: str) -> tuple[Host, ...]:
+    try:
+        return tuple(parse_host_pattern(item.strip()) for item in text.split(",") if item.strip())
+    except ValueError:
+        raise ValueError(f"must be host names or IP addresses, separated by commas, not {text!r}") from None
 
 
 def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -207,6 +216,15 @@ class Settings:
         _integer(1, 3600),
         "The time after which a query is cancelled, and a subscription while it executes an entry.",
     )
+    hosts: tuple[Host, ...] = _setting(
+        "OGPGRAPH_HOSTS",
+        "",
+        _hosts,
+        "The hosts that the server answers to, as `Host` headers name them (`ogp.example.org`, `*.example.org`, "
+        "`[::1]:8000`), separated by commas; `*` for all. By default all, but on this machine, without "
+        "`OGPGRAPH_TRUSTED_PROXIES`, only `localhost` and IP addresses: see docs/production.md.",
+        show=lambda hosts: ",".join(map(str, hosts)),
+    )
     origins: tuple[str, ...] = _setting(
         "OGPGRAPH_ORIGINS",
         "*",
@@ -284,6 +302,13 @@ class Settings:
     def max_clock_lead(self) -> timedelta:
         """Return how far the clock may be ahead of the time that has passed."""
         return timedelta(seconds=self.max_clock_lead_seconds)
+
+    @property
+    def checked_hosts(self) -> tuple[Host, ...] | None:
+        """Return the hosts that the server answers to; none for the default on this machine, None for all."""
+        if ANY_HOST in self.hosts or (not self.hosts and (self.trusted_proxies or not is_loopback(self.host))):
+            return None
+        return self.hosts
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:

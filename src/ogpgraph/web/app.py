@@ -15,13 +15,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from ogpgraph.host import Host
 from ogpgraph.system import generate_id
 from ogpgraph.web.console import Console, Example
 from ogpgraph.web.endpoint import GraphQLEndpoint, OpenContext, WebLimits
+from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
 from ogpgraph.web.live.service import LiveService
 from ogpgraph.web.middleware import (
-    ANY_ORIGIN,
     POSITION_HEADER,
     REQUEST_ID_HEADER,
     ROOT_HEADER,
@@ -31,7 +32,6 @@ from ogpgraph.web.middleware import (
     IdentifyCaller,
     InternalErrorMiddleware,
     IPNetwork,
-    OriginMiddleware,
     PositionMiddleware,
     RequestIdMiddleware,
     SecurityHeadersMiddleware,
@@ -51,14 +51,16 @@ _PREFLIGHT_SECONDS: Final = 86_400
 class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What may differ between applications that serve the same system.
 
-    `persisted_documents` are documents by their ids; `examples` are offered by the console. Browsers may send requests
-    from pages of `origins`. `proxies` are trusted to name the addresses of their clients. `new_request_id` makes the id
-    of a request without one. With `access_log` each request is logged once it is answered.
+    `persisted_documents` are documents by their ids; `examples` are offered by the console. Requests are for one of
+    `hosts`, as `HostMiddleware` says, or for any host if that is None. Browsers may send them from pages of `origins`.
+    `proxies` are trusted to name the addresses of their clients. `new_request_id` makes the id of a request without
+    one. With `access_log` each request is logged once it is answered.
     """
 
     limits: WebLimits = WebLimits()
     persisted_documents: Mapping[str, str] = {}
     examples: Sequence[Example] = ()
+    hosts: Sequence[Host] | None = None
     origins: Sequence[str] = (ANY_ORIGIN,)
     proxies: Sequence[IPNetwork] = ()
     new_request_id: Callable[[], str] = generate_id
@@ -122,7 +124,7 @@ def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveS
         *([Middleware(AccessLogMiddleware)] if options.access_log else []),
         Middleware(PositionMiddleware),
         Middleware(SecurityHeadersMiddleware),
-        *([Middleware(OriginMiddleware, options.origins)] if ANY_ORIGIN not in options.origins else []),
+        *_access_middleware(options),
         # Without cookies: rights come by a header, which a page has to know.
         Middleware(
             CORSMiddleware,
@@ -139,7 +141,16 @@ def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveS
     ]
 
 
+def _access_middleware(options: AppOptions) -> list[Middleware]:
+    return [
+        *([Middleware(HostMiddleware, options.hosts)] if options.hosts is not None else []),
+        *([Middleware(OriginMiddleware, options.origins)] if ANY_ORIGIN not in options.origins else []),
+    ]
+
+
 def _guard(endpoint: ASGIApp, options: AppOptions, identify: IdentifyCaller) -> ASGIApp:
     """Return the endpoint of a WebSocket behind the checks that a request has, too."""
-    authenticated = AuthenticationMiddleware(endpoint, identify)
-    return authenticated if ANY_ORIGIN in options.origins else OriginMiddleware(authenticated, options.origins)
+    guarded: ASGIApp = AuthenticationMiddleware(endpoint, identify)
+    for middleware in reversed(_access_middleware(options)):
+        guarded = middleware.cls(guarded, *middleware.args, **middleware.kwargs)
+    return guarded

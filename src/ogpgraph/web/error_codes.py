@@ -77,6 +77,13 @@ class RequestErrorCode(ErrorCode):
         "Operators: list the origin in `OGPGRAPH_ORIGINS`.",
         Retry.OPERATOR,
     )
+    HOST_REFUSED = (
+        "HOST_REFUSED",
+        421,
+        "The server does not answer to the host that the request names: see [Hosts](production.md#hosts).",
+        "Operators: list the name in `OGPGRAPH_HOSTS`.",
+        Retry.OPERATOR,
+    )
     METHOD_NOT_ALLOWED = (
         "METHOD_NOT_ALLOWED",
         405,

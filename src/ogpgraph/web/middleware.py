@@ -1,7 +1,7 @@
 """ASGI middleware around every endpoint, in the order in which `app` applies it, from the outermost to the innermost.
 
-It determines the client's address, the request's id and its caller, rejects pages of other origins, logs accesses and
-failures, and adds headers. Data of one request is in the `state` of its scope: `request_id`, `bookmark` and `caller`.
+It determines the client's address, the request's id and its caller, logs accesses and failures, and adds headers.
+Data of one request is in the `state` of its scope: `request_id`, `bookmark` and `caller`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ from ogpgraph.web.errors import (
 )
 
 IPNetwork = IPv4Network | IPv6Network
-ANY_ORIGIN: Final = "*"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 POSITION_HEADER: Final = "X-Position"
 ROOT_HEADER: Final = "X-Root"
@@ -112,31 +111,6 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
         return None
     # A dual-stack socket reports IPv4 peers as ::ffff:a.b.c.d, which no IPv4 network contains.
     return getattr(address, "ipv4_mapped", None) or address
-
-
-class OriginMiddleware:
-    """ASGI middleware that rejects (403) requests from pages of other origins than those allowed and the server's own.
-
-    CORS does not suffice: browsers do not ask before they open a WebSocket.
-    """
-
-    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
-        self._app = app
-        self._allowed = allowed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or self._is_allowed(Headers(scope=scope)):
-            await self._app(scope, receive, send)
-            return
-        rejected = RequestRejected(RequestErrorCode.ORIGIN_REFUSED, "Pages of your origin may not use this server.")
-        await send_rejection(rejected, scope, receive, send)
-
-    def _is_allowed(self, headers: Headers) -> bool:
-        own = headers.get("host", "").lower()
-        return all(
-            origin in self._allowed or (own and origin in (f"http://{own}", f"https://{own}"))
-            for origin in headers.getlist("origin")
-        )
 
 
 class WebSocketRouter:

@@ -182,6 +182,7 @@ def create_app(lifespan: SystemLifespan, settings: Settings, examples: Sequence[
         limits=_limits(settings),
         persisted_documents=load_persisted_documents(),
         examples=examples,
+        hosts=settings.checked_hosts,
         origins=settings.origins,
         proxies=settings.trusted_proxies,
         access_log=True,
