@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import RECORD_FIELDS, dump_state, execute_query, expect_error, read_position
@@ -181,13 +182,13 @@ def test_a_time_in_the_future_is_an_error(example_system: System, time: str) -> 
 )
 def test_a_time_without_an_offset_or_in_another_format_is_an_error(example_system: System, time: str) -> None:
     message, _ = error_at(example_system, t=time)
-    assert "is not a time with a UTC offset" in message
+    assert f"The variable `$t` is {show_value(time)}, but has to be a time with a UTC offset" in message
 
 
 @pytest.mark.parametrize("position", [-1, 1.5, True, "3", 2**53])
 def test_a_value_that_is_not_a_position_is_an_error(example_system: System, position: object) -> None:
     message, _ = error_at(example_system, p=position)
-    assert "a Position is a whole number, 0 or greater" in message
+    assert f"The variable `$p` is {show_value(position)}, but has to be a whole number, 0 or greater" in message
 
 
 def test_an_empty_log_has_no_past(system: System) -> None:

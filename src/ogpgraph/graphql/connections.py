@@ -17,6 +17,7 @@ import msgspec
 import strawberry
 
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
+from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.scalars import MAX_POSITION
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
@@ -154,7 +155,9 @@ def _decode_cursor(session: ReadSession, name: str, cursor: str | None, order: O
     try:
         bookmark, key = _parse_entry_cursor(cursor) if order is None else _parse_aggregate_cursor(cursor, order)
     except ValueError:  # of this module, base64, UTF-8 and msgspec
-        raise client_error(f"`{name}` is not a cursor of this list", FieldErrorCode.BAD_CURSOR) from None
+        raise client_error(
+            f"`{name}` is {show_value(cursor)}, which is not a cursor of this list", FieldErrorCode.BAD_CURSOR
+        ) from None
     try:
         session.require(bookmark)
     except OtherHistory as error:

@@ -32,6 +32,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     Undefined,
+    get_operation_ast,
     is_leaf_type,
 )
 from graphql.execution.executor import CollectedErrors
@@ -41,6 +42,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
+
+from ogpgraph.graphql.input_errors import describe_variable_errors
 
 _DEFINITION: Final = GraphQLCoreConverter.DEFINITION_BACKREF
 _TEXT_TYPES: Final = (GraphQLString, GraphQLID)
@@ -114,7 +117,9 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             strawberry_schema=schema,
         )
         if isinstance(executor, list):
-            raise VariableErrors(executor)
+            operation = get_operation_ast(document, operation_name)
+            described = describe_variable_errors(core_schema(schema), operation, variables or {}) if operation else []
+            raise VariableErrors(described or executor)
         assert isinstance(executor, cls)
         return executor
 

@@ -15,6 +15,7 @@ from ogpgraph.graphql.connections import After, Before, Connection, First, Last,
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
+from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
 from ogpgraph.graphql.types import (
@@ -415,7 +416,7 @@ def _require_history(session: ReadSession, position: Position | None, root: str)
     except PositionError as error:
         raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
     except ValueError as error:
-        raise client_error(f"`root`: {error}", RefusalCode.INVALID) from error
+        raise client_error(f"`root` is {show_value(root)}: {error}", RefusalCode.INVALID) from error
 
 
 def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) -> SubjectT | None:

@@ -24,9 +24,17 @@ PartialDate = NewType("PartialDate", str)
 FieldValue = NewType("FieldValue", object)
 
 
+SCALAR_FORMS: Final = {
+    "Position": "a whole number, 0 or greater",
+    "DateTime": "a time with a UTC offset, such as 2026-11-22T12:00:00Z",
+    "PartialDate": values.PARTIAL_DATE_FORM,
+}
+"""What a value of each scalar has to be, as it is said in messages."""
+
+
 def _parse_position(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_POSITION:
-        raise client_error("a Position is a whole number, 0 or greater", ReadErrorCode.BAD_POSITION)
+        raise client_error(f"a Position is {SCALAR_FORMS['Position']}", ReadErrorCode.BAD_POSITION)
     return value
 
 
@@ -36,16 +44,14 @@ def _parse_datetime(value: object) -> datetime:
             return parse_rfc3339(value)
     except ValueError:
         pass
-    raise client_error(
-        f"{value!r} is not a time with a UTC offset, such as 2026-11-22T12:00:00Z", FieldErrorCode.BAD_TIME
-    )
+    raise client_error(f"a DateTime is {SCALAR_FORMS['DateTime']}", FieldErrorCode.BAD_TIME)
 
 
 def _parse_partial_date(value: object) -> str:
     # That the calendar has the day is tested where the date is used: mutations refuse it by name, at its field.
     if isinstance(value, str) and re.fullmatch(values.PARTIAL_DATE, value):
         return value
-    raise client_error(f"{value!r} is not {values.PARTIAL_DATE_FORM}", FieldErrorCode.BAD_TIME)
+    raise client_error(f"a PartialDate is {SCALAR_FORMS['PartialDate']}", FieldErrorCode.BAD_TIME)
 
 
 def require_day(date: PartialDate | None, argument: str) -> PartialDate | None:

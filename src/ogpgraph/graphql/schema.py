@@ -25,6 +25,7 @@ from strawberry.schema.config import StrawberryConfig
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.filters import EntryFilter
+from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS, Position
@@ -90,7 +91,9 @@ def _start_of(after: int | None, cursor: str | None) -> Bookmark | None:
     try:
         return parse_bookmark(cursor)
     except ValueError:
-        raise client_error("`cursor` is not that of an entry", FieldErrorCode.BAD_CURSOR) from None
+        raise client_error(
+            f"`cursor` is {show_value(cursor)}, which is not that of an entry", FieldErrorCode.BAD_CURSOR
+        ) from None
 
 
 def build_schema() -> strawberry.Schema:

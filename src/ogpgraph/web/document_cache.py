@@ -23,6 +23,7 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     ValidationRule,
+    ValuesOfCorrectTypeRule,
     get_operation_ast,
     parse,
     specified_rules,
@@ -32,6 +33,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.error_code import ErrorCode
+from ogpgraph.graphql.input_errors import InputValuesRule, show_value
 from ogpgraph.graphql.query_cost import (
     MAX_REPORTED_COST,
     LimitExceeded,
@@ -218,7 +220,9 @@ def select_operation(document: DocumentNode, name: str | None) -> OperationDefin
     operation = get_operation_ast(document, name)
     if operation is not None:
         return operation
-    message = f"The document has no operation named {name!r}." if name else _explain_missing_operation(document)
+    message = (
+        f"The document has no operation named {show_value(name)}." if name else _explain_missing_operation(document)
+    )
     raise RequestErrors([GraphQLError(message)], code=RequestErrorCode.OPERATION_RESOLUTION_FAILURE)
 
 
@@ -247,7 +251,7 @@ class _PlainValuesRule(ValidationRule):
 
 
 _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
-    *specified_rules,
+    *(InputValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules),
     MaybeNullValidationRule,  # strawberry adds these two for `Maybe` inputs and `one_of`
     OneOfInputValidationRule,
     _PlainValuesRule,

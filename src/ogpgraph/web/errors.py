@@ -80,7 +80,9 @@ def error_payload(message: str, *, code: ErrorCode, **extensions: object) -> dic
 
 def format_error(error: GraphQLError, *, code: ErrorCode) -> dict[str, object]:
     """Return an error as a member of `errors`, with `code` in its extensions unless it has its own."""
-    return {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}}
+    # The only messages of graphql-core with a word of Python: variables that are null where that is not allowed.
+    message = error.message.replace(" not to be None.", " not to be null.")
+    return {**error.formatted, "message": message, "extensions": {"code": code, **(error.extensions or {})}}
 
 
 def format_errors(errors: Sequence[GraphQLError], request_id: str) -> list[dict[str, object]]:
