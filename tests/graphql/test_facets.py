@@ -40,7 +40,7 @@ def test_the_commitments_of_a_value_are_counted_across_another_dimension(rated_s
 
 def test_a_facet_can_ignore_the_filter_on_its_own_dimension(rated_system: System) -> None:
     where = '{cycle: {eq: 2015}, policyArea: {eq: "Open Data"}}'
-    own = facets(rated_system, "dimensions: [CYCLE, STATUS], exceptOwn: true", where)
+    own = facets(rated_system, "dimensions: [CYCLE, STATUS], ignoreOwnFilter: true", where)
     assert counts(own["CYCLE"]) == {"2015": 1, "2018": 1, "2020": 1}
     assert counts(own["STATUS"]) == {"INACTIVE": 1}
     assert counts(facets(rated_system, "dimensions: [CYCLE]", where)["CYCLE"]) == {"2015": 1}

@@ -28,7 +28,7 @@ AGGREGATE_TYPES = pytest.mark.parametrize("aggregate_type", [MEMBER, PLAN, COMMI
 
 UNDER_ANOTHER_NAME = {
     "policyAreasUnrecognised": "policyAreas",
-    "policyAreasUndetermined": "policyAreasWithout",
+    "policyAreasUndetermined": "undeterminedPolicyAreas",
     "codes": "formerCodes",
     "database": "databaseColumns",
 }

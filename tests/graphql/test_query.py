@@ -121,7 +121,7 @@ def test_no_field_of_any_entry_has_an_error(example_system: System) -> None:
       subject { id revision since lastObservedAt blame { path value entry { id } } claims { path value isCurrent
       source { code } } localizedTexts { text } sources { code } history { totalCount } }
       changes { path before after } source { code } evidence { quote source { code } }
-      causation { id } corrects { id } }"""
+      causedBy { id } corrects { id } }"""
     assert QueryResult(example_system, query, {}).errors == []
     assert read_position(example_system) < 100
 

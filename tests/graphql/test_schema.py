@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -115,6 +116,30 @@ def test_everything_has_a_description_in_sentences() -> None:
     assert [(where, text) for where, text in found if text and text != text.strip()] == []
 
 
+def can_fail(type_name: str, field: GraphQLField) -> bool:
+    """Return whether a field is null only with an error: a root field, or one that takes arguments of a list."""
+    roots = {"Query", "Snapshot", "RecordView", "Mutation", "Subscription"}
+    return type_name in roots or not {"first", "where", "dimension", "dimensions"}.isdisjoint(field.args)
+
+
+def test_every_field_that_can_be_null_says_when() -> None:
+    silent = []
+    for kind in own_types():
+        if isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType)):
+            for name, field in kind.fields.items():
+                if not is_non_null_type(field.type) and not can_fail(kind.name, field):
+                    silent += [f"{kind.name}.{name}"] if "null" not in (field.description or "").lower() else []
+    assert silent == []
+
+
+PRIVATE_WORDS = ("aggregate", "canonical text", "tag", "fold", "stream", "posting", "projector's", "reader", "snapshot")
+
+
+def test_no_description_has_a_word_of_the_implementation() -> None:
+    pattern = re.compile(rf"(?<![`\w])({'|'.join(PRIVATE_WORDS)})s?(?![`\w])", re.IGNORECASE)
+    assert [(where, text) for where, text in iter_descriptions() if pattern.search(text or "")] == []
+
+
 def test_no_argument_has_null_as_its_default() -> None:
     assert "= null" not in TEXT
 
@@ -138,7 +163,7 @@ CONTRACT = {
     "source evidence correlationId",
     "Change": "path before after",
     "Evidence": "source contentHash start end quote",
-    "Meta": "logId position recordedAt rootHash projection schemaVersion",
+    "Meta": "logId position recordedAt rootHash projectionVersion schemaVersion",
     "CommitmentConnection": "totalCount nodes edges pageInfo",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
 }

@@ -210,7 +210,7 @@ def test_a_member_leads_to_its_plans_and_commitments_and_back(example_system: Sy
 
 
 def test_sources_are_ordered_and_have_their_observations(example_system: System) -> None:
-    fields = "sources { type code language url lastObservedAt observations { observedAt contentHash reader } }"
+    fields = "sources { type code language url lastObservedAt observations { observedAt contentHash importerVersion } }"
     sources = query_commitment(example_system, "UY0901", fields)["sources"]
     assert [(each["type"], each["code"], each["language"]) for each in sources] == [
         ("COMMITMENT_LIST", "URY", "en"),
@@ -299,7 +299,7 @@ def test_the_history_has_the_entries_of_one_subject_only(example_system: System)
 def test_an_entry_has_who_recorded_what_when_and_why(example_system: System) -> None:
     query = """{ entries(where: {correlationId: ["request-1"]}) { totalCount nodes {
       kind actor role reason cause statedIn isLate effectiveOn statedAt changedBetween { before } correlationId
-      source { id } evidence { quote } causation { id } corrects { id } changes { path before after } } } }"""
+      source { id } evidence { quote } causedBy { id } corrects { id } changes { path before after } } } }"""
     found = execute_query(example_system, query)["entries"]
     assert found["totalCount"] == 1
     assert found["nodes"] == [
@@ -317,7 +317,7 @@ def test_an_entry_has_who_recorded_what_when_and_why(example_system: System) -> 
             "correlationId": "request-1",
             "source": None,
             "evidence": [],
-            "causation": None,
+            "causedBy": None,
             "corrects": None,
             "changes": [
                 {"path": "ratings/COMPLETION/END_OF_TERM/irmReport", "before": None, "after": "Report 9"},

@@ -24,7 +24,7 @@ SUBJECT = """subject { id revision since lastObservedAt sources { code lastObser
     ratings { statedAs irmReport entry { position } } predecessors { title } successors { title }
     member { name } actionPlan { title member { name } } }
   ... on ActionPlan { title member { name } } ... on Member { name }
-  ... on Source { type observations { observedAt } } ... on Code { means { id revision } } }"""
+  ... on Source { type observations { observedAt } } ... on Code { identifies { id revision } } }"""
 QUERIES = {
     "commitments": f"commitments {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }}",
     "filtered": f"commitments(where: {{cycle: {{eq: 2018}}}}) {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }}",
@@ -33,7 +33,7 @@ QUERIES = {
     "members": f"members {{ nodes {{ name blame {{ path value entry {{ kind }} }} history(last: 2) {{ totalCount }} "
     f"commitments(last: 2) {{ totalCount nodes {{ {COMMITMENT_FIELDS} }} }} }} }}",
     "entries": "entries(last: %(entries)s) { totalCount nodes { position kind reason changes { path before after } "
-    "source { code lastObservedAt } evidence { quote source { code } } causation { id } corrects { id kind } } }",
+    "source { code lastObservedAt } evidence { quote source { code } } causedBy { id } corrects { id kind } } }",
     "subjects": f"entries(last: 30, where: {{kind: [CommitmentLinked]}}) {{ nodes {{ position {SUBJECT} }} }}",
     "registered": f"entries(where: {{kind: [CommitmentRegistered]}}) {{ nodes {{ {SUBJECT} }} }}",
     "subjects of subjects": "entries(where: {kind: [CommitmentRevised]}) { nodes { subject { history(last: 2) { "

@@ -25,7 +25,7 @@ CODE = AggregateType(
         ),
     ),
     event_types=(
-        EventType("CodeAssigned", "A code was assigned to an aggregate, or to none any more."),
+        EventType("CodeAssigned", "A code was assigned to a thing, or to none any more."),
         EventType("CodeReverted", "What an import or request had recorded about the code was withdrawn.", amends=True),
     ),
 )

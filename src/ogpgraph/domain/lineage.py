@@ -111,7 +111,7 @@ LINEAGE_FIELDS = (
 LINEAGE_EVENTS = (
     EventType(
         "CommitmentRecoded",
-        "The commitment got another code. The former one still means it, unless it is taken back by this.",
+        "The commitment got another code. The former one still identifies it, unless it was taken back.",
         ("code", "codes/"),
     ),
     EventType(
@@ -126,7 +126,7 @@ LINEAGE_EVENTS = (
     ),
     EventType(
         "CommitmentMerged",
-        "Commitments turned out to be one. The one that remains states what the sources of the other said of that.",
+        "Commitments turned out to be one. The one that remains takes over what sources stated about the other.",
     ),
     EventType("CommitmentSplit", "The commitment was split into several.", ("splitInto/", "status")),
 )

@@ -131,7 +131,7 @@ SOURCE = AggregateType(
         EventType("SourceRegistered", "A source was registered with its first observation."),
         EventType(
             "SourceObserved",
-            "The source was observed with other bytes, or read by a newer version of the reader.",
+            "The source was observed with other bytes, or read by a newer version of the importer.",
             ("observations/", "url"),
         ),
         EventType(
@@ -141,7 +141,7 @@ SOURCE = AggregateType(
         ),
         EventType(
             "SourceLocated",
-            "The URL of the source, or the validators that its server sends, became known.",
+            "The URL of the source became known, or its ETag or Last-Modified, by which no change is recognized.",
             ("url", "etag", "lastModified"),
         ),
         EventType("SourceReadCompletely", "All rows of a file were recorded.", ("rowsRead/",)),

@@ -132,16 +132,16 @@ def count_facets(
     dimensions: list[Dimension],
     across: Dimension | None,
     *,
-    except_own: bool,
+    ignore_own_filter: bool,
 ) -> list[Facet]:
     """Return the counts of a list by each of some dimensions.
 
-    `owned` is the bitset of the commitments that the list is taken from. With `except_own` each dimension is counted
-    as if the list were not filtered by it, so that the values that the filter excludes are counted too.
+    `owned` is the bitset of the commitments that the list is taken from. With `ignore_own_filter` each dimension is
+    counted as if the list were not filtered by it, so that the values that the filter excludes are counted too.
     """
     facets = []
     for dimension in dimensions:
-        condition = drop_dimension(query.condition, dimension.value) if except_own else query.condition
+        condition = drop_dimension(query.condition, dimension.value) if ignore_own_filter else query.condition
         mask = snapshot.select(AggregateQuery(query.aggregate_type, condition)) & owned
         facets.append(Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across)))
     return facets

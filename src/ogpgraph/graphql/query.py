@@ -107,7 +107,7 @@ class Meta:
         description="The root of the log's Merkle tree (RFC 6962) at this position: 64 hexadecimal digits. It commits "
         "to every entry up to here."
     )
-    projection: int = strawberry.field(
+    projection_version: int = strawberry.field(
         description="The version of the rules by which the server derives the readable record from the log."
     )
     schema_version: str = strawberry.field(
@@ -298,7 +298,7 @@ class RecordView:
             recorded_at=parse_timestamp(snapshot.recorded_at),
             date=PartialDate(snapshot.date.isoformat()) if snapshot.date else None,
             root_hash=snapshot.root_hash,
-            projection=snapshot.projection_version,
+            projection_version=snapshot.projection_version,
             schema_version=info.context.schema_version,
         )
 

@@ -189,7 +189,9 @@ class Subject(Node):
     def revision(self) -> int:
         return self.state.revision
 
-    @strawberry.field(description="The position of the latest entry about it.")
+    @strawberry.field(
+        description="The position since which it has been as it is read: that of the latest entry about it."
+    )
     def since(self) -> Position:
         return Position(self.snapshot.since(self.state.id))
 
@@ -386,7 +388,9 @@ SPLIT_LEFT_OUT: Final = (
 class Member(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "member"
 
-    @strawberry.field(description="The member's `name`, as the title of this thing among others.")
+    @strawberry.field(
+        description="The member's `name`; null if there is none in this language, or it was removed from the record."
+    )
     def title(self, language: Language = None) -> str | None:
         return resolve_text(self.snapshot, self.state, "name", language)
 
@@ -495,7 +499,8 @@ class IrmDatabaseFields(Subject):
 
     @strawberry.field(
         description="Whether the member's next action plan carries the commitment forward, as the IRM assessed it at "
-        "the end of term. The commitment that continues it is in `successors`, if it is known."
+        "the end of term; null if nothing was published. The commitment that continues it is in `successors`, if it is "
+        "known."
     )
     def carried_forward(self) -> Finding | None:
         return Finding.of(self, FindingKind.CARRIED_FORWARD)
@@ -504,7 +509,7 @@ class IrmDatabaseFields(Subject):
         description="Policy areas for which OGP's database has neither yes nor no, by the reason. For an area that is "
         "neither here nor in `policyAreas`, the database has no, or it has no such area."
     )
-    def policy_areas_without(self) -> list[UndeterminedPolicyAreas]:
+    def undetermined_policy_areas(self) -> list[UndeterminedPolicyAreas]:
         areas_by_state = {state: self.state.value(f"policyAreasUndetermined/{state}") for state in RatingState}
         return [
             UndeterminedPolicyAreas(state=state, areas=list(areas), owner=self)
@@ -794,7 +799,7 @@ class Rating(Part):
         return _referenced_text(self.owner, self.rating.path, self.rating.rating.irm_report)
 
     @strawberry.field(description="The entry that stated the rating.")
-    def entry(self) -> Entry | None:
+    def entry(self) -> Entry:
         return _entry_of_claim(self.owner, self.claim)
 
 
@@ -838,7 +843,7 @@ class Finding(Part):
         return _referenced_text(self.owner, self.path, self.stored.stated_as)
 
     @strawberry.field(description="The entry that stated the finding.")
-    def entry(self) -> Entry | None:
+    def entry(self) -> Entry:
         return _entry_of_claim(self.owner, self.claim)
 
 
@@ -846,9 +851,11 @@ def _referenced_text(owner: Subject, path: str, reference: str | None) -> str | 
     return owner.snapshot.text(owner.state, path, reference) if reference else None
 
 
-def _entry_of_claim(owner: Subject, claim: StoredClaim) -> Entry | None:
+def _entry_of_claim(owner: Subject, claim: StoredClaim) -> Entry:
     entry = owner.snapshot.find_entry_of_revision(owner.state, claim.revision)
-    return Entry.of(entry, owner.snapshot) if entry else None
+    if entry is None:
+        raise LookupError(f"{owner.state.id} has no entry of revision {claim.revision}")
+    return Entry.of(entry, owner.snapshot)
 
 
 @strawberry.type(description="The year in which the IRM published its report of a stage, or why there is none.")
@@ -901,7 +908,7 @@ class Source(Subject):
     @strawberry.field(
         description="The type of source: `PAGE` (a commitment's page), `COMMITMENT_LIST` (the list of all of a "
         "member's commitments, which OGP prints on the page of each of them), `DATABASE_FILE` (a file of OGP's "
-        "commitment database) or `DOCUMENT`."
+        "commitment database) or `DOCUMENT`. Null if it is not known."
     )
     def type(self) -> str | None:
         return self._string("type")
@@ -913,7 +920,9 @@ class Source(Subject):
     def code(self) -> str | None:
         return self._string("code")
 
-    @strawberry.field(description="The language in which it is published, as a lower-case code.")
+    @strawberry.field(
+        description="The language in which it is published, as a lower-case code; null if it is not known."
+    )
     def language(self) -> str | None:
         return self._string("language")
 
@@ -931,13 +940,13 @@ class Source(Subject):
             Observation(
                 observed_at=DateTime(time),
                 content_hash=observation.content_hash,
-                reader=observation.reader,
+                importer_version=observation.reader,
                 owner=self,
             )
             for time, observation in observations(self.state)
         ]
 
-    @strawberry.field(description="When it was last observed, changed or not.")
+    @strawberry.field(description="When it was last observed, changed or not; null if it never was.")
     def last_observed_at(self) -> DateTime | None:
         moment = last_observed_at(self.state)
         return DateTime(moment) if moment else None
@@ -949,7 +958,7 @@ class Observation(Part):
     content_hash: str = strawberry.field(
         description="The SHA-256 hash of the observed bytes: `sha256:` and 64 hexadecimal digits."
     )
-    reader: str = strawberry.field(description="The version of the importer that read the content.")
+    importer_version: str = strawberry.field(description="The version of the importer that read the content.")
 
     def locate(self) -> str:
         """Return the path of the observation."""
@@ -964,8 +973,8 @@ class Code(Subject):
     def code(self) -> str | None:
         return self.state.id.split("-", 2)[2]
 
-    @strawberry.field(description="The thing that the code identifies.")
-    def means(self) -> Subject | None:
+    @strawberry.field(description="The thing that the code identifies; null while it identifies none.")
+    def identifies(self) -> Subject | None:
         return self._related(Subject, "aggregate")
 
 
@@ -1140,7 +1149,7 @@ class Entry(Node):
         return strawberry.ID(self.entry.envelope.correlation)
 
     @strawberry.field(description="The entry that caused this one; null if there is none.")
-    def causation(self) -> Entry | None:
+    def caused_by(self) -> Entry | None:
         return self._entry_of_event(self.entry.envelope.causation)
 
     @strawberry.field(
@@ -1253,8 +1262,8 @@ class Evidence:
         description="The SHA-256 hash of the observed bytes of the source: `sha256:` and 64 hexadecimal digits."
     )
     start: int = strawberry.field(
-        description="Where the passage begins in the canonical text of the source, in characters (Unicode code "
-        "points) from 0."
+        description="Where the passage begins in the text of the source, without the navigation around it, in "
+        "characters (Unicode code points) from 0."
     )
     end: int = strawberry.field(description="Where the passage ends: the place after its last character.")
     evidence: strawberry.Private[StoredEvidence]
@@ -1275,14 +1284,14 @@ class Evidence:
     def column(self) -> str | None:
         return self.evidence.columns.get(self.path)
 
-    @strawberry.field(description="The source that contains the passage.")
+    @strawberry.field(
+        description="The source that contains the passage; null if it is not in the record at that position."
+    )
     def source(self) -> Source | None:
         snapshot, state = self.find_source(self.evidence.source)
         return Source.of(state, snapshot) if state else None
 
-    @strawberry.field(
-        description="The passage itself, from the canonical text; null if that text was removed from the record."
-    )
+    @strawberry.field(description="The passage itself; null if the text of the source was removed from the record.")
     def quote(self) -> str | None:
         text = self.snapshot.entry_text(self.evidence.text, evidence_text_refs) if self.evidence.text else None
         return text[self.start : self.end] if text is not None else None
@@ -1297,16 +1306,16 @@ class Blame(Part):
         """Return the path of the value."""
         return f"blame/{self.path}"
 
-    @strawberry.field(description="The value. A rating is an object of its fields.")
+    @strawberry.field(
+        description="The value; null if it was a text that was removed from the record. A rating is an object of its "
+        "fields."
+    )
     def value(self) -> FieldValue | None:
         return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, self.claim))
 
     @strawberry.field(description="The entry that stated the value.")
     def entry(self) -> Entry:
-        entry = _entry_of_claim(self.owner, self.claim)
-        if entry is None:
-            raise LookupError(f"{self.owner.state.id} has no entry of revision {self.claim.revision}")
-        return entry
+        return _entry_of_claim(self.owner, self.claim)
 
     @strawberry.field(description="The passages of sources that support this value; empty if no source is cited.")
     def evidence(self) -> list[Evidence]:
@@ -1400,7 +1409,7 @@ _PART_LISTS: Final[Mapping[str, tuple[type[Subject], Callable[[Any], Iterable[Pa
     "ratings": (Commitment, Commitment.ratings),
     "findings": (Commitment, Commitment.findings),
     "reportYears": (Commitment, Commitment.report_years),
-    "policyAreasUndetermined": (Commitment, Commitment.policy_areas_without),
+    "policyAreasUndetermined": (Commitment, Commitment.undetermined_policy_areas),
     "database": (Commitment, Commitment.database_columns),
 }
 """First segment of the path of parts → the type that has them, and their list."""
@@ -1469,7 +1478,7 @@ class CommitmentConnection(Connection[Commitment]):
             Dimension | None,
             strawberry.argument(description="Another dimension, by which the commitments of each value are counted."),
         ] = None,
-        except_own: Annotated[
+        ignore_own_filter: Annotated[
             bool,
             strawberry.argument(
                 description="Count by each dimension as if `where` had no condition on it, so that its other "
@@ -1478,7 +1487,7 @@ class CommitmentConnection(Connection[Commitment]):
         ] = False,
     ) -> list[Facet] | None:
         owned = self.snapshot.select(AggregateQuery("commitment", parent=self.query.parent), self.parent)
-        return count_facets(self.snapshot, self.query, owned, dimensions, across, except_own=except_own)
+        return count_facets(self.snapshot, self.query, owned, dimensions, across, ignore_own_filter=ignore_own_filter)
 
     @strawberry.field(
         description="The whole list at past moments, counted by the values of one dimension: at the end of each "

@@ -141,7 +141,7 @@ RECORD_QUERY = """{
   commitments {
     nodes {
       code key number planNumber title description status cycle startsOn endsOn leadInstitutions cluster
-      clusterCommitments policyAreas policyAreasWithout { state areas } reportYears { stage year state }
+      clusterCommitments policyAreas undeterminedPolicyAreas { state areas } reportYears { stage year state }
       findings { kind state value statedAs } databaseColumns { name value }
       ratings { indicator stage ogpValue state value statedAs }
       blame { path value changedBetween { after before } entry { cause } }

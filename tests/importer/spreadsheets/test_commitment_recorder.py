@@ -45,7 +45,7 @@ def test_a_row_becomes_a_commitment_with_member_plan_and_ratings(system: System)
         system,
         "uy0901",
         """number planNumber title cycle startsOn status carriedForward { state value } clusterCommitments policyAreas
-        policyAreasWithout { state areas } reportYears { stage year state } supportingInstitutions
+        undeterminedPolicyAreas { state areas } reportYears { stage year state } supportingInstitutions
         rating(indicator: SPECIFICITY) { state value statedAs statedIn }
         actionPlan { code number publishedId endsOn durationYears } member { code name region category type }""",
     )
@@ -59,7 +59,7 @@ def test_a_row_becomes_a_commitment_with_member_plan_and_ratings(system: System)
         "carriedForward": {"state": "RATED", "value": "YES"},
         "clusterCommitments": ["UY0901", "UY0902"],
         "policyAreas": ["Open Data"],
-        "policyAreasWithout": [{"state": "NO_DATA", "areas": ["Digital Participation"]}],
+        "undeterminedPolicyAreas": [{"state": "NO_DATA", "areas": ["Digital Participation"]}],
         "reportYears": [
             {"stage": "MIDTERM", "year": 2020, "state": "RATED"},
             {"stage": "END_OF_TERM", "year": None, "state": "NOT_REVIEWED"},

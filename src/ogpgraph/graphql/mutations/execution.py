@@ -65,12 +65,12 @@ class UserError:
         "where no single field did."
     )
     current_revision: int | None = strawberry.field(
-        default=None, description="With `STALE_REVISION`: the revision that the object has now."
+        default=None, description="With `STALE_REVISION`: the revision that the object has now. Otherwise null."
     )
     changes: list[Change] | None = strawberry.field(
         default=None,
         description="With `STALE_REVISION`: the fields that have changed since the expected revision, each with its "
-        "value then and now.",
+        "value then and now. Otherwise null.",
     )
 
 
