@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 # Damaged records have one class and a register in `storage/damage`, and failures of the storage their codes in
 # `web/errors`, which every request enters. What appends asks the guard of the clock. What HTTP requires of every
 # endpoint is a module of its own, the parameters of URLs another.
-# The state as of a date and the rows of earlier claims are a module each. Literals are validated by a
-# rule of ours, whose errors name the value and its place.
+# The state as of a date, the rows of earlier claims, and queries for entries are a module each. Literals are validated
+# by a rule of ours, whose errors name the value and its place.
 CEILINGS = {"completeMilestone": 63, "read at a past position": 40, "import of a page": 63}
 
 

@@ -33,7 +33,7 @@ def codes(system: System, where: str, at: str = "") -> list[str]:
         ("{}", ALL_CODES),
         ("null", ALL_CODES),
         ('{code: {eq: "uy0802"}}', ["UY0812"]),
-        ('{code: {in: ["UY0901", "UY0812", "UY1"]}}', ["UY0812", "UY0901"]),
+        ('{code: {in: ["UY0901", "uy0812"]}}', ["UY0812", "UY0901"]),
         ("{code: {in: []}}", []),
         ("{cycle: {eq: 2016}}", ["UY0801", "UY0812"]),
         ("{starred: true}", ["UY0801"]),
@@ -73,6 +73,33 @@ def test_a_filter_finds_exactly_the_commitments_that_match(
         ('{title: "DONNEES  pub"}', ["FR0001"]),
         ('{title: "equal"}', ["FR0011"]),
         ('{title: "nothing like it"}', []),
+        ('{title: "publiques DONNÉES"}', ["FR0001"]),
+        ('{title: "registers public"}', ["FR0010"]),
+        ('{title: "public donnees registers"}', []),
+        ('{title: "ubli"}', ["FR0001", "FR0010"]),
+        ('{policyArea: {eq: "open data"}}', ["FR0001", "FR0010", "KE0002"]),
+        ('{policyArea: {in: [" Open  Data", "GENDER"]}}', ["FR0001", "FR0010", "FR0011", "KE0002"]),
+        ('{policyArea: {notIn: ["open data", "justice"]}}', ["FR0011", "KE0001"]),
+        ('{policyArea: {eq: "Aid"}}', []),
+        ('{language: {eq: "EN"}}', sorted(COMMITMENTS)),
+        ('{member: {code: {eq: "ke"}, region: {eq: "africa AND the middle east"}}}', ["KE0001", "KE0002"]),
+        ("{policyArea: null, member: null, rating: null, or: null}", sorted(COMMITMENTS)),
+        ("{policyArea: {}, cycle: {}, endsOn: {}, status: {}, code: {}}", sorted(COMMITMENTS)),
+        ("{policyArea: {eq: null, in: null, isNull: null}}", sorted(COMMITMENTS)),
+        ("{policyArea: {in: []}}", []),
+        ("{policyArea: {notIn: []}, cycle: {notIn: []}, status: {notIn: []}}", sorted(COMMITMENTS)),
+        ("{status: {in: []}}", []),
+        ("{cycle: {in: []}}", []),
+        ("{member: {}}", sorted(COMMITMENTS)),
+        ("{milestone: {}}", ["FR0001", "FR0010", "FR0011"]),
+        ("{milestone: {status: []}}", []),
+        ("{milestone: {notStatus: []}}", ["FR0001", "FR0010", "FR0011"]),
+        ("{rating: {indicator: COMPLETION, value: []}}", []),
+        ("{rating: {indicator: COMPLETION, state: []}}", []),
+        ("{not: []}", sorted(COMMITMENTS)),
+        ("{not: [{}]}", []),
+        ("{and: [{}]}", sorted(COMMITMENTS)),
+        ("{or: [{}]}", sorted(COMMITMENTS)),
         ("{starred: true}", ["FR0001"]),
         ("{rating: {indicator: COMPLETION, value: [COMPLETE, SUBSTANTIAL]}}", ["FR0001", "FR0002"]),
         ("{rating: {indicator: COMPLETION, state: [PENDING]}}", ["FR0010"]),
@@ -91,6 +118,42 @@ def test_a_filter_finds_exactly_the_rated_commitments_that_match(
     rated_system: System, where: str, expected: list[str]
 ) -> None:
     assert codes(rated_system, where) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ('{policyArea: {eq: "Opn Data"}}', "`policyArea`: there is no 'Opn Data', the nearest is 'Open Data'"),
+        ('{policyArea: {notIn: ["Gendre", "Tax"]}}', "`policyArea`: there is no 'Gendre', the nearest is 'Gender'"),
+        ('{language: {in: ["en", "english"]}}', "`language`: there is no 'english', "),
+        ('{code: {in: ["FR0001", "FR001"]}}', "`code`: there is no 'FR001', the nearest is 'FR00"),
+        ('{member: {code: {eq: "FRE"}}}', "`code`: there is no 'FRE', the nearest is 'FR"),
+        ('{member: {region: {eq: "Europa"}}}', "`region`: there is no 'Europa', the nearest is 'Europe'"),
+        ('{or: [{member: {type: {eq: "NATIO"}}}]}', "`type`: there is no 'NATIO', the nearest is 'NATIONAL'"),
+    ],
+)
+def test_a_misspelled_word_is_refused_with_the_nearest_one(rated_system: System, where: str, message: str) -> None:
+    found, code = expect_error(rated_system, f"{{ commitments(where: {where}) {{ totalCount }} }}")
+    assert message in found
+    assert code == "UNKNOWN_VALUE"
+
+
+@pytest.mark.parametrize("code", ["URY-2018", "ury-2018", " Ury-2018 "])
+def test_plans_are_found_by_their_code(example_system: System, code: str) -> None:
+    query = """query ($code: String!) { actionPlan(code: $code) { id code }
+      actionPlans(where: {code: {eq: $code}}) { nodes { code } }
+      commitments(where: {actionPlan: {code: {eq: $code}}}) { totalCount } }"""
+    answer = execute_query(example_system, query, code=code)
+    assert answer["actionPlan"]["code"] == "URY-2018"
+    assert answer["actionPlans"]["nodes"] == [{"code": "URY-2018"}]
+    assert answer["commitments"]["totalCount"] == 3
+    by_id = "query ($id: ID!) { actionPlan(id: $id) { code } }"
+    assert execute_query(example_system, by_id, id=answer["actionPlan"]["id"])["actionPlan"]["code"] == "URY-2018"
+
+
+@pytest.mark.parametrize("arguments", ["", '(code: "URY-2018", id: "plan-1")', "(code: null)"])
+def test_a_plan_is_asked_for_by_either_code_or_id(example_system: System, arguments: str) -> None:
+    assert expect_error(example_system, f"{{ actionPlan{arguments} {{ code }} }}")[1] == "INVALID"
 
 
 def test_a_filter_is_evaluated_at_the_position_that_is_read(rated_system: System) -> None:

@@ -162,13 +162,13 @@ def test_a_filtered_history_has_the_entries_about_the_aggregate_that_match(syste
                 for aggregate in aggregates:
                     own = [e for e in entries if e.columns["stream"] == aggregate.id and e.matches(query)]
                     expected = [each.position for each in sorted(own, key=lambda e: e.sort_key(query))]
-                    page = snapshot.page_filtered_history(aggregate, query, PageRequest(3, backward=backward))
+                    page = snapshot.page_history(aggregate, PageRequest(3, backward=backward), query)
                     slice_ = expected[-3:] if backward else expected[:3]
                     assert [entry.position for _, entry in page.items] == slice_, query
                     assert snapshot.count_history(aggregate, query) == len(expected)
                     if expected:
                         after = PageRequest(100, after=(expected[0],))
-                        rest = snapshot.page_filtered_history(aggregate, query, after)
+                        rest = snapshot.page_history(aggregate, after, query)
                         assert [entry.position for _, entry in rest.items] == expected[1:], query
 
 

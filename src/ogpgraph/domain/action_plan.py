@@ -12,7 +12,7 @@ from ogpgraph.domain.clearing import changes_by_source
 from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
-from ogpgraph.domain.field import Field, Filter, fields_by_name
+from ogpgraph.domain.field import Field, Filter, FilterKind, fields_by_name
 from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.state_id import require_plain_id
@@ -33,6 +33,7 @@ PLAN_FIELDS = (
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
         is_required=True,
+        filter=Filter("code", FilterKind.CODE, "Its code, such as `FRA-2018`, in any case."),
         is_sortable=True,
     ),
     Field(

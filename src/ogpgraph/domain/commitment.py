@@ -42,7 +42,15 @@ from ogpgraph.domain.field import (
 )
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue, TranslationKind, is_translated
+from ogpgraph.domain.values import (
+    COMMITMENT_CODE,
+    CommitmentCode,
+    PartialDate,
+    TextListValue,
+    TextValue,
+    TranslationKind,
+    is_translated,
+)
 from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
 Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
@@ -101,7 +109,13 @@ COMMITMENT_FIELDS = (
         is_required=True,
         written_by=GOVERNMENT,
         corrected_by=NOBODY,
-        filter=Filter("code", FilterKind.CODE, "Its current code, a former code or its `key`, in any case."),
+        filter=Filter(
+            "code",
+            FilterKind.CODE,
+            "Its current code, a former code or its `key`, in any case. A code such as `FR0043` that no commitment has "
+            "matches none.",
+            COMMITMENT_CODE,
+        ),
         is_sortable=True,
     ),
     Field(
@@ -179,8 +193,8 @@ COMMITMENT_FIELDS = (
         written_by=GOVERNMENT,
         filter=Filter(
             "title",
-            description="Its title in some language contains this text. Case, accents and the number of spaces "
-            "are ignored.",
+            description="Its title in some language contains each of these words, in any order; a word is also "
+            "found inside of a longer one. Case and accents are ignored.",
         ),
         is_searched=True,
     ),

@@ -82,12 +82,14 @@ class FilterKind(StrEnum):
 class Filter(Struct, frozen=True):
     """How a field is filtered: the name in GraphQL's filter input, and the conditions that it offers.
 
-    Without a kind it follows from the field's type, without a description it is the field's.
+    Without a kind it follows from the field's type, without a description it is the field's. `form` is the regular
+    expression of the codes that can be asked for although nothing has them; any other unknown word is refused.
     """
 
     name: str
     kind: FilterKind | None = None
     description: str = ""
+    form: str = ""
 
 
 class Field(Struct, frozen=True, dict=True):

@@ -32,6 +32,12 @@ class FieldErrorCode(ErrorCode):
         "A time or date is malformed, or a range of times is too long.",
         "Send times as RFC 3339 has them, such as `2026-11-22T12:00:00Z`, dates such as `2019-03-15`.",
     )
+    UNKNOWN_VALUE = (
+        "UNKNOWN_VALUE",
+        400,
+        "A filter names a word, a code or a path that nothing has and no vocabulary contains.",
+        "Correct the spelling: `message` names the nearest value.",
+    )
     RECORDED_BUT_NOT_SHOWN = (
         "RECORDED_BUT_NOT_SHOWN",
         500,

@@ -1,8 +1,10 @@
 """The filter inputs of lists, and the conditions of the read model that they stand for.
 
-Every field of a filter that is given has to hold (null counts as not given). Conditions are evaluated on the index of
-the snapshot that is read, so a filter holds at that position. The conditions on declared fields are derived from the
-declarations; those on related objects, and on several values of the same rating or milestone, are written here.
+Every field of a filter that is given has to hold. Null counts as not given; an empty input (`{}`) has no condition, so
+everything fulfils it, and for a related object that there is one; of an empty list nothing can be one, all hold, none
+does. Conditions are evaluated on the index of the snapshot that is read, so a filter holds at that position. The
+conditions on declared fields are derived from the declarations; those on related objects, and on several values of the
+same rating or milestone, are written here.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import strawberry
 
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.review import rating_dimension
 from ogpgraph.domain.values import period_bounds
@@ -28,13 +29,10 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.graphql.enums import EntryKind
 from ogpgraph.graphql.scalars import PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
-    NO_MATCH,
     UNKNOWN,
     EnumFilter,
-    TextFilter,
     add_filter_fields,
     derive_filter_fields,
     enum_text,
@@ -42,7 +40,6 @@ from ogpgraph.graphql.value_filters import (
     overlaps,
     unknown_condition,
 )
-from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.filters import (
     AllOf,
     AnyOf,
@@ -273,72 +270,3 @@ def _rating_states(dimension: str, states: list[str]) -> Condition:
     return ValueMatches(
         dimension, lambda tag: (tag if tag in unrated else "RATED") in accepted, ",".join(sorted(accepted))
     )
-
-
-# Filter of entries
-
-
-@strawberry.input(
-    description="Conditions on entries. All given conditions have to hold. A list accepts any of its values; an empty "
-    "list matches nothing."
-)
-class EntryFilter:
-    kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
-    cause: list[Cause] | None = strawberry.field(default=None, description="Why values changed.")
-    actor: TextFilter | None = strawberry.field(
-        default=None, description="Who recorded it. Use `eq` or `in`, which `notIn` can narrow; `isNull` is ignored."
-    )
-    subject: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the thing that it is about."
-    )
-    source: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the source that its facts were read from."
-    )
-    correlation_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the import or request that recorded it."
-    )
-    member: list[str] | None = strawberry.field(
-        default=None,
-        description="The member, by OGP's code (`FRA`) or prefix (`FR`). Matches entries about its action plans and "
-        "commitments.",
-    )
-    action_plan: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of an action plan. Matches entries about its commitments."
-    )
-    commitment: list[str] | None = strawberry.field(
-        default=None, description="The commitment that it is about, by its current or a former code."
-    )
-    policy_area: list[str] | None = strawberry.field(
-        default=None, description="A policy area that the commitment had at the time of the entry."
-    )
-
-    def to_query(self, snapshot: Snapshot) -> EntryQuery:
-        """Return the query for the entries that match; codes are resolved at the snapshot."""
-        columns = (
-            ("name", self.kind),
-            ("cause", self.cause),
-            ("actor", self.actor.accepted_values() if self.actor else None),
-            ("stream", self.subject),
-            ("stream", _ids_by_code(snapshot, "commitment", self.commitment)),
-            ("source", self.source),
-            ("correlation", self.correlation_id),
-        )
-        tags = (
-            ("member", _ids_by_code(snapshot, "member", self.member)),
-            ("actionPlan", self.action_plan),
-            ("policyArea", self.policy_area),
-        )
-        return EntryQuery(columns=_accepted_texts(columns), tags=_accepted_texts(tags))
-
-
-def _accepted_texts(
-    conditions: Iterable[tuple[str, Iterable[object] | None]],
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((name, tuple(map(enum_text, values)) or NO_MATCH) for name, values in conditions if values is not None)
-
-
-def _ids_by_code(snapshot: Snapshot, aggregate_type: str, codes: list[str] | None) -> list[str] | None:
-    if codes is None:
-        return None
-    found = (snapshot.find_by_code(aggregate_type, code) for code in codes)
-    return [aggregate.id for aggregate in found if aggregate]

@@ -13,8 +13,9 @@ from ogpgraph.domain.values import last_day, validate_partial_date
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.entry_filters import EntryFilter, EntryOrders, build_entry_order
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
-from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, EntryFilter, MemberFilter
+from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
@@ -36,7 +37,6 @@ from ogpgraph.graphql.types import (
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
-from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
 from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.snapshot import PositionError, ReadSession
@@ -155,9 +155,24 @@ class RecordView:
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return aggregate_connection(Member, snapshot, query, None, page_request)
 
-    @strawberry.field(description="The action plan with an id; null if there is none.")
-    def action_plan(self, info: Info, id: Id) -> ActionPlan | None:
-        return _find_by_id(_snapshot(self, info), ActionPlan, id)
+    @strawberry.field(description="The action plan with a code or an id; null if there is none.")
+    def action_plan(
+        self,
+        info: Info,
+        code: Annotated[
+            str | None,
+            strawberry.argument(description="The code, such as `FRA-2018`, in any case. Give either this or `id`."),
+        ] = None,
+        id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="The id. Give either this or `code`.")
+        ] = None,
+    ) -> ActionPlan | None:
+        snapshot = _snapshot(self, info)
+        if code is not None and id is None:
+            return _find_by_code(snapshot, ActionPlan, code)
+        if code is None and id is not None:
+            return _find_by_id(snapshot, ActionPlan, id)
+        raise client_error("give either `code` or `id`", RefusalCode.INVALID)
 
     @strawberry.field(description="All action plans. The default order is by member and cycle.")
     def action_plans(
@@ -198,11 +213,14 @@ class RecordView:
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return commitment_connection(snapshot, query, None, page_request)
 
-    @strawberry.field(description="The entries of the log, oldest first, up to the position that is read.")
+    @strawberry.field(
+        description="The entries of the log, up to the position that is read; the oldest first by default."
+    )
     def entries(
         self,
         info: Info,
         where: EntryFilter | None = None,
+        order_by: EntryOrders = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -210,7 +228,7 @@ class RecordView:
     ) -> Connection[Entry] | None:
         snapshot, session = _snapshot(self, info), info.context.session
         page_request = parse_page_request(session, first, after, last, before)
-        query = where.to_query(snapshot) if where else EntryQuery()
+        query = (where or EntryFilter()).to_query(snapshot, build_entry_order(order_by))
         return entry_connection(
             snapshot, lambda: snapshot.page_entries(query, page_request), lambda: snapshot.count_entries(query)
         )

@@ -22,9 +22,9 @@ from graphql import (
 from graphql import build_schema as parse_schema
 from strawberry.schema.config import StrawberryConfig
 
+from ogpgraph.graphql.entry_filters import EntryFilter
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.executor import core_schema
-from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot

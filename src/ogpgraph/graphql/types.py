@@ -55,6 +55,7 @@ from ogpgraph.graphql.connections import (
     build_connection,
     parse_page_request,
 )
+from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
 from ogpgraph.graphql.enums import EntryKind, Status
 from ogpgraph.graphql.facets import (
     Dimension,
@@ -195,15 +196,22 @@ class Subject(Node):
     def since(self) -> Position:
         return Position(self.snapshot.since(self.state.id))
 
-    @strawberry.field(description="The entries about it, oldest first, up to the position that is read.")
+    @strawberry.field(description="The entries about it, up to the position that is read; the oldest first by default.")
     def history(
-        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self,
+        where: HistoryFilter | None = None,
+        order_by: EntryOrders = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Entry] | None:
         page_request = parse_page_request(self.snapshot.session, first, after, last, before)
+        query = (where or HistoryFilter()).to_query(self.snapshot, build_entry_order(order_by))
         return entry_connection(
             self.snapshot,
-            lambda: self.snapshot.page_history(self.state, page_request),
-            lambda: self.state.revision,
+            lambda: self.snapshot.page_history(self.state, page_request, query),
+            lambda: self.snapshot.count_history(self.state, query),
         )
 
     @strawberry.field(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_args, get_origin
 
@@ -11,9 +10,12 @@ import strawberry
 from graphql.pyutils import camel_to_snake
 
 from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.field import DerivedDimension, Field, FilterKind
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind
 from ogpgraph.domain.values import period_bounds
+from ogpgraph.graphql import enums  # noqa: F401 - strawberry has to know the enums before the filters of them
+from ogpgraph.graphql.known_values import MatchWords, fold_text, match_codes, match_words, vocabulary_of
 from ogpgraph.graphql.scalars import PartialDate, require_day
+from ogpgraph.languages import shipped_languages
 from ogpgraph.readmodel.filters import (
     AllOf,
     Condition,
@@ -24,13 +26,12 @@ from ogpgraph.readmodel.filters import (
     ValueBetween,
     ValueMatches,
 )
+from ogpgraph.readmodel.index import Posting
 from ogpgraph.readmodel.snapshot import Snapshot
 
 ClassT = TypeVar("ClassT", bound=type)
 ValueT = TypeVar("ValueT")
 
-NO_MATCH: Final = ("",)
-"""The values of a condition that nothing fulfils: no column or tag holds an empty text."""
 _IN: Final = "The value is one of these. An empty list matches nothing."
 _NOT_IN: Final = "The value is none of these. Something without a value matches."
 _IS_NULL: Final = "true: there is no value. false: there is a value."
@@ -40,7 +41,11 @@ UNKNOWN: Final = (
 )
 
 
-@strawberry.input(description="Conditions on a text. All given conditions have to hold.")
+@strawberry.input(
+    description="Conditions on a text. All given conditions have to hold. Case, accents and the number of blanks are "
+    "ignored. A text that the field never had and that its vocabulary does not have is an error (`UNKNOWN_VALUE`) that "
+    "names the nearest one."
+)
 class TextFilter:
     eq: str | None = strawberry.field(default=None, description="The text is equal to this one.")
     in_: list[str] | None = strawberry.field(default=None, name="in", description=_IN)
@@ -48,16 +53,11 @@ class TextFilter:
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
     unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
-    def condition(self, dimension: str, *, upper: bool = False) -> Condition:
-        """Return the condition on a dimension; `upper` if the dimension has texts in upper case."""
-        convert: Callable[[object], str] = _upper_text if upper else str
-        return _value_conditions(dimension, _as_list(self.eq), self.in_, self.not_in, self.is_null, convert)
-
-    def accepted_values(self) -> tuple[str, ...]:
-        """Return the accepted texts, for a query that can only test equality (`notIn` alone accepts none)."""
-        among = self.in_ if self.in_ is not None else _as_list(self.eq)
-        accepted = [each for each in among or () if self.eq is None or each == self.eq]
-        return tuple(each for each in accepted if each not in (self.not_in or ())) or NO_MATCH
+    def condition(self, dimension: str, match: MatchWords) -> Condition:
+        """Return the condition on a dimension; `match` returns the values that words stand for."""
+        words = (_as_list(self.eq), self.in_, self.not_in)
+        equal, among, not_in = (None if each is None else match(each) for each in words)
+        return _value_conditions(dimension, equal, among, not_in, self.is_null, str)
 
 
 @strawberry.input(description="Conditions on a whole number. All given conditions have to hold.")
@@ -152,10 +152,6 @@ def enum_text(value: object) -> str:
     return str(getattr(value, "value", value))
 
 
-def _upper_text(value: object) -> str:
-    return str(value).upper()
-
-
 # Derivation
 
 
@@ -202,15 +198,9 @@ def field_conditions(fields: Iterable[FilterField], where: Any, snapshot: Snapsh
 
 def _build_filter_field(aggregate_type: str, declared: Field | DerivedDimension) -> FilterField:
     assert declared.filter is not None
-    assert declared.index_dimension is not None
-    dimension = declared.index_dimension
     kind = declared.filter_kind
-    if kind is FilterKind.SEARCH:
-        input_type: Any = str
-        build_condition = partial(_search_condition, aggregate_type, dimension)
-    else:
-        input_type = _enum_filter(declared) if kind is FilterKind.ENUM else _INPUT_TYPES[kind]
-        build_condition = partial(_CONDITIONS[kind], dimension)
+    input_type = _enum_filter(declared) if kind is FilterKind.ENUM else _INPUT_TYPES[kind]
+    build_condition = partial(_CONDITIONS[kind], _Dimension.of(aggregate_type, declared))
     description = declared.filter.description or declared.description
     return FilterField(camel_to_snake(declared.filter.name), input_type, description, build_condition)
 
@@ -224,48 +214,84 @@ def _enum_filter(declared: Field | DerivedDimension) -> Any:
     return EnumFilter[item]  # type: ignore[valid-type]  # strawberry reads it from the annotation of the input
 
 
+class _Dimension(NamedTuple):
+    """A dimension of an aggregate type, how it is filtered, and its declared vocabulary."""
+
+    aggregate_type: str
+    name: str
+    filter: Filter
+    vocabulary: tuple[str, ...]
+
+    @classmethod
+    def of(cls, aggregate_type: str, declared: Field | DerivedDimension) -> _Dimension:
+        """Return the dimension of a declared filter."""
+        assert declared.filter is not None
+        assert declared.index_dimension is not None
+        dimension = declared.index_dimension
+        vocabulary = vocabulary_of(declared.type) if isinstance(declared, Field) else _VOCABULARIES.get(dimension, ())
+        return cls(aggregate_type, dimension, declared.filter, vocabulary)
+
+    def indexed(self, snapshot: Snapshot) -> Mapping[str, Posting]:
+        """Return the values that aggregates have at a snapshot, as the index has them."""
+        return snapshot.index(self.aggregate_type).postings.get(self.name, {})
+
+    def read_values(self, snapshot: Snapshot) -> Sequence[str]:
+        """Return the values that aggregates have had at any position."""
+        return snapshot.session.read_values(self.name, self.aggregate_type)
+
+
 def _value_condition(
-    dimension: str, where: TextFilter | NumberFilter | DateFilter | EnumFilter[Any], _: Snapshot
+    dimension: _Dimension, where: NumberFilter | DateFilter | EnumFilter[Any], _: Snapshot
 ) -> Condition:
-    return _with_unknown(dimension, where.condition(dimension), where.unknown)
+    return _with_unknown(dimension, where.condition(dimension.name), where.unknown)
 
 
-def _code_condition(dimension: str, where: TextFilter, _: Snapshot) -> Condition:
-    return _with_unknown(dimension, where.condition(dimension, upper=True), where.unknown)
+def _text_condition(dimension: _Dimension, where: TextFilter, snapshot: Snapshot) -> Condition:
+    def match(words: Sequence[str]) -> tuple[str, ...]:
+        known = (*dimension.vocabulary, *dimension.indexed(snapshot))
+        return match_words(dimension.filter.name, words, known, partial(dimension.read_values, snapshot))
+
+    return _with_unknown(dimension, where.condition(dimension.name, match), where.unknown)
 
 
-def _with_unknown(dimension: str, condition: Condition, unknown: bool | None) -> Condition:
-    is_known = unknown_condition(dimension, unknown)
+def _code_condition(dimension: _Dimension, where: TextFilter, snapshot: Snapshot) -> Condition:
+    def match(words: Sequence[str]) -> tuple[str, ...]:
+        known, read_others = dimension.indexed(snapshot), partial(dimension.read_values, snapshot)
+        return match_codes(dimension.filter.name, words, known, read_others, dimension.filter.form)
+
+    return _with_unknown(dimension, where.condition(dimension.name, match), where.unknown)
+
+
+def _with_unknown(dimension: _Dimension, condition: Condition, unknown: bool | None) -> Condition:
+    is_known = unknown_condition(dimension.name, unknown)
     return AllOf((condition, is_known)) if is_known else condition
 
 
-def _boolean_condition(dimension: str, value: bool, _: Snapshot) -> Condition:
-    return HasValue(dimension, ("true" if value else "false",))
+def _boolean_condition(dimension: _Dimension, value: bool, _: Snapshot) -> Condition:
+    return HasValue(dimension.name, ("true" if value else "false",))
 
 
-def _search_condition(aggregate_type: str, dimension: str, text: str, snapshot: Snapshot) -> Condition:
-    """Return the condition that one of an aggregate's texts contains a text, in any case, with or without accents."""
-    indexed = snapshot.index(aggregate_type).postings.get(dimension, {})
-    searched = _fold_text(text)
-    texts = snapshot.session.read_texts(indexed)
-    return HasValue(dimension, tuple(reference for reference, each in texts.items() if searched in _fold_text(each)))
+def _search_condition(dimension: _Dimension, text: str, snapshot: Snapshot) -> Condition:
+    """Return the condition that one of an aggregate's texts contains all words, in any order."""
+    words = fold_text(text).split()
+    texts = snapshot.session.read_texts(dimension.indexed(snapshot))
+    folded = ((reference, fold_text(each)) for reference, each in texts.items())
+    return HasValue(dimension.name, tuple(ref for ref, each in folded if all(word in each for word in words)))
 
 
-def _fold_text(text: str) -> str:
-    """Return a text without case, accents and runs of blanks."""
-    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return " ".join(plain.casefold().split())
-
-
-_INPUT_TYPES: Final = {
+_VOCABULARIES: Final = {"language": shipped_languages().codes}
+"""The vocabularies of derived dimensions."""
+_INPUT_TYPES: Final[dict[FilterKind, Any]] = {
+    FilterKind.SEARCH: str,
     FilterKind.TEXT: TextFilter,
     FilterKind.CODE: TextFilter,
     FilterKind.NUMBER: NumberFilter,
     FilterKind.DATE: DateFilter,
     FilterKind.BOOLEAN: bool,
 }
-_CONDITIONS: Final[dict[FilterKind, Callable[[str, Any, Snapshot], Condition]]] = {
-    FilterKind.TEXT: _value_condition,
+_CONDITIONS: Final[dict[FilterKind, Callable[[_Dimension, Any, Snapshot], Condition]]] = {
+    FilterKind.SEARCH: _search_condition,
+    FilterKind.TEXT: _text_condition,
     FilterKind.CODE: _code_condition,
     FilterKind.NUMBER: _value_condition,
     FilterKind.DATE: _value_condition,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -19,8 +19,12 @@ from ogpgraph.readmodel.states import decode_delta, decompress
 from ogpgraph.storage.database import Row
 from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
 
+FIELDS_OF_VALUES: Final[dict[object, tuple[str, ...]]] = {
+    Rating: ("state", "value", "statedAs", "irmReport"),
+    Observation: ("contentHash", "reader"),
+}
+"""The types of values that consist of several fields, and the last segments of the paths of these."""
 _COMPOUND_TYPES = (Rating, Observation)
-"""Values that consist of several fields."""
 _CACHED = 1_000
 """How many decoded events and deltas are cached by their bytes, so that none is stale: the newest are read by many."""
 _decode_event = lru_cache(_CACHED)(decode_event)

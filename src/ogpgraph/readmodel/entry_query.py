@@ -24,10 +24,10 @@ class EntryQuery:
     """A list of entries in an order.
 
     Each of the `columns` has one of the given values, each of the `excluded` ones none, and the entry's aggregate had
-    one of the given values of each of the `tags` then. `positions` includes both bounds; `recorded`, in microseconds
-    since 1970, includes the lower bound only. The interval in which what the entry states became so has an instant
-    between the bounds of `effective`, or with `is_within` none outside of them. The entry changed something at or below
-    one of `paths`.
+    one of the given values of each of the `tags` then, or is itself one of them. `positions` includes both bounds;
+    `recorded`, in microseconds since 1970, includes the lower bound only. The interval in which what the entry states
+    became so has an instant between the bounds of `effective`, or with `is_within` none outside of them. The entry
+    changed something at or below one of `paths`.
     """
 
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -108,12 +108,15 @@ def _column_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iter
 
 def _tag_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterator[str]:
     for n, (dimension, values) in enumerate(query.tags):
-        # The tags that the aggregate had at the entry's own position, not those at the position that is read.
         terms = f"select m.key from term m where m.dimension = :dimension_{n} and m.value in :tags_{n}"
+        itself = f"select s.key from stream s where s.id in :tags_{n}"
         parameters |= {f"dimension_{n}": dimension, f"tags_{n}": values}
+        # The first condition follows from the second one, but an index serves only the first. The second one is about
+        # the tags that the aggregate had at the entry's own position, not those at the position that is read.
+        yield f"e.stream in (select t.stream from tag t where t.term in ({terms}) union all {itself})"
         yield (
-            f"exists (select 1 from tag t where t.stream = e.stream and t.term in ({terms}) "
-            f"and t.since <= e.position and e.position < t.until and t.end_day = {FOREVER})"
+            f"(e.stream in ({itself}) or exists (select 1 from tag t where t.stream = e.stream and t.term in ({terms}) "
+            f"and t.since <= e.position and e.position < t.until and t.end_day = {FOREVER}))"
         )
 
 

@@ -153,6 +153,17 @@ def select_ids_by_tag(aggregate_type: str, dimension: str, values: Sequence[str]
     )
 
 
+def select_values(dimension: str, aggregate_type: str | None) -> SqlStatement:
+    """Return the statement for each `value` that a dimension of tags of a type ever had, or a column of entries."""
+    if aggregate_type is None:
+        return SqlStatement("select value from term where dimension = :dimension", {"dimension": dimension})
+    sql = (
+        "select m.value from term m where m.dimension = :dimension and exists (select 1 from tag t "
+        "join stream s on s.key = t.stream where t.term = m.key and s.aggregate_type = :aggregate_type)"
+    )
+    return SqlStatement(sql, {"dimension": dimension, "aggregate_type": aggregate_type})
+
+
 def select_terms(terms: Sequence[tuple[str, str]], prefix: str = "") -> SqlStatement:
     """Return the statement for the keys of the terms (dimension, value) that have one."""
     values, parameters = _values_clause(("dimension", "value"), terms)

@@ -32,7 +32,7 @@ from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
 from ogpgraph.readmodel.earlier_claims import DatedStateCache, decode_earlier
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.entry_query import EntryQuery
+from ogpgraph.readmodel.entry_query import ALL_ENTRIES, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index, IndexCache, IndexKey
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
@@ -89,6 +89,7 @@ class ReadSession:
         self.shared = shared
         self._snapshots: dict[tuple[int, int], Snapshot] = {}
         self.loaded_entries: dict[int, Entry] = {}
+        self._values: dict[tuple[str, str | None], Sequence[str]] = {}
         self._roots = {} if progress.root is None else {progress.position: bytes(progress.root).hex()}
 
     # Positions and times
@@ -273,6 +274,14 @@ class ReadSession:
     def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
         return self.shared.texts.read_many(self.transaction, references)
+
+    def read_values(self, dimension: str, aggregate_type: str | None = None) -> Sequence[str]:
+        """Return the values that a dimension of tags of a type has had at any position, or a column of entries."""
+        key = dimension, aggregate_type
+        if key not in self._values:
+            found = self.fetch(queries.select_values(dimension, aggregate_type))
+            self._values[key] = tuple(row["value"] for row in found)
+        return self._values[key]
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""
@@ -572,8 +581,12 @@ class Snapshot:
         rows = self.session.fetch(queries.select_entries(query, self.position, page_request))
         return build_page(_with_keys(self._load_entries(rows)), page_request)
 
-    def page_history(self, aggregate: Aggregate, page_request: PageRequest) -> Page[Entry]:
+    def page_history(
+        self, aggregate: Aggregate, page_request: PageRequest, query: EntryQuery = ALL_ENTRIES
+    ) -> Page[Entry]:
         """Return a slice of the entries about an aggregate; fetched for all aggregates loaded with it."""
+        if query != ALL_ENTRIES:
+            return self._page_filtered_history(aggregate, query, page_request)
         pages = self._histories[page_request]
         if aggregate.id not in pages:
             batch = {(s.position, each.id): (s, each.revision) for s, each in self._batch(aggregate)}
@@ -587,8 +600,8 @@ class Snapshot:
                 s._histories[page_request][key[1]] = build_page(_with_keys(s._load_entries(rows)), page_request)
         return pages[aggregate.id]
 
-    def page_filtered_history(self, aggregate: Aggregate, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
-        """Return a slice of the entries about an aggregate that match; fetched for all aggregates loaded with it."""
+    def _page_filtered_history(self, aggregate: Aggregate, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
+        """Return a slice of the entries about an aggregate that match, in the order of the query."""
         pages = self._filtered_histories[query, page_request]
         if aggregate.id not in pages:
             batch = self._batch(aggregate)

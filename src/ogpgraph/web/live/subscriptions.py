@@ -27,8 +27,8 @@ from graphql import (
 
 from ogpgraph.graphql import types
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.entry_filters import EntryFilter
 from ogpgraph.graphql.executor import Executor
-from ogpgraph.graphql.filters import EntryFilter
 from ogpgraph.graphql.schema import EntrySubscription
 from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
@@ -59,8 +59,8 @@ class Subscription:
     parameters: RequestParameters
 
     def query(self, session: ReadSession) -> EntryQuery:
-        """Return the query for the entries that pass the filter."""
-        return self.where.to_query(session.at_head()) if self.where else EntryQuery()
+        """Return the query for the entries that pass the filter; what it names may come into being later."""
+        return self.where.to_query(session.at_head(), is_lenient=True) if self.where else EntryQuery()
 
 
 class SubscriptionCompiler:

@@ -1,0 +1,313 @@
+"""The filter and order inputs of entries, and the queries of the read model that they stand for.
+
+What a filter names is checked: a word that is no known value, a code of nothing, and a path that no field has are
+errors. The live transports wait for what does not exist yet: they resolve leniently, and such a name matches nothing
+until something has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Final
+
+import strawberry
+
+from ogpgraph.clock import to_microseconds
+from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.errors import RefusalCode
+from ogpgraph.domain.event import Cause
+from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.state_id import parse_state_id
+from ogpgraph.domain.values import period_interval
+from ogpgraph.domain.vocabulary import POLICY_AREAS
+from ogpgraph.graphql.enums import EntryKind
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.known_values import match_codes, match_words
+from ogpgraph.graphql.orders import OrderDirection
+from ogpgraph.graphql.path_filter import match_paths
+from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, require_day
+from ogpgraph.graphql.value_filters import TextFilter, enum_text
+from ogpgraph.readmodel.entry_query import BY_POSITION, Bounds, EntryQuery
+from ogpgraph.readmodel.entry_query import EntryOrder as OrderOfEntries
+from ogpgraph.readmodel.snapshot import Snapshot
+
+Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@strawberry.input(
+    description="A range of moments. It includes `from` and excludes `until`, so that ranges that follow each other "
+    "have every moment once."
+)
+class TimeRange:
+    from_: DateTime | None = strawberry.field(default=None, name="from", description="At this moment or later.")
+    until: DateTime | None = strawberry.field(default=None, description="Before this moment.")
+
+    def bounds(self) -> Bounds:
+        """Return the bounds, in microseconds since 1970."""
+        return _microseconds(self.from_), _microseconds(self.until)
+
+
+@strawberry.input(description="A range of positions. It includes both ends, as `at(position:)` does.")
+class PositionRange:
+    from_: Position | None = strawberry.field(default=None, name="from", description="This position or a later one.")
+    until: Position | None = strawberry.field(default=None, description="This position or an earlier one.")
+
+
+@strawberry.input(
+    description="A range of dates, each with all of its days (in UTC), so it includes both ends. When something became "
+    "so is seldom known exactly: `Entry.effective` is an interval. It matches if it overlaps the range, that is, if it "
+    "is possible that the change happened in the range; with `certain`, if it lies within the range. An interval "
+    "without a beginning reaches back without end."
+)
+class EffectiveRange:
+    from_: PartialDate | None = strawberry.field(
+        default=None, name="from", description="In this period or later: not certainly before its first day."
+    )
+    until: PartialDate | None = strawberry.field(
+        default=None, description="In this period or earlier: not certainly after its last day."
+    )
+    certain: bool | None = strawberry.field(
+        default=None, description="Whether it has to be certain that the change happened in the range."
+    )
+
+    def bounds(self) -> Bounds:
+        """Return the first and the last microsecond of the range, since 1970."""
+        first = to_microseconds(_instants(self.from_)[0]) if self.from_ is not None else None
+        last = to_microseconds(_instants(self.until)[1]) if self.until is not None else None
+        return first, last
+
+
+@strawberry.input(
+    description="Conditions on the entries about one thing. All given conditions have to hold. A list accepts any of "
+    "its values; an empty list matches nothing."
+)
+class HistoryFilter:
+    kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
+    cause: list[Cause] | None = strawberry.field(default=None, description="Why values changed.")
+    path: list[str] | None = strawberry.field(
+        default=None,
+        description="It changed something at or below this path: `changes` has a path that is equal to it or begins "
+        "with it and a slash, so `ratings/COMPLETION` matches `ratings/COMPLETION/RESULTS/value`. What only the claim "
+        "of one source changed is below `claims`, such as `claims/endsOn`.",
+    )
+    actor: TextFilter | None = strawberry.field(
+        default=None, description="Who recorded it: the pseudonymous id of an account, or `importer`."
+    )
+    role: list[str] | None = strawberry.field(
+        default=None, description="The role in which the actor recorded it, such as `reviewer`."
+    )
+    recorded: TimeRange | None = strawberry.field(default=None, description="When it was recorded.")
+    effective: EffectiveRange | None = strawberry.field(
+        default=None, description="When what it states became so in the world."
+    )
+    position: PositionRange | None = strawberry.field(default=None, description="Its position in the log.")
+    source: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the source that its facts were read from."
+    )
+    correlation_id: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the import or request that recorded it."
+    )
+
+    def to_query(
+        self, snapshot: Snapshot, order: OrderOfEntries = BY_POSITION, *, is_lenient: bool = False
+    ) -> EntryQuery:
+        """Return the query for the entries that match; codes are resolved at the snapshot.
+
+        Raises:
+            GraphQLError: UNKNOWN_VALUE or INVALID, for what the filter names and is not known, unless `is_lenient`.
+        """
+        names = _Names(snapshot, is_lenient=is_lenient)
+        accepted, excluded = _actor_conditions(self.actor, names)
+        columns = (
+            ("name", self.kind),
+            ("cause", self.cause),
+            *accepted,
+            ("role", names.match_column("role", self.role)),
+            ("source", None if self.source is None else _streams(self.source)),
+            ("correlation", self.correlation_id),
+        )
+        recorded, effective, position = self.recorded, self.effective, self.position
+        return EntryQuery(
+            columns=_accepted_texts(columns),
+            excluded=excluded,
+            positions=(position.from_, position.until) if position else (None, None),
+            recorded=recorded.bounds() if recorded else (None, None),
+            effective=effective.bounds() if effective else (None, None),
+            is_within=bool(effective and effective.certain),
+            paths=None if self.path is None else match_paths(self.path),
+            order=order,
+        )
+
+
+@strawberry.input(
+    description="Conditions on entries. All given conditions have to hold. A list accepts any of its values; an empty "
+    "list matches nothing."
+)
+class EntryFilter(HistoryFilter):
+    subject: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="The id of the thing that it is about."
+    )
+    member: list[str] | None = strawberry.field(
+        default=None,
+        description="The member, by OGP's code (`FRA`) or prefix (`FR`), in any case. Matches entries about it, its "
+        "action plans and its commitments.",
+    )
+    action_plan: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description="The action plan, by its code (`FRA-2018`), in any case, or its id. Matches entries about it and "
+        "its commitments.",
+    )
+    commitment: list[str] | None = strawberry.field(
+        default=None, description="The commitment that it is about, by its current or a former code, in any case."
+    )
+    policy_area: list[str] | None = strawberry.field(
+        default=None, description="A policy area that the commitment had at the time of the entry."
+    )
+
+    def to_query(
+        self, snapshot: Snapshot, order: OrderOfEntries = BY_POSITION, *, is_lenient: bool = False
+    ) -> EntryQuery:
+        """Return the query for the entries that match, as `HistoryFilter` does."""
+        query = super().to_query(snapshot, order, is_lenient=is_lenient)
+        names = _Names(snapshot, is_lenient=is_lenient)
+        subjects = (
+            ("stream", None if self.subject is None else _streams(self.subject)),
+            ("stream", names.resolve("commitment", COMMITMENT.name, self.commitment)),
+        )
+        tags = (
+            ("member", names.resolve("member", MEMBER.name, self.member)),
+            ("actionPlan", names.resolve("actionPlan", PLAN.name, self.action_plan)),
+            ("policyArea", names.match_policy_areas(self.policy_area)),
+        )
+        return replace(query, columns=(*query.columns, *_accepted_texts(subjects)), tags=_accepted_texts(tags))
+
+
+class _Names:
+    """Finds what a filter names, at a snapshot."""
+
+    def __init__(self, snapshot: Snapshot, *, is_lenient: bool) -> None:
+        self._snapshot = snapshot
+        self._is_lenient = is_lenient
+
+    def match_column(self, column: str, words: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the values of a column of entries that words stand for."""
+        known = self._snapshot.session.read_values(f"entry/{column}") if words else ()
+        return self._match(column, words, known)
+
+    def match_policy_areas(self, words: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the policy areas that words stand for."""
+        recorded = self._snapshot.session.read_values("policyArea", COMMITMENT.name) if words else ()
+        return self._match("policyArea", words, (*POLICY_AREAS, *recorded))
+
+    def match_actors(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the actors that words stand for: those of entries, and accounts that have not recorded any yet."""
+        accounts = [word for word in words if self._snapshot.find(word)]
+        known = (*self._snapshot.session.read_values("entry/actor"), *accounts)
+        return tuple(self._match("actor", words, known) or ())
+
+    def resolve(self, name: str, aggregate_type: str, codes: Sequence[str] | None) -> list[str] | None:
+        """Return the ids of the aggregates that codes or ids name."""
+        if codes is None:
+            return None
+        prefix = f"{aggregate_type}-"
+        ids = [code for code in codes if code.startswith(prefix)]
+        found = {code: self._snapshot.find_by_code(aggregate_type, code.strip()) for code in codes if code not in ids}
+        if missing := [code for code, aggregate in found.items() if aggregate is None and not self._is_lenient]:
+            # Others have it later than at the snapshot.
+            match_codes(name, missing, (), partial(self._snapshot.session.read_values, "code", aggregate_type), "")
+        return [*_streams(ids), *(aggregate.id for aggregate in found.values() if aggregate)]
+
+    def _match(self, name: str, words: Sequence[str] | None, known: Iterable[str]) -> Sequence[str] | None:
+        if words is None:
+            return None
+        if not self._is_lenient:
+            return match_words(name, words, known, tuple)
+        values = tuple(known)
+        return [value for word in words for value in match_words(name, [word], (*values, word), tuple)]
+
+
+def _actor_conditions(
+    where: TextFilter | None, names: _Names
+) -> tuple[list[tuple[str, Iterable[object] | None]], Conditions]:
+    """Return the values that a filter of actors accepts and those that it excludes; every entry has an actor."""
+    if where is None:
+        return [], ()
+    equal = None if where.eq is None else [where.eq]
+    accepted = [("actor", names.match_actors(words)) for words in (equal, where.in_) if words is not None]
+    excluded = (("actor", names.match_actors(where.not_in)),) if where.not_in else ()
+    if where.is_null or where.unknown:
+        accepted.append(("actor", ()))
+    return [*accepted], excluded
+
+
+def _accepted_texts(conditions: Iterable[tuple[str, Iterable[object] | None]]) -> Conditions:
+    return tuple((name, tuple(map(enum_text, values))) for name, values in conditions if values is not None)
+
+
+def _streams(ids: Iterable[str]) -> list[str]:
+    """Return the things that ids of them, of states of them or of their parts belong to."""
+    try:
+        return [parse_state_id(each).stream for each in ids]
+    except ValueError as error:
+        raise client_error(str(error), RefusalCode.INVALID) from error
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else to_microseconds(moment)
+
+
+def _instants(date: PartialDate) -> tuple[datetime, datetime]:
+    """Return the first and the last instant of a partial date; raises GraphQLError (BAD_TIME) for none."""
+    require_day(date, "effective")
+    try:
+        interval = period_interval(date, _END_OF_TIME)
+    except ValueError as error:
+        raise client_error(f"effective: there is no {date}", FieldErrorCode.BAD_TIME) from error
+    assert interval.after is not None
+    return interval.after + datetime.resolution, interval.before
+
+
+# Orders
+
+
+@strawberry.enum(description="What entries can be sorted by.")
+class EntryOrderField(Enum):
+    POSITION = strawberry.enum_value(
+        "position", description="By the position, which is the order in which they were recorded."
+    )
+    EFFECTIVE = strawberry.enum_value(
+        "effective_before",
+        description="By the time by which what they state had become so (`effective.before`); ties by the position.",
+    )
+
+
+@strawberry.input(description="A field to sort entries by, and the direction. Every entry has a value of each field.")
+class EntryOrder:
+    field: EntryOrderField = strawberry.field(description="The field.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction.")
+
+
+EntryOrders = Annotated[
+    list[EntryOrder] | None,
+    strawberry.argument(
+        description="The fields to sort by, the first one first. Ties are broken by the position. Omitted or null: by "
+        "the position."
+    ),
+]
+
+
+def build_entry_order(steps: Sequence[EntryOrder] | None) -> OrderOfEntries:
+    """Return the order of some steps, the first of which sorts first; by position without any, and where they tie."""
+    columns: dict[str, bool] = {}
+    for step in steps or ():
+        columns.setdefault(str(step.field.value), step.direction is OrderDirection.DESC)
+    last: Any = next(reversed(columns.values()), False)
+    columns.setdefault("position", last)
+    order = tuple(columns.items())
+    return order[: list(columns).index("position") + 1]
