@@ -81,6 +81,8 @@ lock: $(UV) ## resolve the lock files again (UPGRADE=--upgrade takes newer versi
 	$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) $(UPGRADE) --group tools --output-file requirements-tools.lock
+	for folder in $(patsubst %/package.json,%,$(wildcard tests/*/package.json)); do \
+		PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm install --prefix $$folder --package-lock-only --omit-lockfile-registry-resolved --silent --no-audit --no-fund; done
 
 clean: ## remove what was made, but no database
 	rm -rf .venv tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
