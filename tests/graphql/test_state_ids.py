@@ -57,7 +57,8 @@ def record_whole(uow: UnitOfWork) -> None:
 def read_whole(system: System, *positions: int, depth: int, page: int) -> NormalizedCache:
     """Return what a client has after it has read everything to a depth, at present, at the head and at positions."""
     head = read_position(system)
-    views = {"present": ""} | {f"at{each}": f"at(position: {each})" for each in (*positions, head)}
+    views = {"present": "", "dated": 'asOf(date: "2021-03-10")'}
+    views |= {f"at{each}": f"at(position: {each})" for each in (*positions, head)}
     cache = NormalizedCache()
     cache.write(execute_query(system, select_everything(views, depth, page)))
     return cache
@@ -211,7 +212,7 @@ def test_node_reads_an_id_at_the_position_that_it_names(whole: System) -> None:
 
 
 @pytest.mark.parametrize(
-    "id_", ["", "@5", "x@", "x@0", "x@05", "x@five", "x@5@6", "x@-1", "x@5 ", "~", "x/", "x@5/a@6"]
+    "id_", ["", "@5", "x@", "x@0", "x@05", "x@five", "x@5@6", "x@5 ", "~", "x~2016", "x~2016-08-01@5", "x/", "x@5/a@6"]
 )
 def test_a_malformed_id_is_an_error(whole: System, id_: str) -> None:
     assert expect_error(whole, NODE, id=id_) == (f"{id_!r} is not an id", "INVALID")
@@ -224,10 +225,52 @@ def test_an_id_of_another_position_than_the_one_that_is_read_is_an_error(whole: 
         "BAD_POSITION",
     )
     at = "query ($id: ID!) { at(position: 60) { node(id: $id) { id } } }"
-    assert expect_error(whole, at, id="x@20") == (
-        "x@20 is of position 20, but position 60 is read here",
-        "BAD_POSITION",
-    )
+    message = "x@20 is the id of another state (@20) than the one that is read here (@60)"
+    assert expect_error(whole, at, id="x@20") == (message, "BAD_POSITION")
+    assert expect_error(whole, at, id="x@60~2016-08-01")[1] == "BAD_POSITION"
+    as_of = 'query ($id: ID!) { asOf(date: "2016") { node(id: $id) { id } } }'
+    assert expect_error(whole, as_of, id="x~2016-08-01")[1] == "BAD_POSITION"
+
+
+def test_a_day_that_the_calendar_does_not_have_is_in_no_id(whole: System) -> None:
+    message = "'x~2016-02-30' is not an id: there is no 2016-02-30"
+    assert expect_error(whole, NODE, id="x~2016-02-30") == (message, "INVALID")
+
+
+@pytest.mark.parametrize(
+    ("field", "qualifier"),
+    [
+        ('asOf(date: "2021-04-02") { %s }', "~2021-04-02"),
+        ('asOf(date: "2021-04") { %s }', "~2021-04-30"),
+        ('at(position: 60) { asOf(date: "2021-04-02") { %s } }', "@60~2021-04-02"),
+    ],
+)
+def test_below_as_of_every_id_has_the_day_and_below_at_the_position_too(
+    whole: System, field: str, qualifier: str
+) -> None:
+    found = execute_query(whole, f"{{ {field % IDS} }}")
+    while "commitment" not in found:
+        (found,) = found.values()
+    dated = found["commitment"]
+    assert dated["id"] == dated["stableId"] + qualifier
+    assert all(each["id"].endswith(qualifier) for each in (dated["member"], *dated["sources"]))
+    for each in (dated, dated["member"], *dated["milestones"], *dated["sources"]):
+        assert execute_query(whole, NODE, id=each["id"])["node"]["id"] == each["id"]
+
+
+def test_what_an_entry_leads_to_is_the_same_below_as_of(whole: System) -> None:
+    fields = "entries(last: 40) { nodes { id subject { id revision } source { id } current { id } } }"
+    then = execute_query(whole, f'{{ asOf(date: "1999") {{ {fields} }} }}')
+    assert then["asOf"] == execute_query(whole, f"{{ {fields} }}")
+
+
+def test_the_two_sides_of_a_comparison_of_dates_have_their_days(whole: System) -> None:
+    query = '{ compare(fromDate: "2021-03-03", toDate: "2021-04") { nodes { before { id } after { id stableId } } } }'
+    nodes = execute_query(whole, query)["compare"]["nodes"]
+    assert nodes
+    for node in nodes:
+        assert node["after"]["id"] == node["after"]["stableId"] + "~2021-04-30"
+        assert node["before"] in (None, {"id": node["after"]["stableId"] + "~2021-03-03"})
 
 
 def test_a_plan_and_a_source_are_found_by_the_ids_of_their_states(whole: System) -> None:

@@ -28,7 +28,7 @@ def select_everything(views: dict[str, str], depth: int = 3, page: int = 2) -> s
     `views` is name → root field such as `at(position: 5)`; an empty one stands for `Query` itself.
     """
     document = _Document(page)
-    lists = " ".join(f"{name}(first: {page + 3}) {{ {document.spread(name, depth)} }}" for name in OUTER_FIELDS)
+    lists = " ".join(f"{name}(first: {page + 1}) {{ {document.spread(name, depth)} }}" for name in OUTER_FIELDS)
     roots = " ".join(f"{name}: {field} {{ {lists} }}" if field else lists for name, field in views.items())
     return f"{{ {roots} }} {' '.join(document.fragments.values())}"
 

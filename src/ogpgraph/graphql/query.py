@@ -247,9 +247,9 @@ class RecordView:
 
     @strawberry.field(
         description="The object with an id: a member, action plan, commitment, source, code, account or entry, or a "
-        "part of one, such as a rating. An id that names a position is read at that position. Null if there is no such "
+        "part of one, such as a rating. An id that names a position or a date is read there. Null if there is no such "
         "object. It is an error if the text cannot be an id (`INVALID`), or if its position is past the newest one or, "
-        "below `at`, another than the one that is read (`BAD_POSITION`)."
+        "below `at` and `asOf`, it names another state than the one that is read (`BAD_POSITION`)."
     )
     def node(self, info: Info, id: Id) -> Node | None:
         return _find_node(_snapshot(self, info), id)
@@ -453,10 +453,10 @@ def _find_node(snapshot: RecordSnapshot, id: str) -> Node | None:
         state_id = parse_state_id(id)
     except ValueError as error:
         raise client_error(str(error), RefusalCode.INVALID) from None
-    named = state_id.position
-    if named is None:
-        return find_node(snapshot, state_id)
-    if snapshot.is_pinned and named != snapshot.position:
-        message = f"{id[:80]} is of position {named}, but position {snapshot.position} is read here"
+    named, read = state_id.qualifier, snapshot.state_id("").qualifier
+    if named and read and named != read:
+        message = f"{id[:80]} is the id of another state ({named}) than the one that is read here ({read})"
         raise client_error(message, ReadErrorCode.BAD_POSITION)
-    return find_node(_find_snapshot(snapshot.session, Position(named), None).pinned, state_id)
+    if state_id.position is not None:
+        snapshot = _find_snapshot(snapshot.session, Position(state_id.position), None).pinned
+    return find_node(snapshot.as_of(state_id.day.toordinal()) if state_id.day else snapshot, state_id)

@@ -124,8 +124,8 @@ def field_as_json(snapshot: Snapshot, state: Aggregate, path: str, value: Any) -
 class Node:
     @strawberry.field(
         description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
-        "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read. "
-        "Elsewhere it is the id of the present object and equal to `stableId`."
+        "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read, below "
+        "`asOf` the day. Elsewhere it is the id of the present object and equal to `stableId`."
     )
     def id(self) -> strawberry.ID:
         return strawberry.ID(str(self.identify()))
@@ -294,7 +294,7 @@ class Subject(Node):
     ) -> list[UnknownValue]:
         prefix = path.strip("/")
         return [
-            UnknownValue(path=each, unknown=unknown, subject=self.state, snapshot=self.snapshot)
+            UnknownValue(path=each, unknown=unknown, owner=self)
             for each, unknown in self.snapshot.unknown(self.state).items()
             if _is_at_or_below(each, prefix)
         ]
@@ -1238,11 +1238,13 @@ class Interval:
 
 
 @strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")
-class UnknownValue:
+class UnknownValue(Part):
     path: str = strawberry.field(description="The path of the field, such as `ratings/COMPLETION/END_OF_TERM`.")
     unknown: strawberry.Private[StoredUnknown]
-    subject: strawberry.Private[Aggregate]
-    snapshot: strawberry.Private[Snapshot]
+
+    def locate(self) -> str:
+        """Return the path of the value."""
+        return f"unknown/{self.path}"
 
     @strawberry.field(description="Until when the value before was certain; null if nothing was observed before.")
     def after(self) -> DateTime | None:
@@ -1260,7 +1262,7 @@ class UnknownValue:
         return [self._as_json(claim) for claim in self.unknown.claims]
 
     def _as_json(self, claim: StoredClaim | None) -> FieldValue | None:
-        return FieldValue(claim_as_json(self.snapshot, self.subject, self.path, claim)) if claim else None
+        return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, claim)) if claim else None
 
 
 @strawberry.type(description="A passage of a source that supports a fact.")
@@ -1410,6 +1412,7 @@ _PART_LISTS: Final[Mapping[str, tuple[type[Subject], Callable[[Any], Iterable[Pa
     "blame": (Subject, Subject.blame),
     "claims": (Subject, Subject.claims),
     "localizedTexts": (Subject, Subject.localized_texts),
+    "unknown": (Subject, Subject.unknown),
     "coCreation": (ActionPlan, ActionPlan.co_creation),
     "observations": (Source, Source.observations),
     "milestones": (Commitment, _milestones_and_updates),

@@ -355,12 +355,12 @@ class Snapshot:
         if self.is_pinned:
             return self
         pinned = copy(self)
-        pinned.is_pinned = True
+        pinned.is_pinned, pinned._siblings = True, [pinned]
         return pinned
 
     def state_id(self, stream: str, path: str = "") -> StateId:
         """Return the identity of the state of an aggregate, or of a part of it, that is read here."""
-        return StateId(stream, path, self.position if self.is_pinned else None)
+        return StateId(stream, path, self.position if self.is_pinned else None, self.date)
 
     # Aggregates
 
@@ -729,7 +729,10 @@ class Snapshot:
         return self.find(stream)
 
     def as_of_entry(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Aggregate | None]:
-        """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far."""
+        """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far.
+
+        It has all that was stated, also for a reader that goes by a date: what an entry leads to depends on the entry.
+        """
         return self._find_then(entry, stream_of(entry), lambda each: filter(None, [stream_of(each)]))
 
     def find_cited_source(self, entry: Entry, stream: str) -> tuple[Snapshot, Aggregate | None]:
@@ -739,12 +742,12 @@ class Snapshot:
     def _find_then(
         self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
     ) -> tuple[Snapshot, Aggregate | None]:
-        snapshot = self.session.at(entry.position, self.day).pinned
+        snapshot = self.session.at(entry.position).pinned
         if stream is None:
             return snapshot, None
         if snapshot.needs_loading(stream):
             entries = list(self._iter_loaded_entries())
-            siblings = [self.session.at(each.position, self.day).pinned for each in entries]
+            siblings = [self.session.at(each.position).pinned for each in entries]
             # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
             for sibling in siblings:
                 sibling._siblings = siblings
