@@ -15,6 +15,7 @@ from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context
 from tests.importer.sample_pages import Page, Sibling, import_sample_page
+from tests.readmodel.sample_log import ensure_commitment, record_commitments, withdraw
 
 pytestmark = BOTH_ENGINES
 
@@ -225,3 +226,25 @@ def test_a_list_of_more_than_a_hundred_nodes_has_several_pages(make_system: Syst
     rest = execute_query(system, query, after=found["pageInfo"]["endCursor"])["commitments"]
     assert [each["code"] for each in found["nodes"] + rest["nodes"]] == [f"UY{number:04}" for number in range(130)]
     assert rest["pageInfo"]["hasNextPage"] is False
+
+
+@pytest.mark.parametrize("name", ["commitments(orderBy: {field: CHANGED, direction: DESC}", "commitments(where: {}"])
+def test_pages_below_a_position_have_every_node_once_although_more_is_recorded_meanwhile(
+    system: System, name: str
+) -> None:
+    record_commitments(system, 7)
+    root = execute_query(system, "{ meta { position rootHash } }")["meta"]
+    query = f"""query ($position: Position!, $root: String!, $after: String) {{ at(position: $position, root: $root) {{
+      {name}, first: 2, after: $after) {{ totalCount nodes {{ code }} pageInfo {{ endCursor hasNextPage }} }} }} }}"""
+    found: list[str] = []
+    page: Any = {"pageInfo": {"endCursor": None, "hasNextPage": True}}
+    while page["pageInfo"]["hasNextPage"]:
+        after = page["pageInfo"]["endCursor"]
+        page = execute_query(system, query, position=root["position"], root=root["rootHash"][:16], after=after)["at"][
+            "commitments"
+        ]
+        found += [node["code"] for node in page["nodes"]]
+        assert page["totalCount"] == 7
+        withdraw(system, found[-1])  # it changes its place in the present
+        ensure_commitment(system, f"FR01{len(found):02}")
+    assert sorted(found) == [f"FR{number:04}" for number in range(1, 8)]

@@ -68,7 +68,10 @@ class Edge(Generic[NodeT]):
     )
 
 
-@strawberry.type(description="A page of a list, and the length of the whole list.")
+@strawberry.type(
+    description="A page of a list, and the length of the whole list. Below `at(position:)` the pages of a list have "
+    "every node once, whatever is recorded meanwhile."
+)
 class Connection(Generic[NodeT]):
     """A page and a count. Each is read only if one of its fields is selected."""
 
