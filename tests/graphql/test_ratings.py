@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from ogpgraph.domain import review
-from ogpgraph.domain.unit_of_work import UnitOfWork
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating
-from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, Stage
+from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
 from tests.graphql.example_log import command_context
@@ -93,3 +93,48 @@ def test_the_order_is_that_of_the_scale_and_what_has_no_value_comes_last_or_firs
             order = f"field: COMPLETION, direction: {direction}"
             assert read_codes(system, position, f"orderBy: [{{{order}}}]") == rated + unrated
             assert read_codes(system, position, f"orderBy: [{{{order}, nulls: FIRST}}]") == unrated + rated
+
+
+# ----------------------------------------------------------------------------------------------------- as of a past day
+
+
+def record_dated_ratings(system: System) -> None:
+    """Record a rating at midterm in 2018, and one at the end of term that became known some time in 2020."""
+
+    def record(uow: UnitOfWork) -> None:
+        commitment = uow.require_by_code("commitment", "FR0001")
+        for stage, value, date in (
+            (Stage.MIDTERM, RatingValue.LIMITED, "2018-03-01"),
+            (Stage.END_OF_TERM, RatingValue.COMPLETE, "2020"),
+        ):
+            rating = Rating(RatingState.RATED, value)
+            provenance = Provenance(effective_on=date)
+            review.record_rating(uow, commitment, Indicator.COMPLETION, stage, rating, provenance=provenance)
+
+    register_commitment(system, "FR0001")
+    system.execute(command_context(1), record)
+
+
+@pytest.mark.parametrize(
+    ("date", "finding"),
+    [("2019-06", "LIMITED"), ("2020-06", None), ("2020-12-31", "COMPLETE"), ("2021", "COMPLETE")],
+)
+def test_a_rating_is_unknown_where_filters_and_facets_say_that_it_is(
+    system: System, date: str, finding: str | None
+) -> None:
+    record_dated_ratings(system)
+    where = "where: {rating: {indicator: COMPLETION, unknown: true}}"
+    query = f"""{{ asOf(date: "{date}") {{
+        commitments {{
+          nodes {{
+            rating(indicator: COMPLETION) {{ value }}
+            midterm: rating(indicator: COMPLETION, stage: MIDTERM) {{ value }}
+          }}
+          facets(dimensions: [COMPLETION]) {{ values {{ value }} }} }}
+        unknown: commitments({where}) {{ totalCount }} }} }}"""
+    found = execute_query(system, query)["asOf"]
+    (node,) = found["commitments"]["nodes"]
+    assert node["rating"] == (finding and {"value": finding})
+    assert node["midterm"] == {"value": "LIMITED"}
+    assert found["commitments"]["facets"][0]["values"] == [{"value": finding or "UNKNOWN"}]
+    assert found["unknown"]["totalCount"] == (finding is None)

@@ -315,6 +315,7 @@ STATUSES: Final[Mapping[Any, str]] = {
     vocabulary.CommitmentStatus: "commitment",
     vocabulary.PlanStatus: "action plan",
     vocabulary.MemberStatus: "member",
+    vocabulary.MilestoneStatus: "milestone",
 }
 """The vocabularies of the statuses of things, with the things. Inputs have one of them each, outputs their union."""
 
@@ -341,8 +342,8 @@ Status = StrEnum("Status", [(name, name) for name in _STATUS_DESCRIPTIONS])  # t
 describe_enum(
     Status,
     "Status",
-    "The status of a commitment, action plan or member. `CommitmentStatus`, `ActionPlanStatus` and `MemberStatus` have "
-    "the values that each can have.",
+    "The status of a commitment, action plan, member or milestone. `CommitmentStatus`, `ActionPlanStatus`, "
+    "`MemberStatus` and `MilestoneStatus` have the values that each can have.",
     _STATUS_DESCRIPTIONS,
 )
 

@@ -120,7 +120,10 @@ def field_as_json(snapshot: Snapshot, state: Aggregate, path: str, value: Any) -
 # The interfaces that the object types share
 
 
-@strawberry.interface(description="An object that `node` finds by its id.")
+@strawberry.interface(
+    description="An object that `node` finds by its id. Things and entries have fields of one type under one name; "
+    "parts of things, such as ratings, have fields of their own: give them aliases where they differ, such as `value`."
+)
 class Node:
     @strawberry.field(
         description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
@@ -621,7 +624,7 @@ class Commitment(IrmDatabaseFields):
         description="The IRM's rating of one indicator. Without a `stage`: of the latest stage that has a value; if "
         "none has one, of the latest. `laterWithoutData` tells what the stages after it say. It is the rating of the "
         "whole commitment, or one that refers to a single OGP value if there are only such. Null if nothing was "
-        "published."
+        "published, and inside `asOf` if what a stage says is `unknown` and makes a difference."
     )
     def rating(
         self,
@@ -631,9 +634,15 @@ class Commitment(IrmDatabaseFields):
             strawberry.argument(description="The stage. Omitted or null: the latest stage that has a value."),
         ] = None,
     ) -> Rating | None:
-        ratings = ratings_of(self.state, Indicator(indicator))
-        chosen = choose_rating(each for each in ratings if stage is None or each.stage == stage)
-        return Rating.of(self, chosen) if chosen else None
+        chosen = self._choose_rating(self.state, indicator, stage)
+        possible = (self._choose_rating(state, indicator, stage) for state in self.snapshot.possible_states(self.state))
+        if chosen is None or any(each is None or each.finding != chosen.finding for each in possible):
+            return None
+        return Rating.of(self, chosen)
+
+    def _choose_rating(self, state: Aggregate, indicator: Indicator, stage: Stage | None) -> RatingAt | None:
+        ratings = ratings_of(state, Indicator(indicator))
+        return choose_rating(each for each in ratings if stage is None or each.stage == stage)
 
     @strawberry.field(
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "

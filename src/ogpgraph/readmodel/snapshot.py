@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
-from ogpgraph.domain.as_of import AggregateAsOf, EarlierClaims, Timeline, Unknown, cut, last_instant
+from ogpgraph.domain.as_of import AggregateAsOf, EarlierClaims, Timeline, Unknown, cut, last_instant, possible_states
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
@@ -480,6 +480,11 @@ class Snapshot:
     def unknown(self, aggregate: Aggregate) -> Mapping[str, Unknown]:
         """Return path → what is unknown of a loaded aggregate on the snapshot's day."""
         return self._dated[aggregate.id].unknown if aggregate.id in self._dated else {}
+
+    def possible_states(self, aggregate: Aggregate) -> list[Aggregate]:
+        """Return the states that a loaded aggregate may have had on the snapshot's day; itself alone if it is known."""
+        as_of = self._dated.get(aggregate.id)
+        return possible_states(as_of) if as_of and as_of.unknown else [aggregate]
 
     def plan_of(self, stream: str) -> str | None:
         """Return the plan whose begin decides whether a loaded plan or commitment existed; None for other types."""
