@@ -211,6 +211,13 @@ class TestRedirects:
         found = make_fetcher().fetch(site.url(PATH))
         assert (found.data, found.url) == (b"here", site.url("/b?c=d"))
 
+    def test_redirects_to_another_port_of_the_host_are_refused(self, site: Site) -> None:
+        with run_local_server() as other:
+            other.pages["/a"] = respond_with_page(b"secret")
+            site.pages[PATH] = respond_with_status(301, Location=other.url("/a"))
+            assert refusal_reason(site.url(PATH)) == f"127.0.0.1 redirects to another port: {other.url('/a')}"
+            assert other.requests == []
+
     def test_more_than_three_redirects_are_refused(self, site: Site) -> None:
         site.pages[PATH] = respond_with_status(302, Location=PATH)
         assert refusal_reason(site.url(PATH)) == "more than 3 redirects"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from itertools import islice
@@ -111,9 +112,20 @@ def test_fifty_megabytes_are_refused_without_being_read(system: System, tmp_path
     ]
 
 
+@pytest.mark.parametrize("has_writer", [False, True])
+def test_a_pipe_is_refused_without_waiting_for_it(system: System, tmp_path: Path, *, has_writer: bool) -> None:
+    pipe = tmp_path / "page.html"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR) if has_writer else None
+    ((_, problem),) = import_and_list_problems(system, pipe)
+    assert problem == "this is a pipe or a device: save what it gives in a file, and import that"
+    if writer is not None:
+        os.close(writer)
+
+
 def test_an_endless_device_is_refused(system: System) -> None:
     ((_, problem),) = import_and_list_problems(system, Path("/dev/zero"))
-    assert "too large" in problem
+    assert "a pipe or a device" in problem
 
 
 def test_a_page_cut_off_anywhere_is_read_or_refused(system: System, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Fetches single published pages: identifies itself, obeys robots.txt, and does not transfer unchanged pages again.
 
-Redirects are followed within the same host, links never. Size and time are limited. Addresses outside the public
-internet are refused, so that a URL, or a redirect of a server, cannot reach services of the network it runs in.
+Redirects are followed within the same host and port, links never. Size and time are limited. Addresses outside the
+public internet are refused, so that a URL, or a redirect of a server, cannot reach services of the network it runs in.
 """
 
 from __future__ import annotations
@@ -72,8 +72,12 @@ class _Target:
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.has_default_port else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
+
+    @property
+    def has_default_port(self) -> bool:
+        return self.port == _PORTS[self.scheme]
 
     @property
     def origin(self) -> str:
@@ -189,6 +193,9 @@ def _follow_redirect(target: _Target, response: _Response) -> _Target:
     redirected = _parse_url(urljoin(target.url, _sanitize(response.headers.get("Location") or "")))
     if redirected.host.removeprefix("www.") != target.host.removeprefix("www."):
         raise FetchError(f"{target.host} redirects to another host: {redirected.url}")
+    # Another port is another service, which may be meant for the machine itself.
+    if redirected.port != target.port and not (redirected.has_default_port and target.has_default_port):
+        raise FetchError(f"{target.host} redirects to another port: {redirected.url}")
     return redirected
 
 

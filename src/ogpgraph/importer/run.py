@@ -6,11 +6,13 @@ from, and the validators by which its server determines whether it changed, are 
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from urllib.parse import urlsplit
 
 from ogpgraph.domain.aggregate import Aggregate
@@ -100,13 +102,21 @@ def parse_moment(text: str) -> datetime:
 
 
 def _read_file(file: Path, limit_bytes: int) -> bytes:
-    if file.is_dir():
-        raise UnreadableInput("this is a folder, not a page")
-    if (size := file.stat().st_size) > limit_bytes:
-        raise UnreadableInput(f"{size:,} bytes are more than the limit of {limit_bytes:,}")
-    with file.open("rb") as stream:
-        # A device has no size: reading one byte too many is how it is refused as too large.
-        return stream.read(limit_bytes + 1)
+    # Without blocking: to open a pipe is to wait for its writer. It is asked for what was opened, not for the name.
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(descriptor)
+        if S_ISDIR(status.st_mode):
+            raise UnreadableInput("this is a folder, not a page")
+        if not S_ISREG(status.st_mode):
+            raise UnreadableInput("this is a pipe or a device: save what it gives in a file, and import that")
+        if status.st_size > limit_bytes:
+            raise UnreadableInput(f"{status.st_size:,} bytes are more than the limit of {limit_bytes:,}")
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            # The file may grow: one byte too many is how it is refused as too large.
+            return stream.read(limit_bytes + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _import_file(
