@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from contextlib import AbstractContextManager
 
 import pytest
@@ -65,6 +66,29 @@ def test_json_is_one_object_on_each_line_for_libraries_too() -> None:
     assert (ours["event"], ours["number"], ours["level"], ours["logger"]) == ("two\nlines", 3, "info", "ours")
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("of theirs", "warning", "library")
     assert ours["timestamp"].endswith("Z")
+
+
+HOSTILE = "a\x1b[31m\x9b31m\x07\u202eb\x7f\rc"
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_control_characters_of_others_are_shown(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool
+) -> None:
+    if is_terminal:
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+        configure_logging("info", "console", stream)
+    log = structlog.stdlib.get_logger("test")
+    log.info(HOSTILE, path=HOSTILE, **{HOSTILE: 1}, nested={"header": HOSTILE})
+    logging.getLogger("library").warning("invalid request %s", HOSTILE)
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        log.exception("it failed")
+    logged = stream.getvalue()
+    assert not re.search("[\x07\r\x7f-\x9f\u202e]", logged)
+    assert "a\x1b" not in logged  # other than the colours of the log itself
+    assert r"\u202e" in logged
 
 
 def app() -> Starlette:

@@ -1,4 +1,4 @@
-"""Logging: one line for each event, for people or for log collectors, without secrets.
+"""Logging: one line for each event, for people or for log collectors, without secrets and control characters.
 
 All lines of a request have its id, wherever in the program they are logged. Tracebacks contain no local variables,
 since these may contain texts that people wrote.
@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from io import StringIO
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from ogpgraph.control_characters import escape_control_characters
 
 MASK = "***"
 _SECRET_NAME = re.compile(r"pass|secret|token|authorization|cookie|api_?key|dsn", re.IGNORECASE)
@@ -67,11 +70,33 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
 
 def _json() -> list[Processor]:
     transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(transformer), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [
+        structlog.processors.ExceptionRenderer(transformer),
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+        _escape_line,
+    ]
 
 
 def _console(*, colors: bool) -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+    # Before it is rendered: colours are control characters, too.
+    return [_escape_values, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_format_traceback)]
+
+
+def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {
+        escape_control_characters(str(name)): escape_control_characters(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _format_traceback(out: TextIO, error: ExcInfo) -> None:
+    traceback = StringIO()
+    structlog.dev.plain_traceback(traceback, error)
+    out.write(escape_control_characters(traceback.getvalue(), keep_lines=True))
+
+
+def _escape_line(_logger: WrappedLogger, _method: str, line: str | bytes | EventDict) -> str:
+    return escape_control_characters(str(line))  # inside of a JSON string this is the same character
 
 
 def _mask_secret_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

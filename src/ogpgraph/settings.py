@@ -311,8 +311,11 @@ class Settings:
         return self.hosts
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Return the settings from an environment, by default the process's own; raises SettingsError."""
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Self:
+        """Return the settings from an environment, by default the process's own; raises SettingsError.
+
+        `defaults` take the place of those that are declared.
+        """
         environ = os.environ if environ is None else environ
         problems = list(_unknown_variables(environ))
         values: dict[str, Any] = {}
@@ -325,7 +328,7 @@ class Settings:
         problems += _missing_issuer_settings(values)
         if problems:
             raise SettingsError("\n".join(problems))
-        return cls(**values)
+        return cls(**{**defaults, **values})
 
     def describe(self) -> dict[str, str]:
         """Return variable → value, masked so that it may be displayed and logged."""

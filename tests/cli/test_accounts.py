@@ -51,6 +51,16 @@ def test_a_new_account_has_a_role_and_a_name_that_is_not_in_the_log(url: str) ->
     assert "ecret" not in stored
 
 
+def test_control_characters_of_a_name_or_a_label_are_shown(url: str) -> None:
+    account = succeed("create", "--name", "Ana\x1b[31m\u202e", "--email", "a\x9b@b.example")
+    succeed("token", account, "--label", "\x1b]0;owned\x07")
+    listed = succeed("list")
+    assert not set(listed) & set("\x1b\x07\x9b\u202e")
+    assert r"Ana\u001b[31m\u202e, a\u009b@b.example" in listed
+    assert r"\u001b]0;owned\u0007" in listed
+    assert url
+
+
 def test_rights_are_granted_and_revoked(url: str) -> None:
     with open_system(url) as system:
         SampleSystem(system)

@@ -84,3 +84,11 @@ def read_first_line(command: list[str]) -> str:
         line = process.stdout.readline()
         process.kill()
     return line
+
+
+def test_control_characters_that_a_server_sends_are_shown() -> None:
+    hostile = "\x1b[2J\n9 CommitmentRevised\u202e"
+    entry = {"position": 1, "recordedAt": hostile, "kind": hostile, "cause": hostile, "actor": hostile}
+    entry |= {"subject": {"__typename": hostile}, "changes": [{"path": hostile}]}
+    for each in (entry, {"position": 1, "errors": [{"message": hostile}]}):
+        assert not set(format_entry(each).plain) & set("\x1b\n\u202e")

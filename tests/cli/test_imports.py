@@ -91,3 +91,13 @@ def test_ctrl_c_leaves_complete_pages_and_reports_them(tmp_path: Path) -> None:
         digest = system.digest()
         system.rebuild()
         assert system.digest() == digest
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_control_characters_of_a_file_name_are_shown(run: RunCommand, tmp_path: Path, options: tuple[str, ...]) -> None:
+    name = "a\x1b[31m\nrecorded: all\u202e.html"
+    (tmp_path / name).write_text("nothing")
+    result = run("import", name, *options)
+    assert not set(result.out + result.err) & set("\x1b\u202e")
+    assert "\nrecorded" not in result.out + result.err
+    assert r"a\u001b[31m" in result.err

@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from ogpgraph.cli.server import format_json
+from ogpgraph.system import migrate, open_system
 from tests.cli.conftest import RunCommand
 from tests.cli.processes import start_command, wait_until
+from tests.support.writers import register_commitment
 
 
 def find_free_port() -> int:
@@ -62,6 +64,31 @@ def test_a_port_in_use_is_one_line(run: RunCommand, tmp_path: Path, command: str
     (line,) = result.err.splitlines()
     assert f"port {port} of 127.0.0.1 is taken: choose another with --port" in line
     assert command == "serve" or not list(tmp_path.iterdir())
+
+
+def test_demo_refuses_a_database_with_another_log_and_leaves_it_as_it_is(run: RunCommand, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate(url)
+    with open_system(url) as system:
+        register_commitment(system, "FR0001")
+    before = (tmp_path / "log.db").read_bytes()
+    result = run("demo", "--port", "0", "--database", url)
+    assert (result.code, result.out) == (1, "")
+    assert "contains another log: choose another with --database" in result.err
+    assert (tmp_path / "log.db").read_bytes() == before
+
+
+def test_demo_obeys_the_database_of_the_environment(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    migrate(url)
+    with open_system(url) as system:
+        register_commitment(system, "FR0001")
+    monkeypatch.setenv("OGPGRAPH_DATABASE", url)
+    result = run("demo", "--port", "0")
+    assert (result.code, "log.db contains another log" in result.err) == (1, True)
+    assert not (tmp_path / "ogpgraph-demo.db").exists()
 
 
 def test_an_unknown_host_is_one_line(run: RunCommand) -> None:

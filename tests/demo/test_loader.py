@@ -75,7 +75,7 @@ def test_another_log_is_not_changed(tmp_path: Path) -> None:
         context = CommandContext(actor="somebody", role="publisher", time=system_clock())
         system.execute(context, lambda uow: member_commands.register_member(uow, "FRA", {"prefix": "FR"}))
         before = system.digest()
-    with pytest.raises(AnotherLog, match=r"other\.db contains another log: choose another file with --database"):
+    with pytest.raises(AnotherLog, match=r"other\.db contains another log: choose another with --database"):
         load_demo(url)
     with open_system(url) as system:
         assert system.digest() == before

@@ -158,7 +158,7 @@ def test_request_that_was_sent_in_part_does_not_hold_a_stop(url: str, tmp_path: 
         address = urlsplit(server.wait_until_ready())
         with socket.create_connection((address.hostname or "", address.port or 0)) as client:
             client.sendall(
-                b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+                b"POST /graphql HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
             )
             time.sleep(0.5)
             code, seconds = server.stop()

@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, open_migrated, out
+from ogpgraph.cli.shared import DatabaseOption, ExitCode, SafeConsole, err, load_settings, open_migrated, out
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.roles import Role
 
@@ -154,7 +153,7 @@ def list_accounts(database: DatabaseOption = None) -> None:
             for token in tokens or [None]:
                 table.add_row(account_id, described, _describe_rights(system, account_id), *_format_token(token))
     width = max(out.width, MIN_TABLE_WIDTH)
-    console = out if out.is_terminal else Console(highlight=False, markup=False, width=width)
+    console = out if out.is_terminal else SafeConsole(width=width)
     console.print(table)
 
 

@@ -12,7 +12,8 @@ from urllib.parse import urlencode, urlsplit
 import typer
 from rich.text import Text
 
-from ogpgraph.cli.shared import ExitCode, err, out
+from ogpgraph.cli.shared import ExitCode, err, out, print_json
+from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -50,10 +51,13 @@ def follow(
     cursor = FeedCursor(after, filters=[(name, ",".join(values)) for name, values in filters.items() if values])
     try:
         for entry in stream_entries(server, cursor):
-            out.print(json.dumps(entry, ensure_ascii=False) if as_json else format_entry(entry), soft_wrap=True)
-            out.file.flush()  # a pipe would be buffered
+            if as_json:
+                print_json(entry)
+            else:
+                out.print(format_entry(entry), soft_wrap=True)
+                out.file.flush()  # a pipe would be buffered
     except FeedRejected as rejected:
-        err.print(Text.assemble(("rejected", "red"), f": {rejected}"), soft_wrap=True)
+        err.print(Text.assemble(("rejected", "red"), f": {escape_control_characters(str(rejected))}"), soft_wrap=True)
         raise typer.Exit(ExitCode.FAILED) from rejected
     except KeyboardInterrupt:
         err.print(f"continue with --after {cursor.after}", soft_wrap=True)
@@ -61,6 +65,7 @@ def follow(
 
 def format_entry(entry: dict[str, Any]) -> Text:
     """Return a line with an entry's position, time, kind, cause, aggregate, actor and changed paths, or its errors."""
+    entry = _escape(entry)
     if "errors" in entry:
         messages = "; ".join(error["message"] for error in entry["errors"])
         return Text.assemble((f"{entry['position']:>8} ", "dim"), (messages, "red"))
@@ -72,6 +77,15 @@ def format_entry(entry: dict[str, Any]) -> Text:
     line.append(f" {entry['cause']} ", style=CAUSE_STYLES.get(entry["cause"], "green"))
     line.append(f"{entry['subject']['__typename']} by {entry['actor']}: {shown}")
     return line.append(f" and {more} more") if more > 0 else line
+
+
+def _escape(value: Any) -> Any:
+    """Return a value of JSON in which no text can begin another line: the server may be anybody's."""
+    if isinstance(value, dict):
+        return {name: _escape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_escape(each) for each in value]
+    return escape_control_characters(value) if isinstance(value, str) else value
 
 
 # The client of `/feed`
@@ -113,7 +127,8 @@ def stream_entries(server: str, cursor: FeedCursor) -> Iterator[dict[str, Any]]:
                 failures = 0
                 yield entry
         except (OSError, HTTPException) as error:
-            err.print(f"{server}: {type(error).__name__} {error}; trying again", style="dim", soft_wrap=True)
+            reason = escape_control_characters(str(error))
+            err.print(f"{server}: {type(error).__name__} {reason}; trying again", style="dim", soft_wrap=True)
         time.sleep(RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)])
         failures += 1
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, ExitCode, err, load_settings, open_for_dry_run, open_migrated, out
+from ogpgraph.cli.shared import (
+    DatabaseOption,
+    ExitCode,
+    err,
+    load_settings,
+    open_for_dry_run,
+    open_migrated,
+    out,
+    print_json,
+)
+from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
     from ogpgraph.importer.report import Report
@@ -104,14 +113,16 @@ def _print_reports(reports: list[Report], correlation: str | None, *, dry_run: b
     from ogpgraph.importer.report import build_report_document
     from ogpgraph.importer.report_table import print_report
 
-    for report in reports:
+    # A name of a file may have a line feed, and would look like several lines.
+    shown = [replace(each, file=escape_control_characters(each.file)) for each in reports]
+    for report in shown:
         if report.problem:
             err.print(f"{report.file}: {report.problem}", soft_wrap=True)
     if as_json:
         document = build_report_document(reports, correlation=correlation, dry_run=dry_run)
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        print_json(document, indent=2)
     else:
-        print_report(out, reports, correlation=correlation, dry_run=dry_run)
+        print_report(out, shown, correlation=correlation, dry_run=dry_run)
 
 
 def _parse_observed_time(observed: str | None) -> datetime:

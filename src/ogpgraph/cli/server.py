@@ -60,19 +60,26 @@ def serve(
 def demo(
     host: HostOption = None,
     port: PortOption = None,
-    database: Annotated[str, typer.Option(help="The URL of the demonstration's database.")] = DEMO_DATABASE,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            help=f"The URL of a database for the demonstration; by default OGPGRAPH_DATABASE, or {DEMO_DATABASE}.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a demonstration: two action plans of France, with invented actors and texts."""
     from ogpgraph.cli.progress import create_progress, track_task
-    from ogpgraph.demo.loader import load_demo, load_example_queries
+    from ogpgraph.demo.loader import load_demo, load_example_queries, require_no_other_log
     from ogpgraph.system import migrate, open_system
     from ogpgraph.web.console import Example
     from ogpgraph.web.server import SystemLifespan, bind_socket, create_app, server_url
     from ogpgraph.web.server import serve as serve_system
 
-    settings = load_settings(database, host=host, port=port, log_level="warning")
+    settings = load_settings(database, DEMO_DATABASE, host=host, port=port, log_level="warning")
     # The port is bound first, so that no database is created when it is not available.
     with _report_unavailable_address(), bind_socket(settings) as listener:
+        require_no_other_log(settings.database)  # before anything in it is changed
         migrate(settings.database)
         with create_progress("steps") as progress:
             load_demo(settings.database, track_task(progress, "loading"))

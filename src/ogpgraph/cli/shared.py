@@ -5,6 +5,7 @@ The result of a command goes to standard output, everything else to standard err
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,16 +15,47 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+
+from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
     from ogpgraph.settings import Settings
     from ogpgraph.system import System
 
-# Without markup: output contains names, paths and texts of others, in which brackets are not ours to interpret.
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
+
+class SafeConsole(Console):
+    """A console for output that contains names, paths and texts of others.
+
+    It shows the control characters in them, and does not take brackets for markup.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return the text of a string, of which rich would drop some control characters."""
+        return super().render_str(escape_control_characters(text, keep_lines=True), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield the segments of anything that is printed."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else escape_control_characters(segment.text, keep_lines=True)
+            yield segment._replace(text=text)
+
+
+out = SafeConsole()
+err = SafeConsole(stderr=True)
+
+
+def print_json(document: object, *, indent: int | None = None) -> None:
+    """Print a document as JSON, on one line unless it is indented; control characters are written as escapes."""
+    encoded = json.dumps(document, ensure_ascii=False, indent=indent)
+    out.file.write(escape_control_characters(encoded, keep_lines=True) + "\n")
+    out.file.flush()  # a pipe would be buffered
+
 
 DatabaseOption = Annotated[
     str | None,
@@ -66,13 +98,14 @@ def print_error(error: Exception) -> int:
     return ExitCode.FAILED
 
 
-def load_settings(database: str | None, **options: Any) -> Settings:
+def load_settings(database: str | None, default_database: str | None = None, **options: Any) -> Settings:
     """Return the settings of the environment, overridden by the options that were given, and configure logging."""
     from ogpgraph.logging import configure_logging
     from ogpgraph.settings import Settings
 
     given = {name: value for name, value in options.items() if value is not None}
-    settings = replace(Settings.from_environment(), **given)
+    defaults = {"database": default_database} if default_database else {}
+    settings = replace(Settings.from_environment(None, **defaults), **given)
     configure_logging(settings.log_level, settings.log_format)
     return replace(settings, database=database) if database else settings
 

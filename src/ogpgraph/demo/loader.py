@@ -26,14 +26,15 @@ from ogpgraph.domain.errors import KeyReused
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.settings import mask_password
-from ogpgraph.system import System, open_system
+from ogpgraph.storage.database import TablesMissing
+from ogpgraph.system import System, database_exists, open_system
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps that are loaded, and of all steps."""
 NAMESPACE = uuid.UUID("7d9a2f7e-0f6b-5b0f-9a2c-6d1c9a3d5e10")
 """The namespace of the ids, which are the same in every demonstration."""
 EXAMPLE_QUERIES = ("now-and-then", "plans", "corrections")
-_REMEDY = "choose another file with --database"
+_REMEDY = "choose another with --database"
 
 
 class AnotherLog(LookupError):
@@ -59,6 +60,18 @@ class ScenarioClock:
     def new_id(self) -> str:
         """Return the next id of the current step."""
         return next(self._ids)
+
+
+def require_no_other_log(database_url: str) -> None:
+    """Raise AnotherLog if a database contains something other than the demonstration; changes nothing in it."""
+    if not database_exists(database_url):
+        return
+    try:
+        with open_system(database_url) as system:
+            if not _is_demo_log(system, load_scenario()):
+                raise AnotherLog(f"{mask_password(database_url)} contains another log: {_REMEDY}")
+    except TablesMissing:
+        return  # it is still to be created
 
 
 def load_demo(database_url: str, progress: Progress | None = None) -> int:
