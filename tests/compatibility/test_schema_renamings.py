@@ -32,6 +32,8 @@ from graphql.language import (
     ScalarTypeDefinitionNode,
 )
 
+from ogpgraph.graphql.deprecation import iter_deprecations
+
 HERE: Final = Path(__file__).parent
 OLD_SCHEMA: Final = HERE / "first-milestone.graphql"
 NEW_SCHEMA: Final = HERE.parents[1] / "schema" / "ogpgraph.graphql"
@@ -129,6 +131,11 @@ def test_changelog_names_what_breaks(change: str) -> None:
     type_name, member = match[1], match[2] or match[1]
     words = {word for span in re.findall(r"`([^`]+)`", CHANGELOG) for word in re.findall(r"\w+", span)}
     assert member in words, f"CHANGELOG.md does not name {type_name}.{member}"
+
+
+def test_changelog_names_what_is_deprecated() -> None:
+    deprecated = {each.coordinate for each in iter_deprecations(build(parse_without_descriptions(NEW_SCHEMA)))}
+    assert {each for each in deprecated if f"`{each}`" not in CHANGELOG} == set()
 
 
 @pytest.mark.parametrize("kind", BREAKING_ALIKE, ids=lambda kind: kind["change"][:40])

@@ -79,7 +79,8 @@ async def test_a_method_that_a_path_does_not_support_gives_405_as_json(client: h
 async def test_pages_of_all_origins_may_read_responses(client: httpx.AsyncClient) -> None:
     response = await client.get("/graphql", params={"query": "{ hello }"}, headers={"Origin": "https://a.example"})
     assert response.headers["access-control-allow-origin"] == "*"
-    assert response.headers["access-control-expose-headers"] == "X-Request-Id, X-Position, X-Root, ETag, Retry-After"
+    exposed = "X-Request-Id, X-Position, X-Root, ETag, Retry-After, Deprecation, Sunset"
+    assert response.headers["access-control-expose-headers"] == exposed
     assert "access-control-allow-credentials" not in response.headers
 
 

@@ -45,6 +45,15 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 """Entered on the event loop when the server starts to serve, left when it has served its last request."""
 
 GRAPHQL_PATH: Final = "/graphql"
+_EXPOSED_HEADERS: Final = (
+    REQUEST_ID_HEADER,
+    POSITION_HEADER,
+    ROOT_HEADER,
+    "ETag",
+    "Retry-After",
+    "Deprecation",
+    "Sunset",
+)
 _PREFLIGHT_SECONDS: Final = 86_400
 
 
@@ -131,7 +140,15 @@ def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveS
             allow_origins=options.origins,
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
-            expose_headers=[REQUEST_ID_HEADER, POSITION_HEADER, ROOT_HEADER, "ETag", "Retry-After"],
+            expose_headers=[
+                REQUEST_ID_HEADER,
+                POSITION_HEADER,
+                ROOT_HEADER,
+                "ETag",
+                "Retry-After",
+                "Deprecation",
+                "Sunset",
+            ],
             max_age=_PREFLIGHT_SECONDS,
         ),
         Middleware(HeadMiddleware),

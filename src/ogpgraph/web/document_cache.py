@@ -33,6 +33,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.error_code import ErrorCode
+from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_variables
 from ogpgraph.graphql.input_errors import InputValuesRule, show_value
 from ogpgraph.graphql.query_cost import (
     MAX_REPORTED_COST,
@@ -83,6 +84,7 @@ class ValidatedDocument(msgspec.Struct, frozen=True):
     page_size_variables: dict[str | None, tuple[str, ...]] = {}
     costs: dict[tuple[object, ...], int] = {}
     selected_marks: dict[tuple[str | None, ...], bool] = {}
+    deprecations: dict[str | None, tuple[Deprecation, ...]] = {}
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation of that name, or the only one if there is no name; None if there is none."""
@@ -152,6 +154,16 @@ class DocumentCache:
         if key not in document.selected_marks:
             document.selected_marks[key] = selects_field(self._schema, document.ast, operation, mark)
         return document.selected_marks[key]
+
+    def find_deprecations(
+        self, document: ValidatedDocument, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> tuple[Deprecation, ...]:
+        """Return the deprecated parts of the schema that an operation uses, with those in its variables."""
+        name = _name_of(operation)
+        if name not in document.deprecations:
+            document.deprecations[name] = find_in_document(self._schema, document.ast, operation)
+        used = document.deprecations[name] + find_in_variables(self._schema, operation, variables)
+        return tuple(dict.fromkeys(used))
 
     def may_be_volatile(self, text: str) -> bool:
         """Return whether an operation of a document that is not cached may be volatile.

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.deprecation import Deprecation, deprecation_headers
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.web.caching import (
     NO_STORE,
@@ -46,7 +47,7 @@ from ogpgraph.web.errors import (
     retry_headers,
 )
 from ogpgraph.web.middleware import caller_of, request_id_of
-from ogpgraph.web.operation import Deadline, OperationRunner, format_result
+from ogpgraph.web.operation import Deadline, OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.persisted_documents import find_document
 from ogpgraph.web.request import (
     EVENT_STREAM,
@@ -123,6 +124,13 @@ class OperationResponse(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     status: int = 200
     is_behind: bool = False
+    deprecations: tuple[Deprecation, ...] = ()
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Return what the response says of itself, besides its cost."""
+        behind = {"behind": True} if self.is_behind else {}
+        return {**behind, **deprecation_extensions(self.deprecations)}
 
 
 class GraphQLEndpoint:
@@ -212,8 +220,7 @@ class GraphQLEndpoint:
             response = self._answer(call, self._resolve_document(call, parse(encoded)))
             if response.payload is None:
                 return Response(status_code=304, headers={"Vary": VARY, **response.headers})
-            behind = {"behind": True} if response.is_behind else {}
-            return _encode_response(response.status, response.payload, call, response.headers, behind)
+            return _encode_response(response.status, response.payload, call, response.headers, response.extensions)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
         except RequestErrors as invalid:
@@ -266,10 +273,14 @@ class GraphQLEndpoint:
         finally:
             self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))
         is_behind = context.session.is_behind
+        deprecations = self._runner.find_deprecations(operation, parameters.variables)
         if failure := find_storage_failure(result.errors or ()):
-            return OperationResponse(payload, retry_headers(failure), failure_status(failure), is_behind)
+            return OperationResponse(payload, retry_headers(failure), failure_status(failure), is_behind, deprecations)
         may_be_cached = "errors" not in payload and not is_behind
-        return OperationResponse(payload, headers if may_be_cached else {"Cache-Control": NO_STORE}, 200, is_behind)
+        headers = headers if may_be_cached else {"Cache-Control": NO_STORE}
+        if call.request.method == "GET":  # its URL names the document: a POST's would call /graphql deprecated
+            headers = {**headers, **deprecation_headers(deprecations)}
+        return OperationResponse(payload, headers, 200, is_behind, deprecations)
 
     def _charge(self, keys: Sequence[str], cost: int) -> None:
         try:

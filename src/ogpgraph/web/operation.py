@@ -8,15 +8,16 @@ timeout.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import FunctionType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
@@ -128,6 +129,12 @@ class OperationRunner:
         except VariableErrors as invalid:
             raise RequestErrors(invalid.errors, code=RequestErrorCode.BAD_USER_INPUT) from None
 
+    def find_deprecations(
+        self, operation: PreparedOperation, variables: Mapping[str, Any] | None
+    ) -> tuple[Deprecation, ...]:
+        """Return the deprecated parts of the schema that an operation uses."""
+        return self.documents.find_deprecations(operation.document, operation.operation, variables or {})
+
     def run(
         self, executor: Executor, context: Context, deadline: Deadline, *, root_value: object = None
     ) -> ExecutionResult:
@@ -164,6 +171,11 @@ def format_result(result: ExecutionResult, request_id: str) -> dict[str, object]
         raise RequestErrors(errors, code=RequestErrorCode.BAD_USER_INPUT)
     # The specification recommends `errors` first, to make them obvious.
     return {"errors": format_errors(errors, request_id), "data": result.data}
+
+
+def deprecation_extensions(deprecations: Sequence[Deprecation]) -> dict[str, object]:
+    """Return the extensions of a response whose operation used deprecated parts of the schema."""
+    return {"deprecations": [each._asdict() for each in deprecations]} if deprecations else {}
 
 
 def call_with_room(function: Callable[[], T]) -> T:

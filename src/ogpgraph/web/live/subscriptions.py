@@ -7,7 +7,7 @@ entry. Every entry is executed like a query: by the same executor, and within th
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, Final, cast
@@ -27,6 +27,7 @@ from graphql import (
 
 from ogpgraph.graphql import types
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.entry_filters import EntryFilter
 from ogpgraph.graphql.executor import Executor
 from ogpgraph.graphql.schema import EntrySubscription
@@ -41,7 +42,7 @@ from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, report_failure
-from ogpgraph.web.operation import Deadline, OperationRunner, format_result
+from ogpgraph.web.operation import Deadline, OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.request import RequestParameters
 
 ContextFactory = Callable[[ReadSession], Context]
@@ -106,7 +107,8 @@ class SubscriptionCompiler:
         """Return a new executor of a subscription."""
         executor = self._runner.create_executor(subscription.operation, subscription.parameters)
         deadline = Deadline(self._deadline_seconds, self._clock)
-        return SubscriptionExecutor(self._runner, executor, self._context, deadline)
+        deprecations = self._runner.find_deprecations(subscription.operation, subscription.parameters.variables)
+        return SubscriptionExecutor(self._runner, executor, self._context, deadline, deprecations)
 
 
 class SubscriptionExecutor:
@@ -116,12 +118,19 @@ class SubscriptionExecutor:
     """
 
     def __init__(
-        self, runner: OperationRunner, executor: Executor, context: ContextFactory, deadline: Deadline
+        self,
+        runner: OperationRunner,
+        executor: Executor,
+        context: ContextFactory,
+        deadline: Deadline,
+        deprecations: Sequence[Deprecation],
     ) -> None:
         self._runner = runner
         self._executor = executor
         self._context = context
         self._deadline = deadline
+        extensions = deprecation_extensions(deprecations)
+        self._members = {"extensions": extensions} if extensions else {}
 
     def encode_result(self, session: ReadSession, entry: Entry) -> bytes:
         """Return the JSON result for an entry; may block, so call it in a worker thread.
@@ -141,7 +150,7 @@ class SubscriptionExecutor:
         for error in result.errors or ():
             if isinstance(error.original_error, StorageFailure):
                 raise error.original_error
-        return msgspec.json.encode(format_result(result, f"entry-{entry.position}"))
+        return msgspec.json.encode({**format_result(result, f"entry-{entry.position}"), **self._members})
 
 
 def _sharing_key(parameters: RequestParameters, start_variables: Collection[str]) -> str:
