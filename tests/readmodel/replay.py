@@ -178,10 +178,11 @@ def _without_fold(aggregate: Aggregate) -> Aggregate:
 
 
 def _exists(replay: Replay, states: dict[str, AggregateAsOf], stream: str, day: int) -> bool:
-    aggregate = replay.aggregates[stream]
+    aggregate = states[stream].aggregate
     if aggregate.type not in ("plan", "commitment"):
         return True
-    plan = aggregate if aggregate.type == "plan" else replay.aggregates.get(aggregate.string("actionPlan") or "")
+    # The plan is that of the day, its begin what is known of it at the position.
+    plan = replay.aggregates.get(stream if aggregate.type == "plan" else aggregate.string("actionPlan") or "")
     begin = plan.string("startsOn") if plan else None
     return states[stream].is_observed if begin is None else first_day(begin) <= day
 

@@ -487,7 +487,10 @@ class Snapshot:
         return possible_states(as_of) if as_of and as_of.unknown else [aggregate]
 
     def plan_of(self, stream: str) -> str | None:
-        """Return the plan whose begin decides whether a loaded plan or commitment existed; None for other types."""
+        """Return the plan whose begin decides whether a loaded plan or commitment existed; None for other types.
+
+        A commitment of which no plan is known decides that itself.
+        """
         match aggregate_type_of(stream):
             case "plan":
                 return stream
@@ -498,7 +501,7 @@ class Snapshot:
     def has_begun(self, plan: str, stream: str) -> bool:
         """Return whether a plan had begun; where it is not known when, whether an aggregate of it was observed."""
         found = self.undated.find(plan)
-        begin = found.string("startsOn") if found else None
+        begin = found.string("startsOn") if found and found.type == "plan" else None
         return self._dated[stream].is_observed if begin is None else first_day(begin) <= self.day
 
     # Texts
