@@ -21,6 +21,8 @@ START = datetime(2016, 1, 1, tzinfo=UTC)
 PATHS = ("title/en", "status")
 VALUES = ("first", "second", "third")
 SOURCES = ((Origin.PERSON, None), (Origin.HEADER, "source-1"), (Origin.DATABASE, "source-2"))
+LANGUAGES = {"source-1": "en", "source-5": "es"}
+PERIODS = ("2015", "2015-S2", "2016", "2016-S1", "2016-Q1", "2016-01", "2016-01-01", "2016-01-04", "2015/..", "2016/..")
 
 
 def make_event(
@@ -30,6 +32,7 @@ def make_event(
     day: int = 0,
     source: tuple[Origin, str | None] = SOURCES[0],
     after: int | None = None,
+    effective_on: str | None = None,
     withdraws: tuple[int, ...] = (),
     amends: Amendments | None = None,
 ) -> Event:
@@ -44,6 +47,8 @@ def make_event(
         origin=source[0],
         correlation="request",
         source=source[1],
+        language=LANGUAGES.get(source[1] or ""),
+        effective_on=effective_on,
         changed_between=between if source[0] is not Origin.PERSON else None,
     )
     return Event("commitment-1", revision, "CommitmentRevised", envelope, facts or {}, withdraws, amends or {})
@@ -57,11 +62,16 @@ def reader(events: list[Event]) -> ReadEvents:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Event]:
+def logs(
+    draw: st.DrawFn,
+    paths: tuple[str, ...] = PATHS,
+    values: tuple[Value, ...] = VALUES,
+    sources: tuple[tuple[Origin, str | None], ...] = SOURCES,
+) -> list[Event]:
     """Statements, corrections, withdrawals and withdrawals of withdrawals, in any order and at any times."""
     events: list[Event] = []
-    values: st.SearchStrategy[Value | None] = st.sampled_from((*VALUES, None))
-    facts = st.dictionaries(st.sampled_from(PATHS), values, min_size=1)
+    values_or_null: st.SearchStrategy[Value | None] = st.sampled_from((*values, None))
+    facts = st.dictionaries(st.sampled_from(paths), values_or_null, min_size=1)
     for revision in range(1, draw(st.integers(1, 12)) + 1):
         kind = draw(st.sampled_from(("state", "state", "withdraw", "amend"))) if events else "state"
         older = st.integers(1, max(1, revision - 1))
@@ -71,9 +81,10 @@ def logs(draw: st.DrawFn) -> list[Event]:
         elif kind == "amend":
             events.append(make_event(revision, amends=draw(st.dictionaries(older, facts, min_size=1, max_size=2))))
         else:
-            day, source = draw(st.integers(0, 6)), draw(st.sampled_from(SOURCES))
+            day, source = draw(st.integers(0, 6)), draw(st.sampled_from(sources))
             after = draw(st.none() | st.integers(0, day - 1)) if day else None
-            events.append(make_event(revision, draw(facts), day=day, source=source, after=after))
+            period = draw(st.none() | st.none() | st.sampled_from(PERIODS))
+            events.append(make_event(revision, draw(facts), day=day, source=source, after=after, effective_on=period))
     return events
 
 

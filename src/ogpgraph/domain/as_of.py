@@ -25,16 +25,18 @@ from msgspec import Struct
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, can_be_current, rank, select_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Event
+from ogpgraph.domain.field import Field
 from ogpgraph.domain.fold import Delta, Fold, ReadEvents, apply_delta
-from ogpgraph.domain.values import Value, day_of
+from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value, day_of
 from ogpgraph.domain.vocabulary import CommitmentStatus
 
 DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})
 """The aggregate types whose state depends on a date; the others describe sources, codes and rights."""
 FIRST_DAY: Final = 0
 """Before all days, which are counted as `date.toordinal` does."""
-_UNDATED: Final = frozenset({"code", "codes", "key", "mergedInto"})
-"""The first segments of paths that depend on the position alone: a code means the same thing at every date."""
+_UNDATED: Final = frozenset({"code", "codes", "key", "member", "mergedInto"})
+"""The first segments of paths that depend on the position alone: a code means the same thing at every date, and nothing
+passes from one member to another."""
 _MICROSECOND = timedelta(microseconds=1)
 
 EarlierClaims = Mapping[str, tuple[Claim, ...]]
@@ -67,8 +69,8 @@ class Unknown(Struct, frozen=True):
 class AggregateAsOf(NamedTuple):
     """The state of an aggregate as of an instant, and path → what is unknown there.
 
-    At a path that is unknown the state has no value, except for a required field: that has the value decided last, or
-    without one the next. `is_observed` is whether a source had stated anything by then.
+    At a path that is unknown the state has no value, except for a required field: that has the value decided last. If
+    it has none, in no language, it has the next. `is_observed` is whether a source had stated anything by then.
     """
 
     aggregate: Aggregate
@@ -169,8 +171,10 @@ def cut(timeline: Timeline, instant: datetime) -> AggregateAsOf:
         found = _find_unknown(path, options)
         if found is not None:
             unknown[path] = found
-        if (claim := _select_as_of(aggregate, path, decided, found)) is not None:
+        claim = select_current(path, decided)
+        if claim is not None and (found is None or _field_of(aggregate, path).is_required):
             current[path] = claim
+    current |= _next_of_required(aggregate, current, unknown)
     is_observed = any(claim.before <= instant for at_path in claims.values() for claim in at_path)
     state = Aggregate(aggregate.id, aggregate.revision, claims)
     state.__dict__["current_claims"] = dict(sorted(current.items()))
@@ -241,7 +245,7 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
         for number, each in enumerate(options)
     ]
     floors = [min(strength for strength, _ in choices) for choices in strengths]
-    possible: dict[Value | None, Claim | None] = {}
+    possible: dict[object, Claim | None] = {}
     if not any(floors):
         possible[None] = None
     found = [
@@ -251,7 +255,7 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
         if claim and strength > max((each for n, each in enumerate(floors) if n != number), default=())
     ]
     for claim in sorted(found, key=lambda each: (each.before, rank(each))):
-        possible.setdefault(claim.value, claim)
+        possible.setdefault(_finding(claim.value), claim)
     if len(possible) < 2:
         return None
     strongest = max(
@@ -259,6 +263,19 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
         key=lambda number: max(strength for strength, _ in strengths[number]),
     )
     return Unknown(*_bounds(options[strongest]), tuple(possible.values()))
+
+
+def _finding(value: Value | None) -> object:
+    """Return what a value says, without how it is cited or who translated it."""
+    match value:
+        case Rating(state=state, value=found):
+            return state, found
+        case TextValue(text=text):
+            return text
+        case TextListValue(texts=texts):
+            return texts
+        case _:
+            return value
 
 
 def _bounds(options: _Options) -> tuple[datetime | None, datetime]:
@@ -269,9 +286,23 @@ def _bounds(options: _Options) -> tuple[datetime | None, datetime]:
     return max(moments, default=None), following.before
 
 
-def _select_as_of(aggregate: Aggregate, path: str, decided: tuple[Claim, ...], unknown: Unknown | None) -> Claim | None:
-    if unknown is None:
-        return select_current(path, decided)
-    if not AGGREGATE_TYPES[aggregate.type].find_field(path).is_required:
-        return None
-    return select_current(path, decided) or next(filter(None, unknown.claims))
+def _field_of(aggregate: Aggregate, path: str) -> Field:
+    return AGGREGATE_TYPES[aggregate.type].find_field(path)
+
+
+def _next_of_required(
+    aggregate: Aggregate, current: Mapping[str, Claim], unknown: Mapping[str, Unknown]
+) -> dict[str, Claim]:
+    """Return path → the next claim of each required field without a value; of a localized one in the first language."""
+    found: dict[str, tuple[datetime, str, Claim]] = {}
+    for path, each in unknown.items():
+        field = _field_of(aggregate, path)
+        if field.is_required and not _has_value(current, path, field):
+            claim = next(filter(None, each.claims))
+            following = claim.before, path, claim
+            found[field.pattern] = min(found.get(field.pattern, following), following)
+    return {path: claim for _, path, claim in found.values()}
+
+
+def _has_value(current: Mapping[str, Claim], path: str, field: Field) -> bool:
+    return path in current or (field.is_localized and any(other.startswith(field.prefix) for other in current))
