@@ -43,8 +43,8 @@ FEED_QUERY: Final = """subscription Feed($after: Position, $where: EntryFilter) 
   entries(after: $after, where: $where) {
     position id kind recordedAt statedAt effectiveOn actor role cause statedIn reason revision correlationId isLate
     changedBetween { after before }
-    subject { __typename id }
-    source { id type code language url }
+    subject { __typename id stableId }
+    source { id stableId type code language url }
     changes { path before after }
   }
 }"""
