@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogpgraph.domain.code import confirmed_code, former_codes
+from ogpgraph.domain.code import code_path, former_codes
 from ogpgraph.domain.commitment import decide_events, withdraw_commitment
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, Origin
@@ -35,7 +35,7 @@ def publish(code: str, facts: Facts | None = None, provenance: Provenance = PAGE
 
     def command(uow: UnitOfWork) -> None:
         commitment = uow.require_by_code("commitment", code)
-        stated = confirmed_code(commitment, code) | (facts or {})
+        stated = {code_path(code): True} | (facts or {})
         uow.append_all(commitment.id, decide_events(commitment, stated), provenance)
 
     return command

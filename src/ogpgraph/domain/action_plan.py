@@ -133,8 +133,7 @@ PLAN = AggregateType(
         EventType(
             "ActionPlanRevised",
             "Facts of the plan changed or became known.",
-            # Only a correction changes the member of a plan.
-            tuple(field.group for field in PLAN_FIELDS if field.name != "member"),
+            tuple(field.group for field in PLAN_FIELDS),
         ),
         EventType("ActionPlanTranslated", "The plan's name became known in another language.", ("title/",)),
         EventType("ActionPlanConcluded", "The plan was concluded.", ("status", "endsOn")),

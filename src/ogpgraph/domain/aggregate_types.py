@@ -104,7 +104,8 @@ def _event_schema(
 ) -> Schema:
     paths = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
     all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
-    facts = all_facts if len(paths) == len(aggregate_type.fields) else _facts_schema(paths, value_schemas)
+    is_any = event_type.path_prefixes == ("",)
+    facts = all_facts if is_any else _facts_schema(paths, value_schemas)
     return {
         "description": event_type.description,
         "type": "object",

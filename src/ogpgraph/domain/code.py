@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.event import Facts, Origin
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.field import Field, items_of
 
 CODE = AggregateType(
@@ -73,8 +73,3 @@ def code_path(code: str) -> str:
 def is_published(commitment: Aggregate, code: str) -> bool:
     """Return whether a published page, list or file has stated that a code means a commitment."""
     return any(claim.origin is not Origin.PERSON for claim in commitment.claims.get(code_path(code), ()))
-
-
-def confirmed_code(commitment: Aggregate, code: str) -> Facts:
-    """Return the fact by which the first published source states that a code means a commitment; then none does."""
-    return {} if is_published(commitment, code) else {code_path(code): True}

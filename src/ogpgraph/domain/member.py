@@ -30,11 +30,11 @@ from ogpgraph.domain.command import (
     normalize_code,
 )
 from ogpgraph.domain.errors import NotFound
-from ogpgraph.domain.event import Facts
+from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.field import Field, Filter, FilterKind, fields_by_name
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
-from ogpgraph.domain.values import PartialDate, TextValue
+from ogpgraph.domain.values import PartialDate, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import MemberStatus
 
 MemberKind = Literal["NATIONAL", "LOCAL"]
@@ -274,6 +274,19 @@ def register_member(uow: UnitOfWork, code: str, facts: Facts, provenance: Proven
     uow.reserve_code("member", code, stream)
     uow.append(stream, "MemberRegistered", {"code": code, **facts}, provenance)
     return uow.aggregate(stream)
+
+
+def register_known_member(uow: UnitOfWork, identity: MemberIdentity) -> Aggregate:
+    """Record a new member with what OGP's table of members has on it; raises Conflict if its code is taken.
+
+    Sources that name the member state for themselves what they say of it.
+    """
+    facts: Facts = {"prefix": identity.prefix, "type": identity.kind}
+    if region := region_of(identity.code):
+        facts["region"] = region
+    if identity.name:
+        facts["name/en"] = uow.text_value(identity.name, TranslationKind.UNKNOWN)
+    return register_member(uow, identity.code, facts, Provenance(origin=Origin.REFERENCE))
 
 
 def revise_member(

@@ -7,6 +7,7 @@ Corrections are left out: a source that says what it said before has not changed
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -26,6 +27,15 @@ class Statement(Struct, frozen=True, gc=False):
     value: Value | None
     before: datetime
     after: datetime | None
+
+
+class RecordedStatement(Struct, frozen=True, gc=False):
+    """A statement with the revision of its event, and whether a correction has given the event another value."""
+
+    value: Value | None
+    before: datetime
+    revision: int
+    is_amended: bool
 
 
 class Surroundings(Struct, frozen=True, gc=False):
@@ -86,6 +96,34 @@ def surrounding_statements(
         return Statement(claim.value, _EPOCH + ref.time * _MICROSECOND, claim.after)
 
     return {path: Surroundings(statement(path, last), statement(path, after)) for path, (last, after) in around.items()}
+
+
+def statement_histories(
+    aggregate: Aggregate, key: SourceKey, paths: Collection[str], read: ReadEvents
+) -> dict[str, list[RecordedStatement]]:
+    """Return path → all statements of a source there, oldest first; of several readings of one observation the last."""
+    refs = _statement_refs(aggregate, key, read)
+    if any(refs[path] and not refs[path][0].revision for path in paths if path in refs):
+        refs = _scan_refs(aggregate, key, read)
+    last_readings = {path: {ref.time: ref for ref in refs.get(path, ())} for path in paths}
+    events = read(sorted({ref.revision for at_path in last_readings.values() for ref in at_path.values()}))
+    return {
+        path: [
+            RecordedStatement(
+                events[ref.revision].facts[path],
+                statement_interval(events[ref.revision]).before,
+                ref.revision,
+                path in aggregate.amended.get(ref.revision, {}),
+            )
+            for ref in at_path.values()
+        ]
+        for path, at_path in last_readings.items()
+    }
+
+
+def has_one_statement(aggregate: Aggregate, path: str, key: SourceKey) -> bool:
+    """Return whether a source has stated only one thing at a path, which was not corrected: cheap to tell."""
+    return not aggregate.amended and len(aggregate.sequences.get(path, {}).get(" ".join(key), ())) <= 1
 
 
 def statement_times(

@@ -1,8 +1,7 @@
-"""Records observations of a source, and determines what each adds to what the source was read to state.
+"""Records observations of a source, and determines which period the facts of each are about.
 
 A source is observed again and again, in any order: an archive may be imported after the present page. Every statement
-has the time of its observation, so the order of imports makes no difference to the result. Where an observation says
-something else than the source said just before it, the next observation after it says again what was said before.
+has the time of its observation, so the order of imports makes no difference to the result.
 
 Two observations differ by their bytes or only by the version of the reader. The second kind is no change of the
 source: such facts have the cause EXTRACTION, and the time of the observation whose bytes are read again.
@@ -10,7 +9,7 @@ source: such facts have the cause EXTRACTION, and the time of the observation wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,7 +20,7 @@ from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import observations, source_id
-from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings, statement_times, surrounding_statements
+from ogpgraph.domain.source_statements import statement_times
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation
 
@@ -31,12 +30,15 @@ ObservationHistory = list[tuple[datetime, Observation]]
 Spans = dict[str, tuple[int, int]]
 """Path → the characters of the source's canonical text that state its value."""
 
-SAYS_ALL: Callable[[str, Observation], bool] = lambda _path, _observation: True  # noqa: E731
-"""For sources each observation of which says something, or that there is nothing, at every path."""
+Says = Callable[[str, datetime, Observation], bool]
+"""Returns whether an observation, made at a time, says something, or that there is nothing, at a path."""
 
 _SMALLEST_STEP = timedelta(microseconds=1)
-_IDENTITY_GROUPS = frozenset({"code", "codes", "key", "member"})
-"""The groups of fields by which a commitment is known; no source withdraws them."""
+
+
+def says_all(_path: str, _time: datetime, _observation: Observation) -> bool:
+    """Tell of sources that each observation of them says something, or that there is nothing, at every path."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ class ObservationOutcome:
         """Return the recorded observations just before and just after it."""
         return tuple(recorded for _, recorded in (*self.earlier[-1:], *self.later[:1]))
 
-    def interval_of(self, path: str, says: Callable[[str, Observation], bool]) -> Interval:
+    def interval_of(self, path: str, says: Says) -> Interval:
         """Return when a change at a path happened: since the last earlier observation that says anything there."""
-        after = next((time for time, recorded in reversed(self.earlier) if says(path, recorded)), None)
+        after = next((time for time, recorded in reversed(self.earlier) if says(path, time, recorded)), None)
         return Interval(before=self.moment, after=after)
 
     def provenance(self, origin: Origin, spans: Spans) -> Provenance:
@@ -102,14 +104,15 @@ class ObservationOutcome:
             changed_between=self.interval,
         )
 
-    def provenance_of(self, origin: Origin, later: tuple[datetime, Observation]) -> Provenance:
+    def provenance_of(
+        self, origin: Origin, later: tuple[datetime, Observation], evidence: tuple[Evidence, ...]
+    ) -> Provenance:
         """Return the provenance of facts that a later observation says again, since this one says something else."""
-        time, recorded = later
         return structs.replace(
             self.provenance(origin, {}),
             cause=Cause.SOURCE_CHANGED,
-            evidence=(Evidence(self.observation.source, recorded.content_hash),),
-            changed_between=Interval(before=time, after=self.moment),
+            evidence=evidence,
+            changed_between=Interval(before=later[0], after=self.moment),
         )
 
 
@@ -299,57 +302,3 @@ def _append_observation(
     recorded = Observation(content_hash=observation.content_hash, text=outcome.text, reader=observation.reader)
     observed: Facts = {**(facts or {}), _observation_path(observation.observed_at): recorded}
     uow.append(observation.source, name, observed, _observed(observation.observed_at, outcome.cause))
-
-
-# Facts of an observation
-
-
-def is_identity(path: str) -> bool:
-    """Return whether a commitment is known by what is stated at a path, which no source withdraws."""
-    return path.partition("/")[0] in _IDENTITY_GROUPS
-
-
-@dataclass(frozen=True)
-class ObservedChanges:
-    """The facts that an observation adds, and those that later observations say again, by their index in `later`."""
-
-    stated: Facts
-    restated: dict[int, Facts]
-
-
-def statements_around(
-    uow: UnitOfWork, stream: str, origin: Origin, outcome: ObservationOutcome
-) -> dict[str, Surroundings]:
-    """Return path → what one zone of the source was read to state of an aggregate around an observation."""
-    key = (origin, outcome.observation.source)
-    return surrounding_statements(uow.aggregate(stream), key, outcome.moment, partial(uow.read_events, stream))
-
-
-def observed_changes(
-    around: Mapping[str, Surroundings],
-    facts: Facts,
-    outcome: ObservationOutcome,
-    says: Callable[[str, Observation], bool] = SAYS_ALL,
-) -> ObservedChanges:
-    """Return what the facts of an observation add to what its source was read to state: changes, narrower intervals.
-
-    Paths that `facts` lack are withdrawn, unless they identify the aggregate. `says` tells whether an observation says
-    anything at a path.
-    """
-    # Sorted, so that events do not depend on the order of a set.
-    missing = sorted(path for path in around.keys() - facts.keys() if not is_identity(path))
-    stated: Facts = {}
-    restated: dict[int, Facts] = {}
-    for path in (*facts, *missing):
-        value, known = facts.get(path), around.get(path, NOTHING_STATED)
-        if value == known.value:
-            if known.is_narrowed_by(outcome.moment):
-                stated[path] = value
-            continue
-        stated[path] = value
-        index = next((index for index, (_, each) in enumerate(outcome.later) if says(path, each)), None)
-        if index is None or is_identity(path):
-            continue
-        if known.next is None or known.next.before > outcome.later[index][0]:
-            restated.setdefault(index, {})[path] = known.value
-    return ObservedChanges(stated, restated)

@@ -6,19 +6,18 @@ member and the plan are stated by many pages, so that a page which lacks one wit
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
 from ogpgraph.application.translation import to_published_facts
-from ogpgraph.domain.action_plan import PLAN, register_action_plan, revise_action_plan
+from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.code import code_path, confirmed_code
+from ogpgraph.domain.code import code_path
 from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, NewEvent, Origin
@@ -26,28 +25,41 @@ from ogpgraph.domain.member import (
     MEMBER,
     MemberIdentity,
     member_of_commitment_code,
-    region_of,
-    register_member,
-    revise_member,
+    register_known_member,
 )
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
-from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Observation, TextValue, TranslationKind, Value
+from ogpgraph.domain.values import Interval, Observation, TextValue, TranslationKind, Value
+from ogpgraph.importer.observations.differences import (
+    QuoteAgain,
+    SourceStatements,
+    covers_all,
+    record_respelled,
+    says_none,
+)
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
     SourceObservation,
     Spans,
     find_observation_to_reread,
-    observed_changes,
     record_observation,
-    statements_around,
 )
-from ogpgraph.importer.observations.value_equivalence import TextLookup, reuse_equivalent_value
+from ogpgraph.importer.observations.page_quotes import (
+    member_facts,
+    member_spans,
+    page_says,
+    plan_facts,
+    plan_spans,
+    quote_list_again,
+    quote_page_again,
+    sibling_spans,
+    zone_spans,
+)
+from ogpgraph.importer.observations.shared_facts import record_shared_facts
+from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equal_in_layout
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
-    ExtractedValue,
     PageReading,
     Remark,
     Sibling,
@@ -57,17 +69,13 @@ from ogpgraph.importer.pages.extraction import (
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.page import (
     READER,
-    find_code_and_cycle,
     find_codes,
     read_sibling_list,
     reread_page,
 )
-from ogpgraph.importer.pages.text import Span
-from ogpgraph.importer.pages.values import find_plan_years, parse_plan_month
+from ogpgraph.importer.pages.values import parse_plan_month
 
-_MEMBER_TABLE = Provenance(origin=Origin.REFERENCE)
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
-ReviseCommand = Callable[[UnitOfWork, Aggregate, Facts, Provenance], None]
 
 
 @dataclass(frozen=True)
@@ -180,88 +188,30 @@ class PageReconciler:
 
     def _find_or_register_member(self, identity: MemberIdentity) -> Aggregate:
         stream = self._uow.resolve_code("member", identity.code)
-        if stream is not None:
-            return self._uow.aggregate(stream)
-        facts: Facts = {"prefix": identity.prefix, "type": identity.kind}
-        if region := region_of(identity.code):
-            facts["region"] = region
-        if identity.name:
-            facts["name/en"] = self._uow.text_value(identity.name, TranslationKind.UNKNOWN)
-        return register_member(self._uow, identity.code, facts, _MEMBER_TABLE)
+        return self._uow.aggregate(stream) if stream else register_known_member(self._uow, identity)
 
     def _revise_member(self, member: Aggregate, outcome: ObservationOutcome) -> None:
-        if country := self._page.country:
-            path = f"name/{self._page.language}"
-            facts = self._published_facts(MEMBER, {path: country})
-            provenance = outcome.provenance(Origin.HEADER, {path: country.span})
-            self._add_shared_facts(member.id, "Member", revise_member, facts, provenance, outcome)
+        facts = self._published_facts(MEMBER, member_facts(self._page))
+        provenance = outcome.provenance(Origin.HEADER, member_spans(self._page))
+        again = partial(quote_page_again, self._stored_text, member_spans)
+        says = partial(page_says, self._stored_text, member_spans)
+        record_shared_facts(self._uow, member.id, facts, provenance, outcome, self._is_same, says, quote_again=again)
 
-    def _add_shared_facts(
-        self,
-        stream: str,
-        event_prefix: str,
-        revise: ReviseCommand,
-        facts: Facts,
-        provenance: Provenance,
-        outcome: ObservationOutcome,
-    ) -> None:
-        """Record facts of a member or a plan, which other pages state, too."""
-        aggregate = self._uow.aggregate(stream)
-        around = statements_around(self._uow, stream, provenance.origin, outcome)
-        facts = self._reuse_equivalent_values(facts, around, aggregate)
-        own = {path: value for path, value in facts.items() if path in around}
-        changes = observed_changes({path: around[path] for path in own}, own, outcome)
-        first = {path: value for path, value in facts.items() if path not in around}
-        repeated = {path: value for path, value in first.items() if aggregate.value(path) == value}
-        confirmed = {path: value for path, value in repeated.items() if _should_confirm(aggregate, path, provenance)}
-        new = {path: value for path, value in first.items() if path not in repeated}
-        if outcome.is_late:
-            name = f"{event_prefix}SeenEarlier"
-            self._uow.append(stream, name, changes.stated | new | confirmed, provenance)
-            # A page that lacks such a fact withdraws nothing: only values are said again.
-            for index, again in changes.restated.items():
-                values: Facts = {path: value for path, value in again.items() if value is not None}
-                provenance_of_later = outcome.provenance_of(provenance.origin, outcome.later[index])
-                self._uow.append(stream, name, values, provenance_of_later)
-            return
-        revise(self._uow, aggregate, changes.stated | new, provenance)
-        self._uow.append(stream, f"{event_prefix}Revised", confirmed, provenance)
-
-    def _reuse_equivalent_values(
-        self, facts: Facts, around: Mapping[str, Surroundings], aggregate: Aggregate | None = None
-    ) -> Facts:
-        """Return facts with the values that the source, or else the aggregate, has already in another layout."""
-
-        def known_values(path: str) -> Iterator[Value | None]:
-            known = around.get(path, NOTHING_STATED)
-            yield from (each.value for each in (known.last, known.next) if each)
-            if aggregate:
-                yield aggregate.value(path)
-
-        return {
-            path: reuse_equivalent_value(value, known_values(path), self.lookup_text) for path, value in facts.items()
-        }
+    def _is_same(self, _path: str, one: Value, other: Value) -> bool:
+        return is_equal_in_layout(one, other, self.lookup_text)
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
         """Return the stream of the page's plan; None where the page names neither its cycle nor its years."""
         title, cycle = self._page.plan_title, self._page.cycle
-        facts, spans = self._plan_title_facts(title) if title else ({}, {})
+        facts = self._published_facts(PLAN, plan_facts(self._page))
         year = str(cycle.value) if cycle else facts.get("startsOn")
         if year is None:
             return None
-        spans |= self._identity_spans()
         if cycle:
-            facts["cycle"], spans["cycle"] = int(str(cycle.value)), cycle.span
+            facts["cycle"] = int(str(cycle.value))
         month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
-        provenance = outcome.provenance(Origin.HEADER, spans)
+        provenance = outcome.provenance(Origin.HEADER, plan_spans(self._page))
         return self._find_or_register_plan(member, str(year), facts, provenance, outcome, month)
-
-    def _plan_title_facts(self, title: ExtractedValue) -> tuple[Facts, Spans]:
-        extracted = {f"title/{self._page.language}": title}
-        if years := find_plan_years(str(title.value)):
-            for path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
-                extracted[path] = ExtractedValue(year, Span(title.span.start + span.start, title.span.start + span.end))
-        return self._published_facts(PLAN, extracted), {path: each.span for path, each in extracted.items()}
 
     def _find_or_register_plan(
         self,
@@ -277,10 +227,25 @@ class PageReconciler:
         if stream and month and self._plan_month(stream) not in (month, None):
             code = f"{code}-{month:02}"  # the second plan of a year
             stream = self._uow.resolve_code("plan", code)
+        facts = {"member": member.id, **facts}
         if stream is None:
-            return register_action_plan(self._uow, code, {"member": member.id, **facts}, provenance).id
-        self._add_shared_facts(stream, "ActionPlan", revise_action_plan, facts, provenance, outcome)
+            first_stated = structs.replace(provenance, changed_between=Interval(before=outcome.moment))
+            return register_action_plan(self._uow, code, facts, first_stated).id
+        if self._uow.aggregate(stream).string("code") in (None, code):
+            facts = {"code": code, **facts}
+        says = says_none if provenance.origin is Origin.SIBLING_LIST else partial(self._named_plan, outcome, stream)
+        again = partial(quote_page_again, self._stored_text, plan_spans)
+        record_shared_facts(self._uow, stream, facts, provenance, outcome, self._is_same, says, quote_again=again)
         return stream
+
+    def _named_plan(
+        self, outcome: ObservationOutcome, plan: str, path: str, time: datetime, recorded: Observation
+    ) -> bool:
+        """Return whether the page, observed at a time, stated something at a path of a plan: that it had then."""
+        commitment = self._uow.resolve_code("commitment", self._page.code)
+        if commitment is None or not page_says(self._stored_text, plan_spans, path, time, recorded):
+            return False
+        return SourceStatements(self._uow, commitment, Origin.HEADER, outcome).value_at("actionPlan", time) == plan
 
     def _plan_month(self, plan: str) -> int | None:
         """Return the month that a plan's title ends in, in whatever language the title is known."""
@@ -295,54 +260,55 @@ class PageReconciler:
     def _reconcile_page(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         plan = self._reconcile_plan(member, outcome)
         # A zone that the page no longer has is reconciled, too: all its facts are withdrawn.
-        zones = {origin: self._convert_facts(self._page.facts.get(origin, {})) for origin in _ZONES}
-        header, spans = zones[Origin.HEADER]
-        spans |= self._identity_spans()
+        zones = {origin: self._published_facts(COMMITMENT, self._page.facts.get(origin, {})) for origin in _ZONES}
+        header = zones[Origin.HEADER]
+        header |= _identity(self._page.code, member)
         if plan:
             header["actionPlan"] = plan
         if cycle := self._page.cycle:
-            header["cycle"], spans["cycle"] = int(str(cycle.value)), cycle.span
-        for origin, (facts, zone_spans) in zones.items():
-            self._reconcile_commitment(self._page.code, member, origin, facts, zone_spans, outcome)
-
-    def _identity_spans(self) -> Spans:
-        """Return where the page states which commitment, of which member and plan, it is about."""
-        code = re.search(rf"(?<=\(){self._page.code}(?=\))", self._page.text, re.IGNORECASE)
-        spans: Spans = {"code": code.span(), "member": code.span()} if code else {}
-        extracted = {"member": self._page.country, "actionPlan": self._page.plan_title or self._page.cycle}
-        return spans | {path: each.span for path, each in extracted.items() if each}
+            header["cycle"] = int(str(cycle.value))
+        for origin, facts in zones.items():
+            again = partial(quote_page_again, self._stored_text, partial(zone_spans, origin=origin))
+            spans = zone_spans(self._page, origin)
+            self._reconcile_commitment(self._page.code, member, origin, facts, spans, outcome, again)
 
     def _reconcile_commitment(
-        self, code: str, member: Aggregate, origin: Origin, facts: Facts, spans: Spans, outcome: ObservationOutcome
+        self,
+        code: str,
+        member: Aggregate,
+        origin: Origin,
+        facts: Facts,
+        spans: Spans,
+        outcome: ObservationOutcome,
+        quote_again: QuoteAgain,
     ) -> None:
         """Record the facts that one zone of the source states of a commitment: all of them, so that others are gone."""
-        if "code" in spans:
-            spans = spans | {code_path(code): spans["code"]}
-        stream = self._uow.resolve_code("commitment", code)
+        stream, provenance = self._uow.resolve_code("commitment", code), outcome.provenance(origin, spans)
         if stream is None:
-            # A late observation registers the commitment; what it states besides its identity is recorded below.
-            first = {} if outcome.is_late else facts
-            provenance = outcome.provenance(origin, spans)
-            stream = register_commitment(self._uow, code, {"member": member.id, **first}, provenance).id
+            # What an observation that is not the only one states besides the identity is recorded below.
+            first = _identity(code, member) if outcome.earlier or outcome.later else facts
+            first_stated = structs.replace(provenance, changed_between=Interval(before=outcome.moment))
+            stream = register_commitment(self._uow, code, first, first_stated).id
         commitment = self._uow.aggregate(stream)
         facts = follow_renumbering(commitment, facts)
         provenance = outcome.provenance(origin, follow_renumbering(commitment, spans))
-        facts = facts | (confirmed_code(commitment, code) if facts else {})
-        around = statements_around(self._uow, stream, origin, outcome)
-        changes = observed_changes(around, self._reuse_equivalent_values(facts, around), outcome)
-        if outcome.is_late:
-            self._uow.append(stream, "CommitmentSeenEarlier", changes.stated, provenance)
-        else:
-            events = decide_events(commitment, changes.stated)
-            is_list = origin is Origin.SIBLING_LIST
-            self._uow.append_all(stream, _join_translation(events) if is_list else events, provenance)
+        if commitment.string("code") != code:
+            # A former code of the commitment is not a reason to recode it back.
+            facts = {path: value for path, value in facts.items() if path != "code"}
+        statements = SourceStatements(self._uow, stream, origin, outcome)
+        changes = statements.changes(facts, self._is_same, covers_all)
+        for stated, dated in statements.split_by_interval(changes.stated, provenance):
+            if outcome.is_late:
+                self._uow.append(stream, "CommitmentSeenEarlier", stated, dated)
+            else:
+                events = decide_events(self._uow.aggregate(stream), stated)
+                is_list = origin is Origin.SIBLING_LIST
+                self._uow.append_all(stream, _join_translation(events) if is_list else events, dated)
+        record_respelled(self._uow, stream, "CommitmentSeenEarlier", changes.respelled)
         for index, again in changes.restated.items():
-            provenance = outcome.provenance_of(origin, outcome.later[index])
+            later = outcome.later[index]
+            provenance = outcome.provenance_of(origin, later, quote_again(statements, again, later[1]))
             self._uow.append(stream, "CommitmentSeenEarlier", again, provenance)
-
-    def _convert_facts(self, extracted: ExtractedFacts) -> tuple[Facts, Spans]:
-        facts = self._published_facts(COMMITMENT, extracted)
-        return facts, {path: each.span for path, each in extracted.items()}
 
     def _published_facts(self, aggregate_type: AggregateType, extracted: ExtractedFacts) -> Facts:
         """Return values as they are stored; what cannot be stored has a remark."""
@@ -378,19 +344,18 @@ class PageReconciler:
                 self._reconcile_sibling(member, listed.text, sibling, outcome)
         for code in self._omitted_codes(listed, outcome):
             if not self._other_member(code, member_identity.code):
-                self._reconcile_commitment(code, member, Origin.SIBLING_LIST, {}, {}, outcome)
+                again = partial(quote_list_again, self._stored_text, code, self._page.language)
+                self._reconcile_commitment(code, member, Origin.SIBLING_LIST, {}, {}, outcome, again)
 
     def _reconcile_sibling(
         self, member: Aggregate, list_text: str, sibling: Sibling, outcome: ObservationOutcome
     ) -> None:
-        facts, spans = self._convert_facts(sibling.facts)
-        if found := find_code_and_cycle(list_text, sibling.code):
-            code, cycle = found
-            spans |= {"code": code, "member": code, "cycle": cycle, "actionPlan": cycle}
+        facts, spans = self._published_facts(COMMITMENT, sibling.facts), sibling_spans(list_text, sibling)
         provenance = outcome.provenance(Origin.SIBLING_LIST, spans)
         plan = self._find_or_register_plan(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance, outcome)
-        facts |= {"cycle": sibling.cycle, "actionPlan": plan}
-        self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome)
+        facts |= {**_identity(sibling.code, member), "cycle": sibling.cycle, "actionPlan": plan}
+        again = partial(quote_list_again, self._stored_text, sibling.code, self._page.language)
+        self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome, again)
 
     def _omitted_codes(self, listed: SiblingListReading, outcome: ObservationOutcome) -> list[str]:
         """Return the codes of known commitments that an adjacent observation of the list has, and this one lacks."""
@@ -412,11 +377,6 @@ def _join_translation(events: list[NewEvent]) -> list[NewEvent]:
     return [joined, *(event for event in events if event not in (translated, revised))]
 
 
-def _should_confirm(aggregate: Aggregate, path: str, provenance: Provenance) -> bool:
-    """Return whether a source's repetition of the current value is recorded.
-
-    A list always is, since it is the only source of many plans; any page is, over a value from our own tables.
-    """
-    current = aggregate.current_claim(path)
-    from_table = current is not None and current.origin is Origin.REFERENCE
-    return current is not None and (from_table or provenance.origin is Origin.SIBLING_LIST)
+def _identity(code: str, member: Aggregate) -> Facts:
+    """Return the facts by which a source says which commitment it is about."""
+    return {"code": code, code_path(code): True, "member": member.id}

@@ -1,14 +1,14 @@
 """Decides which values are the same although they are written differently.
 
 A difference that these rules ignore is not recorded as a change of the source. Two readings of a page may differ in
-layout only (`reuse_equivalent_value`); releases of the commitment database also differ in case, punctuation, coding and
+layout only (`is_equal_in_layout`); releases of the commitment database also differ in case, punctuation, coding and
 the order of lists (`is_equivalent_cell_value`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from msgspec import structs
 
@@ -57,14 +57,8 @@ def _is_equal_after(normalize: Callable[[str], str], one: str | None, other: str
 # Pages
 
 
-def reuse_equivalent_value(
-    value: Value | None, before: Iterable[Value | None], lookup_text: TextLookup
-) -> Value | None:
-    """Return the first earlier value that differs from `value` only in layout, otherwise `value` itself."""
-    return next((each for each in before if each is not None and _is_equal_in_layout(each, value, lookup_text)), value)
-
-
-def _is_equal_in_layout(old: Value, new: Value | None, lookup_text: TextLookup) -> bool:
+def is_equal_in_layout(old: Value, new: Value, lookup_text: TextLookup) -> bool:
+    """Return whether two values that were read from pages differ in nothing but the layout of their texts."""
     match old, new:
         case TextValue(), TextValue():
             return old.translation_kind == new.translation_kind and _is_equal_reference(old.text, new.text, lookup_text)

@@ -127,6 +127,12 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return {column.parse_as: name for name, column in self.columns.items() if not column.path}
 
     @cached_property
+    def published_dates(self) -> dict[str, str]:
+        """Map the paths of dates to the paths of their cells as published, where a date is uncertain."""
+        dates = [column for column in self.columns.values() if column.parse_as == "date" and column.fallback]
+        return {column.path: f"database/{column.fallback}" for column in dates}
+
+    @cached_property
     def taxonomy(self) -> frozenset[str]:
         """Return the policy areas that this layout distinguishes."""
         return frozenset(self.areas.values())

@@ -6,9 +6,9 @@ for which its layout has columns, and a row that it lacks counts as unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
@@ -16,25 +16,26 @@ from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.code import code_path, confirmed_code
+from ogpgraph.domain.code import all_codes, code_path
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.lineage import recode_commitment
-from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings
+from ogpgraph.domain.source_statements import (
+    NOTHING_STATED,
+    Surroundings,
+    has_one_statement,
+    statement_histories,
+)
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value, value_text_references
-from ogpgraph.importer.observations.observation import (
-    ObservationOutcome,
-    ObservedChanges,
-    is_identity,
-    observed_changes,
-    statements_around,
-)
+from ogpgraph.importer.observations.differences import ObservedChanges, SourceStatements, record_respelled
+from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import Codebook
-from ogpgraph.importer.spreadsheets.file_observation import says_at
+from ogpgraph.importer.spreadsheets.file_observation import FileContents, FileHistory
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
+from ogpgraph.importer.spreadsheets.year_only_dates import adopt_earlier_dates
 
 TextLoader = Callable[[Iterable[str]], dict[str, str]]
 """Returns stored texts by reference, without those that are not stored."""
@@ -56,6 +57,7 @@ class ImportContext:
     matched_streams: dict[int, str]
     commitment_keys: dict[int, str]
     codes_in_file: frozenset[str]
+    files: FileHistory
 
     @property
     def source(self) -> str:
@@ -65,16 +67,22 @@ class ImportContext:
 
 @dataclass(frozen=True)
 class _PreparedRow:
-    """A row's facts as stored values, the stream of its commitment, if it has one, and what files stated there.
+    """A row's facts as stored values, its commitment, if it has one, and what files stated of that.
 
-    `around` is path → the statements of the files around this one.
+    `names` are the codes and keys by which rows refer to the commitment.
     """
 
-    stream: str | None
     identity: RowIdentity
     parsed: ParsedRow
     facts: Facts
-    around: dict[str, Surroundings]
+    names: frozenset[str]
+    stream: str | None = None
+    statements: SourceStatements | None = None
+
+    @property
+    def around(self) -> Mapping[str, Surroundings]:
+        """Return path → the statements of the files around this one."""
+        return self.statements.around if self.statements else {}
 
 
 class CommitmentRecorder:
@@ -84,6 +92,7 @@ class CommitmentRecorder:
         self._uow = uow
         self._context = context
         self._load_texts = load_texts
+        self._texts: dict[str, str] = {}
 
     def record(self, rows: Iterable[tuple[RowIdentity, ParsedRow]]) -> None:
         """Append the events for rows; those that cannot be recorded get a remark.
@@ -100,9 +109,9 @@ class CommitmentRecorder:
             else:
                 text = f"{row.identity.code} is a former code of {code}, which has a row, too; not recorded"
                 row.parsed.add_remark("", "former-code", text)
-        texts = self._load_compared_texts(prepared)
+        self._texts = self._load_compared_texts(prepared)
         for row in prepared:
-            self._record_row(row, texts.get)
+            self._record_row(row, self._lookup_text)
 
     # Preparing rows
 
@@ -123,21 +132,38 @@ class CommitmentRecorder:
         facts |= {path: value for path, value in identifying.items() if value is not None}
         stream = self._find_stream(identity)
         commitment = self._uow.aggregate(stream) if stream else Aggregate("")
-        if identity.code is not None:
-            facts |= confirmed_code(commitment, identity.code)
+        if identity.code is None:
+            facts["key"] = self._context.commitment_keys[identity.row_number]
+        else:
             path = code_path(identity.code)
+            facts[path] = True
             parsed.spans[path], parsed.columns[path] = parsed.spans["code"], parsed.columns["code"]
+        names = frozenset({self._code_or_key(identity), *self._names(commitment)})
         if stream is None:
-            return _PreparedRow(None, identity, parsed, facts, {})
+            return _PreparedRow(identity, parsed, facts, names)
         if commitment.string("code") not in (None, identity.code):
             # The file has a former code of the commitment, which is not a reason to recode it back.
             facts.pop("code", None)
-        around = statements_around(self._uow, stream, Origin.DATABASE, self._context.outcome)
-        for path in parsed.imprecise_paths & around.keys():
+        says = partial(self._context.files.says_of_row, names)
+        statements = SourceStatements(self._uow, stream, Origin.DATABASE, self._context.outcome, says)
+        for path in parsed.imprecise_paths & statements.around.keys():
             # A year does not contradict a date within it that was read before.
-            if path in facts and str(around[path].value).startswith(str(facts[path])):
-                facts[path] = around[path].value
-        return _PreparedRow(stream, identity, parsed, facts, around)
+            if path in facts and str(statements.around[path].value).startswith(str(facts[path])):
+                facts[path] = statements.around[path].value
+        return _PreparedRow(identity, parsed, facts, names, stream, statements)
+
+    def _names(self, commitment: Aggregate) -> Iterator[str]:
+        """Yield the codes of a commitment, and all keys under which files have had it."""
+        yield from all_codes(commitment)
+        key = Origin.DATABASE, self._context.source
+        if "key" not in commitment.claims:
+            return
+        if has_one_statement(commitment, "key", key):
+            yield from filter(None, [commitment.string("key")])
+            return
+        read = partial(self._uow.read_events, commitment.id)
+        for statement in statement_histories(commitment, key, ["key"], read)["key"]:
+            yield str(statement.value)
 
     def _find_stream(self, identity: RowIdentity) -> str | None:
         stream = self._uow.resolve_code("commitment", self._code_or_key(identity))
@@ -170,6 +196,12 @@ class CommitmentRecorder:
         pending = {reference: text for reference, (_, text) in self._uow.texts.items()}
         return self._load_texts(needed - pending.keys()) | pending
 
+    def _lookup_text(self, reference: str) -> str | None:
+        """Return a text: nearly always one of those that were loaded together."""
+        if reference not in self._texts:
+            self._texts |= self._load_texts([reference])
+        return self._texts.get(reference)
+
     # Recording rows
 
     def _record_row(self, row: _PreparedRow, lookup_text: TextLookup) -> None:
@@ -177,7 +209,9 @@ class CommitmentRecorder:
         if all(known.value is None and known.next is None for known in row.around.values()):
             self._record_first(row, provenance)
             return
-        changes = self._changes(row, lookup_text)
+        assert row.statements is not None  # the file has claims there
+        is_same = partial(is_equivalent_cell_value, lookup_text=lookup_text)
+        changes = row.statements.changes(row.facts, is_same, self._covers)
         if self._context.outcome.is_late:
             self._record_earlier_state(row, changes, provenance)
         else:
@@ -203,17 +237,15 @@ class CommitmentRecorder:
         facts = dict(row.facts)
         if row.stream is None:
             self._uow.reserve_code("commitment", self._code_or_key(row.identity), stream)
-            if row.identity.code is None:
-                facts["key"] = self._context.commitment_keys[row.identity.row_number]
         else:
             self._record_code(row, facts, provenance)
         self._append_in_bulk(stream, facts, provenance)
 
     def _record_changes(self, row: _PreparedRow, changed: Facts, provenance: Provenance) -> None:
-        assert row.stream is not None  # the file has claims there
+        assert row.stream is not None and row.statements is not None  # noqa: PT018 - the file has claims there
         stream = row.stream
         for cause, caused in self._split_by_cause(row, changed, provenance.cause):
-            for facts, dated in self._split_by_interval(caused, provenance.with_cause(cause)):
+            for facts, dated in row.statements.split_by_interval(caused, provenance.with_cause(cause)):
                 self._record_code(row, facts, dated)
                 if cause is Cause.METHODOLOGY:
                     self._append_in_bulk(stream, facts, dated)
@@ -223,26 +255,20 @@ class CommitmentRecorder:
 
     def _record_earlier_state(self, row: _PreparedRow, changes: ObservedChanges, provenance: Provenance) -> None:
         """Record what an older file adds: past values, intervals that it narrows, and facts that no newer file has."""
-        assert row.stream is not None  # the file has claims there
-        for facts, dated in self._split_by_interval(changes.stated, provenance):
+        assert row.stream is not None and row.statements is not None  # noqa: PT018 - the file has claims there
+        outcome = self._context.outcome
+        published = self._context.codebook.published_dates
+        changes = adopt_earlier_dates(changes, row.statements, published, outcome.moment, outcome.later)
+        for facts, dated in row.statements.split_by_interval(changes.stated, provenance):
             self._record_code(row, facts, dated)
             self._uow.append(row.stream, "CommitmentSeenEarlier", facts, dated)
-        outcome = self._context.outcome
+        record_respelled(self._uow, row.stream, "CommitmentSeenEarlier", changes.respelled)
         for index, facts in changes.restated.items():
             later = outcome.later[index]
-            if _is_recorded_until(row, later[0]):
-                again = outcome.provenance_of(Origin.DATABASE, later)
-                self._uow.append(row.stream, "CommitmentSeenEarlier", facts, again)
-
-    def _split_by_interval(self, facts: Facts, provenance: Provenance) -> list[tuple[Facts, Provenance]]:
-        """Return facts by the interval in which they changed: not every file says something at every path."""
-        grouped: dict[Interval, Facts] = {}
-        for path, value in facts.items():
-            grouped.setdefault(self._context.outcome.interval_of(path, says_at), {})[path] = value
-        return [
-            (dated_facts, structs.replace(provenance, changed_between=interval))
-            for interval, dated_facts in grouped.items()
-        ]
+            number = self._context.files.row_number(row.names, later[1])
+            evidence = row.statements.evidence_again(facts, later[1], number)
+            again = outcome.provenance_of(Origin.DATABASE, later, evidence)
+            self._uow.append(row.stream, "CommitmentSeenEarlier", facts, again)
 
     def _record_code(self, row: _PreparedRow, facts: Facts, provenance: Provenance) -> None:
         """Give a recorded commitment that has no code the row's, which leaves the facts; a refusal is a remark.
@@ -277,21 +303,9 @@ class CommitmentRecorder:
 
     # Differences
 
-    def _changes(self, row: _PreparedRow, lookup_text: TextLookup) -> ObservedChanges:
-        """Return what the row adds to what files were read to state; columns that it leaves empty state nothing now."""
-        facts = dict(row.facts)
-        for path, value in row.facts.items():
-            known = row.around.get(path, NOTHING_STATED)
-            stated = (each.value for each in (known.last, known.next) if each)
-            facts[path] = next(
-                (each for each in stated if is_equivalent_cell_value(path, each, value, lookup_text)), value
-            )
-        around = {path: known for path, known in row.around.items() if path in facts or self._can_withdraw(path)}
-        return observed_changes(around, facts, self._context.outcome, says_at)
-
-    def _can_withdraw(self, path: str) -> bool:
+    def _covers(self, path: str) -> bool:
         """Return whether a row without a value at a path says that there is none."""
-        return path != "actionPlan" and not is_identity(path) and self._context.codebook.covers(path)
+        return path != "actionPlan" and FileContents(self._context.codebook, {}, frozenset()).covers(path)
 
     def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
         """Separate the differences that the new layout alone explains from changes in what the file reports."""
@@ -314,12 +328,6 @@ class CommitmentRecorder:
             if after != between:
                 rest[path] = _areas_value(path, after)
         return [(Cause.METHODOLOGY, methodology), (cause, rest)]
-
-
-def _is_recorded_until(row: _PreparedRow, moment: datetime) -> bool:
-    """Return whether files until a moment have rows of the commitment."""
-    known = row.around.values()
-    return any(each.last or (each.next and each.next.before <= moment) for each in known)
 
 
 def _areas(value: Value | None) -> frozenset[str]:

@@ -6,7 +6,9 @@ import that was interrupted can be resumed with the observation it began with, a
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ogpgraph.clock import format_timestamp
@@ -24,7 +26,8 @@ from ogpgraph.importer.observations.observation import (
     outcome_at,
     record_observation,
 )
-from ogpgraph.importer.spreadsheets.codebook import find_codebook
+from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
+from ogpgraph.importer.spreadsheets.identity import RowSelection
 from ogpgraph.importer.spreadsheets.sheet import Sheet
 
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
@@ -33,13 +36,71 @@ READER_VERSION = "database-1"
 """Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
 
 
-def observe_file(data: bytes, sheet: Sheet, observed_at: datetime) -> SourceObservation:
-    """Return the observation of a file, whose canonical text is only its layout: each row has a text of its own."""
+_ROW = re.compile(r"^row (\d+): (\S+) of (\S+), (\S+)$", re.MULTILINE)
+
+
+def observe_file(data: bytes, sheet: Sheet, selection: RowSelection, observed_at: datetime) -> SourceObservation:
+    """Return the observation of a file. Its canonical text is the layout and what each row is about.
+
+    Each row has a text of its own.
+    """
     columns = "\n".join(" ".join(cell.split()) for cell in sheet.header)
     version = sheet.codebook.version
-    layout = f"Layout of {version}, header in row {sheet.header_row}\n{columns}\n"
+    rows = "".join(
+        f"row {number}: {each.code or selection.keys[number]} of {each.member.code}, {each.plan.name}\n"
+        for number, each in selection.identities.items()
+    )
+    layout = f"Layout of {version}, header in row {sheet.header_row}\n{columns}\n{rows}"
     reader = f"{READER_VERSION}/{version}"
     return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
+
+
+@dataclass(frozen=True)
+class FileContents:
+    """The layout of an observed file, and what its rows are about: `rows` maps codes and keys to the rows' numbers."""
+
+    codebook: Codebook | None
+    rows: Mapping[str, int]
+    subjects: frozenset[str]
+
+    def covers(self, path: str) -> bool:
+        """Return whether the layout has a column for a path of a commitment."""
+        if self.codebook is None:
+            return True
+        match path.partition("/")[0]:
+            case "codes":
+                return self.codebook.covers("code")
+            case "key":  # only rows without a code have one
+                return not self.codebook.covers("code")
+        return self.codebook.covers(path)
+
+
+class FileHistory:
+    """The contents of the files that a source was observed as; each is read once."""
+
+    def __init__(self, load_text: Callable[[str], str | None]) -> None:
+        self._load_text = load_text
+        self._contents: dict[str, FileContents] = {}
+
+    def contents(self, recorded: Observation) -> FileContents:
+        """Return the contents of an observed file."""
+        if recorded.text not in self._contents:
+            rows = _ROW.findall(self._load_text(recorded.text) or "")
+            self._contents[recorded.text] = FileContents(
+                find_codebook(recorded.reader.rpartition("/")[2]),
+                {subject: int(number) for number, subject, _, _ in rows},
+                frozenset(subject for row in rows for subject in row[2:]),
+            )
+        return self._contents[recorded.text]
+
+    def row_number(self, names: Collection[str], recorded: Observation) -> int | None:
+        """Return the number of a file's row about a commitment, given by its codes and keys."""
+        rows = self.contents(recorded).rows
+        return next((rows[name] for name in names if name in rows), None)
+
+    def says_of_row(self, names: Collection[str], path: str, _time: datetime, recorded: Observation) -> bool:
+        """Return whether a file says anything at a path of a commitment, given by its codes and keys."""
+        return self.row_number(names, recorded) is not None and self.contents(recorded).covers(path)
 
 
 def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome | None:
@@ -65,12 +126,6 @@ def previous_codebook_version(source: Aggregate, outcome: ObservationOutcome) ->
     """Return the codebook's version of the last observation before an observation, empty if it is the first."""
     readers = [seen.reader for time, seen in observations(source) if time < outcome.observation.observed_at]
     return readers[-1].rpartition("/")[2] if readers else ""
-
-
-def says_at(path: str, recorded: Observation) -> bool:
-    """Return whether the layout of a recorded file has a column for a path of a commitment."""
-    codebook = find_codebook(recorded.reader.rpartition("/")[2])
-    return codebook is None or codebook.covers(path)
 
 
 def _resume(observation: SourceObservation, history: ObservationHistory, recorded: Observation) -> ObservationOutcome:

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
 from ogpgraph.application.translation import ReportUnrecorded, to_published_facts
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.event import Evidence, Facts, Origin
-from ogpgraph.domain.member import MEMBER, region_of, register_member
+from ogpgraph.domain.member import MEMBER, MemberIdentity, MemberKind, lookup_member, register_known_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import PlainValue
-from ogpgraph.importer.observations.observation import (
-    ObservationOutcome,
-    ObservedChanges,
-    observed_changes,
-    statements_around,
-)
+from ogpgraph.domain.values import Interval, Observation, PlainValue, Value
+from ogpgraph.importer.observations.observation import ObservationOutcome
+from ogpgraph.importer.observations.shared_facts import record_shared_facts
 from ogpgraph.importer.observations.value_equivalence import is_equivalent_cell_value
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
+from ogpgraph.importer.spreadsheets.file_observation import FileHistory
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import RowTextBuilder, parse_co_creation_value
 
@@ -51,11 +50,17 @@ class MemberPlanRecorder:
     """
 
     def __init__(
-        self, uow: UnitOfWork, outcome: ObservationOutcome, codebook: Codebook, identities: Iterable[RowIdentity]
+        self,
+        uow: UnitOfWork,
+        outcome: ObservationOutcome,
+        codebook: Codebook,
+        files: FileHistory,
+        identities: Iterable[RowIdentity],
     ) -> None:
         self._uow = uow
         self._outcome = outcome
         self._codebook = codebook
+        self._files = files
         self.remarks: list[Remark] = []
         self._rows_by_member: dict[str, list[RowIdentity]] = defaultdict(list)
         self._rows_by_plan: dict[PlanKey, list[RowIdentity]] = defaultdict(list)
@@ -77,32 +82,16 @@ class MemberPlanRecorder:
                 cells[path] = cell
         # The evidence must show the recorded cell, so a row that has it is cited.
         cited_row = next(row for row in rows if row.member.name == name)
-        provenance = self._provenance(cited_row, cells)
         facts = to_published_facts(self._uow, MEMBER, cells, self._reporter(cited_row))
-        stream = self._uow.resolve_code("member", code)
-        if stream is None:
-            return self._register_member(code, rows[0], facts, provenance)
-        self._record_member_changes(stream, facts, provenance)
+        stream = self._uow.resolve_code("member", code) or self._register_member(rows[0])
+        self._record_facts(stream, {code}, facts, self._provenance(cited_row, cells))
         return stream
 
-    def _register_member(self, code: str, row: RowIdentity, facts: Facts, provenance: Provenance) -> str:
-        stream = register_member(self._uow, code, facts, provenance).id
-        reference: Facts = {"prefix": row.member.prefix, "type": "LOCAL" if row.member.is_local else "NATIONAL"}
-        if region := region_of(code):
-            reference["region"] = region
-        self._uow.append(stream, "MemberRevised", reference, _FROM_TABLE)
-        return stream
-
-    def _record_member_changes(self, stream: str, facts: Facts, provenance: Provenance) -> None:
-        changes = self._changes(stream, facts)
-        if self._outcome.is_late:
-            self._record_earlier_state(stream, "MemberSeenEarlier", changes, provenance)
-            return
-        changed = changes.stated
-        names = {path: value for path, value in changed.items() if path.startswith("name/")}
-        others = {path: value for path, value in changed.items() if path not in names}
-        self._uow.append(stream, "MemberRenamed", names, provenance)
-        self._uow.append(stream, "MemberRevised", others, provenance)
+    def _register_member(self, row: RowIdentity) -> str:
+        known = lookup_member(row.member.code)
+        kind: MemberKind = "LOCAL" if row.member.is_local else "NATIONAL"
+        name = known.name if known else None
+        return register_known_member(self._uow, MemberIdentity(row.member.code, row.member.prefix, kind, name)).id
 
     def _reporter(self, cited_row: RowIdentity) -> ReportUnrecorded:
         """Return a function that adds a remark on a cell of a row that is not recorded."""
@@ -146,21 +135,22 @@ class MemberPlanRecorder:
 
     def _append_plan_facts(self, key: PlanKey, cycle_code: str | None, facts: Facts, provenance: Provenance) -> str:
         stream = self._find_plan(key, cycle_code)
+        code = cycle_code if cycle_code and self._uow.resolve_code("plan", cycle_code) in (None, stream) else key.name
         if stream is None:
-            code = cycle_code if cycle_code and self._uow.resolve_code("plan", cycle_code) is None else key.name
-            stream = register_action_plan(self._uow, code, facts, provenance).id
-        elif self._outcome.is_late:
-            changes = self._changes(stream, facts)
-            self._record_earlier_state(stream, "ActionPlanSeenEarlier", changes, provenance)
-        else:
-            # A plan whose cycle was not known until now is recoded from its number to its cycle.
-            has_number_code = self._uow.aggregate(stream).string("code") == key.name != cycle_code
-            if cycle_code and has_number_code and self._uow.resolve_code("plan", cycle_code) in (None, stream):
-                facts = {**facts, "code": cycle_code}
-            self._uow.append(stream, "ActionPlanRevised", self._changes(stream, facts).stated, provenance)
-        for code in filter(None, (key.name, cycle_code)):
-            if self._uow.resolve_code("plan", code) is None:
-                self._uow.reserve_code("plan", code, stream)
+            # The number is a code of ours; it is the plan's code until a source states a cycle.
+            own = facts if code == cycle_code else {"member": facts["member"]}
+            first_stated = structs.replace(provenance, changed_between=Interval(before=self._outcome.moment))
+            stated_by = first_stated if code == cycle_code else _FROM_TABLE
+            stream = register_action_plan(self._uow, code, own, stated_by).id
+        plan_code = self._uow.aggregate(stream).string("code")
+        if code != cycle_code:
+            self._uow.append(stream, "ActionPlanRevised", {"code": key.name, "member": facts["member"]}, _FROM_TABLE)
+        elif plan_code in (code, key.name):
+            facts = {**facts, "code": code}
+        self._record_facts(stream, {key.name, *filter(None, [cycle_code])}, facts, provenance)
+        for each in filter(None, (key.name, cycle_code)):
+            if self._uow.resolve_code("plan", each) is None:
+                self._uow.reserve_code("plan", each, stream)
         return stream
 
     def _find_plan(self, key: PlanKey, cycle_code: str | None) -> str | None:
@@ -173,30 +163,23 @@ class MemberPlanRecorder:
 
     # Differences
 
-    def _changes(self, stream: str, facts: Facts) -> ObservedChanges:
-        """Return what facts add to what files were read to state; where none did, what differs from the current value.
+    def _record_facts(self, stream: str, names: set[str], facts: Facts, provenance: Provenance) -> None:
+        """Record what the file states of a member or plan; `names` are those by which rows refer to it."""
+        record_shared_facts(
+            self._uow,
+            stream,
+            facts,
+            provenance,
+            self._outcome,
+            _is_same,
+            partial(self._says, names),
+            partial(_covers, self._codebook),
+        )
 
-        A file that lacks a cell withdraws nothing, and no file changes the member of a plan.
-        """
-        aggregate, outcome = self._uow.aggregate(stream), self._outcome
-        around = statements_around(self._uow, stream, Origin.DATABASE, outcome)
-        compared: Facts = {}
-        for path, value in facts.items():
-            if path == "member":
-                continue
-            known = around.get(path)
-            stated = [each.value for each in (known.last, known.next) if each] if known else [aggregate.value(path)]
-            same = next((each for each in stated if is_equivalent_cell_value(path, each, value, _no_text)), None)
-            if known or same is None:
-                compared[path] = value if same is None else same
-        return observed_changes({path: around[path] for path in compared if path in around}, compared, outcome)
-
-    def _record_earlier_state(self, stream: str, name: str, changes: ObservedChanges, provenance: Provenance) -> None:
-        self._uow.append(stream, name, changes.stated, provenance)
-        for index, again in changes.restated.items():
-            values: Facts = {path: value for path, value in again.items() if value is not None}
-            later = self._outcome.provenance_of(Origin.DATABASE, self._outcome.later[index])
-            self._uow.append(stream, name, values, later)
+    def _says(self, names: set[str], path: str, _time: datetime, recorded: Observation) -> bool:
+        """Return whether a file says anything at a path of a member or plan."""
+        contents = self._files.contents(recorded)
+        return not names.isdisjoint(contents.subjects) and _covers(contents.codebook, path)
 
     def _provenance(self, row: RowIdentity, cells: dict[str, str]) -> Provenance:
         """Return the provenance of cells that many rows repeat, with one of the rows as evidence."""
@@ -224,6 +207,19 @@ def _most_frequent(cells: Iterable[str]) -> str:
 
 def _plan_order(item: tuple[PlanKey, list[RowIdentity]]) -> tuple[str, int, int]:
     return item[0].member, item[0].number or 0, item[0].cycle or 0
+
+
+def _covers(codebook: Codebook | None, path: str) -> bool:
+    """Return whether a layout has a column for a path of a member or plan."""
+    if codebook is None or path == "member":
+        return True
+    if path.startswith("coCreation/"):
+        return any(column.path == path for column in codebook.optional.values())
+    return _CELL_TYPES.get("cycle" if path == "code" else path) in codebook.column_by_type
+
+
+def _is_same(path: str, one: Value, other: Value) -> bool:
+    return is_equivalent_cell_value(path, one, other, _no_text)
 
 
 def _no_text(_reference: str) -> None:

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TypeVar
 
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
-from ogpgraph.importer.observations.observation import ObservationOutcome, SourceObservation
+from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import CausedEvent, CycleTotal, Report, count_events, count_personal_data
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, detect_date_orders
@@ -26,6 +26,7 @@ from ogpgraph.importer.spreadsheets.consistency_checks import check_members_and_
 from ogpgraph.importer.spreadsheets.file_observation import (
     SOURCE_CODE,
     SOURCE_LANGUAGE,
+    FileHistory,
     observe_file,
     previous_codebook_version,
     record_or_resume,
@@ -62,7 +63,7 @@ def import_spreadsheet(
     """
     writer.require_all_shown()
     sheet = parse_sheet(data)
-    run = _ImportRun(writer, command_context, sheet, observe_file(data, sheet, command_context.time))
+    run = _ImportRun(writer, command_context, sheet, data)
     context = run.begin()
     if context is not None:
         run.record_rows(context, progress)
@@ -87,7 +88,7 @@ class _ImportRun:
     writer: ImportWriter
     command_context: CommandContext
     sheet: Sheet
-    observation: SourceObservation
+    data: bytes
     remarks: list[Remark] = field(default_factory=list)
     recorded: Counter[CausedEvent] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
@@ -99,8 +100,13 @@ class _ImportRun:
 
     @cached_property
     def selection(self) -> RowSelection:
-        """Return the rows to be recorded; a file that has been imported before never gets here."""
+        """Return the rows to be recorded."""
         return select_rows(self.sheet.rows(), self.parser)
+
+    @cached_property
+    def files(self) -> FileHistory:
+        """Return the contents of the files that were imported before."""
+        return FileHistory(self.writer.stored_text)
 
     def begin(self) -> ImportContext | None:
         """Record the observation, the members and the plans; None if the file has been imported before."""
@@ -118,6 +124,7 @@ class _ImportRun:
             matches.streams,
             self.selection.keys,
             frozenset(identity.code for identity in self.selection.identities.values() if identity.code),
+            self.files,
         )
 
     def record_rows(self, context: ImportContext, progress: ProgressCallback | None) -> None:
@@ -151,10 +158,12 @@ class _ImportRun:
         )
 
     def _record_beginning(self, uow: UnitOfWork) -> _Beginning | None:
-        outcome = record_or_resume(uow, self.observation)
+        observation = observe_file(self.data, self.sheet, self.selection, self.command_context.time)
+        outcome = record_or_resume(uow, observation)
         if outcome is None:
             return None
-        recorder = MemberPlanRecorder(uow, outcome, self.sheet.codebook, self.selection.identities.values())
+        identities = self.selection.identities.values()
+        recorder = MemberPlanRecorder(uow, outcome, self.sheet.codebook, self.files, identities)
         members = recorder.record_members()
         previous = previous_codebook_version(uow.aggregate(outcome.observation.source), outcome)
         plans = recorder.record_plans(members)

@@ -1,0 +1,123 @@
+"""Where a page and its list state their facts: path → the characters of the canonical text, for each aggregate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from ogpgraph.domain.code import code_path
+from ogpgraph.domain.event import Evidence, Facts, Origin
+from ogpgraph.domain.values import Observation
+from ogpgraph.importer.observations.differences import SourceStatements
+from ogpgraph.importer.observations.observation import Spans
+from ogpgraph.importer.observations.value_equivalence import TextLookup
+from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, PageReading, Sibling, UnreadableInput
+from ogpgraph.importer.pages.labels import shipped_labels
+from ogpgraph.importer.pages.page import READER, find_code_and_cycle, read_sibling_list, reread_page
+from ogpgraph.importer.pages.text import Span
+from ogpgraph.importer.pages.values import find_plan_years
+
+
+def member_facts(page: PageReading) -> ExtractedFacts:
+    """Return what a page states of its member."""
+    return {f"name/{page.language}": page.country} if page.country else {}
+
+
+def plan_facts(page: PageReading) -> ExtractedFacts:
+    """Return what the title of a page's plan states of the plan."""
+    title = page.plan_title
+    if title is None:
+        return {}
+    facts = {f"title/{page.language}": title}
+    if years := find_plan_years(str(title.value)):
+        for path, (year, span) in zip(("startsOn", "endsOn"), years, strict=True):
+            facts[path] = ExtractedValue(year, Span(title.span.start + span.start, title.span.start + span.end))
+    return facts
+
+
+def member_spans(page: PageReading) -> Spans:
+    """Return where a page states facts of its member."""
+    return _spans_of(member_facts(page))
+
+
+def plan_spans(page: PageReading) -> Spans:
+    """Return where a page states facts of its plan."""
+    return _spans_of(plan_facts(page)) | _identity_spans(page)
+
+
+def zone_spans(page: PageReading, origin: Origin) -> Spans:
+    """Return where a zone of a page states facts of its commitment."""
+    spans = _spans_of(page.facts.get(origin, {}))
+    return spans | _identity_spans(page) if origin is Origin.HEADER else spans
+
+
+def sibling_spans(list_text: str, sibling: Sibling) -> Spans:
+    """Return where a list states facts of one of its entries, and of the plan of that."""
+    spans = _spans_of(sibling.facts)
+    if found := find_code_and_cycle(list_text, sibling.code):
+        code, cycle = found
+        spans |= {"code": code, code_path(sibling.code): code, "member": code, "cycle": cycle, "actionPlan": cycle}
+    return spans
+
+
+def quote_page_again(
+    stored_text: TextLookup,
+    spans_in: Callable[[PageReading], Spans],
+    statements: SourceStatements,
+    facts: Facts,
+    recorded: Observation,
+) -> tuple[Evidence, ...]:
+    """Return the passages of a page in which it says facts again; without its text those where it said them before."""
+    page = _read_again(stored_text, recorded)
+    return statements.evidence_in(recorded, spans_in(page)) if page else statements.evidence_again(facts, recorded)
+
+
+def page_says(
+    stored_text: TextLookup,
+    spans_in: Callable[[PageReading], Spans],
+    path: str,
+    _time: datetime,
+    recorded: Observation,
+) -> bool:
+    """Return whether an observed page states something at a path; also if its text is not known any more."""
+    page = _read_again(stored_text, recorded)
+    return page is None or path in spans_in(page)
+
+
+def _read_again(stored_text: TextLookup, recorded: Observation) -> PageReading | None:
+    """Return the reading of an observed page, None where another version of the reader read it or its text is gone."""
+    text = stored_text(recorded.text) if recorded.reader == READER else None
+    try:
+        return reread_page(text) if text else None
+    except UnreadableInput:
+        return None
+
+
+def quote_list_again(
+    stored_text: TextLookup,
+    code: str,
+    language: str,
+    statements: SourceStatements,
+    facts: Facts,
+    recorded: Observation,
+) -> tuple[Evidence, ...]:
+    """Return the passages of a list in which it says facts of one of its entries again."""
+    text = stored_text(recorded.text) if recorded.reader == READER else None
+    reading = read_sibling_list(text, shipped_labels().get(language))[0] if text else None
+    entry = next((each for each in reading.entries if each.code == code), None) if reading else None
+    if text is None or entry is None:
+        return statements.evidence_again(facts, recorded)
+    return statements.evidence_in(recorded, sibling_spans(text, entry))
+
+
+def _identity_spans(page: PageReading) -> Spans:
+    """Return where a page states which commitment, of which member and plan, it is about."""
+    found = re.search(rf"(?<=\(){page.code}(?=\))", page.text, re.IGNORECASE)
+    spans: Spans = dict.fromkeys(("code", code_path(page.code), "member"), found.span()) if found else {}
+    extracted = {"member": page.country, "actionPlan": page.plan_title or page.cycle, "cycle": page.cycle}
+    return spans | {path: each.span for path, each in extracted.items() if each}
+
+
+def _spans_of(facts: ExtractedFacts) -> Spans:
+    return {path: each.span for path, each in facts.items()}
