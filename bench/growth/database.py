@@ -1,7 +1,4 @@
-"""Imports three states of OGP's database in the order of their publication, and says where the bytes are.
-
-A list of 100 commitments at past positions is compared with the present, each in a fresh process.
-"""
+"""Imports three states of OGP's database in the order of their publication, and says where the bytes are."""
 
 from __future__ import annotations
 
@@ -11,25 +8,18 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
-from bench.growth.instruments import DiskUsage, measure_disk_usage, run_cold
+from bench.growth.instruments import DiskUsage, measure_disk_usage
 from bench.growth.states import State, build_states
 from ogpgraph.cli.progress import create_progress, track_task
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.spreadsheets.run import import_spreadsheet
 from ogpgraph.importer.writer import LogWriter
 from ogpgraph.system import System, migrate, open_system
-from tests.graphql.client import execute_query, parse_document
 
 MAX_RATIO = 13
 """The size of the database on disk, log and texts included, to that of the files."""
 MAX_GROWTH_BY_REBUILD = 1.02
-MAX_RATIO_OF_PAST = 2.0
-COUNT = "commitments { totalCount }"
-LIST = """commitments(first: 100) { nodes { code title status startsOn endsOn
-    actionPlan { title } ratings { indicator stage value } } }"""
-AT = "query At($position: Position) {{ at(position: $position) {{ {} }} }}"
 
 
 # Bytes
@@ -87,49 +77,3 @@ def _print_usage(files: int, usage: DiskUsage) -> None:
 
 
 # The past
-
-
-def time_list(url: str, position: int | None, *, is_indexed: bool) -> float:
-    """Return the seconds of the first list of a process, without opening the database.
-
-    If `is_indexed`, the position is counted before, which builds its index but loads no commitment.
-    """
-    count, listing = (parse_at(query, position) for query in (COUNT, LIST))
-    variables = {} if position is None else {"position": position}
-    with open_system(url) as system:
-        if is_indexed:
-            execute_query(system, count, **variables)
-        began = time.perf_counter()
-        data = execute_query(system, listing, **variables)
-        seconds = time.perf_counter() - began
-    nodes = (data if position is None else data["at"])["commitments"]["nodes"]
-    if not nodes:
-        raise ValueError("the list is empty")
-    return seconds
-
-
-def parse_at(query: str, position: int | None) -> str:
-    """Return the document of a query at a position or the head, which is parsed and validated from now on."""
-    document = f"{{ {query} }}" if position is None else AT.format(query)
-    parse_document(document)
-    return document
-
-
-def report_past(url: str, rounds: int) -> bool:
-    """Print the medians and their ratio for several past positions; returns whether the targets are met."""
-    with open_system(url) as system, system.read_session() as session:
-        head = session.head
-    print(f"100 commitments in a fresh process, in ms; at most {MAX_RATIO_OF_PAST} times the present")
-    is_met = True
-    for share in (0.35, 0.6, 0.9):
-        position = max(1, round(head * share))
-        for is_indexed in (False, True):
-            times: dict[int | None, list[float]] = {None: [], position: []}
-            for number in range(rounds):
-                for at in (None, position) if number % 2 else (position, None):
-                    times[at].append(run_cold(time_list, url, at, is_indexed=is_indexed))
-            present, past = (median(times[at]) * 1000 for at in (None, position))
-            is_met &= past <= MAX_RATIO_OF_PAST * present
-            name = f"at {position:,}, {'indexed' if is_indexed else 'nothing read'}"
-            print(f"{name:24}{past:>10.1f}, at the head{present:>10.1f}{past / present:>8.2f}", flush=True)
-    return is_met
