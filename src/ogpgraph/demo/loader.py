@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of steps that are loaded, and of all steps."""
 NAMESPACE = uuid.UUID("7d9a2f7e-0f6b-5b0f-9a2c-6d1c9a3d5e10")
 """The namespace of the ids, which are the same in every demonstration."""
-EXAMPLE_QUERIES = ("now-and-then", "plans", "corrections")
+EXAMPLE_QUERIES = ("now-and-then", "two-times", "plans", "corrections")
 _REMEDY = "choose another with --database"
 
 
