@@ -2,7 +2,7 @@
 
 What a filter names is checked: a word that is no known value, a code of nothing, and a path that no field has are
 errors. The live transports wait for what does not exist yet: they resolve leniently, and such a name matches nothing
-until something has it.
+until something has it. What can never exist is refused when a subscription begins.
 """
 
 from __future__ import annotations
@@ -114,6 +114,13 @@ class HistoryFilter:
         default=None, description="The id of the import or request that recorded it."
     )
 
+    def require_possible(self) -> None:
+        """Raise GraphQLError for a path, an id or a date that is none, whatever the record has or will have."""
+        match_paths(self.path or ())
+        _streams(self.source or ())
+        if self.effective:
+            self.effective.bounds()
+
     def to_query(
         self, snapshot: Snapshot, order: OrderOfEntries = BY_POSITION, *, is_lenient: bool = False
     ) -> EntryQuery:
@@ -169,6 +176,12 @@ class EntryFilter(HistoryFilter):
     policy_area: list[str] | None = strawberry.field(
         default=None, description="A policy area that the commitment had at the time of the entry."
     )
+
+    def require_possible(self) -> None:
+        """Raise GraphQLError also for a policy area that the vocabulary does not have."""
+        super().require_possible()
+        _streams((*(self.subject or ()), *(self.action_plan or ())))
+        match_words("policyArea", self.policy_area or (), POLICY_AREAS, tuple)
 
     def to_query(
         self, snapshot: Snapshot, order: OrderOfEntries = BY_POSITION, *, is_lenient: bool = False

@@ -80,6 +80,8 @@ class Subscription:
         The transports in `web.live` read the log themselves: one execution for each entry then serves all clients that
         have the same subscription, which a generator for each client could not do.
         """
+        if where is not None:
+            where.require_possible()
         yield cast(Entry, EntrySubscription(_start_of(after, cursor), where))
 
 

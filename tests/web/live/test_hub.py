@@ -12,6 +12,7 @@ from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.system import System
+from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.live import hub as hub_module
 from ogpgraph.web.live import subscribers
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
@@ -40,6 +41,33 @@ async def test_a_stream_from_any_position_is_exactly_the_rest_of_the_log(
     async with run_hub(system) as hub:
         for after in range(40):
             assert await take_positions(hub, 40 - after, after) == list(range(after + 1, 41))
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        ({"path": ["titel"]}, "UNKNOWN_VALUE"),
+        ({"policyArea": ["Opn Data"]}, "UNKNOWN_VALUE"),
+        ({"subject": ["commitment-1@soon"]}, "INVALID"),
+        ({"effective": {"from": "2021-02-30"}}, "BAD_TIME"),
+    ],
+)
+async def test_a_filter_that_can_never_match_is_rejected_when_the_stream_begins(
+    system: System, where: dict[str, object], code: str
+) -> None:
+    async with run_hub(system) as hub:
+        with pytest.raises(RequestErrors, check=lambda error: error.code == code):
+            await hub.compiler.compile(RequestParameters(POSITIONS, variables={"where": where}))
+
+
+async def test_a_stream_waits_for_what_does_not_exist_yet(system: System) -> None:
+    fill_log(system, 3)
+    where = {"commitment": ["fr0002"], "path": ["title"]}
+    async with run_hub(system) as hub:
+        waiting = asyncio.create_task(take_positions(hub, 1, 0, where=where))
+        await wait_until_subscribed(hub, 1)
+        await asyncio.to_thread(register_commitment, system, "FR0002")
+        assert await waiting == [5]
 
 
 @BOTH_ENGINES

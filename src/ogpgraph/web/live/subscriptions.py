@@ -99,8 +99,12 @@ class SubscriptionCompiler:
         stream = await started if isawaitable(started) else started
         if isinstance(stream, ExecutionResult):
             raise RequestErrors(stream.errors or [], code=RequestErrorCode.BAD_USER_INPUT)
-        async for arguments in cast(AsyncIterator[EntrySubscription], stream):
-            return arguments
+        try:
+            async for arguments in cast(AsyncIterator[EntrySubscription], stream):
+                return arguments
+        except GraphQLError as error:
+            code = (error.extensions or {}).get("code", RequestErrorCode.BAD_USER_INPUT)
+            raise RequestErrors([error], code=code) from error
         raise RequestErrors([GraphQLError("The subscription yields nothing.")], code=RequestErrorCode.BAD_USER_INPUT)
 
     def prepare_executor(self, subscription: Subscription) -> SubscriptionExecutor:
