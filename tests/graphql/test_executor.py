@@ -23,7 +23,7 @@ from graphql import (
     parse,
 )
 
-from ogpgraph.graphql import types
+from ogpgraph.graphql import subject
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.graphql.schema import build_schema
@@ -307,7 +307,7 @@ def test_one_executor_answers_each_event_of_a_subscription_as_graphql_core_does(
             snapshot = session.at(position)
             entry = snapshot.find_entry(position)
             assert entry is not None
-            event = types.Entry.of(entry, snapshot)
+            event = subject.Entry.of(entry, snapshot)
             expected = execute(
                 core_schema(SCHEMA),
                 document,

@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLError
 
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.graphql.types import SUBJECT_TYPES
+from ogpgraph.graphql.subject import SUBJECT_TYPES
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import execute_query, query_commitment

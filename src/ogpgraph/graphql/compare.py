@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.graphql.changes import Change, field_as_json
 from ogpgraph.graphql.connections import Connection, build_connection
 from ogpgraph.graphql.filters import CommitmentFilter
 from ogpgraph.graphql.scalars import FieldValue
-from ogpgraph.graphql.types import Change, Commitment, field_as_json
+from ogpgraph.graphql.types import Commitment
 from ogpgraph.readmodel.entry import FieldChange, diff_values
 from ogpgraph.readmodel.filters import AllOf, AnyOf, ChangedSince, Condition, IdIn, Not
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest

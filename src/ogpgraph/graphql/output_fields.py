@@ -1,8 +1,8 @@
 """The plain fields of object types, derived from the fields that aggregates declare, and how texts are read.
 
 A field is plain if one value, or one text in each language, is at its path. Fields that combine values, compute them or
-lead to other objects are written by hand in `types`. Resolvers are built once, with the schema: a request looks nothing
-up in the declarations.
+lead to other objects are written by hand in `subject`, `parts` and `types`. Resolvers are built once, with the schema:
+a request looks nothing up in the declarations.
 """
 
 from __future__ import annotations

@@ -19,20 +19,16 @@ from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberF
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
+from ogpgraph.graphql.subject import Entry, Node, Source, Subject, entry_connection
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,
     Commitment,
     CommitmentConnection,
-    Entry,
     Member,
-    Node,
-    Source,
-    Subject,
     aggregate_connection,
     build_query,
     commitment_connection,
-    entry_connection,
     find_node,
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE

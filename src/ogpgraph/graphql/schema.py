@@ -29,7 +29,8 @@ from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS, Position
-from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Entry, Member, Source
+from ogpgraph.graphql.subject import Entry, Source
+from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Member
 from ogpgraph.readmodel.bookmark import Bookmark, parse_bookmark
 
 ARGUMENT_DESCRIPTIONS: Final = {

@@ -25,7 +25,7 @@ from graphql import (
     visit,
 )
 
-from ogpgraph.graphql import types
+from ogpgraph.graphql import subject
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.entry_filters import EntryFilter
@@ -145,7 +145,7 @@ class SubscriptionExecutor:
         """
         self._deadline.restart()
         try:
-            root_value = types.Entry.of(entry, session.at(entry.position))
+            root_value = subject.Entry.of(entry, session.at(entry.position))
         except DamagedRecord as damaged:  # the client is told, and gets the entries that follow
             session.shared.damage.add([damaged])
             return msgspec.json.encode({**report_failure(damaged, f"entry-{entry.position}"), "data": None})

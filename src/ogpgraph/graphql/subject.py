@@ -1,0 +1,722 @@
+"""What all things of the record share: their identity, their entries, and the claims and sources behind their values.
+
+A thing leads to its entries, an entry to its thing and to the source that it cites, which is a thing itself. So these
+types are in one module; those of each kind of thing are in `types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, ClassVar, Final, Self, TypeVar
+
+import strawberry
+
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate, all_sources
+from ogpgraph.domain.aggregate import Claim as StoredClaim
+from ogpgraph.domain.as_of import Unknown as StoredUnknown
+from ogpgraph.domain.event import Cause, Origin
+from ogpgraph.domain.event import Evidence as StoredEvidence
+from ogpgraph.domain.source import last_observed_at, observations
+from ogpgraph.domain.state_id import StateId
+from ogpgraph.domain.values import TextValue, TranslationKind
+from ogpgraph.graphql.changes import Change, Interval, claim_as_json
+from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
+from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
+from ogpgraph.graphql.enums import EntryKind, Status
+from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
+from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
+from ogpgraph.graphql.volatile_fields import READS_HEAD
+from ogpgraph.readmodel.entry import Entry as StoredEntry
+from ogpgraph.readmodel.entry import change_text_refs, evidence_text_refs, reason_text_refs
+from ogpgraph.readmodel.queries import Page
+from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.tags import code_of
+
+SUBJECT_TYPES: Final[dict[str, type[Subject]]] = {}
+"""Aggregate type → the type of its objects. Each of them is added where it is defined."""
+SubjectT = TypeVar("SubjectT", bound="Subject")
+FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
+"""Returns a source by its id, None if there is none, and the snapshot that it is read in."""
+_DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Identity
+
+
+@strawberry.interface(
+    description="An object that `node` finds by its id. Things and entries have fields of one type under one name; "
+    "parts of things, such as ratings, have fields of their own: give them aliases where they differ, such as `value`."
+)
+class Node:
+    @strawberry.field(
+        description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
+        "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read, below "
+        "`asOf` the day. Elsewhere it is the id of the present object and equal to `stableId`."
+    )
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.identify()))
+
+    @strawberry.field(
+        description="The id of the thing itself, the same at every position. Mutations and filters that take an id "
+        "take this one."
+    )
+    def stable_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.identify().stable))
+
+    def identify(self) -> StateId:
+        """Return the identity of the state that the object shows."""
+        raise NotImplementedError
+
+
+@strawberry.interface(
+    description="A thing with a history in the log: a member, action plan, commitment, source, code or account. Its "
+    "fields describe it at the position that is read."
+)
+class Subject(Node):
+    AGGREGATE_TYPE: ClassVar[str] = ""
+    state: strawberry.Private[Aggregate]
+    snapshot: strawberry.Private[Snapshot]
+
+    def __init_subclass__(cls) -> None:
+        """Note the type of the objects of an aggregate type: entries lead to things of types that are defined later."""
+        if cls.AGGREGATE_TYPE:
+            SUBJECT_TYPES[cls.AGGREGATE_TYPE] = cls
+
+    def identify(self) -> StateId:
+        """Return the identity of the state of the thing."""
+        return self.snapshot.state_id(self.state.id)
+
+    @strawberry.field(
+        description="Its code: OGP's code of a commitment, member or action plan, or what takes its place. Null if it "
+        "is not known, and for an account."
+    )
+    def code(self) -> str | None:
+        return self._string("code")
+
+    @strawberry.field(
+        description="The number of a commitment in its action plan, as published (`14.1`), or of an action plan among "
+        "those of its member. Null if it is not known, and for other things."
+    )
+    def number(self) -> str | None:
+        return self._number()
+
+    @strawberry.field(
+        description="The title of a commitment or action plan, or the name of a member. Null if there is none in this "
+        "language, or it was removed from the record, and for other things."
+    )
+    def title(self, language: Language = None) -> str | None:
+        return resolve_text(self.snapshot, self.state, "title", language)
+
+    @strawberry.field(
+        description="The status of a commitment, action plan or member. Null if it is not known, and for other things."
+    )
+    def status(self) -> Status | None:
+        status = self._string("status")
+        return Status(status) if status else None
+
+    @strawberry.field(
+        description="The number of entries about it, up to the position that is read. Mutations take it as "
+        "`expectedRevision`."
+    )
+    def revision(self) -> int:
+        return self.state.revision
+
+    @strawberry.field(
+        description="The position since which it has been as it is read: that of the latest entry about it."
+    )
+    def since(self) -> Position:
+        return Position(self.snapshot.since(self.state.id))
+
+    @strawberry.field(description="The entries about it, up to the position that is read; the oldest first by default.")
+    def history(
+        self,
+        where: HistoryFilter | None = None,
+        order_by: EntryOrders = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entry] | None:
+        page_request = parse_page_request(self.snapshot.session, first, after, last, before)
+        query = (where or HistoryFilter()).to_query(self.snapshot, build_entry_order(order_by))
+        return entry_connection(
+            self.snapshot,
+            lambda: self.snapshot.page_history(self.state, page_request, query),
+            lambda: self.snapshot.count_history(self.state, query),
+        )
+
+    @strawberry.field(
+        description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
+        "value, when, why and on which evidence."
+    )
+    def blame(
+        self,
+        path: Annotated[
+            str,
+            strawberry.argument(
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
+                "all fields."
+            ),
+        ] = "",
+    ) -> list[Blame]:
+        prefix = path.strip("/")
+        return [
+            Blame(path=each, claim=claim, owner=self)
+            for each, claim in self.state.current_claims.items()
+            # A path inside a value, such as the state of a rating, finds that value.
+            if _is_at_or_below(each, prefix) or _is_at_or_below(prefix, each)
+        ]
+
+    @strawberry.field(
+        description="What each source states about each field, current or not. Of several claims about a field one is "
+        "current: (1) a claim of the thing's own pages, of OGP's database or of a person precedes one of a list on "
+        "another page, and that one of a reference table; (2) then a claim in English, OGP's own language, precedes a "
+        "translation; (3) then a later claim precedes an earlier one. A claim of the IRM's prose about a rating is "
+        "never current."
+    )
+    def claims(
+        self,
+        path: Annotated[
+            str,
+            strawberry.argument(
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
+                "all fields."
+            ),
+        ] = "",
+    ) -> list[Claim]:
+        prefix = path.strip("/")
+        return [
+            Claim(path=each, claim=claim, is_current=claim is self.state.current_claim(each), owner=self)
+            for each in sorted(self.state.claims)
+            if _is_at_or_below(each, prefix)
+            for claim in self.state.claims[each]
+            if claim.value is not None
+        ]
+
+    @strawberry.field(
+        description="The pages, lists and files that its facts were read from, by type, code and language."
+    )
+    def sources(self) -> list[Source]:
+        found = self.snapshot.find_all_related(self.state, all_sources)
+        return [Source.of(source, self.snapshot) for source in sorted(found, key=code_of)]
+
+    @strawberry.field(
+        description="When a page or file about it was last observed, changed or not. Lists on other commitments' pages "
+        "count only if there is no other source. Null if it was never read from a source."
+    )
+    def last_observed_at(self) -> DateTime | None:
+        moment = self.snapshot.last_observed_at(self.state)
+        return DateTime(moment) if moment else None
+
+    @strawberry.field(
+        description="Inside `asOf`, the fields whose value on that date is unknown, because it changed somewhere in an "
+        "interval around the date: no source was observed in between. They read null; a field that is never null has "
+        "the last value before or, without one, the first after. Empty elsewhere."
+    )
+    def unknown(
+        self,
+        path: Annotated[
+            str,
+            strawberry.argument(
+                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
+                "all fields."
+            ),
+        ] = "",
+    ) -> list[UnknownValue]:
+        prefix = path.strip("/")
+        return [
+            UnknownValue(path=each, unknown=unknown, owner=self)
+            for each, unknown in self.snapshot.unknown(self.state).items()
+            if _is_at_or_below(each, prefix)
+        ]
+
+    @strawberry.field(
+        description="All of its current texts in every language. Lists of texts, such as institutions, are not among "
+        "them."
+    )
+    def localized_texts(self) -> list[LocalizedText]:
+        return [
+            LocalizedText(
+                path=path,
+                language=path.rpartition("/")[2],
+                text=self.snapshot.text(self.state, path, claim.value.text),
+                translation_kind=claim.value.translation_kind,
+                owner=self,
+            )
+            for path, claim in self.state.current_claims.items()
+            if isinstance(claim.value, TextValue) and "/" in path
+        ]
+
+    @classmethod
+    def of(cls, state: Aggregate, snapshot: Snapshot) -> Self:
+        """Return the object of an aggregate; raises LookupError if it is not of this type."""
+        node = build_subject(state, snapshot)
+        if isinstance(node, cls):
+            return node
+        raise LookupError(f"{state.id} is no {cls.__name__}")
+
+    def _number(self) -> str | None:
+        number = self.state.value("number")
+        return None if number is None else str(number)
+
+    def _string(self, path: str) -> str | None:
+        return self.state.string(path)
+
+    def _strings(self, path: str) -> list[str]:
+        value = self.state.value(path)
+        return list(value) if isinstance(value, tuple) else []
+
+    def _texts(self, prefix: str, language: str | None) -> list[str]:
+        return resolve_texts(self.snapshot, self.state, prefix, language)
+
+    def _related(self, type_: type[SubjectT], path: str) -> SubjectT | None:
+        found = self.snapshot.find_related(self.state, path)
+        return type_.of(found, self.snapshot) if found else None
+
+
+@strawberry.type  # not in the schema: only a part of the types below
+class Part(Node):
+    """A part of a thing that lists of it have, such as a rating. It is identified by the thing and a path."""
+
+    owner: strawberry.Private[Subject]
+
+    def identify(self) -> StateId:
+        """Return the identity of the state of the part."""
+        return self.owner.snapshot.state_id(self.owner.state.id, self.locate())
+
+    def locate(self) -> str:
+        """Return the path of the part: the name of a list, as in `iter_parts`, and what distinguishes its items."""
+        raise NotImplementedError
+
+
+def _is_at_or_below(path: str, prefix: str) -> bool:
+    return not prefix or path == prefix or path.startswith(prefix + "/")
+
+
+@strawberry.type(description="A text in one language.")
+class LocalizedText(Part):
+    path: str = strawberry.field(description="The field that the text is a value of, such as `title/en`.")
+    language: str = strawberry.field(description="The language, as a lower-case code such as `en`.")
+    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
+    translation_kind: TranslationKind = strawberry.field(description="How the text came about in this language.")
+
+    @strawberry.field(
+        description="Whether the text contains invisible characters that control the direction of writing (Unicode "
+        "bidirectional controls). They can make a text appear different from its content."
+    )
+    def has_direction_controls(self) -> bool:
+        return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
+
+    def locate(self) -> str:
+        """Return the path of the text."""
+        return f"localizedTexts/{self.path}"
+
+
+# Sources
+
+
+@strawberry.type(description="A published page, list or file that facts are read from.")
+class Source(Subject):
+    AGGREGATE_TYPE: ClassVar[str] = "source"
+
+    @strawberry.field(
+        description="The type of source: `PAGE` (a commitment's page), `COMMITMENT_LIST` (the list of all of a "
+        "member's commitments, which OGP prints on the page of each of them), `DATABASE_FILE` (a file of OGP's "
+        "commitment database) or `DOCUMENT`. Null if it is not known."
+    )
+    def type(self) -> str | None:
+        return self._string("type")
+
+    @strawberry.field(
+        description="The code of the commitment (of a page) or of the member (of a list), or the name of the file. "
+        "Null if it is not known."
+    )
+    def code(self) -> str | None:
+        return self._string("code")
+
+    @strawberry.field(
+        description="The language in which it is published, as a lower-case code; null if it is not known."
+    )
+    def language(self) -> str | None:
+        return self._string("language")
+
+    @strawberry.field(description="The URL at which it is published; null if it is not known.")
+    def url(self) -> str | None:
+        value = self.state.value("url")
+        return self.snapshot.text(self.state, "url", value.text) if isinstance(value, TextValue) else None
+
+    @strawberry.field(
+        description="The observations that found new content or were read by a newer version of the importer, oldest "
+        "first. Observations of unchanged content only change `lastObservedAt`."
+    )
+    def observations(self) -> list[Observation]:
+        return [
+            Observation(
+                observed_at=DateTime(time),
+                content_hash=observation.content_hash,
+                importer_version=observation.reader,
+                owner=self,
+            )
+            for time, observation in observations(self.state)
+        ]
+
+    @strawberry.field(description="When it was last observed, changed or not; null if it never was.")
+    def last_observed_at(self) -> DateTime | None:
+        moment = last_observed_at(self.state)
+        return DateTime(moment) if moment else None
+
+
+@strawberry.type(description="An observation of a source: its content at a moment.")
+class Observation(Part):
+    observed_at: DateTime = strawberry.field(description="When the source was observed.")
+    content_hash: str = strawberry.field(
+        description="The SHA-256 hash of the observed bytes: `sha256:` and 64 hexadecimal digits."
+    )
+    importer_version: str = strawberry.field(description="The version of the importer that read the content.")
+
+    def locate(self) -> str:
+        """Return the path of the observation."""
+        return f"observations/{format_timestamp(self.observed_at)}"
+
+
+# The log: entries, claims and evidence
+
+
+@strawberry.type(
+    description="An entry of the log: an event with the fields that it changed, its actor, time, reason and evidence. "
+    "Entries are never changed or deleted."
+)
+class Entry(Node):
+    entry: strawberry.Private[StoredEntry]
+    snapshot: strawberry.Private[Snapshot]
+
+    @classmethod
+    def of(cls, entry: StoredEntry, snapshot: Snapshot) -> Entry:
+        """Return the object of an entry."""
+        return cls(entry=entry, snapshot=snapshot)
+
+    def identify(self) -> StateId:
+        """Return the identity of the entry, which is the same at every position: entries do not change."""
+        return StateId(self.entry.event_id)
+
+    @strawberry.field(description="The number of the entry in the log: 1, 2, 3 and so on, without gaps.")
+    def position(self) -> Position:
+        return Position(self.entry.position)
+
+    @strawberry.field(description="The kind of event.")
+    def kind(self) -> EntryKind:
+        return EntryKind[self.entry.name]
+
+    @strawberry.field(
+        description="When the entry was recorded, by the server's clock. It strictly increases with the position; "
+        "`at(time:)` refers to it."
+    )
+    def recorded_at(self) -> DateTime:
+        return DateTime(datetime.fromisoformat(self.entry.recorded_at))
+
+    @strawberry.field(description="When the statement was made or the source was observed.")
+    def stated_at(self) -> DateTime:
+        return DateTime(self.entry.envelope.time)
+
+    @strawberry.field(description="The date from which the statement is true in the world; null if it is not known.")
+    def effective_on(self) -> PartialDate | None:
+        return parse_partial_date(self.entry.envelope.effective_on)
+
+    @strawberry.field(
+        description="The interval in which the change happened, between two observations of the source; null for a "
+        "statement that was not read from a source."
+    )
+    def changed_between(self) -> Interval | None:
+        between = self.entry.envelope.changed_between
+        return Interval.of(between.after, between.before) if between else None
+
+    @strawberry.field(
+        description="When what the entry states became so, as far as is known: the whole period of `effectiveOn`; or "
+        "between two observations of the source; or, for a statement of a person without a date, no later than it was "
+        "made. `asOf` refers to it, as `at` does to `recordedAt`."
+    )
+    def effective(self) -> Interval:
+        interval = self.entry.effective
+        return Interval.of(interval.after, interval.before)
+
+    @strawberry.field(description="Who recorded the entry: the pseudonymous id of an account, or `importer`.")
+    def actor(self) -> str:
+        return self.entry.envelope.actor
+
+    @strawberry.field(description="The role in which the actor recorded the entry, such as `reviewer`.")
+    def role(self) -> str:
+        return self.entry.envelope.role
+
+    @strawberry.field(
+        description="The reason that the actor gave; null if there is none or it was removed from the record."
+    )
+    def reason(self) -> str | None:
+        reference = self.entry.envelope.reason
+        return self.snapshot.entry_text(reference, reason_text_refs) if reference else None
+
+    @strawberry.field(description="Why the values differ from those that were recorded before.")
+    def cause(self) -> Cause:
+        return self.entry.envelope.cause
+
+    @strawberry.field(description="Where the facts were stated.")
+    def stated_in(self) -> Origin:
+        return self.entry.envelope.origin
+
+    @strawberry.field(
+        description="Whether the entry results from an observation that is older than one recorded before. Such an "
+        "entry adds to the history and changes no current value."
+    )
+    def is_late(self) -> bool:
+        return self.entry.name.endswith("SeenEarlier")
+
+    @strawberry.field(
+        description="The thing that the entry is about, as it was right after this entry. Everything below is read at "
+        "the position of this entry too."
+    )
+    def subject(self) -> Subject:
+        then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.stream)
+        if state is None:
+            raise LookupError(f"entry {self.entry.position} has no subject")
+        return build_subject(state, then)
+
+    @strawberry.field(
+        metadata=READS_HEAD,
+        description="The thing that the entry is about, as it is at present, whatever position is read: clients that "
+        "follow the log merge it into what they show.",
+    )
+    def current(self) -> Subject:
+        head, state = self.snapshot.find_present(self.entry)
+        if state is None:
+            raise LookupError(f"entry {self.entry.position} has no subject")
+        return build_subject(state, head)
+
+    @strawberry.field(description="The revision of the subject that the entry created, counted from 1.")
+    def revision(self) -> int:
+        return self.entry.revision
+
+    @strawberry.field(description="The fields that the entry changed.")
+    def changes(self) -> list[Change]:
+        return [Change.of(change, self._find_text) for change in self.entry.changes]
+
+    @strawberry.field(
+        description="The source that the facts were read from, as it was right after this entry; null if they were not "
+        "read from a source."
+    )
+    def source(self) -> Source | None:
+        then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.envelope.source)
+        return Source.of(state, then) if state else None
+
+    @strawberry.field(
+        description="The passages of sources that support the entry, one for each fact; empty if no source is cited. "
+        "Their sources are as they were right after this entry."
+    )
+    def evidence(self) -> list[Evidence]:
+        return self.list_evidence(lambda source: self.snapshot.find_cited_source(self.entry, source))
+
+    def list_evidence(self, find_source: FindSource) -> list[Evidence]:
+        """Return the passages, whose sources a function finds."""
+        return [
+            Evidence(
+                path=path,
+                content_hash=item.content_hash,
+                start=start,
+                end=end,
+                evidence=item,
+                snapshot=self.snapshot,
+                find_source=find_source,
+            )
+            for item in self.entry.envelope.evidence
+            for path, (start, end) in sorted(item.spans.items())
+        ]
+
+    @strawberry.field(description="An id that all entries recorded by one import or one request share.")
+    def correlation_id(self) -> strawberry.ID:
+        return strawberry.ID(self.entry.envelope.correlation)
+
+    @strawberry.field(description="The entry that caused this one; null if there is none.")
+    def caused_by(self) -> Entry | None:
+        return self._entry_of_event(self.entry.envelope.causation)
+
+    @strawberry.field(
+        description="The entry that this one corrects or reverts, the newest of several; null if there is none."
+    )
+    def corrects(self) -> Entry | None:
+        found = self.snapshot.find_amended_entry(self.entry)
+        return Entry.of(found, self.snapshot) if found else None
+
+    @strawberry.field(
+        description="The hash of the entry as a leaf of the log's Merkle tree (RFC 6962): 64 hexadecimal digits."
+    )
+    def leaf_hash(self) -> str:
+        return self.entry.leaf
+
+    @strawberry.field(
+        description="The root of the log's Merkle tree (RFC 6962) at the position of the entry: 64 hexadecimal digits. "
+        "It commits to every entry up to this one; `at(position:, root:)` reads the record only in this history."
+    )
+    def root_hash(self) -> str:
+        return self.entry.root
+
+    @strawberry.field(
+        description="Where the entry is in the log and in which history of it, to continue after it: a subscription "
+        "by its `cursor`, the feed by `after`, a list of entries by `after`. It is opaque."
+    )
+    def cursor(self) -> str:
+        return str(self.entry.bookmark)
+
+    def _entry_of_event(self, event_id: str | None) -> Entry | None:
+        found = self.snapshot.find_entry_by_event(event_id) if event_id else None
+        return Entry.of(found, self.snapshot) if found else None
+
+    def _find_text(self, reference: str) -> str | None:
+        return self.snapshot.entry_text(reference, change_text_refs)
+
+
+def entry_connection(
+    snapshot: Snapshot, fetch_page: Callable[[], Page[StoredEntry]], count: Callable[[], int]
+) -> Connection[Entry]:
+    """Return the connection over a list of entries."""
+    return build_connection(snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count)
+
+
+@strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")
+class UnknownValue(Part):
+    path: str = strawberry.field(description="The path of the field, such as `ratings/COMPLETION/END_OF_TERM`.")
+    unknown: strawberry.Private[StoredUnknown]
+
+    def locate(self) -> str:
+        """Return the path of the value."""
+        return f"unknown/{self.path}"
+
+    @strawberry.field(description="Until when the value before was certain; null if nothing was observed before.")
+    def after(self) -> DateTime | None:
+        return DateTime(self.unknown.after) if self.unknown.after else None
+
+    @strawberry.field(description="From when on the value after is certain.")
+    def before(self) -> DateTime:
+        return DateTime(self.unknown.before)
+
+    @strawberry.field(
+        description="The values that it may have had, by time; null stands for no value. A rating is an object of its "
+        "fields."
+    )
+    def candidates(self) -> list[FieldValue | None]:
+        return [self._as_json(claim) for claim in self.unknown.claims]
+
+    def _as_json(self, claim: StoredClaim | None) -> FieldValue | None:
+        return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, claim)) if claim else None
+
+
+@strawberry.type(description="A passage of a source that supports a fact.")
+class Evidence:
+    path: str = strawberry.field(description="The path of the field whose value is in the passage.")
+    content_hash: str = strawberry.field(
+        description="The SHA-256 hash of the observed bytes of the source: `sha256:` and 64 hexadecimal digits."
+    )
+    start: int = strawberry.field(
+        description="Where the passage begins in the text of the source, without the navigation around it, in "
+        "characters (Unicode code points) from 0."
+    )
+    end: int = strawberry.field(description="Where the passage ends: the place after its last character.")
+    evidence: strawberry.Private[StoredEvidence]
+    snapshot: strawberry.Private[Snapshot]
+    find_source: strawberry.Private[FindSource]
+
+    @strawberry.field(
+        description="For a file of rows: the number of the row, counted from 1 as in a spreadsheet. `start` and `end` "
+        "then refer to the text of this row, in which each cell is `Column: cell`. Null for other sources."
+    )
+    def row(self) -> int | None:
+        return self.evidence.row
+
+    @strawberry.field(
+        description="For a file of rows: the column, named as in OGP's codebook; several are separated by commas. Null "
+        "for other sources."
+    )
+    def column(self) -> str | None:
+        return self.evidence.columns.get(self.path)
+
+    @strawberry.field(
+        description="The source that contains the passage; null if it is not in the record at that position."
+    )
+    def source(self) -> Source | None:
+        snapshot, state = self.find_source(self.evidence.source)
+        return Source.of(state, snapshot) if state else None
+
+    @strawberry.field(description="The passage itself; null if the text of the source was removed from the record.")
+    def quote(self) -> str | None:
+        text = self.snapshot.entry_text(self.evidence.text, evidence_text_refs) if self.evidence.text else None
+        return text[self.start : self.end] if text is not None else None
+
+
+@strawberry.type(description="The current value of a field, with the entry that stated it.")
+class Blame(Part):
+    path: str = strawberry.field(description="The path of the field, such as `title/en`.")
+    claim: strawberry.Private[StoredClaim]
+
+    def locate(self) -> str:
+        """Return the path of the value."""
+        return f"blame/{self.path}"
+
+    @strawberry.field(
+        description="The value; null if it was a text that was removed from the record. A rating is an object of its "
+        "fields."
+    )
+    def value(self) -> FieldValue | None:
+        return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, self.claim))
+
+    @strawberry.field(description="The entry that stated the value.")
+    def entry(self) -> Entry:
+        return entry_of_claim(self.owner, self.claim)
+
+    @strawberry.field(description="The passages of sources that support this value; empty if no source is cited.")
+    def evidence(self) -> list[Evidence]:
+        snapshot = self.owner.snapshot
+        found = self.entry().list_evidence(lambda source: (snapshot, snapshot.find_source(source)))
+        return [each for each in found if each.path == self.path]
+
+    @strawberry.field(
+        description="The interval in which the field got this value, as narrow as all recorded observations make it."
+    )
+    def changed_between(self) -> Interval:
+        return Interval.of(self.claim.after, self.claim.before)
+
+
+@strawberry.type(description="What one source, or a person, states about one field.")
+class Claim(Blame):
+    is_current: bool = strawberry.field(description="Whether this claim is the current value of the field.")
+
+    def locate(self) -> str:
+        """Return the path of the claim, of which each origin and source has at most one about a field."""
+        return "/".join(filter(None, ("claims", self.path, *self.claim.key)))
+
+    @strawberry.field(description="Where the claim was stated.")
+    def stated_in(self) -> Origin:
+        return self.claim.origin
+
+    @strawberry.field(description="The language of the source, as a lower-case code; null if it is not known.")
+    def language(self) -> str | None:
+        return self.claim.language
+
+    @strawberry.field(description="The source of the claim; null for a statement of a person.")
+    def source(self) -> Source | None:
+        snapshot = self.owner.snapshot
+        state = snapshot.find_source(self.claim.source) if self.claim.source else None
+        return Source.of(state, snapshot) if state else None
+
+
+def entry_of_claim(owner: Subject, claim: StoredClaim) -> Entry:
+    """Return the entry that stated a claim of a thing."""
+    entry = owner.snapshot.find_entry_of_revision(owner.state, claim.revision)
+    if entry is None:
+        raise LookupError(f"{owner.state.id} has no entry of revision {claim.revision}")
+    return Entry.of(entry, owner.snapshot)
+
+
+def build_subject(state: Aggregate, snapshot: Snapshot) -> Subject:
+    """Return the object of an aggregate; raises LookupError if the schema has no type for it."""
+    object_type = SUBJECT_TYPES.get(state.type)
+    if object_type is None:
+        raise LookupError(f"the schema has no type for {state.id}")
+    return object_type(state=state, snapshot=snapshot)
