@@ -1,9 +1,10 @@
 """What a server does when its disk fails: `python -m bench.disk_failures [LAST] [--first N] [--scenario N]`.
 
-A full disk (ENOSPC) and a failing one (EIO) are injected at every operation on the files of the database, from the
-first (1) to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every read
-while it reads. The report counts the responses by code, what was acknowledged and is not in the log afterwards (it has
-to be 0), and after how many failures a later request succeeded without a restart.
+A full disk (ENOSPC) and a failing one (EIO) are injected at every operation that writes to the files of the database,
+from the first (1) to the LAST (300), once or for as long as the request lasts, while a client writes; and EIO at every
+one that reads, while it writes and reads in turn: a write has readers read again what they have in memory. The report
+counts the responses by code, what was acknowledged and is not in the log afterwards (it has to be 0), and after how
+many failures a later request succeeded without a restart.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tests.support.server import run_server
 from tests.support.writers import register_commitment
 
 COMMITMENTS = 20
-MAX_REQUESTS = 40
+MAX_REQUESTS = 400
 """The requests within which the operation of an index is reached."""
 RECOVERY_ATTEMPTS = 5
 WRITE = """mutation($input: ReviseCommitmentInput!) {
@@ -53,7 +54,7 @@ SCENARIOS = (
     Scenario("ENOSPC from then on, writing", errno.ENOSPC, FOR_EVER),
     Scenario("EIO once, writing", errno.EIO, 1),
     Scenario("EIO from then on, writing", errno.EIO, FOR_EVER),
-    Scenario("EIO once, reading", errno.EIO, 1, is_read=True),
+    Scenario("EIO once, reading and writing", errno.EIO, 1, is_read=True),
 )
 
 
@@ -86,7 +87,7 @@ class Run:
 
     def _send(self) -> str:
         self._number += 1
-        if self._scenario.is_read:
+        if self._scenario.is_read and self._number % 2:
             return _outcome(self._http.post("/graphql", json={"query": READ}))
         code, title = f"FR{self._number % COMMITMENTS:04}", f"{self._scenario.name}: {self._number}"
         variables = {"input": {"commitment": code, "title": title, "idempotencyKey": f"write-{self._number}"}}

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Operations are counted from 1; those from `first` to `last` fail with `error`. `reads`: they count, too. */
+/* Operations are counted from 1; those from `first` to `last` fail with `error`. `reads`: only they count, else they do not. */
 static struct { volatile long count, first, last, error, reads, failed; } *control;
 
 static void prepare(void) {
@@ -25,7 +25,7 @@ __attribute__((constructor)) static void load(void) { prepare(); }
 
 static int fails(int file, int is_read) {
     char link[64], path[4096];
-    if (!control || (is_read && !control->reads)) return 0;
+    if (!control || is_read != !!control->reads) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length <= 0) return 0;

@@ -31,7 +31,10 @@ class DiskFaults:
         self.environment = os.environ | {"LD_PRELOAD": str(library), "DISK_FAULTS": str(control)}
 
     def fail(self, error: int = errno.EIO, *, first: int = 1, count: int = FOR_EVER, reads: bool = False) -> None:
-        """Have operations fail, counted from now on: `count` of them, beginning with the `first`."""
+        """Have operations fail, counted from now on: `count` of them, beginning with the `first`.
+
+        These are operations that write, or only those that read.
+        """
         self._control[:] = _NUMBERS.pack(0, first, min(first + count - 1, FOR_EVER), error, reads, 0)
 
     @property
