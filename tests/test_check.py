@@ -14,7 +14,7 @@ import pytest
 
 from ogpgraph.maintenance import advise, check
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import DatabaseError
+from ogpgraph.storage.database import DatabaseError, StorageDamaged
 from ogpgraph.storage.integrity import Fault
 from tests.conftest import BOTH_ENGINES
 from tests.support.records import fill_record, no_track, read_digest, read_rows
@@ -131,6 +131,16 @@ def test_a_flipped_bit_in_the_file_is_found_or_without_effect(filled: Path, tmp_
         else:
             assert read_everything(file) == intact, f"the byte at {place}"
     assert found > flips // 2
+
+
+def test_a_damaged_definition_that_is_not_unicode_is_named(filled: Path, tmp_path: Path) -> None:
+    """SQLite quotes it in its error, which Python cannot decode."""
+    file = tmp_path / "log.db"
+    data = filled.read_bytes()
+    file.write_bytes(data.replace(b"on entry (name, position)", b"on entry (name,\x9aposition)"))
+    assert file.read_bytes() != data
+    with pytest.raises(StorageDamaged, match="definition of a table or index is damaged"):
+        find_faults(f"sqlite:///{file}")
 
 
 def is_refused(work: Callable[[], list[Fault]]) -> bool:

@@ -146,7 +146,8 @@ class HistoryGuard:
         )
 
     def _describe_head(self, position: int, root: str) -> RememberedHead:
-        return RememberedHead(self._log_id, position, root, self._clock_guard.reading)
+        before = self.remembered.clock if self.remembered else None
+        return RememberedHead(self._log_id, position, root, self._clock_guard.reading or before)
 
     def _find_problem(self, session: ReadSession) -> str | None:
         known = self.remembered

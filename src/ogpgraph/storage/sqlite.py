@@ -488,6 +488,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if _read_pragma(connection, "page_count") == 0:  # in a file with pages this would begin a writing transaction
             connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         connection.execute("PRAGMA journal_mode = WAL")
+    except UnicodeDecodeError as error:  # as in `_translate_errors`
+        connection.close()
+        raise StorageDamaged(f"{path} cannot be used: {_DAMAGED_SCHEMA}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _translate_storage_error(error, f"{path} cannot be used: {error}") from error
@@ -524,6 +527,8 @@ def _translate_errors() -> Iterator[None]:
         raise UniqueViolation(str(error)) from error
     except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
         raise DataRejected(str(error)) from error
+    except UnicodeDecodeError as error:  # of SQLite's message, which quotes a damaged definition
+        raise StorageDamaged(_DAMAGED_SCHEMA) from error
     except sqlite3.DatabaseError as error:
         code = _error_code(error)
         if code == sqlite3.SQLITE_INTERRUPT:
@@ -537,6 +542,7 @@ def _translate_errors() -> Iterator[None]:
         raise _translate_storage_error(error, str(error)) from error
 
 
+_DAMAGED_SCHEMA = "the definition of a table or index is damaged"
 _STORAGE_ERRORS: dict[int, type[StorageError]] = {
     sqlite3.SQLITE_BUSY: LockTimeout,
     sqlite3.SQLITE_LOCKED: LockTimeout,
