@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ogpgraph.storage.database import StorageUnavailable
+from ogpgraph.storage.database import StorageReadOnly, StorageUnavailable
 from ogpgraph.storage.database_file import DatabaseFile
 from ogpgraph.storage.sqlite import SQLiteDatabase
 
@@ -80,3 +82,15 @@ def test_the_wal_of_the_file_that_took_the_place_is_its_own(tmp_path: Path) -> N
             shutil.copy(f"{other}{suffix}", f"{path}{suffix}.new")
             Path(f"{path}{suffix}.new").rename(f"{path}{suffix}")
     assert read(path) == ["new, in the WAL"]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root can write anywhere")
+def test_a_folder_that_can_only_be_read_is_named(tmp_path: Path) -> None:
+    with open_table(tmp_path / "log.db"):
+        pass
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StorageReadOnly, match="its folder can only be read"):
+            read(tmp_path / "log.db")
+    finally:
+        tmp_path.chmod(0o700)

@@ -493,6 +493,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise StorageDamaged(f"{path} cannot be used: {_DAMAGED_SCHEMA}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
+        if _error_code(error) == sqlite3.SQLITE_CANTOPEN and not os.access(path.absolute().parent, os.W_OK):
+            raise StorageReadOnly(
+                f"{path} cannot be used: its folder can only be read, and SQLite needs files beside it"
+            ) from error
         raise _translate_storage_error(error, f"{path} cannot be used: {error}") from error
     return connection
 
