@@ -20,6 +20,7 @@ from ogpgraph.graphql.deprecation import (
 )
 from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.schema import print_sdl
+from ogpgraph.web.persisted_documents import load_persisted_documents
 from tests.graphql.client import SCHEMA
 from tests.graphql.deprecating_schema import DEPRECATING_SCHEMA, LATER_REASON, REASON, REMOVAL, SINCE
 
@@ -71,6 +72,14 @@ def test_all_deprecated_parts_of_a_schema_are_found_and_published() -> None:
 def test_every_deprecated_part_of_the_published_schema_has_such_a_reason() -> None:
     for each in iter_deprecations(core_schema(SCHEMA)):
         parse_reason(each.reason)
+
+
+def test_no_persisted_document_uses_a_deprecated_part() -> None:
+    core = core_schema(SCHEMA)
+    for document in map(parse, load_persisted_documents().values()):
+        operation = get_operation_ast(document)
+        assert operation is not None
+        assert find_in_document(core, document, operation) == ()
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,19 @@ def test_changed_text_is_null_with_its_reference_and_the_rest_is_readable(
     assert "damaged" not in client.get("/ready").json()["details"]
 
 
+def test_damage_in_a_list_leaves_the_other_nodes(database: Database, client: httpx.Client) -> None:
+    execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    query = "{ commitments { totalCount nodes { code localizedTexts { text } } } meta { position } }"
+    body = client.post("/graphql", json={"query": query}).json()
+    assert [node and node["code"] for node in body["data"]["commitments"]["nodes"]] == [None, "FR0002"]
+    assert (body["data"]["commitments"]["totalCount"], bool(body["data"]["meta"])) == (2, True)
+    assert [error["path"][:3] for error in body["errors"]] == [["commitments", "nodes", 0]]
+    execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    body = client.post("/graphql", json={"query": "{ entries(first: 3) { nodes { position recordedAt } } }"}).json()
+    assert [node and node["position"] for node in body["data"]["entries"]["nodes"]] == [None, 2, 3]
+    assert [error["extensions"]["code"] for error in body["errors"]] == ["CORRUPT_EVENT"]
+
+
 def test_search_does_not_pass_over_a_changed_text(database: Database, client: httpx.Client) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
     query = '{ commitments(where: {title: "budget"}) { totalCount } meta { position } }'

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from ogpgraph.error_code import ErrorCode
 from ogpgraph.storage.database import StorageError
 from ogpgraph.web.error_codes import CODE_GROUPS, ERROR_CODES, CloseCode
 from ogpgraph.web.error_reference import build_error_reference
+from tests.web.sample_app import GRAPHQL
 
 PACKAGE: Final = Path(ogpgraph.__file__).parent
 PAGE: Final = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -122,3 +124,33 @@ def values_of_code(node: ast.AST) -> list[ast.expr]:
             is_code = any(getattr(target, "id", getattr(target, "attr", "")) == "code" for target in node.targets)
             return [node.value] if is_code else []
     return []
+
+
+WRONG_REQUESTS: Final[list[tuple[str, str, dict[str, Any]]]] = [
+    ("GET", "/nowhere", {}),
+    ("DELETE", "/health", {}),
+    ("PUT", "/graphql", {}),
+    ("GET", "/graphql", {}),
+    ("GET", "/graphql?query={hello", {"headers": {"Accept": GRAPHQL}}),
+    ("GET", "/graphql?query={nothing}", {"headers": {"Accept": GRAPHQL}}),
+    ("GET", "/graphql?query={hello}&operationName=A", {"headers": {"Accept": GRAPHQL}}),
+    ("GET", "/graphql?query=query($n:Int!){items(first:$n){number}}", {"headers": {"Accept": GRAPHQL}}),
+    ("GET", "/graphql?query=mutation{rename(name:%22x%22)}", {}),
+    ("GET", "/graphql?query=subscription{ticks}", {}),
+    ("GET", "/graphql?query={hello}", {"headers": {"Accept": "text/html"}}),
+    ("GET", "/graphql?documentId=sha256:" + "0" * 64, {}),
+    ("POST", "/graphql", {"content": b"{"}),
+    ("POST", "/graphql", {"json": []}),
+    ("POST", "/graphql", {"json": {"query": "{hello}"}, "headers": {"Content-Encoding": "gzip"}}),
+    ("POST", "/graphql", {"json": {"query": "#" * 300_000}}),
+    ("POST", "/graphql", {"json": {"query": "{ a: hello " * 100}, "headers": {"Accept": GRAPHQL}}),
+]
+
+
+@pytest.mark.anyio
+async def test_a_wrong_request_has_the_status_of_its_code(client: httpx.AsyncClient) -> None:
+    for method, url, options in WRONG_REQUESTS:
+        response = await client.request(method, url, **options)
+        codes = [error["extensions"]["code"] for error in response.json()["errors"]]
+        assert response.status_code >= 400, url
+        assert {ERROR_CODES[code].status for code in codes} == {response.status_code}, url

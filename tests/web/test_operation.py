@@ -140,7 +140,8 @@ async def test_an_operation_is_stopped_when_its_client_disconnects() -> None:
     async def send(_message: object) -> None: ...
 
     headers = [(b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "state": {"request_id": REQUEST_ID}}
+    request: dict[str, object] = {"method": "POST", "path": "/", "query_string": b"", "headers": headers}
+    scope = {"type": "http", **request, "state": {"request_id": REQUEST_ID}}
     began = time.monotonic()
     await endpoint(scope, receive, send)
     assert context.closed.is_set()

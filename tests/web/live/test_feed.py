@@ -70,6 +70,12 @@ def test_a_feed_that_cannot_begin_is_rejected_with_a_code(address: str, query: s
     assert "kind" in named or code == "BAD_POSITION" or f"`{named}`" in response.json()["errors"][0]["message"]
 
 
+def test_a_wrong_filter_is_named_as_the_parameter_that_it_is(address: str) -> None:
+    message = httpx.get(f"{address}/feed?kind=CommitmentRevisd", timeout=60).json()["errors"][0]["message"]
+    assert message.startswith('The parameter `kind[0]` is "CommitmentRevisd", but has to be one of the values')
+    assert "Did you mean 'CommitmentRevised'" in message
+
+
 def test_head_gives_the_headers_of_a_feed_and_ends(address: str) -> None:
     for path, headers in (("/feed?after=0", {}), ("/graphql?query=" + SUBSCRIPTION, {"Accept": "text/event-stream"})):
         response = httpx.head(f"{address}{path}", headers=headers, timeout=60)

@@ -100,8 +100,9 @@ class FeedEndpoint:
         except OtherHistory as error:
             return rejection_response(other_history(error))
         except RequestErrors as error:
-            # Only its message: a location in the document would mean nothing to a client that sent none.
-            return json_response(error.code.status, error_payload(str(error.errors[0].message), code=error.code))
+            # Its message only, in the words of the URL: a client that sent no document knows no location and variable.
+            message = error.errors[0].message.replace("The variable `$where.", "The parameter `", 1)
+            return json_response(error.code.status, error_payload(message, code=error.code))
         except PositionBeyondHead as error:
             return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
         return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, start, identity, cancellation))
