@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.live import credential_recheck, hub, sse, subscribers, websocket, websocket_operation
 from ogpgraph.web.server import MAX_WEBSOCKET_MESSAGE_BYTES
+from tests.support.tools import find_node
 from tests.web.live.clients import (
     open_acknowledged_socket,
     position_of,
@@ -31,12 +30,8 @@ from tests.web.live.clients import (
 
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text("utf-8")
-NODE_MODULES = os.environ.get("OGPGRAPH_TEST_NODE_MODULES", "")
-JAVASCRIPT_BEFORE = """
-import WebSocket from "ws"; // Node.js has its own from 22 on
-globalThis.WebSocket ??= WebSocket;
-globalThis.show = (entry) => console.log(entry.position);
-"""
+CLIENTS = Path(__file__).parents[2] / "clients"
+JAVASCRIPT_BEFORE = "globalThis.show = (entry) => console.log(entry.position);\n"
 DEFAULT_ADDRESS = "127.0.0.1:8000"
 
 
@@ -84,9 +79,7 @@ def test_the_python_client_receives_every_entry(address: str) -> None:
     assert [int(re.findall(r"'position': (\d+)", line)[0]) for line in lines] == list(range(1, 21))
 
 
-@pytest.mark.skipif(
-    not NODE_MODULES, reason="OGPGRAPH_TEST_NODE_MODULES names no folder with graphql-ws, graphql-sse, ws"
-)
+@pytest.mark.tools
 @pytest.mark.parametrize("package", ["graphql-ws", "graphql-sse"])
 def test_a_javascript_client_receives_every_entry(address: str, tmp_path: Path, package: str) -> None:
     (code,) = [example for example in examples("js") if "graphql-ws" in example]
@@ -97,9 +90,8 @@ def test_a_javascript_client_receives_every_entry(address: str, tmp_path: Path, 
     code = code.replace(f"ws://{DEFAULT_ADDRESS}", as_ws(address)).replace(f"http://{DEFAULT_ADDRESS}", address)
     program = tmp_path / "client.mjs"
     program.write_text(JAVASCRIPT_BEFORE + code)
-    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
-    node = shutil.which("node")
-    assert node
+    node = find_node(CLIENTS)
+    (tmp_path / "node_modules").symlink_to(CLIENTS / "node_modules")
     assert read_lines([node, str(program)], 20) == [str(position) for position in range(1, 21)]
 
 
