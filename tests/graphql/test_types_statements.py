@@ -38,6 +38,7 @@ QUERIES = {
     "registered": f"entries(where: {{kind: [CommitmentRegistered]}}) {{ nodes {{ {SUBJECT} }} }}",
     "subjects of subjects": "entries(where: {kind: [CommitmentRevised]}) { nodes { subject { history(last: 2) { "
     "nodes { subject { revision ... on Commitment { title member { name } } } source { code } } } } } }",
+    "present objects": "entries(last: 60) { nodes { current { id ... on Commitment { title member { name } } } } }",
     "entries of blame": 'commitments { nodes { blame(path: "title") { entry { subject { ... on Commitment { title '
     "member { name } } } source { code observations { observedAt } } evidence { quote } changes { after } } } } }",
 }

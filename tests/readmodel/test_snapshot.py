@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import lineage as lineage_commands
 from ogpgraph.domain import review as review_commands
@@ -112,6 +114,39 @@ def test_aggregate_of_an_entry_is_as_it_was_then(system: System) -> None:
     with snapshot_at(system, entries[1].position - 1) as earlier:
         assert earlier.find_entry_by_event(entries[1].event_id) is None
         assert earlier.find_entry(entries[1].position) is None
+
+
+# Pinned snapshots
+
+
+def test_a_pinned_snapshot_shares_what_is_loaded_and_nothing_else(system: System) -> None:
+    record_commitments(system, 2)
+    with system.read_session() as session:
+        plain = session.at_head()
+        commitment = plain.find_by_code("commitment", "FR0001")
+        assert commitment
+        before = session.transaction.statements
+        pinned = plain.pinned
+        assert pinned.find(commitment.id) is commitment
+        assert session.transaction.statements == before
+        other = pinned.find_by_code("commitment", "FR0002")
+        assert other
+        loaded = session.transaction.statements
+        assert plain.find(other.id) is other
+        assert session.transaction.statements == loaded
+        assert (plain.is_pinned, pinned.is_pinned) == (False, True)
+        assert session.at_head() is plain
+        assert pinned.pinned is pinned
+
+
+def test_the_identity_of_a_state_has_the_position_and_the_day_that_were_asked_for(system: System) -> None:
+    record_commitments(system, 1)
+    with system.read_session() as session:
+        plain, day = session.at_head(), date(2020, 2, 29)
+        dated = plain.as_of(day.toordinal())
+        ids = [each.state_id("x", "a") for each in (plain, plain.pinned, dated, plain.pinned.as_of(dated.day))]
+        head = session.head
+    assert [str(each) for each in ids] == ["x/a", f"x@{head}/a", "x~2020-02-29/a", f"x@{head}~2020-02-29/a"]
 
 
 # Statements
