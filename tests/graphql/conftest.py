@@ -7,6 +7,7 @@ import pytest
 
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock
+from tests.graphql.dated_log import DatedLog
 from tests.graphql.example_log import record_example, sequential_ids
 from tests.graphql.rated_log import record_rated_commitments
 
@@ -36,3 +37,13 @@ def rated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with open_system(url, clock=clock, new_id=new_id) as system:
         record_rated_commitments(system, clock)
         yield system
+
+
+@pytest.fixture(scope="session")
+def dated_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatedLog]:
+    """A record of what changed over some years, recorded out of order, for tests that only read."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('dated_log') / 'log.db'}"
+    clock, new_id = TickingClock(), sequential_ids()
+    migrate(url, clock=clock, new_id=new_id)
+    with open_system(url, clock=clock, new_id=new_id) as system:
+        yield DatedLog(system)

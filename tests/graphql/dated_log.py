@@ -7,6 +7,7 @@ correction, and the import of a wrong page, which was reverted.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.commitment import register_commitment
@@ -21,7 +22,7 @@ from ogpgraph.domain.vocabulary import Indicator, RatingState, RatingValue, Stag
 from ogpgraph.importer.run import import_page
 from ogpgraph.importer.writer import revert_import
 from ogpgraph.system import System
-from tests.graphql.client import read_position
+from tests.graphql.client import execute_query, read_position
 from tests.importer.sample_pages import LIMIT, Page
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, import_file, row_2024
 
@@ -60,6 +61,48 @@ DATABASE = {
         NEXT_PLAN,
     ],
 }
+
+
+HEAD = "reverted"
+"""The last part of the log."""
+FIELDS = """code title status endsOn leadInstitutions milestones { number title endsOn status }
+  ratings(indicator: [COMPLETION]) { stage state value } unknown { path after before candidates }"""
+KENYA, FERRIES, MAPS, NEXT = ["KE0002"], ["UY0901"], ["UY0801", "UY0802"], ["UY1001"]
+"""The commitments by what they are about."""
+
+
+class DatedLog:
+    """The log of this module, read at a date, as known after one of its parts."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.positions = record_dated_log(system)
+
+    def read(self, fields: str, date: str, known: str = HEAD) -> Any:
+        """Return fields of the snapshot at a date, as known after a part of the log."""
+        as_of = f'asOf(date: "{date}") {{ {fields} }}'
+        if known == HEAD:
+            return execute_query(self.system, f"{{ {as_of} }}")["asOf"]
+        return execute_query(self.system, f"{{ at(position: {self.positions[known]}) {{ {as_of} }} }}")["at"]["asOf"]
+
+    def commitment(self, code: str, date: str, known: str = HEAD) -> Any:
+        """Return a commitment at a date."""
+        return self.read(f'commitment(code: "{code}") {{ {FIELDS} }}', date, known)["commitment"]
+
+    def unknown(self, code: str, date: str, path: str, known: str = HEAD) -> tuple[Any, ...] | None:
+        """Return the days between which a field of a commitment changed, and its candidates; None if it is known."""
+        found = {each["path"]: each for each in self.commitment(code, date, known)["unknown"]}
+        if path not in found:
+            return None
+        after, before = found[path]["after"], found[path]["before"]
+        return after and after[:10], before[:10], found[path]["candidates"]
+
+    def codes(self, arguments: str, date: str, known: str = HEAD) -> list[str]:
+        """Return the codes of a list of commitments, which it has as many of as it says."""
+        arguments = f"({arguments})" if arguments else ""
+        found = self.read(f"commitments{arguments} {{ totalCount nodes {{ code }} }}", date, known)["commitments"]
+        assert found["totalCount"] == len(found["nodes"])
+        return [each["code"] for each in found["nodes"]]
 
 
 def record_dated_log(system: System) -> dict[str, int]:

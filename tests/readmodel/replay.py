@@ -170,7 +170,7 @@ def _check_date(snapshot: Snapshot, replay: Replay) -> None:
         listed = {each for each, state in of_type.items() if code_of(state.aggregate)}
         assert set(index.iter_ids(index.universe)) == listed
         for stream in listed:
-            assert _tags_in(index, stream) == _naive_tags(of_type[stream])
+            assert _tags_in(index, stream) == _naive_tags(of_type[stream], replay.aggregates[stream])
 
 
 def _without_fold(aggregate: Aggregate) -> Aggregate:
@@ -197,11 +197,12 @@ def _tags_in(index: Index, stream: str) -> set[Tag]:
     }
 
 
-def _naive_tags(state: AggregateAsOf) -> set[Tag]:
-    """The tags of every rule, from all that may have been so."""
+def _naive_tags(state: AggregateAsOf, present: Aggregate) -> set[Tag]:
+    """The tags of every rule, from all that may have been so; of an undated one from the state at the position."""
     found: set[Tag] = set()
-    for rule in build_rules(AGGREGATE_TYPES[state.aggregate.type]):
+    for rule in build_rules(AGGREGATE_TYPES[present.type]):
         states = [state.aggregate] if rule.is_reference else possible_states(state)
+        states = states if rule.is_dated else [present]
         possible = [set(rule.derive(each)) for each in states]
         certain = set.intersection(*possible)
         found |= certain | {(f"unknown/{dimension}", "") for dimension, _ in set.union(*possible) - certain}

@@ -247,7 +247,8 @@ class Commitment(IrmDatabaseFields):
         "more than its title, cycle and first policy area is known."
     )
     def listed_only(self) -> bool:
-        return commitments.is_listed_only(self.state)
+        # What the record has of it as a whole, at any date: the filter of this name goes by the same.
+        return commitments.is_listed_only(self.snapshot.undated.get_loaded(self.state.id) or self.state)
 
     @strawberry.field(description="The action plan that it belongs to; null if it is not known.")
     def action_plan(self) -> ActionPlan | None:
