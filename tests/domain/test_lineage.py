@@ -92,9 +92,12 @@ def test_a_code_that_was_published_stays_a_former_code(log: InMemoryLog) -> None
         log.when(register("FR0182"))
 
 
-def test_a_page_confirms_a_code_once(log: InMemoryLog) -> None:
-    assert names_and_facts(log.when(publish("FR0001"))) == [("CommitmentRevised", {"codes/FR0001": True})]
-    assert log.when(publish("FR0001", provenance=Provenance(origin=Origin.HEADER, source="source-other"))) == []
+def test_each_page_confirms_a_code_once(log: InMemoryLog) -> None:
+    other = Provenance(origin=Origin.HEADER, source="source-other")
+    confirmation = [("CommitmentRevised", {"codes/FR0001": True})]
+    assert names_and_facts(log.when(publish("FR0001"))) == confirmation
+    assert names_and_facts(log.when(publish("FR0001"))) == []
+    assert names_and_facts(log.when(publish("FR0001", provenance=other))) == confirmation
 
 
 def test_a_code_that_was_registered_is_not_taken_back_by_recoding_to_a_later_one(log: InMemoryLog) -> None:
