@@ -8,13 +8,14 @@ until something has it. What can never exist is refused when a subscription begi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
 from typing import Annotated, Any, Final
 
 import strawberry
+from graphql.pyutils import snake_to_camel
 
 from ogpgraph.clock import to_microseconds
 from ogpgraph.domain.action_plan import PLAN
@@ -36,6 +37,10 @@ from ogpgraph.readmodel.entry_query import BY_POSITION, Bounds, EntryQuery
 from ogpgraph.readmodel.entry_query import EntryOrder as OrderOfEntries
 from ogpgraph.readmodel.snapshot import Snapshot
 
+MAX_VALUES: Final = 500
+"""Up to so many values a list in a filter of entries has: each code is looked up."""
+MAX_PATHS: Final = 100
+"""Up to so many paths it has: each is a condition of the statement."""
 Conditions = tuple[tuple[str, tuple[str, ...]], ...]
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -85,7 +90,7 @@ class EffectiveRange:
 
 @strawberry.input(
     description="Conditions on the entries about one thing. All given conditions have to hold. A list accepts any of "
-    "its values; an empty list matches nothing."
+    f"its up to {MAX_VALUES} values ({MAX_PATHS} paths); an empty list matches nothing."
 )
 class HistoryFilter:
     kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
@@ -115,7 +120,14 @@ class HistoryFilter:
     )
 
     def require_possible(self) -> None:
-        """Raise GraphQLError for a path, an id or a date that is none, whatever the record has or will have."""
+        """Raise GraphQLError for a path, an id or a date that is none, whatever the record has or will have.
+
+        Also for a list that is too long.
+        """
+        for field in fields(self):
+            _require_short(field.name, getattr(self, field.name))
+        if self.actor:
+            _require_short("actor", [*(self.actor.in_ or ()), *(self.actor.not_in or ())])
         match_paths(self.path or ())
         _streams(self.source or ())
         if self.effective:
@@ -127,8 +139,10 @@ class HistoryFilter:
         """Return the query for the entries that match; codes are resolved at the snapshot.
 
         Raises:
-            GraphQLError: UNKNOWN_VALUE or INVALID, for what the filter names and is not known, unless `is_lenient`.
+            GraphQLError: UNKNOWN_VALUE for what the filter names and is not known, unless `is_lenient`; and for what
+                is not possible.
         """
+        HistoryFilter.require_possible(self)
         names = _Names(snapshot, is_lenient=is_lenient)
         accepted, excluded = _actor_conditions(self.actor, names)
         columns = (
@@ -153,8 +167,8 @@ class HistoryFilter:
 
 
 @strawberry.input(
-    description="Conditions on entries. All given conditions have to hold. A list accepts any of its values; an empty "
-    "list matches nothing."
+    description="Conditions on entries. All given conditions have to hold. A list accepts any of its up to "
+    f"{MAX_VALUES} values ({MAX_PATHS} paths); an empty list matches nothing."
 )
 class EntryFilter(HistoryFilter):
     subject: list[strawberry.ID] | None = strawberry.field(
@@ -259,8 +273,17 @@ def _actor_conditions(
     return [*accepted], excluded
 
 
+def _require_short(name: str, values: object) -> None:
+    longest = MAX_PATHS if name == "path" else MAX_VALUES
+    if isinstance(values, list) and len(values) > longest:
+        message = f"`{snake_to_camel(name, upper=False)}` has {len(values)} values, but may have {longest}"
+        raise client_error(message, RefusalCode.INVALID)
+
+
 def _accepted_texts(conditions: Iterable[tuple[str, Iterable[object] | None]]) -> Conditions:
-    return tuple((name, tuple(map(enum_text, values))) for name, values in conditions if values is not None)
+    return tuple(
+        (name, tuple(dict.fromkeys(map(enum_text, values)))) for name, values in conditions if values is not None
+    )
 
 
 def _streams(ids: Iterable[str]) -> list[str]:

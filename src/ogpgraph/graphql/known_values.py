@@ -22,6 +22,7 @@ MatchWords = Callable[[Sequence[str]], tuple[str, ...]]
 """Returns the values that words stand for; raises UNKNOWN_VALUE."""
 _MAX_NAMED: Final = 5
 """So many values are named by an error."""
+_MAX_SHOWN: Final = 80
 _MAX_COMPARED: Final = 2_000
 """Of more values only those with the same beginning are compared: an error must not cost more than an answer."""
 _SAME_BEGINNING: Final = 2
@@ -66,7 +67,8 @@ def match_codes(
     if not missing:
         return codes
     others = read_others()
-    unknown = [code for code in missing if code not in frozenset(others)]
+    existing = frozenset(others)
+    unknown = [code for code in missing if code not in existing]
     if unknown and others:
         raise unknown_values(name, unknown, others)
     return codes
@@ -81,7 +83,7 @@ def unknown_values(name: str, words: Sequence[str], known: Sequence[str]) -> Gra
 
 def nearest_value(word: str, known: Sequence[str]) -> str | None:
     """Return the known value that is most like a word, None if none is like it."""
-    folded = fold_text(word)
+    folded = fold_text(word[:_MAX_SHOWN])
     compared = known
     if len(known) > _MAX_COMPARED:
         compared = [value for value in known if fold_text(value[:_SAME_BEGINNING]) == folded[:_SAME_BEGINNING]]
@@ -109,9 +111,9 @@ def _group_by_folded(values: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _describe_unknown(word: str, known: Sequence[str]) -> str:
-    shown = f"there is no {word[:80]!r}"
+    shown = f"there is no {word[:_MAX_SHOWN]!r}"
     if (nearest := nearest_value(word, known)) is not None:
         return f"{shown}, the nearest is {nearest!r}"
     if 0 < len(known) <= _MAX_NAMED:
-        return f"{shown}, but {', '.join(map(repr, sorted(known)))}"
+        return f"{shown}, only {', '.join(map(repr, sorted(known)))}"
     return shown

@@ -27,7 +27,7 @@ def match_paths(paths: Sequence[str]) -> tuple[str, ...]:
     Raises:
         GraphQLError: UNKNOWN_VALUE, for paths at or below which no field is.
     """
-    stripped = tuple(path.strip().strip("/") for path in paths)
+    stripped = tuple(dict.fromkeys(path.strip().strip("/") for path in paths))
     unknown = [path for path in stripped if not _is_path(path)]
     if unknown:
         raise unknown_values("path", unknown, sorted({near for path in unknown for near in _iter_neighbours(path)}))

@@ -5,7 +5,7 @@ Every condition is served by an index, or by the range of positions that it stan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ogpgraph.readmodel.tags import FOREVER
@@ -96,14 +96,12 @@ def _range_conditions(query: EntryQuery, parameters: dict[str, object]) -> Itera
 
 def _column_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterator[str]:
     for n, (column, values) in enumerate(query.columns):
-        keys = _keys_of_values(f"value_{n}", column, values, parameters)
+        keys = _keys_of_values(f"values_{n}", column, values, parameters)
         # A single key is compared: with a list, SQLite would sort all entries that match.
-        matches = f"e.{column} in ({', '.join(keys)})" if len(keys) > 1 else f"e.{column} = {', '.join(keys)}"
-        yield matches if keys else "1 = 0"
+        yield f"e.{column} = ({keys})" if len(values) == 1 else f"e.{column} in ({keys})"
     for n, (column, values) in enumerate(query.excluded):
-        # Nothing differs from null: neither a value that an entry does not have, nor one that no entry has.
-        for key in _keys_of_values(f"excluded_{n}", column, values, parameters):
-            yield f"coalesce(e.{column}, 0) <> coalesce({key}, -1)"
+        # Nothing differs from null: an entry without a value would be left out.
+        yield f"coalesce(e.{column}, 0) not in ({_keys_of_values(f'excluded_{n}', column, values, parameters)})"
 
 
 def _tag_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterator[str]:
@@ -137,13 +135,9 @@ def entry_term(column: str, value: str) -> tuple[str, str]:
     return f"entry/{column}", value
 
 
-def _keys_of_values(name: str, column: str, values: Sequence[str], parameters: dict[str, object]) -> list[str]:
-    """Return a subquery for the key of each of some values of a column."""
-    parameters |= {f"{name}_{number}": value for number, value in enumerate(values)}
-    return [_key_of_value(column, f"{name}_{number}") for number in range(len(values))]
-
-
-def _key_of_value(column: str, parameter: str) -> str:
+def _keys_of_values(name: str, column: str, values: tuple[str, ...], parameters: dict[str, object]) -> str:
+    """Return the subquery for the keys of some values of a column."""
+    parameters[name] = values
     if column == "stream":
-        return f"(select s.key from stream s where s.id = :{parameter})"
-    return f"(select m.key from term m where m.dimension = 'entry/{column}' and m.value = :{parameter})"
+        return f"select s.key from stream s where s.id in :{name}"
+    return f"select m.key from term m where m.dimension = 'entry/{column}' and m.value in :{name}"
