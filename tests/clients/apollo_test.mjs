@@ -3,7 +3,7 @@ import { verify } from "./contract.mjs";
 
 verify({
   watch: (variables, show) => client.watchQuery({ query: SIDE_BY_SIDE, variables }).subscribe(({ data }) => show(data)),
-  follow: () => follow().subscribe(() => {}),
+  follow,
   compare: async (variables) => (await client.query({ query: COMPARISON, variables })).data,
   cached: (variables) => client.readQuery({ query: SIDE_BY_SIDE, variables }),
 });

@@ -3,7 +3,7 @@ import { verify } from "./contract.mjs";
 
 verify({
   watch: (variables, show) => client.query(SIDE_BY_SIDE, variables).subscribe(({ data }) => show(data)),
-  follow: () => follow().subscribe(() => {}),
+  follow,
   compare: async (variables) => (await client.query(COMPARISON, variables).toPromise()).data,
   cached: (variables) => client.readQuery(SIDE_BY_SIDE, variables).data,
 });
