@@ -44,7 +44,9 @@ def read_uptime() -> Uptime:
 
 @cache
 def _read_boot_id() -> str:
-    with suppress(OSError):
+    """Return the id of this run of the machine where it counts its uptime, otherwise an empty string."""
+    with suppress(OSError, AttributeError):
+        time.clock_gettime(time.CLOCK_BOOTTIME)
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
