@@ -88,7 +88,7 @@ class HistoryGuard:
             self._file.remember(self._describe_head(position, root))
 
     def close(self) -> None:
-        """Sync what is remembered."""
+        """Write what is to be remembered."""
         if self._file:
             self._file.close()
 

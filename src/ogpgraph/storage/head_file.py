@@ -1,9 +1,9 @@
 """The file that remembers the last acknowledged position of a log, outside of its database.
 
 A database that is replaced by an older backup of itself cannot know that. The file can: it holds the log's id and the
-newest position that was acknowledged, with the root there. Replacing it takes about as long as a commit, so it is done
-at most once in INTERVAL_SECONDS: at once where the last time is longer ago, otherwise by a thread that also syncs it to
-the disk. So it is behind by that time at most, and exact after a clean stop. Where it is behind, it proves less, and
+newest position that was acknowledged, with the root there. Replacing it takes about as long as a commit, because it is
+synced, so it is done at most once in INTERVAL_SECONDS: at once where the last time is longer ago, otherwise by a
+thread. So it is behind by that time at most, and exact after a clean stop. Where it is behind, it proves less, and
 never anything wrong.
 """
 
@@ -70,10 +70,10 @@ class HeadFile:
     def remember(self, head: RememberedHead) -> None:
         """Remember a position within INTERVAL_SECONDS, unless a later one of the same log is remembered."""
         with self._lock:
+            if self._timer is None and self._monotonic() - self._written_at >= INTERVAL_SECONDS:
+                self._store(head, only_forward=True)
+                return
             self._pending = head
-            if self._monotonic() - self._written_at >= INTERVAL_SECONDS:
-                self._store(head, sync=False, only_forward=True)
-                self._written_at = self._monotonic()
             if self._timer is None:
                 self._timer = threading.Timer(INTERVAL_SECONDS, self._flush)
                 self._timer.daemon = True
@@ -83,10 +83,10 @@ class HeadFile:
         """Remember a position in place of whatever is remembered."""
         with self._lock:
             self._pending = None
-            self._store(head, sync=True, only_forward=False)
+            self._store(head, only_forward=False)
 
     def close(self) -> None:
-        """Write and sync what is to be remembered."""
+        """Write what is to be remembered."""
         if self._timer is not None:
             self._timer.cancel()
         self._flush()
@@ -95,29 +95,29 @@ class HeadFile:
         with self._lock:
             self._timer = None
             if self._pending is not None:
-                self._store(self._pending, sync=True, only_forward=True)
+                self._store(self._pending, only_forward=True)
                 self._pending = None
 
-    def _store(self, head: RememberedHead, *, sync: bool, only_forward: bool) -> None:
+    def _store(self, head: RememberedHead, *, only_forward: bool) -> None:
         try:
             with _lock_folder(self.path.parent):  # other processes remember in the same file
                 known = self.read() if only_forward else None
                 if known is None or known.log_id != head.log_id or known.position <= head.position:
-                    self._write(msgspec.json.encode(head) + b"\n", sync=sync)
+                    self._write(msgspec.json.encode(head) + b"\n")
             self._failed = False
         except (OSError, HeadUnreadable):
             if not self._failed:
                 log.warning("the last acknowledged position cannot be remembered", file=str(self.path), exc_info=True)
             self._failed = True
+        self._written_at = self._monotonic()
 
-    def _write(self, content: bytes, *, sync: bool) -> None:
+    def _write(self, content: bytes) -> None:
         temporary = self.path.with_name(f"{self.path.name}-{os.getpid()}")
         file = open_private_file(temporary)
         try:
             os.truncate(file, 0)  # a process of the same number may have been killed here
             os.write(file, content)
-            if sync:
-                os.fsync(file)
+            os.fsync(file)  # or a power failure might leave an empty file
         finally:
             os.close(file)
         temporary.replace(self.path)
