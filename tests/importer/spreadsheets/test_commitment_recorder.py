@@ -25,6 +25,25 @@ from tests.importer.spreadsheets.spreadsheet_files import (
 HISTORY = "history { nodes { kind cause changedBetween { after before } changes { path before after } } }"
 
 
+def test_a_file_without_data_for_the_end_of_term_leaves_what_was_found_at_midterm(system: System) -> None:
+    rows = [
+        row_2024("UY0901", Completion_Progress_Report="Limited", Completion_End_Of_Term="ND"),
+        row_2024("UY0902", Completion_Progress_Report="Limited", Completion_End_Of_Term="Complete"),
+        row_2024("UY0903", Completion_Progress_Report="ND", Completion_End_Of_Term="ND"),
+    ]
+    import_file(system, build_csv("2024", rows), 2024)
+    completion = "rating(indicator: COMPLETION) { stage state value laterWithoutData }"
+    facets = "facets(dimensions: [COMPLETION]) { values { value count } }"
+    found = execute_query(system, f"{{ commitments {{ nodes {{ {completion} }} {facets} }} }}")["commitments"]
+    assert [tuple(each["rating"].values()) for each in found["nodes"]] == [
+        ("MIDTERM", "RATED", "LIMITED", ["NO_DATA"]),
+        ("END_OF_TERM", "RATED", "COMPLETE", []),
+        ("END_OF_TERM", "NO_DATA", None, []),
+    ]
+    counts = {each["value"]: each["count"] for each in found["facets"][0]["values"]}
+    assert counts == {"COMPLETE": 1, "LIMITED": 1, "NO_DATA": 1}
+
+
 def test_a_row_becomes_a_commitment_with_member_plan_and_ratings(system: System) -> None:
     row = row_2024(
         Specificity="High",
