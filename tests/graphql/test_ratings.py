@@ -12,7 +12,7 @@ from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.system import System
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_query, expect_error
 from tests.graphql.example_log import command_context
 from tests.support.writers import register_commitment
 
@@ -93,6 +93,25 @@ def test_the_order_is_that_of_the_scale_and_what_has_no_value_comes_last_or_firs
             order = f"field: COMPLETION, direction: {direction}"
             assert read_codes(system, position, f"orderBy: [{{{order}}}]") == rated + unrated
             assert read_codes(system, position, f"orderBy: [{{{order}, nulls: FIRST}}]") == unrated + rated
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "code"),
+    [
+        (
+            "indicator: COMPLETION, value: [LIMITED, HIGH]",
+            "`value`: COMPLETION cannot be HIGH: its scale",
+            "UNKNOWN_VALUE",
+        ),
+        ("indicator: RELEVANCE, ogpValue: CIVIC_PARTICIPATION", "`ogpValue` needs a `stage`", "INVALID"),
+    ],
+)
+def test_a_condition_that_no_rating_can_fulfil_is_refused(
+    system: System, condition: str, message: str, code: str
+) -> None:
+    found = expect_error(system, f"{{ commitments(where: {{rating: {{{condition}}}}}) {{ totalCount }} }}")
+    assert found[0].startswith(message)
+    assert found[1] == code
 
 
 # ----------------------------------------------------------------------------------------------------- as of a past day

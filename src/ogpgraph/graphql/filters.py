@@ -16,11 +16,13 @@ import strawberry
 
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.review import rating_dimension
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.domain.vocabulary import (
     UNLISTED_STATUSES,
+    VALUES_OF,
     CommitmentStatus,
     Indicator,
     MilestoneStatus,
@@ -29,6 +31,7 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
+from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.scalars import PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
     UNKNOWN,
@@ -123,20 +126,31 @@ class RatingFilter:
         description="The OGP value to which the rating refers. It needs a `stage`. Omitted or null: ratings of the "
         "whole commitment.",
     )
-    value: list[RatingValue] | None = strawberry.field(default=None, description="The value is one of these.")
+    value: list[RatingValue] | None = strawberry.field(
+        default=None, description="The value is one of these, which have to be on the indicator's scale."
+    )
     state: list[RatingState] | None = strawberry.field(
         default=None, description="The state is one of these. RATED matches any value."
     )
     unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
     def condition(self) -> Condition:
-        """Return the condition on commitments."""
+        """Return the condition on commitments; raises GraphQLError for one that no rating can fulfil."""
+        self._require_possible()
         dimension = rating_dimension(self.indicator, self.stage, self.ogp_value)
         values = None if self.value is None else HasValue(dimension, tuple(map(enum_text, self.value)))
         states = None if self.state is None else _rating_states(dimension, [enum_text(state) for state in self.state])
         unknown = unknown_condition(dimension, self.unknown)
         is_empty = values is states is unknown is None
         return _conjunction(values, states, unknown, ValueMatches(dimension) if is_empty else None)
+
+    def _require_possible(self) -> None:
+        if self.ogp_value is not None and self.stage is None:
+            raise client_error("`ogpValue` needs a `stage`", RefusalCode.INVALID)
+        scale = VALUES_OF[self.indicator]
+        if foreign := [str(each) for each in self.value or () if each not in scale]:
+            message = f"`value`: {self.indicator} cannot be {' or '.join(foreign)}: its scale is {', '.join(scale)}"
+            raise client_error(message, FieldErrorCode.UNKNOWN_VALUE)
 
 
 @strawberry.input(description="Conditions on a milestone. All given conditions have to hold for the same milestone.")
