@@ -6,7 +6,9 @@ correction, and the import of a wrong page, which was reverted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ogpgraph.domain.action_plan import register_action_plan
@@ -67,6 +69,8 @@ HEAD = "reverted"
 """The last part of the log."""
 FIELDS = """code title status endsOn leadInstitutions milestones { number title endsOn status }
   ratings(indicator: [COMPLETION]) { stage state value } unknown { path after before candidates }"""
+Observe = Callable[[System], None]
+"""Records one observation of a page or file."""
 KENYA, FERRIES, MAPS, NEXT = ["KE0002"], ["UY0901"], ["UY0801", "UY0802"], ["UY1001"]
 """The commitments by what they are about."""
 
@@ -114,6 +118,14 @@ def record_dated_log(system: System) -> dict[str, int]:
     return positions
 
 
+def record_observations(system: System, order: Callable[[list[Observe]], list[Observe]]) -> None:
+    """Record what was observed of the page and of the database, in an order of one's own."""
+    crawls = [partial(_import_page, date=date, page=page) for date, page in (CRAWLS | LATE_CRAWLS).items()]
+    files = [partial(_import_file, year=year) for year in DATABASE]
+    for observe in order([*crawls, *files]):
+        observe(system)
+
+
 def _context(date: str, correlation: str | None = None, role: str = "publisher") -> CommandContext:
     time = datetime.fromisoformat(date).replace(tzinfo=UTC)
     return CommandContext(actor="account-7", role=role, time=time, correlation=correlation, reason="We were told so.")
@@ -130,8 +142,12 @@ def _import_crawls(system: System) -> None:
 
 
 def _import_files(system: System) -> None:
-    for year, rows in DATABASE.items():
-        import_file(system, build_csv("2024", rows), year)
+    for year in DATABASE:
+        _import_file(system, year)
+
+
+def _import_file(system: System, year: int) -> None:
+    import_file(system, build_csv("2024", DATABASE[year]), year)
 
 
 def _record_statements(system: System) -> None:

@@ -6,12 +6,15 @@ when a month began: what a page said then is so on that day, unless the next cra
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.conftest import SystemFactory
 from tests.graphql.client import execute_query
-from tests.graphql.dated_log import FERRIES, FIELDS, HEAD, KENYA, MAPS, NEXT, DatedLog
+from tests.graphql.dated_log import FERRIES, FIELDS, HEAD, KENYA, MAPS, NEXT, DatedLog, Observe, record_observations
 
 MINISTRY, BOARD, OFFICE, NOBODY = ["Ministry of Ferries"], ["Harbour Board"], ["Harbour Office"], ["Nobody"]
 LEAD, RESULTS, END_OF_TERM = "leadInstitutions/en", "ratings/COMPLETION/RESULTS", "ratings/COMPLETION/END_OF_TERM"
@@ -277,3 +280,23 @@ def test_a_date_on_the_query_and_on_the_newest_position_is_the_same(dated_log: D
     for date in ("2018", "2019-10", "2020-06", "2022"):
         query = f'{{ at(position: {dated_log.positions[HEAD]}) {{ asOf(date: "{date}") {{ {fields} }} }} }}'
         assert execute_query(dated_log.system, query)["at"]["asOf"] == dated_log.read(fields, date)
+
+
+def test_the_order_in_which_observations_are_imported_makes_no_difference_at_any_date(
+    make_system: SystemFactory,
+) -> None:
+    fields = f"actionPlans {{ nodes {{ code title startsOn endsOn }} }} commitments {{ nodes {{ {FIELDS} }} }}"
+    dates = ("2018", "2019-08", "2019-10", "2020-02", "2020-06", "2021-01-01", "2021-06", "2022")
+    query = "{" + " ".join(f'd{place}: asOf(date: "{date}") {{ {fields} }}' for place, date in enumerate(dates)) + "}"
+    orders: dict[str, Callable[[list[Observe]], list[Observe]]] = {
+        "by time": list,
+        "backwards": lambda observations: observations[::-1],
+        "mixed": lambda observations: observations[1::2] + observations[::2],
+    }
+    found = {}
+    for name, order in orders.items():
+        record_observations(system := make_system(name.replace(" ", "-")), order)
+        # Of an unknown action plan the candidates are ids, which differ from log to log.
+        found[name] = re.sub(r"plan-\w+", "plan", str(execute_query(system, query)))
+    assert found["backwards"] == found["by time"]
+    assert found["mixed"] == found["by time"]
