@@ -11,7 +11,7 @@ from ogpgraph.domain.roles import Role
 from ogpgraph.settings import Settings
 from ogpgraph.storage.database import Database
 from ogpgraph.system import open_system
-from tests.auth.client import issue_token, post_mutation, run_server
+from tests.auth.client import authorization_header, issue_token, post_mutation, run_server
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.mutations.client import open_account
 from tests.support.writers import change_title, register_commitment
@@ -98,3 +98,14 @@ def test_changed_event_is_named_on_reading_on_writing_and_by_the_probe(
     assert whole["data"]["reviseCommitment"]["commitment"]["code"] == "FR0002"
     execute(database, f"update event set recorded_at = '{before['recorded_at']}' where position = 1")
     assert client.get("/ready").status_code == 200
+
+
+def test_a_mutation_that_fails_leaves_the_results_of_those_beside_it(
+    database: Database, client: httpx.Client, token: str
+) -> None:
+    execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    revise = 'reviseCommitment(input: {{commitment: "{code}", title: "Another title"}}) {{ commitment {{ code }} }}'
+    query = "mutation { " + " ".join(f"{code}: {revise.format(code=code)}" for code in ("FR0001", "FR0002")) + " }"
+    body = client.post("/graphql", json={"query": query}, headers=authorization_header(token)).json()
+    assert body["data"] == {"FR0001": None, "FR0002": {"commitment": {"code": "FR0002"}}}
+    assert [(error["path"], error["extensions"]["code"]) for error in body["errors"]] == [(["FR0001"], "CORRUPT_EVENT")]

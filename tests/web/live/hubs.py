@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
+import strawberry
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
@@ -28,11 +29,15 @@ SCHEMA = build_schema()
 
 @asynccontextmanager
 async def run_hub(
-    system: System, *, deadline_seconds: float = 60, clock: Callable[[], float] = time.monotonic
+    system: System,
+    *,
+    deadline_seconds: float = 60,
+    clock: Callable[[], float] = time.monotonic,
+    schema: strawberry.Schema = SCHEMA,
 ) -> AsyncIterator[Hub]:
     """Run a hub over a system; `clock` measures the deadline of each entry."""
     compiler = SubscriptionCompiler(
-        OperationRunner(SCHEMA, DocumentLimits()),
+        OperationRunner(schema, DocumentLimits()),
         lambda session: Context(session, "test"),
         deadline_seconds=deadline_seconds,
         clock=clock,

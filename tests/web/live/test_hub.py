@@ -3,11 +3,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from datetime import date
 from itertools import count
 
+import msgspec
 import psycopg
 import pytest
 
+from ogpgraph.graphql.deprecation import deprecate
+from ogpgraph.graphql.executor import core_schema
+from ogpgraph.graphql.schema import build_schema
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.snapshot import ReadSession
@@ -261,3 +266,17 @@ async def test_streams_end_when_the_hub_closes(system: System) -> None:
 
 async def collect(items: AsyncIterator[StreamItem]) -> list[StreamItem]:
     return [item async for item in items]
+
+
+async def test_each_result_names_the_deprecated_parts_that_the_subscription_uses(system: System) -> None:
+    fill_log(system, 3)
+    schema = build_schema()
+    deprecated = core_schema(schema).type_map["Entry"].fields["kind"]  # type: ignore[attr-defined]  # an object type
+    deprecated.deprecation_reason = deprecate("Use `id`.", since=date(2026, 12, 1), removal=date(2027, 12, 1))
+    request = RequestParameters("subscription { entries(after: 0) { position kind } }")
+    async with run_hub(system, schema=schema) as hub:
+        subscription = await hub.compiler.compile(request)
+        async with asyncio.timeout(60), aclosing(hub.stream(subscription, subscription.after)) as items:
+            payloads = [msgspec.json.decode((await anext(items)).payload or b"") for _ in range(3)]
+    expected = [{"coordinate": "Entry.kind", "reason": deprecated.deprecation_reason}]
+    assert [payload["extensions"] for payload in payloads] == [{"deprecations": expected}] * 3
