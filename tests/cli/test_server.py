@@ -99,7 +99,7 @@ def test_an_unknown_host_is_one_line(run: RunCommand) -> None:
 
 
 @pytest.mark.slow
-def test_demo_prints_three_queries_with_results_serves_them_and_stops_with_0(tmp_path: Path) -> None:
+def test_demo_prints_its_queries_with_results_serves_them_and_stops_with_0(tmp_path: Path) -> None:
     with start_command("demo", "--port", "0", folder=tmp_path) as process:
         printed = read_introduction(process)
         (address,) = re.findall(r"^Try your own queries at (http://127\.0\.0\.1:\d+)/", printed, re.MULTILINE)
@@ -111,7 +111,7 @@ def test_demo_prints_three_queries_with_results_serves_them_and_stops_with_0(tmp
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert process.returncode == 0
-    assert re.findall(r"^(\d)\. ", printed, re.MULTILINE) == ["1", "2", "3"]
+    assert re.findall(r"^(\d)\. ", printed, re.MULTILINE) == ["1", "2", "3", "4"]
     assert '"LIMITED"' in printed
     assert (tmp_path / "ogpgraph-demo.db").exists()
 

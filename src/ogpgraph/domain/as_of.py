@@ -237,6 +237,8 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
     """Return what is unknown at a path, None if every choice that the sources have gives the same value."""
     if not any(each.following for each in options):
         return None
+    if len(options) == 1:  # nearly always
+        return _find_unknown_of_one(path, options[0])
     strengths = [
         [
             (_strength(path, number, claim), claim)
@@ -263,6 +265,15 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
         key=lambda number: max(strength for strength, _ in strengths[number]),
     )
     return Unknown(*_bounds(options[strongest]), tuple(possible.values()))
+
+
+def _find_unknown_of_one(path: str, options: _Options) -> Unknown | None:
+    """Return what is unknown at a path where only one source states something."""
+    choices = [claim if claim and can_be_current(path, claim) else None for claim in options]
+    possible = {_finding(claim.value) if claim else None: claim for claim in choices}
+    if len(possible) < 2:
+        return None
+    return Unknown(*_bounds(options), tuple(sorted(possible.values(), key=lambda claim: claim is not None)))
 
 
 def _finding(value: Value | None) -> object:

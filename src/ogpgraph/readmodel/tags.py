@@ -182,10 +182,21 @@ def _derive_dated(rule: TagRule, timeline: Timeline) -> Iterator[DatedTag]:
 def _restrict(timeline: Timeline, segments: frozenset[str]) -> Timeline:
     """Return what a timeline has at the paths that begin with some segments."""
     aggregate, earlier = timeline.aggregate, timeline.earlier
-    paths = [path for path in aggregate.claims if path.partition("/")[0] in segments]
+    paths = [path for segment in sorted(segments) for path in _paths_by_segment(aggregate).get(segment, ())]
     claims = {path: aggregate.claims[path] for path in paths}
     known = {path: earlier[path] for path in paths if path in earlier}
     return Timeline(Aggregate(aggregate.id, aggregate.revision, claims), known)
+
+
+def _paths_by_segment(aggregate: Aggregate) -> dict[str, list[str]]:
+    """Return the paths of an aggregate by their first segments, for all rules at once."""
+    if "paths" not in aggregate.cache:
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in aggregate.claims:
+            found[path.partition("/")[0]].append(path)
+        aggregate.cache["paths"] = found
+    paths: dict[str, list[str]] = aggregate.cache["paths"]
+    return paths
 
 
 def _dated_paths(rule: TagRule, timeline: Timeline) -> list[str]:
