@@ -138,6 +138,7 @@ def test_an_error_of_a_client_has_a_code(example_system: System) -> None:
 
 REFUSED = {
     "at": "at(position: 0) { __typename }",
+    "asOf": 'asOf(date: "2021-02-30") { __typename }',
     "compare": "compare(from: 900000) { totalCount }",
     "members": "members(first: 1000) { totalCount }",
     "actionPlans": "actionPlans(first: 1, last: 1) { totalCount }",
