@@ -143,6 +143,8 @@ def test_ratings_are_selected_by_indicator_and_stage_and_rating_is_the_latest_va
     fields = """several: ratings(indicator: [COMPLETION, VERIFIABLE]) { indicator stage }
                 one: ratings(indicator: [COMPLETION], stage: [END_OF_TERM]) { irmReport }
                 none: ratings(indicator: AMBITION) { state }
+                empty: ratings(indicator: []) { state }
+                findings(kind: []) { state }
                 latest: rating(indicator: COMPLETION) { stage laterWithoutData }
                 later: rating(indicator: COMPLETION, stage: RESULTS) { state laterWithoutData }
                 never: rating(indicator: COMPLETION, stage: MIDTERM) { state }
@@ -155,6 +157,8 @@ def test_ratings_are_selected_by_indicator_and_stage_and_rating_is_the_latest_va
         ],
         "one": [{"irmReport": "Report 9"}],
         "none": [],
+        "empty": [],
+        "findings": [],
         "latest": {"stage": "END_OF_TERM", "laterWithoutData": ["PENDING"]},
         "later": {"state": "PENDING", "laterWithoutData": []},
         "never": None,

@@ -169,10 +169,10 @@ class IrmDatabaseFields(Subject):
         self,
         kind: Annotated[
             list[FindingKind] | None,
-            strawberry.argument(description="Only findings of these kinds. Omitted or null: all."),
+            strawberry.argument(description="Only findings of these kinds; none if it is empty. Omitted or null: all."),
         ] = None,
     ) -> list[Finding]:
-        found = (Finding.of(self, each) for each in FindingKind if not kind or each in kind)
+        found = (Finding.of(self, each) for each in FindingKind if kind is None or each in kind)
         return [each for each in found if each is not None]
 
     @strawberry.field(
@@ -276,16 +276,18 @@ class Commitment(IrmDatabaseFields):
     def ratings(
         self,
         indicator: Annotated[
-            list[Indicator] | None, strawberry.argument(description="Only these indicators. Omitted or null: all.")
+            list[Indicator] | None,
+            strawberry.argument(description="Only these indicators; none if it is empty. Omitted or null: all."),
         ] = None,
         stage: Annotated[
-            list[Stage] | None, strawberry.argument(description="Only these stages. Omitted or null: all.")
+            list[Stage] | None,
+            strawberry.argument(description="Only these stages; none if it is empty. Omitted or null: all."),
         ] = None,
     ) -> list[Rating]:
         return [
             Rating.of(self, each)
             for each in ratings_of(self.state)
-            if (not indicator or each.indicator in indicator) and (not stage or each.stage in stage)
+            if (indicator is None or each.indicator in indicator) and (stage is None or each.stage in stage)
         ]
 
     @strawberry.field(
