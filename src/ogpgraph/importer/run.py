@@ -154,7 +154,7 @@ def _record_page(
 ) -> Report:
     # The executor runs the commands again after a concurrent change, so each run starts with a new reconciler.
     def commands(uow: UnitOfWork) -> tuple[Counter[CausedEvent], tuple[Remark, ...]]:
-        reconciler = PageReconciler(uow, capture, page, writer.stored_text)
+        reconciler = PageReconciler(uow, capture, page, writer.stored_text, writer.titles_of_plan)
         reconciler.reconcile()
         _record_location(uow, reconciler.observation().source, fetched)
         doubts = (*reconciler.remarks, *_check_plausibility(writer, reconciler, uow, page, capture.url))

@@ -138,6 +138,12 @@ MIXED = {
         page(5, country="Republic of Uruguay", plan="Uruguay Action Plan 2018-2021"),
         page(7, plan="Uruguay Action Plan 2018-2020"),
     ],
+    "a list with the code of a commitment that older files have without a code": [
+        page(1, siblings=[Sibling("UY0701", "Ferry tables", cycle=2012), Sibling("UY0702", "Maps", cycle=2012)]),
+        file(2015, row_2016(Specificity="a. low"), row_2016("2. Maps"), layout="2016"),
+        file(2016, row_2016("1. FERRY TABLES", Specificity="High"), row_2016("2. Maps"), layout="2016"),
+        file(2024, row_2024("UY0701", **_FIRST_PLAN)),
+    ],
 }
 EXAMPLES = PAGES | FILES | MIXED
 

@@ -6,6 +6,7 @@ member and the plan are stated by many pages, so that a page which lacks one wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from ogpgraph.domain.code import code_path
 from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, NewEvent, Origin
+from ogpgraph.domain.lineage import recode_commitment
 from ogpgraph.domain.member import (
     MEMBER,
     MemberIdentity,
@@ -57,6 +59,7 @@ from ogpgraph.importer.observations.page_quotes import (
     zone_spans,
 )
 from ogpgraph.importer.observations.shared_facts import record_shared_facts
+from ogpgraph.importer.observations.unnamed_commitments import UnnamedCommitments
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equal_in_layout
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
@@ -74,6 +77,7 @@ from ogpgraph.importer.pages.page import (
     reread_page,
 )
 from ogpgraph.importer.pages.values import parse_plan_month
+from ogpgraph.importer.writer import TitlesByCode
 
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
 
@@ -93,9 +97,18 @@ class PageReconciler:
     `remarks` are on what was read and is not recorded.
     """
 
-    def __init__(self, uow: UnitOfWork, capture: PageCapture, page: PageReading, stored_text: TextLookup) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        capture: PageCapture,
+        page: PageReading,
+        stored_text: TextLookup,
+        titles_of_plan: Callable[[str], TitlesByCode],
+    ) -> None:
         self._uow = uow
         self._stored_text = stored_text
+        self._titles_of_plan = titles_of_plan
+        self._unnamed = UnnamedCommitments(uow, titles_of_plan, self.lookup_text)
         self._capture = capture
         self._page = page
         self._translation_kind = TranslationKind(page.translation_kind)
@@ -166,7 +179,7 @@ class PageReconciler:
     def _earlier_reconciler(self, former: tuple[datetime, Observation], page: PageReading) -> PageReconciler:
         observed_at, recorded = former
         capture = replace(self._capture, content_hash=recorded.content_hash, observed_at=observed_at)
-        return PageReconciler(self._uow, capture, page, self._stored_text)
+        return PageReconciler(self._uow, capture, page, self._stored_text, self._titles_of_plan)
 
     def _same_bytes_until(self) -> datetime | None:
         """Return when these very bytes were last observed, if another version of the reader read them."""
@@ -284,6 +297,9 @@ class PageReconciler:
     ) -> None:
         """Record the facts that one zone of the source states of a commitment: all of them, so that others are gone."""
         stream, provenance = self._uow.resolve_code("commitment", code), outcome.provenance(origin, spans)
+        if stream is None and (stream := self._unnamed.find(facts, self._other_titles(code))):
+            first_stated = structs.replace(provenance, changed_between=Interval(before=outcome.moment))
+            recode_commitment(self._uow, self._uow.aggregate(stream), code, first_stated)
         if stream is None:
             # What an observation that is not the only one states besides the identity is recorded below.
             first = _identity(code, member) if outcome.earlier or outcome.later else facts
@@ -309,6 +325,13 @@ class PageReconciler:
             later = outcome.later[index]
             provenance = outcome.provenance_of(origin, later, quote_again(statements, again, later[1]))
             self._uow.append(stream, "CommitmentSeenEarlier", again, provenance)
+
+    def _other_titles(self, code: str) -> list[str]:
+        """Return the titles of the other entries of the page's list that are in the plan of a commitment."""
+        entries = self._page.siblings.entries if self._page.siblings else ()
+        cycle = next((each.cycle for each in entries if each.code == code), None)
+        others = (each.facts.values() for each in entries if each.code != code and each.cycle == cycle)
+        return [str(each.value) for facts in others for each in facts if isinstance(each.value, str)]
 
     def _published_facts(self, aggregate_type: AggregateType, extracted: ExtractedFacts) -> Facts:
         """Return values as they are stored; what cannot be stored has a remark."""
