@@ -243,9 +243,9 @@ def test_text_of_the_site_around_a_page_is_not_stored(seeds: System) -> None:
 
 EVIDENCE = """
 query Evidence($code: String!) { commitment(code: $code) { claims {
-  path value statedIn isCurrent source { id type code language }
-  evidence { path quote source { id } }
-  entry { id kind source { id } evidence { path start end quote source { id type } } }
+  path value statedIn isCurrent source { stableId type code language }
+  evidence { path quote source { stableId } }
+  entry { id kind source { stableId } evidence { path start end quote source { stableId type } } }
 } } }
 """
 
@@ -276,7 +276,7 @@ def read_quote(claim: dict[str, Any]) -> str:
     (evidence,) = claim["evidence"]
     (same,) = [each for each in claim["entry"]["evidence"] if each["path"] == claim["path"]]
     assert evidence["quote"] == same["quote"]
-    assert same["source"]["id"] == claim["entry"]["source"]["id"] == claim["source"]["id"] == evidence["source"]["id"]
+    assert len({each["source"]["stableId"] for each in (same, claim["entry"], claim, evidence)}) == 1
     quote = same["quote"]
     assert isinstance(quote, str)
     assert len(quote) == same["end"] - same["start"]
@@ -326,14 +326,14 @@ def test_the_blame_of_each_value_leads_to_entry_evidence_and_source(
     for file in (english, spanish):
         import_sample_page(system, file)
     query = """{ commitments { nodes { ...B } } actionPlans { nodes { ...B } } }
-               fragment B on Subject { id blame { path evidence { quote }
-                 entry { kind subject { id } source { code } evidence { path quote source { code } } } } }"""
+               fragment B on Subject { stableId blame { path evidence { quote }
+                 entry { kind subject { stableId } source { code } evidence { path quote source { code } } } } }"""
     lists = execute_query(system, query)
     for subject in [node for each in lists.values() for node in each["nodes"]]:
         assert subject["blame"]
         for blame in subject["blame"]:
             entry = blame["entry"]
-            assert entry["subject"]["id"] == subject["id"]
+            assert entry["subject"]["stableId"] == subject["stableId"]
             assert entry["source"], blame["path"]
             quotes = [each["quote"] for each in entry["evidence"] if each["path"] == blame["path"]]
             assert len(quotes) == 1, (blame["path"], entry["kind"])
