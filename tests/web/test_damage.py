@@ -63,7 +63,7 @@ def test_changed_text_is_null_with_its_reference_and_the_rest_is_readable(
 
 def test_damage_in_a_list_leaves_the_other_nodes(database: Database, client: httpx.Client) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
-    query = "{ commitments { totalCount nodes { code localizedTexts { text } } } meta { position } }"
+    query = "{ commitments { totalCount nodes { code localizedTexts { hasDirectionControls } } } meta { position } }"
     body = client.post("/graphql", json={"query": query}).json()
     assert [node and node["code"] for node in body["data"]["commitments"]["nodes"]] == [None, "FR0002"]
     assert (body["data"]["commitments"]["totalCount"], bool(body["data"]["meta"])) == (2, True)
@@ -72,6 +72,21 @@ def test_damage_in_a_list_leaves_the_other_nodes(database: Database, client: htt
     body = client.post("/graphql", json={"query": "{ entries(first: 3) { nodes { position recordedAt } } }"}).json()
     assert [node and node["position"] for node in body["data"]["entries"]["nodes"]] == [None, 2, 3]
     assert [error["extensions"]["code"] for error in body["errors"]] == ["CORRUPT_EVENT"]
+
+
+def test_a_changed_text_is_null_where_it_is_selected_and_what_surrounds_it_is_complete(
+    database: Database, client: httpx.Client
+) -> None:
+    execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    query = """{ commitment(code: "FR0001") { code localizedTexts { path text }
+                                              history { nodes { changes { path before after } } } } }"""
+    body = client.post("/graphql", json={"query": query}).json()
+    commitment = body["data"]["commitment"]
+    assert commitment["localizedTexts"] == [{"path": "title/en", "text": None}]
+    changes = [change for node in commitment["history"]["nodes"] for change in node["changes"]]
+    assert {"path": "title/en", "before": "Open the budget", "after": None} in changes
+    assert {error["path"][-1] for error in body["errors"]} == {"text", "after"}
+    assert {error["extensions"]["code"] for error in body["errors"]} == {"CORRUPT_TEXT"}
 
 
 def test_search_does_not_pass_over_a_changed_text(database: Database, client: httpx.Client) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate import Claim as StoredClaim
+from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.scalars import DateTime, FieldValue
 from ogpgraph.readmodel.entry import FieldChange, TextReference, iter_fields
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -45,8 +47,8 @@ class Change:
         """Return a change with its texts in place of their references."""
         return cls(
             path=change.path,
-            before=_build_changed_value(change.before, find_text),
-            after=_build_changed_value(change.after, find_text),
+            before=keep_damage(partial(_build_changed_value, change.before, find_text)),
+            after=keep_damage(partial(_build_changed_value, change.after, find_text)),
         )
 
 

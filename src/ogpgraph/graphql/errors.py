@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from graphql import GraphQLError
 
 from ogpgraph.error_code import ErrorCode, Retry
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
+from ogpgraph.storage.damage import DamagedRecord
+
+T = TypeVar("T")
 
 _SPLIT_DOCUMENT = "Split the document, or select less: see [Cost](clients.md#cost)."
 
@@ -72,6 +78,18 @@ class DocumentErrorCode(ErrorCode):
         "The document has too many operations and fragments.",
         _SPLIT_DOCUMENT,
     )
+
+
+def keep_damage(read: Callable[[], T]) -> T:
+    """Return the result of reading one field of an object that has several; damage is returned instead of raised.
+
+    An error that is the value of a field is reported as the error of that field, so that the others of the object are
+    complete. The field has to be nullable.
+    """
+    try:
+        return read()
+    except DamagedRecord as damaged:
+        return damaged  # type: ignore[return-value]  # graphql-core raises it where the field is selected
 
 
 def client_error(message: str, code: ErrorCode) -> GraphQLError:

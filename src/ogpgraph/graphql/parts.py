@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import strawberry
 
@@ -14,6 +15,7 @@ from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.domain.vocabulary import Finding as FindingKind
+from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import choose_text, derive_output_fields
 from ogpgraph.graphql.scalars import DateTime
 from ogpgraph.graphql.subject import Entry, Part, Subject, entry_of_claim
@@ -45,7 +47,7 @@ class Milestone(Part):
             MilestoneUpdate(
                 reported_at=DateTime(datetime.fromisoformat(path.split("/")[3])),
                 language=path.split("/")[4],
-                text=snapshot.text(state, path, claim.value.text),
+                text=keep_damage(partial(snapshot.text, state, path, claim.value.text)),
                 path=path,
                 owner=self.owner,
             )
@@ -82,7 +84,7 @@ class Narrative(Part):
         if chosen is None or not isinstance(value := chosen[1].value, TextValue):
             return None
         _, stage, section = prefix.split("/")
-        text = owner.snapshot.text(owner.state, chosen[0], value.text)
+        text = keep_damage(partial(owner.snapshot.text, owner.state, chosen[0], value.text))
         language = chosen[0].rpartition("/")[2]
         return cls(stage=Stage(stage), section=section, language=language, text=text, owner=owner)
 

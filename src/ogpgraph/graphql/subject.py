@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, ClassVar, Final, Self, TypeVar
 
 import strawberry
@@ -25,6 +26,7 @@ from ogpgraph.graphql.changes import Change, Interval, claim_as_json
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
 from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
 from ogpgraph.graphql.enums import EntryKind, Status
+from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.graphql.volatile_fields import READS_HEAD
@@ -240,7 +242,7 @@ class Subject(Node):
             LocalizedText(
                 path=path,
                 language=path.rpartition("/")[2],
-                text=self.snapshot.text(self.state, path, claim.value.text),
+                text=keep_damage(partial(self.snapshot.text, self.state, path, claim.value.text)),
                 translation_kind=claim.value.translation_kind,
                 owner=self,
             )
@@ -306,6 +308,8 @@ class LocalizedText(Part):
         "bidirectional controls). They can make a text appear different from its content."
     )
     def has_direction_controls(self) -> bool:
+        if isinstance(self.text, Exception):
+            raise self.text
         return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
 
     def locate(self) -> str:
