@@ -53,7 +53,7 @@ class DatabaseFile:
         self._identity = self._identity or identity
         if identity != self._identity:
             # What this process has in memory is of the former file.
-            raise StorageUnavailable(f"{self.path} was replaced by another file: restart the process")
+            raise StorageUnavailable(f"{self.path} was replaced by another file, which has to be opened anew")
         self._identify_companions()
 
     def has_replacement(self) -> bool:

@@ -17,8 +17,7 @@ class StorageErrorCode(ErrorCode):
         "The disk fails, the database was removed or replaced, or its server does not answer.",
         (
             "Send it again, mutations with their `idempotencyKey`. Operators: repair the cause, and run `ogpgraph "
-            "check` after an I/O error. Where a SQLite file was replaced by another, such as a backup, a server "
-            "without `--workers` needs a restart."
+            "check` after an I/O error."
         ),
         Retry.LATER,
     )

@@ -1,4 +1,4 @@
-"""The end of a worker whose database file was replaced: the supervisor starts another one, which opens the new file."""
+"""The watch of the database's file: where another one takes its place, the program begins again with that one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ CHECK_SECONDS = 1.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-class ReplacementWatch:
-    """Stops this process, as a signal does, once another database that can be served is in place of the open one."""
+def stop_process() -> None:
+    """Stop this process as a signal does, after its requests; a supervisor starts another one in its place."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    def __init__(self, database_url: str, system: Callable[[], System]) -> None:
+
+class ReplacementWatch:
+    """Calls back once another database that can be served is in place of the open one."""
+
+    def __init__(self, database_url: str, system: Callable[[], System], on_replaced: Callable[[], None]) -> None:
         self._database_url = database_url
         self._system = system
+        self._on_replaced = on_replaced
         self._reported = ""
 
     @asynccontextmanager
@@ -39,8 +45,8 @@ class ReplacementWatch:
         # Nothing announces it.
         while not await anyio.to_thread.run_sync(self._can_be_replaced, abandon_on_cancel=True):  # noqa: ASYNC110
             await anyio.sleep(CHECK_SECONDS)
-        log.warning("the database was replaced: this worker stops, and another one opens the new database")
-        os.kill(os.getpid(), signal.SIGTERM)
+        log.warning("the database was replaced: requests are finished, then the new one is opened")
+        self._on_replaced()
 
     def _can_be_replaced(self) -> bool:
         database = self._system().database

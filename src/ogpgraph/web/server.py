@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
@@ -44,7 +45,7 @@ from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
-from ogpgraph.web.replacement import ReplacementWatch
+from ogpgraph.web.replacement import ReplacementWatch, stop_process
 from ogpgraph.web.request import BodyLimits
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
@@ -166,8 +167,17 @@ def _build_issuer(settings: Settings) -> Issuer:
     )
 
 
-def create_app(lifespan: SystemLifespan, settings: Settings, examples: Sequence[Example] = ()) -> Starlette:
-    """Return the web application over a system that is opened when the server starts."""
+def create_app(
+    lifespan: SystemLifespan,
+    settings: Settings,
+    examples: Sequence[Example] = (),
+    *,
+    on_replaced: Callable[[], None] | None = None,
+) -> Starlette:
+    """Return the web application over a system that is opened when the server starts.
+
+    `on_replaced` is called once another database is in place of the open one; it has to have the system opened anew.
+    """
     schema = build_schema()
     schema_version = compute_schema_version(schema)
     served = ServedSystem(lifespan, settings, schema_version)
@@ -195,8 +205,8 @@ def create_app(lifespan: SystemLifespan, settings: Settings, examples: Sequence[
             stack.callback(lifespan.stop)
             await live.start()
             stack.push_async_callback(live.stop)
-            if settings.workers > 1:  # a process of its own has nobody to start another one
-                watch = ReplacementWatch(settings.database, lambda: lifespan.system)
+            if on_replaced:
+                watch = ReplacementWatch(settings.database, lambda: lifespan.system, on_replaced)
                 await stack.enter_async_context(watch.run())
             yield
 
@@ -230,10 +240,11 @@ def _live_limits(settings: Settings) -> LiveLimits:
     )
 
 
-def create_worker_app(settings: Settings) -> Starlette:
+def create_worker_app(settings: Settings, on_replaced: Callable[[], None] | None = None) -> Starlette:
     """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
-    return create_app(SystemLifespan(partial(open_configured_system, settings)), settings)
+    lifespan = SystemLifespan(partial(open_configured_system, settings))
+    return create_app(lifespan, settings, on_replaced=on_replaced)
 
 
 def create_app_from_environment() -> Starlette:
@@ -264,18 +275,27 @@ def server_url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn.Server that calls back once it is listening, and exits with 0 after a clean shutdown.
+    """uvicorn.Server that calls back once it is listening and when it stops, and exits with 0 after a clean shutdown.
 
-    uvicorn raises the signal that stopped it again, so that its own exit code is that of the signal.
+    uvicorn raises the signal that stopped it again, so that its own exit code is that of the signal. `signals` is the
+    number of those that it got.
     """
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_listening: Callable[[], None], on_stopping: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._on_stopping = on_stopping
+        self.signals = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -283,6 +303,7 @@ class _Server(uvicorn.Server):
             try:
                 yield
             finally:
+                self.signals = len(self._captured_signals)
                 self._captured_signals.clear()
 
 
@@ -301,8 +322,20 @@ def serve(
         AddressUnavailable: if there is no `address` and the settings' one cannot be bound.
     """
     configure_logging(settings.log_level, settings.log_format)
-    config = uvicorn.Config(
-        app or partial(create_worker_app, settings),
+    with address or bind_socket(settings) as listener:
+        log.info("listening", address=server_url(listener), workers=settings.workers)
+        _warn_about_sqlite(settings)
+        if settings.workers > 1:
+            config = configure_server(settings, app or partial(create_worker_app, settings, stop_process))
+            _run_workers(config, listener, on_listening)
+        else:
+            _run_one(settings, app, listener, on_listening)
+
+
+def configure_server(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
+    """Return the configuration of uvicorn for an application that `app` returns in the serving process."""
+    return uvicorn.Config(
+        app,
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -320,18 +353,33 @@ def serve(
         ws_per_message_deflate=False,  # it costs memory for each connection and CPU time for each message
         proxy_headers=False,  # `ForwardedForMiddleware` reads them, from trusted proxies only
     )
-    with address or bind_socket(settings) as listener:
-        log.info("listening", address=server_url(listener), workers=settings.workers)
-        _warn_about_sqlite(settings)
-        (_run_workers if settings.workers > 1 else _run_one)(config, listener, on_listening)
 
 
-def _run_one(config: uvicorn.Config, listener: socket.socket, on_listening: Callable[[], None]) -> None:
-    server = _Server(config, on_listening)
-    with suppress(KeyboardInterrupt):
-        server.run([listener])
-    if not server.started:
-        sys.exit(1)
+def _run_one(
+    settings: Settings, app: Callable[[], Starlette] | None, listener: socket.socket, on_listening: Callable[[], None]
+) -> None:
+    """Serve in this process; where the database is replaced, begin again with the other one, on the same socket."""
+    replaced = threading.Event()
+    build = app or partial(create_worker_app, settings, partial(_begin_again, replaced))
+    while True:
+        server = _Server(configure_server(settings, build), on_listening, partial(_stop_listening, listener, replaced))
+        with suppress(KeyboardInterrupt):
+            server.run([listener.dup()])
+        if not server.started:
+            sys.exit(1)
+        if not replaced.is_set() or server.signals > 1:  # one is that of `_begin_again`
+            return
+        replaced.clear()
+
+
+def _begin_again(replaced: threading.Event) -> None:
+    replaced.set()
+    stop_process()
+
+
+def _stop_listening(listener: socket.socket, replaced: threading.Event) -> None:
+    if not replaced.is_set():
+        listener.close()
 
 
 class _Supervisor(Multiprocess):
