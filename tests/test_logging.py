@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.logging import configure_logging
@@ -92,7 +92,7 @@ def test_control_characters_of_others_are_shown(
 
 
 def app() -> Starlette:
-    def open_context(request: Request) -> AbstractContextManager[Context]:
+    def open_context(request: HTTPConnection) -> AbstractContextManager[Context]:
         structlog.stdlib.get_logger("deep").info("while it is executed")
         return ContextFactory()(request)
 

@@ -15,7 +15,7 @@ import uvicorn
 from graphql import GraphQLError
 from msgspec import structs
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
@@ -24,7 +24,7 @@ from ogpgraph.readmodel.snapshot import ReadSession
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app
-from ogpgraph.web.endpoint import DEFAULT_LIMITS, OpenContext, WebLimits
+from ogpgraph.web.operation_service import DEFAULT_LIMITS, OpenContext, WebLimits
 from ogpgraph.web.probes import Readiness
 
 REQUEST_ID = "00000000-aaaa-bbbb-cccc-000000000001"
@@ -50,7 +50,7 @@ class EmptySession(ReadSession):
 class SampleContext(Context):
     """A context that knows where it was opened, and whether it has been closed."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: HTTPConnection) -> None:
         super().__init__(EmptySession(), "sample")
         self.path = request.url.path
         self.thread = threading.get_ident()
@@ -64,7 +64,7 @@ class ContextFactory:
         self.created: list[SampleContext] = []
 
     @contextmanager
-    def __call__(self, request: Request) -> Iterator[Context]:
+    def __call__(self, request: HTTPConnection) -> Iterator[Context]:
         context = SampleContext(request)
         self.created.append(context)
         yield context

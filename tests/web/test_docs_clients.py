@@ -8,7 +8,7 @@ from pathlib import Path
 from ogpgraph.graphql.query_cost import DEFAULT_LIST_LENGTH, FIELD_COSTS, LIST_LENGTHS, QueryLimits
 from ogpgraph.settings import Settings
 from ogpgraph.web.caching import PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL
-from ogpgraph.web.endpoint import PERSISTED_COST_DIVISOR
+from ogpgraph.web.operation_service import PERSISTED_COST_DIVISOR
 from ogpgraph.web.persisted_documents import load_persisted_documents
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 import strawberry
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from strawberry.extensions import QueryDepthLimiter
 from structlog.testing import capture_logs
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.web.endpoint import GraphQLEndpoint
+from ogpgraph.web.operation_service import OperationService
 from tests.web.sample_app import (
     GRAPHQL,
     JSON,
@@ -93,7 +93,7 @@ async def test_introspection_is_supported(client: httpx.AsyncClient) -> None:
 def test_a_schema_with_extensions_is_rejected_because_they_would_not_be_executed() -> None:
     schema = strawberry.Schema(SCHEMA.query, extensions=[lambda: QueryDepthLimiter(max_depth=3)])
     with pytest.raises(ValueError, match="extensions"):
-        GraphQLEndpoint(schema, ContextFactory())
+        OperationService(schema, ContextFactory())
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "BREW"])
@@ -221,7 +221,7 @@ async def test_a_required_field_that_fails_gives_null_and_200(client: httpx.Asyn
 
 @pytest.mark.parametrize("accept", [GRAPHQL, JSON])
 async def test_a_context_that_cannot_be_opened_gives_500_without_the_reason(accept: str) -> None:
-    def failing(_request: Request) -> AbstractContextManager[Context]:
+    def failing(_request: HTTPConnection) -> AbstractContextManager[Context]:
         raise OSError("secret path")
 
     async with make_client(build_sample_app(failing)) as client:
@@ -243,7 +243,7 @@ async def test_a_response_that_cannot_be_encoded_gives_500(client: httpx.AsyncCl
 
 async def test_a_failure_while_closing_the_context_gives_500() -> None:
     @contextmanager
-    def failing(request: Request) -> Iterator[Context]:
+    def failing(request: HTTPConnection) -> Iterator[Context]:
         yield SampleContext(request)
         raise OSError("secret")
 

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 import uvicorn
 
-from ogpgraph.web.endpoint import WebLimits
+from ogpgraph.web.operation_service import WebLimits
 from ogpgraph.web.request import BodyLimits
 from tests.web.sample_app import build_sample_app, serve_in_thread
 

@@ -9,8 +9,8 @@ import pytest
 
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
 from ogpgraph.web.errors import budget_exhausted
+from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from tests.web.sample_app import ContextFactory, build_sample_app, cost_of, make_client, post
 
 pytestmark = pytest.mark.anyio

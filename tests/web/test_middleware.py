@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 
 from ogpgraph.settings import Settings, SettingsError
 from ogpgraph.web.app import AppOptions
-from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
 from ogpgraph.web.middleware import ForwardedForMiddleware, InternalErrorMiddleware, IPNetwork, RequestIdMiddleware
+from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from tests.web.sample_app import REQUEST_ID, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio

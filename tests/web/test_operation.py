@@ -15,13 +15,13 @@ import pytest
 import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits, GraphQLEndpoint, WebLimits
+from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.operation import (
     STACK_SLOTS,
@@ -32,6 +32,7 @@ from ogpgraph.web.operation import (
     call_with_room,
     format_result,
 )
+from ogpgraph.web.operation_service import ExecutionLimits, OperationService, WebLimits
 from ogpgraph.web.request import RequestParameters
 from tests.conftest import BOTH_ENGINES
 from tests.web.sample_app import REQUEST_ID, EmptySession, build_sample_app, make_client, post
@@ -128,7 +129,9 @@ async def test_a_mutation_is_not_stopped_at_the_deadline() -> None:
 async def test_an_operation_is_stopped_when_its_client_disconnects() -> None:
     context = SlowContext()
     limits = WebLimits(execution=ExecutionLimits(deadline_seconds=600, threads=1))
-    endpoint = GraphQLEndpoint(strawberry.Schema(Query), lambda _request: open_context(context), limits)
+    endpoint = GraphQLEndpoint(
+        OperationService(strawberry.Schema(Query), lambda _request: open_context(context), limits)
+    )
     messages = [{"type": "http.request", "body": b'{"query": "%s"}' % NESTED.encode()}]
 
     async def receive() -> dict[str, Any]:
@@ -223,7 +226,7 @@ async def test_an_endless_statement_is_cancelled_at_the_deadline_of_its_operatio
             return int(info.context.session.transaction.fetch_value(ENDLESS_STATEMENT[engine]))
 
     @contextmanager
-    def open_context(_request: Request) -> Iterator[Context]:
+    def open_context(_request: HTTPConnection) -> Iterator[Context]:
         with system.read_session() as session:
             yield Context(session, "counting")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.web.app import AppOptions
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import WebLimits
+from ogpgraph.web.operation_service import WebLimits
 from ogpgraph.web.persisted_documents import document_id, encode_documents, load_persisted_documents, read_documents
 from tests.web.sample_app import GRAPHQL, build_sample_app, cost_of, make_client, post
 
@@ -86,3 +87,88 @@ def test_the_persisted_documents_are_those_in_the_folder() -> None:
     )
     assert load_persisted_documents() == documents
     assert len(documents) >= 3
+
+
+# Automatic persisted queries, with the requests that the links of Apollo Client and urql send
+
+HELLO = 'query Hello($name: String! = "a") {\n  hello(name: $name)\n  __typename\n}'
+
+
+def persisted(query: str = HELLO, **changes: object) -> dict[str, Any]:
+    return {"persistedQuery": {"version": 1, "sha256Hash": sha256(query.encode()).hexdigest(), **changes}}
+
+
+async def send(client: httpx.AsyncClient, method: str, body: dict[str, Any], accept: str = GRAPHQL) -> httpx.Response:
+    """The response to a request by POST, or by GET with `variables` and `extensions` as JSON."""
+    if method == "POST":
+        return await client.post("/graphql", json=body, headers={"Accept": accept})
+    parameters = {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
+    return await client.get("/graphql", params=parameters, headers={"Accept": accept})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("accept", [GRAPHQL, "application/json"])
+async def test_a_document_is_found_by_its_hash_once_it_was_executed(
+    client: httpx.AsyncClient, method: str, accept: str
+) -> None:
+    named = {"operationName": "Hello", "variables": {"name": "b"}, "extensions": persisted()}
+    missing = await send(client, method, named, accept)
+    assert missing.status_code == (400 if accept == GRAPHQL else 200)
+    assert missing.headers["cache-control"] == "no-store"
+    (error,) = missing.json()["errors"]
+    assert error == {"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
+    sent = await send(client, method, {"query": HELLO, **named}, accept)
+    found = await send(client, method, named, accept)
+    assert sent.json()["data"] == found.json()["data"] == {"hello": "héllo b", "__typename": "Query"}
+    assert found.headers.get("etag") == sent.headers.get("etag")
+    assert (await send(client, "POST", {**named, "query": ""}, accept)).json()["data"] == sent.json()["data"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "extension",
+    [{"version": 2}, {"version": True}, {"version": "1"}, {"sha256Hash": "x"}, {"sha256Hash": None}, None, [], 1],
+)
+async def test_what_is_not_supported_is_declined_so_that_clients_send_the_document(
+    client: httpx.AsyncClient, method: str, extension: object
+) -> None:
+    extensions = persisted(**extension) if isinstance(extension, dict) else {"persistedQuery": extension}
+    declined = await send(client, method, {"extensions": extensions})
+    (error,) = declined.json()["errors"]
+    assert error == {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
+    assert declined.status_code == 400
+    assert (await send(client, method, {"query": HELLO, "extensions": extensions})).status_code == 200
+
+
+async def test_a_document_with_the_hash_of_another_is_refused(client: httpx.AsyncClient) -> None:
+    response = await send(client, "POST", {"query": "{ hello }", "extensions": persisted()})
+    (error,) = response.json()["errors"]
+    assert (response.status_code, "sha256Hash" in error["message"]) == (400, True)
+
+
+async def test_a_document_that_is_invalid_is_not_kept_under_its_hash(client: httpx.AsyncClient) -> None:
+    query = "{ nope }"
+    for _ in range(2):
+        await send(client, "POST", {"query": query, "extensions": persisted(query)})
+    response = await send(client, "POST", {"extensions": persisted(query)})
+    assert response.json()["errors"][0]["message"] == "PersistedQueryNotFound"
+
+
+async def test_documents_are_kept_within_the_budget_of_the_cache() -> None:
+    limits = WebLimits(document=DocumentLimits(cached_characters=200))
+    async with make_client(build_sample_app(limits=limits)) as client:
+        for number in range(10):
+            query = f"query Number{number} {{ hello }}"
+            assert (await send(client, "POST", {"query": query, "extensions": persisted(query)})).status_code == 200
+        answered = [
+            (await send(client, "POST", {"extensions": persisted(f"query Number{number} {{ hello }}")})).status_code
+            for number in range(10)
+        ]
+    assert answered == [400] * 2 + [200] * 8
+
+
+async def test_a_reviewed_document_is_found_by_its_hash_with_its_higher_limit() -> None:
+    options = AppOptions(persisted_documents={document_id(HELLO): HELLO})
+    async with make_client(build_sample_app(options=options)) as client:
+        response = await send(client, "GET", {"extensions": persisted()})
+    assert response.json()["extensions"]["cost"]["limit"] == WebLimits().document.query.persisted_cost

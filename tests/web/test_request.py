@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from starlette.types import Message
 from structlog.testing import capture_logs
 
-from ogpgraph.web.endpoint import GraphQLEndpoint, WebLimits
+from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.errors import RequestRejected
+from ogpgraph.web.operation_service import OperationService, WebLimits
 from ogpgraph.web.request import (
     EVENT_STREAM,
     HTML,
@@ -297,5 +298,5 @@ async def status_of(
     async def send(message: Message) -> None:
         statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
 
-    await GraphQLEndpoint(SCHEMA, ContextFactory())(scope, receive, send)
+    await GraphQLEndpoint(OperationService(SCHEMA, ContextFactory()))(scope, receive, send)
     return statuses[0] if statuses else None

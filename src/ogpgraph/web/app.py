@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from ogpgraph.host import Host
 from ogpgraph.system import generate_id
 from ogpgraph.web.console import Console, Example
-from ogpgraph.web.endpoint import GraphQLEndpoint, OpenContext, WebLimits
+from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
 from ogpgraph.web.live.service import LiveService
@@ -38,6 +38,7 @@ from ogpgraph.web.middleware import (
     WebSocketRouter,
     handle_http_exception,
 )
+from ogpgraph.web.operation_service import OpenContext, OperationService, WebLimits
 from ogpgraph.web.parameters import without_parameters
 from ogpgraph.web.probes import Readiness, ReadinessEndpoint, health
 
@@ -97,14 +98,10 @@ def build_app(
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
     """
-    endpoint = GraphQLEndpoint(
-        schema,
-        open_context,
-        options.limits,
-        persisted_documents=options.persisted_documents,
-        event_streams=live.serve_graphql_events if live else None,
-    )
+    operations = OperationService(schema, open_context, options.limits, persisted_documents=options.persisted_documents)
+    endpoint = GraphQLEndpoint(operations, respond_with_events=live.respond_with_events if live else None)
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
+    websockets = {GRAPHQL_PATH: live.build_websocket_endpoint(operations, options.new_request_id)} if live else {}
     app = Starlette(
         routes=[
             Route("/", without_parameters(Console(options.examples).__call__)),
@@ -113,7 +110,7 @@ def build_app(
             Route("/health", without_parameters(health)),
             Route("/ready", without_parameters(readiness.__call__)),
         ],
-        middleware=_build_middleware(options, identify, live),
+        middleware=_build_middleware(options, identify, websockets),
         exception_handlers={HTTPException: handle_http_exception},
         lifespan=lifespan,
     )
@@ -121,9 +118,11 @@ def build_app(
     return app
 
 
-def _build_middleware(options: AppOptions, identify: IdentifyCaller, live: LiveService | None) -> list[Middleware]:
-    """Return the middleware from the outermost to the innermost."""
-    endpoints = {GRAPHQL_PATH: _guard(live.websocket_endpoint, options, identify)} if live else {}
+def _build_middleware(
+    options: AppOptions, identify: IdentifyCaller, websockets: Mapping[str, ASGIApp]
+) -> list[Middleware]:
+    """Return the middleware from the outermost to the innermost; `websockets` are endpoints by their paths."""
+    endpoints = {path: _guard(endpoint, options, identify) for path, endpoint in websockets.items()}
     return [
         Middleware(HeaderBlanksMiddleware),
         *([Middleware(ForwardedForMiddleware, options.proxies)] if options.proxies else []),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from threading import Lock
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from graphql import (
     GraphQLSchema,
     IntValueNode,
     OperationDefinitionNode,
+    OperationType,
     StringValueNode,
     ValidationRule,
     ValuesOfCorrectTypeRule,
@@ -113,6 +115,20 @@ class DocumentCache:
     def get(self, text: str) -> ValidatedDocument | None:
         """Return the document, if it is cached."""
         return self._cache.get(text)
+
+    def find_by_hash(self, hash_: str) -> str | None:
+        """Return the text of a cached document by its SHA-256, in hex."""
+        return self._cache.find_by_hash(hash_)
+
+    def find_kind(self, text: str, name: str | None) -> OperationType | None:
+        """Return the kind of the operation of that name, or of the only one; None if there is no such operation.
+
+        Raises:
+            RequestErrors: if the document cannot be parsed.
+        """
+        cached = self._cache.get(text)
+        operation = get_operation_ast(cached.ast if cached else self._parse(text), name)
+        return operation.operation if operation else None
 
     def prepare(
         self,
@@ -271,10 +287,11 @@ _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
 
 
 class _LruCache:
-    """Documents by their text, up to a total number of characters."""
+    """Documents by their text, and texts by their hashes, up to a total number of characters."""
 
     def __init__(self, max_characters: int) -> None:
         self._free_characters = max_characters
+        self._texts: dict[str, str] = {}
         self._documents: OrderedDict[str, ValidatedDocument] = OrderedDict()
         self._lock = Lock()
 
@@ -285,12 +302,23 @@ class _LruCache:
                 self._documents.move_to_end(text)
             return document
 
+    def find_by_hash(self, hash_: str) -> str | None:
+        with self._lock:
+            return self._texts.get(hash_)
+
     def put(self, text: str, document: ValidatedDocument) -> None:
+        hash_ = _hash(text)
         with self._lock:
             if text in self._documents:
                 return
             self._documents[text] = document
+            self._texts[hash_] = text
             self._free_characters -= len(text)
             while self._free_characters < 0:
                 dropped, _ = self._documents.popitem(last=False)
+                del self._texts[_hash(dropped)]
                 self._free_characters += len(dropped)
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

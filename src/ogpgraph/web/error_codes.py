@@ -58,17 +58,23 @@ class RequestErrorCode(ErrorCode):
         "There is no persisted document with this id.",
         "Send the document itself as `query`: see [Persisted documents](clients.md#persisted-documents).",
     )
+    PERSISTED_QUERY_NOT_FOUND = (
+        "PERSISTED_QUERY_NOT_FOUND",
+        400,
+        "No document with the hash in `extensions.persistedQuery` was executed lately by this process.",
+        "Send the document with its hash, as the links of clients do by themselves.",
+    )
+    PERSISTED_QUERY_NOT_SUPPORTED = (
+        "PERSISTED_QUERY_NOT_SUPPORTED",
+        400,
+        "`extensions.persistedQuery` is not of version 1, or has no SHA-256 in hex.",
+        "Send the document itself, as the links of clients do by themselves.",
+    )
     SUBSCRIPTION_NOT_SUPPORTED = (
         "SUBSCRIPTION_NOT_SUPPORTED",
         400,
         "A subscription was sent without accepting an event stream.",
         "Use one of the transports of [Live changes](live.md).",
-    )
-    NOT_A_SUBSCRIPTION = (
-        "NOT_A_SUBSCRIPTION",
-        400,
-        "A query or mutation was sent over a transport of subscriptions.",
-        "Send it as a plain HTTP request.",
     )
     ORIGIN_REFUSED = (
         "ORIGIN_REFUSED",

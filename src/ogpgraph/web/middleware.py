@@ -207,12 +207,12 @@ class PositionMiddleware:
         await self._app(scope, receive, send_with_position)
 
 
-def set_response_bookmark(request: Request, bookmark: Bookmark) -> None:
+def set_response_bookmark(request: HTTPConnection, bookmark: Bookmark) -> None:
     """Set the position that the response was read at; a mutation sets it again to the position after its write."""
     request.scope.setdefault("state", {})["bookmark"] = bookmark
 
 
-def parse_at_least(request: Request) -> Bookmark:
+def parse_at_least(request: HTTPConnection) -> Bookmark:
     """Return the position that a request requires, 0 if it requires none, with the root if it names one.
 
     Raises:
@@ -304,22 +304,8 @@ class AuthenticationMiddleware:
             return
         try:
             caller = await self._identify_caller(scope)
-        except AuthenticationFailed:
-            rejected = RequestRejected(
-                RefusalCode.UNAUTHENTICATED,
-                "The token is not valid: it is wrong, expired, revoked, or meant for another service.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-            await send_rejection(rejected, scope, receive, send)
-        except KeysUnavailable:
-            rejected = RequestRejected(
-                RequestErrorCode.SIGN_IN_UNAVAILABLE,
-                "Nobody can sign in at the moment: the issuer's keys are unavailable.",
-                headers={"Retry-After": "5"},
-            )
-            await send_rejection(rejected, scope, receive, send)
-        except StorageFailure as failure:
-            await send_rejection(storage_unavailable(failure), scope, receive, send)
+        except (AuthenticationFailed, KeysUnavailable, StorageFailure) as failure:
+            await send_rejection(caller_rejection(failure), scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)
@@ -331,6 +317,23 @@ class AuthenticationMiddleware:
         # Several headers are joined, as servers do; the result is not a valid token.
         authorization, request_id = ", ".join(headers), scope.get("state", {}).get("request_id", "")
         return await anyio.to_thread.run_sync(self._identify, authorization, address, request_id, limiter=self._limiter)
+
+
+def caller_rejection(failure: AuthenticationFailed | KeysUnavailable | StorageFailure) -> RequestRejected:
+    """Return the rejection of a request whose caller cannot be identified."""
+    if isinstance(failure, StorageFailure):
+        return storage_unavailable(failure)
+    if isinstance(failure, KeysUnavailable):
+        return RequestRejected(
+            RequestErrorCode.SIGN_IN_UNAVAILABLE,
+            "Nobody can sign in at the moment: the issuer's keys are unavailable.",
+            headers={"Retry-After": "5"},
+        )
+    return RequestRejected(
+        RefusalCode.UNAUTHENTICATED,
+        "The token is not valid: it is wrong, expired, revoked, or meant for another service.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 def client_address(scope: Scope) -> str:

@@ -72,7 +72,7 @@ def without_parameters(respond: Callable[[Request], Awaitable[Response]]) -> Cal
 
     async def respond_without_parameters(request: Request) -> Response:
         try:
-            NO_PARAMETERS.parse(request.scope["query_string"])
+            NO_PARAMETERS.parse(request.scope.get("query_string", b""))
         except RequestRejected as rejected:
             return rejection_response(rejected)
         return await respond(request)

@@ -122,7 +122,10 @@ def _iter_choices(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
 
 
 class RequestParameters(msgspec.Struct, frozen=True):
-    """The parameters of one request: a document or the id of a persisted one, the operation in it, and its input."""
+    """The parameters of one request: a document or its id or hash, the operation in it, and its input.
+
+    The hash is in the extensions, and the document is empty then.
+    """
 
     query: str
     document_id: str | None = None
@@ -188,12 +191,14 @@ def _build_parameters(values: dict[str, Any]) -> RequestParameters:
         raise bad_request("`documentId` must be a string.")
     if document_id and query:
         raise bad_request("`query` and `documentId` are both given: send one of them.")
-    if not document_id and (not isinstance(query, str) or not query):
+    extensions = _optional_object(values, "extensions")
+    is_named = bool(document_id or "persistedQuery" in (extensions or ()))
+    if not (isinstance(query, str) and query) and not (is_named and query in (None, "")):
         raise bad_request("`query` is missing: it must be a string, a GraphQL document; or name one by `documentId`.")
     name = values.get("operationName")
     if name is not None and not isinstance(name, str):
         raise bad_request("`operationName` must be a string.")
-    variables, extensions = _optional_object(values, "variables"), _optional_object(values, "extensions")
+    variables = _optional_object(values, "variables")
     return RequestParameters(query or "", document_id or None, name or None, variables, extensions)
 
 
@@ -288,7 +293,7 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
             not arrive in time; 400 for a malformed length, and for parameters in the URL.
         ClientDisconnect: if the client disconnects before the end.
     """
-    NO_PARAMETERS.parse(request.scope["query_string"])  # those of a POST are in its body
+    NO_PARAMETERS.parse(request.scope.get("query_string", b""))  # those of a POST are in its body
     _require_json(request)
     _check_content_length(request, limits.max_bytes)
     try:

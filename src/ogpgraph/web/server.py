@@ -18,7 +18,7 @@ from functools import partial
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -37,12 +37,12 @@ from ogpgraph.web.app import AppOptions, build_app
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
-from ogpgraph.web.endpoint import ExecutionLimits, WebLimits
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
+from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
 from ogpgraph.web.replacement import ReplacementWatch, stop_process
@@ -99,7 +99,7 @@ class ServedSystem:
         self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
 
     @contextmanager
-    def open_context(self, request: Request) -> Iterator[Context]:
+    def open_context(self, request: HTTPConnection) -> Iterator[Context]:
         """Open the context of one request, at the position that it requires or later, and set that of its response.
 
         Raises:
@@ -233,7 +233,6 @@ def _limits(settings: Settings) -> WebLimits:
 def _live_limits(settings: Settings) -> LiveLimits:
     return LiveLimits(
         document=DocumentLimits(query=QueryLimits(cost=settings.max_live_cost)),
-        body=BodyLimits(max_bytes=settings.max_body_bytes),
         deadline_seconds=settings.deadline_seconds,
         max_connections=settings.max_live,
         max_connections_per_client=settings.max_live_each,

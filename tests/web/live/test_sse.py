@@ -26,7 +26,40 @@ def test_a_subscription_streams_results_with_their_positions_as_ids(address: str
     assert json.loads(second["data"])["data"]["entries"]["position"] == position_of(second)
 
 
-def test_a_query_is_rejected(address: str) -> None:
-    body = {"query": "{ meta { position } }"}
+def test_a_query_is_executed_as_by_http_and_is_one_event(address: str) -> None:
+    body = {"query": '{ meta { position } nope: node(id: "x") { id } }'}
+    plain = httpx.post(f"{address}/graphql", json=body, timeout=60)
+    url = f"{address}/graphql"
+    posted = httpx.post(url, json=body, headers=EVENT_STREAM, timeout=60)
+    for response in (posted, httpx.get(url, params=body, headers=EVENT_STREAM, timeout=60)):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-position"] == plain.headers["x-position"]
+        assert response.text == f"event: next\ndata: {plain.text}\n\nevent: complete\ndata:\n\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "method", "status", "code"),
+    [
+        ("{", "POST", 400, "GRAPHQL_PARSE_FAILED"),
+        ("{ nope }", "POST", 400, "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription { nope }", "POST", 400, "GRAPHQL_VALIDATION_FAILED"),
+        ("mutation { __typename }", "GET", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_what_is_not_executed_gets_its_status_as_json(
+    address: str, query: str, method: str, status: int, code: str
+) -> None:
+    url, ask = f"{address}/graphql", {"query": query}
+    if method == "POST":
+        response = httpx.post(url, json=ask, headers=EVENT_STREAM, timeout=60)
+    else:
+        response = httpx.get(url, params=ask, headers=EVENT_STREAM, timeout=60)
+    assert (response.status_code, error_code(response.text)) == (status, code)
+    assert response.headers["content-type"].startswith("application/json")
+
+
+def test_a_mutation_needs_the_same_rights_as_by_http(address: str) -> None:
+    body = {"query": 'mutation { registerMember(input: {code: "GBR", prefix: "UK", name: "x"}) { errors { code } } }'}
     response = httpx.post(f"{address}/graphql", json=body, headers=EVENT_STREAM, timeout=60)
-    assert (response.status_code, error_code(response.text)) == (400, "NOT_A_SUBSCRIPTION")
+    assert '"code":"UNAUTHENTICATED"' in response.text

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from ogpgraph.web.errors import bad_request
 from ogpgraph.web.live.hub import Hub
-from ogpgraph.web.live.websocket_operation import MessageWriter, SubscriptionOperation
+from ogpgraph.web.live.websocket_operation import MessageWriter, SocketOperation
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,9 @@ async def test_an_operation_stopped_before_its_task_ran_sends_nothing_and_leaves
         sent.append(message)
 
     socket = WebSocket({"type": "websocket"}, receive, send)
-    operation = SubscriptionOperation("1", MessageWriter(socket), cast(Hub, None), cast(Any, None), lambda _: None)
+    operation = SocketOperation(
+        "1", MessageWriter(socket), cast(Hub, None), cast(Any, None), cast(Any, None), lambda _: None
+    )
     operation.reject(bad_request("no subscription"))
     operation.stop()
     await asyncio.sleep(0)

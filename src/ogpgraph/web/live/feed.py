@@ -89,7 +89,7 @@ class FeedEndpoint:
         """Return the event stream that a request asks for, or an error response."""
         hub, identity = self._hub(), self._system().model.log_identity
         try:
-            parameters = PARAMETERS.parse(request.scope["query_string"])
+            parameters = PARAMETERS.parse(request.scope.get("query_string", b""))
             after = await self._start_after(request, parameters, identity)
             where = {name: parameters[name] for name in _FILTERS if name in parameters}
             variables = {"where": where} if where else {}

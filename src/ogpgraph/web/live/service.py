@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 import strawberry
@@ -15,19 +16,19 @@ from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.feed import FeedEndpoint
 from ogpgraph.web.live.hub import Hub
-from ogpgraph.web.live.sse import EventStreams, GraphQLEventStreamEndpoint
+from ogpgraph.web.live.socket_requests import SocketRequests
+from ogpgraph.web.live.sse import EventStreams, SubscriptionStreams
 from ogpgraph.web.live.subscriptions import ContextFactory, SubscriptionCompiler
 from ogpgraph.web.live.websocket import WebSocketEndpoint
 from ogpgraph.web.middleware import IdentifyCaller
 from ogpgraph.web.operation import OperationRunner
-from ogpgraph.web.request import BodyLimits
+from ogpgraph.web.operation_service import OperationService
 
 
 class LiveLimits(msgspec.Struct, frozen=True):
     """Limits of subscriptions: what one may select for each entry, how long that may take, how many may be open."""
 
     document: DocumentLimits = DocumentLimits()
-    body: BodyLimits = BodyLimits()
     deadline_seconds: float = 10.0
     max_connections: int = 10_000
     max_connections_per_client: int = 200
@@ -36,7 +37,7 @@ class LiveLimits(msgspec.Struct, frozen=True):
 class LiveService:
     """Everything that streams entries to clients of this process.
 
-    `serve_feed` is the endpoint of a route; `serve_graphql_events` and `websocket_endpoint` are ASGI applications.
+    `serve_feed` is the endpoint of a route; `respond_with_events` returns the event stream of a subscription.
     """
 
     def __init__(
@@ -55,12 +56,20 @@ class LiveService:
         self._credential_recheck = CredentialRecheck(identify)
         streams = EventStreams(connection_limits, self._credential_recheck)
         self.serve_feed = FeedEndpoint(self._require_hub, system, streams).respond
-        self.serve_graphql_events = GraphQLEventStreamEndpoint(self._require_hub, system, streams, limits.body)
-        self.websocket_endpoint = WebSocketEndpoint(
-            self._require_hub, self._log_identity, connection_limits, self._credential_recheck
-        )
+        self.respond_with_events = SubscriptionStreams(self._require_hub, system, streams).respond
+        self._connection_limits = connection_limits
         self._running = AsyncExitStack()
         self._hub: Hub | None = None
+
+    def build_websocket_endpoint(self, operations: OperationService, new_id: Callable[[], str]) -> WebSocketEndpoint:
+        """Return the endpoint of WebSockets, whose queries and mutations `operations` executes, each with an id."""
+        return WebSocketEndpoint(
+            self._require_hub,
+            self._log_identity,
+            self._connection_limits,
+            self._credential_recheck,
+            partial(SocketRequests, operations, self._credential_recheck, new_id),
+        )
 
     async def start(self) -> None:
         """Begin to deliver entries; the system must be open."""

@@ -39,11 +39,7 @@ from ogpgraph.web.live.subscriptions import Subscription, require_same_log
 from ogpgraph.web.middleware import caller_of, client_address
 from ogpgraph.web.request import (
     EVENT_STREAM,
-    BodyLimits,
     RequestParameters,
-    parse_json_body,
-    parse_query_string,
-    read_json_body,
 )
 
 UNAUTHENTICATED_MESSAGE: Final = "The token that this stream was opened with is no longer valid."
@@ -52,6 +48,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would otherwise hold events back until its buffer is full
 }
+COMPLETE: Final = b"event: complete\ndata:\n\n"
 _COMMENT: Final = b":\n\n"
 
 
@@ -122,25 +119,18 @@ class EventStreamResponse(StreamingResponse):
             return  # uvicorn closes the connection, because the response is incomplete
 
 
-class GraphQLEventStreamEndpoint:
+class SubscriptionStreams:
     """GraphQL subscriptions over server-sent events (graphql-sse, distinct connections mode)."""
 
-    def __init__(
-        self, hub: Callable[[], Hub], system: Callable[[], System], streams: EventStreams, body_limits: BodyLimits
-    ) -> None:
+    def __init__(self, hub: Callable[[], Hub], system: Callable[[], System], streams: EventStreams) -> None:
         self._hub = hub
         self._system = system
         self._streams = streams
-        self._body_limits = body_limits
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _respond(self, request: Request) -> Response:
+    async def respond(self, request: Request, parameters: RequestParameters) -> Response:
+        """Return the event stream of a subscription, or an error response."""
         hub = self._hub()
         try:
-            parameters = await self._read_parameters(request)
             require_same_log(self._system().model.log_identity, parameters.extensions)
             subscription = await hub.compiler.compile(parameters)
             subscription = replace(subscription, after=_resume_after(request, subscription.after))
@@ -156,11 +146,6 @@ class GraphQLEventStreamEndpoint:
             return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
         return self._streams.create(lambda cancellation: _stream_results(hub, subscription, cancellation))
 
-    async def _read_parameters(self, request: Request) -> RequestParameters:
-        if request.method == "POST":
-            return parse_json_body(await read_json_body(request, self._body_limits))
-        return parse_query_string(request.scope["query_string"])
-
 
 async def _stream_results(
     hub: Hub, subscription: Subscription, cancellation: StreamCancellation
@@ -174,11 +159,16 @@ async def _stream_results(
             yield _encode_failure(error_payload(str(failure), code=failure.code, **failure.extensions))
     if cancellation.code:
         yield _encode_failure(error_payload(UNAUTHENTICATED_MESSAGE, code=cancellation.code))
-    yield b"event: complete\ndata:\n\n"
+    yield COMPLETE
 
 
 def _encode_failure(payload: dict[str, object]) -> bytes:
     return b"event: next\ndata: " + msgspec.json.encode(payload) + b"\n\n"
+
+
+def encode_single_result(payload: bytes) -> bytes:
+    """Return the whole event stream of an operation that has one result."""
+    return b"event: next\ndata: " + payload + b"\n\n" + COMPLETE
 
 
 def encode_event(name: bytes, item: StreamItem) -> bytes:

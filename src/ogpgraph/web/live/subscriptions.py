@@ -81,12 +81,9 @@ class SubscriptionCompiler:
         self._clock = clock
 
     async def compile(self, parameters: RequestParameters) -> Subscription:
-        """Return the subscription of a request; raises RequestErrors, for queries and mutations too."""
+        """Return the subscription of a request; raises RequestErrors."""
         operation = self._runner.prepare(parameters)
-        if operation.operation.operation is not OperationType.SUBSCRIPTION:
-            raise RequestErrors(
-                [GraphQLError("Only subscriptions run over this transport.")], code=RequestErrorCode.NOT_A_SUBSCRIPTION
-            )
+        assert operation.operation.operation is OperationType.SUBSCRIPTION
         arguments = await self._resolve_arguments(operation, parameters)
         key = _sharing_key(parameters, _start_variables(operation))
         return Subscription(key, arguments.after, arguments.where, operation, parameters)

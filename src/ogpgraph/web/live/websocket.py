@@ -22,8 +22,9 @@ from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.live.connection_limits import ConnectionLimits, ConnectionSlot
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.hub import Hub
+from ogpgraph.web.live.socket_requests import SocketRequests
 from ogpgraph.web.live.subscriptions import log_payload
-from ogpgraph.web.live.websocket_operation import MessageWriter, SubscriptionOperation
+from ogpgraph.web.live.websocket_operation import MessageWriter, SocketOperation
 from ogpgraph.web.middleware import caller_of, client_address
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -51,11 +52,13 @@ class WebSocketEndpoint:
         identity: Callable[[], LogIdentity],
         connection_limits: ConnectionLimits,
         credential_recheck: CredentialRecheck,
+        requests: Callable[[Scope], SocketRequests],
     ) -> None:
         self._hub = hub
         self._identity = identity
         self._connection_limits = connection_limits
         self._credential_recheck = credential_recheck
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -78,7 +81,10 @@ class WebSocketEndpoint:
         except RequestRejected as rejected:
             await socket.accept(PROTOCOL)
             raise CloseConnection(CloseCode.TOO_MANY, rejected.message) from None
-        connection = WebSocketConnection(socket, self._hub(), self._identity(), self._credential_recheck, slot)
+        requests = self._requests(socket.scope)
+        connection = WebSocketConnection(
+            socket, self._hub(), self._identity(), self._credential_recheck, slot, requests
+        )
         try:
             await socket.accept(PROTOCOL)
             await connection.serve()
@@ -96,6 +102,7 @@ class WebSocketConnection:
         identity: LogIdentity,
         credential_recheck: CredentialRecheck,
         slot: ConnectionSlot,
+        requests: SocketRequests,
     ) -> None:
         self._socket = socket
         self._out = MessageWriter(socket)
@@ -103,13 +110,15 @@ class WebSocketConnection:
         self._identity = identity
         self._credential_recheck = credential_recheck
         self._slot = slot
+        self._requests = requests
         self._unwatch: list[Callable[[], None]] = []
-        self._operations: dict[str, SubscriptionOperation] = {}
+        self._operations: dict[str, SocketOperation] = {}
         self._closing: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Handle messages until the client disconnects; raises CloseConnection."""
-        self._watch_credential(self._socket.headers.get("authorization"))
+        self._requests.authorization = self._socket.headers.get("authorization")
+        self._watch_credential(self._requests.authorization)
         try:
             async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
                 init = await self._receive_init()
@@ -166,6 +175,7 @@ class WebSocketConnection:
             raise CloseConnection(CloseCode.TRY_AGAIN_LATER, "Signing in is not possible at the moment") from None
         except RequestRejected as rejected:
             raise CloseConnection(CloseCode.TOO_MANY, rejected.message) from None
+        self._requests.authorization = authorization
         self._watch_credential(authorization)
 
     def _watch_credential(self, authorization: str | None) -> None:
@@ -205,7 +215,9 @@ class WebSocketConnection:
         if identifier in self._operations:
             raise CloseConnection(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {identifier} already exists")
         is_full = len(self._operations) >= MAX_OPERATIONS
-        operation = SubscriptionOperation(identifier, self._out, self._hub, self._identity, self._remove_operation)
+        operation = SocketOperation(
+            identifier, self._out, self._hub, self._identity, self._requests, self._remove_operation
+        )
         self._operations[identifier] = operation
         if is_full:
             message = f"A socket carries at most {MAX_OPERATIONS} operations."
@@ -250,6 +262,11 @@ def _parse_subscribe(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     identifier, payload = message.get("id"), message.get("payload")
     if not isinstance(identifier, str) or not identifier:
         raise CloseConnection(CloseCode.BAD_REQUEST, "A subscription needs an id")
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not (isinstance(payload.get("query"), str) or _names_document(payload)):
         raise CloseConnection(CloseCode.BAD_REQUEST, "A subscription needs a payload with a query")
     return identifier, payload
+
+
+def _names_document(payload: dict[str, Any]) -> bool:
+    """Return whether a payload names its document by an id, or perhaps by a hash."""
+    return payload.get("query") is None and ("documentId" in payload or "extensions" in payload)

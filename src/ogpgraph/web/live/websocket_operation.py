@@ -1,4 +1,4 @@
-"""One subscription on a WebSocket: replayed by a task, then written to the connection without one.
+"""One operation on a WebSocket. A subscription is replayed by a task, then written to the connection without one.
 
 A task per idle subscription would cost memory and a wake-up for each entry. One is started again when the client does
 not keep up, and when the operation ends with a message.
@@ -22,10 +22,12 @@ from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_failure
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.socket_requests import SocketRequests
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
 from ogpgraph.web.live.websocket_protocol import SCOPE_EXTENSION, DirectWriter, WebSocketProtocol
-from ogpgraph.web.request import parse_json_body
+from ogpgraph.web.operation import Deadline
+from ogpgraph.web.request import RequestParameters, parse_json_body
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
 
@@ -64,24 +66,32 @@ class MessageWriter:
         await self.send(msgspec.json.encode(message))
 
 
-class SubscriptionOperation:
+class SocketOperation:
     """An operation with its id on a WebSocket; calls `on_finished` when it ends by itself."""
 
     def __init__(
-        self, identifier: str, out: MessageWriter, hub: Hub, identity: LogIdentity, on_finished: Callable[[str], object]
+        self,
+        identifier: str,
+        out: MessageWriter,
+        hub: Hub,
+        identity: LogIdentity,
+        requests: SocketRequests,
+        on_finished: Callable[[str], object],
     ) -> None:
         self._identifier = identifier
         self._prefix = b'{"id":' + msgspec.json.encode(identifier) + b',"type":"next","payload":'
         self._out = out
         self._hub = hub
         self._identity = identity
+        self._requests = requests
         self._on_finished = on_finished
+        self._deadline: Deadline | None = None  # of a query or mutation
         self._subscriber: Subscriber | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, payload: dict[str, Any]) -> None:
-        """Begin the subscription that a client's message asks for."""
-        self._run(partial(self._subscribe, payload))
+        """Begin the operation that a client's message asks for."""
+        self._run(partial(self._execute, payload))
 
     def reject(self, rejected: RequestRejected) -> None:
         """End the operation with an error instead of beginning it."""
@@ -89,14 +99,28 @@ class SubscriptionOperation:
 
     def stop(self) -> None:
         """End the operation without a message. Awaits nothing, so a client's disconnect cannot interrupt it."""
-        if self._task is not None:
+        if self._deadline is not None:
+            # Its thread notices. It is not abandoned: a mutation is recorded to its end, whoever waits for the result.
+            self._deadline.client_disconnected = True
+        elif self._task is not None:
             self._task.cancel()
         if self._subscriber is not None:
             self._hub.detach(self._subscriber)
 
-    async def _subscribe(self, payload: dict[str, Any]) -> None:
-        parameters = parse_json_body(msgspec.json.encode(payload))
+    async def _execute(self, payload: dict[str, Any]) -> None:
+        parameters, is_subscription = await self._requests.find_document(parse_json_body(msgspec.json.encode(payload)))
         require_same_log(self._identity, parameters.extensions)
+        await (self._subscribe if is_subscription else self._respond)(parameters)
+
+    async def _respond(self, parameters: RequestParameters) -> None:
+        """Execute a query or mutation, and end."""
+        self._deadline = self._requests.start_deadline()
+        response = await self._requests.respond(parameters, self._deadline)
+        if not self._deadline.client_disconnected:
+            await self._out.send(self._prefix, response, b"}")
+            await self._finish(type="complete")
+
+    async def _subscribe(self, parameters: RequestParameters) -> None:
         subscription = await self._hub.compiler.compile(parameters)
         self._subscriber = self._hub.attach(subscription)
         async with aclosing(self._hub.replay(self._subscriber, subscription.after)) as items:
@@ -140,7 +164,8 @@ class SubscriptionOperation:
             # The connection is closed, so no message can be sent; Starlette raises RuntimeError in this case.
             self._leave()
         except Exception as failure:
-            await self._finish(type="error", payload=format_failure(failure, self._identifier))
+            if self._deadline is None or not self._deadline.client_disconnected:
+                await self._finish(type="error", payload=format_failure(failure, self._identifier))
         else:
             # Nothing is awaited from the last `pop` to the flush, so an item that arrived in between is written by it.
             self._task = None

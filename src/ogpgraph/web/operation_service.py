@@ -1,0 +1,234 @@
+"""Queries and mutations of all transports: found by a document or its hash, prepared, charged, and executed in time.
+
+The HTTP endpoint and WebSockets use the one `OperationService` of a process. So an operation has the same executor,
+cost, rate limit, deadline and rights, however it was sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+import strawberry
+from graphql import ExecutionResult, GraphQLError, OperationType
+from starlette.requests import HTTPConnection
+
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.deprecation import Deprecation
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
+from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
+from ogpgraph.web.error_codes import RequestErrorCode
+from ogpgraph.web.errors import bad_request, budget_exhausted
+from ogpgraph.web.middleware import caller_of
+from ogpgraph.web.operation import Deadline, OperationRunner, deprecation_extensions, format_result
+from ogpgraph.web.persisted_documents import PersistedQuery, find_document
+from ogpgraph.web.request import BodyLimits, RequestParameters
+
+T = TypeVar("T")
+
+OpenContext = Callable[[HTTPConnection], AbstractContextManager[Context]]
+"""Opens the context that the resolvers of one operation share; called, entered and left in a worker thread."""
+
+PERSISTED_COST_DIVISOR: Final = 4
+"""Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
+
+
+class ExecutionLimits(msgspec.Struct, frozen=True):
+    """The time of one operation, the operations that run at once, and the cost a minute of each address and account."""
+
+    deadline_seconds: float = 10.0
+    threads: int = 8
+    cost_per_minute: int = 20_000_000
+
+
+class WebLimits(msgspec.Struct, frozen=True):
+    """The limits of one request: of its body, its document and its execution."""
+
+    body: BodyLimits = BodyLimits()
+    document: DocumentLimits = DocumentLimits()
+    execution: ExecutionLimits = ExecutionLimits()
+
+
+DEFAULT_LIMITS: Final = WebLimits()
+
+
+class OperationCall(msgspec.Struct):
+    """One operation that a client asks for; every response reports `cost` and `cost_limit`, which are set on the way.
+
+    `connection` is the request, or the WebSocket, with the caller and the id of the operation in its state.
+    """
+
+    connection: HTTPConnection
+    request_id: str
+    deadline: Deadline
+    cost_limit: int
+    cost: int = 0
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Return the extensions of every response."""
+        return {"cost": {"requested": self.cost, "limit": self.cost_limit}}
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """The result of an execution, and its payload, in which unexpected errors are masked.
+
+    One that `is_behind` does not show everything that is recorded. `deprecations` are the deprecated parts of the
+    schema that the operation used.
+    """
+
+    result: ExecutionResult
+    payload: dict[str, object]
+    is_behind: bool
+    deprecations: tuple[Deprecation, ...]
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Return what the response says of itself, besides its cost."""
+        behind = {"behind": True} if self.is_behind else {}
+        return {**behind, **deprecation_extensions(self.deprecations)}
+
+
+class OperationService:
+    """Executes the queries and mutations of a process. All methods but `in_thread` may block.
+
+    `clock` gives seconds that never go back.
+
+    Raises:
+        ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        open_context: OpenContext,
+        limits: WebLimits = DEFAULT_LIMITS,
+        *,
+        persisted_documents: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self.open_context = open_context
+        self.runner = OperationRunner(schema, limits.document)
+        self._persisted_documents = persisted_documents or {}
+        self._rate_limiter = RateLimiter(limits.execution.cost_per_minute, clock)
+        self._thread_limiter = anyio.CapacityLimiter(limits.execution.threads)
+        self._clock = clock
+
+    @property
+    def cost_limit(self) -> int:
+        """Return the largest cost of an operation whose document is not a persisted one."""
+        return self.limits.document.query.cost
+
+    def start_deadline(self) -> Deadline:
+        """Return the deadline of an operation that begins now."""
+        return Deadline(self.limits.execution.deadline_seconds, self._clock)
+
+    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in one of the threads of operations, and return its result."""
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._thread_limiter)
+
+    def find_document(self, parameters: RequestParameters) -> RequestParameters:
+        """Return the parameters with the text of the document that they name by its id or hash, if they do.
+
+        Raises:
+            RequestRejected: 400, if the id or hash is malformed, or there is no document of that id.
+            RequestErrors: if there is no document of that hash: the client sends it, then.
+        """
+        if parameters.document_id is not None:
+            text = find_document(self._persisted_documents, parameters.document_id)
+            return msgspec.structs.replace(parameters, query=text)
+        requested = PersistedQuery.requested_by(parameters.extensions)
+        if requested is None:
+            return parameters
+        if parameters.query:
+            if requested.is_supported and requested.hash != sha256(parameters.query.encode()).hexdigest():
+                raise bad_request("`extensions.persistedQuery.sha256Hash` is not the SHA-256 of `query`.")
+            return parameters
+        if not requested.is_supported:
+            raise _request_error("PersistedQueryNotSupported", RequestErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
+        id_ = f"sha256:{requested.hash}"
+        if id_ in self._persisted_documents:
+            return msgspec.structs.replace(parameters, query=self._persisted_documents[id_], document_id=id_)
+        cached = self.runner.documents.find_by_hash(requested.hash)
+        if cached is None:
+            raise _request_error("PersistedQueryNotFound", RequestErrorCode.PERSISTED_QUERY_NOT_FOUND)
+        return msgspec.structs.replace(parameters, query=cached)
+
+    def is_subscription(self, parameters: RequestParameters) -> bool:
+        """Return whether parameters, whose document was found, ask for a subscription; False if that is not known."""
+        try:
+            kind = self.runner.documents.find_kind(parameters.query, parameters.operation_name)
+        except RequestErrors:
+            return False
+        return kind is OperationType.SUBSCRIPTION
+
+    def prepare(self, call: OperationCall, parameters: RequestParameters) -> PreparedOperation:
+        """Return the operation that parameters, whose document was found, ask for; sets the cost of the call.
+
+        Raises:
+            RequestErrors: if the document is invalid, has no such operation, or asks for too much.
+        """
+        if parameters.document_id is not None:
+            call.cost_limit = self.limits.document.query.persisted_cost
+        try:
+            operation = self.runner.prepare(parameters, max_cost=call.cost_limit)
+        except RequestErrors as invalid:
+            call.cost = invalid.cost
+            raise
+        call.cost = operation.cost
+        return operation
+
+    def execute(
+        self, call: OperationCall, operation: PreparedOperation, parameters: RequestParameters, context: Context
+    ) -> Execution:
+        """Execute an operation, and charge its caller for it.
+
+        Raises:
+            RequestErrors: if a variable cannot be coerced.
+            RequestRejected: 429, if the caller's budget is spent; 504 at the deadline.
+        """
+        divisor = PERSISTED_COST_DIVISOR if parameters.document_id else 1
+        keys, charged = _rate_limit_keys(call.connection), max(1, operation.cost // divisor)
+        self._charge(keys, charged)
+        try:
+            executor = self.runner.create_executor(operation, parameters)
+            result = self.runner.run(executor, context, call.deadline)
+            context.session.shared.damage.add(error.original_error for error in result.errors or ())
+            payload = format_result(result, call.request_id)
+        finally:
+            self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))
+        deprecations = self.runner.find_deprecations(operation, parameters.variables)
+        return Execution(result, payload, context.session.is_behind, deprecations)
+
+    def respond(self, call: OperationCall, parameters: RequestParameters) -> dict[str, object]:
+        """Return the response to a query or mutation, whose document was found, with its extensions.
+
+        Raises:
+            RequestErrors, RequestRejected: as `prepare` and `execute` do.
+        """
+        operation = self.prepare(call, parameters)
+        with self.open_context(call.connection) as context:
+            execution = self.execute(call, operation, parameters, context)
+        return {**execution.payload, "extensions": {**call.extensions, **execution.extensions}}
+
+    def _charge(self, keys: Sequence[str], cost: int) -> None:
+        try:
+            self._rate_limiter.charge(keys, cost)
+        except RateLimitExceeded as exceeded:
+            raise budget_exhausted(exceeded.wait_seconds) from None
+
+
+def _rate_limit_keys(connection: HTTPConnection) -> list[str]:
+    caller = caller_of(connection)
+    return [f"address {caller.address}", *([f"account {caller.account}"] if caller.account else [])]
+
+
+def _request_error(message: str, code: RequestErrorCode) -> RequestErrors:
+    return RequestErrors([GraphQLError(message)], code=code)
