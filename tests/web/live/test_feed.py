@@ -40,6 +40,8 @@ def test_a_feed_can_begin_at_a_time(address: str) -> None:
 def test_a_feed_can_be_filtered(address: str) -> None:
     with httpx.stream("GET", f"{address}/feed?after=0&kind=CodeAssigned,CommitmentRegistered", timeout=60) as response:
         assert [position_of(event) for event in read_events(response, 3)] == [0, 1, 2]
+    with httpx.stream("GET", f"{address}/feed?after=0&path=title&role=Publisher", timeout=60) as response:
+        assert [position_of(event) for event in read_events(response, 2)] == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,8 @@ def test_a_feed_can_be_filtered(address: str) -> None:
         ("since=yesterday", "BAD_TIME"),
         ("since=2026-01-01", "BAD_TIME"),
         ("kind=Nonsense", "BAD_USER_INPUT"),
+        ("path=titel", "UNKNOWN_VALUE"),
+        ("policyArea=Opn%20Data", "UNKNOWN_VALUE"),
         ("since=2999-01-01T00:00:00Z", "BAD_TIME"),
         ("since=2026-01-01T00:00:00+00:00", "BAD_TIME"),
         ("since=2026-01-01T00:00:00Z&after=0", "BAD_REQUEST"),

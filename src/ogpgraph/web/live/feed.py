@@ -48,7 +48,7 @@ FEED_QUERY: Final = """subscription Feed($after: Position, $where: EntryFilter) 
     changes { path before after }
   }
 }"""
-_FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject")
+_FILTERS: Final = ("kind", "cause", "member", "actionPlan", "commitment", "policyArea", "subject", "role", "path")
 _RECONNECTION_TIME: Final = b"retry: 2000\n\n"  # milliseconds; browsers differ in their defaults
 
 
