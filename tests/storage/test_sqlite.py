@@ -64,7 +64,7 @@ def test_file_in_place_of_the_opened_one_is_not_used(url: str, database: Databas
     shutil.copy(file, tmp_path / "copy.db")
     (tmp_path / "copy.db").rename(file)
     for use in (database.read, database.write):
-        with pytest.raises(StorageUnavailable, match="restart the process"), use():
+        with pytest.raises(StorageUnavailable, match="which has to be opened anew"), use():
             pass
 
 
