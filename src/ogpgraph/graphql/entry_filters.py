@@ -234,8 +234,7 @@ class _Names:
 
     def match_actors(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return the actors that words stand for: those of entries, and accounts that have not recorded any yet."""
-        accounts = [word for word in words if self._snapshot.find(word)]
-        known = (*self._snapshot.session.read_values("entry/actor"), *accounts)
+        known = (*self._snapshot.session.read_values("entry/actor"), *self._snapshot.find_many(words))
         return tuple(self._match("actor", words, known) or ())
 
     def resolve(self, name: str, aggregate_type: str, codes: Sequence[str] | None) -> list[str] | None:
@@ -253,10 +252,7 @@ class _Names:
     def _match(self, name: str, words: Sequence[str] | None, known: Iterable[str]) -> Sequence[str] | None:
         if words is None:
             return None
-        if not self._is_lenient:
-            return match_words(name, words, known, tuple)
-        values = tuple(known)
-        return [value for word in words for value in match_words(name, [word], (*values, word), tuple)]
+        return match_words(name, words, (*known, *words) if self._is_lenient else known, tuple)
 
 
 def _actor_conditions(
