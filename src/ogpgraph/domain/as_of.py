@@ -13,7 +13,7 @@ the first matters (as what was to come) and the last (as what was decided); a ti
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
@@ -182,19 +182,24 @@ def cut(timeline: Timeline, instant: datetime) -> AggregateAsOf:
 
 
 def possible_states(as_of: AggregateAsOf) -> list[Aggregate]:
-    """Return states that an aggregate may have had: each unknown field has each of its candidates in one of them."""
-    aggregate, unknown = as_of.aggregate, as_of.unknown
-    states = []
-    for number in range(max((len(each.claims) for each in unknown.values()), default=1)):
-        current = dict(aggregate.current_claims)
-        for path, each in unknown.items():
-            current.pop(path, None)
-            if (claim := each.claims[min(number, len(each.claims) - 1)]) is not None:
-                current[path] = claim
-        state = Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
-        state.__dict__["current_claims"] = dict(sorted(current.items()))
-        states.append(state)
-    return states
+    """Return states that an aggregate may have had.
+
+    Of the unknown fields all have their first candidate, all their last, or one of them has another than the others. So
+    what depends on one field, or on which of several fields has a value, differs between them wherever it may differ.
+    """
+    firsts = {path: each.claims[0] for path, each in as_of.unknown.items()}
+    lasts = {path: each.claims[-1] for path, each in as_of.unknown.items()}
+    alone = [firsts | {path: claim} for path, each in as_of.unknown.items() for claim in each.claims[1:]]
+    return [_choose(as_of.aggregate, chosen) for chosen in (firsts, *alone, *([lasts] if len(lasts) > 1 else []))]
+
+
+def _choose(aggregate: Aggregate, chosen: Mapping[str, Claim | None]) -> Aggregate:
+    """Return a state in which some paths have these claims, or none."""
+    current = {path: claim for path, claim in aggregate.current_claims.items() if path not in chosen}
+    current |= {path: claim for path, claim in chosen.items() if claim is not None}
+    state = Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
+    state.__dict__["current_claims"] = dict(sorted(current.items()))
+    return state
 
 
 class _Options(NamedTuple):
@@ -223,14 +228,27 @@ def _before(claim: Claim) -> datetime:
 
 
 _Strength = tuple[Any, ...]
-"""The sort key of a claim that can be current; empty for one that cannot, and for none."""
 
 
-def _strength(path: str, number: int, claim: Claim | None) -> _Strength:
-    """Return by what claims of different sources are compared, as `select_current` does; ties go by source."""
+class _Choice(NamedTuple):
+    """A claim that a source may make at a path, and by what it is compared with those of others.
+
+    One that cannot be current is like none: its strength is empty, less than any other.
+    """
+
+    strength: _Strength = ()
+    claim: Claim | None = None
+
+
+def _build_choice(path: str, number: int, claim: Claim | None) -> _Choice:
+    """Return the choice of a source, by its number; choices compare as in `select_current`, ties go by source."""
     if claim is None or not can_be_current(path, claim):
-        return ()
-    return (path == "status" and claim.value == CommitmentStatus.SPLIT, rank(claim), -number)
+        return _Choice()
+    return _Choice((_is_split(path, claim), rank(claim), -number), claim)
+
+
+def _is_split(path: str, claim: Claim) -> bool:
+    return path == "status" and claim.value == CommitmentStatus.SPLIT
 
 
 def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
@@ -239,46 +257,59 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
         return None
     if len(options) == 1:  # nearly always
         return _find_unknown_of_one(path, options[0])
-    strengths = [
-        [
-            (_strength(path, number, claim), claim)
-            for claim in ((each.decided, each.following) if each.following else (each.decided,))
-        ]
+    choices = [
+        [_build_choice(path, number, claim) for claim in (each if each.following else each[:1])]
         for number, each in enumerate(options)
     ]
-    floors = [min(strength for strength, _ in choices) for choices in strengths]
     possible: dict[object, Claim | None] = {}
-    if not any(floors):
-        possible[None] = None
-    found = [
-        claim
-        for number, choices in enumerate(strengths)
-        for strength, claim in choices
-        if claim and strength > max((each for n, each in enumerate(floors) if n != number), default=())
-    ]
-    for claim in sorted(found, key=lambda each: (each.before, rank(each))):
-        possible.setdefault(_finding(claim.value), claim)
+    for claim in sorted((each.claim for each in _possible_winners(choices)), key=_time_of):
+        possible.setdefault(_finding(claim), claim)
     if len(possible) < 2:
         return None
-    strongest = max(
-        (number for number, each in enumerate(options) if each.following),
-        key=lambda number: max(strength for strength, _ in strengths[number]),
+    decisive = [each.following for number, each in enumerate(options) if _is_decisive(choices, number)]
+    strongest = max(filter(None, decisive), key=lambda claim: (_is_split(path, claim), rank(claim)))
+    (of_strongest,) = (each for each in options if each.following is strongest)
+    return Unknown(*_bounds(of_strongest), tuple(possible.values()))
+
+
+def _possible_winners(choices: Sequence[Sequence[_Choice]]) -> Iterator[_Choice]:
+    """Yield what can be current for some choice of all sources."""
+    floors = [min(each.strength for each in of_source) for of_source in choices]
+    if not any(floors):
+        yield _Choice()
+    for number, of_source in enumerate(choices):
+        others = max((floor for n, floor in enumerate(floors) if n != number), default=())
+        yield from (each for each in of_source if each.strength > others)
+
+
+def _is_decisive(choices: Sequence[Sequence[_Choice]], number: int) -> bool:
+    """Return whether it may depend on the choice of one source what is current."""
+    others = [each for n, each in enumerate(choices) if n != number]
+    return any(
+        len({_finding(max(each, other, key=_strength_of).claim) for each in choices[number]}) > 1
+        for other in _possible_winners(others)
     )
-    return Unknown(*_bounds(options[strongest]), tuple(possible.values()))
+
+
+def _strength_of(choice: _Choice) -> _Strength:
+    return choice.strength
+
+
+def _time_of(claim: Claim | None) -> tuple[Any, ...]:
+    return (claim.before, rank(claim)) if claim else ()
 
 
 def _find_unknown_of_one(path: str, options: _Options) -> Unknown | None:
     """Return what is unknown at a path where only one source states something."""
-    choices = [claim if claim and can_be_current(path, claim) else None for claim in options]
-    possible = {_finding(claim.value) if claim else None: claim for claim in choices}
+    possible = {_finding(claim): claim for _, claim in (_build_choice(path, 0, each) for each in options)}
     if len(possible) < 2:
         return None
-    return Unknown(*_bounds(options), tuple(sorted(possible.values(), key=lambda claim: claim is not None)))
+    return Unknown(*_bounds(options), tuple(sorted(possible.values(), key=_time_of)))
 
 
-def _finding(value: Value | None) -> object:
-    """Return what a value says, without how it is cited or who translated it."""
-    match value:
+def _finding(claim: Claim | None) -> object:
+    """Return what a claim says, without how it is cited or who translated it."""
+    match value := claim and claim.value:
         case Rating(state=state, value=found):
             return state, found
         case TextValue(text=text):
