@@ -4,7 +4,7 @@ A log that is shorter than remembered, or has another root at the remembered pos
 perhaps grown on since, or by another log. It is served, but nothing is recorded in it until an operator accepts it.
 Nor is anything before the log could be compared, whatever is the reason.
 What it cannot find: a file that was restored or deleted together with the database, what was lost before anything was
-remembered, and a database that is replaced while processes have it open.
+remembered, and a database of PostgreSQL that is replaced while processes have it open.
 """
 
 from __future__ import annotations
