@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ogpgraph.domain import fold
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, select_current
 from ogpgraph.domain.event import Amendments, Cause, Envelope, Event, Facts, Origin
 from ogpgraph.domain.fold import ReadEvents, apply_delta, derive_delta, effective_facts, evolve, replay
 from ogpgraph.domain.values import Interval, Value
@@ -128,13 +128,26 @@ def test_withdrawing_a_withdrawal_brings_everything_back(events: list[Event]) ->
 
 
 @given(logs())
-def test_the_claims_before_a_delta_are_those_of_the_state_that_it_changes(events: list[Event]) -> None:
+def test_a_delta_has_the_claims_that_changed_and_the_current_ones_of_both_states(events: list[Event]) -> None:
     aggregate = Aggregate("commitment-1")
     for event in events:
         delta = derive_delta(aggregate, event, reader(events))
-        assert all(aggregate.claims.get(path, ()) == before for path, (before, _) in delta.claims.items())
-        aggregate = apply_delta(aggregate, delta)
-        assert all(aggregate.claims.get(path, ()) == after for path, (_, after) in delta.claims.items())
+        changed = apply_delta(aggregate, delta)
+        assert changed.claims.keys() - delta.claims.keys() == aggregate.claims.keys() - delta.claims.keys()
+        for path, (before, after) in delta.claims.items():
+            known, now = aggregate.claims.get(path, ()), changed.claims.get(path, ())
+            assert set(known) - set(now) <= set(before) <= set(known)
+            assert set(now) - set(known) <= set(after) <= set(now)
+            assert select_current(path, before) == select_current(path, known)
+            assert select_current(path, after) == select_current(path, now)
+        aggregate = changed
+
+
+def test_a_delta_does_not_grow_with_the_number_of_sources_at_a_path() -> None:
+    log = [make_event(n, {"title/en": VALUES[0]}, day=n, source=(Origin.HEADER, f"source-{n}")) for n in range(1, 40)]
+    last = derive_delta(replay("commitment-1", log[:-1]), log[-1], reader(log))
+    assert {path: (len(before), len(after)) for path, (before, after) in last.claims.items()} == {"title/en": (1, 2)}
+    assert len(replay("commitment-1", log).claims["title/en"]) == len(log)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from(VALUES)), unique_by=lambda each: each[0]), st.randoms())

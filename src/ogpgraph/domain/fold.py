@@ -41,6 +41,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _RECORDED_ORDER = frozenset({"code", "account"})
 """Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
 _READ_AT_ONCE = 8
+_FEW_CLAIMS = 2
 _MAX_SEQUENCE = 24
 """How many statements of a source at a path the state refers to; the oldest half is dropped where there are more."""
 
@@ -52,9 +53,10 @@ SequenceChanges = dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[Stat
 class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
     """What one event changed in the state of its aggregate.
 
-    `claims` is path → the claims before and after. `superseded` is path → before and after of what is stated there by a
-    statement that is not its source's latest, where no claim has another value. Of `withdrawn` and `amended` it has the
-    changed items, as they are afterwards.
+    `claims` is path → the claims before and after: of many only those that changed and the current ones, so that a
+    delta does not grow with the number of sources that state something at a path. `superseded` is path → before and
+    after of what is stated there by a statement that is not its source's latest, where no claim has another value. Of
+    `withdrawn` and `amended` it has the changed items, as they are afterwards.
     """
 
     revision: int
@@ -98,8 +100,8 @@ def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
 def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
     """Return an aggregate after a change."""
     claims = dict(aggregate.claims)
-    for path, (_, after_claims) in delta.claims.items():
-        _put(claims, path, after_claims)
+    for path, (before_claims, after_claims) in delta.claims.items():
+        _put(claims, path, _exchange(claims.get(path, ()), before_claims, after_claims))
     after = Aggregate(
         aggregate.id,
         delta.revision,
@@ -378,7 +380,7 @@ class Fold:
             if known != kept:
                 sequences[path][" ".join(key)] = _difference(known, kept)
         changed = {
-            path: (before, after)
+            path: _changed_claims(path, before, after)
             for path, after in claims.items()
             if (before := self._aggregate.claims.get(path, ())) != after
         }
@@ -481,6 +483,26 @@ def _replace(claims: tuple[Claim, ...], key: SourceKey, claim: Claim | None) -> 
         return (claim,) if claim else ()
     others = [each for each in claims if each.key != key]
     return tuple(sorted([*others, claim] if claim else others, key=lambda each: each.key))
+
+
+def _changed_claims(
+    path: str, before: tuple[Claim, ...], after: tuple[Claim, ...]
+) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+    """Return the claims that changed at a path and those that are current, before and after."""
+    if len(before) <= _FEW_CLAIMS and len(after) <= _FEW_CLAIMS:
+        return before, after
+    current = (select_current(path, before), select_current(path, after))
+    keys = {claim.key for claim in set(before) ^ set(after)} | {claim.key for claim in current if claim}
+    return tuple(each for each in before if each.key in keys), tuple(each for each in after if each.key in keys)
+
+
+def _exchange(claims: tuple[Claim, ...], before: tuple[Claim, ...], after: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """Return the claims at a path with those of a delta in place of those that they replace."""
+    if len(claims) <= len(before):
+        return after
+    replaced = {claim.key for claim in (*before, *after)}
+    kept = [claim for claim in claims if claim.key not in replaced]
+    return tuple(sorted((*kept, *after), key=lambda each: each.key))
 
 
 def _shorten(sequence: list[StatementRef]) -> list[StatementRef]:
