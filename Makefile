@@ -59,7 +59,7 @@ tests/%/node_modules/installed: tests/%/package.json tests/%/package-lock.json $
 tools: $(TOOLS)/installed $(NPM_PACKAGES) ## install Node, schemathesis and the npm packages that some tests need
 
 audits: tools .venv/installed ## run the tests of npm clients, graphql-http's audits, and a minute of generated operations
-	OGPGRAPH_TEST_TOOLS=required $(BIN)/pytest -rP -m tools $(ARGS)
+	OGPGRAPH_TEST_TOOLS=required $(BIN)/pytest -m tools $(ARGS)
 
 check: .venv/installed ## lint, format, types, layers
 	$(BIN)/ruff check
