@@ -296,6 +296,13 @@ def test_codes_and_the_member_are_the_same_at_every_date() -> None:
     assert not state.unknown
 
 
+def test_what_a_table_of_this_program_says_holds_at_every_date() -> None:
+    from_table = (Origin.REFERENCE, None)
+    log = log_of(says("Europe", 5, from_table, path="region"), says("Europe", 9, DATABASE, path="region"))
+    state = cut(replay_timeline("member-1", log), d(1))
+    assert (state.aggregate.value("region"), state.unknown) == ("Europe", {})
+
+
 # ----------------------------------------------------------------------------------------------------------- properties
 
 
