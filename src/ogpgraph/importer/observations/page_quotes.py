@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 
 from ogpgraph.domain.code import code_path
 from ogpgraph.domain.event import Evidence, Facts, Origin
@@ -88,8 +89,14 @@ def page_says(
 def _read_again(stored_text: TextLookup, recorded: Observation) -> PageReading | None:
     """Return the reading of an observed page, None where another version of the reader read it or its text is gone."""
     text = stored_text(recorded.text) if recorded.reader == READER else None
+    return _reread(text) if text else None
+
+
+@lru_cache(maxsize=16)
+def _reread(text: str) -> PageReading | None:
+    """Return the reading of a page, None where this reader refuses it; it is asked for each of a page's facts."""
     try:
-        return reread_page(text) if text else None
+        return reread_page(text)
     except UnreadableInput:
         return None
 
