@@ -48,7 +48,13 @@ def test_each_example_returns_what_the_page_shows(results: list[object]) -> None
         "reader",
     ]
     for (_, query, shown), data in zip(EXAMPLES, results, strict=True):
-        assert json.loads(shown) == data, f"{query}returns now\n{format_json(data, 100)}"
+        returned = format_json(data, 100)
+        assert _without_seconds(shown) == _without_seconds(returned), f"{query}returns now\n{returned}"
+
+
+def _without_seconds(answer: str) -> object:
+    """Return an answer without the seconds of its times: they count how often the engine asked the clock."""
+    return json.loads(re.sub(r"(T\d\d:\d\d):\d\d\.\d{6}Z", r"\1", answer))
 
 
 def test_every_query_of_the_page_is_an_example() -> None:
