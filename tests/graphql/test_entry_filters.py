@@ -73,6 +73,7 @@ def test_position_includes_both_ends(example_system: System) -> None:
         ({"from": "2020", "until": "2020", "certain": True}, [RATING, CONCLUSION]),
         ({"from": "2019", "until": "2019-03-31", "certain": True}, [MILESTONE]),
         ({"from": "2019-03-02", "until": "2019", "certain": True}, []),
+        ({"from": "2020-12-31", "until": "2020-07-01"}, []),
         ({"from": "2021-03-04", "until": "2021-03-19", "certain": True}, []),  # observed on the 3rd and on the 20th
     ],
 )

@@ -93,8 +93,8 @@ class TimelineRange:
 class FacetValue:
     value: str = strawberry.field(
         description="The value, as filters take it: a name of an enum, a text or a number. Inside `asOf`, `UNKNOWN` "
-        "counts those of which it is unknown whether they have other values than those counted; filters find them by "
-        "`unknown: true`."
+        "counts those of which it is unknown whether they have other values than those counted; the filter finds them "
+        "by `unknown: [STATUS]`, with the name of the dimension."
     )
     count: int = strawberry.field(description="The number of commitments of the list that have the value.")
     across: list[FacetCount] = strawberry.field(

@@ -32,6 +32,7 @@ from ogpgraph.domain.vocabulary import (
     Stage,
 )
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.facets import Dimension
 from ogpgraph.graphql.scalars import PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
     UNKNOWN,
@@ -50,6 +51,7 @@ from ogpgraph.readmodel.filters import (
     Condition,
     HasRelated,
     HasValue,
+    IsUnknown,
     Not,
     Possible,
     RelatedTo,
@@ -207,6 +209,11 @@ class CommitmentFilter:
     milestone: MilestoneFilter | None = strawberry.field(default=None, description="It has a milestone that matches.")
     member: MemberFilter | None = strawberry.field(default=None, description="Its member matches.")
     action_plan: ActionPlanFilter | None = strawberry.field(default=None, description="Its action plan matches.")
+    unknown: list[Dimension] | None = strawberry.field(
+        default=None,
+        description="Inside `asOf`, it is unknown what values of one of these dimensions it had: those that their "
+        "facets count as `UNKNOWN`.",
+    )
     changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
     and_: list[CommitmentFilter] | None = strawberry.field(default=None, name="and", description=_AND)
     or_: list[CommitmentFilter] | None = strawberry.field(default=None, name="or", description=_OR)
@@ -220,9 +227,16 @@ class CommitmentFilter:
             self.milestone.condition() if self.milestone else None,
             _related_to("member", "member", self.member, snapshot),
             _related_to("actionPlan", "plan", self.action_plan, snapshot),
+            None if self.unknown is None else AnyOf(tuple(map(_is_unknown, self.unknown))),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
+
+
+def _is_unknown(dimension: Dimension) -> Condition:
+    """Return the condition that it is unknown what values of a dimension a commitment had; regions are its member's."""
+    is_unknown = IsUnknown(dimension.value)
+    return RelatedTo("member", "member", is_unknown) if dimension.value == "region" else is_unknown
 
 
 AggregateFilter = MemberFilter | ActionPlanFilter | CommitmentFilter

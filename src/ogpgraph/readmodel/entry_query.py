@@ -88,6 +88,9 @@ def _range_conditions(query: EntryQuery, parameters: dict[str, object]) -> Itera
         "effective_from": (query.effective[0], effective_from),
         "effective_until": (query.effective[1], effective_until),
     }
+    first, last = query.effective
+    if first is not None and last is not None and first > last:
+        yield "1 = 0"  # an interval that is open or long would overlap such a range
     for name, (bound, condition) in conditions.items():
         if bound is not None:
             parameters[name] = bound
