@@ -12,8 +12,9 @@ from msgspec import structs
 
 from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import AggregateAsOf, cut, replay_timeline
+from ogpgraph.domain.as_of import AggregateAsOf, cut, last_decided, replay_timeline
 from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.values import Rating, TextValue, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from tests.domain import oracle
@@ -275,6 +276,13 @@ def test_a_rating_is_known_whose_citation_alone_changed() -> None:
         5: (uncited, None),
         7: (None, (d(5), d(9), (uncited, complete))),
     }
+
+
+def test_what_is_never_null_reads_what_was_decided_last() -> None:
+    path, awarded = "ratings/STARRED/RESULTS", Rating(RatingState.RATED, RatingValue.YES)
+    state = cut(replay_timeline("commitment-1", log_of(says(awarded, 1, path=path), says(None, 5, path=path))), d(3))
+    assert path in state.unknown
+    assert (is_starred(state.aggregate), is_starred(last_decided(state.aggregate))) == (False, True)
 
 
 def test_a_title_that_is_required_reads_the_next_in_one_language_and_only_where_it_has_none_in_another() -> None:

@@ -196,6 +196,11 @@ def possible_states(as_of: AggregateAsOf) -> list[Aggregate]:
     return [_choose(as_of.aggregate, chosen) for chosen in (firsts, *alone, *([lasts] if len(lasts) > 1 else []))]
 
 
+def last_decided(state: Aggregate) -> Aggregate:
+    """Return a state as of an instant in which unknown fields have the value decided last, for what is never null."""
+    return Aggregate(state.id, state.revision, state.claims)
+
+
 def _choose(aggregate: Aggregate, chosen: Mapping[str, Claim | None]) -> Aggregate:
     """Return a state in which some paths have these claims, or none."""
     current = {path: claim for path, claim in aggregate.current_claims.items() if path not in chosen}

@@ -316,10 +316,11 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
-        "`rating(indicator: STARRED)` distinguishes the two."
+        "`rating(indicator: STARRED)` distinguishes the two. Inside `asOf`, where that is unknown, it is as it was "
+        "known last."
     )
     def starred(self) -> bool:
-        return is_starred(self.state)
+        return is_starred(self.snapshot.last_decided(self.state))
 
     @strawberry.field(
         description="The sections of the IRM's text about it, each in one language. A section that has no text in the "

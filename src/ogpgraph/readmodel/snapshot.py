@@ -22,7 +22,16 @@ from typing import TypeVar
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
-from ogpgraph.domain.as_of import AggregateAsOf, EarlierClaims, Timeline, Unknown, cut, last_instant, possible_states
+from ogpgraph.domain.as_of import (
+    AggregateAsOf,
+    EarlierClaims,
+    Timeline,
+    Unknown,
+    cut,
+    last_decided,
+    last_instant,
+    possible_states,
+)
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.source import last_observed_at
@@ -480,6 +489,10 @@ class Snapshot:
     def unknown(self, aggregate: Aggregate) -> Mapping[str, Unknown]:
         """Return path → what is unknown of a loaded aggregate on the snapshot's day."""
         return self._dated[aggregate.id].unknown if aggregate.id in self._dated else {}
+
+    def last_decided(self, aggregate: Aggregate) -> Aggregate:
+        """Return a loaded aggregate in which what is unknown on the snapshot's day is as it was known last."""
+        return last_decided(aggregate) if self.unknown(aggregate) else aggregate
 
     def possible_states(self, aggregate: Aggregate) -> list[Aggregate]:
         """Return the states that a loaded aggregate may have had on the snapshot's day; itself alone if it is known."""
