@@ -151,7 +151,9 @@ def test_projection_version_is_that_of_the_rows(system: System) -> None:
         transaction.execute("update projector set projection_version = projection_version + 1")
     with system.read_session() as session:
         assert session.at_head().projection_version == session.at(1).projection_version == PROJECTION_VERSION + 1
-    assert execute_query(system, "{ meta { projection } }") == {"meta": {"projection": PROJECTION_VERSION + 1}}
+    assert execute_query(system, "{ meta { projectionVersion } }") == {
+        "meta": {"projectionVersion": PROJECTION_VERSION + 1}
+    }
 
 
 def test_present_of_a_log_that_is_ahead_of_the_clock_is_its_head(

@@ -17,7 +17,7 @@ from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Value
 from ogpgraph.domain.vocabulary import CommitmentStatus
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
 ORIGINAL_LANGUAGE = "en"
 _LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, can_be_current, rank, select_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.event import Event, Origin
+from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.fold import Delta, Fold, ReadEvents, apply_delta
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value, day_of
@@ -37,9 +37,6 @@ FIRST_DAY: Final = 0
 _UNDATED: Final = frozenset({"code", "codes", "key", "member", "mergedInto"})
 """The first segments of paths that depend on the position alone: a code means the same thing at every date, and nothing
 passes from one member to another."""
-_UNDATED_ORIGINS: Final = frozenset({Origin.REFERENCE})
-"""The origins whose claims hold at every date: a table of this program says nothing of when something became so, and it
-is read when a source happens to name a member for the first time."""
 _MICROSECOND = timedelta(microseconds=1)
 
 EarlierClaims = Mapping[str, tuple[Claim, ...]]
@@ -161,7 +158,7 @@ def cut(timeline: Timeline, instant: datetime) -> AggregateAsOf:
     aggregate = timeline.aggregate
     if aggregate.type not in DATED_TYPES:
         return AggregateAsOf(aggregate)
-    later = {path for path, claims in aggregate.claims.items() if any(_is_later(claim, instant) for claim in claims)}
+    later = {path for path, claims in aggregate.claims.items() if any(claim.before > instant for claim in claims)}
     dated = [path for path in later if is_dated(path)]
     if not dated:
         return AggregateAsOf(aggregate, {}, len(later) < len(aggregate.claims))
@@ -222,13 +219,7 @@ def _list_options(latest: tuple[Claim, ...], earlier: tuple[Claim, ...], instant
     return [_options_of([*by_key.get(claim.key, ()), claim], instant) for claim in latest]
 
 
-def _is_later(claim: Claim, instant: datetime) -> bool:
-    return claim.before > instant and claim.origin not in _UNDATED_ORIGINS
-
-
 def _options_of(claims: list[Claim], instant: datetime) -> _Options:
-    if claims[-1].origin in _UNDATED_ORIGINS:
-        return _Options(claims[-1], None)
     number = bisect_right(claims, instant, key=_before)
     decided = claims[number - 1] if number else None
     if number == len(claims):

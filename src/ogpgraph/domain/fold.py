@@ -30,13 +30,16 @@ from ogpgraph.domain.aggregate import (
     select_current,
 )
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.values import Interval, Value, day_of, period_interval
+from ogpgraph.domain.values import FIRST_YEAR, Interval, Value, day_of, period_interval
 
 V = TypeVar("V")
 ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
 """Returns revision → event for some revisions of the aggregate's own stream."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+"""When what the tables of this program say became so: they give no time, and are read when a source happens to name a
+member for the first time, so it holds from the first year on that a date may have."""
 _MICROSECOND = timedelta(microseconds=1)
 _RECORDED_ORDER = frozenset({"code", "account"})
 """Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
@@ -119,6 +122,8 @@ def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
 def statement_interval(event: Event) -> Interval:
     """Return when what an event states became so: after `after` (None: not known), not later than `before`."""
     envelope = event.envelope
+    if envelope.origin is Origin.REFERENCE:
+        return Interval(before=_ALWAYS)
     if envelope.effective_on is not None:
         return period_interval(envelope.effective_on, envelope.time)
     return envelope.changed_between or Interval(before=envelope.time)

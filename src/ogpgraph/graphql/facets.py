@@ -172,6 +172,8 @@ def period_ends(start: datetime, end: datetime, every: TimelineGranularity) -> I
     Raises:
         GraphQLError: BAD_TIME if there are more than MAX_TIMELINE_POINTS of them.
     """
+    if start > end:
+        raise client_error("the timeline would end before it begins", FieldErrorCode.BAD_TIME)
     months = (end.year - start.year) * 12 + end.month - start.month
     step = _MONTHS[every]
     if months // step > MAX_TIMELINE_POINTS:
@@ -202,9 +204,8 @@ def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[dat
         begins = snapshot.undated.index("plan").postings.get("startsOn", ())
         days = [first_day(each) for each in begins]
         default_start = last_instant(min(days)) if days else default_start
-    return period_ends(
-        period.start or default_start, period.end or datetime.fromisoformat(last.recorded_at), period.every
-    )
+    end = period.end or datetime.fromisoformat(last.recorded_at)
+    return period_ends(period.start or min(default_start, end), end, period.every)
 
 
 def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dimension) -> TimelinePoint:

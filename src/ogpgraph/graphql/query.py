@@ -414,6 +414,8 @@ def _find_positions(
 
 
 def _last_day(date: PartialDate, argument: str) -> int:
+    if date.endswith("/.."):
+        raise client_error(f"{argument}: {date} has no last day", FieldErrorCode.BAD_TIME)
     try:
         return last_day(validate_partial_date(date, argument))
     except Invalid as error:

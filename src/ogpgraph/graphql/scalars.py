@@ -88,7 +88,8 @@ SCALARS: Final[dict[Any, ScalarDefinition]] = {
         name="PartialDate",
         description="A date as precise as it was published: a year (`2018`), a half-year (`2018-S2`), a quarter "
         "(`2018-Q3`), a month (`2019-03`), a day (`2019-03-15`), or `2019/..` for 2019 and later. A day "
-        "that the calendar does not have is refused, by mutations years outside 1990 to 2100 too.",
+        "that the calendar does not have is refused, and by mutations, `asOf` and `compare` a year outside 1990 to "
+        "2100.",
         serialize=str,
         parse_value=_parse_partial_date,
     ),
