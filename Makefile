@@ -53,7 +53,7 @@ $(TOOLS)/installed: requirements-tools.lock .venv/installed
 	@touch $@
 
 tests/%/node_modules/installed: tests/%/package.json tests/%/package-lock.json $(TOOLS)/installed
-	cd tests/$* && PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm ci --silent --no-audit --no-fund
+	cd tests/$* && PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm ci --silent --no-audit --no-fund --fetch-retries=5
 	@touch $@
 
 tools: $(TOOLS)/installed $(NPM_PACKAGES) ## install Node, schemathesis and the npm packages that some tests need

@@ -61,7 +61,7 @@ def test_the_report_can_be_json(run: RunCommand) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_complete_pages_and_reports_them(tmp_path: Path) -> None:
-    files = [tmp_path / f"{number:03}.txt" for number in range(200)]
+    files = [tmp_path / f"{number:04}.txt" for number in range(1_000)]
     for number, file in enumerate(files):
         file.write_bytes(Page(f"UY{number:04}").data)
     url = f"sqlite:///{tmp_path}/log.db"
@@ -78,14 +78,14 @@ def test_ctrl_c_leaves_complete_pages_and_reports_them(tmp_path: Path) -> None:
     imported = count_imported()
     assert process.returncode == 130
     message = re.fullmatch(
-        r"interrupted after (\d+) of 200 files: each file is recorded completely or not at all\n", err
+        r"interrupted after (\d+) of 1000 files: each file is recorded completely or not at all\n", err
     )
     assert message
     assert int(message[1]) in (imported - 1, imported), "the last may be recorded without being reported"
     assert "UY0000" in out
     with open_system(url) as system:
         found = execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"]
-        assert found == imported < 200
+        assert found == imported < 1_000
         recorded = [node["values"] for code, node in dump_state(system).items() if code.startswith("UY0")]
         assert {len(values) for values in recorded} == {len(recorded[0])}, "a page is recorded incompletely"
         digest = system.digest()
