@@ -41,6 +41,8 @@ class PlainEntry(NamedTuple):
 
     def matches(self, query: EntryQuery) -> bool:
         lower, upper = query.effective
+        if lower is not None and upper is not None and lower > upper:
+            return False
         if query.is_within:
             is_effective = (lower is None or (self.after is not None and self.after >= lower - 1)) and (
                 upper is None or self.before <= upper

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -23,8 +24,6 @@ from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
     from ogpgraph.importer.report import Report
-
-"""The exit code that shells use for a process ended by SIGINT."""
 
 
 def import_(
@@ -97,15 +96,39 @@ def revert(
     out.print(f"{correlation}: reverted by {number:,} events" if number else f"{correlation}: nothing left to revert")
 
 
+class _Interruption:
+    """Ctrl-C while files are imported: it interrupts what is being done, and no other file is begun.
+
+    The exception alone does not suffice: raised in a callback, such as one of the database engine's, it is lost.
+    """
+
+    def __init__(self) -> None:
+        self.is_requested = False
+
+    def __enter__(self) -> Self:
+        self._former = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._former)
+
+    def _interrupt(self, _signal: int, _frame: object) -> None:
+        self.is_requested = True
+        raise KeyboardInterrupt
+
+
 def _collect_reports(imports: Iterator[Report], advance: Callable[[], None]) -> tuple[list[Report], bool]:
     """Return the reports of the files imported before Ctrl-C, and whether these are all."""
-    reports = []
-    try:
-        for report in imports:
-            reports.append(report)
-            advance()
-    except KeyboardInterrupt:
-        return reports, False
+    reports: list[Report] = []
+    with _Interruption() as interruption:
+        try:
+            for report in imports:
+                reports.append(report)
+                advance()
+                if interruption.is_requested:
+                    return reports, False
+        except KeyboardInterrupt:
+            return reports, False
     return reports, True
 
 
