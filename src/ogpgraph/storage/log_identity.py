@@ -70,8 +70,10 @@ class LogIdentity:
 
 def require_supported_format(database: Database) -> None:
     """Raise UnsupportedLogFormat where a database holds a log of another format."""
+    # Asked in this order: another process may create both tables, which it does at once, in between.
+    has_events = database.has_table("event")
     if not database.has_table("log"):
-        if database.has_table("event"):  # a former program was interrupted when it created its tables
+        if has_events:  # a former program was interrupted when it created its tables
             raise UnsupportedLogFormat(database.name, FIRST_FORMAT)
         return
     with database.read_autocommit() as transaction:
