@@ -261,7 +261,9 @@ class RecordView:
     def as_of(
         self,
         info: Info,
-        date: Annotated[PartialDate, strawberry.argument(description="The date, of any precision.")],
+        date: Annotated[
+            PartialDate, strawberry.argument(description="The date, of any precision, but not open like `2019/..`.")
+        ],
     ) -> Snapshot | None:
         return Snapshot(snapshot=_snapshot(self, info).as_of(_last_day(date, "date")))
 
