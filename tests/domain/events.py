@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
 from ogpgraph.domain.fold import replay
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind
@@ -41,3 +43,12 @@ def event(
 def build_aggregate(*statements: tuple[dict[str, Any], dict[str, Any]], stream: str = "commitment-1") -> Aggregate:
     """Return the aggregate after statements, each of facts and the fields of its envelope."""
     return replay(stream, (event(n, facts, stream, **given) for n, (facts, given) in enumerate(statements, start=1)))
+
+
+def replay_timeline(stream: str, events: Iterable[Event]) -> Timeline:
+    """Return the timeline of a stream after these events, which begin with its first."""
+    timeline, replayed = Timeline(Aggregate(stream)), dict[int, Event]()
+    for each in events:
+        timeline = advance_timeline(timeline, each, lambda _: replayed).timeline
+        replayed[each.revision] = each
+    return timeline

@@ -12,12 +12,13 @@ from msgspec import structs
 
 from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import AggregateAsOf, cut, last_decided, replay_timeline
+from ogpgraph.domain.as_of import AggregateAsOf, cut, last_decided
 from ogpgraph.domain.event import Event, Origin
 from ogpgraph.domain.review import is_starred
 from ogpgraph.domain.values import Rating, TextValue, Value
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from tests.domain import oracle
+from tests.domain.events import replay_timeline
 from tests.domain.test_fold import START, logs, make_event
 
 PERSON, PAGE, DATABASE, SIBLINGS, SPANISH, NARRATIVE = SOURCES = (

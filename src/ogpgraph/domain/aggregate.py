@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -76,16 +76,20 @@ def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
     )
 
 
-def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
-    """Return the current one of the claims at a path, None if none of them can be current.
+def rank_at(path: str, claim: Claim) -> tuple[bool, tuple[int, bool, datetime, int, str]]:
+    """Return the sort key of a claim at a path.
 
     That a commitment was split takes precedence over any other status: sources that report the whole do not know it.
     """
+    return path == "status" and claim.value == CommitmentStatus.SPLIT, rank(claim)
+
+
+def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
+    """Return the current one of the claims at a path, None if none of them can be current."""
     if len(claims) == 1:  # nearly always
         return claims[0] if can_be_current(path, claims[0]) else None
-    if path == "status":
-        claims = tuple(claim for claim in claims if claim.value == CommitmentStatus.SPLIT) or claims
-    return max((claim for claim in claims if can_be_current(path, claim)), key=rank, default=None)
+    eligible = (claim for claim in claims if can_be_current(path, claim))
+    return max(eligible, key=partial(rank_at, path), default=None)
 
 
 class StatementRef(NamedTuple):

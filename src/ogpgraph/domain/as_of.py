@@ -13,22 +13,22 @@ the first matters (as what was to come) and the last (as what was decided); a ti
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, can_be_current, rank, select_current
+from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current, rank, rank_at, select_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.fold import Delta, Fold, ReadEvents, apply_delta
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value, day_of
-from ogpgraph.domain.vocabulary import CommitmentStatus
 
 DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})
 """The aggregate types whose state depends on a date; the others describe sources, codes and rights."""
@@ -38,7 +38,8 @@ _UNDATED: Final = frozenset({"code", "codes", "key", "member", "mergedInto"})
 """The first segments of paths that depend on the position alone: a code means the same thing at every date, and nothing
 passes from one member to another."""
 _MICROSECOND = timedelta(microseconds=1)
-
+by_source = attrgetter("key")
+"""Returns the source key of a claim, by which earlier claims are sorted and grouped."""
 EarlierClaims = Mapping[str, tuple[Claim, ...]]
 """Path → the claims that are no longer their source's latest, by source and then by time."""
 
@@ -105,28 +106,11 @@ def advance_timeline(timeline: Timeline, event: Event, read: ReadEvents) -> Adva
         found = fold.earlier_claims(path, key, known)
         if found == known:
             continue
-        if at_path := tuple(sorted((*others, *found), key=_by_source)):
+        if at_path := tuple(sorted((*others, *found), key=by_source)):
             earlier[path] = at_path
         else:
             del earlier[path]
     return Advance(delta, Timeline(after, earlier), paths)
-
-
-def replay_timeline(stream: str, events: Iterable[Event]) -> Timeline:
-    """Return the timeline of a stream after these events, which begin with its first."""
-    timeline, replayed = Timeline(Aggregate(stream)), dict[int, Event]()
-    for event in events:
-        timeline = advance_timeline(timeline, event, partial(_read_replayed, replayed)).timeline
-        replayed[event.revision] = event
-    return timeline
-
-
-def _read_replayed(replayed: Mapping[int, Event], revisions: Iterable[int]) -> dict[int, Event]:
-    return {revision: replayed[revision] for revision in revisions}
-
-
-def _by_source(claim: Claim) -> SourceKey:
-    return claim.key
 
 
 # Days
@@ -176,9 +160,7 @@ def cut(timeline: Timeline, instant: datetime) -> AggregateAsOf:
             current[path] = claim
     current |= _next_of_required(aggregate, current, unknown)
     is_observed = any(claim.before <= instant for at_path in claims.values() for claim in at_path)
-    state = Aggregate(aggregate.id, aggregate.revision, claims)
-    state.__dict__["current_claims"] = dict(sorted(current.items()))
-    return AggregateAsOf(state, dict(sorted(unknown.items())), is_observed)
+    return AggregateAsOf(_build_state(aggregate, claims, current), dict(sorted(unknown.items())), is_observed)
 
 
 def possible_states(as_of: AggregateAsOf) -> list[Aggregate]:
@@ -202,7 +184,12 @@ def _choose(aggregate: Aggregate, chosen: Mapping[str, Claim | None]) -> Aggrega
     """Return a state in which some paths have these claims, or none."""
     current = {path: claim for path, claim in aggregate.current_claims.items() if path not in chosen}
     current |= {path: claim for path, claim in chosen.items() if claim is not None}
-    state = Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
+    return _build_state(aggregate, aggregate.claims, current)
+
+
+def _build_state(aggregate: Aggregate, claims: dict[str, tuple[Claim, ...]], current: Mapping[str, Claim]) -> Aggregate:
+    """Return a state with these claims, of which other ones are current than `select_current` would choose."""
+    state = Aggregate(aggregate.id, aggregate.revision, claims)
     state.__dict__["current_claims"] = dict(sorted(current.items()))
     return state
 
@@ -215,21 +202,17 @@ class _Options(NamedTuple):
 
 
 def _list_options(latest: tuple[Claim, ...], earlier: tuple[Claim, ...], instant: datetime) -> list[_Options]:
-    by_key = {key: list(claims) for key, claims in groupby(earlier, key=_by_source)}
+    by_key = {key: list(claims) for key, claims in groupby(earlier, key=by_source)}
     return [_options_of([*by_key.get(claim.key, ()), claim], instant) for claim in latest]
 
 
 def _options_of(claims: list[Claim], instant: datetime) -> _Options:
-    number = bisect_right(claims, instant, key=_before)
+    number = bisect_right(claims, instant, key=attrgetter("before"))
     decided = claims[number - 1] if number else None
     if number == len(claims):
         return _Options(decided, None)
     after, _ = _bounds(options := _Options(decided, claims[number]))
     return options if after is None or after < instant else _Options(decided, None)
-
-
-def _before(claim: Claim) -> datetime:
-    return claim.before
 
 
 _Strength = tuple[Any, ...]
@@ -249,11 +232,7 @@ def _build_choice(path: str, number: int, claim: Claim | None) -> _Choice:
     """Return the choice of a source, by its number; choices compare as in `select_current`, ties go by source."""
     if claim is None or not can_be_current(path, claim):
         return _Choice()
-    return _Choice((_is_split(path, claim), rank(claim), -number), claim)
-
-
-def _is_split(path: str, claim: Claim) -> bool:
-    return path == "status" and claim.value == CommitmentStatus.SPLIT
+    return _Choice((*rank_at(path, claim), -number), claim)
 
 
 def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
@@ -272,7 +251,7 @@ def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
     if len(possible) < 2:
         return None
     decisive = [each.following for number, each in enumerate(options) if _is_decisive(choices, number)]
-    strongest = max(filter(None, decisive), key=lambda claim: (_is_split(path, claim), rank(claim)))
+    strongest = max(filter(None, decisive), key=partial(rank_at, path))
     (of_strongest,) = (each for each in options if each.following is strongest)
     return Unknown(*_bounds(of_strongest), tuple(possible.values()))
 

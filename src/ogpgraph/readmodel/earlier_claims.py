@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ogpgraph.domain.aggregate import Claim, SourceKey
-from ogpgraph.domain.as_of import FIRST_DAY, AggregateAsOf, Timeline
+from ogpgraph.domain.aggregate import Claim
+from ogpgraph.domain.as_of import FIRST_DAY, AggregateAsOf, Timeline, by_source
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.values import day_of
 from ogpgraph.readmodel.entry_query import entry_term
@@ -50,15 +50,11 @@ def _iter_path(timeline: Timeline, path: str) -> Iterator[EarlierClaim]:
     if path not in timeline.earlier:
         return
     latest = {claim.key: claim for claim in timeline.aggregate.claims.get(path, ())}
-    for key, claims in groupby(timeline.earlier[path], key=_key_of):
+    for key, claims in groupby(timeline.earlier[path], key=by_source):
         known = list(claims)
         days = [FIRST_DAY, *(day_of(claim.before) for claim in (*known, latest[key]))]
         for number, claim in enumerate(known):
             yield EarlierClaim(path, claim, days[number], days[number + 2])
-
-
-def _key_of(claim: Claim) -> SourceKey:
-    return claim.key
 
 
 def encode_claim(claim: Claim) -> bytes:
