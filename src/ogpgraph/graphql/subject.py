@@ -39,6 +39,12 @@ from ogpgraph.readmodel.tags import code_of
 SUBJECT_TYPES: Final[dict[str, type[Subject]]] = {}
 """Aggregate type → the type of its objects. Each of them is added where it is defined."""
 SubjectT = TypeVar("SubjectT", bound="Subject")
+PathPrefix = Annotated[
+    str,
+    strawberry.argument(
+        description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: all fields."
+    ),
+]
 FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
 """Returns a source by its id, None if there is none, and the snapshot that it is read in."""
 _DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -154,13 +160,7 @@ class Subject(Node):
     )
     def blame(
         self,
-        path: Annotated[
-            str,
-            strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
-                "all fields."
-            ),
-        ] = "",
+        path: PathPrefix = "",
     ) -> list[Blame]:
         prefix = path.strip("/")
         return [
@@ -179,13 +179,7 @@ class Subject(Node):
     )
     def claims(
         self,
-        path: Annotated[
-            str,
-            strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
-                "all fields."
-            ),
-        ] = "",
+        path: PathPrefix = "",
     ) -> list[Claim]:
         prefix = path.strip("/")
         return [
@@ -218,13 +212,7 @@ class Subject(Node):
     )
     def unknown(
         self,
-        path: Annotated[
-            str,
-            strawberry.argument(
-                description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: "
-                "all fields."
-            ),
-        ] = "",
+        path: PathPrefix = "",
     ) -> list[UnknownValue]:
         prefix = path.strip("/")
         return [

@@ -28,6 +28,10 @@ _ROOM_SECONDS = 3600
 class ClockWrong(StorageFailure):
     """The clock cannot be right, so that the times of new events would not be, either."""
 
+    def __init__(self, explanation: str) -> None:
+        self.explanation = explanation
+        super().__init__(explanation)
+
 
 class ClockBehind(ClockWrong):
     """The clock is far behind the last event of the log, so that the times of new events would be made up."""
@@ -35,12 +39,11 @@ class ClockBehind(ClockWrong):
     code = StorageErrorCode.CLOCK_BEHIND
 
     def __init__(self, now: datetime, last: datetime) -> None:
-        self.explanation = (
+        super().__init__(
             f"nothing can be recorded: it is {format_timestamp(now)} by the server's clock, and the last entry was "
             f"recorded at {format_timestamp(last)}. If the clock is wrong, correct it; if that entry is, "
             f"OGPGRAPH_MAX_CLOCK_LAG_SECONDS={_add_room(last - now)} lets new entries be recorded just after it"
         )
-        super().__init__(self.explanation)
 
 
 class ClockAhead(ClockWrong):
@@ -49,12 +52,11 @@ class ClockAhead(ClockWrong):
     code = StorageErrorCode.CLOCK_AHEAD
 
     def __init__(self, now: datetime, expected: datetime) -> None:
-        self.explanation = (
+        super().__init__(
             f"nothing can be recorded: it is {format_timestamp(now)} by the server's clock, and it should be about "
             f"{format_timestamp(expected)} by the time that has passed. If the clock is wrong, correct it; if it was "
             f"wrong before, OGPGRAPH_MAX_CLOCK_LEAD_SECONDS={_add_room(now - expected)} lets new entries be recorded"
         )
-        super().__init__(self.explanation)
 
 
 def _add_room(difference: timedelta) -> int:
