@@ -14,7 +14,7 @@ from tests.cli.processes import RUN_MAIN, start_command
 from tests.importer.sample_pages import LIGHTHOUSE
 
 COMMANDS = ["migrate", "import", "serve", "demo", "rebuild", "schema"]
-SLOW_IMPORTS = {"strawberry", "graphql", "starlette", "uvicorn", "eventsourcing"}
+SLOW_IMPORTS = {"strawberry", "graphql", "starlette", "uvicorn", "eventsourcing", "msgspec"}
 
 
 def test_the_version_is_printed(run: RunCommand) -> None:
@@ -74,7 +74,7 @@ def test_a_usage_error_exits_with_2_and_records_nothing(
     [["--help"], ["follow", "--help"], ["account", "create", "--help"], ["serve", "--nonsense"]],
     ids=" ".join,
 )
-def test_help_and_usage_errors_import_neither_server_nor_schema_nor_log(tmp_path: Path, arguments: list[str]) -> None:
+def test_help_and_usage_errors_import_no_server_schema_or_domain(tmp_path: Path, arguments: list[str]) -> None:
     report = f"import atexit, sys; atexit.register(lambda: print('loaded:', *{SLOW_IMPORTS} & sys.modules.keys()))"
     with start_command(*arguments, folder=tmp_path, program=f"{report}; {RUN_MAIN}") as process:
         out, err = process.communicate(timeout=120)

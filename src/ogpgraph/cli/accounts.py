@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ogpgraph.cli.shared import DatabaseOption, ExitCode, SafeConsole, err, load_settings, open_migrated, out
-from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
@@ -199,6 +198,8 @@ def _print_rights(system: System, account_id: str) -> None:
 
 
 def _describe_rights(system: System, account_id: str) -> str:
+    from ogpgraph.domain.account import rights_of
+
     rights = rights_of(system.executor.load(account_id))
     members = f" of {', '.join(rights.reporter_of)}"
     roles = [role.lower() + (members if role is Role.REPORTER else "") for role in rights.roles]
