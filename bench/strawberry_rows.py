@@ -17,7 +17,7 @@ import msgspec
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel.entry import TextReference, iter_fields
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.database import iter_chunks
 from ogpgraph.system import open_system
 

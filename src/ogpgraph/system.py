@@ -25,7 +25,7 @@ from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.rebuild import Rebuild
-from ogpgraph.readmodel.snapshot import PositionError, ReadSession, SharedState
+from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.settings import Settings
 from ogpgraph.storage import accounts, texts

@@ -24,7 +24,8 @@ from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
-from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
+from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import OBSERVED, DatedTag, DayCounter, build_rules, code_of, compute_tags
 from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.readmodel.snapshot import PositionError
+from ogpgraph.readmodel.session import PositionError
 from ogpgraph.readmodel.tables import PROJECTION_VERSION
 from ogpgraph.storage import event_log
 from ogpgraph.system import System

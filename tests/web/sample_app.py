@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_cost import QueryLimits
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.app import DEFAULT_OPTIONS, AppOptions, Lifespan, build_app

@@ -24,7 +24,8 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.index import Order, encode_order
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
-from ogpgraph.readmodel.snapshot import PositionError, ReadSession, Snapshot
+from ogpgraph.readmodel.session import PositionError, ReadSession
+from ogpgraph.readmodel.snapshot import Snapshot
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")

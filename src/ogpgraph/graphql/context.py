@@ -15,7 +15,8 @@ from ogpgraph.domain.errors import RateLimited, Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
-from ogpgraph.readmodel.snapshot import ReadSession, Snapshot
+from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 

@@ -35,7 +35,7 @@ from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
 from ogpgraph.readmodel.index import BY_CODE
-from ogpgraph.readmodel.snapshot import PositionError, ReadSession
+from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 
 SubjectT = TypeVar("SubjectT", bound=Subject)

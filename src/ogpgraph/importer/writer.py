@@ -17,7 +17,7 @@ from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain.values import TextValue
-from ogpgraph.readmodel.snapshot import require_caught_up
+from ogpgraph.readmodel.session import require_caught_up
 from ogpgraph.storage.database import iter_chunks
 from ogpgraph.system import System
 

@@ -18,7 +18,7 @@ import structlog
 from ogpgraph.domain.errors import ReadOnly
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
-from ogpgraph.readmodel.snapshot import PositionError, ReadSession
+from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.database import StorageError
 from ogpgraph.storage.head_file import HeadFile, HeadUnreadable, RememberedHead

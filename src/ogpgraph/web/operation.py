@@ -19,7 +19,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, format_errors

@@ -15,7 +15,7 @@ from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.live import hub as hub_module

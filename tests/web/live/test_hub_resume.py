@@ -17,7 +17,7 @@ from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import hub as hub_module
 from ogpgraph.web.live.hub import Hub

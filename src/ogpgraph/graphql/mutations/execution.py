@@ -39,7 +39,8 @@ from ogpgraph.graphql.scalars import Position
 from ogpgraph.graphql.subject import Entry, Subject, build_subject
 from ogpgraph.graphql.types import Account, ActionPlan, Commitment, Member
 from ogpgraph.readmodel.entry import changed_text_references, diff_delta
-from ogpgraph.readmodel.snapshot import ReadSession, Snapshot, require_caught_up
+from ogpgraph.readmodel.session import ReadSession, require_caught_up
+from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.database import StorageError
 
 # Payloads

@@ -19,7 +19,7 @@ import structlog
 
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.queries import PageRequest
-from ogpgraph.readmodel.snapshot import PositionError, ReadSession
+from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.system import System
 from ogpgraph.web.errors import RequestRejected

@@ -35,7 +35,7 @@ from ogpgraph.readmodel.bookmark import ADVICE, Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.error_codes import ReadErrorCode
-from ogpgraph.readmodel.snapshot import ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
