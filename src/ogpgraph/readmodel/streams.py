@@ -1,0 +1,197 @@
+"""The streams of the record in memory: when each began, and at which positions its entries are.
+
+A table only grows: what it says about positions up to its head never changes. So readers at all positions share one,
+while it is advanced. One thread at a time advances it; readers need no lock, and say up to which position they read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ogpgraph.domain.aggregate import aggregate_type_of
+from ogpgraph.readmodel.model_change import StreamVersion
+from ogpgraph.storage.database import Transaction
+
+_POSITION: Final = "i"
+"""Positions have four bytes, as in the tables."""
+_SELECT_VERSIONS = (
+    "select e.position, s.id, s.aggregate_type, v.code from entry e join stream s on s.key = e.stream "
+    "join version v on v.position = e.position where e.position > :then and e.position <= :at order by e.position"
+)
+
+
+class TypeStreams:
+    """The streams of one aggregate type. The slot of a stream is how many of the type began before it."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.slots: dict[str, int] = {}
+        self.first_positions = array(_POSITION)
+        self.positions: list[array[int]] = []
+        self.codes: list[str] = []
+        """The present code of each slot."""
+        self.code_changes: dict[int, list[tuple[int, str]]] = {}
+        """Slot → each code with the position since which it holds, for streams that had several."""
+        self.entry_positions = array(_POSITION)
+        self.entry_slots = array(_POSITION)
+        """The entries of the type, in order: at `entry_positions[n]` that of `entry_slots[n]`."""
+        self.codeless: set[int] = set()
+        """The slots that had no code at some position."""
+
+    def count(self, position: int) -> int:
+        """Return how many streams had begun at a position: these have the slots below that number."""
+        return bisect_right(self.first_positions, position)
+
+    def version_at(self, slot: int, position: int) -> int:
+        """Return the position of the last entry of a stream up to a position, 0 before its first."""
+        positions = self.positions[slot]
+        number = bisect_right(positions, position)
+        return positions[number - 1] if number else 0
+
+    def code_at(self, slot: int, position: int) -> str:
+        """Return the code of a stream at a position from its first on; empty where no list shows it."""
+        changes = self.code_changes.get(slot)
+        if changes is None:
+            return self.codes[slot]
+        number = bisect_right(changes, position, key=_position_of)
+        return changes[max(number, 1) - 1][1]
+
+    def changed_slots(self, after: int, position: int) -> set[int]:
+        """Return the slots of the streams that have an entry after one position and up to another."""
+        begin, end = (bisect_right(self.entry_positions, each) for each in (after, position))
+        return set(self.entry_slots[begin:end])
+
+    def add(self, version: StreamVersion) -> int:
+        """Add an entry that follows all others; returns the slot."""
+        position, stream, _, code = version
+        if (slot := self.slots.get(stream)) is None:
+            slot = len(self.ids)
+            self.ids.append(stream)
+            self.positions.append(array(_POSITION))
+            self.codes.append(code)
+            self.slots[stream] = slot
+            self.first_positions.append(position)
+        elif code != self.codes[slot]:
+            first = (self.first_positions[slot], self.codes[slot])
+            # A reader finds all changes of a code, or none of them yet, and then the present one.
+            self.code_changes[slot] = [*self.code_changes.get(slot, [first]), (position, code)]
+            self.codes[slot] = code
+        if not code:
+            self.codeless.add(slot)
+        self.positions[slot].append(position)
+        self.entry_slots.append(slot)
+        self.entry_positions.append(position)
+        return slot
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the streams take."""
+        return _STREAM_BYTES * len(self.ids) + _ENTRY_BYTES * len(self.entry_positions)
+
+
+_STREAM_BYTES: Final = 400
+_ENTRY_BYTES: Final = 3 * 4
+_NO_STREAMS: Final = TypeStreams()
+
+
+class StreamTable:
+    """The streams of all types up to `position`, by their ids."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._types: dict[str, TypeStreams] = {}
+        self._type_names: list[str] = []
+        self._entry_types = array("B")
+        self._entry_slots = array(_POSITION)
+
+    @classmethod
+    def load(cls, transaction: Transaction, position: int) -> StreamTable:
+        """Return the streams at a position, read from the tables."""
+        table = cls()
+        rows = transaction.stream(_SELECT_VERSIONS, then=0, at=position)
+        table.advance(StreamVersion(r["position"], r["id"], r["aggregate_type"], r["code"]) for r in rows)
+        return table
+
+    def advance(self, versions: Iterable[StreamVersion]) -> None:
+        """Add the entries that follow those so far, in order."""
+        for version in versions:
+            streams = self._types.get(version.aggregate_type)
+            if streams is None:
+                streams = self._types[version.aggregate_type] = TypeStreams()
+                self._type_names.append(version.aggregate_type)
+            self._entry_slots.append(streams.add(version))
+            self._entry_types.append(self._type_names.index(version.aggregate_type))
+            self.position = version.position
+
+    def of_type(self, aggregate_type: str) -> TypeStreams:
+        """Return the streams of a type."""
+        return self._types.get(aggregate_type, _NO_STREAMS)
+
+    def slot(self, stream: str) -> int | None:
+        """Return the slot of a stream among those of its type; None for one that has not begun."""
+        return self._of(stream).slots.get(stream)
+
+    def stream_of_slot(self, aggregate_type: str, slot: int) -> str:
+        """Return the stream that has a slot of a type."""
+        return self.of_type(aggregate_type).ids[slot]
+
+    def stream_at(self, position: int) -> str:
+        """Return the stream of the entry at a position; of the key of a stream, the stream."""
+        aggregate_type = self._type_names[self._entry_types[position - 1]]
+        return self._types[aggregate_type].ids[self._entry_slots[position - 1]]
+
+    def key(self, stream: str) -> int | None:
+        """Return the key of a stream in the tables, which is the position of its first entry."""
+        slot = self.slot(stream)
+        return None if slot is None else self._of(stream).first_positions[slot]
+
+    def count(self, aggregate_type: str, position: int) -> int:
+        """Return how many streams of a type had begun at a position: these have the slots below that number."""
+        return self.of_type(aggregate_type).count(position)
+
+    def positions(self, stream: str, position: int) -> Sequence[int]:
+        """Return the positions of the entries of a stream up to a position, in order."""
+        slot = self.slot(stream)
+        if slot is None:
+            return ()
+        positions = self._of(stream).positions[slot]
+        return positions[: bisect_right(positions, position)]
+
+    def version_at(self, stream: str, position: int) -> int:
+        """Return the position of the last entry of a stream up to a position, 0 before its first."""
+        slot = self.slot(stream)
+        return 0 if slot is None else self._of(stream).version_at(slot, position)
+
+    def revision_at(self, stream: str, position: int) -> int:
+        """Return the revision of a stream at a position, 0 before its first entry."""
+        slot = self.slot(stream)
+        return 0 if slot is None else bisect_right(self._of(stream).positions[slot], position)
+
+    def position_of(self, stream: str, revision: int) -> int | None:
+        """Return the position of the entry that made a revision of a stream; None where there is none yet."""
+        slot = self.slot(stream)
+        positions = () if slot is None else self._of(stream).positions[slot]
+        return positions[revision - 1] if 1 <= revision <= len(positions) else None
+
+    def code_at(self, stream: str, position: int) -> str:
+        """Return the code of a stream at a position; empty before its first entry, and where no list shows it."""
+        slot = self.slot(stream)
+        if slot is None or self._of(stream).first_positions[slot] > position:
+            return ""
+        return self._of(stream).code_at(slot, position)
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the table takes."""
+        entries = self._entry_types.itemsize * len(self._entry_types) + self._entry_slots.itemsize * len(
+            self._entry_slots
+        )
+        return entries + sum(streams.size_bytes() for streams in self._types.values())
+
+    def _of(self, stream: str) -> TypeStreams:
+        return self.of_type(aggregate_type_of(stream))
+
+
+def _position_of(change: tuple[int, str]) -> int:
+    return change[0]
