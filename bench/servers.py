@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 START_TIMEOUT_SECONDS = 60
+PROGRAM = str(Path(sys.executable).with_name("ogpgraph"))
+MANY_CONNECTIONS: Mapping[str, str] = {"OGPGRAPH_MAX_LIVE": "20000", "OGPGRAPH_MAX_LIVE_EACH": "20000"}
 
 
 class RunningServer(NamedTuple):
@@ -27,10 +29,12 @@ class RunningServer(NamedTuple):
 
 
 @contextmanager
-def run_ogpgraph(url: str, *options: str) -> Iterator[RunningServer]:
-    """Run our server on a database."""
-    command = [str(Path(sys.executable).with_name("ogpgraph")), "serve", "--port", "0", "--database", url, *options]
-    with _run_server(command, {"OGPGRAPH_MAX_LIVE": "20000", "OGPGRAPH_MAX_LIVE_EACH": "20000"}) as server:
+def run_ogpgraph(
+    url: str, *options: str, program: str = PROGRAM, environment: Mapping[str, str] = MANY_CONNECTIONS
+) -> Iterator[RunningServer]:
+    """Run our server, or the same program of another version, on a database."""
+    command = [program, "serve", "--port", "0", "--database", url, *options]
+    with _run_server(command, environment) as server:
         yield server
 
 
@@ -52,14 +56,14 @@ def run_mercurius(node: str, modules: Path) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def _run_server(command: list[str], environment: dict[str, str]) -> Iterator[RunningServer]:
+def _run_server(command: list[str], environment: Mapping[str, str]) -> Iterator[RunningServer]:
     with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
         with Path(log.name).open("w") as file:
             process = subprocess.Popen(
                 command,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=os.environ | environment,
+                env={**os.environ, **environment},
                 start_new_session=True,  # so that its workers can be killed with it
             )
         try:

@@ -1,0 +1,1 @@
+"""Attacks on a server by one client, and what another client notices of them; see `__main__`."""
