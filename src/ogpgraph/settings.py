@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 from ogpgraph.host import ANY_HOST, Host, is_loopback, parse_host_pattern
 
@@ -118,6 +119,18 @@ def _folder(text: str) -> str:
 def _no_spaces(text: str) -> str:
     if re.search(r"\s", text):
         raise ValueError(f"must be a string without spaces, not {text!r}")
+    return text
+
+
+def _key_location(text: str) -> str:
+    parts = urlsplit(_no_spaces(text))
+    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
+        return text  # it does not leave this machine
+    if "://" in text and not (parts.scheme == "https" and parts.hostname):
+        raise ValueError(
+            "must be https://… or a file: what comes over http can be replaced on its way, by keys with which anybody "
+            f"signs tokens; not {text!r}"
+        )
     return text
 
 
@@ -269,8 +282,9 @@ class Settings:
     oidc_jwks: str = _setting(
         "OGPGRAPH_OIDC_JWKS",
         "",
-        _no_spaces,
-        "The URL of the issuer's JSON Web Key Set (`https://…`), or a file with it; required with an issuer.",
+        _key_location,
+        "The URL of the issuer's JSON Web Key Set (`https://…`; `http://` on this machine only), or a file with it; "
+        "required with an issuer.",
     )
     oidc_algorithms: tuple[str, ...] = _setting(
         "OGPGRAPH_OIDC_ALGORITHMS",

@@ -1,11 +1,15 @@
 """Authentication over HTTP and WebSocket, on a real server."""
 
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -19,6 +23,7 @@ from tests.graphql.mutations.client import SampleSystem
 pytestmark = pytest.mark.slow
 
 QUERY = {"query": "{ meta { position } }"}
+BOGUS = authorization_header(jwt.encode({}, ec.generate_private_key(ec.SECP256R1()), "ES256", headers={"kid": "x"}))
 
 
 @pytest.fixture
@@ -61,6 +66,23 @@ def test_an_invalid_token_is_a_401_on_every_request_for_every_reason(
     assert '"code":"UNAUTHENTICATED"' in body
     twice = client.post("/graphql", json=QUERY, headers=[("Authorization", f"Bearer {token}")] * 2)
     assert twice.status_code == 401
+
+
+def test_tokens_of_an_issuer_that_is_silent_keep_no_other_caller_waiting(
+    sample: SampleSystem, settings: Settings
+) -> None:
+    token = issue_token(sample.system, sample.reporter)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        keys = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        oidc = replace(settings, oidc_issuer="https://id.example", oidc_audience="ogpgraph", oidc_jwks=keys)
+        with run_server(oidc) as client, ThreadPoolExecutor(20) as pool:
+            bogus = [pool.submit(client.post, "/graphql", json=QUERY, headers=BOGUS) for _ in range(20)]
+            accepted, _ = silent.accept()  # the server waits for the keys
+            answers = [client.post("/graphql", json=QUERY, headers=authorization_header(token)) for _ in range(10)]
+            assert [answer.status_code for answer in answers] == [200] * 10
+            assert not any(each.done() for each in bogus)
+            accepted.close()
+            assert {each.result().status_code for each in bogus} == {503}
 
 
 def test_a_websocket_with_an_invalid_token_is_a_401_and_one_without_is_a_reader_s(client: httpx.Client) -> None:

@@ -3,10 +3,8 @@
 import base64
 import hmac
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from ogpgraph.auth.oidc import Issuer, KeysUnavailable, TokenRejected, open_key_source
+from ogpgraph.auth.issuer_keys import KeysUnavailable, open_key_source
+from ogpgraph.auth.oidc import Issuer, TokenRejected
 from ogpgraph.settings import Settings
 from ogpgraph.system import System
 from tests.auth.client import execute_mutation, post_mutation, run_server
@@ -130,72 +129,6 @@ def test_a_key_file_is_read_again_when_it_changes(issuer: Issuer, key_file: Path
     key_file.unlink()
     with pytest.raises(KeysUnavailable):
         issuer.verify(rotated)
-
-
-class KeyServer:
-    """A server of an issuer's keys, which counts requests."""
-
-    def __init__(self) -> None:
-        self.keys, self.requests = key_set(0), 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests += 1
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(outer.keys.encode())
-
-            def log_message(self, *_args: object) -> None:
-                """Log nothing."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-
-
-@pytest.fixture
-def server() -> Iterator[KeyServer]:
-    server = KeyServer()
-    yield server
-    server.stop()
-
-
-def test_keys_at_a_url_are_cached_and_fetched_again_for_a_new_key(server: KeyServer) -> None:
-    keys = open_key_source(server.url, cooldown_seconds=0)
-    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=keys, algorithms=["RS256"], skew_seconds=0)
-    for _ in range(3):
-        assert issuer.verify(sign(claims())) == SUBJECT
-    assert server.requests == 1
-    server.keys = key_set(0, 1)
-    assert issuer.verify(sign(claims(), RSA_KEYS[1], kid="rsa-1")) == SUBJECT
-    assert server.requests == 2
-
-
-def test_unknown_keys_do_not_cause_repeated_fetches(server: KeyServer) -> None:
-    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=open_key_source(server.url), algorithms=["RS256"], skew_seconds=0)
-    for number in range(5):
-        with pytest.raises(TokenRejected):
-            issuer.verify(sign(claims(), kid=f"unknown-{number}"))
-    assert server.requests == 1
-
-
-@pytest.mark.parametrize("answer", ["no keys", "{}", '{"keys": []}', None])
-def test_unavailable_keys_are_distinguished_from_an_invalid_token(server: KeyServer, answer: str | None) -> None:
-    issuer = Issuer(ISSUER, audience=AUDIENCE, keys=open_key_source(server.url), algorithms=["RS256"], skew_seconds=0)
-    if answer is None:
-        server.stop()
-    else:
-        server.keys = answer
-    with pytest.raises(KeysUnavailable):
-        issuer.verify(sign(claims()))
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ class RefusalLog:
 class Authenticator:
     """Identifies callers by their tokens.
 
-    It may block, since it reads the database and may fetch an issuer's keys: call it in a worker thread.
+    It may block, since it reads the database: call it in a worker thread. It waits for no issuer.
     """
 
     def __init__(
@@ -74,7 +74,8 @@ class Authenticator:
     def identify(self, authorization: str | None, *, address: str, request_id: str) -> Caller:
         """Return the caller; without an Authorization header, one without an account, who may only read.
 
-        Raises AuthenticationFailed for every other header, and KeysUnavailable if the issuer's keys cannot be fetched.
+        Raises AuthenticationFailed for every other header, KeysUnavailable if the issuer's keys cannot be fetched, and
+        KeysAwaited while they are.
         """
         if authorization is None:
             return Caller(address=address)

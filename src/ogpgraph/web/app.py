@@ -21,6 +21,7 @@ from ogpgraph.web.console import Console, Example
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
+from ogpgraph.web.identification import IdentifyCaller
 from ogpgraph.web.live.service import LiveService
 from ogpgraph.web.middleware import (
     POSITION_HEADER,
@@ -29,7 +30,6 @@ from ogpgraph.web.middleware import (
     AccessLogMiddleware,
     AuthenticationMiddleware,
     ForwardedForMiddleware,
-    IdentifyCaller,
     InternalErrorMiddleware,
     IPNetwork,
     PositionMiddleware,

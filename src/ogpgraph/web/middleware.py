@@ -13,8 +13,6 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-import anyio
-import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.oidc import KeysUnavailable
+from ogpgraph.auth.issuer_keys import KeysUnavailable
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.readmodel.bookmark import Bookmark, parse_root
 from ogpgraph.readmodel.error_codes import ReadErrorCode
@@ -41,6 +39,7 @@ from ogpgraph.web.errors import (
     retry_headers,
     storage_unavailable,
 )
+from ogpgraph.web.identification import CallerIdentification, IdentifyCaller
 
 IPNetwork = IPv4Network | IPv6Network
 REQUEST_ID_HEADER: Final = "X-Request-Id"
@@ -63,12 +62,6 @@ _SECURITY_HEADERS: Final = {
 _IDENTIFY_THREADS: Final = 4
 
 access_logger = structlog.stdlib.get_logger("ogpgraph.access")
-
-IdentifyCaller = Callable[[str, str, str], Caller]
-"""Returns the caller for the Authorization header, the address and the id of a request; called in a worker thread.
-
-Raises AuthenticationFailed and KeysUnavailable.
-"""
 
 
 class ForwardedForMiddleware:
@@ -295,8 +288,7 @@ class AuthenticationMiddleware:
 
     def __init__(self, app: ASGIApp, identify: IdentifyCaller) -> None:
         self._app = app
-        self._identify = identify
-        self._limiter = anyio.CapacityLimiter(_IDENTIFY_THREADS)
+        self._identification = CallerIdentification(identify, threads=_IDENTIFY_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -316,7 +308,7 @@ class AuthenticationMiddleware:
             return Caller(address=address)
         # Several headers are joined, as servers do; the result is not a valid token.
         authorization, request_id = ", ".join(headers), scope.get("state", {}).get("request_id", "")
-        return await anyio.to_thread.run_sync(self._identify, authorization, address, request_id, limiter=self._limiter)
+        return await self._identification.identify(authorization, address, request_id)
 
 
 def caller_rejection(failure: AuthenticationFailed | KeysUnavailable | StorageFailure) -> RequestRejected:

@@ -23,7 +23,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
-from ogpgraph.auth.oidc import Issuer, open_key_source
+from ogpgraph.auth.issuer_keys import open_key_source
+from ogpgraph.auth.oidc import Issuer
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
@@ -134,7 +135,7 @@ class ServedSystem:
             ) from error
 
     def identify(self, authorization: str, address: str, request_id: str) -> Caller:
-        """Return the caller for an Authorization header; raises AuthenticationFailed and KeysUnavailable."""
+        """Return the caller for an Authorization header; raises as `Authenticator.identify`."""
         system = self._lifespan.system
         authenticator = Authenticator(system.accounts, system.clock, self._refusals, self._issuer)
         return authenticator.identify(authorization, address=address, request_id=request_id)

@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-import anyio
-import anyio.to_thread
 import structlog
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.oidc import KeysUnavailable
-from ogpgraph.web.middleware import IdentifyCaller
+from ogpgraph.auth.issuer_keys import KeysUnavailable
+from ogpgraph.web.identification import CallerIdentification, IdentifyCaller
 
 RECHECK_SECONDS = 30.0
 IDENTIFY_THREADS = 2
@@ -38,13 +36,12 @@ class CredentialRecheck:
     """Authenticates live connections of this process, first when they open and then periodically."""
 
     def __init__(self, identify: IdentifyCaller) -> None:
-        self._identify = identify
+        self._identification = CallerIdentification(identify, threads=IDENTIFY_THREADS)
         self._watched: set[WatchedCredential] = set()
-        self._limiter = anyio.CapacityLimiter(IDENTIFY_THREADS)
 
     async def identify(self, authorization: str, address: str) -> Caller:
         """Return the caller that an Authorization header identifies; raises AuthenticationFailed, KeysUnavailable."""
-        return await anyio.to_thread.run_sync(self._identify, authorization, address, "", limiter=self._limiter)
+        return await self._identification.identify(authorization, address, "")
 
     def watch(self, authorization: str, address: str, on_rejected: Callable[[], None]) -> Callable[[], None]:
         """Call `on_rejected`, on the event loop, when a token has become invalid; returns a function that ends this."""

@@ -12,6 +12,7 @@ import strawberry
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import DocumentLimits
+from ogpgraph.web.identification import IdentifyCaller
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.live.feed import FeedEndpoint
@@ -20,7 +21,6 @@ from ogpgraph.web.live.socket_requests import SocketRequests
 from ogpgraph.web.live.sse import EventStreams, SubscriptionStreams
 from ogpgraph.web.live.subscriptions import ContextFactory, SubscriptionCompiler
 from ogpgraph.web.live.websocket import WebSocketEndpoint
-from ogpgraph.web.middleware import IdentifyCaller
 from ogpgraph.web.operation import OperationRunner
 from ogpgraph.web.operation_service import OperationService
 

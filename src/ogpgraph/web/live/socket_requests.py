@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.oidc import KeysUnavailable
+from ogpgraph.auth.issuer_keys import KeysUnavailable
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.middleware import caller_rejection, client_address
