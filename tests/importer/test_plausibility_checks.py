@@ -96,3 +96,26 @@ def test_the_same_title_in_another_plan_is_no_warning(system: System) -> None:
 )
 def test_numbers_are_compared_by_their_value(text: str, numbers: set[str]) -> None:
     assert extract_numbers(text) == numbers
+
+
+def rate(system: System) -> list[tuple[str, str | None]]:
+    query = '{ commitment(code: "UY0901") { ratings(indicator: COMPLETION) { state value } } }'
+    return [(each["state"], each["value"]) for each in execute_query(system, query)["commitment"]["ratings"]]
+
+
+@pytest.mark.parametrize("days", [(1, 5), (5, 1)])
+@pytest.mark.parametrize("is_english_first", [True, False])
+def test_a_pending_review_in_one_language_never_stands_over_the_finding_in_another(
+    system: System, days: tuple[int, int], *, is_english_first: bool
+) -> None:
+    pending = FERRIES.data
+    found = with_spanish_labels(FERRIES.with_changes(title="Tablas", completion="Limited"))
+    pages = list(zip((pending, found), days, strict=True))
+    reports = [import_sample_page(system, *page) for page in (pages if is_english_first else pages[::-1])]
+    assert rate(system) == [("RATED", "LIMITED")]
+    texts = {
+        "en": "ratings/COMPLETION/RESULTS: PENDING here, LIMITED in es",
+        "es": "ratings/COMPLETION/RESULTS: LIMITED here, PENDING in en",
+    }
+    assert ("rating-differs", texts[reports[1].language]) in warnings(reports[1])
+    assert warnings(reports[0]) == []

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.values import Value
-from ogpgraph.domain.vocabulary import CommitmentStatus
+from ogpgraph.domain.values import Rating, Value
+from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""
 ORIGINAL_LANGUAGE = "en"
 _LOW_PRIORITIES = {Origin.SIBLING_LIST: 1, Origin.REFERENCE: 0}
 _HIGH_PRIORITY = 2
 _TIE_BREAKERS = {origin: number for number, origin in enumerate(Origin)}
+_NO_FINDING = frozenset({RatingState.PENDING, RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.UNRECOGNISED})
 
 
 # A commitment has hundreds of claims and many are in memory at once. They are stored as arrays, because the names of
@@ -58,17 +59,23 @@ def can_be_current(path: str, claim: Claim) -> bool:
     return claim.value is not None and not (claim.origin is Origin.NARRATIVE and path.startswith("ratings/"))
 
 
-def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
+Rank = tuple[int, bool, bool, datetime, int, str]
+
+
+def rank(claim: Claim) -> Rank:
     """Return the sort key of a claim among those at one path; the greatest is current.
 
     1. The aggregate's own pages, the database and people take precedence over lists on other pages, and these over the
        tables of this program.
-    2. OGP's own language takes precedence over translations of the same page.
-    3. A value that was first stated later takes precedence over earlier ones.
-    4. Ties: the declared order of origins, then the language.
+    2. A finding takes precedence over a source's word that there is none yet: that a review is pending in one language
+       never stands over what another page says the review found.
+    3. OGP's own language takes precedence over translations of the same page.
+    4. A value that was first stated later takes precedence over earlier ones.
+    5. Ties: the declared order of origins, then the language.
     """
     return (
         _LOW_PRIORITIES.get(claim.origin, _HIGH_PRIORITY),
+        not _lacks_finding(claim),
         not claim.is_translation,
         claim.before,
         -_TIE_BREAKERS[claim.origin],
@@ -76,7 +83,12 @@ def rank(claim: Claim) -> tuple[int, bool, datetime, int, str]:
     )
 
 
-def rank_at(path: str, claim: Claim) -> tuple[bool, tuple[int, bool, datetime, int, str]]:
+def _lacks_finding(claim: Claim) -> bool:
+    """Return whether a source, and not a person, says of a rating that there is none yet, or none that is known."""
+    return claim.source is not None and isinstance(claim.value, Rating) and claim.value.state in _NO_FINDING
+
+
+def rank_at(path: str, claim: Claim) -> tuple[bool, Rank]:
     """Return the sort key of a claim at a path.
 
     That a commitment was split takes precedence over any other status: sources that report the whole do not know it.

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote, urlsplit
 
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment import is_listed_only
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.member import lookup_member, member_of_commitment_code
 from ogpgraph.domain.unit_of_work import UnitOfWork
-from ogpgraph.domain.values import TextValue
+from ogpgraph.domain.values import Rating, ReportedRating, TextValue
 from ogpgraph.importer.observations.value_equivalence import TextLookup
 from ogpgraph.importer.pages.extraction import ExtractedValue, PageReading, Remark
 from ogpgraph.importer.pages.text import normalize_policy_area
@@ -56,21 +56,45 @@ def check_address(page: PageReading, url: str | None) -> Iterator[Remark]:
 
 
 def check_translation(page: PageReading, commitment: Aggregate, lookup_text: TextLookup) -> Iterator[Remark]:
-    """Yield a remark for each number or date that differs from the page in another language."""
+    """Yield a remark for each rating, number or date that differs from the page in another language."""
     for origin, facts in page.facts.items():
         for path, extracted in facts.items():
-            if path.rpartition("/")[2] in _DATE_FIELDS:
+            if isinstance(extracted.value, ReportedRating):
+                yield from _compare_ratings(page, commitment, origin, path, extracted)
+            elif path.rpartition("/")[2] in _DATE_FIELDS:
                 yield from _compare_dates(page, commitment, origin, path, extracted)
             elif COMMITMENT.holds_text(path):
                 yield from _compare_numbers(page, commitment, path, extracted, lookup_text)
 
 
+def _compare_ratings(
+    page: PageReading, commitment: Aggregate, origin: Origin, path: str, extracted: ExtractedValue
+) -> Iterator[Remark]:
+    here = extracted.value
+    for claim in _claims_in_other_languages(page, commitment, origin, path):
+        there = claim.value
+        if not isinstance(there, Rating) or not isinstance(here, ReportedRating):
+            continue
+        if (there.state, there.value) != (here.state, here.value):
+            text = f"{path}: {here.value or here.state} here, {there.value or there.state} in {claim.language}"
+            yield Remark(extracted.span.line_number(page.text), "rating-differs", text)
+
+
+def _claims_in_other_languages(page: PageReading, commitment: Aggregate, origin: Origin, path: str) -> Iterator[Claim]:
+    """Yield what the same zone of the page says in other languages.
+
+    Only the same zone: header and summary often differ in one language, too.
+    """
+    for claim in commitment.claims.get(path, ()):
+        if claim.origin is origin and claim.language not in (None, page.language) and claim.value is not None:
+            yield claim
+
+
 def _compare_dates(
     page: PageReading, commitment: Aggregate, origin: Origin, path: str, extracted: ExtractedValue
 ) -> Iterator[Remark]:
-    for claim in commitment.claims.get(path, ()):
-        # Only the same zone of the page: header and summary often give different dates in one language, too.
-        if claim.origin is origin and claim.language != page.language and claim.value not in (None, extracted.value):
+    for claim in _claims_in_other_languages(page, commitment, origin, path):
+        if claim.value != extracted.value:
             text = f"{path}: {extracted.value} here, {claim.value} in {claim.language}"
             yield Remark(extracted.span.line_number(page.text), "date-differs", text)
 

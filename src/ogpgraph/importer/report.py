@@ -27,6 +27,7 @@ PAGE_WARNINGS = frozenset(
         "header-incomplete",
         "number-differs",
         "date-differs",
+        "rating-differs",
         "address-differs",
         "member-differs",
         "code-reissued",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.readmodel.states import decompress
@@ -65,12 +66,13 @@ DUMPED_TABLES: Final = tuple(_DUMP_QUERIES)
 def compute_projection_version(aggregate_types: Iterable[AggregateType]) -> int:
     """Return the version of the rows that this program writes: another one where the dimensions are others.
 
-    So a field that is made filterable, sortable or countable has the read model rebuilt by `ogpgraph migrate`.
+    So a field that is made filterable, sortable or countable has the read model rebuilt by `ogpgraph migrate`, as has
+    another rule of what is current.
     """
     dimensions = sorted(
         (aggregate_type.name, rule) for aggregate_type in aggregate_types for rule in describe_rules(aggregate_type)
     )
-    digest = sha256(msgspec.json.encode([ROWS_VERSION, dimensions])).digest()
+    digest = sha256(msgspec.json.encode([ROWS_VERSION, FOLD_VERSION, dimensions])).digest()
     return int.from_bytes(digest[:4]) >> 1  # an Int of GraphQL has 31 bits besides the sign
 
 

@@ -144,3 +144,24 @@ def test_an_older_state_of_a_translation_overwrites_nothing(system: System) -> N
 )
 def test_texts_are_equal_in_whatever_layout(one: str | None, other: str | None, same: bool) -> None:
     assert is_same_text(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Starred: Yes Starred", "Starred: Yes"),
+        ("Early Results: Outstanding Outstanding", "Early Results: Outstanding"),
+        ("Early Results: Major", "Early Results:\nMajor"),
+        ("IRM Report: Pending IRM Review", "IRM Report: Uruguay Design Report 2018-2020"),
+    ],
+)
+def test_no_rating_changes_where_only_the_name_of_its_icon_or_a_report_is_added(
+    system: System, before: str, after: str
+) -> None:
+    ratings = "IRM Report: Pending IRM Review\n\nStarred: Yes\n\nEarly Results: Outstanding"
+    page = FERRIES.text.replace("IRM Report: Pending IRM Review", ratings)
+    line = next(line for line in page.split("\n") if line.startswith(before.partition(":")[0]))
+    old, new = (page.replace(line, state).encode() for state in (before, after))
+    import_sample_page(system, old, 1)
+    report = import_sample_page(system, new, 2)
+    assert "RatingRecorded" not in report.events

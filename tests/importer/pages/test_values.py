@@ -160,6 +160,10 @@ def test_policy_areas_are_recognized_in_all_spellings(
     ("indicator", "words", "meaning"),
     [
         ("STARRED", "Yes Starred", RatingValue.YES),
+        ("COMPLETION", "examen du MII en attente", RatingState.PENDING),
+        ("EARLY_RESULTS", "en attente d'examen par l'IRM", RatingState.PENDING),
+        ("EARLY_RESULTS", "Pendiente de la revisión por parte del IRM", RatingState.PENDING),
+        ("COMPLETION", "Pending completion", RatingState.UNRECOGNISED),
         ("STARRED", "Sí Con Estrella", RatingValue.YES),
         ("EARLY_RESULTS", "marginal, marginales", RatingValue.MARGINAL),
         ("EARLY_RESULTS", "Majeur Majeurs", RatingValue.MAJOR),

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from msgspec import structs
-
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value
 from ogpgraph.domain.vocabulary import RatingState
 
@@ -68,11 +66,8 @@ def is_equal_in_layout(old: Value, new: Value, lookup_text: TextLookup) -> bool:
                 _join_texts(old, lookup_text), _join_texts(new, lookup_text)
             )
         case Rating(), Rating():
-            return structs.replace(old, stated_as=None, irm_report=None) == structs.replace(
-                new, stated_as=None, irm_report=None
-            ) and all(
-                _is_equal_reference(one, other, lookup_text)
-                for one, other in ((old.stated_as, new.stated_as), (old.irm_report, new.irm_report))
+            return _is_equal_rating(old, new, lookup_text) and _is_equal_reference(
+                old.irm_report, new.irm_report, lookup_text
             )
     return old == new
 
@@ -86,6 +81,18 @@ def _is_equal_reference(old: str | None, new: str | None, lookup_text: TextLooku
     if old is None or new is None:
         return old is new
     return old == new or is_same_text(lookup_text(old), lookup_text(new))
+
+
+def _is_equal_rating(old: Rating, new: Rating, lookup_text: TextLookup) -> bool:
+    """Compare state and value; the published words count only where they could not be understood.
+
+    "Yes" and "Yes Starred", in which an icon has its name beside it, are one rating.
+    """
+    if (old.state, old.value) != (new.state, new.value):
+        return False
+    if old.state != RatingState.UNRECOGNISED or old.stated_as is None or new.stated_as is None:
+        return True
+    return _is_equal_after(normalize_spelling, lookup_text(old.stated_as), lookup_text(new.stated_as))
 
 
 # Spreadsheets
@@ -111,15 +118,6 @@ def is_equivalent_cell_value(path: str, old: Value | None, new: Value | None, lo
             # A spreadsheet stores a month as its first day.
             return {old, new} == {old[:7], f"{old[:7]}-01"}
     return False
-
-
-def _is_equal_rating(old: Rating, new: Rating, lookup_text: TextLookup) -> bool:
-    """Compare state and value; the published words count only where they could not be understood."""
-    if (old.state, old.value) != (new.state, new.value):
-        return False
-    if old.state != RatingState.UNRECOGNISED or old.stated_as is None or new.stated_as is None:
-        return True
-    return _is_equal_after(normalize_spelling, lookup_text(old.stated_as), lookup_text(new.stated_as))
 
 
 def _sorted_spellings(value: TextListValue, lookup_text: TextLookup) -> list[str]:

@@ -236,14 +236,12 @@ class _HeaderReader:
             self._read_policy_areas(name)
         for name in ("IRM_REPORT", "INCEPTION_REPORT", "END_OF_COMMITMENT_REPORT"):
             self._read_reports(name)
-        # Reports before ratings, which are attributed to them; in a fixed order, since that of a set varies.
-        for name in sorted(RATING_FIELDS):
+        for name in sorted(RATING_FIELDS):  # in a fixed order, since that of a set varies
             self._read_rating(name)
         self._read_ogp_values()
         self._read_date("COMMITMENT_START", "startsOn")
         self._read_date("COMMITMENT_END", "endsOn")
         self._read_summary()
-        self._attribute_ratings()
         self._check_site_default()
         self._check_fields()
         return self._result
@@ -342,17 +340,6 @@ class _HeaderReader:
             span = Span(lines[0].start, lines[-1].end)
             path = f"narratives/DESIGN/INCEPTION_REPORT_SUMMARY/{self._labels.language}"
             self._result.narratives[path] = ExtractedValue(span.of(self._text), span)
-
-    def _attribute_ratings(self) -> None:
-        """Attribute the ratings to the report, where the header names exactly one."""
-        reports = self._facts.get(f"irmReports/{self._labels.language}")
-        if reports is None or not isinstance(reports.value, tuple) or len(reports.value) != 1:
-            return
-        for path, extracted in self._facts.items():
-            rating = extracted.value
-            if isinstance(rating, ReportedRating) and rating.state is RatingState.RATED:
-                attributed = ReportedRating(rating.state, rating.value, rating.stated_as, reports.value[0])
-                self._facts[path] = ExtractedValue(attributed, extracted.span)
 
     def _check_site_default(self) -> None:
         """Remark "Not Relevant" while nothing was reviewed: the site shows it where nobody has rated anything."""

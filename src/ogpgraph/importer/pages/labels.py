@@ -62,6 +62,7 @@ _LONGEST_LABEL = 90  # with its gloss; longer lines are prose, which is not sear
 _LONGEST_LISTED = 80
 _COLONS = 3  # a gloss in a label may contain a colon itself
 _MIN_SIMILARITY = 0.88  # one short word more or less in a label of usual length
+_NOT_BLANK = re.compile(r"[^\s'(),.;:/-]")
 _LINES_WITH_LABELS = 40  # a header has some thirty lines
 
 LineKind = Literal["no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment"]
@@ -135,6 +136,12 @@ class PageWords(Struct, frozen=True, forbid_unknown_fields=True):
     policy_areas: dict[str, tuple[str, ...]]
     dates: DateWords
     prose_ratings: ProseRatingRules
+    # What a language may lack: its pages are read without.
+    pending: tuple[str, ...] = ()
+    review: tuple[str, ...] = ()
+    other_actors: tuple[str, ...] = ()
+    site_sections: tuple[str, ...] = ()
+    member_names: dict[str, tuple[str, ...]] = {}
 
 
 class Labels:
@@ -208,11 +215,22 @@ class Labels:
         states = invert_tables(file.states for file in self.files)
         return {**values, **states}
 
+    def is_pending(self, text: str) -> bool:
+        """Return whether a text says, in whatever order, that a review is pending, and nothing else."""
+        folded = fold(text)
+        return any(
+            pending.search(folded) and not _NOT_BLANK.search(review.sub(" ", pending.sub(" ", folded)))
+            for pending, review in self._pending_words
+        )
+
+    @cached_property
+    def _pending_words(self) -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
+        return [(_word_pattern(file.pending), _word_pattern(file.review)) for file in self.files if file.pending]
+
     @cached_property
     def report_noun(self) -> re.Pattern[str]:
         """The pattern of the words, in folded text, by which a text is the name of a report."""
-        nouns = {fold(noun) for file in self.files for noun in file.report_nouns}
-        return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, nouns)))})(?!\w)")
+        return _word_pattern(noun for file in self.files for noun in file.report_nouns)
 
     def is_listed(self, text: str, kind: LineKind) -> bool:
         """Return whether a text is, as a whole, one of the listed texts of a kind in any language."""
@@ -248,6 +266,12 @@ class Labels:
             kind: tuple({fold(text) for file in self.files for text in getattr(file, kind)})
             for kind in get_args(PrefixKind)
         }
+
+
+def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of words in folded text, the longest first."""
+    escaped = (re.escape(word) for word in sorted({fold(word) for word in words}, key=lambda word: (-len(word), word)))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(escaped)})(?!\w)")
 
 
 def _contains_word(folded: str, words: Iterable[str]) -> bool:
@@ -352,7 +376,7 @@ def is_field_value(field: str, text: str, labels: Labels) -> bool:
         return labels.statuses.match_all(text) is not None
     if field not in RATING_FIELDS:
         return False
-    if labels.ratings[Indicator(field)].match_all(text) is not None:
+    if labels.ratings[Indicator(field)].match_all(text) is not None or labels.is_pending(text):
         return True
     return field == "RELEVANCE" and labels.ogp_values.match_all(text) is not None
 

@@ -34,6 +34,8 @@ def parse_rating(indicator: Indicator, text: str, labels: Labels) -> ReportedRat
     """Return the rating in a field; a repeated value ("Major Major") counts once, different values are unrecognised."""
     found = labels.ratings[indicator].match_all(text)
     meanings = {each.meaning for each in found or ()}
+    if not meanings and labels.is_pending(text):
+        meanings = {RatingState.PENDING}
     if len(meanings) != 1:
         return ReportedRating(RatingState.UNRECOGNISED, None, text)
     (meaning,) = meanings
