@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from ogpgraph.languages import Languages, shipped_languages
+from ogpgraph.personal.folding import fold_hidden
 
 MASK = "█"
 
@@ -66,6 +67,8 @@ _PHONE = re.compile(
     rf"(?<![\w.,/+$€£#=_-])(?:{_INTERNATIONAL}|{_WITH_AREA_CODE}|{_NORTH_AMERICAN}|{_WITH_TRUNK_PREFIX}|{_MOBILE})"
     r"(?!\w|[.,/-]\d)"
 )
+_IN_QUERY = re.compile(r"(?<==)\+[1-9](?:[ .-]?\d){7,14}(?!\w)")
+"""A number in the query of a URL: elsewhere in one, digits are parts of paths and ids."""
 # Behind a word such as "Tel." any group of digits is a phone number.
 _LABELLED_NUMBER = "[+(]{0,2}\\d(?:[ \u00a0().\u2010-\u2013-]{0,2}\\d){5,14}"
 _LABELLED_NUMBERS = re.compile(_LABELLED_NUMBER)
@@ -74,6 +77,11 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 _CONTEXT = 40
 """The characters before a number in which a word may state what it is the number of."""
+
+_MOST_BEFORE_CONTACT = 200
+_LONGEST_ACRONYM = 4
+_ACRONYM = re.compile(rf"\b[^\W\d_]{{2,{_LONGEST_ACRONYM}}}\b(?!\.)")
+_FEWEST_SHARED_LETTERS = 3
 
 _BLANK = "[ \u00a0]"
 _CAPITAL = "[^\\W\\d_a-zß-öø-ÿ]"
@@ -100,8 +108,8 @@ class PersonalDataDetector:
             name: _alternatives({word for file in files for word in getattr(file, name)})
             for name in PersonalDataWords.__struct_fields__
         }
-        # E-mail addresses: the sign between the parts, and the part behind it.
-        self._at = re.compile(rf"[ ]?[@＠][ ]?|[ ]?[\[({{][ ]?(?:{words['at']}|@)[ ]?[\])}}][ ]?", re.IGNORECASE)
+        # E-mail addresses: the sign between the parts, which scanning may turn into "©", and the part behind it.
+        self._at = re.compile(rf"[ ]?[@©][ ]?|[ ]?[\[({{][ ]?(?:{words['at']}|@)[ ]?[\])}}][ ]?", re.IGNORECASE)
         self._domain = re.compile(
             rf"(?:[\w-]{{1,63}}(?:\.|[ ]?[\[({{][ ]?(?:{words['dot']})[ ]?[\])}}][ ]?)){{1,8}}[^\W\d_]{{2,24}}(?!\w)",
             re.IGNORECASE,
@@ -122,13 +130,27 @@ class PersonalDataDetector:
         titles = rf"(?:(?i:{words['titles']})\.?{_BLANK}+){{0,3}}"
         between = rf"{_BLANK}+(?:(?:{words['name_particles']}){_BLANK}+){{0,2}}"
         self._name = re.compile(rf"(?P<titles>{titles})(?P<name>{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,4}})")
+        # Right before an address or number: "Jane Doe (", "Jane Doe - ", with or without titles.
+        self._name_before = re.compile(
+            rf"(?P<titles>(?<!\w){titles})(?P<name>(?<!\w){_NAME_WORD}(?:{between}{_NAME_WORD}){{1,3}})"
+            rf"(?P<link>{_BLANK}{{0,3}}[(,:;|<\u2010-\u2014-]?{_BLANK}{{0,3}}[(<]?)$"
+        )
+        self._titled_name = re.compile(
+            rf"(?<!\w)(?P<titles>(?:(?i:{words['titles']})\.?{_BLANK}+){{1,3}})"
+            rf"(?P<name>{_NAME_WORD}(?:{between}{_NAME_WORD}){{1,4}})"
+        )
         self._next_name = re.compile(rf"{_BLANK}*(?:[,;/&]|(?:{words['between_names']})(?=\s)){_BLANK}*")
         self._non_name_word = re.compile(rf"(?<!\w)(?i:{words['non_name_words']})(?!\w)")
 
     def find(self, text: str) -> tuple[Mark, ...]:
         """Return the personal data in a text, in order; of marks that overlap, the one that begins first."""
+        folded = fold_hidden(text)
+        shown = folded.text
+        contacts = [*self._find_emails(shown), *self._find_phones(shown)]
+        names = [*self._find_names(shown), *self._find_names_beside(shown, contacts)]
         marks: list[Mark] = []
-        for mark in sorted([*self._find_emails(text), *self._find_phones(text), *self._find_names(text)]):
+        for found in sorted([*contacts, *names]):
+            mark = Mark(folded.starts[found.start], folded.ends[found.end - 1], found.kind)
             if not marks or mark.start >= marks[-1].end:
                 marks.append(mark)
         return tuple(marks)
@@ -149,6 +171,8 @@ class PersonalDataDetector:
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+        for number in _IN_QUERY.finditer(text):
+            yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
         # Paths of URLs contain dates and numbers in every form.
         urls = [url.span() for url in _URL.finditer(text)]
         for number in _PHONE.finditer(text):
@@ -174,11 +198,42 @@ class PersonalDataDetector:
     def _match_name(self, text: str, position: int) -> Mark | None:
         """Return the name at a position, without its titles. One word is a name only behind a title."""
         match = self._name.match(text, position)
-        if match is None or self._non_name_word.search(match["name"]):
-            return None
-        if not match["titles"] and not re.search(r"\s", match["name"]):
-            return None
+        return self._mark_name(match) if match and self._is_name(match) else None
+
+    def _is_name(self, match: re.Match[str]) -> bool:
+        """Return whether words with capitals are a person's name, and not that of an organisation or an office."""
+        name = match["name"]
+        if self._non_name_word.search(name):
+            return False
+        # "Social TIC" has an acronym; "ANA PAZ" is written in capitals.
+        has_acronym = any(word.isupper() for word in _ACRONYM.findall(name)) and not name.isupper()
+        return bool(match["titles"]) or (not has_acronym and bool(re.search(r"\s", name)))
+
+    def _mark_name(self, match: re.Match[str]) -> Mark:
         return Mark(match.start("name"), match.end("name"), PersonalDataKind.NAME)
+
+    def _find_names_beside(self, text: str, contacts: Iterable[Mark]) -> Iterator[Mark]:
+        """Yield the names that stand right before an address or number, and those with titles on the same line."""
+        for contact in contacts:
+            start = max(text.rfind("\n", 0, contact.start) + 1, contact.start - _MOST_BEFORE_CONTACT)
+            match = self._name_before.search(text, start, contact.start)
+            if match and self._is_name(match) and _is_of_name(text, contact, match["name"]):
+                yield self._mark_name(match)
+            for titled in self._titled_name.finditer(text, start, contact.start):
+                if self._is_name(titled):
+                    yield self._mark_name(titled)
+
+
+def _is_of_name(text: str, contact: Mark, name: str) -> bool:
+    """Return whether an address has part of the name before it: elsewhere an organisation may be before its address."""
+    if contact.kind is PersonalDataKind.PHONE:
+        return True
+    address = text[contact.start : contact.end].casefold()
+    return any(
+        word[:_FEWEST_SHARED_LETTERS] in address
+        for word in name.casefold().split()
+        if len(word) >= _FEWEST_SHARED_LETTERS
+    )
 
 
 def _contains_date(number: str) -> bool:
