@@ -55,7 +55,7 @@ def build_rows(url: str, file: Path) -> None:
 
 
 def _aggregates(session: ReadSession, aggregate_type: str) -> Iterator[Row]:
-    for chunk in iter_chunks(session.at_head().index(aggregate_type).ids):
+    for chunk in iter_chunks(session.at_head().index(aggregate_type).streams.ids):
         for each in session.at_head().find_many(chunk).values():
             fields = _current_fields(each)
             _inline_texts(session, [fields])

@@ -189,12 +189,12 @@ def _exists(replay: Replay, states: dict[str, AggregateAsOf], stream: str, day: 
 
 
 def _tags_in(index: Index, stream: str) -> set[Tag]:
-    bit = 1 << index.slots[stream]
+    mask = index.mask_of([stream])
     return {
         (dimension, value)
         for dimension, values in index.postings.items()
         for value, posting in values.items()
-        if posting.mask() & bit and (dimension, value) != OBSERVED
+        if posting.has_any(mask) and (dimension, value) != OBSERVED
     }
 
 

@@ -28,19 +28,10 @@ from ogpgraph.readmodel.filters import (
     ValueBetween,
     ValueMatches,
 )
-from ogpgraph.readmodel.index import (
-    BY_CODE,
-    Index,
-    IndexCache,
-    IndexKey,
-    Order,
-    Posting,
-    SortStep,
-    build_index,
-    encode_order,
-    iter_slots,
-    to_bitset,
-)
+from ogpgraph.readmodel.index import Index
+from ogpgraph.readmodel.index_cache import IndexKey, PastIndexes, PresentIndexes
+from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep, encode_order
 from ogpgraph.storage.database import Transaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
@@ -162,49 +153,28 @@ class PlainSql:
         return {each for each, values in self.values(aggregate_type, dimension).items() if any(map(holds, values))}
 
 
+def _load(session: ReadSession, aggregate_type: str = "commitment") -> Index:
+    return PresentIndexes.load(session.transaction, session.head).of_type(aggregate_type)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_index_answers_as_plain_sql_does(system: System, seed: int) -> None:
     rng = random.Random(seed)
     _grow(system, rng)
     with system.read_session() as session:
-        indexes = IndexCache()
+        present, past = PresentIndexes.load(session.transaction, session.head), PastIndexes()
         for _ in range(40):
             at = rng.randint(1, session.head)
             plain, condition = PlainSql(session.transaction, at), _condition(rng)
 
             def index_of(aggregate_type: str, at: int = at) -> Index:
-                return indexes.get(session.transaction, aggregate_type, IndexKey(at))
+                return past.get(present, session.transaction, aggregate_type, IndexKey(at))
 
             index = index_of("commitment")
             mask = condition.evaluate(index, index_of).fulfilled
             assert set(index.iter_ids(mask)) == plain.matches("commitment", condition), condition
             expected = {value for each, values in plain.values("commitment", "policyArea").items() for value in values}
             assert set(index.count_by_value("policyArea", index.universe)) == expected
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_advanced_index_equals_one_built_from_all_rows(system: System, seed: int) -> None:
-    rng = random.Random(seed)
-    _grow(system, rng)
-    with system.read_session() as session:
-        indexes = IndexCache()
-        for at in sorted(rng.sample(range(1, session.head + 1), 12)):
-            advanced, built = (
-                indexes.get(session.transaction, "commitment", IndexKey(at)),
-                build_index(session.transaction, "commitment", IndexKey(at)),
-            )
-            assert _plain(advanced) == _plain(built)
-
-
-def _plain(index: Index) -> tuple[object, ...]:
-    postings = {
-        (dimension, value, each)
-        for dimension, values in index.postings.items()
-        for value, posting in values.items()
-        for each in index.iter_ids(posting.mask())
-    }
-    codes = {each: (index.codes[slot], index.since[slot]) for each, slot in index.slots.items()}
-    return postings, codes, set(index.iter_ids(index.universe))
 
 
 ORDERS: list[Order] = [
@@ -219,10 +189,10 @@ ORDERS: list[Order] = [
 def test_pages_of_any_size_add_up_to_the_order_in_both_directions(system: System, order: Order) -> None:
     _grow(system, random.Random(9), steps=60)
     with system.read_session() as session:
-        index = build_index(session.transaction, "commitment", IndexKey(session.head))
-        ranking = index.sort_index(order)
-        whole = [index.ids[slot] for slot in ranking.slots]
-        assert ranking.keys == sorted(ranking.keys)
+        index = _load(session)
+        keys = list(index.sort_index(order).iter_keys())
+        whole = [key[-1] for key in keys]
+        assert keys == sorted(keys)
         assert len(whole) > 10
         for limit in (1, 3, 7, 100):
             assert _walk(index, order, limit, backward=False) == whole
@@ -244,10 +214,10 @@ def _walk(index: Index, order: Order, limit: int, *, backward: bool) -> list[str
 def test_few_and_many_matches_are_paged_alike(system: System) -> None:
     _grow(system, random.Random(3), steps=80)
     with system.read_session() as session:
-        index = build_index(session.transaction, "commitment", IndexKey(session.head))
+        index = _load(session)
         all_rows = index.page(index.universe, BY_CODE, 1000, (None, None), backward=False)
         for key, each in all_rows:
-            assert index.page(to_bitset([index.slots[each]]), BY_CODE, 5, (None, None), backward=False) == [(key, each)]
+            assert index.page(index.mask_of([each]), BY_CODE, 5, (None, None), backward=False) == [(key, each)]
 
 
 def test_has_related_finds_what_the_matches_refer_to(system: System) -> None:
@@ -261,21 +231,9 @@ def test_has_related_finds_what_the_matches_refer_to(system: System) -> None:
         assert set(members.iter_ids(condition.evaluate(members, snapshot.index).fulfilled)) == expected
 
 
-def test_posting_loses_and_gains_slots() -> None:
-    posting = Posting().update([], [70, 200, 3]).update([3], [5])
-    assert list(iter_slots(posting.mask())) == [5, 70, 200]
-    assert posting.update([5, 70, 200], []) == Posting()
-
-
-def test_slots_of_many_and_of_few_bits_are_found_alike() -> None:
-    many = sorted(random.Random(1).sample(range(5_000), 1_000))
-    assert list(iter_slots(to_bitset(many))) == many
-    assert list(iter_slots(to_bitset(many[:20]))) == many[:20]
-
-
 def test_unknown_id_is_in_no_mask(system: System) -> None:
     _grow(system, random.Random(4))
     with system.read_session() as session:
-        index = build_index(session.transaction, "commitment", IndexKey(session.head))
-        mask = IdIn(frozenset({index.ids[0], "commitment-unknown"})).evaluate(index, lambda _: index)
-        assert list(index.iter_ids(mask.fulfilled)) == [index.ids[0]]
+        index = _load(session)
+        mask = IdIn(frozenset({index.streams.ids[0], "commitment-unknown"})).evaluate(index, lambda _: index)
+        assert list(index.iter_ids(mask.fulfilled)) == [index.streams.ids[0]]

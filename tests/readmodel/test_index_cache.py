@@ -1,16 +1,21 @@
-"""The indexes of a process: each is built once, outside the lock, and only a few are cached."""
+"""The indexes of a process: no reader waits for what another reads of the past, and only a bounded part is kept."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ogpgraph.readmodel import index
-from ogpgraph.readmodel.index import CACHED_PER_TYPE, Index, IndexCache, IndexKey
+from ogpgraph.readmodel import index_cache
+from ogpgraph.readmodel.bitsets import Posting
+from ogpgraph.readmodel.index import Checkpoint, Index
+from ogpgraph.readmodel.index_cache import IndexCache, IndexKey, PastIndexes, PresentIndexes
+from ogpgraph.readmodel.index_rows import read_change, read_values
+from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.readmodel.sort_keys import BY_CODE, SortStep
+from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.storage.database import StatementCancelled, Transaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
@@ -18,120 +23,159 @@ from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
 WAIT_SECONDS = 60
-PAST = 4
-Build = Callable[[Transaction, str, IndexKey], Index]
+PAST = IndexKey(4)
 
 
 @pytest.fixture
 def filled(system: System) -> System:
-    """A log of sixteen entries; the index of commitments changes with each."""
+    """A log of sixteen entries; the titles of commitments change with each."""
     for number in range(4):
         register_commitment(system, f"FR{number:04}")
         change_title(system, f"FR{number:04}", f"Title {number}")
     for number in range(4):
         change_title(system, f"FR{number:04}", f"Another title {number}")
+    for number in range(4):
+        change_title(system, f"FR{number:04}", f"Third title {number}")
     return system
 
 
-class BlockedBuild:
-    """Blocks each build of the index at one position until it is released; counts all builds by position."""
+class BlockedRead:
+    """Blocks each reading of the tags of a dimension at PAST until it is released; counts them."""
 
-    def __init__(self, build: Build, position: int) -> None:
-        self._build = build
-        self._position = position
+    def __init__(self) -> None:
+        self._read = read_values
         self._released = threading.Event()
         self.has_begun = threading.Event()
-        self.built: list[int] = []
+        self.count = 0
         self.error: Exception | None = None
 
-    def __call__(self, transaction: Transaction, aggregate_type: str, key: IndexKey) -> Index:
-        self.built.append(key.position)
-        if key.position == self._position:
-            self.has_begun.set()
+    def __call__(
+        self, transaction: Transaction, streams: StreamTable, index: Index, dimension: str, checkpoint: Checkpoint
+    ) -> dict[str, Posting]:
+        self.count += 1
+        self.has_begun.set()
+        if self.error is not None:
+            raise self.error
+        if index.position == PAST.position:
             assert self._released.wait(WAIT_SECONDS)
-            if (error := self.error) is not None:
-                self.error = None
-                raise error
-        return self._build(transaction, aggregate_type, key)
+        return self._read(transaction, streams, index, dimension, checkpoint)
 
     def release(self) -> None:
         self._released.set()
 
 
 @pytest.fixture
-def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockedBuild]:
-    blocked = BlockedBuild(index.build_index, PAST)
-    monkeypatch.setattr(index, "build_index", blocked)
+def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockedRead]:
+    blocked = BlockedRead()
+    monkeypatch.setattr(index_cache, "read_values", blocked)
     yield blocked
     blocked.release()
 
 
-@contextmanager
-def reader_of_the_past(system: System, indexes: IndexCache) -> Iterator[Callable[[], Future[Index]]]:
-    """Starts threads that read the index of a past position."""
-
-    def read() -> Index:
-        with system.read_session() as session:
-            return indexes.get(session.transaction, "commitment", IndexKey(PAST))
-
-    with ThreadPoolExecutor(2) as threads:
-        yield lambda: threads.submit(read)
+def _titles(session: ReadSession, indexes: IndexCache, key: IndexKey) -> dict[str, int]:
+    index = indexes.get(session.transaction, session.head, "commitment", key)
+    return {value: posting.mask() for value, posting in index.values("title").items()}
 
 
-def test_reader_of_the_present_does_not_wait_for_an_index_of_the_past(filled: System, blocked: BlockedBuild) -> None:
+def _loaded_titles(session: ReadSession, position: int) -> dict[str, int]:
+    index = PresentIndexes.load(session.transaction, position).of_type("commitment")
+    return {value: posting.mask() for value, posting in index.values("title").items()}
+
+
+def test_readers_of_other_positions_do_not_wait_while_tags_of_the_past_are_read(
+    filled: System, blocked: BlockedRead
+) -> None:
     indexes = IndexCache()
-    with reader_of_the_past(filled, indexes) as read_past, filled.read_session() as session:
-        past = read_past()
+
+    def read_past() -> dict[str, int]:
+        with filled.read_session() as session:
+            return _titles(session, indexes, PAST)
+
+    with ThreadPoolExecutor(2) as threads, filled.read_session() as session:
+        readers = [threads.submit(read_past) for _ in range(2)]
         try:
             assert blocked.has_begun.wait(WAIT_SECONDS)
-            present = indexes.get(session.transaction, "commitment", IndexKey(session.head))
-            assert not past.done()
+            present = _titles(session, indexes, IndexKey(session.head))
+            other = _titles(session, indexes, IndexKey(PAST.position + 1))
+            assert not any(reader.done() for reader in readers)
         finally:
             blocked.release()
-        assert present == index.build_index(session.transaction, "commitment", IndexKey(session.head))
-        assert past.result(WAIT_SECONDS) == index.build_index(session.transaction, "commitment", IndexKey(PAST))
+        assert present == _loaded_titles(session, session.head)
+        assert other == _loaded_titles(session, PAST.position + 1)
+        assert [reader.result(WAIT_SECONDS) for reader in readers] == [_loaded_titles(session, PAST.position)] * 2
 
 
-def test_readers_of_the_same_position_share_one_build(filled: System, blocked: BlockedBuild) -> None:
-    indexes = IndexCache()
-    with reader_of_the_past(filled, indexes) as read_past:
-        first = read_past()
-        assert blocked.has_begun.wait(WAIT_SECONDS)
-        second = read_past()
-        blocked.release()
-        assert first.result(WAIT_SECONDS) is second.result(WAIT_SECONDS)
-    assert blocked.built == [PAST]
-
-
-def test_cancelled_build_fails_for_its_own_reader_only(filled: System, blocked: BlockedBuild) -> None:
-    indexes = IndexCache()
-    blocked.error = StatementCancelled("the reader's time is over")
-    with reader_of_the_past(filled, indexes) as read_past:
-        first = read_past()
-        assert blocked.has_begun.wait(WAIT_SECONDS)
-        second = read_past()
-        blocked.release()
-        outcomes = [each.exception(WAIT_SECONDS) for each in (first, second)]
-    assert [type(outcome) for outcome in outcomes] == [StatementCancelled, type(None)]
-    assert second.result().position == PAST
-
-
-def test_index_of_the_present_stays_cached_while_many_of_the_past_are_read(
-    filled: System, blocked: BlockedBuild
+def test_tags_of_a_position_are_read_once_and_after_a_cancelled_reading_again(
+    filled: System, blocked: BlockedRead
 ) -> None:
+    indexes = IndexCache()
     blocked.release()
-    indexes = IndexCache()
+    blocked.error = StatementCancelled("the reader's time is over")
     with filled.read_session() as session:
-        present = indexes.get(session.transaction, "commitment", IndexKey(session.head))
+        with pytest.raises(StatementCancelled):
+            _titles(session, indexes, PAST)
+        blocked.error = None
+        expected = _loaded_titles(session, PAST.position)
+        assert [_titles(session, indexes, PAST) for _ in range(2)] == [expected] * 2
+    assert blocked.count == 2
+
+
+def test_dimension_that_has_not_changed_since_is_that_of_the_present(filled: System) -> None:
+    with filled.read_session() as session:
+        before = PresentIndexes.load(session.transaction, session.head)
+    change_title(filled, "FR0000", "Fourth title")
+    with filled.read_session() as session:
+        present = before.advance(read_change(session.transaction, before.position, session.head))
+        past = PastIndexes().get(present, session.transaction, "commitment", IndexKey(before.position))
+        assert past.values("code") is present.of_type("commitment").values("code")
+        assert past.values("title") is not present.of_type("commitment").values("title")
+        assert set(past.values("title")) == set(before.of_type("commitment").values("title"))
+
+
+def test_order_that_was_used_follows_a_change_without_being_sorted(
+    filled: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [BY_CODE, (SortStep("changed", descending=True),)]
+    for number in range(10, 30):
+        register_commitment(filled, f"FR{number:04}")
+    with filled.read_session() as session:
+        before = PresentIndexes.load(session.transaction, session.head)
+        for order in orders:
+            before.of_type("commitment").sort_index(order)
+    change_title(filled, "FR0000", "Fourth title")
+    register_commitment(filled, "ES0001")
+    with filled.read_session() as session:
+        present = before.advance(read_change(session.transaction, before.position, session.head))
+        loaded = PresentIndexes.load(session.transaction, session.head)
+        expected = [list(loaded.of_type("commitment").sort_index(order).iter_keys()) for order in orders]
+        monkeypatch.setattr(Index, "_sort", None)
+        found = [present.of_type("commitment").sort_index(order) for order in orders]
+        past = PastIndexes().get(present, session.transaction, "commitment", IndexKey(before.position))
+        assert [list(each.iter_keys()) for each in found] == expected
+        assert past.sort_index(BY_CODE).length == found[0].length - 1
+
+
+def test_indexes_of_the_past_take_a_bounded_number_of_bytes(filled: System) -> None:
+    max_bytes = 20_000
+    past = PastIndexes(max_bytes)
+    with filled.read_session() as session:
+        present = PresentIndexes.load(session.transaction, session.head)
+        sizes = []
         for position in range(1, session.head):
-            indexes.get(session.transaction, "commitment", IndexKey(position))
-        assert indexes.get(session.transaction, "commitment", IndexKey(session.head)) is present
-    assert blocked.built.count(session.head) == 1
+            index = past.get(present, session.transaction, "commitment", IndexKey(position))
+            index.page(index.select("title", index.values("title")), BY_CODE, 10, (None, None), backward=False)
+            sizes.append(past.size_bytes())
+        assert max(sizes) > max_bytes / 2
+        assert max(sizes) < max_bytes * 1.5
+        assert present.size_bytes() > 0
 
 
-def test_only_a_few_indexes_of_a_type_are_cached(filled: System) -> None:
-    indexes = IndexCache()
+def test_checkpoint_of_a_reader_is_called_while_it_evaluates(filled: System) -> None:
+    calls: list[None] = []
     with filled.read_session() as session:
-        for position in range(1, session.head + 1):
-            indexes.get(session.transaction, "commitment", IndexKey(position))
-    assert len(indexes._indexes["commitment"]) == CACHED_PER_TYPE
+        present = PresentIndexes.load(session.transaction, session.head)
+        index = PastIndexes().get(
+            present, session.transaction, "commitment", IndexKey(session.head), lambda: calls.append(None)
+        )
+        index.count_by_value("title", index.universe)
+        assert calls

@@ -22,10 +22,10 @@ from ogpgraph.graphql.scalars import MAX_POSITION
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
-from ogpgraph.readmodel.index import Order, encode_order
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
 from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.sort_keys import Order, encode_order
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")

@@ -201,7 +201,7 @@ def _timeline_moments(snapshot: Snapshot, period: TimelineRange) -> Iterator[dat
         return iter(())
     default_start = datetime.fromisoformat(first.recorded_at)
     if period.clock is TimelineClock.EFFECTIVE:
-        begins = snapshot.undated.index("plan").postings.get("startsOn", ())
+        begins = snapshot.undated.index("plan").values("startsOn")
         days = [first_day(each) for each in begins]
         default_start = last_instant(min(days)) if days else default_start
     end = period.end or datetime.fromisoformat(last.recorded_at)
@@ -249,14 +249,14 @@ def _masks_by_value(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iter
 def _owners_by_value(snapshot: Snapshot, index: Index, dimension: str) -> Iterator[tuple[str, int]]:
     if dimension == "region":
         members = snapshot.index("member")
-        for region, posting in members.postings.get("region", {}).items():
+        for region, posting in members.values("region").items():
             yield region, index.select("member", members.iter_ids(posting.mask()))
         yield UNKNOWN_VALUE, index.select("member", members.iter_ids(members.unknown("region")))
     elif dimension == "member":
         members = snapshot.index("member")
-        for member, posting in index.postings.get("member", {}).items():
-            yield members.codes[members.slots[member]], posting.mask()
+        for member, posting in index.values("member").items():
+            yield members.code(member), posting.mask()
     else:
-        for value, posting in index.postings.get(dimension, {}).items():
+        for value, posting in index.values(dimension).items():
             yield value, posting.mask()
         yield UNKNOWN_VALUE, index.unknown(dimension)

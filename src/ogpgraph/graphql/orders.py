@@ -14,7 +14,7 @@ from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.readmodel.index import BY_CODE, Order, SortStep
+from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep
 
 FieldT = TypeVar("FieldT", bound=Enum)
 

@@ -34,9 +34,9 @@ from ogpgraph.graphql.types import (
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
-from ogpgraph.readmodel.index import BY_CODE
 from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
+from ogpgraph.readmodel.sort_keys import BY_CODE
 
 SubjectT = TypeVar("SubjectT", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]

@@ -16,6 +16,7 @@ from ogpgraph.graphql import enums  # noqa: F401 - strawberry has to know the en
 from ogpgraph.graphql.known_values import MatchWords, fold_text, match_codes, match_words, vocabulary_of
 from ogpgraph.graphql.scalars import PartialDate, require_day
 from ogpgraph.languages import shipped_languages
+from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.filters import (
     AllOf,
     Condition,
@@ -26,7 +27,6 @@ from ogpgraph.readmodel.filters import (
     ValueBetween,
     ValueMatches,
 )
-from ogpgraph.readmodel.index import Posting
 from ogpgraph.readmodel.snapshot import Snapshot
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -233,7 +233,7 @@ class _Dimension(NamedTuple):
 
     def indexed(self, snapshot: Snapshot) -> Mapping[str, Posting]:
         """Return the values that aggregates have at a snapshot, as the index has them."""
-        return snapshot.index(self.aggregate_type).postings.get(self.name, {})
+        return snapshot.index(self.aggregate_type).values(self.name)
 
     def read_values(self, snapshot: Snapshot) -> Sequence[str]:
         """Return the values that aggregates have had at any position."""

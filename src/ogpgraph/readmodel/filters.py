@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ogpgraph.readmodel.index import Index, to_bitset
+from ogpgraph.readmodel.index import Index
 
 IndexOf = Callable[[str], Index]
 """Returns the index of another aggregate type at the same position and as of the same day."""
@@ -116,7 +116,7 @@ class HasAnyValue(Condition):
     dimension: str
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, index.postings.get(self.dimension, ()))
+        return _match(index, self.dimension, index.values(self.dimension))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class ValueMatches(Condition):
     name: str = ""
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, filter(self.predicate, index.postings.get(self.dimension, ())))
+        return _match(index, self.dimension, filter(self.predicate, index.values(self.dimension)))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class ValueBetween(Condition):
     maximum: str | int | None = None
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, filter(self._contains, index.postings.get(self.dimension, ())))
+        return _match(index, self.dimension, filter(self._contains, index.values(self.dimension)))
 
     def _contains(self, value: str) -> bool:
         is_numeric = isinstance(self.minimum, int) or isinstance(self.maximum, int)
@@ -162,7 +162,7 @@ class ChangedSince(Condition):
     position: int
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return Matches(to_bitset([slot for slot, since in index.since.items() if since > self.position]))
+        return Matches(index.changed_since(self.position))
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class IdIn(Condition):
     ids: frozenset[str]
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return Matches(to_bitset([index.slots[each] for each in self.ids if each in index.slots]))
+        return Matches(index.mask_of(self.ids))
 
 
 @dataclass(frozen=True)
@@ -206,9 +206,8 @@ class HasRelated(Condition):
         return Matches(fulfilled, self._referred(index, other, matches.unknown) & ~fulfilled)
 
     def _referred(self, index: Index, other: Index, mask: int) -> int:
-        postings = other.postings.get(self.dimension, {})
-        referred = (value for value, posting in postings.items() if posting.count(mask))
-        return to_bitset([index.slots[value] for value in referred if value in index.slots])
+        postings = other.check(other.values(self.dimension).items())
+        return index.mask_of(value for value, posting in postings if posting.has_any(mask))
 
 
 def _match(index: Index, dimension: str, values: Iterable[str]) -> Matches:

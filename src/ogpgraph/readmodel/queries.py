@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
-from ogpgraph.readmodel.index import BY_CODE, Order
+from ogpgraph.readmodel.sort_keys import BY_CODE, Order
 from ogpgraph.readmodel.tags import CHANGED, FOREVER
 
 T = TypeVar("T")

@@ -19,7 +19,8 @@ from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_who
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
 from ogpgraph.readmodel.earlier_claims import DatedStateCache, decode_earlier
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.index import PRESENT_DAY, Index, IndexCache, IndexKey
+from ogpgraph.readmodel.index import PRESENT_DAY, Index
+from ogpgraph.readmodel.index_cache import IndexCache, IndexKey
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
@@ -273,7 +274,8 @@ class ReadSession:
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""
-        return self.shared.indexes.get(self.transaction, aggregate_type, IndexKey(position, day))
+        key = IndexKey(position, day)
+        return self.shared.indexes.get(self.transaction, self.head, aggregate_type, key, self.checkpoint)
 
 
 def require_caught_up(failure: ProjectionFailure | None) -> None:

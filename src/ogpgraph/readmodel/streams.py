@@ -53,11 +53,16 @@ class TypeStreams:
 
     def code_at(self, slot: int, position: int) -> str:
         """Return the code of a stream at a position from its first on; empty where no list shows it."""
+        present = self.codes[slot]  # read before the changes: if it is a later code, they say so
         changes = self.code_changes.get(slot)
         if changes is None:
-            return self.codes[slot]
+            return present
         number = bisect_right(changes, position, key=_position_of)
         return changes[max(number, 1) - 1][1]
+
+    def count_entries(self, after: int, position: int) -> int:
+        """Return how many entries of the type there are after one position and up to another."""
+        return bisect_right(self.entry_positions, position) - bisect_right(self.entry_positions, after)
 
     def changed_slots(self, after: int, position: int) -> set[int]:
         """Return the slots of the streams that have an entry after one position and up to another."""
@@ -76,7 +81,7 @@ class TypeStreams:
             self.first_positions.append(position)
         elif code != self.codes[slot]:
             first = (self.first_positions[slot], self.codes[slot])
-            # A reader finds all changes of a code, or none of them yet, and then the present one.
+            # A list that readers have is not changed, and the present code is replaced last.
             self.code_changes[slot] = [*self.code_changes.get(slot, [first]), (position, code)]
             self.codes[slot] = code
         if not code:
@@ -93,7 +98,6 @@ class TypeStreams:
 
 _STREAM_BYTES: Final = 400
 _ENTRY_BYTES: Final = 3 * 4
-_NO_STREAMS: Final = TypeStreams()
 
 
 class StreamTable:
@@ -102,7 +106,7 @@ class StreamTable:
     def __init__(self) -> None:
         self.position = 0
         self._types: dict[str, TypeStreams] = {}
-        self._type_names: list[str] = []
+        self.type_names: list[str] = []
         self._entry_types = array("B")
         self._entry_slots = array(_POSITION)
 
@@ -117,17 +121,15 @@ class StreamTable:
     def advance(self, versions: Iterable[StreamVersion]) -> None:
         """Add the entries that follow those so far, in order."""
         for version in versions:
-            streams = self._types.get(version.aggregate_type)
-            if streams is None:
-                streams = self._types[version.aggregate_type] = TypeStreams()
-                self._type_names.append(version.aggregate_type)
-            self._entry_slots.append(streams.add(version))
-            self._entry_types.append(self._type_names.index(version.aggregate_type))
+            if version.aggregate_type not in self.type_names:
+                self.type_names.append(version.aggregate_type)
+            self._entry_slots.append(self.of_type(version.aggregate_type).add(version))
+            self._entry_types.append(self.type_names.index(version.aggregate_type))
             self.position = version.position
 
     def of_type(self, aggregate_type: str) -> TypeStreams:
-        """Return the streams of a type."""
-        return self._types.get(aggregate_type, _NO_STREAMS)
+        """Return the streams of a type, which may have none yet."""
+        return self._types.setdefault(aggregate_type, TypeStreams())
 
     def slot(self, stream: str) -> int | None:
         """Return the slot of a stream among those of its type; None for one that has not begun."""
@@ -139,7 +141,7 @@ class StreamTable:
 
     def stream_at(self, position: int) -> str:
         """Return the stream of the entry at a position; of the key of a stream, the stream."""
-        aggregate_type = self._type_names[self._entry_types[position - 1]]
+        aggregate_type = self.type_names[self._entry_types[position - 1]]
         return self._types[aggregate_type].ids[self._entry_slots[position - 1]]
 
     def key(self, stream: str) -> int | None:
@@ -158,6 +160,21 @@ class StreamTable:
             return ()
         positions = self._of(stream).positions[slot]
         return positions[: bisect_right(positions, position)]
+
+    def slots_by_type(self, keys: Iterable[int]) -> dict[str, list[int]]:
+        """Return type → the slots of the streams that have some keys in the tables."""
+        found: dict[int, list[int]] = {}
+        types, slots = self._entry_types, self._entry_slots
+        for key in keys:
+            found.setdefault(types[key - 1], []).append(slots[key - 1])
+        return {self.type_names[number]: of_type for number, of_type in found.items()}
+
+    def slots_of_type(self, aggregate_type: str, keys: Iterable[int]) -> list[int]:
+        """Return the slots of the streams of a type, of those that have some keys in the tables."""
+        if aggregate_type not in self.type_names:
+            return []
+        types, slots, wanted = self._entry_types, self._entry_slots, self.type_names.index(aggregate_type)
+        return [slots[key - 1] for key in keys if types[key - 1] == wanted]
 
     def version_at(self, stream: str, position: int) -> int:
         """Return the position of the last entry of a stream up to a position, 0 before its first."""

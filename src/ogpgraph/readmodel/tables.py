@@ -26,7 +26,7 @@ LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
-ROWS_VERSION = 6
+ROWS_VERSION = 7
 """Increment it whenever the same events would give other rows, except by another set of dimensions."""
 
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")

@@ -65,7 +65,7 @@ create table if not exists tag (
   end_day integer not null,
   primary key (stream, term, since, first_day)
 ) without rowid;
-create index if not exists tag_term on tag (term, until, since, stream);
+create index if not exists tag_term on tag (term, until, since, stream, first_day, end_day);
 
 create table if not exists earlier_claim (
   stream integer not null,

@@ -1,6 +1,7 @@
 """The interface to the database behind one URL: transactions, statements, and the errors that both engines raise.
 
-Every statement is written once, for both engines, with `:name` parameters; a list parameter is written as `in :names`.
+Every statement is written once, for both engines, with `:name` parameters; a list parameter is written as `in :names`,
+and the numbers of a column as one text, with commas in between, as `group_concat(column)`.
 What differs between the engines is in `sqlite.py` and `postgres.py`.
 """
 

@@ -63,6 +63,7 @@ _ERRORS: dict[type[psycopg.Error], type[DatabaseError]] = {
 }
 """The errors of the server and what each means; the first that fits, as one may be another's subclass."""
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
+_CONCATENATION = re.compile(r"group_concat\(([^)]*)\)")
 # Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
 # Everyone who locks several tables begins with the projector's, so that no two wait for each other.
 _LOCK_READ_MODEL = "lock table projector, stream, term, entry, version, tag in access share mode"
@@ -371,8 +372,12 @@ class PostgresDatabase(Database):
 
 @lru_cache(maxsize=2_000)
 def translate_parameters(sql: str) -> bytes:
-    """Return a statement in psycopg's form: `:name` → `%(name)s`, `in :names` → `= any(%(names)s)`."""
-    return _PARAMETER.sub(_replace_parameter, sql.replace("%", "%%")).encode()
+    """Return a statement in psycopg's form: `:name` → `%(name)s`, `in :names` → `= any(%(names)s)`.
+
+    `group_concat(column)` becomes the same aggregate in PostgreSQL's dialect.
+    """
+    sql = _CONCATENATION.sub(r"string_agg(\1::text, ',')", sql.replace("%", "%%"))
+    return _PARAMETER.sub(_replace_parameter, sql).encode()
 
 
 def _replace_parameter(found: re.Match[str]) -> str:

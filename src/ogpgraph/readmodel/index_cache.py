@@ -1,0 +1,206 @@
+"""The indexes of a process: those of the present, which each change leads to the next, and those of the past.
+
+An index of a past position, or as of a day, has no tags at first. Those of a dimension are read when a reader first
+needs them, in that reader's transaction; no reader waits for another. Where two need the same at the same time, both
+read it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from ogpgraph.domain.values import first_day
+from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
+from ogpgraph.readmodel.index_rows import read_change, read_dimensions, read_postings, read_values
+from ogpgraph.readmodel.model_change import ModelChange
+from ogpgraph.readmodel.streams import StreamTable
+from ogpgraph.readmodel.tags import OBSERVED
+from ogpgraph.storage.database import Transaction
+
+MAX_PAST_BYTES: Final = 64 * 2**20
+"""About how much memory the indexes of the past take; those used least recently are dropped."""
+MAX_PAST_INDEXES: Final = 400
+_INDEX_BYTES: Final = 2_000
+"""About what an index takes without tags and orders."""
+
+
+class IndexKey(NamedTuple):
+    """Which index of a type: the position and the day."""
+
+    position: int
+    day: int = PRESENT_DAY
+
+
+class PresentIndexes:
+    """The indexes of all types at one position, with all that was stated; immutable."""
+
+    def __init__(self, streams: StreamTable, position: int, indexes: Mapping[str, Index]) -> None:
+        self.streams = streams
+        self.position = position
+        self._indexes = indexes
+
+    @classmethod
+    def load(cls, transaction: Transaction, position: int) -> PresentIndexes:
+        """Return the indexes at a position, read from the tables."""
+        streams = StreamTable.load(transaction, position)
+        found = read_postings(transaction, streams, position)
+        indexes = {
+            name: Index(streams.of_type(name), name, position, found.get(name, {})) for name in streams.type_names
+        }
+        return cls(streams, position, indexes)
+
+    def advance(self, change: ModelChange) -> PresentIndexes:
+        """Return the indexes up to which a change leads. One thread at a time advances the latest."""
+        self.streams.advance(change.versions)
+        indexes = {name: self.of_type(name).advance(change) for name in self.streams.type_names}
+        return PresentIndexes(self.streams, change.after, indexes)
+
+    def of_type(self, aggregate_type: str) -> Index:
+        """Return the index of a type, which may have no aggregates."""
+        found = self._indexes.get(aggregate_type)
+        return found or Index(self.streams.of_type(aggregate_type), aggregate_type, self.position, {})
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the indexes and the streams take."""
+        return self.streams.size_bytes() + sum(index.size_bytes() for index in self._indexes.values())
+
+
+class PastIndexes:
+    """The indexes of past positions, and as of days, that were used most recently."""
+
+    def __init__(self, max_bytes: int = MAX_PAST_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._cached: OrderedDict[tuple[str, IndexKey], _PastIndex] = OrderedDict()
+
+    def get(
+        self,
+        present: PresentIndexes,
+        transaction: Transaction,
+        aggregate_type: str,
+        key: IndexKey,
+        checkpoint: Checkpoint = run_on,
+    ) -> Index:
+        """Return the index of a type at a position up to the present one, for a reader with a transaction."""
+        if key == (present.position, PRESENT_DAY):
+            return present.of_type(aggregate_type).for_reader(checkpoint)
+        past = self._find(present, aggregate_type, key)
+        index = past.index.for_reader(checkpoint, _PastPostings(past, transaction, checkpoint))
+        if key.day == PRESENT_DAY or aggregate_type not in ("plan", "commitment"):
+            return index
+        if past.existing is None:
+            plans = self.get(present, transaction, "plan", IndexKey(key.position), checkpoint)
+            past.existing = _find_existing(index, plans)
+        return index.restrict(past.existing)
+
+    def _find(self, present: PresentIndexes, aggregate_type: str, key: IndexKey) -> _PastIndex:
+        with self._lock:
+            past = self._cached.get((aggregate_type, key))
+            if past is None:
+                self._make_room()
+                past = self._cached[aggregate_type, key] = _PastIndex(present, aggregate_type, key)
+            self._cached.move_to_end((aggregate_type, key))
+            return past
+
+    def _make_room(self) -> None:
+        size = self._count_bytes()
+        while self._cached and (size > self._max_bytes or len(self._cached) >= MAX_PAST_INDEXES):
+            size -= self._cached.popitem(last=False)[1].size_bytes()
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the indexes take."""
+        with self._lock:
+            return self._count_bytes()
+
+    def _count_bytes(self) -> int:
+        return sum(past.size_bytes() for past in self._cached.values())
+
+
+class _PastIndex:
+    """An index of the past, and the values of the dimensions that readers have needed so far."""
+
+    def __init__(self, present: PresentIndexes, aggregate_type: str, key: IndexKey) -> None:
+        self._present = present.of_type(aggregate_type)
+        self._streams = present.streams
+        self.index = Index(
+            self._present.streams, aggregate_type, key.position, {}, day=key.day, orders=self._present.orders
+        )
+        self.existing: int | None = None
+        self._values: dict[str, Values] = {}
+        self._bytes = _INDEX_BYTES
+
+    def values(self, transaction: Transaction, checkpoint: Checkpoint, dimension: str) -> Values:
+        """Return the values of a dimension, read unless they are known."""
+        if dimension in self._values:
+            return self._values[dimension]
+        if self.index.day == PRESENT_DAY and self._present.unchanged_since(self.index.position, dimension):
+            values = self._present.values(dimension)
+        else:
+            values = read_values(transaction, self._streams, self.index, dimension, checkpoint)
+            self._bytes += count_bytes(values)
+        return self._values.setdefault(dimension, values)
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the index takes, besides what it shares with that of the present."""
+        return self._bytes + self.index.own_order_bytes()
+
+
+class _PastPostings(Mapping[str, Values]):
+    """The dimensions of an index of the past, for a reader that loads those that it needs."""
+
+    def __init__(self, past: _PastIndex, transaction: Transaction, checkpoint: Checkpoint) -> None:
+        self._past = past
+        self._transaction = transaction
+        self._checkpoint = checkpoint
+
+    def __getitem__(self, dimension: str) -> Values:
+        return self._past.values(self._transaction, self._checkpoint, dimension)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in read_dimensions(self._transaction) if self[name])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class IndexCache:
+    """The indexes of a process, led to each position that a reader names by what the tables say has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._present: PresentIndexes | None = None
+        self._past = PastIndexes()
+
+    def get(
+        self, transaction: Transaction, head: int, aggregate_type: str, key: IndexKey, checkpoint: Checkpoint = run_on
+    ) -> Index:
+        """Return the index of a type for a reader, whose transaction has the rows up to a head."""
+        present = self._lead_to(transaction, head)
+        return self._past.get(present, transaction, aggregate_type, key, checkpoint)
+
+    def _lead_to(self, transaction: Transaction, position: int) -> PresentIndexes:
+        with self._lock:
+            present = self._present
+            if present is None:
+                present = PresentIndexes.load(transaction, position)
+            elif present.position < position:
+                present = present.advance(read_change(transaction, present.position, position))
+            self._present = present
+            return present
+
+
+def _find_existing(index: Index, plans: Index) -> int:
+    """Return the bitset of the plans or commitments that existed on the day of an index.
+
+    A plan and its commitments exist once the plan has begun: where it is not known when, from the first observation on.
+    A member always does.
+    """
+    begins = plans.values("startsOn")
+    begun = plans.select("startsOn", (each for each in begins if first_day(each) <= index.day))
+    dated, observed = plans.select("startsOn", begins), index.select(OBSERVED[0], [OBSERVED[1]])
+    if index.aggregate_type == "commitment":
+        begun, dated = (index.select("actionPlan", plans.iter_ids(mask)) for mask in (begun, dated))
+    return begun | observed & ~dated
