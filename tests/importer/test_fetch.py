@@ -242,7 +242,7 @@ class TestLimits:
         site.pages[PATH] = lambda handler: handler.respond(
             200, b"", Content_Length=str(10**12), Content_Type="text/html"
         )
-        assert refusal_reason(site.url(PATH)) == "1,000,000,000,000 bytes are more than the limit of 200,000"
+        assert refusal_reason(site.url(PATH)).startswith("1,000,000,000,000 bytes are more than the limit of 200,000")
 
     def test_an_endless_page_is_refused_at_the_limit(self, site: Site) -> None:
         def endless(handler: Handler) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def unreadable_link(file: Path) -> None:
         (blank, "empty"),
         (truncated, "truncated page"),
         (of_another_site, "not a commitment page"),
-        (too_large, "bytes are more than the limit of 100,000"),
+        (too_large, "bytes are more than the limit of 100,000, which OGPGRAPH_MAX_IMPORT_BYTES sets"),
         (broken_utf_8, "broken UTF-8 at byte"),
         (folder, "this is a folder, not a page"),
         (missing, "No such file or directory"),
@@ -108,7 +109,7 @@ def test_fifty_megabytes_are_refused_without_being_read(system: System, tmp_path
     with file.open("wb") as opened:
         opened.truncate(50 << 20)
     assert import_and_list_problems(system, file) == [
-        ("large.txt", "52,428,800 bytes are more than the limit of 100,000")
+        ("large.txt", "52,428,800 bytes are more than the limit of 100,000, which OGPGRAPH_MAX_IMPORT_BYTES sets")
     ]
 
 
@@ -198,3 +199,9 @@ def test_urls_are_compared_without_scheme_www_final_slash_and_case() -> None:
     one = "https://www.opengovpartnership.org/members/a/commitments/XK0011/"
     assert is_same_url(one, "http://opengovpartnership.org/members/a/commitments/xk0011")
     assert not is_same_url(one, "https://www.opengovpartnership.org/members/b/commitments/XK0011/")
+
+
+def test_the_standard_input_is_read_like_a_file(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Page().data)))
+    (report,) = import_files(system, ["-"], importer_context(), limit_bytes=LIMIT)
+    assert (report.file, report.problem, bool(report.recorded)) == ("-", "", True)

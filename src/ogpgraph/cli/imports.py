@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
@@ -24,14 +25,29 @@ from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
     from ogpgraph.importer.report import Report
+    from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
+
+
+class DateStyle(StrEnum):
+    """What comes first in dates that consist of numbers."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+
+
+_DATE_ORDERS: dict[DateStyle, DateOrder] = {
+    DateStyle.DAY_FIRST: "day first",
+    DateStyle.MONTH_FIRST: "month first",
+}
 
 
 def import_(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH|URL...",
-            help="Commitment pages (text or HTML files, or URLs), and CSV files of OGP's commitment database.",
+            metavar="PATH|URL|-...",
+            help="Commitment pages (text or HTML files, or URLs), and files (CSV, TSV or XLSX) of OGP's commitment "
+            "database; - is the standard input.",
         ),
     ],
     observed: Annotated[
@@ -40,6 +56,13 @@ def import_(
     reason: Annotated[str | None, typer.Option(help="The reason for the import, recorded with every event.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be recorded; record nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    dates: Annotated[
+        DateStyle | None,
+        typer.Option(
+            help="What comes first in dates such as 3/4/2014 in spreadsheets; by default what their layout says, and "
+            "where it says nothing, such a date keeps only its year."
+        ),
+    ] = None,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Also fetch from addresses that are not on the public internet.")
     ] = False,
@@ -66,7 +89,14 @@ def import_(
         task = progress.add_task("importing", total=len(files))
         rows = track_rows(progress)
         imports = import_files(
-            system, files, context, limit_bytes=limit, dry_run=dry_run, fetcher=fetcher, progress=rows
+            system,
+            files,
+            context,
+            limit_bytes=limit,
+            dry_run=dry_run,
+            fetcher=fetcher,
+            progress=rows,
+            date_order=_DATE_ORDERS.get(dates) if dates else None,
         )
         reports, is_complete = _collect_reports(imports, lambda: progress.advance(task))
     _print_reports(reports, context.correlation, dry_run=dry_run, as_json=as_json)

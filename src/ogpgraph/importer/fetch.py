@@ -17,6 +17,7 @@ from typing import cast
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ogpgraph import __version__
+from ogpgraph.importer.file_formats import describe_excess
 from ogpgraph.importer.safe_connect import (
     Address,
     Deadline,
@@ -244,7 +245,7 @@ def _send_request(
     raw = http_connection.getresponse()
     length = raw.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > limit_bytes:
-        raise FetchError(f"{int(length):,} bytes are more than the limit of {limit_bytes:,}")
+        raise FetchError(describe_excess(int(length), limit_bytes))
     data = _read_body(raw, limit_bytes) if raw.status < 300 else b""
     return _Response(raw.status, raw.reason, cast(Message, raw.headers), data)
 

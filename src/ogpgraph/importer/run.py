@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -22,12 +23,14 @@ from ogpgraph.domain.source import content_hash, observations, source_id, valida
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue
 from ogpgraph.importer.fetch import FetchedPage, Fetcher, Validators
+from ogpgraph.importer.file_formats import describe_excess, is_workbook, require_readable_format
 from ogpgraph.importer.observations.observation import SourceObservation, record_observation
 from ogpgraph.importer.observations.page_reconciler import PageCapture, PageReconciler
 from ogpgraph.importer.pages.extraction import PageReading, Remark, UnreadableInput
 from ogpgraph.importer.pages.page import READER, read_page
 from ogpgraph.importer.plausibility_checks import check_address, check_reissued_codes, check_translation
 from ogpgraph.importer.report import CausedEvent, Report, count_events, count_personal_data, publishable_remarks
+from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.run import ProgressCallback, import_spreadsheet
 from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
@@ -38,7 +41,8 @@ __all__ = ["Report", "import_files", "import_page", "is_url", "parse_moment"]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.
 _USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/+)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
-_SPREADSHEET_SUFFIXES = (".csv", ".tsv")
+STANDARD_INPUT = "-"
+_SPREADSHEET_SUFFIXES = (".csv", ".tsv", ".xlsx")
 _PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
 _LANGUAGE_OF_SITE = "en"
 """The language of the pages whose path names none."""
@@ -53,10 +57,12 @@ def import_files(
     dry_run: bool = False,
     fetcher: Fetcher | None = None,
     progress: ProgressCallback | None = None,
+    date_order: DateOrder | None = None,
 ) -> Iterator[Report]:
     """Import files and URLs one after the other, and yield a report on each; a dry run records nothing.
 
-    `progress` is called with rows done and rows in all while a spreadsheet is imported.
+    `progress` is called with rows done and rows in all while a spreadsheet is imported; `date_order` is that of day and
+    month in spreadsheets, by default the one that their layout has.
     """
     writer: ImportWriter = DryRunWriter(system) if dry_run else LogWriter(system)
     for file in map(str, files):
@@ -66,8 +72,8 @@ def import_files(
                 fetcher = fetcher or Fetcher(limit_bytes=limit_bytes)
                 yield _import_url(writer, file, context, fetcher, limit_bytes=limit_bytes)
             else:
-                data = _read_file(Path(file), limit_bytes)
-                yield _import_file(writer, file, data, context, limit_bytes, progress)
+                data = _read_input(file, limit_bytes)
+                yield _import_file(writer, file, data, context, limit_bytes, progress, date_order)
         except UnreadableInput as unreadable:
             yield Report(name, problem=unreadable.reason)
         except Refusal as refusal:
@@ -111,12 +117,16 @@ def _read_file(file: Path, limit_bytes: int) -> bytes:
         if not S_ISREG(status.st_mode):
             raise UnreadableInput("this is a pipe or a device: save what it gives in a file, and import that")
         if status.st_size > limit_bytes:
-            raise UnreadableInput(f"{status.st_size:,} bytes are more than the limit of {limit_bytes:,}")
+            raise UnreadableInput(describe_excess(status.st_size, limit_bytes))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             # The file may grow: one byte too many is how it is refused as too large.
             return stream.read(limit_bytes + 1)
     finally:
         os.close(descriptor)
+
+
+def _read_input(name: str, limit_bytes: int) -> bytes:
+    return sys.stdin.buffer.read(limit_bytes + 1) if name == STANDARD_INPUT else _read_file(Path(name), limit_bytes)
 
 
 def _import_file(
@@ -126,17 +136,20 @@ def _import_file(
     context: CommandContext,
     limit_bytes: int,
     progress: ProgressCallback | None,
+    date_order: DateOrder | None,
 ) -> Report:
     """Record a page or a spreadsheet, whichever the file contains. Raises UnreadableInput and Refusal."""
-    is_within_limit = len(data) <= limit_bytes
-    if is_within_limit and name.lower().endswith(_SPREADSHEET_SUFFIXES):
-        return import_spreadsheet(writer, name, data, context, progress)
+    if len(data) > limit_bytes:
+        raise UnreadableInput(describe_excess(len(data), limit_bytes))
+    require_readable_format(data)
+    if is_workbook(data) or name.lower().endswith(_SPREADSHEET_SUFFIXES):
+        return import_spreadsheet(writer, name, data, context, progress, date_order)
     # A page first: most files are pages, and no spreadsheet has the title line and the labels of one.
     try:
         page = read_page(data, limit_bytes=limit_bytes)
     except UnreadableInput:
-        if is_within_limit and is_sheet(data):
-            return import_spreadsheet(writer, name, data, context, progress)
+        if is_sheet(data):
+            return import_spreadsheet(writer, name, data, context, progress, date_order)
         raise
     return _record_page(writer, name, PageCapture(content_hash(data), context.time), page, context)
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ogpgraph.importer.spreadsheets.cell_repair import (
     clean_cell,
-    detect_date_orders,
     repair_date,
     repair_number,
     repair_numbers,
@@ -59,11 +58,8 @@ def test_a_date_keeps_the_precision_that_is_certain(written: str, original: str 
     assert repair_date(written, "month first").text == original
 
 
-def test_unambiguous_dates_determine_the_order_of_a_column() -> None:
-    assert detect_date_orders(["1/2/2014", "12/31/2014", "7/15/1905"]) == {"month first"}
-    assert detect_date_orders(["31/12/2014", "1/2/2014"]) == {"day first"}
-    assert detect_date_orders(["31/12/2014", "12/31/2014"]) == {"day first", "month first"}
-    assert detect_date_orders(["1/2/2014", "2014", ""]) == set()
+def test_days_and_months_divided_by_points_are_day_first_whatever_the_option() -> None:
+    assert repair_date("01.08.2017", None).text == repair_date("01.08.2017", "month first").text == "2017-08-01"
 
 
 @given(st.integers(0, 99), st.integers(0, 9))
@@ -76,6 +72,7 @@ def test_a_binary_fraction_is_restored_to_the_number_that_was_typed(whole: int, 
 def test_a_pair_of_numbers_that_was_converted_to_a_date_is_restored() -> None:
     assert (repair_numbers("12/21/2016").text, repair_numbers("04/22/2016").text) == ("12, 21", "4, 22")
     assert repair_numbers("12, 21").text == "12, 21"
+    assert repair_numbers("2016-12-21").text == "12, 21"
 
 
 def test_a_wrong_decoding_is_repaired() -> None:
@@ -87,7 +84,17 @@ def test_a_wrong_decoding_is_repaired() -> None:
 
 def test_a_spreadsheet_error_is_no_value() -> None:
     found = clean_cell("#REF!")
-    assert (found.text, found.doubt) == ("", "spreadsheet error #REF!")
+    assert (found.text, found.doubt) == (None, "spreadsheet error #REF!")
+
+
+@pytest.mark.parametrize("cell", ["=A1", "=SUM(A1:A3)", "=-B2*3", "='Sheet 1'!A1", "=1+2"])
+def test_a_formula_without_its_value_is_no_value(cell: str) -> None:
+    assert clean_cell(cell).text is None
+
+
+@pytest.mark.parametrize("cell", ["= open data", "=> publish the register", "== Theme"])
+def test_a_text_that_begins_with_an_equals_sign_is_no_formula(cell: str) -> None:
+    assert clean_cell(cell).text == cell
 
 
 @given(st.text(max_size=40))

@@ -84,6 +84,21 @@ def test_a_row_with_too_many_cells_is_skipped_and_reported() -> None:
     assert [(remark.line, remark.kind) for remark in sheet.layout_remarks()] == [(4, "row-too-long")]
 
 
+def test_a_row_with_too_few_cells_is_left_out_and_reported() -> None:
+    data = build_csv("2016", [row_2016(), row_2016("2. Piers")]).rstrip()
+    sheet = parse_sheet(data[:-40])
+    assert [row.number for row in sheet.rows()] == [2]
+    (remark,) = sheet.layout_remarks()
+    assert (remark.line, remark.kind) == (3, "row-too-short")
+    assert "not recorded" in remark.text
+
+
+def test_a_row_that_swallows_others_says_so() -> None:
+    data = build_csv("2016", [row_2016(), row_2016("2. Piers"), row_2016("3. Buoys")])
+    (remark,) = parse_sheet(data.replace(b"1. Ferry", b'"1. Ferry', 1)).layout_remarks()
+    assert "quotation mark" in remark.text
+
+
 def test_a_file_that_is_not_utf_8_is_decoded_as_windows_1252() -> None:
     data = build_csv("2016", [row_2016("1. Año")]).decode().encode("cp1252")
     sheet = parse_sheet(data)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -29,7 +28,9 @@ _SERIAL = re.compile(r"\d{5}(?:\.0+)?")
 _YEAR = re.compile(r"((?:19|20)\d\d)\.0+")
 _FLOAT = re.compile(r"\d+\.\d{9,}")
 _WHOLE = re.compile(r"(\d+)\.0+")
-_ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
+_ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
+_FORMULA = re.compile(r"=[-+(]*(?:[A-Z][A-Z.]*\(|\$?[A-Z]{1,3}\$?\d|'|\d)", re.IGNORECASE)
+_MAX_QUOTED = 40
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 # Serial number 0 of a spreadsheet's dates. It is not 31 December 1899 because Lotus 1-2-3 took 1900 for a leap year and
@@ -67,7 +68,9 @@ def clean_cell(cell: str) -> RepairedCell:
         except UnicodeError:
             return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
     if _ERROR.fullmatch(text):
-        return RepairedCell("", doubt=f"spreadsheet error {text}")
+        return RepairedCell(None, doubt=f"spreadsheet error {text}")
+    if _FORMULA.match(text):
+        return RepairedCell(None, doubt=f"the formula {text[:_MAX_QUOTED]} in place of its value")
     return RepairedCell(text)
 
 
@@ -82,24 +85,11 @@ def repair_number(text: str) -> RepairedCell:
 
 def repair_numbers(text: str) -> RepairedCell:
     """Return a list of numbers as it was typed; a spreadsheet converts `12, 21` to 21 December of the current year."""
-    match = _SLASHED.fullmatch(text)
-    if match is None:
-        return repair_number(text)
-    return _replaced(text, f"{int(match[1])}, {int(match[2])}")
-
-
-def detect_date_orders(cells: Iterable[str]) -> set[DateOrder]:
-    """Return the orders of day and month that occur in cells of which only one order makes a date."""
-    orders: set[DateOrder] = set()
-    for cell in cells:
-        if (match := _SLASHED.fullmatch(cell.strip())) is None:
-            continue
-        first, second = int(match[1]), int(match[2])
-        if first > 12 >= second:
-            orders.add("day first")
-        elif second > 12 >= first and not _is_serial_year(int(match[3]), first, second):
-            orders.add("month first")
-    return orders
+    if match := _SLASHED.fullmatch(text):
+        return _replaced(text, f"{int(match[1])}, {int(match[2])}")
+    if match := _ISO.fullmatch(text):  # of a workbook, in which dates are no texts
+        return _replaced(text, f"{int(match[2])}, {int(match[3])}")
+    return repair_number(text)
 
 
 def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
@@ -132,6 +122,7 @@ def _repair_slashed_date(text: str, match: re.Match[str], order: DateOrder | Non
     is_short = len(match[3]) == 2
     year += 2000 if is_short else 0
     by_order = {"month first": (first, second), "day first": (second, first)}
+    order = "day first" if "." in text else order  # wherever days and months are divided by points
     possible = {how: (month, day) for how, (month, day) in by_order.items() if _is_date(year, month, day)}
     if not possible:
         return RepairedCell(None, doubt=f"{text} is not a date")
@@ -172,8 +163,3 @@ def _serial_year(year: int, month: int, day: int) -> int | None:
     """Return the year that a spreadsheet took for a serial number: 2022 became day 2022, 15 July 1905."""
     number = (date(year, month, day) - _DAY_ZERO).days
     return number if number in _PLAUSIBLE_YEARS else None
-
-
-def _is_serial_year(year: int, month: int, day: int) -> bool:
-    # Serial numbers 2000 to 2040 are days of 1905. Such a cell was typed as a year and says nothing about the order.
-    return year == 1905 and _is_date(year, month, day) and _serial_year(year, month, day) is not None

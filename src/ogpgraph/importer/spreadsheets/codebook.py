@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.pages.text import normalize_policy_area
+from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 
 CellType = Literal[
     "code",
@@ -60,7 +61,8 @@ class CodebookColumn(Struct, frozen=True, forbid_unknown_fields=True):
 
     A cell that cannot be parsed goes to `database/{fallback}` as it is. The numeric twin is another column that repeats
     these ratings as numbers; `twin_patterns` has a regular expression for the number of each value or state.
-    `value_spellings` are needed only where cells do not use the names of the rating's values.
+    `value_spellings` are needed only where cells do not use the names of the rating's values. `date_order` is that of
+    day and month in the column's dates, if they have one: how a cell is read never depends on other rows.
     """
 
     parse_as: CellType
@@ -70,6 +72,13 @@ class CodebookColumn(Struct, frozen=True, forbid_unknown_fields=True):
     numeric_twin: str = ""
     twin_patterns: dict[str, str] = {}
     value_spellings: dict[RatingValue, tuple[str, ...]] = {}
+    date_order: DateOrder | None = None
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Return the paths at which the column may state something."""
+        fallback = f"database/{self.fallback}" if self.fallback else ""
+        return frozenset(filter(None, (self.path, fallback, *IDENTITY_PATHS.get(self.parse_as, ()))))
 
 
 class StarRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +103,6 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     version: str
     description: str
-    date_order: Literal["day first", "month first", "both"]
     columns: dict[str, CodebookColumn]
     areas: dict[str, str]
     ignored: dict[str, str]

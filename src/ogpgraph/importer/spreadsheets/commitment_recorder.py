@@ -211,7 +211,7 @@ class CommitmentRecorder:
             return
         assert row.statements is not None  # the file has claims there
         is_same = partial(is_equivalent_cell_value, lookup_text=lookup_text)
-        changes = row.statements.changes(row.facts, is_same, self._covers)
+        changes = row.statements.changes(row.facts, is_same, partial(self._says, row.parsed))
         if self._context.outcome.is_late:
             self._record_earlier_state(row, changes, provenance)
         else:
@@ -303,9 +303,10 @@ class CommitmentRecorder:
 
     # Differences
 
-    def _covers(self, path: str) -> bool:
+    def _says(self, parsed: ParsedRow, path: str) -> bool:
         """Return whether a row without a value at a path says that there is none."""
-        return path != "actionPlan" and FileContents(self._context.codebook, {}, frozenset()).covers(path)
+        is_read = path != "actionPlan" and path not in parsed.unread_paths
+        return is_read and FileContents(self._context.codebook, {}, {}, frozenset()).covers(path)
 
     def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
         """Separate the differences that the new layout alone explains from changes in what the file reports."""

@@ -16,8 +16,8 @@ from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.cell_repair import repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
-from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, parse_rating_state
-from ogpgraph.importer.spreadsheets.sheet import SheetRow
+from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser, parse_rating_state
+from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow
 
 _COMPLETED = (RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)
 _SPECIFIC = (RatingValue.MEDIUM, RatingValue.HIGH)
@@ -44,6 +44,17 @@ def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) ->
             cell = " ".join(row.cells.get(name, "").split())[:_MAX_REMARK_LENGTH]
             text = f"{cell or 'empty'}, but {column.numeric_twin} is {twin or 'empty'}"
             yield create_cell_remark(row.number, name, "twins-disagree", text)
+
+
+def find_shifted_columns(sheet: Sheet, parser: RowParser, row: SheetRow, parsed: ParsedRow) -> list[str]:
+    """Return the columns whose cells are of no kind that such a column has, but of the kind of a column beside it."""
+    if not (misfits := dict.fromkeys(parsed.misfit_columns)):
+        return []
+    names, places = sheet.columns_by_position, {name: place for place, name in sheet.columns_by_position.items()}
+    beside = {
+        name: [names[place] for place in (places[name] - 1, places[name] + 1) if place in names] for name in misfits
+    }
+    return [name for name in misfits if any(parser.has_kind_of(each, row.cells[name]) for each in beside[name])]
 
 
 def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:

@@ -26,41 +26,59 @@ from ogpgraph.importer.observations.observation import (
     outcome_at,
     record_observation,
 )
+from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 from ogpgraph.importer.spreadsheets.identity import RowSelection
+from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
 from ogpgraph.importer.spreadsheets.sheet import Sheet
 
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
 
-READER_VERSION = "database-1"
+READER_VERSION = "database-2"
 """Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
 
 
-_ROW = re.compile(r"^row (\d+): (\S+) of (\S+), (\S+)$", re.MULTILINE)
+_ROW = re.compile(r"^row (\d+): (\S+) of (\S+), ([^\s;]+)(?:; unread: (.*))?$", re.MULTILINE)
 
 
-def observe_file(data: bytes, sheet: Sheet, selection: RowSelection, observed_at: datetime) -> SourceObservation:
-    """Return the observation of a file. Its canonical text is the layout and what each row is about.
+def observe_file(
+    data: bytes,
+    sheet: Sheet,
+    selection: RowSelection,
+    parsed: Mapping[int, ParsedRow],
+    observed_at: datetime,
+    date_order: DateOrder | None,
+) -> SourceObservation:
+    """Return the observation of a file. Its canonical text is the layout, and of each row what it is about.
 
-    Each row has a text of its own.
+    Each row has a text of its own; here stand the paths at which its cells could not be read, too.
     """
     columns = "\n".join(" ".join(cell.split()) for cell in sheet.header)
     version = sheet.codebook.version
     rows = "".join(
-        f"row {number}: {each.code or selection.keys[number]} of {each.member.code}, {each.plan.name}\n"
+        f"row {number}: {each.code or selection.keys[number]} of {each.member.code}, {each.plan.name}"
+        f"{_list_unread(parsed[number])}\n"
         for number, each in selection.identities.items()
     )
     layout = f"Layout of {version}, header in row {sheet.header_row}\n{columns}\n{rows}"
-    reader = f"{READER_VERSION}/{version}"
+    reader = f"{READER_VERSION}{f' {date_order}' if date_order else ''}/{version}"
     return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
+
+
+def _list_unread(parsed: ParsedRow) -> str:
+    return f"; unread: {' '.join(sorted(parsed.unread_paths))}" if parsed.unread_paths else ""
 
 
 @dataclass(frozen=True)
 class FileContents:
-    """The layout of an observed file, and what its rows are about: `rows` maps codes and keys to the rows' numbers."""
+    """The layout of an observed file, and what its rows are about: `rows` maps codes and keys to the rows' numbers.
+
+    `unread` has the paths at which rows say nothing, by their numbers.
+    """
 
     codebook: Codebook | None
     rows: Mapping[str, int]
+    unread: Mapping[int, frozenset[str]]
     subjects: frozenset[str]
 
     def covers(self, path: str) -> bool:
@@ -88,8 +106,9 @@ class FileHistory:
             rows = _ROW.findall(self._load_text(recorded.text) or "")
             self._contents[recorded.text] = FileContents(
                 find_codebook(recorded.reader.rpartition("/")[2]),
-                {subject: int(number) for number, subject, _, _ in rows},
-                frozenset(subject for row in rows for subject in row[2:]),
+                {subject: int(number) for number, subject, *_ in rows},
+                {int(number): frozenset(unread.split()) for number, *_, unread in rows if unread},
+                frozenset(subject for row in rows for subject in row[2:4]),
             )
         return self._contents[recorded.text]
 
@@ -100,7 +119,8 @@ class FileHistory:
 
     def says_of_row(self, names: Collection[str], path: str, _time: datetime, recorded: Observation) -> bool:
         """Return whether a file says anything at a path of a commitment, given by its codes and keys."""
-        return self.row_number(names, recorded) is not None and self.contents(recorded).covers(path)
+        number, contents = self.row_number(names, recorded), self.contents(recorded)
+        return number is not None and contents.covers(path) and path not in contents.unread.get(number, ())
 
 
 def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome | None:

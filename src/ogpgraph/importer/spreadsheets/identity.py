@@ -25,6 +25,7 @@ CycleKey = tuple[str, str, str]
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
 # 0 counts as empty: most policy areas of any row are 0, so it does not make a row more complete.
+_IDENTIFYING = ("code", "plan number", "cycle")
 _EMPTY_CELLS = frozenset(("", "0"))
 _NAME_QUALIFIER = re.compile(r"^FYR |\s*\([^()]*\)$")
 
@@ -131,6 +132,9 @@ def select_rows(rows: Iterable[SheetRow], parser: RowParser) -> RowSelection:
 
 def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
     """Return the identity of a row, or a remark with the reason if it has none."""
+    if unread := parser.find_unread(row, _IDENTIFYING):
+        text = "cannot be read, but identifies the commitment or its plan; not recorded"
+        return create_cell_remark(row.number, unread, "no-key", text)
     code = parser.cell_text(row, "code").upper() or None
     if code is not None and not _CODE.fullmatch(code):
         return create_cell_remark(

@@ -7,6 +7,7 @@ understand is preserved, as an UNRECOGNISED rating or under `database/`, and has
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ogpgraph.domain.values import ReportedRating
@@ -47,12 +48,16 @@ _CO_CREATION_VALUES = {
     "invitation-only": CoCreationValue.INVITATION_ONLY.value,
 }
 _STATUSES = {"1": CommitmentStatus.ACTIVE, "0": CommitmentStatus.INACTIVE}
-_YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO}
+_YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO, "true": RatingValue.YES, "false": RatingValue.NO}
+AREA_PATHS = frozenset({"policyAreas", *(f"policyAreasUndetermined/{state}" for state in RatingState)})
 _YES_NO_PATHS = frozenset(("ratings/VERIFIABLE/DESIGN",))
 """The ratings whose cells are Yes and No; all other columns with two values have 1 and 0."""
 _STATES_WITHOUT_INSTITUTIONS = (RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.PENDING)
 
 _ENUMERATION = re.compile(r"^[a-g][.)]\s*")  # the layout of 2016 has "a. low" for "Low"
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_TEXT = CodebookColumn(parse_as="text")
+_KINDS = ("rating", "year", "status")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _PLAN_NUMBER = re.compile(r"\d{1,2}")
@@ -99,7 +104,8 @@ class RowTextBuilder:
 class ParsedRow:
     """The facts of a row by path, the span and column of each, the row's canonical text, and remarks on its cells.
 
-    `imprecise_paths` are the dates of which only the year is certain.
+    `imprecise_paths` are the dates of which only the year is certain; `unread_paths` are those whose cells could not be
+    read, so that the row says nothing there.
     """
 
     row_number: int
@@ -109,6 +115,7 @@ class ParsedRow:
     columns: dict[str, str] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     imprecise_paths: set[str] = field(default_factory=set)
+    unread_paths: set[str] = field(default_factory=set)
 
     def rating_at(self, path: str) -> RatingState | RatingValue | None:
         """Return the value of a rating, its state where it has no value, None where the row has no such rating."""
@@ -132,6 +139,11 @@ class ParsedRow:
         if cell.doubt:
             self.add_remark(column, f"{kind_prefix}doubtful", cell.doubt)
         return cell.text
+
+    @property
+    def misfit_columns(self) -> list[str]:
+        """Return the columns whose cells are of no kind that such a column has."""
+        return [remark.column for remark in self.remarks if remark.kind == "unrecognised"]
 
     def report_unrecognised(self, column: str, cell: str) -> None:
         """Add a remark that the codebook and the vocabulary do not have a cell's value."""
@@ -157,11 +169,11 @@ class _Cell:
 
 
 class RowParser:
-    """Parses the rows of a sheet; `date_orders` has the order of day and month in each column of dates."""
+    """Parses the rows of a sheet; `date_order` is that of day and month in all dates, by default each column's own."""
 
-    def __init__(self, codebook: Codebook, date_orders: dict[str, DateOrder | None]) -> None:
+    def __init__(self, codebook: Codebook, date_order: DateOrder | None = None) -> None:
         self._codebook = codebook
-        self._date_orders = date_orders
+        self._date_order = date_order
         self._labels: Labels = shipped_labels().get("en")
         self._rating_values = {
             name: {fold(spelling): value for value, found in column.value_spellings.items() for spelling in found}
@@ -173,6 +185,8 @@ class RowParser:
         parsed, text = ParsedRow(row.number), RowTextBuilder()
         for name, column in self._codebook.columns.items():
             cell = _clean_cell(parsed, name, row.cells.get(name, ""))
+            if cell is None:
+                parsed.unread_paths |= column.paths
             if not cell:
                 continue
             span = text.add(name, cell)
@@ -189,12 +203,24 @@ class RowParser:
         parsed.text = text.build()
         return parsed
 
+    def has_kind_of(self, column: str, cell: str) -> bool:
+        """Return whether a cell is of a kind that only some columns have, and a column is one of these."""
+        if column in self._codebook.numeric_twins:
+            return _NUMBER.fullmatch(cell.strip()) is not None
+        typed = column in self._codebook.areas or self._codebook.columns.get(column, _TEXT).parse_as in _KINDS
+        return typed and not self.parse(SheetRow(0, {column: cell})).misfit_columns
+
     # Cells that identify the row, its member and its plan
 
     def cell_text(self, row: SheetRow, cell_type: str) -> str:
         """Return the cell of the only column of a type, empty where the layout has no such column."""
         name = self._codebook.column_by_type.get(cell_type)
         return clean_cell(row.cells.get(name, "")).text or "" if name else ""
+
+    def find_unread(self, row: SheetRow, cell_types: Iterable[str]) -> str | None:
+        """Return the first column of some types whose cell has another text than was meant, None if there is none."""
+        names = filter(None, map(self._codebook.column_by_type.get, cell_types))
+        return next((name for name in names if clean_cell(row.cells.get(name, "")).text is None), None)
 
     def co_creation_cells(self, row: SheetRow) -> tuple[tuple[str, str], ...]:
         """Return column and cell for each column on public participation in the plan whose value is known."""
@@ -256,7 +282,7 @@ class RowParser:
         return parse_institutions(lines, cell.text, self._labels)
 
     def _parse_date(self, cell: _Cell) -> Value | None:
-        date = repair_date(" ".join(cell.text.split()), self._date_orders.get(cell.name))
+        date = repair_date(" ".join(cell.text.split()), self._date_order or cell.column.date_order)
         if date.doubt and date.text and cell.column.fallback:
             cell.parsed.imprecise_paths.add(cell.column.path)
             cell.parsed.facts[f"database/{cell.column.fallback}"] = ExtractedValue(cell.single_line, Span(0, 0))
@@ -299,6 +325,8 @@ class RowParser:
                 areas_by_path.setdefault(path, []).append(area)
                 columns_by_path.setdefault(path, []).append(name)
         for path, areas in areas_by_path.items():
+            if path in parsed.unread_paths:
+                continue
             columns = columns_by_path.get(path, [])
             spans = [text.add(name, row.cells[name].strip()) for name in columns]
             # One span over all lines, from the first column's name on.
@@ -310,24 +338,29 @@ class RowParser:
     def _policy_area_path(self, parsed: ParsedRow, column: str, raw: str) -> str:
         """Return the path that lists the area of a column, empty where the cell is 0, empty or not understood."""
         cell = _clean_cell(parsed, column, raw)
-        is_chosen = _YES_OR_NO.get(cell) or _YES_OR_NO.get(repair_number(cell).text or "")
+        if cell is None:
+            parsed.unread_paths |= AREA_PATHS
+            return ""
+        is_chosen = _YES_OR_NO.get(fold(cell)) or _YES_OR_NO.get(repair_number(cell).text or "")
         if is_chosen is not None:
             return "policyAreas" if is_chosen is RatingValue.YES else ""
         state = parse_rating_state(cell)
         if state is None:
             if cell:
                 parsed.report_unrecognised(column, cell)
+                parsed.unread_paths |= AREA_PATHS
             return ""
         if state is RatingState.NOT_APPLICABLE:
             parsed.add_remark(column, "area-not-applicable", "NA, where other rows have 0, 1 or ND")
         return f"policyAreasUndetermined/{state}"
 
 
-def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str:
+def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str | None:
+    """Return the text of a cell, None where it has another than was meant."""
     if not cell:
         return ""
     cleaned = clean_short_cell(cell) if len(cell) <= _MAX_CACHED_LENGTH else clean_cell(cell)
-    return parsed.report_repair(column, cleaned) or ""
+    return parsed.report_repair(column, cleaned)
 
 
 def _parse_simple_value(cell: _Cell) -> Value | None:

@@ -18,11 +18,23 @@ from typing import TypeVar
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.pages.extraction import Remark
-from ogpgraph.importer.report import CausedEvent, CycleTotal, Report, count_events, count_personal_data
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, detect_date_orders
+from ogpgraph.importer.report import (
+    CausedEvent,
+    CycleTotal,
+    Report,
+    count_events,
+    count_personal_data,
+    create_cell_remark,
+)
+from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
-from ogpgraph.importer.spreadsheets.consistency_checks import check_members_and_plans, check_numeric_twins, check_stars
+from ogpgraph.importer.spreadsheets.consistency_checks import (
+    check_members_and_plans,
+    check_numeric_twins,
+    check_stars,
+    find_shifted_columns,
+)
 from ogpgraph.importer.spreadsheets.file_observation import (
     SOURCE_CODE,
     SOURCE_LANGUAGE,
@@ -36,7 +48,7 @@ from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSel
 from ogpgraph.importer.spreadsheets.matching import load_known_commitments, match_rows
 from ogpgraph.importer.spreadsheets.member_plan_recorder import MemberPlanRecorder
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser
-from ogpgraph.importer.spreadsheets.sheet import Sheet, parse_sheet
+from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
 
 T = TypeVar("T")
@@ -45,6 +57,9 @@ ProgressCallback = Callable[[int, int], None]
 ParsedRows = list[tuple[RowIdentity, ParsedRow]]
 
 BATCH_SIZE = 100
+MIN_SHIFTED_CELLS = 2
+"""From how many cells on that fit the columns beside them, and not their own, a row is damaged: cells are missing. A
+rating that its numeric column contradicts counts, too."""
 # A quick test that every text with personal data passes: marking it is expensive, and few rows have any.
 _PERSONAL_DATA_HINT = re.compile(r"@|\d[\d ()./-]{6,}\d")
 
@@ -55,15 +70,18 @@ def import_spreadsheet(
     data: bytes,
     command_context: CommandContext,
     progress: ProgressCallback | None = None,
+    date_order: DateOrder | None = None,
 ) -> Report:
     """Record what is new in a file; returns the report.
+
+    `date_order` is that of day and month in all its dates, by default the one that its layout has.
 
     Raises UnreadableInput for an unknown layout, and Conflict if the projection has stopped, because rows could not be
     matched with commitments that were recorded since. In both cases nothing is recorded.
     """
     writer.require_all_shown()
     sheet = parse_sheet(data)
-    run = _ImportRun(writer, command_context, sheet, data)
+    run = _ImportRun(writer, command_context, sheet, data, date_order)
     context = run.begin()
     if context is not None:
         run.record_rows(context, progress)
@@ -89,19 +107,21 @@ class _ImportRun:
     command_context: CommandContext
     sheet: Sheet
     data: bytes
+    date_order: DateOrder | None = None
     remarks: list[Remark] = field(default_factory=list)
     recorded: Counter[CausedEvent] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
     facts: int = 0
+    parsed: dict[int, ParsedRow] = field(default_factory=dict)
 
     @cached_property
     def parser(self) -> RowParser:
-        return RowParser(self.sheet.codebook, _detect_date_orders(self.sheet))
+        return RowParser(self.sheet.codebook, self.date_order)
 
     @cached_property
     def selection(self) -> RowSelection:
-        """Return the rows to be recorded."""
-        return select_rows(self.sheet.rows(), self.parser)
+        """Return the rows to be recorded; parses and checks all rows."""
+        return select_rows(self._parse_rows(), self.parser)
 
     @cached_property
     def files(self) -> FileHistory:
@@ -131,12 +151,16 @@ class _ImportRun:
         """Record all selected rows, batch by batch, and then that the file was read to its end."""
         self.remarks += [*self.sheet.remarks, *self.sheet.layout_remarks(), *self.sheet.duplicate_column_remarks()]
         self.remarks += [*self.selection.remarks, *check_members_and_plans(self.selection.identities.values())]
-        rows, done = self._parse_rows(), 0
+        identities = self.selection.identities
+        self.remarks += [
+            remark for number, parsed in self.parsed.items() if number not in identities for remark in parsed.remarks
+        ]
+        rows, done = ((identity, self.parsed[number]) for number, identity in identities.items()), 0
         while batch := list(islice(rows, BATCH_SIZE)):
             self._record_batch(context, batch)
             done += len(batch)
             if progress:
-                progress(done, len(self.selection.identities))
+                progress(done, len(identities))
         self._save(lambda uow: record_read_to_end(uow, context.outcome, self.selection.row_count))
 
     def report(self, name: str, selection: RowSelection) -> Report:
@@ -158,7 +182,9 @@ class _ImportRun:
         )
 
     def _record_beginning(self, uow: UnitOfWork) -> _Beginning | None:
-        observation = observe_file(self.data, self.sheet, self.selection, self.command_context.time)
+        observation = observe_file(
+            self.data, self.sheet, self.selection, self.parsed, self.command_context.time, self.date_order
+        )
         outcome = record_or_resume(uow, observation)
         if outcome is None:
             return None
@@ -183,29 +209,18 @@ class _ImportRun:
         self.recorded.update(recorded)
         return result
 
-    def _parse_rows(self) -> Iterator[tuple[RowIdentity, ParsedRow]]:
-        """Yield the selected rows, parsed; the checks and the report cover all other rows as well."""
+    def _parse_rows(self) -> Iterator[SheetRow]:
+        """Yield the rows that are whole, once each is parsed and checked; the others are reported and left out."""
         for row in self.sheet.rows():
-            parsed = self.parser.parse(row)
-            self.remarks += check_numeric_twins(self.sheet.codebook, row, parsed)
+            self.parsed[row.number] = parsed = self.parser.parse(row)
+            contradictions = [*check_numeric_twins(self.sheet.codebook, row, parsed)]
+            self.remarks += contradictions
             self.remarks += check_stars(self.sheet.codebook, row, parsed)
             if _PERSONAL_DATA_HINT.search(parsed.text):
                 self.personal.update(count_personal_data(parsed.text))
-            identity = self.selection.identities.get(row.number)
-            if identity is None:
-                self.remarks += parsed.remarks
+            shifted = find_shifted_columns(self.sheet, self.parser, row, parsed)
+            if not shifted or len(shifted) + len(contradictions) < MIN_SHIFTED_CELLS:
+                yield row
             else:
-                yield identity, parsed
-
-
-def _detect_date_orders(sheet: Sheet) -> dict[str, DateOrder | None]:
-    """Return the order of day and month in each column of dates, None where it differs from cell to cell."""
-    columns = [name for name, column in sheet.codebook.columns.items() if column.parse_as == "date"]
-    usual = sheet.codebook.date_order
-    if usual == "both":
-        return dict.fromkeys(columns)
-    found: dict[str, set[DateOrder]] = {name: set() for name in columns}
-    for row in sheet.rows():
-        for name in columns:
-            found[name] |= detect_date_orders([row.cells.get(name, "")])
-    return {name: None if len(orders) > 1 else next(iter(orders), usual) for name, orders in found.items()}
+                text = f"cells are those of the columns beside them ({', '.join(shifted)}); not recorded"
+                self.remarks.append(create_cell_remark(row.number, "", "row-askew", text))
