@@ -15,7 +15,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-fast test-long tools audits check format demo schema lock clean
+.PHONY: help install test test-fast test-long tools audits bench check format demo schema lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -63,6 +63,9 @@ tools: $(TOOLS)/installed $(NPM_PACKAGES) ## install Node, schemathesis and the 
 
 audits: tools .venv/installed ## run the tests of npm clients, graphql-http's audits, and a minute of generated operations
 	OGPGRAPH_TEST_TOOLS=required $(BIN)/pytest -m tools $(ARGS)
+
+bench: .venv/installed ## measure how fast it serves, beside other servers: docs/measuring.md; ARGS="--rounds 3 …"
+	$(BIN)/python -m bench.serving $(ARGS)
 
 check: .venv/installed ## lint, format, types, layers
 	$(BIN)/ruff check

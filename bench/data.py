@@ -38,16 +38,16 @@ WORDS = _WORDS.split()
 BODY_CHARACTERS = 5_000
 
 
-def database(members: int = MEMBERS, commitments: int = COMMITMENTS) -> str:
+def database(members: int = MEMBERS, commitments: int = COMMITMENTS, folder: Path = FOLDER) -> str:
     """Return the URL of the large database, which is created if it does not exist with a log of this format."""
-    file = FOLDER / f"record-{members}-{commitments}-format-{LOG_FORMAT}.db"
+    file = folder / f"record-{members}-{commitments}-format-{LOG_FORMAT}.db"
     url = f"sqlite:///{file}"
     if file.exists():
         migrate(url)  # replaces rows of another version
     else:
-        FOLDER.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(".part")
-        for leftover in FOLDER.glob(partial.name + "*"):
+        for leftover in folder.glob(partial.name + "*"):
             leftover.unlink()
         _create_database(f"sqlite:///{partial}", members, commitments)
         partial.rename(file)
@@ -88,7 +88,7 @@ def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[Uni
 
     def commands(uow: UnitOfWork) -> None:
         random_source = random.Random(f"{member}/{cycle}")
-        code, prefix = _member_code(member)
+        code, prefix = member_code(member)
         stream = uow.resolve_code("member", code)
         if stream is None:
             facts: Facts = {"prefix": prefix, "region": REGIONS[member % 4], "type": "NATIONAL", "status": "ACTIVE"}
@@ -107,7 +107,7 @@ def _plan_commands(member: int, cycle: int, numbers: list[int]) -> Callable[[Uni
                 "cycle": cycle,
                 **_commitment_facts(uow, random_source, number),
             }
-            commitment_commands.register_commitment(uow, f"{prefix}{number:04}", facts)
+            commitment_commands.register_commitment(uow, f"{prefix}{number % 10_000:04}", facts)
 
     return commands
 
@@ -116,19 +116,19 @@ def _commitment_facts(uow: UnitOfWork, random_source: random.Random, number: int
     facts: Facts = {
         "number": str(number % 20 + 1),
         "status": "ACTIVE",
-        "title/en": uow.text_value(_random_text(random_source, 60)),
-        "description/en": uow.text_value(_random_text(random_source, BODY_CHARACTERS * 3 // 5)),
-        "commitmentText/en": uow.text_value(_random_text(random_source, BODY_CHARACTERS * 2 // 5)),
+        "title/en": uow.text_value(random_text(random_source, 60)),
+        "description/en": uow.text_value(random_text(random_source, BODY_CHARACTERS * 3 // 5)),
+        "commitmentText/en": uow.text_value(random_text(random_source, BODY_CHARACTERS * 2 // 5)),
         "policyAreas": tuple(sorted(random_source.sample(AREAS, random_source.randint(1, 3)))),
     }
     for index in range(1, random_source.randint(3, 9) + 1):
         milestone = f"milestones/{number % 20 + 1}.{index}"
         facts |= {
-            f"{milestone}/title/en": uow.text_value(_random_text(random_source, 80)),
+            f"{milestone}/title/en": uow.text_value(random_text(random_source, 80)),
             f"{milestone}/status": random_source.choice(("NOT_STARTED", "LIMITED", "SUBSTANTIAL", "COMPLETE")),
             f"{milestone}/endsOn": f"{random_source.randint(2012, 2025)}-{random_source.randint(1, 12):02}",
         }
-    for indicator, stage in _RATED:
+    for indicator, stage in RATED:
         if random_source.random() < 0.8:
             value = random_source.choice(sorted(VALUES_OF[indicator]))
             rating = Rating(RatingState.RATED, value, uow.text_ref(value.title()), None)
@@ -136,7 +136,7 @@ def _commitment_facts(uow: UnitOfWork, random_source: random.Random, number: int
     return facts
 
 
-_RATED = [
+RATED = [
     (Indicator.VERIFIABLE, Stage.DESIGN),
     (Indicator.RELEVANCE, Stage.DESIGN),
     (Indicator.SPECIFICITY, Stage.DESIGN),
@@ -148,13 +148,15 @@ _RATED = [
 ]
 
 
-def _random_text(random_source: random.Random, characters: int) -> str:
+def random_text(random_source: random.Random, characters: int) -> str:
     words = random_source.choices(WORDS, k=max(2, characters // 6))
     return " ".join(words)[:characters].strip().capitalize()
 
 
-def _member_code(member: int) -> tuple[str, str]:
-    letters = chr(ord("A") + member // 26) + chr(ord("A") + member % 26)
+def member_code(member: int) -> tuple[str, str]:
+    """Return the code of a member, and the letters that its commitments' codes begin with."""
+    hundreds, rest = divmod(member, 26 * 26)
+    letters = chr(ord("A") + rest // 26) + chr(ord("A") + rest % 26) + (chr(ord("A") + hundreds) if hundreds else "")
     return letters + "X", letters
 
 
