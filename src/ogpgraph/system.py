@@ -24,8 +24,9 @@ from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
+from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.readmodel.rebuild import Rebuild
-from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.settings import Settings
 from ogpgraph.storage import accounts, texts
@@ -67,44 +68,6 @@ def generate_id() -> str:
 def generate_key() -> bytes:
     """Return a new secret key."""
     return secrets.token_bytes(KEY_BYTES)
-
-
-class ReadModel:
-    """Opens read sessions."""
-
-    def __init__(
-        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner
-    ) -> None:
-        self._database = database
-        self._projection = projection
-        self._shared = SharedState(projection, log_identity)
-        self.damage = self._shared.damage
-        self.log_identity = log_identity
-        self.clock = clock
-
-    @contextmanager
-    def session(self) -> Iterator[ReadSession]:
-        """Open a session with its head pinned at the newest projected position."""
-        opened_at = self.clock()
-        with self._database.read() as transaction:
-            yield ReadSession(self._shared, transaction, opened_at, self._projection.read_progress(transaction))
-
-    @contextmanager
-    def peek(self, head: int) -> Iterator[ReadSession]:
-        """Open a session with its head pinned at a position that was projected before; raises PositionError.
-
-        What a session reads up to its head never changes, so this one needs no transaction: on a server that saves as
-        many round trips as the session itself takes.
-        """
-        with self._database.read_autocommit() as transaction:
-            # The projector's commits are not synced: a crash of the server may have taken the last of them.
-            if (progress := self._projection.read_progress(transaction)).position < head:
-                raise PositionError(
-                    f"position {head} is not available any more: the read model is at {progress.position}"
-                )
-            if progress.position > head:
-                progress = progress._replace(position=head, root=None)
-            yield ReadSession(self._shared, transaction, self.clock(), progress)
 
 
 @dataclass(frozen=True)
@@ -150,7 +113,7 @@ class System:
         deadline = time.monotonic() + timeout_seconds
         while True:
             is_late = time.monotonic() >= deadline
-            with self._current_session() as session:
+            with self.model.session() as session:
                 if session.head >= at_least.position or (is_late and at_least.root and not session.is_behind):
                     session.require(at_least)
                     yield session
@@ -159,17 +122,6 @@ class System:
                 raise PositionNotReached(at_least.position, session.head, self.projection.failure)
             remaining = max(0.0, deadline - time.monotonic())
             self.projection.notifier.wait_for(at_least.position, min(remaining, WAIT_INTERVAL_SECONDS))
-
-    @contextmanager
-    def _current_session(self) -> Iterator[ReadSession]:
-        with self.model.session() as session:
-            if not session.is_behind:
-                yield session
-                return
-        # Another process appended events and has not projected them yet, or died before it could.
-        self.projection.catch_up_for_reader()
-        with self.model.session() as session:
-            yield session
 
     def projection_status(self) -> ProjectionStatus:
         """Return the status of the read model as it is, without catching up."""

@@ -15,6 +15,7 @@ from ogpgraph.readmodel.open_rows import OpenRowsCache
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tables import LIVE_PREFIX
+from ogpgraph.storage.lazy_transaction import LazyTransaction
 from ogpgraph.storage.sqlite import SQLiteTransaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
@@ -63,11 +64,13 @@ def count_steps(system: System, read: Callable[[Snapshot, Aggregate], object]) -
         return 0
 
     with system.read_session() as session:
-        assert isinstance(session.transaction, SQLiteTransaction)
+        assert isinstance(session.transaction, LazyTransaction)
+        opened = session.transaction.opened
+        assert isinstance(opened, SQLiteTransaction)
         snapshot = session.at_head()
         commitment = snapshot.find_by_code("commitment", "FR0001")
         assert commitment
-        session.transaction._connection.set_progress_handler(count, STEPS)
+        opened._connection.set_progress_handler(count, STEPS)
         read(snapshot, commitment)
     return steps
 

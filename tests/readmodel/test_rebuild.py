@@ -70,7 +70,9 @@ def test_readers_and_writers_go_on_during_rebuilds(filled: System, url: str) -> 
                 session.transaction.fetch_value(f"select count(*) from {table}")
                 for table in ("entry", "version", "projector")
             ]
-            assert counts == [session.head, session.head, 1]
+            # All as one transaction sees them, which may begin after the head was confirmed.
+            assert counts[0] == counts[1] >= session.head
+            assert counts[2] == 1
             assert session.head >= 15
             seen.append(session.head)
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from ogpgraph.storage import texts
 from ogpgraph.storage.database import Database
 from ogpgraph.storage.texts import (
     CorruptText,
@@ -103,26 +102,26 @@ def test_unknown_references_are_left_out(database: Database) -> None:
         assert TextReader().read_many(transaction, [UNKNOWN]) == {}
 
 
-def test_cache_is_bounded_and_holds_no_long_texts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "CACHE_SIZE", 10)
-    references = store(database, *(f"text {n}" for n in range(30)), "l" * (texts.MAX_CACHED_LENGTH + 1))
-    reader = TextReader()
+def test_cache_is_bounded_by_bytes_and_holds_nothing_that_would_fill_it(database: Database) -> None:
+    references = store(database, *(f"text {n}" for n in range(60)), "l" * 1_000)
+    reader = TextReader(max_bytes=10_000)
     with database.read() as transaction:
         found = reader.read_many(transaction, references)
-        assert len(found) == 31
-        assert len(reader._cache) == 10
-        assert references[-1] not in reader._cache
+        assert len(found) == 61
+        assert 20 < reader.cache.use().items < 60
+        assert 5_000 < reader.cache.use().bytes <= 10_000
+        assert reader.cache.get(references[-1]) is None
         assert reader.read_many(transaction, references) == found
 
 
-def test_removed_text_is_not_read_after_the_cache_was_cleared(database: Database) -> None:
+def test_removed_text_is_not_read_once_the_version_of_redaction_is_another(database: Database) -> None:
     (reference,) = store(database, "a name")
     reader = TextReader()
     with database.read() as transaction:
         assert reader.read_many(transaction, [reference])
     with database.write() as transaction:
         transaction.execute("delete from stored_text")
-    reader.clear_cache()
+    reader.follow_redaction(1)
     with database.read() as transaction:
         assert reader.read_many(transaction, [reference]) == {}
 

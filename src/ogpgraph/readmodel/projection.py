@@ -47,7 +47,8 @@ JOIN_TIMEOUT_SECONDS = 5.0
 _SELECT_PROGRESS = """
 select p.log_position, p.position, p.projection_version,
        coalesce((select max(e.position) from event e), 0) as head,
-       (select t.root from entry t where t.position = p.position) as root
+       (select t.root from entry t where t.position = p.position) as root,
+       (select l.id from log l) as log_id, (select l.redaction_version from log l) as redaction_version
 from projector p where p.name = :name"""
 _SELECT_PROJECTION_VERSION = (
     "select projection_version, build, log_position, position, frontier from projector where name = :name"
@@ -62,7 +63,8 @@ log = structlog.stdlib.get_logger(__name__)
 class ProjectionProgress(NamedTuple):
     """How far the read model is: its newest entry, and that entry's place in the log, whose newest place is `head`.
 
-    `root` is that of the tree over all entries up to the newest one; None where there is none.
+    `root` is that of the tree over all entries up to the newest one; None where there is none. The log's id and the
+    version of its redaction are read with it.
     """
 
     log_position: int = 0
@@ -70,6 +72,8 @@ class ProjectionProgress(NamedTuple):
     head: int = 0
     projection_version: int = 0
     root: bytes | None = None
+    log_id: str = ""
+    redaction_version: int = 0
 
     @property
     def is_behind(self) -> bool:
@@ -224,9 +228,13 @@ class ProjectionRunner:
         """Return how far the read model is, as a transaction sees it."""
         return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
 
+    def query_progress(self) -> ProjectionProgress:
+        """Return how far the read model is now, whichever process projected it."""
+        return _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+
     def refresh(self) -> ProjectionProgress:
-        """Return how far the read model is now, whichever process projected it, and notify of the position."""
-        progress = _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+        """Return how far the read model is now, and notify of the position."""
+        progress = self.query_progress()
         self.notifier.notify(progress.position)
         return progress
 

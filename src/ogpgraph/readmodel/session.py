@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
@@ -28,7 +28,7 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.states import StateCache
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
-from ogpgraph.storage.log_identity import LogIdentity, read_log_identity
+from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.storage.merkle import EMPTY_ROOT
 from ogpgraph.storage.texts import CorruptText, TextReader
 
@@ -73,7 +73,9 @@ class ReadSession:
         self.head = progress.position
         self.is_behind = progress.is_behind
         self.projection_version = progress.projection_version
-        self.log_identity = shared.log_identity
+        self.log_identity = replace(
+            shared.log_identity, id=progress.log_id, redaction_version=progress.redaction_version
+        )
         self.shared = shared
         self.checkpoint: Callable[[], None] = _continue
         self._snapshots: dict[tuple[int, int], Snapshot] = {}
@@ -186,8 +188,8 @@ class ReadSession:
     # The log and the projection
 
     def read_log_identity(self) -> LogIdentity:
-        """Return the log's identity, read anew: another process may have removed a text since this one started."""
-        return read_log_identity(self.transaction)
+        """Return the log's identity as of this session: a text may have been removed since the process started."""
+        return self.log_identity
 
     def projection_status(self) -> ProjectionStatus:
         """Return the status of the projection, as of this session."""

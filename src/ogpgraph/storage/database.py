@@ -204,6 +204,13 @@ class Database(ABC):
         with self.read() as transaction:
             return transaction.fetch_all(sql, **parameters)
 
+    def read_version(self) -> object | None:
+        """Return what differs from call to call once anything was committed in between; None if that is not known.
+
+        It takes no transaction. Raises StorageError as a read does.
+        """
+        return None
+
     def read_clock(self) -> datetime | None:
         """Return the time by the clock of the database's server, None where it has no clock of its own."""
         return None

@@ -261,6 +261,45 @@ class ReaderPool:
         connection.close()
 
 
+class ChangeDetector:
+    """Tells whether anything was committed, by one open connection that nothing else uses."""
+
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._number = 0
+        self._closed = False
+
+    def read_version(self) -> tuple[int, int]:
+        """Return the number of the connection and its version of the data; raises as `ReaderPool.connection` does."""
+        self._file.require_unchanged()
+        with self._lock:
+            if self._closed:
+                raise DatabaseError(f"{self._file.path} is closed")
+            if self._connection is None:
+                self._connection = _connect(self._file.path)
+                self._number += 1  # versions of different connections have nothing to do with each other
+                self._file.require_unchanged()
+            try:
+                with _translate_errors():
+                    return self._number, _read_pragma(self._connection, "data_version")
+            except DatabaseError:
+                self._disconnect()
+                raise
+
+    def close(self) -> None:
+        """Close the connection; nothing can be asked any more."""
+        with self._lock:
+            self._closed = True
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 class SQLiteDatabase(Database):
     """One SQLite database file."""
 
@@ -269,6 +308,7 @@ class SQLiteDatabase(Database):
         restrict_files(self.path)
         self._file = DatabaseFile(self.path)
         self._readers = ReaderPool(self._file, POOL_TIMEOUT_SECONDS)
+        self._changes = ChangeDetector(self._file)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
         self._disk_failed = False
@@ -317,6 +357,9 @@ class SQLiteDatabase(Database):
             writer.execute(f"PRAGMA secure_delete = {before}")
             if writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()["busy"]:
                 raise LockTimeout(f"a reader has kept {self.path}-wal in use for {LOCK_TIMEOUT_SECONDS} seconds")
+
+    def read_version(self) -> object | None:
+        return self._changes.read_version()
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         self._file.require_unchanged()
@@ -378,6 +421,7 @@ class SQLiteDatabase(Database):
 
     def close(self) -> None:
         """Close every connection; readers and the writer are waited for within their timeouts."""
+        self._changes.close()
         self._readers.close()
         if self._writer:
             with suppress(LockTimeout), self._writer_lock.acquire():

@@ -12,8 +12,8 @@ response. Both happen here, so that no command and no reader can omit it.
 from __future__ import annotations
 
 import hmac
+import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -21,13 +21,13 @@ from hashlib import sha256
 import msgspec
 
 from ogpgraph.personal import Mark, find_personal_data, mask_personal_data
+from ogpgraph.storage.byte_cache import ByteCache
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, Parameters, Row, Transaction, iter_chunks
 from ogpgraph.storage.error_codes import StorageErrorCode
 
 SALT_BYTES = 16
-CACHE_SIZE = 50_000
-MAX_CACHED_LENGTH = 4_000
+MAX_CACHED_BYTES = 64 * 2**20
 
 _CREATE_TABLE = (
     "create table if not exists stored_text "
@@ -72,11 +72,12 @@ class TextReferencer:
 
 
 class TextReader:
-    """Reads texts for responses, verified and masked; caches those that are not long."""
+    """Reads texts for responses, verified and masked, and caches them."""
 
-    def __init__(self) -> None:
-        self._cache: OrderedDict[str, str] = OrderedDict()
+    def __init__(self, max_bytes: int = MAX_CACHED_BYTES) -> None:
+        self.cache: ByteCache[str, str] = ByteCache(max_bytes, sys.getsizeof)
         self._lock = threading.Lock()
+        self._redaction_version = -1
 
     def read_many(self, transaction: Transaction, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → masked text, without those that are not stored (any more).
@@ -85,27 +86,26 @@ class TextReader:
         verified when it was read.
         """
         requested = set(references)
-        found: dict[str, str | CorruptText] = {}
-        with self._lock:
-            found |= {reference: self._cache[reference] for reference in requested if reference in self._cache}
+        redaction_version = self._redaction_version
+        found: dict[str, str | CorruptText] = {**self.cache.get_many(requested)}
         missing = sorted(requested - found.keys())
         for chunk in iter_chunks(missing):
             rows = transaction.fetch_all(_SELECT_MARKED, references=chunk)
             found |= {row["reference"]: _mask_row(row) for row in rows}
-        self._add_to_cache({reference: found[reference] for reference in missing if reference in found})
+        if missing:
+            read = {reference: found.get(reference) for reference in missing}
+            whole = {reference: text for reference, text in read.items() if isinstance(text, str)}
+            with self._lock:
+                if redaction_version == self._redaction_version:  # one of them may have been removed meanwhile
+                    self.cache.add(whole)
         return found
 
-    def clear_cache(self) -> None:
-        """Empty the cache: after a redaction, no removed text may be served from it."""
-        with self._lock:
-            self._cache.clear()
-
-    def _add_to_cache(self, texts: Mapping[str, str | CorruptText]) -> None:
-        whole = {key: text for key, text in texts.items() if isinstance(text, str) and len(text) <= MAX_CACHED_LENGTH}
-        with self._lock:
-            self._cache.update(whole)
-            while len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
+    def follow_redaction(self, version: int) -> None:
+        """Empty the cache if the version of the log's redaction is a later one: no removed text is served from it."""
+        if version > self._redaction_version:
+            with self._lock:
+                self._redaction_version = version
+                self.cache.clear()
 
 
 def read_unmasked(transaction: Transaction, reference: str) -> str | None:

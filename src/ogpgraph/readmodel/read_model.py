@@ -1,0 +1,75 @@
+"""The read model of a process: opens read sessions, each of which shows everything that was recorded before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+
+from ogpgraph.clock import Clock
+from ogpgraph.readmodel.freshness import HeadReader
+from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
+from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
+from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
+from ogpgraph.storage.lazy_transaction import LazyTransaction
+from ogpgraph.storage.log_identity import LogIdentity
+
+
+class ReadModel:
+    """Opens read sessions.
+
+    What a session reads up to its head never changes. So its transaction begins with the first statement, however
+    long after the head was confirmed that is, and a session that finds all in memory has none.
+    """
+
+    def __init__(
+        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner
+    ) -> None:
+        self._database = database
+        self._projection = projection
+        self._shared = SharedState(projection, log_identity)
+        self._heads = HeadReader(database, projection.query_progress)
+        self.damage = self._shared.damage
+        self.log_identity = log_identity
+        self.clock = clock
+
+    @contextmanager
+    def session(self) -> Iterator[ReadSession]:
+        """Open a session with its head pinned at the newest position, after catching up where events are pending.
+
+        Where events cannot be projected, it shows those that are, and `is_behind` says so. Raises StorageError.
+        """
+        opened_at = self.clock()
+        progress = self._confirm()
+        if progress.is_behind:
+            # Another process appended events and has not projected them yet, or died before it could.
+            self._projection.catch_up_for_reader()
+            progress = self._confirm()
+        with closing(self._begin(self._database.read, progress.position)) as transaction:
+            yield ReadSession(self._shared, transaction, opened_at, progress)
+
+    @contextmanager
+    def peek(self, head: int) -> Iterator[ReadSession]:
+        """Open a session with its head pinned at a position that was projected before; raises PositionError.
+
+        It needs no transaction at all: on a server that saves as many round trips as the session itself takes.
+        """
+        if (progress := self._heads.last).position < head and (progress := self._confirm()).position < head:
+            # The projector's commits are not synced: a crash of the server may have taken the last of them.
+            raise PositionError(f"position {head} is not available any more: the read model is at {progress.position}")
+        if progress.position > head:
+            progress = progress._replace(position=head, root=None)
+        with closing(self._begin(self._database.read_autocommit, head)) as transaction:
+            yield ReadSession(self._shared, transaction, self.clock(), progress)
+
+    def _confirm(self) -> ProjectionProgress:
+        progress = self._heads.confirm()
+        self._shared.texts.follow_redaction(progress.redaction_version)
+        return progress
+
+    def _begin(self, open_: Callable[[], AbstractContextManager[Transaction]], head: int) -> LazyTransaction:
+        return LazyTransaction(self._database.name, open_, partial(self._require_reached, head))
+
+    def _require_reached(self, head: int, transaction: Transaction) -> None:
+        if (position := self._projection.read_progress(transaction).position) < head:
+            raise StorageUnavailable(f"position {head} is not available any more: the read model is at {position}")
