@@ -13,7 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from bench.attack.connections import Connection, encode_post
 from bench.subscribers import encode_masked_frame
@@ -131,6 +131,11 @@ _LARGE_PART = """%s: commitments(first: 100) { nodes { title description commitm
   claims { path value source { url } } } }"""
 
 
+_EXPENSIVE_SUBSCRIPTION = """subscription { entries { position subject { ... on Commitment { n%d: code
+  actionPlan { member { actionPlans(first: 7) { nodes { commitments(first: 90) {
+    nodes { code title milestones { number title } } } } } } } } } } }"""
+
+
 async def many_conditions(attacker: Attacker) -> None:
     conditions = ", ".join(f'{{title: "{number:x} re"}}' for number in range(390))
     await attacker.repeat([encode_post(_COUNT % f"{{or: [{conditions}]}}")], connections=9)
@@ -194,10 +199,7 @@ async def large_responses(attacker: Attacker) -> None:
 async def expensive_subscriptions(attacker: Attacker) -> None:
     socket = await attacker.open_socket()
     for number in range(100):
-        query = (
-            "subscription { entries { position subject { ... on Commitment { actionPlan { commitments(first: 90) "
-            f"{{ nodes {{ n{number}: code title milestones {{ number title }} }} }} }} }} }} }}"
-        )
+        query = _EXPENSIVE_SUBSCRIPTION % number
         message = {"id": str(number), "type": "subscribe", "payload": {"query": query}}
         socket.writer.write(encode_masked_frame(json.dumps(message).encode()))
     while received := await socket.reader.read(1 << 20):
@@ -246,6 +248,24 @@ async def empty_fragments(attacker: Attacker) -> None:
     await attacker.send_endless(_WEBSOCKET_UPGRADE + "\r\n" + opening.decode("latin-1"), fragment, connections=4)
 
 
+async def unread_pongs(attacker: Attacker) -> None:
+    """Pings whose answers nobody reads."""
+    connections = [await attacker.open_socket() for _ in range(4)]
+    ping = bytes((0x89, 0x80 | 125)) + b"\0\0\0\0" + b"a" * 125
+    await asyncio.gather(*(_send_without_reading(attacker, connection, ping * 400) for connection in connections))
+
+
+async def _send_without_reading(attacker: Attacker, connection: Connection, block: bytes) -> None:
+    cast(asyncio.ReadTransport, connection.writer.transport).pause_reading()
+    with suppress(OSError):
+        while True:
+            connection.writer.write(block)
+            await connection.writer.drain()
+            attacker.answers["pings"] += 400
+    attacker.answers["ended by the server"] += 1
+    await asyncio.sleep(3_600)
+
+
 async def slow_bodies(attacker: Attacker) -> None:
     """Two hundred bodies of almost 1 MB that never end."""
     await asyncio.gather(*(_send_most_of_a_body(attacker) for _ in range(200)))
@@ -282,10 +302,10 @@ async def bogus_tokens(attacker: Attacker) -> None:
 
 
 async def _stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
+    with suppress(OSError, asyncio.CancelledError):
         while await reader.read(65_536):
             pass
-        writer.close()
+    writer.close()
 
 
 async def anonymous_mutations(attacker: Attacker) -> None:
@@ -310,6 +330,7 @@ ATTACKS: Mapping[str, Attack] = {
     "S7p": Attack("49 MB of pipelined requests", pipelined_requests),
     "S7m": Attack("49 MB of one WebSocket message", endless_message),
     "S7f": Attack("49 MB of empty fragments", empty_fragments),
+    "S7g": Attack("pings without reading the answers", unread_pongs),
     "S7b": Attack("200 bodies of 1 MB that never end", slow_bodies),
     "S9": Attack("16 large responses at once", large_responses),
     "S10": Attack(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import uvicorn
 
 from ogpgraph.settings import Settings
-from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, HeaderTimeoutProtocol
+from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, MAX_PIPELINED, HeaderTimeoutProtocol
 from ogpgraph.web.request import MAX_URL_BYTES
 from tests.web.sample_app import build_sample_app, serve_in_thread
 
@@ -95,6 +97,12 @@ def test_the_body_has_a_timeout_of_its_own(connection: socket.socket) -> None:
 
 
 LONG = b"y" * 70_000
+CHUNKED = HEAD.replace(b"GET /health", b"POST /graphql")[:-2] + (
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+HANDSHAKE = HEAD[:-2] + (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n" % (b"A" * 24)
+)
 LINES = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 500) for number in range(140))
 
 
@@ -108,6 +116,13 @@ LINES = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 500) for number in range(140)
         pytest.param(b"GET /health HTTP/1.1\r\n" + LONG * 20, b" 431 ", id="a name without an end"),
         pytest.param(b"GET /health HTTP/1.1\r\n" + LINES * 20, b" 431 ", id="lines without an end"),
         pytest.param(HEAD + b"GET /health HTTP/1.1\r\n" + LINES * 2, b" 431 ", id="in a later request"),
+        pytest.param(b"GET /health HTTP/1.1\r\n" + b"x:y\r\n" * 101 + b"\r\n", b" 431 ", id="many headers"),
+        pytest.param(CHUNKED + b"1;" + b"x=y;" * 200_000, b" 431 ", id="extensions of a chunk without an end"),
+        pytest.param(CHUNKED + b"0\r\n" + LINES, b" 431 ", id="trailers without an end"),
+        pytest.param(CHUNKED + b"1\r\n \r\n" * 5_000, b" 413 ", id="many chunks"),
+        pytest.param(HEAD * 100, b" 429 ", id="many requests at once"),
+        pytest.param(HANDSHAKE + b"X: %s\r\n\r\n" % (b"y" * 8_200), b" 431 ", id="a long header of a handshake"),
+        pytest.param(b"\x16\x03\x01\x02\x00", b" 400 ", id="TLS"),
     ],
 )
 def test_a_url_or_headers_above_the_limit_are_rejected(connection: socket.socket, sent: bytes, expected: bytes) -> None:
@@ -118,6 +133,37 @@ def test_a_url_or_headers_above_the_limit_are_rejected(connection: socket.socket
     status, _, rest = received[received.rindex(b"HTTP/1.1") :].partition(b"\r\n")
     assert expected in status
     assert json.loads(rest.partition(b"\r\n\r\n")[2])["errors"][0]["extensions"]["code"]
+
+
+def receive_all(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(100_000):
+        received += chunk
+    return received
+
+
+def test_requests_before_one_that_is_rejected_are_answered(connection: socket.socket) -> None:
+    connection.sendall(HEAD * 3 + b"GET /health HTTP/1.1\r\n" + LINES * 2)
+    assert re.findall(rb"HTTP/1.1 (\d+)", receive_all(connection)) == [b"200"] * 3 + [b"431"]
+
+
+def test_requests_that_wait_for_another_are_all_answered(connection: socket.socket) -> None:
+    connection.sendall(HEAD * MAX_PIPELINED + HEAD[:-2] + b"Connection: close\r\n\r\n")
+    assert receive_all(connection).count(b"200 OK") == MAX_PIPELINED + 1
+
+
+def test_trailers_are_no_headers(connection: socket.socket) -> None:
+    connection.sendall(CHUNKED + b'15\r\n{"query":"{ hello }"}\r\n0\r\nAuthorization: Bearer x\r\n\r\n')
+    assert b"200 OK" in connection.recv(10_000)
+
+
+def test_a_client_that_goes_on_sending_what_was_rejected_is_cut_off(connection: socket.socket) -> None:
+    sent = 0
+    with suppress(OSError):  # a reset or a broken pipe, as the system likes
+        for _ in range(2_000):
+            connection.sendall(b"GET /health HTTP/1.1\r\n" + LINES)
+            sent += 1
+    assert sent < 2_000
 
 
 def test_headers_and_urls_up_to_the_limit_are_accepted(connection: socket.socket) -> None:

@@ -109,7 +109,12 @@ class RequestErrorCode(ErrorCode):
         "Send it again over a new connection.",
         Retry.LATER,
     )
-    PAYLOAD_TOO_LARGE = ("PAYLOAD_TOO_LARGE", 413, "The body is too large.", "Send less at a time.")
+    PAYLOAD_TOO_LARGE = (
+        "PAYLOAD_TOO_LARGE",
+        413,
+        "The body is too large, or in too many chunks.",
+        "Send less at a time.",
+    )
     URI_TOO_LONG = ("URI_TOO_LONG", 414, "The URL is too long.", "Send the operation by `POST`.")
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
@@ -120,7 +125,7 @@ class RequestErrorCode(ErrorCode):
     REQUEST_HEADER_FIELDS_TOO_LARGE = (
         "REQUEST_HEADER_FIELDS_TOO_LARGE",
         431,
-        "The headers are too large in total.",
+        "The headers are too many or too large.",
         "Send fewer or shorter ones.",
     )
     BUDGET_EXHAUSTED = (
@@ -140,8 +145,8 @@ class RequestErrorCode(ErrorCode):
     TOO_MANY_OPERATIONS = (
         "TOO_MANY_OPERATIONS",
         429,
-        "The WebSocket has as many operations as it may.",
-        "Complete some, or open another WebSocket.",
+        "The WebSocket has as many operations, or the connection as many unanswered requests, as it may.",
+        "Complete some, or open another connection.",
         Retry.LATER,
     )
     TOO_SLOW = (

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
@@ -78,6 +81,35 @@ def test_a_message_that_breaks_the_protocol_closes_the_connection(address: str, 
     with open_acknowledged_socket(address) as socket:
         socket.send(sent)
         assert receive_close_code(socket) == code
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [Frame(Opcode.PING, b""), Frame(Opcode.PONG, b""), Frame(Opcode.TEXT, b'{"type":"ping"}')],
+    ids=["pings", "pongs", "messages"],
+)
+def test_thousands_of_frames_at_once_close_the_connection(address: str, frame: Frame) -> None:
+    with open_acknowledged_socket(address) as socket:
+        socket.socket.sendall(frame.serialize(mask=True) * 10_000)
+        answers = 0
+        with suppress(ConnectionClosed):
+            for _ in socket:
+                answers += 1
+        assert socket.close_code == 4400
+        assert answers < 10_000
+
+
+def test_a_message_of_many_empty_fragments_closes_the_connection(address: str) -> None:
+    with open_acknowledged_socket(address) as socket:
+        socket.send([""] * 200)
+        assert receive_close_code(socket) == 4400
+
+
+def test_a_message_of_some_fragments_is_read(address: str) -> None:
+    with open_acknowledged_socket(address) as socket:
+        socket.send('{"type": "ping"}')
+        socket.send(list('{"type": "ping"}'))
+        assert [receive_message(socket) for _ in range(2)] == [{"type": "pong"}] * 2
 
 
 def test_a_binary_message_closes_the_connection(address: str) -> None:

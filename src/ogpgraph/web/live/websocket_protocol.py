@@ -16,11 +16,17 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from ogpgraph.readmodel.bookmark import Bookmark
-from ogpgraph.web.connection_timeouts import WriteTimeoutMixin
+from ogpgraph.web.connection_timeouts import BODY_GRACE_SECONDS, WriteTimeoutMixin
+from ogpgraph.web.error_codes import CloseCode
 from ogpgraph.web.live.subscribers import StreamItem
 
 SCOPE_EXTENSION: Final = "ogpgraph.websocket"
 """The key of a scope's `extensions` under which the application finds its connection's `WebSocketProtocol`."""
+MAX_FRAGMENTS: Final = 64
+"""The most fragments of a message; uvicorn limits its bytes only, and a fragment may have none."""
+MAX_FRAMES_AT_ONCE: Final = 500
+"""The most frames that are read at once: thousands of tiny ones would keep all other connections waiting."""
+_SLICE_BYTES: Final = 4_096
 _TEXT_FRAME: Final = 0x81
 _MAX_SHORT_LENGTH, _MAX_MEDIUM_LENGTH = 125, 0xFFFF
 _pack_medium_header = Struct(">BBH").pack
@@ -65,9 +71,46 @@ class ReceiveQueue:
 class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
     """One WebSocket connection, which the application may write to without awaiting."""
 
+    _frames_at_once = 0
+    _has_failed = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queue = ReceiveQueue()  # type: ignore[assignment]  # it has what the base class uses of a queue
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was received, a little at a time, so that a limit is noticed before all of it was parsed."""
+        self._frames_at_once = 0
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self._has_failed or self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _SLICE_BYTES])
+
+    def handle_events(self) -> None:
+        """Handle frames, unless they exceed a limit."""
+        self._frames_at_once += len(self.conn.events)
+        super().handle_events()
+        if self._frames_at_once > MAX_FRAMES_AT_ONCE:
+            self._fail("Too many frames at once")
+        elif len(self.frames) > MAX_FRAGMENTS:
+            self._fail("Too many fragments")
+
+    def handle_ping(self) -> None:
+        """Answer a ping, but not that of a client which does not read: the answers would pile up."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # RFC 6455, 5.5.3 permits to answer the last of several only
+
+    def _fail(self, reason: str) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.BAD_REQUEST, "reason": reason})
+        self.conn.fail(CloseCode.BAD_REQUEST, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self._has_failed = True
+        # Not at once: a connection that is closed on what the client is still sending would lose the close frame.
+        self.loop.call_later(BODY_GRACE_SECONDS, self.transport.close)
 
     def start_keepalive(self) -> None:
         """Begin to send pings. The handshake is over, so its request and response are dropped to save memory."""
