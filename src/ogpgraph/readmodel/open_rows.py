@@ -54,6 +54,7 @@ ENTRY_COLUMNS = [
 ]
 PATH_SET_COLUMNS = ["path", "paths"]
 VERSION_COLUMNS = ["position", "code", "chain", "delta", "frame", "fold"]
+STREAM_CODE_COLUMNS = ["stream", "since", "code"]
 TAG_COLUMNS = ["stream", "term", "since", "until", "first_day", "end_day"]
 EARLIER_CLAIM_COLUMNS = ["stream", "path", "hash", "since", "until", "first_day", "end_day", "claim"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
@@ -226,6 +227,8 @@ class RowBatch:
     """The sets of paths that the entries changed: most are those of earlier entries."""
     streams: list[tuple[int, str, str]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
+    codes: list[tuple[int, int, str]] = field(default_factory=list)
+    """The codes that streams have from a position on: one at the first entry, and one where it changes."""
     tags: RowChanges[DatedTag] = field(default_factory=RowChanges)
     earlier_claims: RowChanges[EarlierClaim] = field(default_factory=RowChanges)
 
@@ -272,6 +275,7 @@ class RowBatch:
         of_sets = [(key_of[path], key_of[each]) for each, paths in new_sets.items() for path in paths]
         transaction.insert(f"{prefix}path_set", PATH_SET_COLUMNS, sorted(of_sets))
         transaction.insert(f"{prefix}version", VERSION_COLUMNS, self.versions)
+        transaction.insert(f"{prefix}stream_code", STREAM_CODE_COLUMNS, sorted(self.codes))
         transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(tags))
         transaction.insert(f"{prefix}earlier_claim", EARLIER_CLAIM_COLUMNS, sorted(earlier_claims))
 

@@ -28,7 +28,7 @@ from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
-from ogpgraph.readmodel.tags import diff_tags
+from ogpgraph.readmodel.tags import code_of, diff_tags
 from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
@@ -238,9 +238,12 @@ class _BatchProjection:
         after = timeline.aggregate
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
-        if not open_rows.key:
+        is_first = not open_rows.key
+        if is_first:
             open_rows.key = position
             self.rows.add_stream(position, after)
+        if is_first or code_of(after) != code_of(before.aggregate):
+            self.rows.codes.append((open_rows.key, position, code_of(after)))
         open_rows.chain, content = extend_chain(open_rows.chain, position, delta, after)
         self.rows.add_version(position, after, content)
         paths = changed_paths(delta)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import compress, count
 from typing import Final
 
 from ogpgraph.domain.aggregate import aggregate_type_of
@@ -17,10 +19,12 @@ from ogpgraph.storage.database import Transaction
 
 _POSITION: Final = "i"
 """Positions have four bytes, as in the tables."""
-_SELECT_VERSIONS = (
-    "select e.position, s.id, s.aggregate_type, v.code from entry e join stream s on s.key = e.stream "
-    "join version v on v.position = e.position where e.position > :then and e.position <= :at order by e.position"
+_SELECT_STREAMS = (
+    "select s.key, s.aggregate_type, s.id, group_concat(e.position) as positions from stream s "
+    "join entry e on e.stream = s.key where s.key <= :at and e.position <= :at "
+    "group by s.key, s.aggregate_type, s.id order by s.key"
 )
+_SELECT_CODES = "select stream, since, code from stream_code where since <= :at order by stream, since"
 
 
 class TypeStreams:
@@ -91,6 +95,28 @@ class TypeStreams:
         self.entry_positions.append(position)
         return slot
 
+    def load_stream(self, stream: str, positions: list[int], codes: list[tuple[int, str]]) -> int:
+        """Add a stream that begins after all others, with its entries so far and each code with its first position.
+
+        `load_entries` has to follow. Returns the slot.
+        """
+        slot = self.slots[stream] = len(self.ids)
+        self.ids.append(stream)
+        self.first_positions.append(positions[0])
+        self.positions.append(array(_POSITION, positions))
+        self.codes.append(codes[-1][1])
+        if len(codes) > 1:
+            self.code_changes[slot] = codes
+        if not all(code for _, code in codes):
+            self.codeless.add(slot)
+        return slot
+
+    def load_entries(self, types: array[int], slots: array[int], number: int) -> None:
+        """Set the entries, from the numbers of the types and the slots of all entries; the type has a number."""
+        is_own = [each == number for each in types]
+        self.entry_positions = array(_POSITION, compress(count(1), is_own))
+        self.entry_slots = array(_POSITION, compress(slots, is_own))
+
     def size_bytes(self) -> int:
         """Return about how many bytes the streams take."""
         return _STREAM_BYTES * len(self.ids) + _ENTRY_BYTES * len(self.entry_positions)
@@ -114,17 +140,39 @@ class StreamTable:
     def load(cls, transaction: Transaction, position: int) -> StreamTable:
         """Return the streams at a position, read from the tables."""
         table = cls()
-        rows = transaction.stream(_SELECT_VERSIONS, then=0, at=position)
-        table.advance(StreamVersion(r["position"], r["id"], r["aggregate_type"], r["code"]) for r in rows)
+        table.position = position
+        table._entry_types = array("B", bytes(position))
+        table._entry_slots = array(_POSITION, [0]) * position
+        codes: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        for row in transaction.stream(_SELECT_CODES, at=position):
+            codes[row["stream"]].append((row["since"], row["code"]))
+        for row in transaction.stream(_SELECT_STREAMS, at=position):
+            positions = sorted(map(int, row["positions"].split(",")))
+            table._load_stream(row["aggregate_type"], row["id"], positions, codes[row["key"]])
+        for number, name in enumerate(table.type_names):
+            table.of_type(name).load_entries(table._entry_types, table._entry_slots, number)
         return table
+
+    def _load_stream(
+        self, aggregate_type: str, stream: str, positions: list[int], codes: list[tuple[int, str]]
+    ) -> None:
+        number = self._number_of(aggregate_type)
+        slot = self.of_type(aggregate_type).load_stream(stream, positions, codes)
+        for position in positions:
+            self._entry_types[position - 1] = number
+            self._entry_slots[position - 1] = slot
+
+    def _number_of(self, aggregate_type: str) -> int:
+        if aggregate_type not in self.type_names:
+            self.type_names.append(aggregate_type)
+        return self.type_names.index(aggregate_type)
 
     def advance(self, versions: Iterable[StreamVersion]) -> None:
         """Add the entries that follow those so far, in order."""
         for version in versions:
-            if version.aggregate_type not in self.type_names:
-                self.type_names.append(version.aggregate_type)
+            number = self._number_of(version.aggregate_type)
             self._entry_slots.append(self.of_type(version.aggregate_type).add(version))
-            self._entry_types.append(self.type_names.index(version.aggregate_type))
+            self._entry_types.append(number)
             self.position = version.position
 
     def of_type(self, aggregate_type: str) -> TypeStreams:

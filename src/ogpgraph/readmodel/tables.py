@@ -26,7 +26,7 @@ LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
-ROWS_VERSION = 7
+ROWS_VERSION = 8
 """Increment it whenever the same events would give other rows, except by another set of dimensions."""
 
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
@@ -45,6 +45,8 @@ _DUMP_QUERIES = {
         select s.value as paths, p.value as path
         from path_set m join term s on s.key = m.paths join term p on p.key = m.path order by s.value, p.value""",
     "version": "select position, chain, code, delta, frame, fold from version order by position",
+    "stream_code": """
+        select s.id, c.since, c.code from stream_code c join stream s on s.key = c.stream order by s.id, c.since""",
     "tag": """
         select s.id, m.dimension, m.value, t.since, t.until, t.first_day, t.end_day
         from tag t join stream s on s.key = t.stream join term m on m.key = t.term

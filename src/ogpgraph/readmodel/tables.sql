@@ -56,6 +56,13 @@ create table if not exists version (
   fold blob
 );
 
+create table if not exists stream_code (
+  stream integer not null,
+  since integer not null,
+  code text not null,
+  primary key (stream, since)
+) without rowid;
+
 create table if not exists tag (
   stream integer not null,
   term integer not null,
