@@ -20,13 +20,12 @@ from starlette.responses import Response
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.system import System
+from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.operation import (
     STACK_SLOTS,
-    Deadline,
-    OperationCancelled,
     OperationRunner,
     _oversized_call,
     call_with_room,
@@ -34,12 +33,14 @@ from ogpgraph.web.operation import (
 )
 from ogpgraph.web.operation_service import ExecutionLimits, OperationService, WebLimits
 from ogpgraph.web.request import RequestParameters
+from ogpgraph.web.scheduler import SchedulerLimits
 from tests.conftest import BOTH_ENGINES
 from tests.web.sample_app import REQUEST_ID, EmptySession, build_sample_app, make_client, post
 
 pytestmark = pytest.mark.anyio
 
 DEADLINE = 0.3
+ONE_THREAD = SchedulerLimits(threads=1)
 GENEROUS_SECONDS = 30  # a loaded machine may be slow; without a deadline it would be hours
 ENDLESS_STATEMENT = {
     "sqlite": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n",
@@ -101,7 +102,7 @@ def open_context(context: SlowContext) -> Iterator[Context]:
 def build_slow_app(context: SlowContext) -> Starlette:
     return build_sample_app(
         lambda _request: open_context(context),
-        WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, threads=1)),
+        WebLimits(execution=ExecutionLimits(deadline_seconds=DEADLINE, scheduler=ONE_THREAD)),
         schema=strawberry.Schema(Query, Mutation),
     )
 
@@ -128,7 +129,7 @@ async def test_a_mutation_is_not_stopped_at_the_deadline() -> None:
 
 async def test_an_operation_is_stopped_when_its_client_disconnects() -> None:
     context = SlowContext()
-    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=600, threads=1))
+    limits = WebLimits(execution=ExecutionLimits(deadline_seconds=600, scheduler=ONE_THREAD))
     endpoint = GraphQLEndpoint(
         OperationService(strawberry.Schema(Query), lambda _request: open_context(context), limits)
     )
@@ -161,7 +162,7 @@ def test_a_deadline_is_exceeded_by_time_or_disconnect_and_never_when_disabled() 
     deadline.is_disabled = True
     deadline()
     other = Deadline(10, lambda: now[0])
-    other.client_disconnected = True
+    other.cancel()
     assert other.is_exceeded()
     assert deadline.object_count == 3
 

@@ -1,13 +1,15 @@
 """The GraphQL endpoint: one operation by GET or POST, executed in one worker thread, with the status clients expect.
 
 Reading the request is asynchronous and bounded in size and time; everything after it (decoding, preparing, executing,
-encoding) happens in a worker thread, in `_respond_in_thread`, because it takes time and the database blocks.
+encoding) happens in a worker thread, in `_respond_in_thread`, when it is the client's turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -125,15 +127,16 @@ class GraphQLEndpoint:
         except RequestRejected as rejected:
             return _rejection_response(rejected, self._operation_request(request, media_type))
         call = self._operation_request(request, media_type)
-        if media_type == EVENT_STREAM and self._respond_with_events:
-            subscription = await self._operations.in_thread(self._find_subscription, call, encoded)
-            if subscription:
-                return await self._respond_with_events(request, subscription)
-        watching = asyncio.create_task(_watch_disconnect(call))
+        in_turn = partial(self._operations.in_turn, call, size=len(encoded))
         try:
-            return await self._operations.in_thread(self._respond_in_thread, call, encoded)
-        finally:
-            watching.cancel()
+            if media_type == EVENT_STREAM and self._respond_with_events:
+                subscription = await in_turn(self._find_subscription, call, encoded)
+                if subscription:
+                    return await self._respond_with_events(request, subscription)
+            with _watch_disconnect(call):
+                return await in_turn(self._respond_in_thread, call, encoded)
+        except RequestRejected as rejected:
+            return _rejection_response(rejected, call)
 
     def _operation_request(self, request: Request, media_type: str) -> OperationRequest:
         return OperationRequest(
@@ -185,15 +188,15 @@ class GraphQLEndpoint:
             return _encode_response(failure_status(failure), payload, call, retry_headers(failure))
 
     def _answer(self, call: OperationRequest, parameters: RequestParameters) -> OperationResponse:
-        if not call.names_entity_tags:
-            operation = self._prepare(call, parameters)  # first, because an invalid document needs no context
+        if call.names_entity_tags:
             with self._operations.open_context(call.request) as context:
-                return self._execute(call, operation, parameters, context)
+                headers = self._cache_headers_before_parsing(call, parameters, context)
+                if _is_not_modified(call, headers):
+                    return OperationResponse(None, headers)
+        # Without a context: an invalid document needs none, and an expensive operation may have to wait here.
+        operation = self._prepare(call, parameters)
         with self._operations.open_context(call.request) as context:
-            headers = self._cache_headers_before_parsing(call, parameters, context)
-            if _is_not_modified(call, headers):
-                return OperationResponse(None, headers)
-            return self._execute(call, self._prepare(call, parameters), parameters, context)
+            return self._execute(call, operation, parameters, context)
 
     def _prepare(self, call: OperationRequest, parameters: RequestParameters) -> PreparedOperation:
         operation = self._operations.prepare(call, parameters)
@@ -299,8 +302,20 @@ def _encode_response(
     return Response(encode_single_result(body) if is_event else body, status, all_headers)
 
 
-async def _watch_disconnect(call: OperationRequest) -> None:
-    """Stop the operation when the client disconnects."""
+@contextmanager
+def _watch_disconnect(call: OperationRequest) -> Iterator[None]:
+    """Stop the operation when the client disconnects; most are done before it is worth watching."""
+    watching: list[asyncio.Task[None]] = []
+    call.deadline.on_delay = lambda: watching.append(asyncio.create_task(_wait_for_disconnect(call)))
+    try:
+        yield
+    finally:
+        call.deadline.on_delay = None
+        for each in watching:
+            each.cancel()
+
+
+async def _wait_for_disconnect(call: OperationRequest) -> None:
     while (await call.request.receive())["type"] != "http.disconnect":
         pass  # the rest of a body that was not read
-    call.deadline.client_disconnected = True
+    call.deadline.cancel()

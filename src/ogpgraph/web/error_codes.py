@@ -170,6 +170,13 @@ class RequestErrorCode(ErrorCode):
         "Send it again, or without a token to read only.",
         Retry.LATER,
     )
+    QUEUE_FULL = (
+        "QUEUE_FULL",
+        503,
+        "The server is busy, and as many operations of this client, or of all together, wait as may wait.",
+        "Wait as long as the header `Retry-After` says, and send fewer at a time.",
+        Retry.LATER,
+    )
     POSITION_NOT_REACHED = (
         "POSITION_NOT_REACHED",
         503,

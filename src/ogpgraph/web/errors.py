@@ -24,6 +24,7 @@ from ogpgraph.web.error_codes import RequestErrorCode
 
 JSON: Final = "application/json"
 INTERNAL_ERROR_MESSAGE: Final = "Internal error"
+QUEUE_RETRY_SECONDS: Final = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -61,6 +62,20 @@ def budget_exhausted(wait_seconds: int) -> RequestRejected:
         "`extensions.cost` reports the cost of each operation.",
         headers={"Retry-After": str(wait_seconds)},
     )
+
+
+def queue_full(who: str) -> RequestRejected:
+    """Return the rejection (503) of an operation that there is no room for; `who` is the subject of a sentence."""
+    return RequestRejected(
+        RequestErrorCode.QUEUE_FULL,
+        f"The server is busy: {who} as many operations waiting as may wait.",
+        headers={"Retry-After": str(QUEUE_RETRY_SECONDS)},
+    )
+
+
+def deadline_exceeded() -> RequestRejected:
+    """Return the rejection (504) of an operation that was not done in time."""
+    return RequestRejected(RequestErrorCode.DEADLINE_EXCEEDED, "The operation took too long and was stopped.")
 
 
 def json_response(status: int, payload: object, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,7 +7,6 @@ timeout.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import FunctionType
@@ -19,10 +18,10 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
-from ogpgraph.web.errors import RequestRejected, format_errors
+from ogpgraph.web.errors import deadline_exceeded, format_errors
 from ogpgraph.web.request import RequestParameters
 
 T = TypeVar("T")
@@ -33,53 +32,6 @@ STACK_SLOTS: Final = 32_000
 CPython doubles its chunk of 16 KiB until it holds the frame and 1,000 slots (of 8 bytes) more. With just over
 2**15 - 1,000 slots that is 512 KiB, of which the frame leaves half: enough for a thousand calls.
 """
-
-
-class OperationCancelled(BaseException):
-    """Unwinds an operation that has to stop.
-
-    Not an `Exception`: resolvers and the executor may catch those, and would go on.
-    """
-
-
-class Deadline:
-    """Decides whether an operation has to stop; it begins with the deadline.
-
-    The executor calls it for each object, SQLite every few thousand steps of a statement. `clock` gives seconds that
-    never go back. Other threads may set `client_disconnected`.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds = seconds
-        self.client_disconnected = False
-        self.is_disabled = False
-        self.object_count = 0
-        self._clock = clock
-        self._until = clock() + seconds
-        self._session: ReadSession | None = None
-
-    def __call__(self) -> None:
-        """Count an object; raises OperationCancelled if the operation has to stop."""
-        self.object_count += 1
-        if self.is_exceeded():
-            raise OperationCancelled
-
-    def is_exceeded(self) -> bool:
-        """Return whether the operation has to stop."""
-        return (self.client_disconnected or self._clock() > self._until) and not self.is_disabled
-
-    def restart(self) -> None:
-        """Give the next operation of the same session the whole time again."""
-        self._until = self._clock() + self.seconds
-
-    def apply_to(self, session: ReadSession) -> None:
-        """Have the database cancel statements of a session at the deadline.
-
-        It is set once for each session: on PostgreSQL that is a round trip, too slow for each of thousands of entries.
-        """
-        if session is not self._session:
-            session.set_deadline(self.is_exceeded, self.seconds)
-            self._session = session
 
 
 class OperationRunner:
@@ -140,21 +92,24 @@ class OperationRunner:
     ) -> ExecutionResult:
         """Execute an operation; for a subscription, on one event, which is the `root_value`.
 
-        A mutation is never stopped, because what it has recorded must be reported.
+        A mutation is never stopped, because what it has recorded must be reported. It waits for other writers and for
+        the disk, so it does not have the turn meanwhile.
 
         Raises:
             RequestRejected: 504, if the operation was stopped at the deadline.
         """
+        execute = partial(call_with_room, partial(executor.run, context, root_value, check_deadline=deadline))
         if executor.operation.operation is OperationType.MUTATION:
             deadline.is_disabled = True
-        else:
-            deadline.apply_to(context.session)
+            with deadline.turn.released():
+                return execute()
+        deadline.apply_to(context.session)
         try:
-            result = call_with_room(partial(executor.run, context, root_value, check_deadline=deadline))
+            result = execute()
         except OperationCancelled:
-            raise _deadline_exceeded() from None
+            raise deadline_exceeded() from None
         if result.errors and deadline.is_exceeded():
-            raise _deadline_exceeded()  # the errors are those of cancelled statements
+            raise deadline_exceeded()  # the errors are those of cancelled statements
         return result
 
 
@@ -199,7 +154,3 @@ def _call(function: Callable[[], T]) -> T:
 
 # A large evaluation stack is nearly free: unlike 32,000 local variables it is never cleared.
 _oversized_call: Final = FunctionType(_call.__code__.replace(co_stacksize=STACK_SLOTS), {}, "_oversized_call")
-
-
-def _deadline_exceeded() -> RequestRejected:
-    return RequestRejected(RequestErrorCode.DEADLINE_EXCEEDED, "The operation took too long and was stopped.")

@@ -7,13 +7,11 @@ cost, rate limit, deadline and rights, however it was sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
-import anyio
-import anyio.to_thread
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -21,14 +19,17 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
-from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
+from ogpgraph.web.cost_budget import CostBudget
+from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
-from ogpgraph.web.errors import bad_request, budget_exhausted
+from ogpgraph.web.errors import bad_request
+from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.middleware import caller_of
-from ogpgraph.web.operation import Deadline, OperationRunner, deprecation_extensions, format_result
+from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.persisted_documents import PersistedQuery, find_document
 from ogpgraph.web.request import BodyLimits, RequestParameters
+from ogpgraph.web.scheduler import Scheduler, SchedulerLimits
 
 T = TypeVar("T")
 
@@ -40,11 +41,11 @@ PERSISTED_COST_DIVISOR: Final = 4
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True):
-    """The time of one operation, the operations that run at once, and the cost a minute of each address and account."""
+    """The time of one operation, how operations take turns, and the cost a minute of each address and account."""
 
     deadline_seconds: float = 10.0
-    threads: int = 8
     cost_per_minute: int = 20_000_000
+    scheduler: SchedulerLimits = SchedulerLimits()
 
 
 class WebLimits(msgspec.Struct, frozen=True):
@@ -69,6 +70,11 @@ class OperationCall(msgspec.Struct):
     deadline: Deadline
     cost_limit: int
     cost: int = 0
+
+    @property
+    def client(self) -> Client:
+        """Return the client that the operation is scheduled and charged for."""
+        return client_of(self.connection)
 
     @property
     def extensions(self) -> dict[str, object]:
@@ -96,7 +102,7 @@ class Execution(msgspec.Struct, frozen=True):
 
 
 class OperationService:
-    """Executes the queries and mutations of a process. All methods but `in_thread` may block.
+    """Executes the queries and mutations of a process. All methods but `in_turn` may block.
 
     `clock` gives seconds that never go back.
 
@@ -111,14 +117,16 @@ class OperationService:
         limits: WebLimits = DEFAULT_LIMITS,
         *,
         persisted_documents: Mapping[str, str] | None = None,
+        scheduler: Scheduler | None = None,
+        budget: CostBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
         self.open_context = open_context
         self.runner = OperationRunner(schema, limits.document)
         self._persisted_documents = persisted_documents or {}
-        self._rate_limiter = RateLimiter(limits.execution.cost_per_minute, clock)
-        self._thread_limiter = anyio.CapacityLimiter(limits.execution.threads)
+        self.scheduler = scheduler or Scheduler(limits.execution.scheduler)
+        self._budget = budget or CostBudget(limits.execution.cost_per_minute, clock)
         self._clock = clock
 
     @property
@@ -130,9 +138,13 @@ class OperationService:
         """Return the deadline of an operation that begins now."""
         return Deadline(self.limits.execution.deadline_seconds, self._clock)
 
-    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function in one of the threads of operations, and return its result."""
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._thread_limiter)
+    async def in_turn(self, call: OperationCall, function: Callable[..., T], *arguments: Any, size: int = 0) -> T:
+        """Call a function in a worker thread, when it is the client's turn, and return its result.
+
+        Raises:
+            RequestRejected: as `Scheduler.run` does.
+        """
+        return await self.scheduler.run(call.client, function, *arguments, deadline=call.deadline, size=size)
 
     def find_document(self, parameters: RequestParameters) -> RequestParameters:
         """Return the parameters with the text of the document that they name by its id or hash, if they do.
@@ -183,6 +195,7 @@ class OperationService:
             call.cost = invalid.cost
             raise
         call.cost = operation.cost
+        call.deadline.turn.declare_cost(operation.cost)
         return operation
 
     def execute(
@@ -195,15 +208,15 @@ class OperationService:
             RequestRejected: 429, if the caller's budget is spent; 504 at the deadline.
         """
         divisor = PERSISTED_COST_DIVISOR if parameters.document_id else 1
-        keys, charged = _rate_limit_keys(call.connection), max(1, operation.cost // divisor)
-        self._charge(keys, charged)
+        client, charged = call.client, max(1, operation.cost // divisor)
+        self._budget.charge(client, charged)
         try:
             executor = self.runner.create_executor(operation, parameters)
             result = self.runner.run(executor, context, call.deadline)
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
         finally:
-            self._rate_limiter.refund(keys, max(0, charged - 1 - call.deadline.object_count // divisor))
+            self._budget.refund(client, max(0, charged - 1 - call.deadline.object_count // divisor))
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
 
@@ -218,16 +231,11 @@ class OperationService:
             execution = self.execute(call, operation, parameters, context)
         return {**execution.payload, "extensions": {**call.extensions, **execution.extensions}}
 
-    def _charge(self, keys: Sequence[str], cost: int) -> None:
-        try:
-            self._rate_limiter.charge(keys, cost)
-        except RateLimitExceeded as exceeded:
-            raise budget_exhausted(exceeded.wait_seconds) from None
 
-
-def _rate_limit_keys(connection: HTTPConnection) -> list[str]:
+def client_of(connection: HTTPConnection) -> Client:
+    """Return the client that sends a request, or has opened a WebSocket."""
     caller = caller_of(connection)
-    return [f"address {caller.address}", *([f"account {caller.account}"] if caller.account else [])]
+    return Client.of(caller.address, caller.account)
 
 
 def _request_error(message: str, code: RequestErrorCode) -> RequestErrors:

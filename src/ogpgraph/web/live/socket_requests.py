@@ -11,10 +11,11 @@ from starlette.types import Scope
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.issuer_keys import KeysUnavailable
 from ogpgraph.storage.database import StorageFailure
+from ogpgraph.web.deadline import Deadline
+from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
 from ogpgraph.web.middleware import caller_rejection, client_address
-from ogpgraph.web.operation import Deadline
-from ogpgraph.web.operation_service import OperationCall, OperationService
+from ogpgraph.web.operation_service import OperationCall, OperationService, client_of
 from ogpgraph.web.request import RequestParameters
 
 
@@ -37,6 +38,12 @@ class SocketRequests:
         self._new_id = new_id
         self._scope = scope
         self.authorization: str | None = None
+        self.client = client_of(HTTPConnection(scope))
+
+    def sign_in(self, authorization: str, caller: Caller) -> None:
+        """Act for a caller from now on: a browser can send its token only after the WebSocket is open."""
+        self.authorization = authorization
+        self.client = Client.of(caller.address, caller.account)
 
     async def find_document(self, parameters: RequestParameters) -> tuple[RequestParameters, bool]:
         """Return the parameters with the text of their document, and whether they ask for a subscription.
@@ -44,7 +51,9 @@ class SocketRequests:
         Raises:
             RequestRejected, RequestErrors: as `OperationService.find_document` does.
         """
-        return await self._operations.in_thread(self._find_document, parameters)
+        return await self._operations.scheduler.run(
+            self.client, self._find_document, parameters, deadline=self.start_deadline()
+        )
 
     def start_deadline(self) -> Deadline:
         """Return the deadline of an operation that begins now."""
@@ -61,7 +70,7 @@ class SocketRequests:
         state = {**self._scope.get("state", {}), "caller": await self._identify(), "request_id": request_id}
         connection = HTTPConnection({**self._scope, "state": state})
         call = OperationCall(connection, request_id, deadline, self._operations.cost_limit)
-        return await self._operations.in_thread(self._respond, call, parameters)
+        return await self._operations.in_turn(call, self._respond, call, parameters)
 
     def _find_document(self, parameters: RequestParameters) -> tuple[RequestParameters, bool]:
         found = self._operations.find_document(parameters)

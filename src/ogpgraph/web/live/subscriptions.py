@@ -39,10 +39,11 @@ from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, report_failure
-from ogpgraph.web.operation import Deadline, OperationRunner, deprecation_extensions, format_result
+from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.request import RequestParameters
 
 ContextFactory = Callable[[ReadSession], Context]

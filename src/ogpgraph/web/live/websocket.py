@@ -175,7 +175,7 @@ class WebSocketConnection:
             raise CloseConnection(CloseCode.TRY_AGAIN_LATER, "Signing in is not possible at the moment") from None
         except RequestRejected as rejected:
             raise CloseConnection(CloseCode.TOO_MANY, rejected.message) from None
-        self._requests.authorization = authorization
+        self._requests.sign_in(authorization, caller)
         self._watch_credential(authorization)
 
     def _watch_credential(self, authorization: str | None) -> None:

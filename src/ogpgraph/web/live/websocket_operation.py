@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_failure
 from ogpgraph.web.live.hub import Hub, PositionBeyondHead
@@ -26,7 +27,6 @@ from ogpgraph.web.live.socket_requests import SocketRequests
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
 from ogpgraph.web.live.websocket_protocol import SCOPE_EXTENSION, DirectWriter, WebSocketProtocol
-from ogpgraph.web.operation import Deadline
 from ogpgraph.web.request import RequestParameters, parse_json_body
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
@@ -101,7 +101,7 @@ class SocketOperation:
         """End the operation without a message. Awaits nothing, so a client's disconnect cannot interrupt it."""
         if self._deadline is not None:
             # Its thread notices. It is not abandoned: a mutation is recorded to its end, whoever waits for the result.
-            self._deadline.client_disconnected = True
+            self._deadline.cancel()
         elif self._task is not None:
             self._task.cancel()
         if self._subscriber is not None:
@@ -116,7 +116,7 @@ class SocketOperation:
         """Execute a query or mutation, and end."""
         self._deadline = self._requests.start_deadline()
         response = await self._requests.respond(parameters, self._deadline)
-        if not self._deadline.client_disconnected:
+        if not self._deadline.is_cancelled:
             await self._out.send(self._prefix, response, b"}")
             await self._finish(type="complete")
 
@@ -164,7 +164,7 @@ class SocketOperation:
             # The connection is closed, so no message can be sent; Starlette raises RuntimeError in this case.
             self._leave()
         except Exception as failure:
-            if self._deadline is None or not self._deadline.client_disconnected:
+            if self._deadline is None or not self._deadline.is_cancelled:
                 await self._finish(type="error", payload=format_failure(failure, self._identifier))
         else:
             # Nothing is awaited from the last `pop` to the flush, so an item that arrived in between is written by it.

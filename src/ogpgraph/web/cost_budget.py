@@ -1,0 +1,28 @@
+"""What each client may spend on operations, whatever transport they come by: a rate limiter of their cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
+from ogpgraph.web.errors import budget_exhausted
+from ogpgraph.web.fair_queue import Client
+
+
+class CostBudget:
+    """The cost a minute of each address and of each account. `clock` gives seconds that never go back."""
+
+    def __init__(self, cost_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limiter = RateLimiter(cost_per_minute, clock)
+
+    def charge(self, client: Client, cost: int) -> None:
+        """Take the cost of an operation from the budgets of a client; raises RequestRejected (429) if one is spent."""
+        try:
+            self._limiter.charge(client.keys, cost)
+        except RateLimitExceeded as exceeded:
+            raise budget_exhausted(exceeded.wait_seconds) from None
+
+    def refund(self, client: Client, cost: int) -> None:
+        """Give back what was charged and not used."""
+        self._limiter.refund(client.keys, cost)
