@@ -229,6 +229,13 @@ class Settings:
         _integer(1, 3600),
         "The time after which a query is cancelled, and a subscription while it executes an entry.",
     )
+    execution: str = _setting(
+        "OGPGRAPH_EXECUTION",
+        "compiled",
+        _one_of("compiled", "graphql-core"),
+        "How operations are executed: by functions that are compiled for them, or by graphql-core alone, which is "
+        "slower and gives the same responses.",
+    )
     hosts: tuple[Host, ...] = _setting(
         "OGPGRAPH_HOSTS",
         "",

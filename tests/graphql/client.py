@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from graphql import DocumentNode, ExecutionResult, GraphQLError, parse, validate
 
+from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
 from ogpgraph.graphql.schema import build_schema
@@ -15,6 +16,7 @@ from ogpgraph.system import System
 SCHEMA = build_schema()
 _core = core_schema(SCHEMA)
 _documents: dict[str, DocumentNode] = {}
+_compiled: dict[str, CompiledOperations] = {}
 
 
 def parse_document(query: str) -> DocumentNode:
@@ -42,7 +44,8 @@ class QueryResult:
 def execute_operation(query: str, variables: dict[str, Any], context: Context) -> ExecutionResult:
     """Execute an operation with the executor of the server."""
     try:
-        executor = Executor.prepare(SCHEMA, parse_document(query), variables)
+        compiled = _compiled.setdefault(query, CompiledOperations())
+        executor = Executor.prepare(SCHEMA, parse_document(query), variables, compiled=compiled)
     except VariableErrors as error:
         return ExecutionResult(None, error.errors)
     return executor.run(context, check_deadline=lambda: None)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from ogpgraph.graphql.executor import Executor
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
 from tests.web.sample_app import SCHEMA, post, single_error
 
@@ -32,6 +33,22 @@ def test_a_document_is_parsed_once_while_it_is_cached() -> None:
 def test_a_document_larger_than_the_cache_is_prepared_and_not_cached() -> None:
     documents = DocumentCache(SCHEMA._schema, DocumentLimits(cached_characters=5))
     assert documents.prepare("{ hello }").document is not documents.prepare("{ hello }").document
+
+
+def test_compiled_functions_count_with_the_document_that_they_are_kept_with() -> None:
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits(cached_characters=30))
+    first, second = "{ a: hello }", "{ b: hello }"
+    cached = documents.prepare(first).document
+    assert cached.compiled is not None
+    Executor.prepare(SCHEMA, cached.ast, compiled=cached.compiled)
+    assert documents.prepare(first).document is cached  # it has grown from 12 characters to 15, so 15 are left
+    other = documents.prepare(second).document
+    assert other.compiled is not None
+    Executor.prepare(SCHEMA, other.ast, compiled=other.compiled)
+    assert [documents.prepare(each).document for each in (first, second)] == [cached, other]
+    longer = "{ c: hello d: hello }"
+    documents.prepare(longer)
+    assert documents.prepare(second).document is not other
 
 
 def test_an_invalid_document_is_not_cached() -> None:

@@ -35,6 +35,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.error_code import ErrorCode
+from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_variables
 from ogpgraph.graphql.input_errors import InputValuesRule, show_value
 from ogpgraph.graphql.query_cost import (
@@ -47,6 +48,8 @@ from ogpgraph.graphql.query_cost import (
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
 from ogpgraph.web.error_codes import RequestErrorCode
 
+CHARACTERS_PER_FIELD: Final = 3
+"""A compiled field takes 600 to 1,200 bytes (measured)."""
 _MAX_CACHED_COSTS: Final = 50
 _ABSENT: Final = object()
 
@@ -65,15 +68,17 @@ class RequestErrors(Exception):
 
 
 class DocumentLimits(msgspec.Struct, frozen=True):
-    """The limits of one document, how many of its errors are reported, and the size of the cache.
+    """The limits of one document, how many of its errors are reported, the size of the cache, and what it has.
 
     A parsed document takes 100 to 400 bytes a character (measured), so the default cache has 100 MB at the very worst,
-    and a thousand ordinary documents in 30 MB.
+    and a thousand ordinary documents in 30 MB. Where documents `are_compiled`, the functions of their operations are
+    kept with them: a field of a function counts as `CHARACTERS_PER_FIELD`.
     """
 
     query: QueryLimits = QueryLimits()
     max_errors: int = 25
     cached_characters: int = 250_000
+    are_compiled: bool = True
 
 
 class ValidatedDocument(msgspec.Struct, frozen=True):
@@ -87,6 +92,12 @@ class ValidatedDocument(msgspec.Struct, frozen=True):
     costs: dict[tuple[object, ...], int] = {}
     selected_marks: dict[tuple[str | None, ...], bool] = {}
     deprecations: dict[str | None, tuple[Deprecation, ...]] = {}
+    compiled: CompiledOperations | None = None
+
+    @property
+    def compiled_fields(self) -> int:
+        """Return the number of fields of the compiled functions."""
+        return self.compiled.fields if self.compiled else 0
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation of that name, or the only one if there is no name; None if there is none."""
@@ -149,7 +160,9 @@ class DocumentCache:
         if cached is not None:
             operation = select_operation(cached.ast, name)
             return PreparedOperation(cached, operation, self._check_limits(cached, operation, variables or {}, limit))
-        document = ValidatedDocument(self._parse(text))
+        document = ValidatedDocument(
+            self._parse(text), compiled=CompiledOperations() if self._limits.are_compiled else None
+        )
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
         cost = self._check_limits(document, document.operation(name), variables or {}, limit)
         self._validate(document.ast, cost)
@@ -287,12 +300,16 @@ _RULES: Final[tuple[type[ASTValidationRule], ...]] = (
 
 
 class _LruCache:
-    """Documents by their text, and texts by their hashes, up to a total number of characters."""
+    """Documents by their text, and texts by their hashes, up to a total number of characters.
+
+    A document is compiled after it was put here, so what it counts is determined anew whenever it is used.
+    """
 
     def __init__(self, max_characters: int) -> None:
         self._free_characters = max_characters
         self._texts: dict[str, str] = {}
         self._documents: OrderedDict[str, ValidatedDocument] = OrderedDict()
+        self._counted: dict[str, int] = {}
         self._lock = Lock()
 
     def get(self, text: str) -> ValidatedDocument | None:
@@ -300,6 +317,7 @@ class _LruCache:
             document = self._documents.get(text)
             if document is not None:
                 self._documents.move_to_end(text)
+                self._count(text, document)
             return document
 
     def find_by_hash(self, hash_: str) -> str | None:
@@ -313,11 +331,17 @@ class _LruCache:
                 return
             self._documents[text] = document
             self._texts[hash_] = text
-            self._free_characters -= len(text)
-            while self._free_characters < 0:
-                dropped, _ = self._documents.popitem(last=False)
-                del self._texts[_hash(dropped)]
-                self._free_characters += len(dropped)
+            self._count(text, document)
+
+    def _count(self, text: str, document: ValidatedDocument) -> None:
+        """Count what a document takes now, and drop others, or at last itself, if that is too much."""
+        characters = len(text) + CHARACTERS_PER_FIELD * document.compiled_fields
+        self._free_characters -= characters - self._counted.get(text, 0)
+        self._counted[text] = characters
+        while self._free_characters < 0:
+            dropped, _ = self._documents.popitem(last=False)
+            del self._texts[_hash(dropped)]
+            self._free_characters += self._counted.pop(dropped)
 
 
 def _hash(text: str) -> str:

@@ -77,6 +77,7 @@ class OperationRunner:
                 parameters.variables,
                 parameters.operation_name,
                 extensions=parameters.extensions,
+                compiled=operation.document.compiled,
             )
         except VariableErrors as invalid:
             raise RequestErrors(invalid.errors, code=RequestErrorCode.BAD_USER_INPUT) from None

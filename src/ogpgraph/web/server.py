@@ -226,18 +226,22 @@ def _limits(settings: Settings) -> WebLimits:
     query = QueryLimits(cost=settings.max_cost, persisted_cost=settings.max_trusted_cost)
     return WebLimits(
         body=BodyLimits(max_bytes=settings.max_body_bytes),
-        document=DocumentLimits(query=query),
+        document=DocumentLimits(query=query, are_compiled=_are_compiled(settings)),
         execution=ExecutionLimits(deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute),
     )
 
 
 def _live_limits(settings: Settings) -> LiveLimits:
     return LiveLimits(
-        document=DocumentLimits(query=QueryLimits(cost=settings.max_live_cost)),
+        document=DocumentLimits(query=QueryLimits(cost=settings.max_live_cost), are_compiled=_are_compiled(settings)),
         deadline_seconds=settings.deadline_seconds,
         max_connections=settings.max_live,
         max_connections_per_client=settings.max_live_each,
     )
+
+
+def _are_compiled(settings: Settings) -> bool:
+    return settings.execution == "compiled"
 
 
 def create_worker_app(settings: Settings, on_replaced: Callable[[], None] | None = None) -> Starlette:

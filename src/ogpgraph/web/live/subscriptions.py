@@ -93,7 +93,7 @@ class SubscriptionCompiler:
         self, operation: PreparedOperation, parameters: RequestParameters
     ) -> EntrySubscription:
         """Return the arguments of the subscription field, which its resolver yields as its only event."""
-        started = create_source_event_stream(self._runner.create_executor(operation, parameters))
+        started = create_source_event_stream(self._runner.create_executor(operation, parameters).core)
         stream = await started if isawaitable(started) else started
         if isinstance(stream, ExecutionResult):
             raise RequestErrors(stream.errors or [], code=RequestErrorCode.BAD_USER_INPUT)

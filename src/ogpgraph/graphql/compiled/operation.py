@@ -1,0 +1,121 @@
+"""The compiled operations of a document, and one run of such an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
+
+import strawberry
+from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
+from graphql.execution.values import VariableValues
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from ogpgraph.graphql.compiled.writer import ConvertArguments, NotCovered, OperationWriter
+
+MAX_FIELDS: Final = 2_000
+"""The fields of the functions of one document. A field of an interface counts once for each type that has it."""
+MAX_FUNCTIONS: Final = 16
+"""The operations of one document, and combinations of conditions of their `@skip` and `@include`, that are compiled."""
+
+
+class Run:
+    """What the functions of an operation need besides the objects; resolvers get it as `info`.
+
+    `check` is called for each object, and may raise what stops the operation.
+    """
+
+    __slots__ = ("arguments", "check", "context")
+
+    def __init__(self, context: object, check: Callable[[], None], arguments: Sequence[dict[str, Any]]) -> None:
+        self.context = context
+        self.check = check
+        self.arguments = arguments
+
+
+class CompiledOperation:
+    """The function of an operation, under certain conditions. Threads may use it at once; it is not changed."""
+
+    def __init__(
+        self, function: Callable[[object, Run], dict[str, Any]], conversions: Sequence[ConvertArguments]
+    ) -> None:
+        self._function = function
+        self._conversions = tuple(conversions)
+
+    @classmethod
+    def compile(cls, writer: OperationWriter) -> Self:
+        """Write and compile the function of an operation; raises NotCovered."""
+        name = writer.write()
+        exec(compile("\n".join(writer.lines), "<compiled operation>", "exec"), writer.names)  # noqa: S102 - its source is ours
+        return cls(writer.names[name], writer.conversions)
+
+    def convert_arguments(self, variables: VariableValues) -> list[dict[str, Any]]:
+        """Return the arguments that depend on variables, for `run`; raises what their conversion raises."""
+        return [convert(variables) for convert in self._conversions]
+
+    def run(self, source: object, run: Run) -> dict[str, Any]:
+        """Return the data of the response.
+
+        Raises:
+            Exception: if anything is not as it is where nothing goes wrong; then graphql-core has to execute it.
+        """
+        return self._function(source, run)
+
+
+class CompiledOperations:
+    """The compiled operations of one valid document, compiled when they are first needed and kept with it.
+
+    `fields` is the number of fields of their functions, by which their memory is bounded.
+
+    Threads may use it at once; two that need the same operation at the same time may both compile it.
+    """
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[object, ...], CompiledOperation | None] = {}
+        self._conditions: tuple[str, ...] | None = None
+        self.fields = 0
+
+    def find(
+        self,
+        schema: strawberry.Schema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+        build_executor: Callable[[], StrawberryGraphQLCoreExecutionContext],
+    ) -> CompiledOperation | None:
+        """Return the compiled operation for the conditions that the variables fulfil; None where it is not covered.
+
+        `build_executor` returns graphql-core's executor of the operation with these variables.
+        """
+        if self._conditions is None:
+            self._conditions = _find_conditions(document)
+        name = operation.name.value if operation.name else None
+        key = name, *(variables.coerced.get(each) for each in self._conditions)
+        if key not in self._compiled:
+            if len(self._compiled) >= MAX_FUNCTIONS:
+                return None
+            self._compiled[key] = self._compile(OperationWriter(schema, build_executor(), MAX_FIELDS - self.fields))
+        return self._compiled[key]
+
+    def _compile(self, writer: OperationWriter) -> CompiledOperation | None:
+        try:
+            compiled = CompiledOperation.compile(writer)
+        except NotCovered:
+            return None
+        self.fields += writer.fields
+        return compiled
+
+
+def _find_conditions(document: DocumentNode) -> tuple[str, ...]:
+    """Return the variables that conditions of `@skip` and `@include` in a document depend on."""
+    finder = _ConditionFinder()
+    visit(document, finder)
+    return tuple(sorted(finder.names))
+
+
+class _ConditionFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        self.names |= {each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode)}
