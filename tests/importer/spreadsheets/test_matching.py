@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
@@ -13,6 +15,7 @@ from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
     import_file,
     query_commitment,
+    row_2015,
     row_2016,
     row_2024,
 )
@@ -40,3 +43,32 @@ def test_a_row_without_a_code_is_matched_with_the_commitment_of_a_page(system: S
     cycle = str(query_commitment(system, "UY0901", "cycle")["cycle"])
     import_file(system, build_csv("2016", [row_2016("1. Ferry tables", Year_of_submission=cycle)]), 2016)
     assert execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"] == 1
+
+
+def count_commitments(system: System) -> int:
+    total: int = execute_query(system, "{ commitments { totalCount } }")["commitments"]["totalCount"]
+    return total
+
+
+@pytest.mark.parametrize("title", ["A22. Ferry tables", "b) Ferry tables", "iv - Ferry tables", "1.2: Ferry tables"])
+def test_a_label_before_the_title_of_a_newer_file_does_not_make_another_commitment(system: System, title: str) -> None:
+    import_file(system, build_csv("2015", [row_2015("Ferry tables", Full_Text="One")]), 2015)
+    rows = [row_2016(title, Full_Text="Reworded", Comm_No="7"), row_2016("9. Piers", Full_Text="Two")]
+    report = import_file(system, build_csv("2016", rows), 2016)
+    assert count_commitments(system) == 2
+    assert [(r.line, r.kind) for r in report.remarks if r.kind == "not-matched"] == [(3, "not-matched")]
+
+
+def test_the_same_full_text_under_another_title_is_the_same_commitment(system: System) -> None:
+    text = "Print the tables of all ferries, and of the piers"
+    import_file(system, build_csv("2015", [row_2015("Ferry tables", Full_Text=text)]), 2015)
+    import_file(system, build_csv("2016", [row_2016("4. Printed timetables", Full_Text=f" {text.upper()}.")]), 2016)
+    assert count_commitments(system) == 1
+
+
+def test_a_text_or_title_of_two_rows_matches_none(system: System) -> None:
+    import_file(system, build_csv("2015", [row_2015("Ferry tables", Full_Text="One")]), 2015)
+    rows = [row_2016("A1. Ferry tables", Full_Text="One"), row_2016("B7. Ferry tables", Full_Text="One")]
+    report = import_file(system, build_csv("2016", rows), 2016)
+    assert count_commitments(system) == 3
+    assert [r.line for r in report.remarks if r.kind == "not-matched"] == [2, 3]

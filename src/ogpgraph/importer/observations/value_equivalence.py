@@ -22,6 +22,7 @@ _CHARACTER_VARIANTS = str.maketrans(
     {**dict.fromkeys("’‘`´ʼ", "'"), **dict.fromkeys("‐‑‒–—―", "-"), **dict.fromkeys("“”„«»", '"')}
 )
 _LEADING_NUMBER = re.compile(r"^(?:commitment\s*)?\d+(?:\.\d+)*\s*[.:)\-]*\s*(?=\D)")
+_LEADING_LABEL = re.compile(r"^(?:[a-z]{0,3}\d+[a-z]?|[a-z]|[ivx]{1,5})(?:[.\-]\w{1,3})*\s*[.:)\-]\s*(?=\w)")
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 _TRAILING_PUNCTUATION = " .;:,"
 _TITLES = ("title/", "shortTitle/")
@@ -42,6 +43,12 @@ def normalize_title(title: str) -> str:
     """Return a title with normalized spelling and without the commitment's number, which older files put before it."""
     plain = normalize_spelling(title)
     return _LEADING_NUMBER.sub("", plain).strip(_TRAILING_PUNCTUATION) or plain
+
+
+def strip_label(title: str) -> str:
+    """Return a normalized title without a label of any form before it: `A22.`, `b)`, `iv -`, `1.2:`."""
+    plain = normalize_title(title)
+    return _LEADING_LABEL.sub("", plain) or plain
 
 
 def _visible_characters(text: str) -> str:

@@ -157,7 +157,7 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         cycle,
         parser.commitment_number(row),
         normalize_title(title),
-        _hash(normalize_spelling(row.cells.get("Full Text", ""))),
+        hash_full_text(row.cells.get("Full Text", "")),
         sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
         _hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
         (parser.cell_text(row, "region"), parser.cell_text(row, "category")),
@@ -168,6 +168,11 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         ),
         parser.co_creation_cells(row),
     )
+
+
+def hash_full_text(text: str) -> str:
+    """Return the hash of a commitment's full text in any spelling."""
+    return _hash(normalize_spelling(text))
 
 
 def _hash(text: str) -> str:

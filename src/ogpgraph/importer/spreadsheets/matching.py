@@ -7,25 +7,31 @@ matched only where the match is unambiguous, and reported where it could match s
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import TextValue
-from ogpgraph.importer.observations.value_equivalence import normalize_title
+from ogpgraph.importer.observations.value_equivalence import normalize_title, strip_label
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
-from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection
+from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection, hash_full_text
 from ogpgraph.importer.writer import ImportWriter
 
+_NO_TEXT = hash_full_text("")
+_TITLES = ("title/", "shortTitle/")
+_FULL_TEXT = ("description/en",)
 _MIN_TITLE_SIMILARITY = 0.6
 """The ratio of `SequenceMatcher` from which two titles may be the same title reworded."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCommitment:
-    """The fields of a recorded commitment by which a row is matched with it; `titles` are normalized."""
+    """The fields of a recorded commitment by which a row is matched with it.
+
+    `titles` are normalized; `text_hashes` are of what files stated as its full text.
+    """
 
     stream: str
     code: str | None
@@ -34,6 +40,7 @@ class KnownCommitment:
     cycle: int | None
     number: str | None
     titles: frozenset[str]
+    text_hashes: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -45,9 +52,10 @@ class RowMatches:
 
 
 def match_rows(selection: RowSelection, commitments: Iterable[KnownCommitment]) -> RowMatches:
-    """Match rows with commitments of the same member and plan, first by title, then by number and similar title.
+    """Match rows with commitments of the same member and plan: by title, full text, title without its label, number.
 
-    Both must be unique among the plan's rows and among its commitments. Rows whose code is recorded are not matched.
+    What is compared must be unique among the plan's rows and among its commitments; of a number the titles must be
+    similar, too. Rows whose code is recorded are not matched. A row of a known plan that has no match gets a remark.
     """
     by_member: dict[str, list[KnownCommitment]] = defaultdict(list)
     codes = set()
@@ -68,8 +76,10 @@ def match_rows(selection: RowSelection, commitments: Iterable[KnownCommitment]) 
             if _is_in_plan(commitment, plan, rows[0].cycle) and not (has_codes and commitment.code)
         ]
         if in_plan:
-            _match_by_title(rows, in_plan, matches)
+            for row_names, known_names in _COMPARED:
+                _match_by(rows, in_plan, matches, row_names, known_names)
             _match_by_number(rows, in_plan, matches)
+            _report_unmatched(rows, matches)
     return matches
 
 
@@ -79,12 +89,39 @@ def _is_in_plan(commitment: KnownCommitment, plan: PlanKey, cycle: int | None) -
     return commitment.cycle is not None and commitment.cycle == cycle
 
 
-def _match_by_title(rows: list[RowIdentity], in_plan: list[KnownCommitment], matches: RowMatches) -> None:
-    row_titles = Counter(row.title for row in rows)
-    known_titles = Counter(title for commitment in in_plan for title in commitment.titles)
+_COMPARED: tuple[tuple[Callable[[RowIdentity], str], Callable[[KnownCommitment], Collection[str]]], ...] = (
+    (lambda row: row.title, lambda known: known.titles),
+    (lambda row: row.text_hash, lambda known: known.text_hashes - {_NO_TEXT}),
+    (lambda row: strip_label(row.title), lambda known: {strip_label(title) for title in known.titles}),
+)
+
+
+def _match_by(
+    rows: list[RowIdentity],
+    in_plan: list[KnownCommitment],
+    matches: RowMatches,
+    name_of: Callable[[RowIdentity], str],
+    names_of: Callable[[KnownCommitment], Collection[str]],
+) -> None:
+    """Match the rows and commitments without a match of which one and only one each has a name."""
+    matched = {matches.streams[row.row_number] for row in rows if row.row_number in matches.streams}
+    known: dict[str, list[str]] = defaultdict(list)
+    for commitment in in_plan:
+        for name in names_of(commitment) if commitment.stream not in matched else ():
+            known[name].append(commitment.stream)
+    names = Counter(name_of(row) for row in rows)
     for row in rows:
-        if row_titles[row.title] == 1 and known_titles[row.title] == 1:
-            matches.streams[row.row_number] = next(c.stream for c in in_plan if row.title in c.titles)
+        name = name_of(row)
+        if name and names[name] == 1 and len(known[name]) == 1 and row.row_number not in matches.streams:
+            matches.streams[row.row_number] = known[name][0]
+
+
+def _report_unmatched(rows: list[RowIdentity], matches: RowMatches) -> None:
+    reported = {remark.line for remark in matches.remarks}
+    for row in rows:
+        if row.row_number not in matches.streams and row.row_number not in reported:
+            text = "no recorded commitment of the plan has this title, text or number; recorded as another one"
+            matches.remarks.append(create_cell_remark(row.row_number, "", "not-matched", text))
 
 
 def _match_by_number(rows: list[RowIdentity], in_plan: list[KnownCommitment], matches: RowMatches) -> None:
@@ -120,15 +157,17 @@ def load_known_commitments(writer: ImportWriter, members: Mapping[str, str]) -> 
     """Yield the commitments of members, without those that were merged into others; `members` maps codes to streams."""
     member_codes = {stream: code for code, stream in members.items()}
     for commitments in writer.load_commitments(member_codes):
-        texts = writer.stored_texts({reference for each in commitments for reference in _title_references(each)})
+        compared = (_TITLES, _FULL_TEXT)
+        references = (_text_references(each, groups) for each in commitments for groups in compared)
+        texts = writer.stored_texts({reference for found in references for reference in found})
         for commitment in commitments:
             if commitment.string("mergedInto") is None:
                 yield _known_commitment(commitment, member_codes, texts)
 
 
-def _title_references(commitment: Aggregate) -> Iterator[str]:
+def _text_references(commitment: Aggregate, groups: tuple[str, ...]) -> Iterator[str]:
     for path, claims in commitment.claims.items():
-        if path.startswith(("title/", "shortTitle/")):
+        if path.startswith(groups):
             yield from (claim.value.text for claim in claims if isinstance(claim.value, TextValue))
 
 
@@ -143,5 +182,6 @@ def _known_commitment(
         plan_number if isinstance(plan_number, int) else None,
         cycle if isinstance(cycle, int) else None,
         commitment.string("number"),
-        frozenset(normalize_title(texts[each]) for each in _title_references(commitment) if each in texts),
+        frozenset(normalize_title(texts[each]) for each in _text_references(commitment, _TITLES) if each in texts),
+        frozenset(hash_full_text(texts[each]) for each in _text_references(commitment, _FULL_TEXT) if each in texts),
     )
