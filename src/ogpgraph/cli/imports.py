@@ -63,6 +63,10 @@ def import_(
             "where it says nothing, such a date keeps only its year."
         ),
     ] = None,
+    is_partial: Annotated[
+        bool,
+        typer.Option("--partial", help="The spreadsheets are parts of the database: do not record what they lack."),
+    ] = False,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Also fetch from addresses that are not on the public internet.")
     ] = False,
@@ -73,6 +77,7 @@ def import_(
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
     from ogpgraph.importer.run import import_files
+    from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.system import generate_id
 
     settings = load_settings(database)
@@ -96,7 +101,7 @@ def import_(
             dry_run=dry_run,
             fetcher=fetcher,
             progress=rows,
-            date_order=_DATE_ORDERS.get(dates) if dates else None,
+            options=FileOptions(_DATE_ORDERS.get(dates) if dates else None, is_partial),
         )
         reports, is_complete = _collect_reports(imports, lambda: progress.advance(task))
     _print_reports(reports, context.correlation, dry_run=dry_run, as_json=as_json)

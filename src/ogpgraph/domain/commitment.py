@@ -71,6 +71,11 @@ def listed_only_tags(commitment: Aggregate) -> Iterable[Tag]:
     yield "listedOnly", "true" if is_listed_only(commitment) else "false"
 
 
+def disappeared_tags(commitment: Aggregate) -> Iterable[Tag]:
+    """Yield whether OGP's database lists a commitment no longer."""
+    yield "disappeared", "true" if commitment.value("listed") is False else "false"
+
+
 def validate_plan(find: FindAggregate, commitment: Aggregate, path: str, plan: str) -> None:
     """Raise Invalid unless a plan is of the member that made a commitment."""
     member = commitment.string("member")
@@ -261,6 +266,14 @@ COMMITMENT_FIELDS = (
         corrected_by=IRM,
     ),
     Field(
+        "listed",
+        bool,
+        "Listed",
+        "False if the newest whole file of OGP's database that was imported lists it no longer, although an earlier "
+        "one did; null otherwise.",
+        corrected_by=ADMINISTRATORS,
+    ),
+    Field(
         "startsOn",
         PartialDate,
         "Start date",
@@ -293,6 +306,15 @@ COMMITMENT_DIMENSIONS = (
         "Each language of its title or description.",
         filter=Filter("language", FilterKind.TEXT, "A language of its title or description, as a lower-case code."),
         facet="LANGUAGE",
+    ),
+    DerivedDimension(
+        "disappeared",
+        ("listed",),
+        disappeared_tags,
+        "Disappeared",
+        "Whether the newest whole file of OGP's database lists it no longer, although an earlier one did.",
+        filter=Filter("disappeared", FilterKind.BOOLEAN),
+        facet="DISAPPEARED",
     ),
     DerivedDimension(
         "listedOnly",

@@ -181,6 +181,17 @@ def last_observed_at(source: Aggregate) -> datetime | None:
     return max([*times, datetime.fromisoformat(again)] if again else times, default=None)
 
 
+def last_observation_of(aggregate: Aggregate, source: Aggregate) -> datetime | None:
+    """Return when a source was last observed to be about an aggregate; None if it never was.
+
+    A file of the database that lists a commitment no longer was about it until the observation before.
+    """
+    for claim in aggregate.claims.get("listed", ()):
+        if claim.source == source.id and claim.value is False:
+            return claim.after
+    return last_observed_at(source)
+
+
 def cite_source(uow: UnitOfWork, source: str) -> str:
     """Return the id of a source given by its id or by a document's URL, which is registered if it is not known yet.
 

@@ -32,6 +32,7 @@ from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, RatingState, Stage
 from ogpgraph.domain.vocabulary import Finding as FindingKind
+from ogpgraph.graphql.changes import Interval
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
 from ogpgraph.graphql.facets import (
     Dimension,
@@ -220,7 +221,7 @@ class IrmDatabaseFields(Subject):
     description="A commitment of an action plan: what a government promised, how far it was implemented, and how the "
     "Independent Reporting Mechanism (IRM) assessed it."
 )
-@derive_output_fields(COMMITMENT.fields, omit=("policyAreasUnrecognised",))  # these are among `policyAreas`
+@derive_output_fields(COMMITMENT.fields, omit=("policyAreasUnrecognised", "listed"))  # see `policyAreas`, `absentSince`
 class Commitment(IrmDatabaseFields):
     AGGREGATE_TYPE: ClassVar[str] = "commitment"
 
@@ -249,6 +250,14 @@ class Commitment(IrmDatabaseFields):
     def listed_only(self) -> bool:
         # What the record has of it as a whole, at any date: the filter of this name goes by the same.
         return commitments.is_listed_only(self.snapshot.undated.get_loaded(self.state.id) or self.state)
+
+    @strawberry.field(
+        description="Since when OGP's database lists it no longer: after the last whole file that has it and no later "
+        "than the first that has not. It keeps the values that it had. Null while it is listed, and if it never was."
+    )
+    def absent_since(self) -> Interval | None:
+        claim = self.state.current_claims.get("listed")
+        return Interval.of(claim.after, claim.before) if claim and claim.value is False else None
 
     @strawberry.field(description="The action plan that it belongs to; null if it is not known.")
     def action_plan(self) -> ActionPlan | None:

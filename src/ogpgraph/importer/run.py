@@ -30,8 +30,7 @@ from ogpgraph.importer.pages.extraction import PageReading, Remark, UnreadableIn
 from ogpgraph.importer.pages.page import READER, read_page
 from ogpgraph.importer.plausibility_checks import check_address, check_reissued_codes, check_translation
 from ogpgraph.importer.report import CausedEvent, Report, count_events, count_personal_data, publishable_remarks
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
-from ogpgraph.importer.spreadsheets.run import ProgressCallback, import_spreadsheet
+from ogpgraph.importer.spreadsheets.run import DEFAULT_OPTIONS, FileOptions, ProgressCallback, import_spreadsheet
 from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
 from ogpgraph.system import System
@@ -57,12 +56,12 @@ def import_files(
     dry_run: bool = False,
     fetcher: Fetcher | None = None,
     progress: ProgressCallback | None = None,
-    date_order: DateOrder | None = None,
+    options: FileOptions = DEFAULT_OPTIONS,
 ) -> Iterator[Report]:
     """Import files and URLs one after the other, and yield a report on each; a dry run records nothing.
 
-    `progress` is called with rows done and rows in all while a spreadsheet is imported; `date_order` is that of day and
-    month in spreadsheets, by default the one that their layout has.
+    `progress` is called with rows done and rows in all while a spreadsheet is imported; `options` are those of
+    spreadsheets.
     """
     writer: ImportWriter = DryRunWriter(system) if dry_run else LogWriter(system)
     for file in map(str, files):
@@ -73,7 +72,7 @@ def import_files(
                 yield _import_url(writer, file, context, fetcher, limit_bytes=limit_bytes)
             else:
                 data = _read_input(file, limit_bytes)
-                yield _import_file(writer, file, data, context, limit_bytes, progress, date_order)
+                yield _import_file(writer, file, data, context, limit_bytes, progress, options)
         except UnreadableInput as unreadable:
             yield Report(name, problem=unreadable.reason)
         except Refusal as refusal:
@@ -136,20 +135,20 @@ def _import_file(
     context: CommandContext,
     limit_bytes: int,
     progress: ProgressCallback | None,
-    date_order: DateOrder | None,
+    options: FileOptions,
 ) -> Report:
     """Record a page or a spreadsheet, whichever the file contains. Raises UnreadableInput and Refusal."""
     if len(data) > limit_bytes:
         raise UnreadableInput(describe_excess(len(data), limit_bytes))
     require_readable_format(data)
     if is_workbook(data) or name.lower().endswith(_SPREADSHEET_SUFFIXES):
-        return import_spreadsheet(writer, name, data, context, progress, date_order)
+        return import_spreadsheet(writer, name, data, context, progress, options)
     # A page first: most files are pages, and no spreadsheet has the title line and the labels of one.
     try:
         page = read_page(data, limit_bytes=limit_bytes)
     except UnreadableInput:
         if is_sheet(data):
-            return import_spreadsheet(writer, name, data, context, progress, date_order)
+            return import_spreadsheet(writer, name, data, context, progress, options)
         raise
     return _record_page(writer, name, PageCapture(content_hash(data), context.time), page, context)
 

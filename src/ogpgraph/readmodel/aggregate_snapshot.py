@@ -26,7 +26,7 @@ from ogpgraph.domain.as_of import (
     possible_states,
 )
 from ogpgraph.domain.code import resolve_code
-from ogpgraph.domain.source import last_observed_at
+from ogpgraph.domain.source import last_observation_of
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import first_day, value_text_references
 from ogpgraph.readmodel import queries
@@ -167,7 +167,7 @@ class AggregateSnapshot:
     def last_observed_at(self, aggregate: Aggregate) -> datetime | None:
         """Return when a page or file about an aggregate was last observed; other pages that list it do not count."""
         sources = self.find_all_related(aggregate, own_sources)
-        return max(filter(None, (last_observed_at(source) for source in sources)), default=None)
+        return max(filter(None, (last_observation_of(aggregate, source) for source in sources)), default=None)
 
     def since(self, stream: str) -> int:
         """Return the position since which a loaded aggregate is as it is."""

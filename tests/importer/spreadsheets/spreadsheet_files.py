@@ -14,7 +14,12 @@ import msgspec
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.report import Report
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
-from ogpgraph.importer.spreadsheets.run import ProgressCallback, import_spreadsheet
+from ogpgraph.importer.spreadsheets.run import (
+    DEFAULT_OPTIONS,
+    FileOptions,
+    ProgressCallback,
+    import_spreadsheet,
+)
 from ogpgraph.importer.writer import LogWriter
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
@@ -115,11 +120,16 @@ def build_csv(
 
 
 def import_file(
-    system: System, data: bytes, year: int, month: int = 1, progress: ProgressCallback | None = None
+    system: System,
+    data: bytes,
+    year: int,
+    month: int = 1,
+    progress: ProgressCallback | None = None,
+    options: FileOptions = DEFAULT_OPTIONS,
 ) -> Report:
     """Import a file observed on the first day of a month."""
     context = CommandContext(actor="importer", role="publisher", time=datetime(year, month, 1, tzinfo=UTC))
-    return import_spreadsheet(LogWriter(system), "file.csv", data, context, progress)
+    return import_spreadsheet(LogWriter(system), "file.csv", data, context, progress, options)
 
 
 def remark_kinds(report: Report) -> set[str]:

@@ -165,9 +165,10 @@ def test_a_changed_cell_is_one_event_with_its_interval(system: System) -> None:
     }
 
 
-def test_a_commitment_whose_row_is_missing_is_left_unchanged(system: System) -> None:
+def test_a_commitment_whose_row_is_missing_keeps_its_values(system: System) -> None:
     import_file(system, build_csv("2024", [row_2024(), row_2024("UY0902")]), 2024)
-    assert count_recorded_events(import_file(system, build_csv("2024", [row_2024()]), 2024, 2)) == {}
+    report = import_file(system, build_csv("2024", [row_2024()]), 2024, 2)
+    assert count_recorded_events(report) == {("CommitmentRevised", "SOURCE_CHANGED"): 1}
     assert query_commitment(system, "UY0902", "title")["title"] == "Ferry tables UY0902"
 
 

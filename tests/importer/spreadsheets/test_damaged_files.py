@@ -7,6 +7,7 @@ import io
 import unicodedata
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -139,11 +140,19 @@ def test_a_damaged_state_changes_nothing_wherever_it_is_damaged(system: System, 
 def check_damage(system: System, damage: Damage, seed: int) -> None:
     whole = build_csv("2024", [filled_row(f"UY090{n}") for n in (1, 2, 3)])
     import_file(system, whole, 2020)
-    before = dump_record(system)
+    before = dump_values(system)
     rows = list(csv.reader(io.StringIO(whole.decode())))
     report = import_file(system, damage(rows, Random(seed)).encode(), 2021)
-    assert dump_record(system) == before
+    assert dump_values(system) == before
     assert remark_kinds(report) >= NAMED.get(damage, set())
+
+
+def dump_values(system: System) -> Any:
+    """Return the record, but not whether the files list a commitment: a row that is missing is no damage."""
+    record = dump_record(system)
+    for each in record["commitments"]["nodes"]:
+        each["blame"] = [blamed for blamed in each["blame"] if blamed["path"] != "listed"]
+    return record
 
 
 def test_what_a_damaged_cell_said_before_is_withdrawn_by_a_later_whole_file(system: System) -> None:

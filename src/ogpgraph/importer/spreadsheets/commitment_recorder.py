@@ -6,7 +6,7 @@ for which its layout has columns, and a row that it lacks counts as unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,15 +16,13 @@ from ogpgraph.application.translation import to_published_facts
 from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.code import all_codes, code_path
+from ogpgraph.domain.code import code_path
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.lineage import recode_commitment
 from ogpgraph.domain.source_statements import (
     NOTHING_STATED,
     Surroundings,
-    has_one_statement,
-    statement_histories,
 )
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value, value_text_references
@@ -32,7 +30,7 @@ from ogpgraph.importer.observations.differences import ObservedChanges, SourceSt
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import Codebook
-from ogpgraph.importer.spreadsheets.file_observation import FileContents, FileHistory
+from ogpgraph.importer.spreadsheets.file_observation import FileContents, FileHistory, row_names
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
 from ogpgraph.importer.spreadsheets.year_only_dates import adopt_earlier_dates
@@ -56,7 +54,7 @@ class ImportContext:
     plan_streams: dict[PlanKey, str]
     matched_streams: dict[int, str]
     commitment_keys: dict[int, str]
-    codes_in_file: frozenset[str]
+    names_in_file: frozenset[str]
     files: FileHistory
 
     @property
@@ -138,7 +136,7 @@ class CommitmentRecorder:
             path = code_path(identity.code)
             facts[path] = True
             parsed.spans[path], parsed.columns[path] = parsed.spans["code"], parsed.columns["code"]
-        names = frozenset({self._code_or_key(identity), *self._names(commitment)})
+        names = row_names(self._uow, commitment, self._context.source) | {self._code_or_key(identity)}
         if stream is None:
             return _PreparedRow(identity, parsed, facts, names)
         if commitment.string("code") not in (None, identity.code):
@@ -151,19 +149,6 @@ class CommitmentRecorder:
             if path in facts and str(statements.around[path].value).startswith(str(facts[path])):
                 facts[path] = statements.around[path].value
         return _PreparedRow(identity, parsed, facts, names, stream, statements)
-
-    def _names(self, commitment: Aggregate) -> Iterator[str]:
-        """Yield the codes of a commitment, and all keys under which files have had it."""
-        yield from all_codes(commitment)
-        key = Origin.DATABASE, self._context.source
-        if "key" not in commitment.claims:
-            return
-        if has_one_statement(commitment, "key", key):
-            yield from filter(None, [commitment.string("key")])
-            return
-        read = partial(self._uow.read_events, commitment.id)
-        for statement in statement_histories(commitment, key, ["key"], read)["key"]:
-            yield str(statement.value)
 
     def _find_stream(self, identity: RowIdentity) -> str | None:
         stream = self._uow.resolve_code("commitment", self._code_or_key(identity))
@@ -183,7 +168,7 @@ class CommitmentRecorder:
         """Return the present code of the row's commitment if the row has a former one and the file has both."""
         code = self._uow.aggregate(row.stream).string("code") if row.stream else None
         is_former = row.identity.code is not None and row.identity.code != code
-        return code if is_former and code in self._context.codes_in_file else None
+        return code if is_former and code in self._context.names_in_file else None
 
     def _load_compared_texts(self, rows: list[_PreparedRow]) -> dict[str, str]:
         """Return the texts of all values that differ by reference, and may be the same in another spelling."""

@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.code import all_codes
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.source_statements import has_one_statement, statement_histories
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation
 from ogpgraph.importer.observations.observation import (
@@ -32,12 +35,15 @@ from ogpgraph.importer.spreadsheets.identity import RowSelection
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
 from ogpgraph.importer.spreadsheets.sheet import Sheet
 
+LISTED = "listed"
+"""The path at which a file states of a commitment that it does not list it any more."""
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
 
 READER_VERSION = "database-2"
 """Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
 
 
+_WHOLE = "the whole database"
 _ROW = re.compile(r"^row (\d+): (\S+) of (\S+), ([^\s;]+)(?:; unread: (.*))?$", re.MULTILINE)
 
 
@@ -48,8 +54,12 @@ def observe_file(
     parsed: Mapping[int, ParsedRow],
     observed_at: datetime,
     date_order: DateOrder | None,
+    *,
+    is_whole: bool,
 ) -> SourceObservation:
     """Return the observation of a file. Its canonical text is the layout, and of each row what it is about.
+
+    It also says whether the file `is_whole`: whether what it lacks is missing.
 
     Each row has a text of its own; here stand the paths at which its cells could not be read, too.
     """
@@ -60,7 +70,8 @@ def observe_file(
         f"{_list_unread(parsed[number])}\n"
         for number, each in selection.identities.items()
     )
-    layout = f"Layout of {version}, header in row {sheet.header_row}\n{columns}\n{rows}"
+    extent = _WHOLE if is_whole else "a part of the database"
+    layout = f"Layout of {version}, header in row {sheet.header_row}, {extent}\n{columns}\n{rows}"
     reader = f"{READER_VERSION}{f' {date_order}' if date_order else ''}/{version}"
     return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
 
@@ -80,12 +91,15 @@ class FileContents:
     rows: Mapping[str, int]
     unread: Mapping[int, frozenset[str]]
     subjects: frozenset[str]
+    is_whole: bool = False
 
     def covers(self, path: str) -> bool:
         """Return whether the layout has a column for a path of a commitment."""
         if self.codebook is None:
             return True
         match path.partition("/")[0]:
+            case "listed":
+                return True
             case "codes":
                 return self.codebook.covers("code")
             case "key":  # only rows without a code have one
@@ -103,12 +117,14 @@ class FileHistory:
     def contents(self, recorded: Observation) -> FileContents:
         """Return the contents of an observed file."""
         if recorded.text not in self._contents:
-            rows = _ROW.findall(self._load_text(recorded.text) or "")
+            text = self._load_text(recorded.text) or ""
+            rows = _ROW.findall(text)
             self._contents[recorded.text] = FileContents(
                 find_codebook(recorded.reader.rpartition("/")[2]),
                 {subject: int(number) for number, subject, *_ in rows},
                 {int(number): frozenset(unread.split()) for number, *_, unread in rows if unread},
                 frozenset(subject for row in rows for subject in row[2:4]),
+                text.partition("\n")[0].endswith(_WHOLE),
             )
         return self._contents[recorded.text]
 
@@ -117,10 +133,29 @@ class FileHistory:
         rows = self.contents(recorded).rows
         return next((rows[name] for name in names if name in rows), None)
 
+    def is_listed(self, names: Collection[str], recorded: Observation) -> bool | None:
+        """Return whether a file lists a commitment, given by its codes and keys; None if it does not say."""
+        if self.row_number(names, recorded) is not None:
+            return True
+        return False if self.contents(recorded).is_whole else None
+
     def says_of_row(self, names: Collection[str], path: str, _time: datetime, recorded: Observation) -> bool:
         """Return whether a file says anything at a path of a commitment, given by its codes and keys."""
+        if path == LISTED:
+            return self.is_listed(names, recorded) is not None
         number, contents = self.row_number(names, recorded), self.contents(recorded)
         return number is not None and contents.covers(path) and path not in contents.unread.get(number, ())
+
+
+def row_names(uow: UnitOfWork, commitment: Aggregate, source: str) -> frozenset[str]:
+    """Return the codes of a commitment, and all keys under which files have had it."""
+    names, key = set(all_codes(commitment)), (Origin.DATABASE, source)
+    if "key" not in commitment.claims:
+        return frozenset(names)
+    if has_one_statement(commitment, "key", key):
+        return frozenset(names | set(filter(None, [commitment.string("key")])))
+    read = partial(uow.read_events, commitment.id)
+    return frozenset(names | {str(each.value) for each in statement_histories(commitment, key, ["key"], read)["key"]})
 
 
 def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> ObservationOutcome | None:

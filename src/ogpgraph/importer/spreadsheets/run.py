@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from ogpgraph.importer.report import (
     count_personal_data,
     create_cell_remark,
 )
+from ogpgraph.importer.spreadsheets.absences import AbsenceRecorder
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
@@ -50,6 +51,7 @@ from ogpgraph.importer.spreadsheets.member_plan_recorder import MemberPlanRecord
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser
 from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
+from ogpgraph.storage.database import iter_chunks
 
 T = TypeVar("T")
 ProgressCallback = Callable[[int, int], None]
@@ -57,11 +59,28 @@ ProgressCallback = Callable[[int, int], None]
 ParsedRows = list[tuple[RowIdentity, ParsedRow]]
 
 BATCH_SIZE = 100
+LEFT_OUT = frozenset(("row-too-short", "row-too-long", "row-askew", "code-malformed", "no-key"))
+"""The kinds of remarks on rows that are not recorded although they may be about recorded commitments."""
 MIN_SHIFTED_CELLS = 2
 """From how many cells on that fit the columns beside them, and not their own, a row is damaged: cells are missing. A
 rating that its numeric column contradicts counts, too."""
 # A quick test that every text with personal data passes: marking it is expensive, and few rows have any.
 _PERSONAL_DATA_HINT = re.compile(r"@|\d[\d ()./-]{6,}\d")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What the person who imports files knows of them.
+
+    `date_order` is that of day and month in all dates, by default the one that the columns of the layout have. Of a
+    file that `is_partial` it is no news that it lacks rows.
+    """
+
+    date_order: DateOrder | None = None
+    is_partial: bool = False
+
+
+DEFAULT_OPTIONS = FileOptions()
 
 
 def import_spreadsheet(
@@ -70,18 +89,16 @@ def import_spreadsheet(
     data: bytes,
     command_context: CommandContext,
     progress: ProgressCallback | None = None,
-    date_order: DateOrder | None = None,
+    options: FileOptions = DEFAULT_OPTIONS,
 ) -> Report:
     """Record what is new in a file; returns the report.
-
-    `date_order` is that of day and month in all its dates, by default the one that its layout has.
 
     Raises UnreadableInput for an unknown layout, and Conflict if the projection has stopped, because rows could not be
     matched with commitments that were recorded since. In both cases nothing is recorded.
     """
     writer.require_all_shown()
     sheet = parse_sheet(data)
-    run = _ImportRun(writer, command_context, sheet, data, date_order)
+    run = _ImportRun(writer, command_context, sheet, data, options)
     context = run.begin()
     if context is not None:
         run.record_rows(context, progress)
@@ -107,7 +124,7 @@ class _ImportRun:
     command_context: CommandContext
     sheet: Sheet
     data: bytes
-    date_order: DateOrder | None = None
+    options: FileOptions
     remarks: list[Remark] = field(default_factory=list)
     recorded: Counter[CausedEvent] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
@@ -116,7 +133,7 @@ class _ImportRun:
 
     @cached_property
     def parser(self) -> RowParser:
-        return RowParser(self.sheet.codebook, self.date_order)
+        return RowParser(self.sheet.codebook, self.options.date_order)
 
     @cached_property
     def selection(self) -> RowSelection:
@@ -143,7 +160,9 @@ class _ImportRun:
             beginning.plans,
             matches.streams,
             self.selection.keys,
-            frozenset(identity.code for identity in self.selection.identities.values() if identity.code),
+            frozenset(
+                identity.code or self.selection.keys[number] for number, identity in self.selection.identities.items()
+            ),
             self.files,
         )
 
@@ -161,7 +180,37 @@ class _ImportRun:
             done += len(batch)
             if progress:
                 progress(done, len(identities))
+        self._record_absences(context)
         self._save(lambda uow: record_read_to_end(uow, context.outcome, self.selection.row_count))
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Return whether the file has all commitments: no row was left out that may be about a recorded one."""
+        remarks = [*self.selection.remarks, *self.remarks, *self.sheet.layout_remarks()]
+        return not self.options.is_partial and all(remark.kind not in LEFT_OUT for remark in remarks)
+
+    def _record_absences(self, context: ImportContext) -> None:
+        """Record which commitments of earlier files the file does not list, and what later files do not list of it."""
+        outcome, names = context.outcome, context.names_in_file
+        known = {name for _, recorded in outcome.earlier for name in self.files.contents(recorded).rows} - names
+        missing: list[str] = []
+        for chunk in iter_chunks(sorted(known)) if self.is_whole else ():
+            missing += self._save(partial(self._record_missing, outcome, chunk, names))
+        for chunk in iter_chunks(sorted(names)) if outcome.later else ():
+            self._save(partial(self._record_missing_later, outcome, chunk))
+        if missing:
+            self.remarks.append(create_cell_remark(0, "", "disappeared", _list_names(missing)))
+        if known and not self.is_whole:
+            text = "is not whole, so that it says nothing of commitments of earlier files that it lacks"
+            self.remarks.append(create_cell_remark(0, "", "not-whole", text))
+
+    def _record_missing(
+        self, outcome: ObservationOutcome, known: Sequence[str], names: frozenset[str], uow: UnitOfWork
+    ) -> list[str]:
+        return AbsenceRecorder(uow, outcome, self.files).record_missing(known, names)
+
+    def _record_missing_later(self, outcome: ObservationOutcome, names: Sequence[str], uow: UnitOfWork) -> None:
+        AbsenceRecorder(uow, outcome, self.files).record_missing_later(names)
 
     def report(self, name: str, selection: RowSelection) -> Report:
         """Return the report of the import."""
@@ -183,7 +232,13 @@ class _ImportRun:
 
     def _record_beginning(self, uow: UnitOfWork) -> _Beginning | None:
         observation = observe_file(
-            self.data, self.sheet, self.selection, self.parsed, self.command_context.time, self.date_order
+            self.data,
+            self.sheet,
+            self.selection,
+            self.parsed,
+            self.command_context.time,
+            self.options.date_order,
+            is_whole=self.is_whole,
         )
         outcome = record_or_resume(uow, observation)
         if outcome is None:
@@ -224,3 +279,8 @@ class _ImportRun:
             else:
                 text = f"cells are those of the columns beside them ({', '.join(shifted)}); not recorded"
                 self.remarks.append(create_cell_remark(row.number, "", "row-askew", text))
+
+
+def _list_names(names: list[str]) -> str:
+    """Return the names of commitments that a file does not list any more, as the report has them."""
+    return f"{len(names):,} commitments of earlier files have no row: {', '.join(sorted(names))}"
