@@ -53,7 +53,8 @@ from ogpgraph.domain.values import (
 )
 from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
-Number = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.\-]{0,15}$", description="A number as published.")]
+_NUMBER = r"[0-9A-Za-z][0-9A-Za-z.,()/\-]{0,15}"
+Number = Annotated[str, Meta(pattern=f"^{_NUMBER}$", description="A number as published.")]
 
 
 def is_listed_only(commitment: Aggregate) -> bool:
@@ -453,8 +454,10 @@ def _require_not_split(commitment: Aggregate) -> None:
 CommitmentNumber = Annotated[
     str | UnsetType | None,
     _FIELDS["number"],
-    Meta(description="The number in the action plan, as published: up to 16 letters, digits, dots and hyphens."),
-    Format(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}", "a number as published, such as 14.1"),
+    Meta(
+        description="The number in the action plan, as published: up to 16 letters, digits and characters of `.,()/-`."
+    ),
+    Format(_NUMBER, "a number as published, such as 14.1"),
 ]
 Title = Annotated[TextValue | UnsetType, _FIELDS["title"], Meta(description="The title.")]
 Description = Annotated[

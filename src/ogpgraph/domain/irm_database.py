@@ -62,7 +62,7 @@ DATABASE_FIELDS = (
         DatabaseCell,
         "Cluster",
         "The commitments of its plan with which the IRM grouped it in its report, as published: numbers of "
-        "commitments, a letter, or `0` for none; `ND`, `NR` and `NA` as they are.",
+        "commitments, a letter, or `0` for none. Null if there is no data; `databaseColumns` has `ND`, `NR` and `NA`.",
         corrected_by=IRM,
     ),
     Field(

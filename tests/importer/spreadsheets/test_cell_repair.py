@@ -107,3 +107,20 @@ def test_no_cell_raises_an_error(cell: str) -> None:
         lambda each: repair_date(each, "day first"),
     ):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("cell", "date"),
+    [
+        ("I quarter of 2021", "2021-Q1"),
+        ("Quarter III, 2012", "2012-Q3"),
+        ("31-12-2014", "2014-12-31"),
+        ("2014-07-01T00:00:00.000Z", "2014-07-01"),
+        ("July-14", "2014-07"),
+        ("Sept-14", "2014-09"),
+        ("2012-2013", None),
+        ("Junk-14", None),
+    ],
+)
+def test_a_date_is_read_as_exactly_as_it_is_written(cell: str, date: str | None) -> None:
+    assert repair_date(cell, None).text == date

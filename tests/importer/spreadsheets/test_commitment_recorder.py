@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ogpgraph.domain.commitment import withdraw_commitment
 from ogpgraph.domain.merger import merge_commitments
@@ -15,6 +16,7 @@ from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
     codebook_header,
     count_recorded_events,
+    dump_record,
     import_file,
     query_commitment,
     row_2015,
@@ -334,3 +336,39 @@ def test_page_and_database_have_separate_claims_and_the_later_is_current(system:
         {"value": "Ferry Tables", "statedIn": "HEADER", "isCurrent": True},
     ]
     assert execute_query(system, "{ actionPlans { totalCount } }")["actionPlans"]["totalCount"] == 1
+
+
+def test_a_date_in_another_spelling_is_no_change_of_the_source(system: System) -> None:
+    import_file(system, build_csv("2015", [row_2015(Start="Jul-12", End="Dec-13")]), 2015)
+    row = row_2016("1. Ferry tables", Start_Date="07/01/2012", End_Date="31/12/2013")
+    report = import_file(system, build_csv("2016", [row]), 2016)
+    found = dump_record(system)["commitments"]["nodes"][0]
+    assert (found["startsOn"], found["endsOn"]) == ("2012-07", "2013-12-31"), "a finer date is a change, and honest"
+    assert {"name": "START_DATE", "value": "07/01/2012"} in found["databaseColumns"]
+    changes = [
+        change["path"]
+        for entry in query_history(system, "where: {cause: SOURCE_CHANGED}")
+        for change in entry["changes"]
+    ]
+    assert "endsOn" in changes
+    assert not [path for path in changes if path.startswith("database/START")], report
+
+
+def query_history(system: System, arguments: str) -> Any:
+    query = f"{{ commitments {{ nodes {{ history({arguments}) {{ nodes {{ cause changes {{ path }} }} }} }} }} }}"
+    return execute_query(system, query)["commitments"]["nodes"][0]["history"]["nodes"]
+
+
+def test_what_a_cell_without_a_value_says_stays_distinct(system: System) -> None:
+    cells = ("NA", "None specified", "NR", "")
+    rows = [
+        row_2016(f"{n}. Ferry tables of line {n}", Lead_Institution=cell, Cluster=cell or "0", Comm_No=f"{n}(A)")
+        for n, cell in enumerate(cells, 1)
+    ]
+    import_file(system, build_csv("2016", rows), 2016)
+    nodes = sorted(dump_record(system)["commitments"]["nodes"], key=lambda each: each["number"])
+    columns = [{each["name"]: each["value"] for each in node["databaseColumns"]} for node in nodes]
+    assert [each.get("LEAD_INSTITUTION") for each in columns] == ["NA", "None specified", "NR", None]
+    assert [node["leadInstitutions"] for node in nodes] == [[], [], [], []]
+    assert [node["cluster"] for node in nodes][:3:2] == [None, None]
+    assert [node["number"] for node in nodes] == [f"{n}(A)" for n in range(1, 5)]

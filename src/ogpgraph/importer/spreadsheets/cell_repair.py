@@ -21,9 +21,15 @@ DateOrder = Literal["day first", "month first"]
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SLASHED = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d\d)(?:\s+\d{1,2}:\d\d(?::\d\d)?)?")
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]\d\d:\d\d(?::\d\d)?)?")
-_MONTH_YEAR = re.compile(r"([A-Za-z]{3})-(\d\d)")
-_DAY_MONTH_YEAR = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d\d)")
+_HYPHENED = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})")
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?")
+_MONTH_YEAR = re.compile(r"([A-Za-z]{3,9})-(\d\d)")
+_DAY_MONTH_YEAR = re.compile(r"(\d{1,2})-([A-Za-z]{3,9})-(\d\d)")
+_QUARTER = re.compile(
+    r"(?:(?P<before>I{1,3}|IV|[1-4])\.?\s+quarter|quarter\s+(?P<after>I{1,3}|IV|[1-4]))\s*(?:of\b|,)?\s*(?P<year>\d{4})",
+    re.IGNORECASE,
+)
+_QUARTERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 _SERIAL = re.compile(r"\d{5}(?:\.0+)?")
 _YEAR = re.compile(r"((?:19|20)\d\d)\.0+")
 _FLOAT = re.compile(r"\d+\.\d{9,}")
@@ -31,8 +37,10 @@ _WHOLE = re.compile(r"(\d+)\.0+")
 _ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
 _FORMULA = re.compile(r"=[-+(]*(?:[A-Z][A-Z.]*\(|\$?[A-Z]{1,3}\$?\d|'|\d)", re.IGNORECASE)
 _MAX_QUOTED = 40
-_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 # Serial number 0 of a spreadsheet's dates. It is not 31 December 1899 because Lotus 1-2-3 took 1900 for a leap year and
 # the others copied that.
 _DAY_ZERO = date(1899, 12, 30)
@@ -99,10 +107,13 @@ def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
     """
     if match := _YEAR.fullmatch(text):
         return _replaced(text, match[1])
-    if match := _SLASHED.fullmatch(text):
+    if match := _SLASHED.fullmatch(text) or _HYPHENED.fullmatch(text):
         return _repair_slashed_date(text, match, order)
     if match := _ISO.fullmatch(text):
         return _check_date(text, *(int(part) for part in match.groups()))
+    if match := _QUARTER.fullmatch(text):
+        number = (match["before"] or match["after"]).lower()
+        return RepairedCell(f"{match['year']}-Q{_QUARTERS.get(number, number)}")
     if match := _MONTH_YEAR.fullmatch(text):
         return _repair_named_month(text, match[1], match[2], None)
     if match := _DAY_MONTH_YEAR.fullmatch(text):
@@ -146,7 +157,8 @@ def _check_date(text: str, year: int, month: int, day: int) -> RepairedCell:
 
 
 def _repair_named_month(text: str, month: str, year: str, day: int | None) -> RepairedCell:
-    number = _MONTHS.get(month.lower())
+    names = [name for name in _MONTH_NAMES if name.startswith(month.lower())]
+    number = _MONTH_NAMES.index(names[0]) + 1 if names else None
     full_year = 2000 + int(year)
     if number is None or full_year not in _PLAUSIBLE_YEARS:
         return RepairedCell(None)

@@ -296,12 +296,18 @@ class CommitmentRecorder:
     def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
         """Separate the differences that the new layout alone explains from changes in what the file reports."""
         previous = self._context.previous_codebook
-        if previous is None or previous.version == self._context.codebook.version or cause is not Cause.SOURCE_CHANGED:
+        if previous is None or cause is not Cause.SOURCE_CHANGED:
             return [(cause, changed)]
-        methodology = {
+        # The cell of a date that is the same as before: it is only written in another way.
+        dates = self._context.codebook.published_dates.items()
+        respelled = {cell for date, cell in dates if date not in changed and row.facts.get(date)}
+        methodology = {path: value for path, value in changed.items() if path in respelled}
+        if previous.version == self._context.codebook.version:
+            return [(Cause.METHODOLOGY, methodology), (cause, _without(changed, methodology))]
+        methodology |= {
             path: value for path, value in changed.items() if path not in row.around and not previous.covers(path)
         }
-        rest = {path: value for path, value in changed.items() if path not in methodology}
+        rest = _without(changed, methodology)
         # Policy areas that only one of the two taxonomies has appear and disappear with the layout. So a changed list
         # is recorded in two steps: from `before` to `between` by the layout, from there to `after` by the source.
         in_both = previous.taxonomy & self._context.codebook.taxonomy
@@ -314,6 +320,10 @@ class CommitmentRecorder:
             if after != between:
                 rest[path] = _areas_value(path, after)
         return [(Cause.METHODOLOGY, methodology), (cause, rest)]
+
+
+def _without(facts: Facts, others: Facts) -> Facts:
+    return {path: value for path, value in facts.items() if path not in others}
 
 
 def _areas(value: Value | None) -> frozenset[str]:

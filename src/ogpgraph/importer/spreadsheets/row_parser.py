@@ -62,7 +62,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _PLAN_NUMBER = re.compile(r"\d{1,2}")
 _YEAR = re.compile(r"20\d\d")
-_COMMITMENT_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,15}")
+_COMMITMENT_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.,()/\-]{0,15}")
 _MAX_LINE_LENGTH = 300
 _MAX_VALUE_LENGTH = 60
 _MAX_STATE_LENGTH = 20
@@ -249,11 +249,13 @@ class RowParser:
             cell.parsed.add_remark(cell.name, "e-mail", "contains an e-mail address, which is masked in every answer")
         path = cell.column.path or "title/en"
         value = self._parse_value(cell)
-        if value is None and cell.column.fallback:
-            path, value = f"database/{cell.column.fallback}", cell.single_line
-        if value is not None:
-            cell.parsed.facts[path] = ExtractedValue(value, span)
-            cell.parsed.record_span(path, cell.name, span)
+        values = {} if value is None else {path: value}
+        # An empty list is one of several statements, such as "NA" and "None specified": the column keeps which.
+        if value in (None, ()) and cell.column.fallback:
+            values[f"database/{cell.column.fallback}"] = cell.single_line
+        for each, found in values.items():
+            cell.parsed.facts[each] = ExtractedValue(found, span)
+            cell.parsed.record_span(each, cell.name, span)
 
     def _parse_value(self, cell: _Cell) -> Value | None:
         match cell.column.parse_as:
@@ -263,6 +265,8 @@ class RowParser:
                 return self._parse_date(cell)
             case "institutions":
                 return self._parse_institutions(cell)
+            case "numbers" | "line" if cell.column.fallback and parse_rating_state(cell.text):
+                return None
             case "numbers":
                 return cell.parsed.report_repair(cell.name, repair_numbers(cell.single_line))
             case "line":
