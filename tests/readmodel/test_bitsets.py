@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ogpgraph.readmodel.bitsets import Posting, iter_slots, to_bitset, unite
+from ogpgraph.readmodel.bitsets import BitReader, Posting, iter_slots, to_bitset, unite
 
 
 def str_of(slots: list[int]) -> str:
@@ -30,6 +30,7 @@ def test_bitset_has_the_slots_that_it_was_made_of(slots: list[int]) -> None:
     mask = to_bitset(slots)
     assert mask == sum(1 << slot for slot in slots)
     assert list(iter_slots(mask)) == slots
+    assert to_bitset(slots, 0 if not slots else slots[0]) << (slots[0] if slots else 0) == mask
 
 
 @pytest.mark.parametrize("slots", SETS[1:], ids=str_of)
@@ -39,6 +40,8 @@ def test_posting_counts_the_slots_that_it_has_in_common_with_a_bitset(slots: lis
     assert posting.count(to_bitset(others)) == len(others)
     assert posting.has_any(to_bitset(others))
     assert not posting.has_any(0)
+    assert BitReader(to_bitset(others), 70_001).count(posting) == len(others)
+    assert BitReader(0, max(slots) + 1).count(posting) == 0
 
 
 def test_posting_loses_and_gains_slots() -> None:

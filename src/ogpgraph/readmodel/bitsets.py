@@ -14,6 +14,8 @@ _SPARSE_RATIO: Final = 12
 """Of fewer set bits than one in so many, each is looked for; otherwise all are gone through, which is faster then."""
 _DENSE_RATIO: Final = 50
 """Of more slots than one in so many, writing a digit each and parsing all is faster than setting bits."""
+_MAX_WINDOW_BITS: Final = 2_000
+"""Up to this length, cutting out the part of a bitset that a posting covers is faster than shifting the whole."""
 _ONE: Final = ord("1")
 _DIGITS_TO_BITS: Final = bytes.maketrans(b"01", b"\0\1")
 
@@ -30,7 +32,7 @@ class Posting(NamedTuple):
         if len(slots) == 1:
             return cls(next(iter(slots)), 1)
         offset = min(slots)
-        return cls(offset, to_bitset([slot - offset for slot in slots]))
+        return cls(offset, to_bitset(slots, offset))
 
     def mask(self) -> int:
         """Return the bitset of the slots."""
@@ -82,20 +84,44 @@ def _iter_ones(digits: str) -> Iterator[int]:
         slot = digits.find("1", slot + 1)
 
 
-def to_bitset(slots: Collection[int]) -> int:
-    """Return the bitset of some slots, in time linear in its length: setting bits one by one would be quadratic."""
+def to_bitset(slots: Collection[int], offset: int = 0) -> int:
+    """Return the bitset of some slots, from an offset on that none is below.
+
+    It takes time linear in its length: setting bits one by one would be quadratic.
+    """
     if not slots:
         return 0
     if len(slots) == 1:
-        return 1 << next(iter(slots))
-    length = max(slots) + 1
+        return 1 << next(iter(slots)) - offset
+    length = max(slots) + 1 - offset
     if len(slots) * _DENSE_RATIO > length:
         digits = bytearray(b"0") * length
         for slot in slots:
-            digits[slot] = _ONE
+            digits[slot - offset] = _ONE
         digits.reverse()
         return int(digits, 2)
     data = bytearray(length // 8 + 1)
     for slot in slots:
-        data[slot >> 3] |= 1 << (slot & 7)
+        place = slot - offset
+        data[place >> 3] |= 1 << (place & 7)
     return int.from_bytes(data, "little")
+
+
+class BitReader:
+    """A bitset that many postings are compared with, in time linear in the length of each posting."""
+
+    def __init__(self, mask: int, length: int) -> None:
+        """Take a bitset and one more than the highest slot of any posting."""
+        self._mask = mask
+        self._bytes = mask.to_bytes(max(length, mask.bit_length()) // 8 + 1, "little")
+
+    def count(self, posting: Posting) -> int:
+        """Return how many slots of a posting are in the bitset."""
+        offset, bits = posting
+        first = offset >> 3
+        if bits == 1:
+            return self._bytes[first] >> (offset & 7) & 1
+        if bits.bit_length() > _MAX_WINDOW_BITS:
+            return (self._mask >> offset & bits).bit_count()
+        window = self._bytes[first : (offset + bits.bit_length() >> 3) + 1]
+        return (int.from_bytes(window, "little") >> (offset & 7) & bits).bit_count()

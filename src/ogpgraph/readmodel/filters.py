@@ -7,7 +7,7 @@ SQL): it is fulfilled, it is not, or that is unknown; and lists have what is ful
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,6 +46,7 @@ class AllOf(Condition):
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = index.universe
         for condition in self.conditions:
+            index.checkpoint()
             matches = condition.evaluate(index, index_of)
             fulfilled &= matches.fulfilled
             possible &= matches.possible
@@ -61,6 +62,7 @@ class AnyOf(Condition):
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = 0
         for condition in self.conditions:
+            index.checkpoint()
             matches = condition.evaluate(index, index_of)
             fulfilled |= matches.fulfilled
             possible |= matches.possible
@@ -106,7 +108,7 @@ class HasValue(Condition):
     values: tuple[str, ...]
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, self.values)
+        return _match(index, self.dimension, index.select(self.dimension, self.values))
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class HasAnyValue(Condition):
     dimension: str
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, index.values(self.dimension))
+        return _match(index, self.dimension, index.select_all(self.dimension))
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class ValueMatches(Condition):
     name: str = ""
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, filter(self.predicate, index.values(self.dimension)))
+        matching = filter(self.predicate, index.values(self.dimension))
+        return _match(index, self.dimension, index.select(self.dimension, matching))
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ class ValueBetween(Condition):
     maximum: str | int | None = None
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
-        return _match(index, self.dimension, filter(self._contains, index.values(self.dimension)))
+        matching = filter(self._contains, index.values(self.dimension))
+        return _match(index, self.dimension, index.select(self.dimension, matching))
 
     def _contains(self, value: str) -> bool:
         is_numeric = isinstance(self.minimum, int) or isinstance(self.maximum, int)
@@ -206,11 +210,9 @@ class HasRelated(Condition):
         return Matches(fulfilled, self._referred(index, other, matches.unknown) & ~fulfilled)
 
     def _referred(self, index: Index, other: Index, mask: int) -> int:
-        postings = other.check(other.values(self.dimension).items())
-        return index.mask_of(value for value, posting in postings if posting.has_any(mask))
+        return index.mask_of(other.iter_referred(self.dimension, mask))
 
 
-def _match(index: Index, dimension: str, values: Iterable[str]) -> Matches:
-    """Return the aggregates that have one of some values of a dimension."""
-    fulfilled = index.select(dimension, values)
+def _match(index: Index, dimension: str, fulfilled: int) -> Matches:
+    """Return the outcome for the aggregates that have a value of a dimension, and for those that may have others."""
     return Matches(fulfilled, index.unknown(dimension) & ~fulfilled)

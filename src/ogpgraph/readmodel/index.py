@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from ogpgraph.domain.aggregate import aggregate_type_of
-from ogpgraph.readmodel.bitsets import EMPTY_POSTING, Posting, iter_slots, to_bitset, unite
+from ogpgraph.readmodel.bitsets import EMPTY_POSTING, BitReader, Posting, iter_slots, to_bitset, unite
 from ogpgraph.readmodel.model_change import ModelChange, TagChange
 from ogpgraph.readmodel.persistent_map import PersistentMap
 from ogpgraph.readmodel.sort_index import KeyBounds, SortIndex, SortOrders
@@ -26,6 +26,8 @@ PRESENT_DAY: Final = FOREVER - 1
 """The day as of which the present is read: after all statements."""
 CHECKED_ITEMS: Final = 2_000
 """After so many items, a loop calls the checkpoint: they take about a millisecond."""
+MAX_ENTRIES_RATIO: Final = 8
+"""If there are so many entries for each aggregate in between, most aggregates have changed."""
 MAX_MOVED_RATIO: Final = 2
 """If more than one in so many has another key, sorting all anew is faster than following what changed."""
 _POSTING_BYTES: Final = 200
@@ -135,9 +137,8 @@ class Index:
 
     def mask_of(self, streams: Iterable[str]) -> int:
         """Return the bitset of the aggregates that exist of some ids."""
-        slots, count = self.streams.slots, self.count
-        found = (slots.get(each, count) for each in self.check(streams))
-        return to_bitset([slot for slot in found if slot < count])
+        slot_of, count = self.streams.slots.get, self.count
+        return to_bitset([slot for each in self.check(streams) if (slot := slot_of(each, count)) < count])
 
     def code(self, stream: str) -> str:
         """Return the code of an aggregate at the position."""
@@ -163,14 +164,24 @@ class Index:
             return 0
         return unite(found for value in self.check(values) if (found := postings.get(value)) is not None)
 
+    def select_all(self, dimension: str) -> int:
+        """Return the bitset of the aggregates that have a value of a dimension, whichever."""
+        return unite(self.check(self.values(dimension).values()))
+
     def unknown(self, dimension: str) -> int:
         """Return the bitset of the aggregates of which it is unknown what values of a dimension they have."""
         return self.values(unknown_dimension(dimension)).get("", EMPTY_POSTING).mask()
 
     def count_by_value(self, dimension: str, mask: int) -> dict[str, int]:
         """Return value → how many aggregates in a bitset have it, without values that none has."""
+        count_in = BitReader(mask, self.count).count
         items = self.check(self.values(dimension).items())
-        return {value: count for value, posting in items if (count := posting.count(mask))}
+        return {value: count for value, posting in items if (count := count_in(posting))}
+
+    def iter_referred(self, dimension: str, mask: int) -> Iterator[str]:
+        """Yield the values of a dimension that an aggregate in a bitset has."""
+        count_in = BitReader(mask, self.count).count
+        return (value for value, posting in self.check(self.values(dimension).items()) if count_in(posting))
 
     def check(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
         """Yield some items, and call the checkpoint in between."""
@@ -205,7 +216,7 @@ class Index:
         if (other := self.orders.get(order)) is None or (self.day != PRESENT_DAY and not _is_by_data(order)):
             return None
         then, now = sorted((other.position, self.position))
-        if self.streams.count_entries(then, now) > self.count * MAX_MOVED_RATIO:
+        if now - then > (self.count + CHECKED_ITEMS) * MAX_ENTRIES_RATIO:
             return None
         changed = self.streams.changed_slots(then, now)
         if len(changed) * MAX_MOVED_RATIO > self.count:
@@ -233,10 +244,10 @@ class Index:
 
     def _least_texts(self, step: SortStep, mask: int) -> dict[int, str]:
         least: dict[int, str] = {}
-        items = ((value, posting) for value, posting in self.values(step.name).items() if posting.has_any(mask))
+        values = self.values(step.name)
         keyed = [
-            (key, value, posting)
-            for value, posting in self.check(items)
+            (key, value, values[value])
+            for value in self.iter_referred(step.name, mask)
             if (key := build_sort_key(self.aggregate_type, step.name, value)) is not None
         ]
         for key, _, posting in sorted(keyed, reverse=True):

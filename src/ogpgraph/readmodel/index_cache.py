@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
 from ogpgraph.readmodel.index_rows import read_change, read_dimensions, read_postings, read_values
@@ -47,21 +48,18 @@ class PresentIndexes:
         """Return the indexes at a position, read from the tables."""
         streams = StreamTable.load(transaction, position)
         found = read_postings(transaction, streams, position)
-        indexes = {
-            name: Index(streams.of_type(name), name, position, found.get(name, {})) for name in streams.type_names
-        }
+        indexes = {name: Index(streams.of_type(name), name, position, found.get(name, {})) for name in AGGREGATE_TYPES}
         return cls(streams, position, indexes)
 
     def advance(self, change: ModelChange) -> PresentIndexes:
         """Return the indexes up to which a change leads. One thread at a time advances the latest."""
         self.streams.advance(change.versions)
-        indexes = {name: self.of_type(name).advance(change) for name in self.streams.type_names}
+        indexes = {name: index.advance(change) for name, index in self._indexes.items()}
         return PresentIndexes(self.streams, change.after, indexes)
 
     def of_type(self, aggregate_type: str) -> Index:
-        """Return the index of a type, which may have no aggregates."""
-        found = self._indexes.get(aggregate_type)
-        return found or Index(self.streams.of_type(aggregate_type), aggregate_type, self.position, {})
+        """Return the index of a type."""
+        return self._indexes[aggregate_type]
 
     def size_bytes(self) -> int:
         """Return about how many bytes the indexes and the streams take."""

@@ -9,7 +9,7 @@ from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values
 from ogpgraph.readmodel.model_change import ModelChange, StreamVersion, TagChange
 from ogpgraph.readmodel.persistent_map import PersistentMap
-from ogpgraph.readmodel.streams import StreamTable
+from ogpgraph.readmodel.streams import StreamTable, parse_numbers
 from ogpgraph.readmodel.tags import FOREVER
 from ogpgraph.storage.database import Transaction
 
@@ -42,8 +42,8 @@ def read_postings(transaction: Transaction, streams: StreamTable, position: int)
     """Return type → dimension → the values that aggregates of the type have at a position, as of PRESENT_DAY."""
     found: defaultdict[str, defaultdict[str, dict[str, Posting]]] = defaultdict(lambda: defaultdict(dict))
     for row in transaction.stream(_SELECT_POSTINGS, at=position, day=PRESENT_DAY):
-        for aggregate_type, slots in streams.slots_by_type(_parse_keys(row["streams"])).items():
-            found[aggregate_type][row["dimension"]][row["value"]] = Posting.of(slots)
+        for aggregate_type, posting in streams.postings_of(parse_numbers(row["streams"])).items():
+            found[aggregate_type][row["dimension"]][row["value"]] = posting
     return {
         aggregate_type: {dimension: PersistentMap(values.items()) for dimension, values in dimensions.items()}
         for aggregate_type, dimensions in found.items()
@@ -58,9 +58,9 @@ def read_values(
     count = 0
     bounds = {"dimension": dimension, "at": index.position, "day": index.day}
     for row in transaction.stream(_SELECT_VALUES, **bounds):
-        keys = _parse_keys(row["streams"])
-        if slots := streams.slots_of_type(index.aggregate_type, keys):
-            values[row["value"]] = Posting.of(slots)
+        keys = parse_numbers(row["streams"])
+        if (posting := streams.postings_of(keys).get(index.aggregate_type)) is not None:
+            values[row["value"]] = posting
         if (count := count + len(keys)) > CHECKED_KEYS:
             count = 0
             checkpoint()
@@ -84,7 +84,3 @@ def read_change(transaction: Transaction, before: int, after: int) -> ModelChang
         for row in transaction.fetch_all(_SELECT_CHANGED_TAGS, **bounds)
     )
     return ModelChange(before, after, b"", tuple(versions), tuple(tags), {})
-
-
-def _parse_keys(text: str) -> list[int]:
-    return [int(key) for key in text.split(",")]

@@ -10,27 +10,44 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import compress, count
 from typing import Final
 
+import msgspec
+
 from ogpgraph.domain.aggregate import aggregate_type_of
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.readmodel.bitsets import Posting, to_bitset
 from ogpgraph.readmodel.model_change import StreamVersion
 from ogpgraph.storage.database import Transaction
 
 _POSITION: Final = "i"
 """Positions have four bytes, as in the tables."""
-_SELECT_STREAMS = (
-    "select s.key, s.aggregate_type, s.id, group_concat(e.position) as positions from stream s "
-    "join entry e on e.stream = s.key where s.key <= :at and e.position <= :at "
-    "group by s.key, s.aggregate_type, s.id order by s.key"
+_TYPE_SHIFT: Final = 27
+_SLOT_MASK: Final = (1 << _TYPE_SHIFT) - 1
+"""A stream has a number in which its slot follows the number of its type."""
+_TYPE_NAMES: Final = tuple(AGGREGATE_TYPES)
+_STREAM_BYTES: Final = 700
+_ENTRY_BYTES: Final = 2 * 4
+_SELECT_STREAMS = "select key, aggregate_type, id from stream where key <= :at order by key"
+_SELECT_POSITIONS = (
+    "select stream, group_concat(position) as positions from entry where position <= :at "
+    "group by stream order by stream"
 )
 _SELECT_CODES = "select stream, since, code from stream_code where since <= :at order by stream, since"
+_parse_numbers: Final = msgspec.json.Decoder(list[int]).decode
+
+
+def parse_numbers(text: str) -> list[int]:
+    """Return the numbers that `group_concat` gives as one text."""
+    return _parse_numbers(f"[{text}]")
 
 
 class TypeStreams:
     """The streams of one aggregate type. The slot of a stream is how many of the type began before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int, entries: array[int]) -> None:
+        self.number = number
+        self._entries = entries
         self.ids: list[str] = []
         self.slots: dict[str, int] = {}
         self.first_positions = array(_POSITION)
@@ -39,9 +56,6 @@ class TypeStreams:
         """The present code of each slot."""
         self.code_changes: dict[int, list[tuple[int, str]]] = {}
         """Slot → each code with the position since which it holds, for streams that had several."""
-        self.entry_positions = array(_POSITION)
-        self.entry_slots = array(_POSITION)
-        """The entries of the type, in order: at `entry_positions[n]` that of `entry_slots[n]`."""
         self.codeless: set[int] = set()
         """The slots that had no code at some position."""
 
@@ -64,14 +78,10 @@ class TypeStreams:
         number = bisect_right(changes, position, key=_position_of)
         return changes[max(number, 1) - 1][1]
 
-    def count_entries(self, after: int, position: int) -> int:
-        """Return how many entries of the type there are after one position and up to another."""
-        return bisect_right(self.entry_positions, position) - bisect_right(self.entry_positions, after)
-
     def changed_slots(self, after: int, position: int) -> set[int]:
         """Return the slots of the streams that have an entry after one position and up to another."""
-        begin, end = (bisect_right(self.entry_positions, each) for each in (after, position))
-        return set(self.entry_slots[begin:end])
+        numbers = set(self._entries[max(after, 0) + 1 : position + 1])
+        return {number & _SLOT_MASK for number in numbers if number >> _TYPE_SHIFT == self.number}
 
     def add(self, version: StreamVersion) -> int:
         """Add an entry that follows all others; returns the slot."""
@@ -91,14 +101,12 @@ class TypeStreams:
         if not code:
             self.codeless.add(slot)
         self.positions[slot].append(position)
-        self.entry_slots.append(slot)
-        self.entry_positions.append(position)
         return slot
 
     def load_stream(self, stream: str, positions: list[int], codes: list[tuple[int, str]]) -> int:
-        """Add a stream that begins after all others, with its entries so far and each code with its first position.
+        """Add a stream that begins after all others, with its entries and each code with its first position.
 
-        `load_entries` has to follow. Returns the slot.
+        Returns the slot.
         """
         slot = self.slots[stream] = len(self.ids)
         self.ids.append(stream)
@@ -111,19 +119,9 @@ class TypeStreams:
             self.codeless.add(slot)
         return slot
 
-    def load_entries(self, types: array[int], slots: array[int], number: int) -> None:
-        """Set the entries, from the numbers of the types and the slots of all entries; the type has a number."""
-        is_own = [each == number for each in types]
-        self.entry_positions = array(_POSITION, compress(count(1), is_own))
-        self.entry_slots = array(_POSITION, compress(slots, is_own))
-
     def size_bytes(self) -> int:
         """Return about how many bytes the streams take."""
-        return _STREAM_BYTES * len(self.ids) + _ENTRY_BYTES * len(self.entry_positions)
-
-
-_STREAM_BYTES: Final = 400
-_ENTRY_BYTES: Final = 3 * 4
+        return _STREAM_BYTES * len(self.ids)
 
 
 class StreamTable:
@@ -131,53 +129,45 @@ class StreamTable:
 
     def __init__(self) -> None:
         self.position = 0
-        self._types: dict[str, TypeStreams] = {}
-        self.type_names: list[str] = []
-        self._entry_types = array("B")
-        self._entry_slots = array(_POSITION)
+        self._entries = array(_POSITION, [-1])
+        """The number of the stream of each entry, by position; none is at 0."""
+        self._types = {name: TypeStreams(number, self._entries) for number, name in enumerate(AGGREGATE_TYPES)}
+        self._by_number = list(self._types.values())
+        self.type_names = _TYPE_NAMES
 
     @classmethod
     def load(cls, transaction: Transaction, position: int) -> StreamTable:
         """Return the streams at a position, read from the tables."""
         table = cls()
         table.position = position
-        table._entry_types = array("B", bytes(position))
-        table._entry_slots = array(_POSITION, [0]) * position
+        table._entries.extend(array(_POSITION, [-1]) * position)
         codes: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         for row in transaction.stream(_SELECT_CODES, at=position):
             codes[row["stream"]].append((row["since"], row["code"]))
-        for row in transaction.stream(_SELECT_STREAMS, at=position):
-            positions = sorted(map(int, row["positions"].split(",")))
+        streams = transaction.fetch_all(_SELECT_STREAMS, at=position)
+        for row, entries in zip(streams, transaction.stream(_SELECT_POSITIONS, at=position), strict=True):
+            positions = sorted(parse_numbers(entries["positions"]))
             table._load_stream(row["aggregate_type"], row["id"], positions, codes[row["key"]])
-        for number, name in enumerate(table.type_names):
-            table.of_type(name).load_entries(table._entry_types, table._entry_slots, number)
         return table
 
     def _load_stream(
         self, aggregate_type: str, stream: str, positions: list[int], codes: list[tuple[int, str]]
     ) -> None:
-        number = self._number_of(aggregate_type)
-        slot = self.of_type(aggregate_type).load_stream(stream, positions, codes)
+        streams, entries = self._types[aggregate_type], self._entries
+        number = streams.number << _TYPE_SHIFT | streams.load_stream(stream, positions, codes)
         for position in positions:
-            self._entry_types[position - 1] = number
-            self._entry_slots[position - 1] = slot
-
-    def _number_of(self, aggregate_type: str) -> int:
-        if aggregate_type not in self.type_names:
-            self.type_names.append(aggregate_type)
-        return self.type_names.index(aggregate_type)
+            entries[position] = number
 
     def advance(self, versions: Iterable[StreamVersion]) -> None:
         """Add the entries that follow those so far, in order."""
         for version in versions:
-            number = self._number_of(version.aggregate_type)
-            self._entry_slots.append(self.of_type(version.aggregate_type).add(version))
-            self._entry_types.append(number)
+            streams = self._types[version.aggregate_type]
+            self._entries.append(streams.number << _TYPE_SHIFT | streams.add(version))
             self.position = version.position
 
     def of_type(self, aggregate_type: str) -> TypeStreams:
-        """Return the streams of a type, which may have none yet."""
-        return self._types.setdefault(aggregate_type, TypeStreams())
+        """Return the streams of a type."""
+        return self._types[aggregate_type]
 
     def slot(self, stream: str) -> int | None:
         """Return the slot of a stream among those of its type; None for one that has not begun."""
@@ -189,8 +179,8 @@ class StreamTable:
 
     def stream_at(self, position: int) -> str:
         """Return the stream of the entry at a position; of the key of a stream, the stream."""
-        aggregate_type = self.type_names[self._entry_types[position - 1]]
-        return self._types[aggregate_type].ids[self._entry_slots[position - 1]]
+        number = self._entries[position]
+        return self._by_number[number >> _TYPE_SHIFT].ids[number & _SLOT_MASK]
 
     def key(self, stream: str) -> int | None:
         """Return the key of a stream in the tables, which is the position of its first entry."""
@@ -209,20 +199,17 @@ class StreamTable:
         positions = self._of(stream).positions[slot]
         return positions[: bisect_right(positions, position)]
 
-    def slots_by_type(self, keys: Iterable[int]) -> dict[str, list[int]]:
-        """Return type → the slots of the streams that have some keys in the tables."""
-        found: dict[int, list[int]] = {}
-        types, slots = self._entry_types, self._entry_slots
-        for key in keys:
-            found.setdefault(types[key - 1], []).append(slots[key - 1])
-        return {self.type_names[number]: of_type for number, of_type in found.items()}
-
-    def slots_of_type(self, aggregate_type: str, keys: Iterable[int]) -> list[int]:
-        """Return the slots of the streams of a type, of those that have some keys in the tables."""
-        if aggregate_type not in self.type_names:
-            return []
-        types, slots, wanted = self._entry_types, self._entry_slots, self.type_names.index(aggregate_type)
-        return [slots[key - 1] for key in keys if types[key - 1] == wanted]
+    def postings_of(self, keys: list[int]) -> dict[str, Posting]:
+        """Return type → the posting of the streams that have some keys in the tables; there is at least one key."""
+        numbers = list(map(self._entries.__getitem__, keys))
+        lowest, highest = min(numbers), max(numbers)
+        if lowest >> _TYPE_SHIFT == highest >> _TYPE_SHIFT:  # as nearly always
+            aggregate_type = _TYPE_NAMES[lowest >> _TYPE_SHIFT]
+            return {aggregate_type: Posting(lowest & _SLOT_MASK, to_bitset(numbers, lowest))}
+        by_type: defaultdict[int, list[int]] = defaultdict(list)
+        for number in numbers:
+            by_type[number >> _TYPE_SHIFT].append(number & _SLOT_MASK)
+        return {_TYPE_NAMES[number]: Posting.of(slots) for number, slots in by_type.items()}
 
     def version_at(self, stream: str, position: int) -> int:
         """Return the position of the last entry of a stream up to a position, 0 before its first."""
@@ -249,10 +236,7 @@ class StreamTable:
 
     def size_bytes(self) -> int:
         """Return about how many bytes the table takes."""
-        entries = self._entry_types.itemsize * len(self._entry_types) + self._entry_slots.itemsize * len(
-            self._entry_slots
-        )
-        return entries + sum(streams.size_bytes() for streams in self._types.values())
+        return _ENTRY_BYTES * len(self._entries) + sum(streams.size_bytes() for streams in self._types.values())
 
     def _of(self, stream: str) -> TypeStreams:
         return self.of_type(aggregate_type_of(stream))
