@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ogpgraph.graphql.query_cost import DEFAULT_LIST_LENGTH, FIELD_COSTS, LIST_LENGTHS, QueryLimits
+from graphql import get_introspection_query, get_operation_ast, parse
+
+from ogpgraph.graphql.executor import core_schema
+from ogpgraph.graphql.query_cost import QueryLimits, measure_document
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.graphql.weights import DEFAULT_LIST_LENGTH
+from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 from ogpgraph.settings import Settings
 from ogpgraph.web.caching import PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL
 from ogpgraph.web.operation_service import PERSISTED_COST_DIVISOR
@@ -34,11 +40,14 @@ def test_the_guide_states_the_limits() -> None:
     assert limits.persisted_cost == PERSISTED_COST_DIVISOR * limits.cost
 
 
-def test_the_guide_states_the_costs_of_fields_and_the_assumed_lengths_of_lists() -> None:
-    section = GUIDE[GUIDE.index("A list without pages") : GUIDE.index("More than the limit")]
-    assert f"counts as {DEFAULT_LIST_LENGTH} " in section
-    for name in [*LIST_LENGTHS, *(each for each in FIELD_COSTS if not each.startswith("__"))]:
-        assert f"`{name}`" in section, name
+def test_the_guide_states_the_assumed_lengths_of_lists_and_the_cost_of_introspection() -> None:
+    assert f"otherwise {MAX_PAGE_SIZE}." in GUIDE
+    assert f"A list without pages counts as {DEFAULT_LIST_LENGTH} items" in GUIDE
+    schema, query = core_schema(build_schema()), parse(get_introspection_query())
+    cost = measure_document(schema, query, get_operation_ast(query), {}).cost.total
+    assert round(cost, -3) == int(
+        re.findall(r"Introspection is enabled and costs about ([\d,]+)", GUIDE)[0].replace(",", "")
+    )
 
 
 def test_the_guide_states_how_long_a_response_may_be_cached() -> None:

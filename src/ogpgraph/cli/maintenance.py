@@ -75,6 +75,8 @@ def schema(
     ] = False,
 ) -> None:
     """Print the GraphQL schema, or write it with everything else that is generated from declarations."""
+    from ogpgraph.graphql.cost_reference import build_cost_reference
+    from ogpgraph.graphql.executor import core_schema
     from ogpgraph.graphql.field_reference import build_field_reference
     from ogpgraph.graphql.mutations.reference import build_reference
     from ogpgraph.graphql.schema import build_schema, print_sdl
@@ -93,6 +95,7 @@ def schema(
     write_events_schema(SCHEMA_FOLDER / "events.json")
     (DOCS_FOLDER / "mutations.md").write_text(build_reference(built))
     (DOCS_FOLDER / "fields.md").write_text(build_field_reference())
+    (DOCS_FOLDER / "cost.md").write_text(build_cost_reference(core_schema(built)))
     (DOCS_FOLDER / "errors.md").write_text(build_error_reference({each: each.meaning for each in ExitCode}))
 
 

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
@@ -126,6 +127,7 @@ _MONTHS = {
 }
 
 
+@lru_cache(maxsize=10_000)  # filters ask for the same dates again and again
 def period_bounds(period: str) -> tuple[str, str]:
     """Return the first and the last day of a partial date; an open period ends on 9999-12-31.
 

@@ -12,6 +12,7 @@ from ogpgraph.graphql.connections import Connection, build_connection
 from ogpgraph.graphql.filters import CommitmentFilter
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.types import Commitment
+from ogpgraph.graphql.weights import computed
 from ogpgraph.readmodel.entry import FieldChange, diff_values
 from ogpgraph.readmodel.filters import AllOf, AnyOf, ChangedSince, Condition, IdIn, Not
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest
@@ -27,8 +28,9 @@ class Comparison:
     after: Commitment = strawberry.field(description="The commitment at the second position or date.")
 
     @strawberry.field(
+        metadata=computed(5),
         description="The fields that differ between the two positions or dates; empty if only claims changed that are "
-        "not current. A value that is unknown on a date is null."
+        "not current. A value that is unknown on a date is null.",
     )
     def changes(self) -> list[Change]:
         before = (self.before.snapshot, self.before.state) if self.before else None

@@ -19,6 +19,7 @@ import strawberry
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.scalars import MAX_POSITION
+from ogpgraph.graphql.weights import computed
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
@@ -89,7 +90,7 @@ class Connection(Generic[NodeT]):
     def edges(self) -> list[Edge[NodeT]]:
         return [Edge(node=self.build_node(row), cursor=self._cursor(key, row)) for key, row in self.fetch_page().items]
 
-    @strawberry.field(description="The number of nodes in the whole list.")
+    @strawberry.field(metadata=computed(2), description="The number of nodes in the whole list.")
     def total_count(self) -> int:
         return self.count()
 

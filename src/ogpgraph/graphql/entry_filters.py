@@ -29,10 +29,11 @@ from ogpgraph.domain.vocabulary import POLICY_AREAS
 from ogpgraph.graphql.enums import EntryKind
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.known_values import match_codes, match_words
-from ogpgraph.graphql.orders import OrderDirection
+from ogpgraph.graphql.orders import ORDER_COST, OrderDirection
 from ogpgraph.graphql.path_filter import match_paths
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import TextFilter, enum_text
+from ogpgraph.graphql.weights import LOOKUP_COST, weighs
 from ogpgraph.readmodel.entry_query import BY_POSITION, Bounds, EntryQuery
 from ogpgraph.readmodel.entry_query import EntryOrder as OrderOfEntries
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -41,6 +42,10 @@ MAX_VALUES: Final = 500
 """Up to so many values a list in a filter of entries has: each code is looked up."""
 MAX_PATHS: Final = 100
 """Up to so many paths it has: each is a condition of the statement."""
+_CONDITION: Final = weighs(50)
+_VALUES: Final = weighs(50, item=1, max_items=MAX_VALUES)
+_WORDS: Final = weighs(60, item=1, max_items=MAX_VALUES)
+_CODES: Final = weighs(100, item=LOOKUP_COST, max_items=MAX_VALUES)
 Conditions = tuple[tuple[str, tuple[str, ...]], ...]
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -93,30 +98,35 @@ class EffectiveRange:
     f"its up to {MAX_VALUES} values ({MAX_PATHS} paths); an empty list matches nothing."
 )
 class HistoryFilter:
-    kind: list[EntryKind] | None = strawberry.field(default=None, description="The kind of event.")
-    cause: list[Cause] | None = strawberry.field(default=None, description="Why values changed.")
+    kind: list[EntryKind] | None = strawberry.field(default=None, metadata=_CONDITION, description="The kind of event.")
+    cause: list[Cause] | None = strawberry.field(default=None, metadata=_CONDITION, description="Why values changed.")
     path: list[str] | None = strawberry.field(
         default=None,
+        metadata=weighs(50, item=10, max_items=MAX_PATHS),
         description="It changed something at or below this path: `changes` has a path that is equal to it or begins "
         "with it and a slash, so `ratings/COMPLETION` matches `ratings/COMPLETION/RESULTS/value`. What only the claim "
         "of one source changed is below `claims`, such as `claims/endsOn`.",
     )
     actor: TextFilter | None = strawberry.field(
-        default=None, description="Who recorded it: the pseudonymous id of an account, or `importer`."
+        default=None, metadata=_WORDS, description="Who recorded it: the pseudonymous id of an account, or `importer`."
     )
     role: list[str] | None = strawberry.field(
-        default=None, description="The role in which the actor recorded it, such as `reviewer`."
+        default=None, metadata=_WORDS, description="The role in which the actor recorded it, such as `reviewer`."
     )
-    recorded: TimeRange | None = strawberry.field(default=None, description="When it was recorded.")
+    recorded: TimeRange | None = strawberry.field(
+        default=None, metadata=_CONDITION, description="When it was recorded."
+    )
     effective: EffectiveRange | None = strawberry.field(
-        default=None, description="When what it states became so in the world."
+        default=None, metadata=_CONDITION, description="When what it states became so in the world."
     )
-    position: PositionRange | None = strawberry.field(default=None, description="Its position in the log.")
+    position: PositionRange | None = strawberry.field(
+        default=None, metadata=_CONDITION, description="Its position in the log."
+    )
     source: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the source that its facts were read from."
+        default=None, metadata=_VALUES, description="The id of the source that its facts were read from."
     )
     correlation_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the import or request that recorded it."
+        default=None, metadata=_VALUES, description="The id of the import or request that recorded it."
     )
 
     def require_possible(self) -> None:
@@ -172,23 +182,27 @@ class HistoryFilter:
 )
 class EntryFilter(HistoryFilter):
     subject: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The id of the thing that it is about."
+        default=None, metadata=_VALUES, description="The id of the thing that it is about."
     )
     member: list[str] | None = strawberry.field(
         default=None,
+        metadata=_CODES,
         description="The member, by OGP's code (`FRA`) or prefix (`FR`), in any case. Matches entries about it, its "
         "action plans and its commitments.",
     )
     action_plan: list[strawberry.ID] | None = strawberry.field(
         default=None,
+        metadata=_CODES,
         description="The action plan, by its code (`FRA-2018`), in any case, or its id. Matches entries about it and "
         "its commitments.",
     )
     commitment: list[str] | None = strawberry.field(
-        default=None, description="The commitment that it is about, by its current or a former code, in any case."
+        default=None,
+        metadata=_CODES,
+        description="The commitment that it is about, by its current or a former code, in any case.",
     )
     policy_area: list[str] | None = strawberry.field(
-        default=None, description="A policy area that the commitment had at the time of the entry."
+        default=None, metadata=_WORDS, description="A policy area that the commitment had at the time of the entry."
     )
 
     def require_possible(self) -> None:
@@ -243,11 +257,12 @@ class _Names:
             return None
         prefix = f"{aggregate_type}-"
         ids = [code for code in codes if code.startswith(prefix)]
-        found = {code: self._snapshot.find_by_code(aggregate_type, code.strip()) for code in codes if code not in ids}
-        if missing := [code for code, aggregate in found.items() if aggregate is None and not self._is_lenient]:
+        named = [code for code in codes if not code.startswith(prefix)]
+        found = self._snapshot.find_ids_by_code(aggregate_type, named)
+        if missing := [] if self._is_lenient else [code for code in named if code not in found]:
             # Others have it later than at the snapshot.
             match_codes(name, missing, (), partial(self._snapshot.session.read_values, "code", aggregate_type), "")
-        return [*_streams(ids), *(aggregate.id for aggregate in found.values() if aggregate)]
+        return [*_streams(ids), *found.values()]
 
     def _match(self, name: str, words: Sequence[str] | None, known: Iterable[str]) -> Sequence[str] | None:
         if words is None:
@@ -328,8 +343,9 @@ class EntryOrder:
 EntryOrders = Annotated[
     list[EntryOrder] | None,
     strawberry.argument(
+        metadata=weighs(item=ORDER_COST, max_items=len(EntryOrderField)),
         description="The fields to sort by, the first one first. Ties are broken by the position. Omitted or null: by "
-        "the position."
+        "the position.",
     ),
 ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from graphql import GraphQLError
 
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.error_code import ErrorCode, Retry
 from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
@@ -59,8 +61,14 @@ class DocumentErrorCode(ErrorCode):
     COST_EXCEEDED = (
         "COST_EXCEEDED",
         400,
-        "The operation could return too many objects; `message` names the most expensive field.",
-        "Ask for smaller pages, or select less: see [Cost](clients.md#cost).",
+        "The operation could take too long; `message` names the most expensive field or argument.",
+        "Ask for smaller pages, simpler filters or fewer fields: see [Cost](clients.md#cost).",
+    )
+    TOO_MANY_VALUES = (
+        "TOO_MANY_VALUES",
+        400,
+        "A list in an argument or a variable has too many values, or all of them together have.",
+        "Send several operations: `message` names the list and how many values it may have.",
     )
     TOO_DEEP = ("TOO_DEEP", 400, "Fields are nested too deeply.", _SPLIT_DOCUMENT)
     TOO_MANY_TOKENS = ("TOO_MANY_TOKENS", 400, "The document is too long.", _SPLIT_DOCUMENT)
@@ -80,6 +88,14 @@ class DocumentErrorCode(ErrorCode):
     )
 
 
+class LimitExceeded(Exception):
+    """An operation exceeds a limit. The message, for the client, names the limit; `code` is its error code."""
+
+    def __init__(self, message: str, code: DocumentErrorCode) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def keep_damage(read: Callable[[], T]) -> T:
     """Return the result of reading one field of an object that has several; damage is returned instead of raised.
 
@@ -95,6 +111,13 @@ def keep_damage(read: Callable[[], T]) -> T:
 def client_error(message: str, code: ErrorCode) -> GraphQLError:
     """Return an error that a client receives with its message and code; other exceptions are reported as INTERNAL."""
     return GraphQLError(message, extensions={"code": code})
+
+
+def require_distinct(argument: str, names: Sequence[str]) -> None:
+    """Raise GraphQLError (INVALID) if a name occurs twice in a list where that says nothing."""
+    repeated = next((name for name, number in Counter(names).items() if number > 1), None)
+    if repeated is not None:
+        raise client_error(f"`{argument}` has {repeated} twice", RefusalCode.INVALID)
 
 
 def other_history(error: OtherHistory) -> GraphQLError:

@@ -17,14 +17,22 @@ from ogpgraph.domain.review import rating_dimension
 from ogpgraph.domain.values import day_of, first_day
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
-from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.errors import FieldErrorCode, client_error, require_distinct
 from ogpgraph.graphql.scalars import DateTime, Position
+from ogpgraph.graphql.weights import Arguments, computed, count_items
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
 MAX_TIMELINE_POINTS: Final = 120
+FACET_COST: Final = 20
+DIMENSION_COST: Final = 30
+ACROSS_COST: Final = 200
+"""The cost of counting by a second dimension, for all dimensions together."""
+_VALUES_OF_DIMENSION: Final = 40
+_FIRST_YEAR: Final = 2011
+"""OGP began in this year."""
 
 _DECLARED_DIMENSIONS: Final = {
     each.facet: (each.index_dimension, each.description) for each in COMMITMENT.declarations if each.facet
@@ -98,7 +106,8 @@ class FacetValue:
     )
     count: int = strawberry.field(description="The number of commitments of the list that have the value.")
     across: list[FacetCount] = strawberry.field(
-        description="The same commitments, counted by the dimension of the argument `across`; empty without it."
+        metadata=computed(length=_VALUES_OF_DIMENSION),
+        description="The same commitments, counted by the dimension of the argument `across`; empty without it.",
     )
 
 
@@ -112,8 +121,9 @@ class FacetCount:
 class Facet:
     dimension: Dimension = strawberry.field(description="The dimension.")
     values: list[FacetValue] = strawberry.field(
+        metadata=computed(length=_VALUES_OF_DIMENSION),
         description="The values that occur, most frequent first. A commitment can have several values of a dimension, "
-        "or none, so the counts need not add up to the length of the list."
+        "or none, so the counts need not add up to the length of the list.",
     )
 
 
@@ -122,7 +132,9 @@ class TimelinePoint:
     time: DateTime = strawberry.field(description="The moment.")
     position: Position = strawberry.field(description="The position that was read: that of the last entry until then.")
     total_count: int = strawberry.field(description="The length of the list at that moment.")
-    values: list[FacetCount] = strawberry.field(description="The values that occur, in alphabetical order.")
+    values: list[FacetCount] = strawberry.field(
+        metadata=computed(length=_VALUES_OF_DIMENSION), description="The values that occur, in alphabetical order."
+    )
 
 
 def count_facets(
@@ -138,13 +150,36 @@ def count_facets(
 
     `owned` is the bitset of the commitments that the list is taken from. With `ignore_own_filter` each dimension is
     counted as if the list were not filtered by it, so that the values that the filter excludes are counted too.
+
+    Raises:
+        GraphQLError: INVALID, if a dimension is given twice.
     """
+    require_distinct("dimensions", [dimension.name for dimension in dimensions])
     facets = []
     for dimension in dimensions:
         condition = drop_dimension(query.condition, dimension.value) if ignore_own_filter else query.condition
         mask = snapshot.select(AggregateQuery(query.aggregate_type, condition)) & owned
         facets.append(Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across)))
     return facets
+
+
+def count_dimensions(arguments: Arguments) -> int:
+    """Return how many facets the arguments of `facets` ask for."""
+    return count_items(arguments.get("dimensions"))
+
+
+def count_moments(arguments: Arguments) -> int:
+    """Return how many points the arguments of `timeline` ask for at most, before they are coerced."""
+    every = TimelineGranularity.__members__.get(str(arguments.get("every")), TimelineGranularity.YEAR)
+    months = _MONTHS[every]
+    first, last = (_year_of(arguments.get(name)) for name in ("from", "until"))
+    years = (last or datetime.now(UTC).year) - (first or _FIRST_YEAR) + 1
+    return min(max(years, 1) * 12 // months, MAX_TIMELINE_POINTS) + 1
+
+
+def _year_of(moment: object) -> int | None:
+    year = str(moment)[:4]
+    return int(year) if year.isdecimal() else None
 
 
 def count_timeline(

@@ -9,7 +9,7 @@ same rating or milestone, are written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import strawberry
@@ -44,6 +44,7 @@ from ogpgraph.graphql.value_filters import (
     overlaps,
     unknown_condition,
 )
+from ogpgraph.graphql.weights import weighs
 from ogpgraph.readmodel.filters import (
     AllOf,
     AnyOf,
@@ -63,6 +64,8 @@ _MEMBER_FILTERS: Final = derive_filter_fields(MEMBER)
 _PLAN_FILTERS: Final = derive_filter_fields(PLAN)
 _COMMITMENT_FILTERS: Final = derive_filter_fields(COMMITMENT)
 
+_CONDITIONS: Final = weighs(item=1, max_items=1_000)
+"""The weight of a list of filters that are combined, besides that of each of them."""
 _AND: Final = "All of these hold."
 _OR: Final = "At least one of these holds."
 _NOT: Final = "None of these holds."
@@ -75,12 +78,12 @@ _CHANGED_SINCE: Final = (
 @add_filter_fields(_MEMBER_FILTERS)
 class MemberFilter:
     commitments: CommitmentFilter | None = strawberry.field(
-        default=None, description="At least one of its commitments matches."
+        default=None, metadata=weighs(20), description="At least one of its commitments matches."
     )
-    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
-    and_: list[MemberFilter] | None = strawberry.field(default=None, name="and", description=_AND)
-    or_: list[MemberFilter] | None = strawberry.field(default=None, name="or", description=_OR)
-    not_: list[MemberFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    and_: list[MemberFilter] | None = strawberry.field(default=None, name="and", metadata=_CONDITIONS, description=_AND)
+    or_: list[MemberFilter] | None = strawberry.field(default=None, name="or", metadata=_CONDITIONS, description=_OR)
+    not_: list[MemberFilter] | None = strawberry.field(default=None, name="not", metadata=_CONDITIONS, description=_NOT)
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on members."""
@@ -95,14 +98,20 @@ class MemberFilter:
 @strawberry.input(description="Conditions on action plans. All given conditions have to hold.")
 @add_filter_fields(_PLAN_FILTERS)
 class ActionPlanFilter:
-    member: MemberFilter | None = strawberry.field(default=None, description="Its member matches.")
+    member: MemberFilter | None = strawberry.field(default=None, metadata=weighs(10), description="Its member matches.")
     commitments: CommitmentFilter | None = strawberry.field(
-        default=None, description="At least one of its commitments matches."
+        default=None, metadata=weighs(20), description="At least one of its commitments matches."
     )
-    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
-    and_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="and", description=_AND)
-    or_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="or", description=_OR)
-    not_: list[ActionPlanFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    and_: list[ActionPlanFilter] | None = strawberry.field(
+        default=None, name="and", metadata=_CONDITIONS, description=_AND
+    )
+    or_: list[ActionPlanFilter] | None = strawberry.field(
+        default=None, name="or", metadata=_CONDITIONS, description=_OR
+    )
+    not_: list[ActionPlanFilter] | None = strawberry.field(
+        default=None, name="not", metadata=_CONDITIONS, description=_NOT
+    )
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on action plans."""
@@ -182,17 +191,21 @@ class MilestoneFilter:
         require_day(self.due_from, "dueFrom")
         conditions = (self.status, self.not_status, self.due_before, self.due_from)
         has_conditions = self.unknown is None or any(each is not None for each in conditions)
-        matches = ValueMatches("milestone", self._matches_tag, repr(self)) if has_conditions else None
+        matches = ValueMatches("milestone", self._build_predicate(), repr(self)) if has_conditions else None
         return _conjunction(matches, unknown_condition("milestone", self.unknown))
 
-    def _matches_tag(self, tag: str) -> bool:
-        status, due = tag.split("|")
-        return self._matches_status(status) and self._matches_due_date(due)
+    def _build_predicate(self) -> Callable[[str], bool]:
+        """Return the function that says of a tag whether the milestone it is of matches."""
+        accepted = None if self.status is None else frozenset(map(enum_text, self.status))
+        excluded = frozenset(map(enum_text, self.not_status or ()))
 
-    def _matches_status(self, status: str) -> bool:
-        if self.status is not None and status not in map(enum_text, self.status):
-            return False
-        return status not in map(enum_text, self.not_status or ())
+        def matches(tag: str) -> bool:
+            status, _, due = tag.partition("|")
+            if status in excluded or (accepted is not None and status not in accepted):
+                return False
+            return self._matches_due_date(due)
+
+        return matches
 
     def _matches_due_date(self, due: str) -> bool:
         if self.due_before is None and self.due_from is None:
@@ -205,19 +218,32 @@ class MilestoneFilter:
 @strawberry.input(description="Conditions on commitments. All given conditions have to hold.")
 @add_filter_fields(_COMMITMENT_FILTERS)
 class CommitmentFilter:
-    rating: RatingFilter | None = strawberry.field(default=None, description="It has a rating that matches.")
-    milestone: MilestoneFilter | None = strawberry.field(default=None, description="It has a milestone that matches.")
-    member: MemberFilter | None = strawberry.field(default=None, description="Its member matches.")
-    action_plan: ActionPlanFilter | None = strawberry.field(default=None, description="Its action plan matches.")
+    rating: RatingFilter | None = strawberry.field(
+        default=None, metadata=weighs(5), description="It has a rating that matches."
+    )
+    milestone: MilestoneFilter | None = strawberry.field(
+        default=None, metadata=weighs(100), description="It has a milestone that matches."
+    )
+    member: MemberFilter | None = strawberry.field(default=None, metadata=weighs(10), description="Its member matches.")
+    action_plan: ActionPlanFilter | None = strawberry.field(
+        default=None, metadata=weighs(20), description="Its action plan matches."
+    )
     unknown: list[Dimension] | None = strawberry.field(
         default=None,
+        metadata=weighs(item=2),
         description="Inside `asOf`, it is unknown what values of one of these dimensions it had: those that their "
         "facets count as `UNKNOWN`.",
     )
-    changed_since: Position | None = strawberry.field(default=None, description=_CHANGED_SINCE)
-    and_: list[CommitmentFilter] | None = strawberry.field(default=None, name="and", description=_AND)
-    or_: list[CommitmentFilter] | None = strawberry.field(default=None, name="or", description=_OR)
-    not_: list[CommitmentFilter] | None = strawberry.field(default=None, name="not", description=_NOT)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    and_: list[CommitmentFilter] | None = strawberry.field(
+        default=None, name="and", metadata=_CONDITIONS, description=_AND
+    )
+    or_: list[CommitmentFilter] | None = strawberry.field(
+        default=None, name="or", metadata=_CONDITIONS, description=_OR
+    )
+    not_: list[CommitmentFilter] | None = strawberry.field(
+        default=None, name="not", metadata=_CONDITIONS, description=_NOT
+    )
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on commitments."""

@@ -8,7 +8,6 @@ blanks. Any other word is refused by name, with the nearest values.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
@@ -17,6 +16,7 @@ from graphql import GraphQLError
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.readmodel.folding import fold_text
 
 MatchWords = Callable[[Sequence[str]], tuple[str, ...]]
 """Returns the values that words stand for; raises UNKNOWN_VALUE."""
@@ -26,12 +26,6 @@ _MAX_SHOWN: Final = 80
 _MAX_COMPARED: Final = 2_000
 """Of more values only those with the same beginning are compared: an error must not cost more than an answer."""
 _SAME_BEGINNING: Final = 2
-
-
-def fold_text(text: str) -> str:
-    """Return a text without case, accents and runs of blanks."""
-    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return " ".join(plain.casefold().split())
 
 
 def match_words(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 from graphql.pyutils import camel_to_snake
@@ -14,9 +14,16 @@ from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.member import MEMBER
+from ogpgraph.graphql.errors import require_distinct
+from ogpgraph.graphql.weights import weighs
 from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep
 
 FieldT = TypeVar("FieldT", bound=Enum)
+StepT = TypeVar("StepT")
+
+ORDER_COST: Final = 100
+"""The cost of a field to sort by; an order that was used before costs less."""
+MAX_ORDER_STEPS: Final = 5
 
 
 @strawberry.enum(
@@ -33,6 +40,12 @@ class OrderDirection(Enum):
 class NullOrder(Enum):
     FIRST = strawberry.enum_value("FIRST", description="Before all nodes that have a value.")
     LAST = strawberry.enum_value("LAST", description="After all nodes that have a value.")
+
+
+OrderSteps = Annotated[
+    list[StepT] | None, strawberry.argument(metadata=weighs(item=ORDER_COST, max_items=MAX_ORDER_STEPS))
+]
+"""The argument `orderBy` of a list."""
 
 
 def _derive_order_fields(aggregate_type: AggregateType) -> list[tuple[str, Any]]:
@@ -98,9 +111,14 @@ class MemberOrder(OrderBy[MemberOrderField]):
 
 
 def build_order(steps: Sequence[OrderBy[Any]] | None) -> Order:
-    """Return the order of some steps, the first of which sorts first; by code without any."""
+    """Return the order of some steps, the first of which sorts first; by code without any.
+
+    Raises:
+        GraphQLError: INVALID, if two steps sort by the same field.
+    """
     if not steps:
         return BY_CODE
+    require_distinct("orderBy", [step.field.name for step in steps])
     return tuple(
         SortStep(step.field.value, step.direction is OrderDirection.DESC, step.nulls is NullOrder.FIRST)
         for step in steps

@@ -17,7 +17,7 @@ from ogpgraph.graphql.entry_filters import EntryFilter, EntryOrders, build_entry
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
 from ogpgraph.graphql.input_errors import show_value
-from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder, OrderSteps
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
 from ogpgraph.graphql.subject import Entry, Node, Source, Subject, entry_connection
 from ogpgraph.graphql.types import (
@@ -32,6 +32,7 @@ from ogpgraph.graphql.types import (
     find_node,
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
+from ogpgraph.graphql.weights import LIST, LIST_COST, LOOKUP_COST, STATE_COST, computed, weighs
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
 from ogpgraph.readmodel.session import PositionError, ReadSession
@@ -129,18 +130,19 @@ class Meta:
 )
 class RecordView:
     @strawberry.field(
+        metadata=computed(LOOKUP_COST),
         description="The member with a code: OGP's code of the member (`FRA`) or the prefix of its commitments' codes "
-        "(`FR`). Null if there is none."
+        "(`FR`). Null if there is none.",
     )
     def member(self, info: Info, code: Code) -> Member | None:
         return _find_by_code(_snapshot(self, info), Member, code)
 
-    @strawberry.field(description="All members.")
+    @strawberry.field(metadata=LIST, description="All members.")
     def members(
         self,
         info: Info,
         where: MemberFilter | None = None,
-        order_by: list[MemberOrder] | None = None,
+        order_by: OrderSteps[MemberOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -151,7 +153,9 @@ class RecordView:
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return aggregate_connection(Member, snapshot, query, None, page_request)
 
-    @strawberry.field(description="The action plan with a code or an id; null if there is none.")
+    @strawberry.field(
+        metadata=computed(LOOKUP_COST), description="The action plan with a code or an id; null if there is none."
+    )
     def action_plan(
         self,
         info: Info,
@@ -170,12 +174,12 @@ class RecordView:
             return _find_by_id(snapshot, ActionPlan, id)
         raise client_error("give either `code` or `id`", RefusalCode.INVALID)
 
-    @strawberry.field(description="All action plans. The default order is by member and cycle.")
+    @strawberry.field(metadata=LIST, description="All action plans. The default order is by member and cycle.")
     def action_plans(
         self,
         info: Info,
         where: ActionPlanFilter | None = None,
-        order_by: list[ActionPlanOrder] | None = None,
+        order_by: OrderSteps[ActionPlanOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -187,18 +191,19 @@ class RecordView:
         return aggregate_connection(ActionPlan, snapshot, query, None, page_request)
 
     @strawberry.field(
+        metadata=computed(LOOKUP_COST),
         description="The commitment with a code: its current code, a former one or its `key`. The code of a commitment "
-        "that was merged into another finds that one. Null if there is none."
+        "that was merged into another finds that one. Null if there is none.",
     )
     def commitment(self, info: Info, code: Code) -> Commitment | None:
         return _find_by_code(_snapshot(self, info), Commitment, code)
 
-    @strawberry.field(description=f"All commitments. {SPLIT_LEFT_OUT}")
+    @strawberry.field(metadata=LIST, description=f"All commitments. {SPLIT_LEFT_OUT}")
     def commitments(
         self,
         info: Info,
         where: CommitmentFilter | None = None,
-        order_by: list[CommitmentOrder] | None = None,
+        order_by: OrderSteps[CommitmentOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -210,7 +215,8 @@ class RecordView:
         return commitment_connection(snapshot, query, None, page_request)
 
     @strawberry.field(
-        description="The entries of the log, up to the position that is read; the oldest first by default."
+        metadata=computed(LIST_COST),
+        description="The entries of the log, up to the position that is read; the oldest first by default.",
     )
     def entries(
         self,
@@ -229,7 +235,10 @@ class RecordView:
             snapshot, lambda: snapshot.page_entries(query, page_request), lambda: snapshot.count_entries(query)
         )
 
-    @strawberry.field(description="The entry at a position; null if that is 0 or after the position that is read.")
+    @strawberry.field(
+        metadata=computed(LOOKUP_COST),
+        description="The entry at a position; null if that is 0 or after the position that is read.",
+    )
     def entry(
         self, info: Info, position: Annotated[Position, strawberry.argument(description="The position of the entry.")]
     ) -> Entry | None:
@@ -237,26 +246,28 @@ class RecordView:
         found = snapshot.find_entry(position)
         return Entry.of(found, snapshot) if found else None
 
-    @strawberry.field(description="The source with an id; null if there is none.")
+    @strawberry.field(metadata=computed(LOOKUP_COST), description="The source with an id; null if there is none.")
     def source(self, info: Info, id: Id) -> Source | None:
         return _find_by_id(_snapshot(self, info), Source, id)
 
     @strawberry.field(
+        metadata=computed(LOOKUP_COST),
         description="The object with an id: a member, action plan, commitment, source, code, account or entry, or a "
         "part of one, such as a rating. An id that names a position or a date is read there. Null if there is no such "
         "object. It is an error if the text cannot be an id (`INVALID`), or if its position is past the newest one or, "
-        "below `at` and `asOf`, it names another state than the one that is read (`BAD_POSITION`)."
+        "below `at` and `asOf`, it names another state than the one that is read (`BAD_POSITION`).",
     )
     def node(self, info: Info, id: Id) -> Node | None:
         return _find_node(_snapshot(self, info), id)
 
     @strawberry.field(
+        metadata=computed(opens_state=True),
         description="The state of affairs as of a date: what was so at its last instant (UTC), by all that is known at "
         "the position that is read, however late it was recorded. `at` goes by when something was recorded, `asOf` by "
         "when it was so; `at { asOf }` is what was known then about an earlier date. A year, half-year, quarter or "
         "month stands for its last day. What changed somewhere in an interval that contains the date is listed in "
         "`unknown`. An action plan and its commitments exist once the plan has begun; where its begin is not known, "
-        "from the first observation on. Codes, sources and entries depend on the position alone."
+        "from the first observation on. Codes, sources and entries depend on the position alone.",
     )
     def as_of(
         self,
@@ -268,9 +279,10 @@ class RecordView:
         return Snapshot(snapshot=_snapshot(self, info).as_of(_last_day(date, "date")))
 
     @strawberry.field(
+        metadata=computed(2 * STATE_COST),
         description="The commitments that changed between two positions, or between two dates, before and after, in "
         "the order of their codes. Commitments of which only claims changed that are not current are among them, and "
-        "those that were split."
+        "those that were split.",
     )
     def compare(
         self,
@@ -293,7 +305,10 @@ class RecordView:
         ] = None,
         where: Annotated[
             CommitmentFilter | None,
-            strawberry.argument(description="Only commitments that match at one of the two positions or dates."),
+            strawberry.argument(
+                metadata=weighs(times=2),  # evaluated at both
+                description="Only commitments that match at one of the two positions or dates.",
+            ),
         ] = None,
         first: First = None,
         after: After = None,
@@ -332,10 +347,11 @@ class Snapshot(RecordView):
 )
 class Query(RecordView):
     @strawberry.field(
+        metadata=computed(LOOKUP_COST, opens_state=True),
         description="The record at a position, or at a time: at the last entry that was recorded until then. It is an "
         "error if the position or the time is before the first entry or in the future. To read the same state again, "
         "use the `position` of the response: an entry that is being recorded can still get a time a few milliseconds "
-        "back."
+        "back.",
     )
     def at(
         self,

@@ -3,16 +3,18 @@
 The limits of the size (fields, depth, aliases, …) bound the time of parsing, validation and planning. The size counts a
 fragment wherever it is spread, and operations that are not executed. The limit of the cost bounds the time of
 execution. The cost is the number of objects that an operation can return with the page sizes that it asks for, and the
-cost of its computed fields. Each fragment is measured once, so measuring takes time in proportion to the length of the
-document, whatever its fragments expand to.
+weights of its computed fields and of its arguments, literals and variables alike (see `weights`). Each fragment is
+measured once, so measuring takes time in proportion to the length of the document, whatever its fragments expand to.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
-from typing import Any, Final
+from math import ceil
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -23,56 +25,38 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     SelectionNode,
-    ValueNode,
-    VariableNode,
     get_named_type,
     get_nullable_type,
     is_introspection_type,
     is_leaf_type,
     is_list_type,
 )
-from msgspec import Struct
+from msgspec import Struct, field
 
-from ogpgraph.graphql.errors import DocumentErrorCode
+from ogpgraph.graphql.argument_cost import PAGE_SIZE, PLAIN_VALUE, ArgumentWeight, Scope, VariableUse
+from ogpgraph.graphql.errors import DocumentErrorCode, LimitExceeded
+from ogpgraph.graphql.weights import PLAIN, STATE_COST, FieldWeight, weight_of_field
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 
-# Prices
-
-OBJECT_COST: Final = 1
-"""The cost of an object. A scalar costs nothing; the selection of a list counts once for each possible item."""
-
-FIELD_COSTS: Final[Mapping[str, int]] = {
-    "blame": 5,
-    "changes": 2,
-    "claims": 5,
-    "compare": 500,
-    "evidence": 2,
-    "facets": 50,
-    "quote": 2,
-    "timeline": 500,
-    "totalCount": 2,
-    "__schema": 500,
-    "__type": 50,
-}
-"""The cost of computing a field, in addition to the objects that it returns."""
-
-LIST_LENGTHS: Final[Mapping[str, int]] = {
-    "blame": 40,
-    "claims": 60,
-    "evidence": 20,
-    "milestones": 6,
-    "localizedTexts": 20,
-}
-"""The assumed lengths of lists without pages, where it is not DEFAULT_LIST_LENGTH."""
-
-DEFAULT_LIST_LENGTH: Final = 10
 MAX_NESTING: Final = 100
 """The limit of fields and fragments nested in each other, so that measuring cannot exceed Python's recursion limit."""
 MAX_REPORTED_COST: Final = 2**53 - 1
 """The greatest cost that is reported exactly; JSON clients cannot represent a greater integer."""
+INTROSPECTION: Final[Mapping[str, FieldWeight]] = {
+    "__schema": FieldWeight(base=500),
+    "__type": FieldWeight(base=50),
+    "types": FieldWeight(length=300),
+    "fields": FieldWeight(length=3),
+    "inputFields": FieldWeight(length=2),
+    "enumValues": FieldWeight(length=2),
+    "args": FieldWeight(length=1),
+    "interfaces": FieldWeight(length=1),
+    "possibleTypes": FieldWeight(length=1),
+    "directives": FieldWeight(length=5),
+}
+"""The weights of the fields of introspection, which have no declaration of ours; lengths are means over all types."""
 
 
 # Limits
@@ -91,14 +75,6 @@ class QueryLimits(Struct, frozen=True):
     directives: int = 50
     definitions: int = 50
     repeated_fields: int = 50
-
-
-class LimitExceeded(Exception):
-    """A document exceeds a limit. The message, for the client, names the limit; `code` is its error code."""
-
-    def __init__(self, message: str, code: DocumentErrorCode) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 # The quantifiers are possessive and an unclosed string extends to the end, so the time is linear in any text.
@@ -124,24 +100,26 @@ def check_length(text: str, limits: QueryLimits) -> None:
 class DocumentCost(Struct, frozen=True):
     """The cost of one operation of a document, and the size of the document.
 
-    The cost depends on the variables in `page_size_variables`, and on no others.
+    The cost depends on what `uses` read of the variables, and on nothing else.
     """
 
     operation: SelectionCost
     largest: SelectionCost
     repeated_fields: int
     definitions: int
-    page_size_variables: frozenset[str]
+    uses: tuple[VariableUse, ...]
 
     @property
-    def cost(self) -> int:
-        """The greatest possible cost of the operation, by the page sizes that it asks for."""
-        return self.operation.cost
+    def cost(self) -> OperationCost:
+        """The greatest possible cost of the operation, by the arguments that it has."""
+        own = self.operation.own
+        total = min(ceil(own.cost), MAX_REPORTED_COST)
+        return OperationCost(total, min(ceil(own.once), total), min(own.objects, MAX_REPORTED_COST))
 
     @property
-    def most_expensive_field(self) -> str:
-        """The path of the field with the greatest cost, such as `members.nodes.blame`."""
-        names, path = [], self.operation.most_expensive[1]
+    def most_expensive_part(self) -> str:
+        """The path of the field or argument with the greatest cost: `members.nodes.blame`, `commitments(where:)`."""
+        names, path = [], self.operation.own.most_expensive[1]
         while path:
             names.append(path[0])
             path = path[1]
@@ -166,48 +144,102 @@ class DocumentCost(Struct, frozen=True):
                 raise LimitExceeded(
                     f"The document has {min(number, MAX_REPORTED_COST)} {name}; the limit is {limit}.", code
                 )
-        if self.cost > max_cost:
+        cost = self.cost.total
+        if cost > max_cost:
+            part = self.most_expensive_part
+            advice = "Ask for less by this argument" if part.endswith(":)") else "Use `first` to ask for smaller pages"
+            part_cost = min(ceil(self.operation.own.most_expensive[0]), MAX_REPORTED_COST)
             raise LimitExceeded(
-                f"The operation costs {min(self.cost, MAX_REPORTED_COST)}; the limit is {max_cost}. The most expensive "
-                f"field is `{self.most_expensive_field}`, which costs "
-                f"{min(self.operation.most_expensive[0], MAX_REPORTED_COST)}. Use `first` to ask for smaller pages, or "
-                "select less.",
+                f"The operation costs {cost}; the limit is {max_cost}. The most expensive part is `{part}`, which "
+                f"costs {part_cost}. {advice}, select less, or send several operations.",
                 DocumentErrorCode.COST_EXCEEDED,
             )
+
+
+class OperationCost(NamedTuple):
+    """The cost of an operation with its variables, at most; of a subscription, the cost of each entry.
+
+    `once` is the part that it has whatever it finds: computed fields and arguments that no list repeats. The rest is
+    for up to so many `objects`.
+    """
+
+    total: int
+    once: int = 0
+    objects: int = 0
+
+    def used(self, objects: int) -> int:
+        """Return what an operation cost that made so many objects: its part of the rest is in proportion to them."""
+        rest = self.total - self.once
+        share = rest * objects / self.objects if self.objects else objects
+        return min(self.total, self.once + max(objects, ceil(share)))
+
+
+NO_COST: Final = OperationCost(0)
 
 
 # Measuring
 
 _FieldPath = tuple[str, Any]
 """The name of a field, and the rest of the path below it or None."""
-_ExpensiveField = tuple[int, _FieldPath | None]
-"""The cost of one field in all its occurrences, without the fields below it; and its path."""
-_NO_FIELD: Final[_ExpensiveField] = (0, None)
+_ExpensivePart = tuple[float, _FieldPath | None]
+"""The cost of one field or argument in all its occurrences, without the fields below it; and its path."""
+_NOTHING: Final[_ExpensivePart] = (0, None)
+
+
+class Amount(Struct):
+    """What a selection set costs for each object that it is selected on.
+
+    `once` is the part of the cost that no list repeats, `objects` how many objects there are at most. If it
+    `reads_lists`, it does so in the state of the record in which the object is read.
+    """
+
+    cost: float = 0
+    once: float = 0
+    objects: int = 0
+    reads_lists: bool = False
+    most_expensive: _ExpensivePart = _NOTHING
+
+    def add(self, other: Amount) -> None:
+        """Add another selection on the same object."""
+        self.cost += other.cost
+        self.once += other.once
+        self.objects += other.objects
+        self.reads_lists |= other.reads_lists
+        self.most_expensive = max(self.most_expensive, other.most_expensive, key=_cost_of)
+
+    def add_below(self, name: str, other: Amount, number: int, *, is_list: bool) -> None:
+        """Add a selection on a number of objects below a field."""
+        self.cost += number * other.cost
+        self.once += 0 if is_list else other.once
+        self.objects += number * other.objects
+        self.reads_lists |= other.reads_lists
+        self.note(number * other.most_expensive[0], name, other.most_expensive[1])
+
+    def note(self, cost: float, name: str, path: _FieldPath | None = None) -> None:
+        """Remember a part if none is more expensive."""
+        if cost > self.most_expensive[0]:
+            self.most_expensive = cost, (name, path)
 
 
 class SelectionCost(Struct):
     """The size of a selection set, and its cost: for each object it is selected on, and for each node of a page.
 
-    The second one, `cost_per_node`, is for selection sets on a connection. The page size is known only where the
-    connection itself is selected, which may be outside of the fragment that selects `nodes`.
+    The second one, `per_node`, is for selection sets on a connection. The page size is known only where the connection
+    itself is selected, which may be outside of the fragment that selects `nodes`.
     """
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
     directives: int = 0
-    cost: int = 0
-    cost_per_node: int = 0
-    most_expensive: _ExpensiveField = _NO_FIELD
-    most_expensive_per_node: _ExpensiveField = _NO_FIELD
+    own: Amount = field(default_factory=Amount)
+    per_node: Amount = field(default_factory=Amount)
 
     def add(self, other: SelectionCost) -> None:
         """Add a selection set on the same object: that of a fragment."""
         self.add_size(other, levels=0)
-        self.cost += other.cost
-        self.cost_per_node += other.cost_per_node
-        self.most_expensive = max(self.most_expensive, other.most_expensive, key=_cost_of)
-        self.most_expensive_per_node = max(self.most_expensive_per_node, other.most_expensive_per_node, key=_cost_of)
+        self.own.add(other.own)
+        self.per_node.add(other.per_node)
 
     def add_size(self, below: SelectionCost, levels: int) -> None:
         """Add the size of a selection set that is a number of levels below."""
@@ -216,32 +248,9 @@ class SelectionCost(Struct):
         self.aliases += below.aliases
         self.directives += below.directives
 
-    def add_field(self, name: str, own_cost: int, object_cost: int, number: int, below: SelectionCost) -> None:
-        """Add the cost of a field that returns a number of objects, on each of which `below` is selected."""
-        self.cost += own_cost + number * (object_cost + below.cost + below.cost_per_node)
-        self._note_field(own_cost + number * object_cost, name, None)
-        self._note_field(below.most_expensive[0] * number, name, below.most_expensive[1])
 
-    def add_connection(self, name: str, page_size: int, below: SelectionCost) -> None:
-        """Add the cost of a connection."""
-        self.cost += below.cost + page_size * below.cost_per_node
-        self._note_field(below.most_expensive[0], name, below.most_expensive[1])
-        self._note_field(below.most_expensive_per_node[0] * page_size, name, below.most_expensive_per_node[1])
-
-    def add_nodes(self, name: str, object_cost: int, below: SelectionCost) -> None:
-        """Add the cost of `nodes` or `edges`, for each node."""
-        self.cost_per_node += object_cost + below.cost
-        own: _ExpensiveField = (object_cost, None)
-        cost, path = max(own, below.most_expensive, key=_cost_of)
-        self.most_expensive_per_node = max(self.most_expensive_per_node, (cost, (name, path)), key=_cost_of)
-
-    def _note_field(self, cost: int, name: str, path: _FieldPath | None) -> None:
-        if cost > self.most_expensive[0]:
-            self.most_expensive = cost, (name, path)
-
-
-def _cost_of(field: _ExpensiveField) -> int:
-    return field[0]
+def _cost_of(part: _ExpensivePart) -> float:
+    return part[0]
 
 
 def measure_document(
@@ -252,28 +261,26 @@ def measure_document(
 ) -> DocumentCost:
     """Return the cost of an operation with its variables (0 without an operation), and the size of its document.
 
-    The document need not be valid: fields that the schema does not have cost nothing.
+    The document need not be valid: fields and arguments that the schema does not have cost nothing.
 
     Raises:
-        LimitExceeded: if fields and fragments are nested too deeply.
+        LimitExceeded: if fields, fragments or arguments are nested too deeply, or an argument has too many values.
     """
-    estimator = _CostEstimator(schema, document, variables)
-    operation_cost, largest = SelectionCost(), SelectionCost()
+    estimator = _CostEstimator(schema, document)
+    largest = measured = SelectionCost()
+    scope = Scope({}, {})
+    if operation is not None:
+        defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
+        scope = Scope(variables, defaults)
+        largest = measured = estimator.measure_operation(operation, scope)
     for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            measured = estimator.measure_operation(definition)
-            operation_cost = measured if definition is operation else operation_cost
-        elif isinstance(definition, FragmentDefinitionNode):
-            measured = estimator.measure_fragment(definition.name.value, 0)
-        else:
-            continue
-        largest = _largest_size(largest, measured)
+        if isinstance(definition, FragmentDefinitionNode):
+            largest = _largest_size(largest, estimator.measure_fragment(definition.name.value, 0))
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode) and definition is not operation:
+            largest = _largest_size(largest, estimator.measure_operation(definition, Scope({}, {})))
     return DocumentCost(
-        operation_cost,
-        largest,
-        estimator.repeated_fields,
-        len(document.definitions),
-        frozenset(estimator.page_size_variables),
+        measured, largest, estimator.repeated_fields, len(document.definitions), tuple(scope.uses.values())
     )
 
 
@@ -285,19 +292,16 @@ def _largest_size(one: SelectionCost, other: SelectionCost) -> SelectionCost:
 class _CostEstimator:
     """Measures the definitions of one document, with the variables of one request."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
-        self._variables = variables
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self._fragment_costs: dict[str, SelectionCost] = {}
-        self._variable_defaults: dict[str, ValueNode | None] = {}
-        self._fields: dict[tuple[GraphQLNamedType | None, str], _FieldCost] = {}
-        self.page_size_variables: set[str] = set()
+        self._scope = Scope({}, {})
         self.repeated_fields = 0
 
-    def measure_operation(self, operation: OperationDefinitionNode) -> SelectionCost:
-        self._variable_defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
-        self._fragment_costs.clear()  # their page sizes may be variables, of which this operation has other defaults
+    def measure_operation(self, operation: OperationDefinitionNode, scope: Scope) -> SelectionCost:
+        self._scope = scope
+        self._fragment_costs.clear()  # their arguments may be variables, of which this operation has other values
         root = self._schema.get_root_type(operation.operation)
         measured = self._measure_selections(operation.selection_set.selections, root, 0)
         measured.directives += len(operation.directives or ())
@@ -343,71 +347,97 @@ class _CostEstimator:
         total.fields += 1
         total.aliases += node.alias is not None
         total.depth = total.depth or 1
-        own_cost = FIELD_COSTS.get(name, 0)
-        if node.selection_set is None:
-            if own_cost:
-                total.add_field(name, own_cost, 0, 1, SelectionCost())
+        field = _find_field_cost(self._schema, parent, name) or _FieldCost()
+        if node.selection_set is None and field.weight is PLAIN and not node.arguments:
             return
-        field = self._find_field(parent, name)
-        below = self._measure_selections(node.selection_set.selections, field.type, level + 1)
-        total.add_size(below, levels=1)
-        if field.is_connection:
-            total.add_connection(name, self._page_size(node), below)
-        elif field.is_page:
-            total.add_nodes(name, field.object_cost, below)
-        else:
-            total.add_field(name, own_cost, field.object_cost, field.number or self._page_size(node), below)
+        below = SelectionCost()
+        if node.selection_set is not None:
+            below = self._measure_selections(node.selection_set.selections, field.type, level + 1)
+            total.add_size(below, levels=1)
+        if field.is_page:
+            self._add_nodes(name, field, below, total.per_node)
+            return
+        self._add_arguments(name, node, field, total.own)
+        self._add_objects(name, node, field, below, total.own)
 
-    def _find_field(self, parent: GraphQLNamedType | None, name: str) -> _FieldCost:
-        key = parent, name
-        if key not in self._fields:
-            field = self._schema.get_field(parent, name) if hasattr(parent, "fields") else None  # type: ignore[arg-type]  # it has fields
-            self._fields[key] = _FieldCost.of(parent, name, field)
-        return self._fields[key]
+    def _add_nodes(self, name: str, field: _FieldCost, below: SelectionCost, total: Amount) -> None:
+        """Add the cost of `nodes` or `edges`, for each node."""
+        total.cost += field.object_cost
+        total.objects += field.object_cost
+        total.note(field.object_cost, name)
+        total.add_below(name, below.own, 1, is_list=True)
 
-    def _page_size(self, node: FieldNode) -> int:
-        values = [argument.value for argument in node.arguments or () if argument.name.value in ("first", "last")]
-        sizes = [size for size in map(self._read_size, values) if size is not None]
-        return min(max(sizes[0], 0), MAX_PAGE_SIZE) if sizes else MAX_PAGE_SIZE
+    def _add_arguments(self, name: str, node: FieldNode, field: _FieldCost, total: Amount) -> None:
+        for argument in node.arguments or ():
+            weight = field.arguments.get(argument.name.value)
+            if weight is not None and not (field.has_pages and weight.place in ("first", "last")):
+                cost = weight.of_node(argument.value, self._scope)
+                total.cost += cost
+                total.once += cost
+                total.note(cost, f"{name}({weight.place}:)")
 
-    def _read_size(self, value: ValueNode | None) -> int | None:
-        if isinstance(value, VariableNode):
-            name = value.name.value
-            self.page_size_variables.add(name)
-            if name in self._variables:
-                size = self._variables[name]
-                return size if isinstance(size, int) else None
-            value = self._variable_defaults.get(name)
-        # Nine digits are more than MAX_PAGE_SIZE; converting a number of thousands of digits would take long.
-        return int(value.value[:9]) if isinstance(value, IntValueNode) else None
+    def _add_objects(self, name: str, node: FieldNode, field: _FieldCost, below: SelectionCost, total: Amount) -> None:
+        """Add the cost of computing a field, and of the objects that it returns."""
+        length = self._read_length(node, field) if field.is_list else 1
+        computed = field.weight.base + field.weight.item * length
+        if field.weight.opens_state and (below.own.reads_lists or below.per_node.reads_lists):
+            computed += STATE_COST
+            below.own.reads_lists = below.per_node.reads_lists = False
+        total.reads_lists |= field.weight.reads_list
+        total.cost += computed + length * field.object_cost
+        total.once += computed
+        total.objects += length * field.object_cost
+        total.note(computed + length * field.object_cost, name)
+        total.add_below(name, below.own, length, is_list=field.is_list)
+        number = self._read_page_size(node) if field.is_connection else length
+        total.add_below(name, below.per_node, number, is_list=True)
+
+    def _read_length(self, node: FieldNode, field: _FieldCost) -> int:
+        if not callable(field.weight.length):
+            return self._read_page_size(node) if field.has_pages else field.weight.length
+        arguments = {each.name.value: PLAIN_VALUE.of_node(each.value, self._scope) for each in node.arguments or ()}
+        return field.weight.length(arguments)
+
+    def _read_page_size(self, node: FieldNode) -> int:
+        values = {argument.name.value: argument.value for argument in node.arguments or ()}
+        sizes = [PAGE_SIZE.of_node(values[name], self._scope) for name in ("first", "last") if name in values]
+        return min(sizes, default=MAX_PAGE_SIZE)
 
 
 class _FieldCost(Struct, frozen=True):
-    """What the cost of a field depends on, besides its selection set. `number` is 0 if it is the page size."""
+    """What the cost of a field depends on, besides its selection set."""
 
     type: GraphQLNamedType | None = None
+    weight: FieldWeight = PLAIN
     object_cost: int = 0
-    number: int = 1
+    is_list: bool = False
+    has_pages: bool = False
     is_connection: bool = False
     is_page: bool = False
+    arguments: Mapping[str, ArgumentWeight] = {}
 
-    @classmethod
-    def of(cls, parent: GraphQLNamedType | None, name: str, field: GraphQLField | None) -> _FieldCost:
-        if field is None:
-            return cls()  # validation rejects it
-        type_ = get_named_type(field.type)
-        if is_introspection_type(type_):
-            return cls(type_)
-        is_free = is_leaf_type(type_) or type_.name.endswith(("Edge", "PageInfo"))
-        is_list = is_list_type(get_nullable_type(field.type))
-        length = LIST_LENGTHS.get(name, DEFAULT_LIST_LENGTH) if is_list else 1
-        return cls(
-            type=type_,
-            object_cost=0 if is_free else OBJECT_COST,
-            number=0 if "first" in field.args else length,
-            is_connection=_is_connection(type_),
-            is_page=_is_connection(parent) and name in ("nodes", "edges"),
-        )
+
+@lru_cache(maxsize=10_000)  # a schema has about a thousand; tests build their own
+def _find_field_cost(schema: GraphQLSchema, parent: GraphQLNamedType | None, name: str) -> _FieldCost | None:
+    """Return the cost of a field of a type; None if the type has no such field, which validation rejects."""
+    field: GraphQLField | None = schema.get_field(parent, name) if hasattr(parent, "fields") else None  # type: ignore[arg-type]  # it has fields
+    if field is None:
+        return None
+    type_ = get_named_type(field.type)
+    is_list = is_list_type(get_nullable_type(field.type)) and not is_leaf_type(type_)
+    if is_introspection_type(type_):
+        return _FieldCost(type_, INTROSPECTION.get(name, PLAIN), int(is_list), is_list)
+    is_free = is_leaf_type(type_) or type_.name.endswith(("Edge", "PageInfo", "Connection"))
+    return _FieldCost(
+        type=type_,
+        weight=weight_of_field(field),
+        object_cost=0 if is_free else 1,
+        is_list=is_list,
+        has_pages="first" in field.args,
+        is_connection=_is_connection(type_),
+        is_page=_is_connection(parent) and name in ("nodes", "edges"),
+        arguments={each: ArgumentWeight(each, argument) for each, argument in field.args.items()},
+    )
 
 
 def _is_connection(type_: GraphQLNamedType | None) -> bool:

@@ -30,6 +30,7 @@ from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
 from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
 from ogpgraph.graphql.volatile_fields import READS_HEAD
+from ogpgraph.graphql.weights import LIST_COST, computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import change_text_refs, evidence_text_refs, reason_text_refs
 from ogpgraph.readmodel.queries import Page
@@ -136,7 +137,10 @@ class Subject(Node):
     def since(self) -> Position:
         return Position(self.snapshot.since(self.state.id))
 
-    @strawberry.field(description="The entries about it, up to the position that is read; the oldest first by default.")
+    @strawberry.field(
+        metadata=computed(LIST_COST),
+        description="The entries about it, up to the position that is read; the oldest first by default.",
+    )
     def history(
         self,
         where: HistoryFilter | None = None,
@@ -155,8 +159,9 @@ class Subject(Node):
         )
 
     @strawberry.field(
+        metadata=computed(5, length=40),
         description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
-        "value, when, why and on which evidence."
+        "value, when, why and on which evidence.",
     )
     def blame(
         self,
@@ -171,11 +176,12 @@ class Subject(Node):
         ]
 
     @strawberry.field(
+        metadata=computed(5, length=60),
         description="What each source states about each field, current or not. Of several claims about a field one is "
         "current: (1) a claim of the thing's own pages, of OGP's database or of a person precedes one of a list on "
         "another page, and that one of a reference table; (2) then a claim in English, OGP's own language, precedes a "
         "translation; (3) then a later claim precedes an earlier one. A claim of the IRM's prose about a rating is "
-        "never current."
+        "never current.",
     )
     def claims(
         self,
@@ -222,8 +228,9 @@ class Subject(Node):
         ]
 
     @strawberry.field(
+        metadata=computed(length=20),
         description="All of its current texts in every language. Lists of texts, such as institutions, are not among "
-        "them."
+        "them.",
     )
     def localized_texts(self) -> list[LocalizedText]:
         return [
@@ -463,8 +470,9 @@ class Entry(Node):
         return self.entry.name.endswith("SeenEarlier")
 
     @strawberry.field(
+        metadata=computed(opens_state=True),
         description="The thing that the entry is about, as it was right after this entry. Everything below is read at "
-        "the position of this entry too."
+        "the position of this entry too.",
     )
     def subject(self) -> Subject:
         then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.stream)
@@ -487,7 +495,7 @@ class Entry(Node):
     def revision(self) -> int:
         return self.entry.revision
 
-    @strawberry.field(description="The fields that the entry changed.")
+    @strawberry.field(metadata=computed(2), description="The fields that the entry changed.")
     def changes(self) -> list[Change]:
         return [Change.of(change, self._find_text) for change in self.entry.changes]
 
@@ -500,8 +508,9 @@ class Entry(Node):
         return Source.of(state, then) if state else None
 
     @strawberry.field(
+        metadata=computed(2, length=20),
         description="The passages of sources that support the entry, one for each fact; empty if no source is cited. "
-        "Their sources are as they were right after this entry."
+        "Their sources are as they were right after this entry.",
     )
     def evidence(self) -> list[Evidence]:
         return self.list_evidence(lambda source: self.snapshot.find_cited_source(self.entry, source))
@@ -636,7 +645,10 @@ class Evidence:
         snapshot, state = self.find_source(self.evidence.source)
         return Source.of(state, snapshot) if state else None
 
-    @strawberry.field(description="The passage itself; null if the text of the source was removed from the record.")
+    @strawberry.field(
+        metadata=computed(2),
+        description="The passage itself; null if the text of the source was removed from the record.",
+    )
     def quote(self) -> str | None:
         text = self.snapshot.entry_text(self.evidence.text, evidence_text_refs) if self.evidence.text else None
         return text[self.start : self.end] if text is not None else None
@@ -662,7 +674,10 @@ class Blame(Part):
     def entry(self) -> Entry:
         return entry_of_claim(self.owner, self.claim)
 
-    @strawberry.field(description="The passages of sources that support this value; empty if no source is cited.")
+    @strawberry.field(
+        metadata=computed(2, length=20),
+        description="The passages of sources that support this value; empty if no source is cited.",
+    )
     def evidence(self) -> list[Evidence]:
         snapshot = self.owner.snapshot
         found = self.entry().list_evidence(lambda source: (snapshot, snapshot.find_source(source)))

@@ -35,17 +35,22 @@ from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.changes import Interval
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
 from ogpgraph.graphql.facets import (
+    ACROSS_COST,
+    DIMENSION_COST,
+    FACET_COST,
     Dimension,
     Facet,
     TimelineClock,
     TimelineGranularity,
     TimelinePoint,
     TimelineRange,
+    count_dimensions,
     count_facets,
+    count_moments,
     count_timeline,
 )
 from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter, list_condition
-from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, build_order
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, OrderSteps, build_order
 from ogpgraph.graphql.output_fields import Language, derive_output_fields, describe_output, resolve_text
 from ogpgraph.graphql.parts import (
     CoCreationFact,
@@ -59,6 +64,7 @@ from ogpgraph.graphql.parts import (
 )
 from ogpgraph.graphql.scalars import DateTime
 from ogpgraph.graphql.subject import Entry, Node, Part, Source, Subject, SubjectT, build_subject
+from ogpgraph.graphql.weights import LIST, STATE_COST, computed, weighs
 from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, Page, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -83,11 +89,11 @@ class Member(Subject):
     def title(self, language: Language = None) -> str | None:
         return resolve_text(self.snapshot, self.state, "name", language)
 
-    @strawberry.field(description="The member's action plans.")
+    @strawberry.field(metadata=LIST, description="The member's action plans.")
     def action_plans(
         self,
         where: ActionPlanFilter | None = None,
-        order_by: list[ActionPlanOrder] | None = None,
+        order_by: OrderSteps[ActionPlanOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -97,11 +103,13 @@ class Member(Subject):
         page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
         return aggregate_connection(ActionPlan, self.snapshot, query, self.state, page_request)
 
-    @strawberry.field(description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}")
+    @strawberry.field(
+        metadata=LIST, description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}"
+    )
     def commitments(
         self,
         where: CommitmentFilter | None = None,
-        order_by: list[CommitmentOrder] | None = None,
+        order_by: OrderSteps[CommitmentOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -135,11 +143,11 @@ class ActionPlan(Subject):
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
-    @strawberry.field(description=f"The plan's commitments. {SPLIT_LEFT_OUT}")
+    @strawberry.field(metadata=LIST, description=f"The plan's commitments. {SPLIT_LEFT_OUT}")
     def commitments(
         self,
         where: CommitmentFilter | None = None,
-        order_by: list[CommitmentOrder] | None = None,
+        order_by: OrderSteps[CommitmentOrder] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -274,7 +282,7 @@ class Commitment(IrmDatabaseFields):
     def policy_areas(self) -> list[str]:
         return [*self._strings("policyAreas"), *self._texts("policyAreasUnrecognised", None)]
 
-    @strawberry.field(description="Its milestones, in the order of their numbers.")
+    @strawberry.field(metadata=computed(length=6), description="Its milestones, in the order of their numbers.")
     def milestones(self) -> list[Milestone]:
         return [Milestone(number=number, owner=self) for number in milestone_numbers(self.state)]
 
@@ -419,13 +427,24 @@ class CommitmentConnection(Connection[Commitment]):
     query: strawberry.Private[AggregateQuery]
     parent: strawberry.Private[Aggregate | None]
 
-    @strawberry.field(description="The whole list, counted by the values of one or more dimensions.")
+    @strawberry.field(
+        metadata=computed(FACET_COST, length=count_dimensions),
+        description="The whole list, counted by the values of one or more dimensions.",
+    )
     def facets(
         self,
-        dimensions: Annotated[list[Dimension], strawberry.argument(description="The dimensions to count by.")],
+        dimensions: Annotated[
+            list[Dimension],
+            strawberry.argument(
+                metadata=weighs(item=DIMENSION_COST), description="The dimensions to count by, each once."
+            ),
+        ],
         across: Annotated[
             Dimension | None,
-            strawberry.argument(description="Another dimension, by which the commitments of each value are counted."),
+            strawberry.argument(
+                metadata=weighs(ACROSS_COST),
+                description="Another dimension, by which the commitments of each value are counted.",
+            ),
         ] = None,
         ignore_own_filter: Annotated[
             bool,
@@ -439,9 +458,10 @@ class CommitmentConnection(Connection[Commitment]):
         return count_facets(self.snapshot, self.query, owned, dimensions, across, ignore_own_filter=ignore_own_filter)
 
     @strawberry.field(
+        metadata=computed(item=STATE_COST, length=count_moments),
         description="The whole list at past moments, counted by the values of one dimension: at the end of each "
         "period and at the end of the range. The filter is evaluated at each of these moments, except that a `title` "
-        "is looked up among the titles at the position, and on the date, that is read."
+        "is looked up among the titles at the position, and on the date, that is read.",
     )
     def timeline(
         self,

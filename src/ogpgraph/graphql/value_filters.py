@@ -13,8 +13,9 @@ from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.graphql import enums  # noqa: F401 - strawberry has to know the enums before the filters of them
-from ogpgraph.graphql.known_values import MatchWords, fold_text, match_codes, match_words, vocabulary_of
+from ogpgraph.graphql.known_values import MatchWords, match_codes, match_words, vocabulary_of
 from ogpgraph.graphql.scalars import PartialDate, require_day
+from ogpgraph.graphql.weights import Metadata, weighs
 from ogpgraph.languages import shipped_languages
 from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.filters import (
@@ -29,6 +30,9 @@ from ogpgraph.readmodel.filters import (
 )
 from ogpgraph.readmodel.snapshot import Snapshot
 
+MAX_VALUES: Final = 1_000
+"""So many values a list in a filter of things may have."""
+AMONG: Final = weighs(item=0.1, max_items=MAX_VALUES)
 ClassT = TypeVar("ClassT", bound=type)
 ValueT = TypeVar("ValueT")
 
@@ -48,8 +52,8 @@ UNKNOWN: Final = (
 )
 class TextFilter:
     eq: str | None = strawberry.field(default=None, description="The text is equal to this one.")
-    in_: list[str] | None = strawberry.field(default=None, name="in", description=_IN)
-    not_in: list[str] | None = strawberry.field(default=None, description=_NOT_IN)
+    in_: list[str] | None = strawberry.field(default=None, name="in", metadata=AMONG, description=_IN)
+    not_in: list[str] | None = strawberry.field(default=None, metadata=AMONG, description=_NOT_IN)
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
     unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
@@ -63,10 +67,12 @@ class TextFilter:
 @strawberry.input(description="Conditions on a whole number. All given conditions have to hold.")
 class NumberFilter:
     eq: int | None = strawberry.field(default=None, description="The number is equal to this one.")
-    in_: list[int] | None = strawberry.field(default=None, name="in", description=_IN)
-    not_in: list[int] | None = strawberry.field(default=None, description=_NOT_IN)
-    gte: int | None = strawberry.field(default=None, description="The number is this one or greater.")
-    lte: int | None = strawberry.field(default=None, description="The number is this one or less.")
+    in_: list[int] | None = strawberry.field(default=None, name="in", metadata=AMONG, description=_IN)
+    not_in: list[int] | None = strawberry.field(default=None, metadata=AMONG, description=_NOT_IN)
+    gte: int | None = strawberry.field(
+        default=None, metadata=weighs(2), description="The number is this one or greater."
+    )
+    lte: int | None = strawberry.field(default=None, metadata=weighs(2), description="The number is this one or less.")
     is_null: bool | None = strawberry.field(default=None, description=_IS_NULL)
     unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
 
@@ -161,6 +167,7 @@ class FilterField(NamedTuple):
     attribute: str
     type: Any
     description: str
+    weight: Metadata
     build_condition: Callable[[Any, Snapshot], Condition]
 
 
@@ -183,7 +190,8 @@ def add_filter_fields(fields: Iterable[FilterField]) -> Callable[[ClassT], Class
     def add_fields(cls: ClassT) -> ClassT:
         for field in fields:
             cls.__annotations__[field.attribute] = field.type | None
-            setattr(cls, field.attribute, strawberry.field(default=None, description=field.description))
+            declared = strawberry.field(default=None, metadata=field.weight, description=field.description)
+            setattr(cls, field.attribute, declared)
         return cls
 
     return add_fields
@@ -202,7 +210,7 @@ def _build_filter_field(aggregate_type: str, declared: Field | DerivedDimension)
     input_type = _enum_filter(declared) if kind is FilterKind.ENUM else _INPUT_TYPES[kind]
     build_condition = partial(_CONDITIONS[kind], _Dimension.of(aggregate_type, declared))
     description = declared.filter.description or declared.description
-    return FilterField(camel_to_snake(declared.filter.name), input_type, description, build_condition)
+    return FilterField(camel_to_snake(declared.filter.name), input_type, description, _WEIGHTS[kind], build_condition)
 
 
 def _enum_filter(declared: Field | DerivedDimension) -> Any:
@@ -273,10 +281,7 @@ def _boolean_condition(dimension: _Dimension, value: bool, _: Snapshot) -> Condi
 
 def _search_condition(dimension: _Dimension, text: str, snapshot: Snapshot) -> Condition:
     """Return the condition that one of an aggregate's texts contains all words, in any order."""
-    words = fold_text(text).split()
-    texts = snapshot.session.read_texts(dimension.indexed(snapshot))
-    folded = ((reference, fold_text(each)) for reference, each in texts.items())
-    return HasValue(dimension.name, tuple(ref for ref, each in folded if all(word in each for word in words)))
+    return HasValue(dimension.name, snapshot.search(dimension.aggregate_type, dimension.name, text))
 
 
 _VOCABULARIES: Final = {"language": shipped_languages().codes}
@@ -288,6 +293,15 @@ _INPUT_TYPES: Final[dict[FilterKind, Any]] = {
     FilterKind.NUMBER: NumberFilter,
     FilterKind.DATE: DateFilter,
     FilterKind.BOOLEAN: bool,
+}
+_WEIGHTS: Final[dict[FilterKind, Metadata]] = {
+    FilterKind.SEARCH: weighs(30, word=30),
+    FilterKind.TEXT: weighs(10),
+    FilterKind.CODE: weighs(2),
+    FilterKind.NUMBER: weighs(2),
+    FilterKind.DATE: weighs(50),
+    FilterKind.ENUM: weighs(2),
+    FilterKind.BOOLEAN: weighs(1),
 }
 _CONDITIONS: Final[dict[FilterKind, Callable[[_Dimension, Any, Snapshot], Condition]]] = {
     FilterKind.SEARCH: _search_condition,

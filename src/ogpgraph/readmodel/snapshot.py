@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -13,12 +13,17 @@ from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_whole
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, EntryQuery
+from ogpgraph.readmodel.folding import fold_text
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
 from ogpgraph.storage.database import Row, iter_chunks
 
 if TYPE_CHECKING:
     from ogpgraph.readmodel.session import ReadSession
+
+
+MAX_LOOKUPS = 20
+"""More codes are looked up in the index, which has to be read first at a past position."""
 
 
 class Snapshot(AggregateSnapshot):
@@ -28,6 +33,8 @@ class Snapshot(AggregateSnapshot):
         super().__init__(session, position, day)
         self._indexes: dict[str, Index] = {}
         self._masks: dict[AggregateQuery, int] = {}
+        self._folded_texts: dict[tuple[str, str], Sequence[tuple[str, str]]] = {}
+        self._searches: dict[tuple[str, str, frozenset[str]], tuple[str, ...]] = {}
         self._parent_pages: dict[tuple[AggregateQuery, PageRequest], dict[str, Page[Aggregate]]] = defaultdict(dict)
         self._histories: dict[PageRequest, dict[str, Page[Entry]]] = defaultdict(dict)
         self._filtered_histories: dict[tuple[EntryQuery, PageRequest], dict[str, Page[Entry]]] = defaultdict(dict)
@@ -42,6 +49,43 @@ class Snapshot(AggregateSnapshot):
         return entry.recorded_at if entry else None
 
     # Lists of aggregates
+
+    def find_ids_by_code(self, aggregate_type: str, codes: Iterable[str]) -> dict[str, str]:
+        """Return code → the id of the aggregate that `find_by_code` finds for it, without those that find none."""
+        distinct = list(dict.fromkeys(codes))
+        is_many = len(distinct) > MAX_LOOKUPS and self.day == PRESENT_DAY
+        found = self._look_up_codes(aggregate_type, distinct) if is_many else {}
+        others = ((code, self.find_by_code(aggregate_type, code.strip())) for code in distinct if code not in found)
+        return found | {code: aggregate.id for code, aggregate in others if aggregate}
+
+    def _look_up_codes(self, aggregate_type: str, codes: Iterable[str]) -> dict[str, str]:
+        """Return code → id for those codes that one aggregate has, as the index knows, and no other had."""
+        index = self.index(aggregate_type)
+        postings = index.values("code")
+        found = {code: posting for code in codes if (posting := postings.get(code.strip().upper()))}
+        single = {code: posting.mask() for code, posting in found.items() if posting.mask().bit_count() == 1}
+        return {code: next(index.iter_ids(mask)) for code, mask in single.items()}
+
+    def search(self, aggregate_type: str, dimension: str, text: str) -> tuple[str, ...]:
+        """Return the values of a dimension of references whose texts contain all words of a text, in any order."""
+        words = frozenset(fold_text(text).split())
+        key = aggregate_type, dimension, words
+        if key not in self._searches:
+            found = self._fold_texts(aggregate_type, dimension)
+            for word in sorted(words, key=len, reverse=True):  # long words are rare
+                found = [pair for pair in found if word in pair[1]]
+                self.session.checkpoint()
+            self._searches[key] = tuple(reference for reference, _ in found)
+        return self._searches[key]
+
+    def _fold_texts(self, aggregate_type: str, dimension: str) -> Sequence[tuple[str, str]]:
+        """Return the folded texts of a dimension with their references, which all searches at this snapshot share."""
+        key = aggregate_type, dimension
+        if key not in self._folded_texts:
+            index = self.index(aggregate_type)
+            texts = self.session.read_texts(index.values(dimension)).items()
+            self._folded_texts[key] = [(reference, fold_text(text)) for reference, text in index.check(texts)]
+        return self._folded_texts[key]
 
     def page(self, query: AggregateQuery, page_request: PageRequest) -> Page[Aggregate]:
         """Return a slice of a list."""

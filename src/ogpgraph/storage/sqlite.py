@@ -9,6 +9,7 @@ What concerns the files as files is in `database_file.py`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -46,6 +47,8 @@ if sys.platform != "win32":
 
 log = structlog.stdlib.get_logger(__name__)
 LOCK_TIMEOUT_SECONDS = 30
+_MAX_NAMED = 50
+"""Of so many values of a list each gets a name of its own; with more, one parameter for all is faster."""
 LOCK_POLL_SECONDS = 0.001
 MAX_READERS = 16
 MAX_IDLE_READERS = 8
@@ -555,12 +558,19 @@ def _decode_text(data: bytes) -> str:
 
 
 def _expand_lists(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
-    """Return a statement with every list parameter expanded: `in :ids` → `in (:ids_0, :ids_1)`."""
+    """Return a statement with every list parameter expanded: `in :ids` → `in (:ids_0, :ids_1)`.
+
+    A long list is one parameter, since SQLite looks each name up among those before it.
+    """
     lists = {name: value for name, value in parameters.items() if isinstance(value, (list, tuple))}
     if not lists:
         return sql, parameters
     flat = {name: value for name, value in parameters.items() if name not in lists}
     for name, values in lists.items():
+        if len(values) > _MAX_NAMED and all(type(value) in (str, int) for value in values):
+            flat[name] = json.dumps(values, ensure_ascii=False)
+            sql = re.sub(rf":{name}\b", rf"(select value from json_each(:{name}))", sql)  # noqa: S608 - a name of ours
+            continue
         named = {f"{name}_{n}": value for n, value in enumerate(values)}
         flat |= named
         sql = re.sub(rf":{name}\b", "(" + ", ".join(f":{each}" for each in named) + ")", sql)

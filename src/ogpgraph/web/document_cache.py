@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from hashlib import sha256
 from threading import Lock
 from typing import Any, Final
@@ -35,23 +35,19 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.error_code import ErrorCode
+from ogpgraph.graphql.argument_cost import Tally, VariableUse
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_variables
+from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.input_errors import InputValuesRule, show_value
-from ogpgraph.graphql.query_cost import (
-    MAX_REPORTED_COST,
-    LimitExceeded,
-    QueryLimits,
-    check_length,
-    measure_document,
-)
+from ogpgraph.graphql.query_cost import NO_COST, OperationCost, QueryLimits, check_length, measure_document
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
 from ogpgraph.web.error_codes import RequestErrorCode
 
 CHARACTERS_PER_FIELD: Final = 3
 """A compiled field takes 600 to 1,200 bytes (measured)."""
 _MAX_CACHED_COSTS: Final = 50
-_ABSENT: Final = object()
+"""So many costs of an operation are kept, for different variables."""
 
 
 class RequestErrors(Exception):
@@ -81,15 +77,36 @@ class DocumentLimits(msgspec.Struct, frozen=True):
     are_compiled: bool = True
 
 
-class ValidatedDocument(msgspec.Struct, frozen=True):
-    """A valid document within the limits, with what has been computed of its operations so far, by their names.
+class CostMemory(msgspec.Struct, frozen=True):
+    """The costs of one operation: by what its variables say in all the places that they are used in.
 
-    The cost of an operation also depends on the values of the variables that determine page sizes.
+    That is a page size, or the weight of a value; values of equal weights have equal costs.
     """
 
+    uses: tuple[VariableUse, ...]
+    costs: dict[tuple[Hashable, ...], OperationCost] = {}
+
+    def find(self, key: tuple[Hashable, ...]) -> OperationCost | None:
+        """Return the cost for what `read` returned, if it was measured."""
+        return self.costs.get(key)
+
+    def read(self, variables: Mapping[str, Any]) -> tuple[Hashable, ...]:
+        """Return what the cost depends on; raises LimitExceeded for values that are too large."""
+        tally = Tally()
+        return tuple(use.read(variables, tally) for use in self.uses)
+
+    def add(self, key: tuple[Hashable, ...], cost: OperationCost) -> None:
+        """Remember a cost, and forget all others if there are too many."""
+        if len(self.costs) >= _MAX_CACHED_COSTS:
+            self.costs.clear()
+        self.costs[key] = cost
+
+
+class ValidatedDocument(msgspec.Struct, frozen=True):
+    """A valid document within the limits, with what has been computed of its operations so far, by their names."""
+
     ast: DocumentNode
-    page_size_variables: dict[str | None, tuple[str, ...]] = {}
-    costs: dict[tuple[object, ...], int] = {}
+    costs: dict[str | None, CostMemory] = {}
     selected_marks: dict[tuple[str | None, ...], bool] = {}
     deprecations: dict[str | None, tuple[Deprecation, ...]] = {}
     compiled: CompiledOperations | None = None
@@ -105,11 +122,19 @@ class ValidatedDocument(msgspec.Struct, frozen=True):
 
 
 class PreparedOperation(msgspec.Struct, frozen=True):
-    """One operation of a valid document, and its cost with the variables of one request."""
+    """One operation of a valid document, and its cost with the variables of one request.
+
+    That of a subscription is the cost of each entry that it delivers.
+    """
 
     document: ValidatedDocument
     operation: OperationDefinitionNode
-    cost: int
+    costs: OperationCost
+
+    @property
+    def cost(self) -> int:
+        """The greatest possible cost of the operation."""
+        return self.costs.total
 
 
 class DocumentCache:
@@ -217,39 +242,33 @@ class DocumentCache:
         operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
         cost_limit: int,
-    ) -> int:
+    ) -> OperationCost:
         """Return the cost of an operation; raises RequestErrors if that or the size of the document exceeds a limit."""
         name = _name_of(operation)
-        sizes = document.page_size_variables.get(name)
-        cached = document.costs.get(_cost_key(name, sizes, variables)) if sizes is not None else None
-        if cached is not None and cached <= cost_limit:
-            return cached
-        cost = 0
+        memory = document.costs.get(name)
+        cost = NO_COST
         try:
+            found = memory.find(memory.read(variables)) if memory else None
+            if found is not None and found.total <= cost_limit:
+                return found
             measured = measure_document(self._schema, document.ast, operation, variables)
-            cost = min(measured.cost, MAX_REPORTED_COST)
+            cost = measured.cost
             measured.check(self._limits.query, cost_limit)
         except LimitExceeded as error:
-            raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost) from None
-        sizes = document.page_size_variables[name] = tuple(sorted(measured.page_size_variables))
-        if len(document.costs) < _MAX_CACHED_COSTS:
-            document.costs[_cost_key(name, sizes, variables)] = cost
+            raise RequestErrors([GraphQLError(str(error))], code=error.code, cost=cost.total) from None
+        if memory is None:
+            memory = document.costs[name] = CostMemory(measured.uses)
+        memory.add(memory.read(variables), cost)
         return cost
 
-    def _validate(self, document: DocumentNode, cost: int) -> None:
+    def _validate(self, document: DocumentNode, cost: OperationCost) -> None:
         errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
         if errors:
-            raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost)
+            raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost.total)
 
 
 def _name_of(operation: OperationDefinitionNode | None) -> str | None:
     return operation.name.value if operation and operation.name else None
-
-
-def _cost_key(name: str | None, sizes: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return what the cost of an operation depends on; a value that is not a page size counts by its type only."""
-    values = (variables.get(size, _ABSENT) for size in sizes)
-    return (name, *(value if isinstance(value, int) else type(value) for value in values))
 
 
 def select_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -216,7 +216,8 @@ class OperationService:
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
         finally:
-            self._budget.refund(client, max(0, charged - 1 - call.deadline.object_count // divisor))
+            used = 1 + operation.costs.used(call.deadline.object_count) // divisor
+            self._budget.refund(client, max(0, charged - used))
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
 

@@ -17,7 +17,13 @@ from ogpgraph.domain.values import TextListValue
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.mutations.inputs import MutationInput
 from ogpgraph.graphql.scalars import FieldValue, PartialDate
+from ogpgraph.graphql.weights import computed, weighs
 
+MUTATION_COST = 200
+ITEM_COST = 20
+"""The cost of an item of a list in an input: each is looked up, or recorded as a fact."""
+MAX_ITEMS = 1_000
+"""So many items are weighed; the commands themselves refuse fewer, with the field that they refuse."""
 _OMITTED = "Omitted: nothing is recorded."
 _CLEARS = "Null clears it."
 _ROLE_DESCRIPTIONS = {
@@ -42,7 +48,10 @@ def build_mutation(
     """Return the field of a mutation, whose command `resolve` executes."""
     # strawberry reads the types of arguments and payload here, which differ from mutation to mutation.
     resolve.__annotations__ = {"info": Info, "input": input_type, "return": payload | None}
-    return strawberry.mutation(resolve, name=declaration.name, description=describe_mutation(declaration))
+    description = describe_mutation(declaration)
+    return strawberry.mutation(
+        resolve, name=declaration.name, metadata=computed(MUTATION_COST), description=description
+    )
 
 
 def describe_mutation(declaration: CommandType) -> str:
@@ -81,21 +90,25 @@ def _build_type(name: str, bases: tuple[type, ...], inputs: tuple[Input, ...], d
 
 def _build_field(declared: Input) -> Any:
     description = declared.description
+    weight = weighs(item=ITEM_COST, max_items=MAX_ITEMS) if _is_list(declared) else {}
     if declared.is_required:
-        return strawberry.field(description=description)
+        return strawberry.field(metadata=weight, description=description)
     if isinstance(declared.default, Enum):
-        return strawberry.field(default=declared.default, description=description)
+        return strawberry.field(default=declared.default, metadata=weight, description=description)
     if "omitted" not in description.lower() and "Default" not in description:
         description = f"{description} {_OMITTED}"
     if declared.is_clearable:
         description = f"{description} {_CLEARS}"
-    return strawberry.field(default=strawberry.UNSET, description=description)
+    return strawberry.field(default=strawberry.UNSET, metadata=weight, description=description)
+
+
+def _is_list(declared: Input) -> bool:
+    return get_origin(declared.type) is tuple or declared.type is TextListValue
 
 
 def _build_annotation(declared: Input) -> Any:
-    is_list = get_origin(declared.type) is tuple
-    item = _graphql_type(declared, get_args(declared.type)[0] if is_list else declared.type)
-    annotation = list[item] if is_list or declared.type is TextListValue else item  # type: ignore[valid-type]
+    item = _graphql_type(declared, get_args(declared.type)[0] if get_origin(declared.type) is tuple else declared.type)
+    annotation = list[item] if _is_list(declared) else item  # type: ignore[valid-type]
     # With a default, too: a null is refused like that of any other input.
     return annotation if declared.is_required else annotation | None
 
