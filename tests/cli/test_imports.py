@@ -33,12 +33,11 @@ def test_import_reports_each_file_and_exits_with_0(run: RunCommand) -> None:
 def test_an_unreadable_file_is_one_line_and_the_exit_code_is_1(run: RunCommand, tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
     (tmp_path / "[bold]odd.txt").write_text("nothing")
-    result = run("import", "gone.txt", "binary.txt", ".", "[bold]odd.txt", LIGHTHOUSE)
+    result = run("import", "gone.txt", "binary.txt", "[bold]odd.txt", LIGHTHOUSE)
     assert result.code == 1
     assert result.err.splitlines() == [
         "gone.txt: No such file or directory",
         "binary.txt: not text: it contains zero bytes",
-        ".: this is a folder, not a page",
         "[bold]odd.txt: not a commitment page: no title line that ends in a code such as (FR0043), and no labels",
     ]
     with open_system("sqlite:///ogpgraph.db") as system:
@@ -50,6 +49,36 @@ def test_a_dry_run_records_nothing(run: RunCommand, tmp_path: Path) -> None:
     assert result.code == 0
     assert "UY0901" in result.out
     assert not (tmp_path / "ogpgraph.db").exists()
+
+
+def test_a_dry_run_over_a_folder_shows_what_would_change(run: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "pages" / "2021").mkdir(parents=True)
+    page = Page("UY0901", title="Ferry tables")
+    (tmp_path / "pages" / "2021" / "one.txt").write_bytes(page.data)
+    assert run("import", "--observed", "2021-03-01", "pages").code == 0
+    (tmp_path / "pages" / "2021" / "one.txt").write_bytes(page.with_changes(title="Ferry tables, printed").data)
+    result = run("import", "--observed", "2021-04-01", "--dry-run", "pages")
+    assert "  UY0901 title/en\n    - Ferry tables\n    + Ferry tables, printed\n" in result.out
+    document = json.loads(run("import", "--observed", "2021-04-01", "--dry-run", "--json", "pages").out)
+    assert document["files"][0]["changes"] == [
+        {"subject": "UY0901", "path": "title/en", "before": "Ferry tables", "after": "Ferry tables, printed"}
+    ]
+
+
+def test_of_many_files_only_those_with_news_have_a_line(run: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    for number in range(25):
+        (tmp_path / "many" / f"{number:02}-{'long' * 30}.txt").write_bytes(
+            Page(f"UY09{number:02}", title=f"Line {number}").data
+        )
+    (tmp_path / "many" / "bad.txt").write_text("nothing at all")
+    (tmp_path / "many" / "photo.png").write_text("x")
+    result = run("import", "--observed", "2021-03-01", "many")
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert [line for line in lines if "many/" in line][:1] == [line for line in lines if "many/bad.txt: not a" in line]
+    assert any("26 files: 25 recorded, 1 refused" in line for line in lines)
+    assert any("1 .png" in line for line in lines)
 
 
 def test_the_report_can_be_json(run: RunCommand) -> None:

@@ -151,4 +151,4 @@ class TestCommand:
 
 
 def test_the_document_of_an_import_without_files_is_complete() -> None:
-    assert build_report_document([], correlation=None, dry_run=True)["totals"]["files"] == 0
+    assert build_report_document([], correlation=None, dry_run=True, skipped={})["totals"]["files"] == 0

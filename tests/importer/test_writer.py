@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ class TestDryRun:
     def test_its_reports_are_those_of_an_import(self, system: System, tmp_path: Path) -> None:
         files = [*write_pages(tmp_path, *self.PAGES), LIGHTHOUSE, LIBRARIES, tmp_path / "none.txt"]
         dry = list(import_files(system, files, importer_context(), limit_bytes=LIMIT, dry_run=True))
-        assert dry == list(import_files(system, files, importer_context(), limit_bytes=LIMIT))
+        assert [replace(each, changes=()) for each in dry] == list(
+            import_files(system, files, importer_context(), limit_bytes=LIMIT)
+        )
         assert [each.outcome for each in dry] == ["recorded"] * 5 + ["refused"]
         assert dry[2].warnings[0].kind == "code-reissued"
 

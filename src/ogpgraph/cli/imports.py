@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -47,7 +47,7 @@ def import_(
         typer.Argument(
             metavar="PATH|URL|-...",
             help="Commitment pages (text or HTML files, or URLs), and files (CSV, TSV or XLSX) of OGP's commitment "
-            "database; - is the standard input.",
+            "database; folders with such files, and patterns; - is the standard input.",
         ),
     ],
     observed: Annotated[
@@ -76,6 +76,7 @@ def import_(
     from ogpgraph.cli.progress import create_progress, track_rows
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
+    from ogpgraph.importer.inputs import find_inputs
     from ogpgraph.importer.run import import_files
     from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.system import generate_id
@@ -88,14 +89,14 @@ def import_(
         reason=reason,
         correlation=generate_id(),
     )
-    limit = settings.max_import_bytes
+    limit, inputs = settings.max_import_bytes, find_inputs(files)
     fetcher = Fetcher(limit_bytes=limit, allow_private=allow_private)
     with (open_for_dry_run if dry_run else open_migrated)(settings) as system, create_progress("files") as progress:
-        task = progress.add_task("importing", total=len(files))
+        task = progress.add_task("importing", total=len(inputs.names))
         rows = track_rows(progress)
         imports = import_files(
             system,
-            files,
+            inputs.names,
             context,
             limit_bytes=limit,
             dry_run=dry_run,
@@ -104,12 +105,10 @@ def import_(
             options=FileOptions(_DATE_ORDERS.get(dates) if dates else None, is_partial),
         )
         reports, is_complete = _collect_reports(imports, lambda: progress.advance(task))
-    _print_reports(reports, context.correlation, dry_run=dry_run, as_json=as_json)
+    _print_reports(reports, context.correlation, inputs.skipped, dry_run=dry_run, as_json=as_json)
     if not is_complete:
-        err.print(
-            f"interrupted after {len(reports)} of {len(files)} files: each file is recorded completely or not at all",
-            soft_wrap=True,
-        )
+        done = f"interrupted after {len(reports)} of {len(inputs.names)} files"
+        err.print(f"{done}: each file is recorded completely or not at all", soft_wrap=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(report.problem for report in reports):
         raise typer.Exit(ExitCode.FAILED)
@@ -167,20 +166,23 @@ def _collect_reports(imports: Iterator[Report], advance: Callable[[], None]) -> 
     return reports, True
 
 
-def _print_reports(reports: list[Report], correlation: str | None, *, dry_run: bool, as_json: bool) -> None:
+def _print_reports(
+    reports: list[Report], correlation: str | None, skipped: Mapping[str, int], *, dry_run: bool, as_json: bool
+) -> None:
     from ogpgraph.importer.report import build_report_document
     from ogpgraph.importer.report_table import print_report
 
     # A name of a file may have a line feed, and would look like several lines.
     shown = [replace(each, file=escape_control_characters(each.file)) for each in reports]
     for report in shown:
-        if report.problem:
+        # On a terminal the reason is in the table.
+        if report.problem and (as_json or not out.is_terminal):
             err.print(f"{report.file}: {report.problem}", soft_wrap=True)
     if as_json:
-        document = build_report_document(reports, correlation=correlation, dry_run=dry_run)
+        document = build_report_document(reports, correlation=correlation, dry_run=dry_run, skipped=skipped)
         print_json(document, indent=2)
     else:
-        print_report(out, shown, correlation=correlation, dry_run=dry_run)
+        print_report(out, shown, correlation=correlation, dry_run=dry_run, skipped=skipped)
 
 
 def _parse_observed_time(observed: str | None) -> datetime:

@@ -7,12 +7,15 @@ column. The JSON document made of it is a contract with scripts (`ogpgraph impor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from ogpgraph.domain.event import Event
 from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.planned_changes import PlannedChange
 from ogpgraph.personal import find_personal_data, mask_personal_data
 
 CausedEvent = tuple[str, str]
@@ -52,6 +55,10 @@ SPREADSHEET_WARNINGS = frozenset(
         "member-differs",
         "header-repeated",
         "row-too-short",
+        "row-too-long",
+        "row-askew",
+        "disappeared",
+        "not-whole",
         "encoding",
         "e-mail",
         "area-not-applicable",
@@ -80,7 +87,8 @@ class CycleTotal:
 class Report:
     """The outcome of one file: the source it holds, the events it caused, or the reason why nothing was recorded.
 
-    `facts` counts the values read. `rows` is the number of a spreadsheet's rows, None for a page.
+    `facts` counts the values read. `rows` is the number of a spreadsheet's rows, None for a page; `ignored` are its
+    columns that are known and not read, with the reasons. `changes` are those that a dry run would have made.
     """
 
     file: str
@@ -94,6 +102,8 @@ class Report:
     problem: str = ""
     rows: int | None = None
     totals: tuple[CycleTotal, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[PlannedChange, ...] = ()
 
     @property
     def events(self) -> Counter[str]:
@@ -145,11 +155,14 @@ class Report:
             "personalData": dict(sorted(self.personal.items())),
             "events": _by_kind_and_cause(self.recorded),
         }
+        if self.changes:
+            report["changes"] = msgspec.to_builtins(self.changes)
         if self.rows is None:
             return report
         return report | {
             "rows": self.rows,
             "remarks": dict(sorted(self.remark_counts.items())),
+            "ignoredColumns": [{"column": name, "reason": reason} for name, reason in self.ignored.items()],
             "totals": [
                 {"member": t.member, "name": t.name, "cycle": t.cycle, "rows": t.rows, "recorded": t.recorded}
                 for t in self.totals
@@ -198,13 +211,19 @@ def sum_reports(reports: Iterable[Report]) -> dict[str, Any]:
     }
 
 
-def build_report_document(reports: Iterable[Report], *, correlation: str | None, dry_run: bool) -> dict[str, Any]:
-    """Return the report of a whole import as JSON; `correlation` is the id by which it can be reverted."""
+def build_report_document(
+    reports: Iterable[Report], *, correlation: str | None, dry_run: bool, skipped: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the report of a whole import as JSON; `correlation` is the id by which it can be reverted.
+
+    `skipped` has the numbers of files of folders that were not read, by their suffixes.
+    """
     reports = list(reports)
     return {
         "dryRun": dry_run,
         "correlation": None if dry_run else correlation,
         "files": [report.as_json() for report in reports],
+        "skipped": dict(sorted(skipped.items())),
         "totals": sum_reports(reports),
     }
 

@@ -1,16 +1,15 @@
-"""The report of an import for a terminal: a table of the files, their events, and a line for each remark."""
+"""The report of an import for a terminal: a line for each file, their events, and a line for each remark."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.planned_changes import PlannedChange
 from ogpgraph.importer.report import CausedEvent, Report, sum_reports
 
 _MAX_FILES_WITH_EVENTS = 10
@@ -18,45 +17,67 @@ _MAX_FILES_WITH_EVENTS = 10
 _MAX_REMARKS_PER_KIND = 20
 """The number of remarks of one kind on one file that are listed."""
 _OUTCOME_STYLES = {"refused": "red", "seen again": "dim", "recorded": "green"}
-_NUMBER_COLUMNS = ("Fields", "Not known", "Warnings", "Personal", "Events")
+_NUMBER_COLUMNS = ("  Fields", "Not known", "Warnings", "Personal", "  Events")
+_OUTCOME_WIDTH = max(map(len, _OUTCOME_STYLES))
+_MAX_QUIET_FILES = 20
+"""Of more files than this only those that have something to say have a line."""
+_MAX_CHANGES = 200
+"""How many of the changes that a dry run would make are listed."""
+_MAX_SHOWN_VALUE = 160
 
 
-def print_report(console: Console, reports: Sequence[Report], *, correlation: str | None, dry_run: bool) -> None:
-    """Print the report of an import; `correlation` is the id by which it can be reverted."""
-    console.print(_files_table(reports))
+def print_report(
+    console: Console, reports: Sequence[Report], *, correlation: str | None, dry_run: bool, skipped: Mapping[str, int]
+) -> None:
+    """Print the report of an import; `correlation` is the id by which it can be reverted.
+
+    `skipped` has the numbers of files of folders that were not read, by their suffixes.
+    """
+    for line in _file_lines(reports):
+        # Soft wrap: names and reasons, which are searched for and copied, have to stay whole.
+        console.print(line, soft_wrap=True)
     for report in reports:
         if report.rows:
             console.print(_totals_table(report))
-    for line in (*_detail_lines(reports), *_closing_lines(reports, correlation, dry_run=dry_run)):
-        # Soft wrap: rich would otherwise break long lines, which are searched for and copied.
+    for line in (*_detail_lines(reports), *_closing_lines(reports, correlation, dry_run=dry_run, skipped=skipped)):
         console.print(line, soft_wrap=True)
 
 
-def _files_table(reports: Sequence[Report]) -> Table:
-    table = Table(
-        show_footer=len(reports) > 1, header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    rows = [_numbers(report) for report in reports]
-    table.add_column("File", f"{len(reports):,} files", overflow="fold")
-    table.add_column("Page", overflow="fold")
-    for place, name in enumerate(_NUMBER_COLUMNS):
-        table.add_column(name, f"{sum(row[place] for row in rows):,}", justify="right")
-    table.add_column("Outcome", no_wrap=True)  # names, which have no limit, are broken over lines instead
-    for report, numbers in zip(reports, rows, strict=True):
-        page = " ".join(filter(None, (report.code, report.language, report.layout)))
-        outcome = Text(report.outcome, style=_OUTCOME_STYLES[report.outcome])
-        table.add_row(Text(_short_name(report.file)), Text(page), *(f"{number:,}" for number in numbers), outcome)
-    return table
+def _file_lines(reports: Sequence[Report]) -> Iterator[Text]:
+    """Yield a line for each file that has something to say, and one with the sums of all.
+
+    The name comes last, so that it is not broken, however long it is.
+    """
+    shown = [report for report in reports if _has_news(report)] if len(reports) > _MAX_QUIET_FILES else reports
+    pages = {id(each): " ".join(filter(None, (each.code, each.language, each.layout))) for each in shown}
+    page_width = max([len("Page"), *map(len, pages.values())])
+    yield Text(_format_row(_NUMBER_COLUMNS, "Outcome", "Page".ljust(page_width), "File"), style="bold")
+    for report in shown:
+        numbers = [f"{number:,}" for number in _numbers(report)]
+        name = f"{report.file}: {report.problem}" if report.problem else report.file
+        line = Text(_format_row(numbers, report.outcome, pages[id(report)].ljust(page_width), name))
+        start = line.plain.index(report.outcome)
+        line.stylize(_OUTCOME_STYLES[report.outcome], start, start + len(report.outcome))
+        yield line
+    if len(reports) > 1:
+        sums = [sum(column) for column in zip(*map(_numbers, reports), strict=True)]
+        outcomes = sum_reports(reports)["outcomes"].items()
+        summary = f"{len(reports):,} files: {', '.join(f'{number:,} {outcome}' for outcome, number in outcomes)}"
+        yield Text(_format_row([f"{number:,}" for number in sums], "", " " * page_width, summary), style="bold")
+
+
+def _has_news(report: Report) -> bool:
+    return bool(report.problem or report.unrecognized or report.warnings)
+
+
+def _format_row(numbers: Sequence[str], outcome: str, page: str, file: str) -> str:
+    cells = (number.rjust(len(name)) for name, number in zip(_NUMBER_COLUMNS, numbers, strict=True))
+    return "  ".join((*cells, outcome.ljust(_OUTCOME_WIDTH), page, file)).rstrip()
 
 
 def _numbers(report: Report) -> tuple[int, ...]:
     remarks = len(report.unrecognized), len(report.warnings)
     return report.facts, *remarks, report.personal.total(), report.recorded.total()
-
-
-def _short_name(file: str) -> str:
-    """Return the name of a file without its folders; a URL as it is."""
-    return file if "://" in file else Path(file).name or file
 
 
 def _totals_table(report: Report) -> Table:
@@ -83,8 +104,29 @@ def _detail_lines(reports: Sequence[Report]) -> Iterator[Text]:
         yield from _section("Events", [f"{file}: {_format_events(events)}" for file, events in recorded])
     yield from _section("Not known", [line for each in reports for line in _remark_lines(each, each.unrecognized)])
     yield from _section("Warnings", [line for each in reports for line in _remark_lines(each, each.warnings)])
+    ignored = {column: reason for each in reports for column, reason in each.ignored.items()}
+    yield from _section("Columns that are not read", [f"{column}: {reason}" for column, reason in ignored.items()])
+    yield from _change_lines([change for each in reports for change in each.changes])
     personal = [f"{number:,} {kind}" for kind, number in sums["personalData"].items()]
     yield from _section("Personal data, masked for the public", personal)
+
+
+def _change_lines(changes: Sequence[PlannedChange]) -> Iterator[Text]:
+    """Yield what a dry run would change, as lines of a difference."""
+    if changes:
+        yield Text("Changes", style="bold")
+    for change in changes[:_MAX_CHANGES]:
+        yield Text(f"  {change.subject} {change.path}")
+        for sign, value, style in (("-", change.before, "red"), ("+", change.after, "green")):
+            if value is not None:
+                yield Text(f"    {sign} {_shorten(value)}", style=style)
+    if len(changes) > _MAX_CHANGES:
+        yield Text(f"  {len(changes) - _MAX_CHANGES:,} more, all in the report as JSON (--json)")
+
+
+def _shorten(value: str) -> str:
+    line = " ".join(value.split())
+    return line if len(line) <= _MAX_SHOWN_VALUE else f"{line[: _MAX_SHOWN_VALUE - 1]}…"
 
 
 def _format_events(recorded: Mapping[CausedEvent, int]) -> str:
@@ -115,7 +157,12 @@ def _format_remark(report: Report, remark: Remark) -> str:
     return f"{place}: {remark.kind}: {column}{' '.join(remark.text.split())}"
 
 
-def _closing_lines(reports: Sequence[Report], correlation: str | None, *, dry_run: bool) -> Iterator[Text]:
+def _closing_lines(
+    reports: Sequence[Report], correlation: str | None, *, dry_run: bool, skipped: Mapping[str, int]
+) -> Iterator[Text]:
+    if skipped:
+        kinds = ", ".join(f"{number:,} {suffix}" for suffix, number in sorted(skipped.items()))
+        yield Text(f"Not read, because files of folders are read by their suffixes: {kinds}")
     if dry_run:
         yield Text("A dry run: nothing was recorded.", style="bold")
     elif any(report.recorded for report in reports):

@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -24,6 +25,7 @@ from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue
 from ogpgraph.importer.fetch import FetchedPage, Fetcher, Validators
 from ogpgraph.importer.file_formats import describe_excess, is_workbook, require_readable_format
+from ogpgraph.importer.inputs import SPREADSHEET_SUFFIXES, STANDARD_INPUT, is_url
 from ogpgraph.importer.observations.observation import SourceObservation, record_observation
 from ogpgraph.importer.observations.page_reconciler import PageCapture, PageReconciler
 from ogpgraph.importer.pages.extraction import PageReading, Remark, UnreadableInput
@@ -35,13 +37,10 @@ from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
 from ogpgraph.system import System
 
-__all__ = ["Report", "import_files", "import_page", "is_url", "parse_moment"]
+__all__ = ["Report", "import_files", "import_page", "parse_moment"]
 
-_URL = re.compile(r"https?://", re.IGNORECASE)
 # Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.
 _USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/+)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
-STANDARD_INPUT = "-"
-_SPREADSHEET_SUFFIXES = (".csv", ".tsv", ".xlsx")
 _PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")
 _LANGUAGE_OF_SITE = "en"
 """The language of the pages whose path names none."""
@@ -69,10 +68,11 @@ def import_files(
         try:
             if is_url(file):
                 fetcher = fetcher or Fetcher(limit_bytes=limit_bytes)
-                yield _import_url(writer, file, context, fetcher, limit_bytes=limit_bytes)
+                report = _import_url(writer, file, context, fetcher, limit_bytes=limit_bytes)
             else:
                 data = _read_input(file, limit_bytes)
-                yield _import_file(writer, file, data, context, limit_bytes, progress, options)
+                report = _import_file(writer, file, data, context, limit_bytes, progress, options)
+            yield replace(report, changes=writer.take_changes())
         except UnreadableInput as unreadable:
             yield Report(name, problem=unreadable.reason)
         except Refusal as refusal:
@@ -85,11 +85,6 @@ def import_page(system: System, name: str, data: bytes, context: CommandContext,
     """Import one page and return the report. Raises UnreadableInput and Refusal, and has then recorded nothing."""
     page = read_page(data, limit_bytes=limit_bytes)
     return _record_page(LogWriter(system), name, PageCapture(content_hash(data), context.time), page, context)
-
-
-def is_url(text: str) -> bool:
-    """Return whether a text is the URL of a page, and not the name of a file."""
-    return _URL.match(text) is not None
 
 
 def printable_name(file: str) -> str:
@@ -141,7 +136,7 @@ def _import_file(
     if len(data) > limit_bytes:
         raise UnreadableInput(describe_excess(len(data), limit_bytes))
     require_readable_format(data)
-    if is_workbook(data) or name.lower().endswith(_SPREADSHEET_SUFFIXES):
+    if is_workbook(data) or name.lower().endswith(SPREADSHEET_SUFFIXES):
         return import_spreadsheet(writer, name, data, context, progress, options)
     # A page first: most files are pages, and no spreadsheet has the title line and the labels of one.
     try:

@@ -17,6 +17,7 @@ from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.domain.values import TextValue
+from ogpgraph.importer.planned_changes import PlannedChange, find_changes
 from ogpgraph.readmodel.session import require_caught_up
 from ogpgraph.storage.database import iter_chunks
 from ogpgraph.system import System
@@ -55,6 +56,10 @@ class ImportWriter(Protocol):
 
     def require_all_shown(self) -> None:
         """Raise Conflict while the projection is stopped: commitments that it does not show would be overlooked."""
+        ...
+
+    def take_changes(self) -> tuple[PlannedChange, ...]:
+        """Return the changes that a dry run would have made since the last call; none where they are recorded."""
         ...
 
 
@@ -105,6 +110,10 @@ class LogWriter:
         with self._system.read_session() as session:
             require_caught_up(session.projection_failure())
 
+    def take_changes(self) -> tuple[PlannedChange, ...]:
+        """Return nothing: what was recorded can be read in the log."""
+        return ()
+
 
 class DryRunWriter:
     """Records nothing, and keeps events in memory so that each file finds those of the files before it.
@@ -118,15 +127,19 @@ class DryRunWriter:
         self._aggregates: dict[str, Aggregate] = {}
         self._events: dict[str, list[Event]] = {}
         self._texts: dict[str, str] = {}
+        self._changes: list[PlannedChange] = []
 
     def execute(self, context: CommandContext, commands: Callable[[UnitOfWork], T]) -> Receipt[T]:
         """Run commands in one unit of work and keep its events in memory."""
         uow = UnitOfWork(self, context, AGGREGATE_TYPES)
         result = commands(uow)
+        before = {event.stream: self.load(event.stream) for event in uow.pending}
         for event in uow.pending:
             self._aggregates[event.stream] = uow.aggregate(event.stream)
             self._events.setdefault(event.stream, []).append(event)
         self._texts |= {reference: text for reference, (_, text) in uow.referenced_texts().items()}
+        for stream, former in before.items():
+            self._changes += find_changes(former, self._aggregates[stream], self.stored_texts)
         return Receipt(result, tuple(event.envelope.id for event in uow.pending))
 
     def load(self, stream: str) -> Aggregate:
@@ -159,6 +172,11 @@ class DryRunWriter:
     def require_all_shown(self) -> None:
         """Raise Conflict while the projection is stopped."""
         self._log.require_all_shown()
+
+    def take_changes(self) -> tuple[PlannedChange, ...]:
+        """Return the changes that would have been made since the last call."""
+        changes, self._changes = tuple(self._changes), []
+        return changes
 
     def _commitments(self) -> list[Aggregate]:
         return [aggregate for aggregate in self._aggregates.values() if aggregate.type == "commitment"]

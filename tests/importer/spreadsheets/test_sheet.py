@@ -113,3 +113,16 @@ def test_columns_of_the_same_name_that_differ_are_reported() -> None:
     assert [(r.line, r.column, r.kind) for r in parse_sheet(disagreeing).duplicate_column_remarks()] == [
         (2, "Action Plan No.", "twins-disagree")
     ]
+
+
+def test_another_form_of_ogp_is_named_with_advice() -> None:
+    header = "Country,Cycle,IAP2 level during development,Regular forum\nUruguay,2014,Inform,Yes\n"
+    with pytest.raises(UnreadableInput, match=r"this is OGP's database of processes.*import the file of commitments"):
+        parse_sheet(header.encode())
+
+
+def test_ignored_columns_are_named_with_their_reasons() -> None:
+    names = [*codebook_header("2016"), "Checksum"]
+    assert parse_sheet(build_csv("2016", [row_2016()], header=names)).ignored_columns == {
+        "Checksum": "the sum of the policy areas"
+    }

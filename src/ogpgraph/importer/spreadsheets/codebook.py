@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Literal
@@ -173,6 +174,14 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return {position: name for name, position in found.items()}
 
 
+class OtherForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """A form of OGP that is not read: its name, columns that only it has, and what to do with such a file."""
+
+    name: str
+    columns: tuple[str, ...]
+    advice: str
+
+
 def column_key(name: str) -> str:
     """Return a column's name without differences in case, accents, punctuation, white space and HTML tags."""
     return normalize_policy_area(_HTML_TAG.sub(" ", name.replace("\ufeff", "")))
@@ -184,6 +193,19 @@ def load_codebooks() -> tuple[Codebook, ...]:
     folder = files("ogpgraph.importer.spreadsheets").joinpath("codebooks")
     found = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return tuple(msgspec.convert(tomllib.loads(file.read_text("utf-8")), Codebook) for file in found)
+
+
+@cache
+def load_other_forms() -> tuple[OtherForm, ...]:
+    """Return the forms that are recognized and not read."""
+    file = files("ogpgraph.importer.spreadsheets").joinpath("other_forms.toml")
+    return msgspec.convert(tomllib.loads(file.read_text("utf-8"))["forms"], tuple[OtherForm, ...])
+
+
+def find_other_form(header: Iterable[str]) -> OtherForm | None:
+    """Return the form that is not read of which a header has columns, None if it has none."""
+    keys = {column_key(cell) for cell in header if cell.strip()}
+    return next((form for form in load_other_forms() if not keys.isdisjoint(map(column_key, form.columns))), None)
 
 
 def find_codebook(version: str) -> Codebook | None:

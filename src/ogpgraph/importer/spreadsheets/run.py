@@ -55,7 +55,7 @@ from ogpgraph.storage.database import iter_chunks
 
 T = TypeVar("T")
 ProgressCallback = Callable[[int, int], None]
-"""Called after each batch with the number of rows recorded and the number of rows to record."""
+"""Called with the number of rows read and of all rows, then with those recorded and those to record."""
 ParsedRows = list[tuple[RowIdentity, ParsedRow]]
 
 BATCH_SIZE = 100
@@ -98,10 +98,10 @@ def import_spreadsheet(
     """
     writer.require_all_shown()
     sheet = parse_sheet(data)
-    run = _ImportRun(writer, command_context, sheet, data, options)
+    run = _ImportRun(writer, command_context, sheet, data, options, progress)
     context = run.begin()
     if context is not None:
-        run.record_rows(context, progress)
+        run.record_rows(context)
     return run.report(name, run.selection if context else RowSelection())
 
 
@@ -125,6 +125,7 @@ class _ImportRun:
     sheet: Sheet
     data: bytes
     options: FileOptions
+    progress: ProgressCallback | None = None
     remarks: list[Remark] = field(default_factory=list)
     recorded: Counter[CausedEvent] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
@@ -166,7 +167,7 @@ class _ImportRun:
             self.files,
         )
 
-    def record_rows(self, context: ImportContext, progress: ProgressCallback | None) -> None:
+    def record_rows(self, context: ImportContext) -> None:
         """Record all selected rows, batch by batch, and then that the file was read to its end."""
         self.remarks += [*self.sheet.remarks, *self.sheet.layout_remarks(), *self.sheet.duplicate_column_remarks()]
         self.remarks += [*self.selection.remarks, *check_members_and_plans(self.selection.identities.values())]
@@ -178,8 +179,8 @@ class _ImportRun:
         while batch := list(islice(rows, BATCH_SIZE)):
             self._record_batch(context, batch)
             done += len(batch)
-            if progress:
-                progress(done, len(identities))
+            if self.progress:
+                self.progress(done, len(identities))
         self._record_absences(context)
         self._save(lambda uow: record_read_to_end(uow, context.outcome, self.selection.row_count))
 
@@ -224,6 +225,7 @@ class _ImportRun:
             remarks=tuple(sorted(self.remarks, key=lambda remark: (remark.line, remark.kind, remark.text))),
             personal=self.personal,
             rows=selection.row_count,
+            ignored=self.sheet.ignored_columns,
             totals=tuple(
                 CycleTotal(*key, rows, selection.selected_counts[key])
                 for key, rows in sorted(selection.read_counts.items())
@@ -266,7 +268,10 @@ class _ImportRun:
 
     def _parse_rows(self) -> Iterator[SheetRow]:
         """Yield the rows that are whole, once each is parsed and checked; the others are reported and left out."""
-        for row in self.sheet.rows():
+        total = sum(1 for _ in self.sheet.rows())
+        for done, row in enumerate(self.sheet.rows()):
+            if self.progress and done % BATCH_SIZE == 0:
+                self.progress(done, total)
             self.parsed[row.number] = parsed = self.parser.parse(row)
             contradictions = [*check_numeric_twins(self.sheet.codebook, row, parsed)]
             self.remarks += contradictions

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
 from ogpgraph.importer.report import create_cell_remark
-from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, load_codebooks
+from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, find_other_form, load_codebooks
 from ogpgraph.importer.spreadsheets.tables import DelimitedText, Table, read_tables
 
 _MAX_HEADER_ROW = 10
@@ -48,6 +48,12 @@ class Sheet:
     header_row: int
     columns_by_position: dict[int, str]
     remarks: tuple[Remark, ...]
+
+    @property
+    def ignored_columns(self) -> dict[str, str]:
+        """Return the columns that are known and not read, with the reasons."""
+        names = self.columns_by_position.values()
+        return {name: reason for name, reason in self.codebook.ignored.items() if name in names}
 
     def rows(self) -> Iterator[SheetRow]:
         """Yield the rows below the header, without empty rows, repeated headers and damaged rows."""
@@ -122,6 +128,10 @@ def parse_sheet(data: bytes) -> Sheet:
     tables, remarks = read_tables(data)
     candidates = [candidate for table in tables for candidate in _header_candidates(table)]
     best = max(candidates, key=lambda candidate: candidate.share, default=None)
+    other = next(filter(None, (find_other_form(candidate.cells) for candidate in candidates)), None)
+    if other and (best is None or best.share < 1):
+        nearest = f"; the nearest form that is read is that of {best.codebook.version}" if best and best.share else ""
+        raise UnreadableInput(f"this is {other.name}, which is not read{nearest}: {other.advice}")
     if best is None or best.share < _MIN_NAMED_SHARE:
         raise UnreadableInput("not a file of OGP's commitment database: no line has the column names of a known layout")
     codebook, columns = best.codebook, best.codebook.match_header(best.cells)
