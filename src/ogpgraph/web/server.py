@@ -40,6 +40,7 @@ from ogpgraph.web.console import Example
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
+from ogpgraph.web.garbage_collection import collect_when_idle
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
@@ -174,10 +175,12 @@ def create_app(
     examples: Sequence[Example] = (),
     *,
     on_replaced: Callable[[], None] | None = None,
+    owns_process: bool = False,
 ) -> Starlette:
     """Return the web application over a system that is opened when the server starts.
 
     `on_replaced` is called once another database is in place of the open one; it has to have the system opened anew.
+    An application that `owns_process` decides when Python collects its garbage.
     """
     schema = build_schema()
     schema_version = compute_schema_version(schema)
@@ -206,6 +209,8 @@ def create_app(
             stack.callback(lifespan.stop)
             await live.start()
             stack.push_async_callback(live.stop)
+            if owns_process:
+                await stack.enter_async_context(collect_when_idle())
             if on_replaced:
                 watch = ReplacementWatch(settings.database, lambda: lifespan.system, on_replaced)
                 await stack.enter_async_context(watch.run())
@@ -248,7 +253,7 @@ def create_worker_app(settings: Settings, on_replaced: Callable[[], None] | None
     """Return the application of a serving process; called in that process."""
     configure_logging(settings.log_level, settings.log_format)
     lifespan = SystemLifespan(partial(open_configured_system, settings))
-    return create_app(lifespan, settings, on_replaced=on_replaced)
+    return create_app(lifespan, settings, on_replaced=on_replaced, owns_process=True)
 
 
 def create_app_from_environment() -> Starlette:

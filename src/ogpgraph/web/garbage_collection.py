@@ -1,0 +1,117 @@
+"""When a serving process looks for garbage that reference counts do not free: while it has nothing else to do.
+
+Python's collector stops the process to look at all objects. At its defaults it does so in the middle of requests, for
+up to half a second once the model is in memory. Nearly everything is freed by reference counts; what is left are
+cycles, such as those of exceptions and parsed documents. So what was loaded at the start is never looked at, young
+objects are collected often, which takes milliseconds, and all others when the process is idle, or has grown much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+YOUNG_OBJECTS: Final = 10_000
+"""The objects that are allocated, beyond those freed, between two collections of the young."""
+YOUNG_COLLECTIONS: Final = 10
+"""The collections of the young between two that include those that survived one."""
+NEVER: Final = 1_000_000_000
+IDLE_SHARE: Final = 0.05
+"""The share of a processor below which a process is idle."""
+CHECK_SECONDS: Final = 1.0
+MIN_SECONDS: Final = 10.0
+"""The least time between two collections of all objects."""
+MAX_GROWTH_BYTES: Final = 64 << 20
+"""All objects are collected in a busy process, too, once it has grown by this since the last time."""
+_FREEZES: Final = 2
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def read_resident_bytes() -> int:
+    """Return the resident memory of this process, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+class IdleCollector:
+    """Collects all objects of this process at suitable moments. The objects of the start are excluded by freezing them.
+
+    The first time that the process is idle they are frozen once more, with what was loaded by the first requests.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        used_seconds: Callable[[], float] = time.process_time,
+        resident_bytes: Callable[[], int] = read_resident_bytes,
+    ) -> None:
+        self._clock = clock
+        self._used_seconds = used_seconds
+        self._resident_bytes = resident_bytes
+        self._freezes_left = _FREEZES
+        self._checked = self._collected = clock()
+        self._used, self._size = used_seconds(), 0
+        self._collect()
+
+    def check(self) -> bool:
+        """Collect if this is a suitable moment, and return whether it was; called once in CHECK_SECONDS."""
+        now, used = self._clock(), self._used_seconds()
+        is_idle = used - self._used < IDLE_SHARE * (now - self._checked)
+        self._checked, self._used = now, used
+        if now - self._collected < MIN_SECONDS:
+            return False
+        has_grown = self._resident_bytes() - self._size > MAX_GROWTH_BYTES
+        if has_grown or (is_idle and _has_older_objects()):
+            self._collect()
+            return True
+        return False
+
+    def _collect(self) -> None:
+        began = time.perf_counter()
+        gc.collect()
+        if self._freezes_left:
+            self._freezes_left -= 1
+            gc.freeze()
+        self._collected = self._checked = self._clock()
+        self._used = self._used_seconds()
+        self._size = self._resident_bytes()
+        log.debug("garbage collected", ms=round((time.perf_counter() - began) * 1000, 1), frozen=gc.get_freeze_count())
+
+
+def _has_older_objects() -> bool:
+    """Return whether objects have survived the collections of the young since all were collected."""
+    return gc.get_count()[2] > 0
+
+
+@asynccontextmanager
+async def collect_when_idle() -> AsyncIterator[None]:
+    """Collect the garbage of this process as described above, from its start until its stop."""
+    before = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
+    collecting = asyncio.create_task(_collect_forever(IdleCollector()))
+    try:
+        yield
+    finally:
+        collecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await collecting
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
+async def _collect_forever(collector: IdleCollector) -> None:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        collector.check()
