@@ -169,7 +169,12 @@ class Index:
         return unite(self.check(self.values(dimension).values()))
 
     def unknown(self, dimension: str) -> int:
-        """Return the bitset of the aggregates of which it is unknown what values of a dimension they have."""
+        """Return the bitset of the aggregates of which it is unknown what values of a dimension they have.
+
+        That is so as of a day only: what was stated last is known.
+        """
+        if self.day == PRESENT_DAY:
+            return 0
         return self.values(unknown_dimension(dimension)).get("", EMPTY_POSTING).mask()
 
     def count_by_value(self, dimension: str, mask: int) -> dict[str, int]:
