@@ -46,25 +46,26 @@ test-fast: .venv/installed ## run the tests without those that start processes o
 test-long: .venv/installed ## before a release: the rest, and the property tests with many more examples
 	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long $(ARGS)
 
-# Node and schemathesis have an environment of their own; the npm packages of a folder of tests are those of its lock.
+# Node and schemathesis have an environment of their own; the npm packages of a folder are those of its lock.
 TOOLS := .venv/tools
-NPM_PACKAGES := $(patsubst %/package.json,%/node_modules/installed,$(wildcard tests/*/package.json))
+NPM_FOLDERS := $(patsubst %/package.json,%,$(wildcard tests/*/package.json bench/*/package.json))
+NPM_OF_TESTS := $(patsubst %,%/node_modules/installed,$(filter tests/%,$(NPM_FOLDERS)))
 
 $(TOOLS)/installed: requirements-tools.lock .venv/installed
 	$(UV) venv --quiet --clear --python $(BIN)/python $(TOOLS)
 	VIRTUAL_ENV=$(CURDIR)/$(TOOLS) $(UV) pip install --quiet --require-hashes -r requirements-tools.lock
 	@touch $@
 
-tests/%/node_modules/installed: tests/%/package.json tests/%/package-lock.json $(TOOLS)/installed
-	cd tests/$* && PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm ci --silent --no-audit --no-fund --fetch-retries=5
+%/node_modules/installed: %/package.json %/package-lock.json $(TOOLS)/installed
+	cd $* && PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm ci --silent --no-audit --no-fund --fetch-retries=5
 	@touch $@
 
-tools: $(TOOLS)/installed $(NPM_PACKAGES) ## install Node, schemathesis and the npm packages that some tests need
+tools: $(TOOLS)/installed $(NPM_OF_TESTS) ## install Node, schemathesis and the npm packages that some tests need
 
 audits: tools .venv/installed ## run the tests of npm clients, graphql-http's audits, and a minute of generated operations
 	OGPGRAPH_TEST_TOOLS=required $(BIN)/pytest -m tools $(ARGS)
 
-bench: .venv/installed ## measure how fast it serves, beside other servers: docs/measuring.md; ARGS="--rounds 3 …"
+bench: .venv/installed bench/serving/node_modules/installed ## measure how fast it serves, beside other servers: docs/measuring.md; ARGS="--rounds 3 …"
 	$(BIN)/python -m bench.serving $(ARGS)
 
 check: .venv/installed ## lint, format, types, layers
@@ -87,9 +88,9 @@ lock: $(UV) ## resolve the lock files again (UPGRADE=--upgrade takes newer versi
 	$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) $(UPGRADE) --group tools --output-file requirements-tools.lock
-	for folder in $(patsubst %/package.json,%,$(wildcard tests/*/package.json)); do \
+	for folder in $(NPM_FOLDERS); do \
 		PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" npm install --prefix $$folder --package-lock-only --omit-lockfile-registry-resolved --silent --no-audit --no-fund; done
 
 clean: ## remove what was made, but no database
-	rm -rf .venv tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv $(addsuffix /node_modules,$(NPM_FOLDERS)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

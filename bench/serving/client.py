@@ -28,7 +28,7 @@ class Response(NamedTuple):
 
 
 class Client:
-    """One connection to a server; it is closed at the end of the context."""
+    """One connection to a server, opened again where the server closed it; only for what may be sent twice."""
 
     def __init__(self, port: int, path: str = "/graphql") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
@@ -56,9 +56,18 @@ class Client:
         return self._send("GET", target, None, {"If-None-Match": etag} if etag else {})
 
     def _send(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        self._connection.request(method, target, body, {"Accept": "application/json", **headers})
-        response = self._connection.getresponse()
+        try:
+            response = self._exchange(method, target, body, headers)
+        except (ConnectionError, http.client.RemoteDisconnected):  # the server closed it for being idle
+            self._connection.close()
+            response = self._exchange(method, target, body, headers)
         return Response(response.status, response.read(), response.headers.get("ETag") or "")
+
+    def _exchange(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        self._connection.request(method, target, body, {"Accept": "application/json", **headers})
+        return self._connection.getresponse()
 
 
 def decode_data(body: bytes) -> Any:

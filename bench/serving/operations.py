@@ -95,7 +95,7 @@ MERCURIUS_DOCUMENTS = {
         actionPlan {{ title cycle member {{ code name region }} }} {_MILESTONES} {_RATINGS} }} }}""",
     Operation.Q3: """query Q3($region: String, $areas: [String!]) { facets(region: $region, areas: $areas) {
         completion { value across { value count } } areas { value count } } }""",
-    Operation.Q4: f"""query Q4($codes: [String!]) {{ members(codes: $codes) {{ code name region
+    Operation.Q4: f"""query Q4($codes: [String!]!) {{ members(codes: $codes) {{ code name region
         actionPlans {{ title cycle status commitments {{ code title {_MILESTONES} {_RATINGS} }} }} }} }}""",
     Operation.Q5: f"""query Q5($before: Int) {{ entries(last: 100, before: $before) {{
         {_ENTRY} reason {_CHANGES} subject {{ code }} {_EVIDENCE} }} }}""",

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 START_TIMEOUT_SECONDS = 300
+OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

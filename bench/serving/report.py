@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import sqlite3
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,9 +18,10 @@ from rich.table import Table
 
 from bench.serving.chart import Bar, Group, draw_bars
 from bench.serving.load import describe_generator
-from bench.serving.measuring import Measurement, Scenario
+from bench.serving.measuring import Measurement, Plan, Scenario
 from bench.serving.operations import Operation
 from bench.serving.summary import Spread, Summary
+from tests.support.postgres import find_binaries
 
 RESULTS = Path(__file__).parents[1] / "results"
 CAVEATS = """
@@ -82,7 +85,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def read_versions() -> dict[str, str]:
     """Return the versions of what the figures depend on."""
     packages = ("strawberry-graphql", "graphql-core", "uvicorn", "uvloop", "httptools", "msgspec")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    npm: dict[str, str] = json.loads((Path(__file__).parent / "package.json").read_text())["dependencies"]
+    tools = {"postgresql": find_binaries().parent.name.removeprefix("pginstall"), "sqlite": sqlite3.sqlite_version}
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}, **tools, **npm}
 
 
 def read_commit() -> str:
@@ -91,9 +96,7 @@ def read_commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def describe_environment(
-    *, scale: int, commitments: int, entries: int, rounds: int, seconds: float, writes_per_second: float
-) -> Environment:
+def describe_environment(plan: Plan, scale: int) -> Environment:
     """Return the environment of a run that begins now."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -106,11 +109,11 @@ def describe_environment(
         generator=describe_generator(),
         versions=read_versions(),
         scale=scale,
-        commitments=commitments,
-        entries=entries,
-        rounds=rounds,
-        seconds=seconds,
-        writes_per_second=writes_per_second,
+        commitments=len(plan.known.commitments),
+        entries=plan.known.entries,
+        rounds=plan.rounds,
+        seconds=plan.seconds,
+        writes_per_second=plan.writes_per_second,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.serving.client import Client, get_target
 from bench.serving.load import Request
 from bench.serving.operations import DOCUMENTS, Dialect, Operation, RequestBody, Variables, read_past
-from bench.serving.processes import Process, clean_environment, find_free_port, run_process
+from bench.serving.processes import OGPGRAPH, Process, clean_environment, find_free_port, run_process
 
 UNLIMITED = {
     "OGPGRAPH_COST_PER_MINUTE": str(10**12),
@@ -22,7 +22,13 @@ UNLIMITED = {
     "OGPGRAPH_LOG_LEVEL": "warning",
 }
 """What one client may send within a minute is not what is measured; all other limits are the defaults."""
-_OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
+WORKERS_SUFFIX = "-workers"
+"""How the name of a server with several processes ends."""
+NODE_ENVIRONMENT = {
+    "NODE_ENV": "production",
+    "GRAPHILE_ENV": "production",
+    "NODE_OPTIONS": "--max-old-space-size=8192",  # for the graph in memory at ten times the data
+}
 _ENTRY_CURSOR = "query($position: Position!) { entry(position: $position) { cursor } }"
 _logs = count(1)
 
@@ -89,7 +95,7 @@ class OgpgraphServer(Server):
 
     def command(self, port: int) -> list[str]:
         options = ["--database", self._url, "--port", str(port), "--workers", str(self._workers)]
-        return [_OGPGRAPH, "serve", *options]
+        return [OGPGRAPH, "serve", *options]
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -108,12 +114,15 @@ class OgpgraphServer(Server):
         account = self._run_cli("account", "create", "--role", "ADMINISTRATOR").split()[-1]
         self.token = self._run_cli("account", "token", account).split()[-1]
 
-    def share_account(self, other: OgpgraphServer) -> None:
-        """Use the token and the cursors of another server on the same database."""
-        self.token, self._cursors = other.token, other._cursors
+    def with_workers(self, workers: int) -> OgpgraphServer:
+        """Return a server with several processes on the same database."""
+        name = f"{self.name}{WORKERS_SUFFIX}"
+        other = OgpgraphServer(name, self._folder, self._url, workers=workers, helper_pids=self._helper_pids)
+        other.token, other._cursors = self.token, self._cursors
+        return other
 
     def _run_cli(self, *arguments: str) -> str:
-        command = [_OGPGRAPH, *arguments, "--database", self._url]
+        command = [OGPGRAPH, *arguments, "--database", self._url]
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=clean_environment())
         if done.returncode:
             raise RuntimeError(f"ogpgraph {' '.join(arguments)} failed: {done.stderr or done.stdout}")
@@ -143,6 +152,36 @@ class OgpgraphServer(Server):
         with Client(port, self.path) as client:
             targets = [get_target(self.path, each) for each in self.bodies(operation, variables)]
             return [Request("GET", target, etag=client.get(target).etag) for target in targets]
+
+
+class Peer(Server):
+    """Another server on the tables of the present record."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        dialect: Dialect,
+        program: Sequence[str],
+        url: str,
+        helper_pids: Sequence[int],
+    ) -> None:
+        super().__init__(name, folder)
+        self.dialect = dialect
+        self._program = program
+        self._url = url
+        self._helper_pids = helper_pids
+
+    def command(self, port: int) -> list[str]:
+        return [*self._program, str(port), self._url]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return NODE_ENVIRONMENT
+
+    @property
+    def helper_pids(self) -> Sequence[int]:
+        return self._helper_pids
 
 
 class FloorServer(Server):

@@ -8,6 +8,7 @@ from statistics import median
 import msgspec
 
 from bench.serving.measuring import Measurement
+from bench.serving.servers import WORKERS_SUFFIX
 
 Rounds = Mapping[int, float]
 """Round → a figure."""
@@ -77,7 +78,7 @@ def _ratios(
     operation, scenario, server = key
     others = {reference: (operation, scenario, reference) for reference in references if reference != server}
     if scenario != idle:
-        others[idle] = (operation, idle, server.removesuffix("-workers"))
+        others[idle] = (operation, idle, server.removesuffix(WORKERS_SUFFIX))
     for name, other in others.items():
         if ratio := paired_ratio(rates[key], rates.get(other, {})):
             yield name, ratio
