@@ -41,6 +41,7 @@ from ogpgraph.domain.field import (
     validate_item,
 )
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
+from ogpgraph.domain.source import OBSERVED_BY, observer_tags
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import (
     COMMITMENT_CODE,
@@ -316,6 +317,14 @@ COMMITMENT_DIMENSIONS = (
         "Whether the newest whole file of OGP's database lists it no longer, although an earlier one did.",
         filter=Filter("disappeared", FilterKind.BOOLEAN),
         facet="DISAPPEARED",
+    ),
+    DerivedDimension(
+        OBSERVED_BY,
+        (ANY_PATH,),
+        observer_tags,
+        "Observed by",
+        "The pages and files that are about it, and until when those were that are no longer.",
+        filter=Filter("lastObserved", FilterKind.OBJECT),
     ),
     DerivedDimension(
         "listedOnly",

@@ -8,6 +8,7 @@ The list of a member's commitments, which each of the member's pages contains, i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.clock import format_timestamp
+from ogpgraph.domain.aggregate import Aggregate, own_sources
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
 from ogpgraph.domain.errors import Invalid, NotFound
-from ogpgraph.domain.field import PATH_SEGMENTS, Field
+from ogpgraph.domain.field import PATH_SEGMENTS, DerivedDimension, Field, Tag
 from ogpgraph.domain.roles import ADMINISTRATORS, NOBODY
 from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.text import normalize_text
@@ -54,6 +56,18 @@ def _has_host(url: str) -> bool:
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # brackets or a port that are none; the message would repeat them
         return False
+
+
+def observation_tags(source: Aggregate) -> Iterable[Tag]:
+    """Yield when a source was last observed."""
+    if moment := last_observed_at(source):
+        yield LAST_OBSERVED, format_timestamp(moment)
+
+
+LAST_OBSERVED = "lastObserved"
+"""The dimension of sources, and of commitments that a source was about only until then."""
+OBSERVED_BY = "observedBy"
+"""The dimension of commitments that has the sources that are about them until their last observation."""
 
 
 SOURCE = AggregateType(
@@ -148,6 +162,15 @@ SOURCE = AggregateType(
         EventType("SourceCorrected", "Facts that had been recorded wrongly were corrected.", amends=True),
         EventType("SourceReverted", "What an import or request had recorded was withdrawn.", amends=True),
     ),
+    dimensions=(
+        DerivedDimension(
+            LAST_OBSERVED,
+            ("observations", "observedUnchanged"),
+            observation_tags,
+            "Last observed",
+            "When it was last observed.",
+        ),
+    ),
 )
 
 
@@ -190,6 +213,13 @@ def last_observation_of(aggregate: Aggregate, source: Aggregate) -> datetime | N
         if claim.source == source.id and claim.value is False:
             return claim.after
     return last_observed_at(source)
+
+
+def observer_tags(aggregate: Aggregate) -> Iterable[Tag]:
+    """Yield the sources that are about an aggregate, and until when those were that are no longer."""
+    ended = {claim.source: claim.after for claim in aggregate.claims.get("listed", ()) if claim.value is False}
+    yield from ((OBSERVED_BY, source) for source in own_sources(aggregate) if source not in ended)
+    yield from ((LAST_OBSERVED, format_timestamp(moment)) for moment in ended.values() if moment)
 
 
 def cite_source(uow: UnitOfWork, source: str) -> str:

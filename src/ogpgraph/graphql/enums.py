@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import strawberry
 
-from ogpgraph.domain import event, roles, values, vocabulary
+from ogpgraph.domain import event, overdue, roles, values, vocabulary
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator, RatingValue
@@ -50,6 +50,15 @@ describe_enum(
         "EXTRACTION": "A newer version of the importer read the same content differently; nothing changed in the "
         "source.",
         "REDACTION": "A text was removed from the record by a decision that states its reason.",
+    },
+)
+describe_enum(
+    overdue.OverdueBasis,
+    "OverdueBasis",
+    "What it is judged by whether a commitment is overdue.",
+    {
+        "MILESTONES": "The due dates and statuses of its milestones.",
+        "COMMITMENT": "Its own due date and its completion, because it has no milestones.",
     },
 )
 describe_enum(

@@ -10,15 +10,19 @@ same rating or milestone, are written here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 import strawberry
 
+from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.overdue import DONE_MILESTONES, has_passed
 from ogpgraph.domain.review import rating_dimension
+from ogpgraph.domain.source import LAST_OBSERVED, OBSERVED_BY
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.domain.vocabulary import (
     UNLISTED_STATUSES,
@@ -33,7 +37,7 @@ from ogpgraph.domain.vocabulary import (
 )
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.facets import Dimension
-from ogpgraph.graphql.scalars import PartialDate, Position, require_day
+from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, require_day
 from ogpgraph.graphql.value_filters import (
     UNKNOWN,
     EnumFilter,
@@ -50,12 +54,14 @@ from ogpgraph.readmodel.filters import (
     AnyOf,
     ChangedSince,
     Condition,
+    HasAnyValue,
     HasRelated,
     HasValue,
     IsUnknown,
     Not,
     Possible,
     RelatedTo,
+    ValueBetween,
     ValueMatches,
 )
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -215,6 +221,32 @@ class MilestoneFilter:
         return self.due_before is None or period_bounds(due)[1] < period_bounds(self.due_before)[0]
 
 
+@strawberry.input(
+    description="A range of times at which a thing was last observed. Both conditions have to hold, if both are given."
+)
+class LastObservedRange:
+    from_: DateTime | None = strawberry.field(
+        default=None, name="from", description="It was observed at this moment or later."
+    )
+    until: DateTime | None = strawberry.field(
+        default=None, description="It was last observed before this moment, and never again."
+    )
+
+    def condition(self) -> Condition:
+        """Return the condition on commitments."""
+        return _conjunction(
+            AnyOf((HasAnyValue(OBSERVED_BY), HasAnyValue(LAST_OBSERVED))),
+            _observed_since(self.from_) if self.from_ else None,
+            Not(_observed_since(self.until)) if self.until else None,
+        )
+
+
+def _observed_since(moment: DateTime) -> Condition:
+    """Return the condition that a source of a commitment was observed at a moment or later."""
+    since = ValueBetween(LAST_OBSERVED, minimum=format_timestamp(moment))
+    return AnyOf((RelatedTo(OBSERVED_BY, "source", since), since))
+
+
 @strawberry.input(description="Conditions on commitments. All given conditions have to hold.")
 @add_filter_fields(_COMMITMENT_FILTERS)
 class CommitmentFilter:
@@ -223,6 +255,15 @@ class CommitmentFilter:
     )
     milestone: MilestoneFilter | None = strawberry.field(
         default=None, metadata=weighs(100), description="It has a milestone that matches."
+    )
+    overdue: bool | None = strawberry.field(
+        default=None,
+        metadata=weighs(150),
+        description="true: `Commitment.overdue` is not null. false: it is null, whether it is done, not due yet, or "
+        "has no due date.",
+    )
+    last_observed: LastObservedRange | None = strawberry.field(
+        default=None, metadata=weighs(200), description="`lastObservedAt` is in this range."
     )
     member: MemberFilter | None = strawberry.field(default=None, metadata=weighs(10), description="Its member matches.")
     action_plan: ActionPlanFilter | None = strawberry.field(
@@ -251,12 +292,36 @@ class CommitmentFilter:
             *field_conditions(_COMMITMENT_FILTERS, self, snapshot),
             self.rating.condition() if self.rating else None,
             self.milestone.condition() if self.milestone else None,
+            None if self.overdue is None else _overdue(snapshot, is_overdue=self.overdue),
+            self.last_observed.condition() if self.last_observed else None,
             _related_to("member", "member", self.member, snapshot),
             _related_to("actionPlan", "plan", self.action_plan, snapshot),
             None if self.unknown is None else AnyOf(tuple(map(_is_unknown, self.unknown))),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
+
+
+def _overdue(snapshot: Snapshot, *, is_overdue: bool) -> Condition:
+    """Return the condition that a commitment is overdue, or that it is not, as `domain.overdue` decides it."""
+    if snapshot.today is None:
+        return AnyOf(())
+    day = snapshot.today.toordinal()
+    own = AllOf(
+        (
+            Not(HasAnyValue("milestone")),
+            ValueMatches("endsOn", partial(has_passed, day=day), f"before {day}"),
+            Not(HasValue(rating_dimension(Indicator.COMPLETION), (RatingValue.COMPLETE,))),
+        )
+    )
+    milestones = ValueMatches("milestone", partial(_is_late, day=day), f"late on {day}")
+    overdue = AllOf((AnyOf((milestones, own)), Not(HasValue("status", (CommitmentStatus.WITHDRAWN,)))))
+    return overdue if is_overdue else Not(overdue)
+
+
+def _is_late(tag: str, day: int) -> bool:
+    status, _, due = tag.partition("|")
+    return bool(due) and status not in DONE_MILESTONES and has_passed(due, day)
 
 
 def _is_unknown(dimension: Dimension) -> Condition:

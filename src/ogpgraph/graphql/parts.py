@@ -10,6 +10,7 @@ import strawberry
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.milestone import MILESTONE_FIELDS
+from ogpgraph.domain.overdue import OverdueBasis
 from ogpgraph.domain.review import RatingAt, later_without_data, ratings_of
 from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.values import TextValue
@@ -17,7 +18,7 @@ from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, O
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import choose_text, derive_output_fields
-from ogpgraph.graphql.scalars import DateTime
+from ogpgraph.graphql.scalars import DateTime, PartialDate
 from ogpgraph.graphql.subject import Entry, Part, Subject, entry_of_claim
 
 
@@ -54,6 +55,18 @@ class Milestone(Part):
             for path, claim in state.claims_under(f"milestones/{self.number}/updates/")
             if isinstance(claim.value, TextValue)
         ]
+
+
+@strawberry.type(
+    description="Why a commitment is overdue: something is not done although its due date has passed. What was "
+    "withdrawn is not overdue."
+)
+class Overdue:
+    basis: OverdueBasis = strawberry.field(description="What it is judged by.")
+    due_on: PartialDate = strawberry.field(description="The earliest due date that has passed.")
+    milestones: list[Milestone] = strawberry.field(
+        description="The milestones that are overdue; empty if it is judged by its own due date."
+    )
 
 
 @strawberry.type(description="A progress report on a milestone.")

@@ -26,6 +26,7 @@ from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import milestone_numbers
+from ogpgraph.domain.overdue import find_overdue
 from ogpgraph.domain.review import RatingAt, choose_rating, is_starred, ratings_of
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.state_id import StateId
@@ -58,11 +59,12 @@ from ogpgraph.graphql.parts import (
     Finding,
     Milestone,
     Narrative,
+    Overdue,
     Rating,
     ReportYear,
     UndeterminedPolicyAreas,
 )
-from ogpgraph.graphql.scalars import DateTime
+from ogpgraph.graphql.scalars import DateTime, PartialDate
 from ogpgraph.graphql.subject import Entry, Node, Part, Source, Subject, SubjectT, build_subject
 from ogpgraph.graphql.weights import LIST, STATE_COST, computed, weighs
 from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, Page, PageRequest
@@ -281,6 +283,19 @@ class Commitment(IrmDatabaseFields):
     )
     def policy_areas(self) -> list[str]:
         return [*self._strings("policyAreas"), *self._texts("policyAreasUnrecognised", None)]
+
+    @strawberry.field(
+        description="Why it is overdue; null if it is not. Due dates are compared with the date of `asOf`, otherwise "
+        "with the day on which the entry at the position that is read was recorded: never with the clock, so that the "
+        "answer at a position does not change."
+    )
+    def overdue(self) -> Overdue | None:
+        today = self.snapshot.today
+        found = find_overdue(self.state, today) if today else None
+        if found is None:
+            return None
+        milestones = [Milestone(number=number, owner=self) for number in found.milestones]
+        return Overdue(basis=found.basis, due_on=PartialDate(found.due), milestones=milestones)
 
     @strawberry.field(metadata=computed(length=6), description="Its milestones, in the order of their numbers.")
     def milestones(self) -> list[Milestone]:

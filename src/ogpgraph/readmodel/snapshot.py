@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -47,6 +48,17 @@ class Snapshot(AggregateSnapshot):
         """Return when the entry at this position was recorded; None for an empty log."""
         entry = self.find_entry(self.position)
         return entry.recorded_at if entry else None
+
+    @property
+    def today(self) -> date | None:
+        """Return the day with which due dates are compared: the one as of which is read, else that of the last entry.
+
+        It is never that of the reader's clock, so that what is overdue at a position does not change; None for an empty
+        log.
+        """
+        if self.date or self.recorded_at is None:
+            return self.date
+        return datetime.fromisoformat(self.recorded_at).date()
 
     # Lists of aggregates
 
