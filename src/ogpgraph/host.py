@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+IPV6_PREFIX: Final = 64
+"""The bits of an IPv6 address that belong to a network: whoever has one address of it has all of them."""
 _DEFAULT_PORTS: Final = (80, 443)
 _MAX_PORT: Final = 65_535
 _HOST: Final = re.compile(
@@ -76,3 +79,15 @@ def is_loopback(address: str) -> bool:
     except ValueError:
         return address == "localhost"
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+@lru_cache(maxsize=10_000)
+def find_network(address: str) -> str:
+    """Return the network of an IPv6 address; another address, or what is none, as it is."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or ip_network((int(parsed), IPV6_PREFIX), strict=False))

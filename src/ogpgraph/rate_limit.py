@@ -1,4 +1,4 @@
-"""The one rate limiter: a token bucket for each client address and account, in the memory of this process.
+"""The one rate limiter: a token bucket for each client, an address or account, in the memory of this process.
 
 It limits mutations (each takes one token) and query cost (an operation takes as many tokens as it may cost).
 """

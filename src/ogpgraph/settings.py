@@ -184,7 +184,8 @@ class Settings:
         "OGPGRAPH_WRITES_PER_MINUTE",
         "120",
         _integer(1, 1_000_000),
-        "The mutations that an account, and an address, may send to one process within a minute.",
+        "The mutations that an account may send to one process within a minute; as many are refused to an address "
+        "without one.",
     )
     max_cost: int = _setting(
         "OGPGRAPH_MAX_COST",

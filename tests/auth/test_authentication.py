@@ -3,7 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from ogpgraph.auth.authentication import AuthenticationFailed, Authenticator, Caller, RefusalLog
+from ogpgraph.auth.authentication import LINES_PER_MINUTE, AuthenticationFailed, Authenticator, Caller, RefusalLog
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.system import System
 from tests.conftest import TickingClock
 from tests.storage.test_accounts import issue
@@ -47,3 +48,13 @@ def test_a_header_without_a_valid_token_is_rejected_and_logged_without_the_token
 def test_without_a_header_the_caller_is_a_reader(system: System, clock: TickingClock) -> None:
     authenticator = Authenticator(system.accounts, clock, RefusalLog())
     assert authenticator.identify(None, address="a", request_id="r") == Caller(None, "a")
+
+
+def test_refusals_of_one_address_are_all_counted_and_not_all_logged() -> None:
+    refusals = RefusalLog(clock=lambda: 0.0)
+    with capture_logs() as logged_events:
+        for address in ("192.0.2.1", "2001:db8::1", "2001:db8::2"):
+            for _ in range(2 * LINES_PER_MINUTE):
+                refusals.record("x", RefusalCode.UNAUTHENTICATED, address=address)
+    assert refusals.counts() == {("x", RefusalCode.UNAUTHENTICATED): 6 * LINES_PER_MINUTE}
+    assert len(logged_events) == 2 * LINES_PER_MINUTE

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.web.fair_queue import MAX_KEYS, Client, FairQueue, find_network
+from ogpgraph.host import find_network
+from ogpgraph.web.fair_queue import MAX_KEYS, Client, FairQueue
 
 A, B, C = (Client(name) for name in "abc")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +14,8 @@ import structlog
 from ogpgraph.auth.oidc import Issuer, TokenRejected
 from ogpgraph.clock import Clock
 from ogpgraph.domain.errors import RefusalCode
+from ogpgraph.host import find_network
+from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.storage.accounts import (
     TOKEN_PREFIX,
     AccountStore,
@@ -22,6 +27,7 @@ from ogpgraph.storage.accounts import (
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_TOKEN_LENGTH = 8_192
+LINES_PER_MINUTE = 300
 SCHEME = "bearer"
 
 
@@ -39,17 +45,20 @@ class AuthenticationFailed(Exception):
 
 
 class RefusalLog:
-    """Logs refusals, and counts them by operation and code."""
+    """Logs refusals, at most LINES_PER_MINUTE of each address, and counts all of them by operation and code."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        self._lines = RateLimiter(LINES_PER_MINUTE, clock)
 
-    def record(self, operation: str, code: RefusalCode, **details: object) -> None:
-        """Log and count one refusal of an operation, with details about the caller."""
+    def record(self, operation: str, code: RefusalCode, *, address: str, **details: object) -> None:
+        """Count one refusal of an operation, and log it with details about the caller."""
         with self._lock:
             self._counts[operation, code] += 1
-        log.warning("refused", operation=operation, code=code, **details)
+        with suppress(RateLimitExceeded):
+            self._lines.charge([find_network(address)])
+            log.warning("refused", operation=operation, code=code, address=address, **details)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return (operation, code) → the number of refusals since the process started."""

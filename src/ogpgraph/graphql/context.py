@@ -14,6 +14,7 @@ from ogpgraph.auth.authentication import Caller, RefusalLog
 from ogpgraph.domain.errors import RateLimited, Refusal, Unauthenticated
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.host import find_network
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -61,19 +62,21 @@ class WriteAccess:
     def require_account(self) -> str:
         """Return the account of the caller, and charge its rate limit.
 
+        Whoever has no account is charged as such, by the address: it takes nothing from those with accounts there.
+
         Raises:
             Unauthenticated: if the caller has no account.
-            RateLimited: if the address or the account has written too much.
+            RateLimited: if the account has written too much, or the address has sent too much without an account.
         """
         if self.caller.account is None:
-            self._charge(f"address {self.caller.address}")
+            self._charge(f"nobody at {find_network(self.caller.address)}")
             raise Unauthenticated("writing needs an account: send its token as `Authorization: Bearer …`")
-        self._charge(f"address {self.caller.address}", self.caller.account)
+        self._charge(self.caller.account)
         return self.caller.account
 
-    def _charge(self, *keys: str) -> None:
+    def _charge(self, key: str) -> None:
         try:
-            self.rate_limiter.charge(keys)
+            self.rate_limiter.charge([key])
         except RateLimitExceeded as exceeded:
             raise RateLimited(exceeded.wait_seconds) from None
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import count
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-IPV6_PREFIX: Final = 64
-"""The bits of an IPv6 address that belong to a network: whoever has one address of it has all of them."""
+from ogpgraph.host import find_network
+
 MAX_KEYS: Final = 50_000
 """Bounds the memory that many addresses can make the queue use while it is never empty."""
 
@@ -38,18 +36,6 @@ class Client(NamedTuple):
         """Return the names under which its use is counted."""
         network = f"address {self.network}"
         return (network,) if self.account is None else (network, f"account {self.account}")
-
-
-@lru_cache(maxsize=10_000)
-def find_network(address: str) -> str:
-    """Return the network of an IPv6 address; another address, or what is none, as it is."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    return str(parsed.ipv4_mapped or ip_network((int(parsed), IPV6_PREFIX), strict=False))
 
 
 class Waiter(Protocol):

@@ -254,9 +254,15 @@ def execute_command(info: Info, declaration: CommandType, input: MutationInput) 
     write_access = info.context.write_access
     if write_access is None:
         raise LookupError("this context cannot write")
+    try:
+        account = write_access.require_account()
+    except Refusal as refusal:  # before anything is read for somebody who may not write
+        write_access.log_refusal(declaration.name, refusal)
+        errors = [_user_error(refusal, input, info.context.session)]
+        return MutationOutcome(errors=errors, sent=_sent_values(input, [each.name for each in declaration.inputs]))
     request = _command_request(info.context.session, declaration, input)
     try:
-        context = _command_context(write_access, declaration.name, input)
+        context = _command_context(write_access, account, declaration.name, input)
         if request.sent.get("dry_run"):
             uow = write_access.preview(context, lambda uow: run_command(uow, request))
             return _preview_outcome(info.context.session, uow, request)
@@ -342,8 +348,7 @@ def _find_correlated(session: ReadSession, correlation: str) -> CorrelatedEvents
     return CorrelatedEvents(correlation, events)
 
 
-def _command_context(write_access: WriteAccess, mutation: str, input: MutationInput) -> CommandContext:
-    account = write_access.require_account()
+def _command_context(write_access: WriteAccess, account: str, mutation: str, input: MutationInput) -> CommandContext:
     validate_common_inputs(input)
     key = validate_idempotency_key(input)
     return CommandContext(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ogpgraph.host import find_network
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
 
@@ -30,7 +31,7 @@ class ConnectionLimits:
         Raises:
             RequestRejected: 429, with nothing counted, if any of the limits is reached.
         """
-        return ConnectionSlot(self, address, account)
+        return ConnectionSlot(self, find_network(address), account)
 
     def count_of(self, key: str) -> int:
         """Return the number of connections of an address or account."""
