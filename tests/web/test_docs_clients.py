@@ -14,7 +14,7 @@ from ogpgraph.graphql.weights import DEFAULT_LIST_LENGTH
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 from ogpgraph.settings import Settings
 from ogpgraph.web.caching import PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL
-from ogpgraph.web.operation_service import PERSISTED_COST_DIVISOR
+from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR
 from ogpgraph.web.persisted_documents import load_persisted_documents
 
 ROOT = Path(__file__).parents[2]

@@ -98,7 +98,14 @@ def build_app(
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
     """
-    operations = OperationService(schema, open_context, options.limits, persisted_documents=options.persisted_documents)
+    operations = OperationService(
+        schema,
+        open_context,
+        options.limits,
+        persisted_documents=options.persisted_documents,
+        scheduler=live.scheduler if live else None,
+        budget=live.budget if live else None,
+    )
     endpoint = GraphQLEndpoint(operations, respond_with_events=live.respond_with_events if live else None)
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
     websockets = {GRAPHQL_PATH: live.build_websocket_endpoint(operations, options.new_request_id)} if live else {}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from ogpgraph.rate_limit import RateLimiter, RateLimitExceeded
 from ogpgraph.web.errors import budget_exhausted
 from ogpgraph.web.fair_queue import Client
+
+PERSISTED_COST_DIVISOR: Final = 4
+"""Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
 
 
 class CostBudget:

@@ -23,8 +23,8 @@ class OperationCancelled(BaseException):
 class Turn(Protocol):
     """The right to compute, which operations have in turns: see `scheduler`."""
 
-    def checkpoint(self) -> None:
-        """Hand the turn over where that is due, and wait for the next one."""
+    def checkpoint(self) -> bool:
+        """Hand the turn over where that is due, and wait for the next one; returns whether it was."""
 
     def declare_cost(self, cost: int) -> None:
         """Say what the rest of the operation may cost, and wait behind cheaper ones if it is expensive."""
@@ -36,8 +36,8 @@ class Turn(Protocol):
 class _EndlessTurn:
     """The turn of an operation that shares the process with no other one."""
 
-    def checkpoint(self) -> None:
-        pass
+    def checkpoint(self) -> bool:
+        return False
 
     def declare_cost(self, cost: int) -> None:
         pass
@@ -72,13 +72,13 @@ class Deadline:
     def __call__(self) -> None:
         """Count an object; raises OperationCancelled if the operation has to stop."""
         self.object_count += 1
-        if self._clock() >= self._look_at:
-            self._look()
+        if (now := self._clock()) >= self._look_at:
+            self._look(now)
 
     def check(self) -> None:
         """Hand the turn over where that is due; raises OperationCancelled if the operation has to stop."""
-        if self._clock() >= self._look_at:
-            self._look()
+        if (now := self._clock()) >= self._look_at:
+            self._look(now)
 
     def is_over(self) -> bool:
         """Hand the turn over where that is due; returns whether the operation has to stop."""
@@ -87,7 +87,7 @@ class Deadline:
 
     def is_exceeded(self) -> bool:
         """Return whether the operation has to stop."""
-        return (self.is_cancelled or self._clock() > self._until) and not self.is_disabled
+        return self._is_exceeded_at(self._clock())
 
     def cancel(self) -> None:
         """Have the operation stop: nobody wants its result any more."""
@@ -108,6 +108,11 @@ class Deadline:
         """Give the next operation of the same session the whole time again."""
         self._look_at = now = self._clock()
         self._until = now + self.seconds
+        self.object_count = 0
+
+    def limit(self, seconds: float, clock: Callable[[], float]) -> None:
+        """Have it pass after so many seconds, by a clock, from the next `restart` on."""
+        self.seconds, self._clock = seconds, clock
 
     def apply_to(self, session: ReadSession) -> None:
         """Have the loops of a session call `check`, and the database cancel its statements at the deadline.
@@ -119,11 +124,11 @@ class Deadline:
             session.checkpoint = self.check
             self._session = session
 
-    def _look(self) -> None:
+    def _look(self, now: float) -> None:
         # An interruption that comes from here on is noticed by the next check.
-        self._look_at = min(self._until, self._clock() + LOOK_SECONDS)
-        if self.is_exceeded():
+        self._look_at = min(self._until, now + LOOK_SECONDS)
+        if self._is_exceeded_at(now) or (self.turn.checkpoint() and self.is_exceeded()):
             raise OperationCancelled
-        self.turn.checkpoint()
-        if self.is_exceeded():
-            raise OperationCancelled
+
+    def _is_exceeded_at(self, now: float) -> bool:
+        return (self.is_cancelled or now > self._until) and not self.is_disabled

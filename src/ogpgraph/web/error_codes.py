@@ -132,7 +132,7 @@ class RequestErrorCode(ErrorCode):
         "BUDGET_EXHAUSTED",
         429,
         "The address or the account has spent its budget for the moment: see [Cost](clients.md#cost).",
-        "Wait as long as the header `Retry-After` says.",
+        "Wait as long as the header `Retry-After` says; resume a stream after the `cursor` in `extensions`.",
         Retry.LATER,
     )
     TOO_MANY_CONNECTIONS = (

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
-from ogpgraph.web.cost_budget import CostBudget
+from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR, CostBudget
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
@@ -35,9 +35,6 @@ T = TypeVar("T")
 
 OpenContext = Callable[[HTTPConnection], AbstractContextManager[Context]]
 """Opens the context that the resolvers of one operation share; called, entered and left in a worker thread."""
-
-PERSISTED_COST_DIVISOR: Final = 4
-"""Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True):

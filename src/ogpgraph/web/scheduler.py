@@ -133,15 +133,16 @@ class Scheduler:
 
     # The turn of a task
 
-    def pause_if_due(self, task: Task) -> None:
-        """Hand the turn over where that is due, and wait for the next one."""
+    def pause_if_due(self, task: Task) -> bool:
+        """Hand the turn over where that is due, and wait for the next one; returns whether it was."""
         with self._lock:
             now = self._clock()
             if task.phase is Phase.RELEASED or (task.phase is Phase.RUNNING and not self._is_due(task, now)):
                 task.looked_at = now
-                return
+                return False
             self._pause(task, now, is_first=True)
         task.resumed.acquire()
+        return True
 
     def declare_cost(self, task: Task, cost: int) -> None:
         """Wait for the turn behind cheaper tasks, if the rest of this one is expensive."""

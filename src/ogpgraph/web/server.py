@@ -37,6 +37,7 @@ from ogpgraph.system import PositionNotReached, System, open_configured_system, 
 from ogpgraph.web.app import AppOptions, build_app
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
+from ogpgraph.web.cost_budget import CostBudget
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
@@ -49,6 +50,7 @@ from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
 from ogpgraph.web.replacement import ReplacementWatch, stop_process
 from ogpgraph.web.request import BodyLimits
+from ogpgraph.web.scheduler import Scheduler
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
 POSITION_WAIT_SECONDS = 3.0
@@ -191,6 +193,8 @@ def create_app(
         lambda session: Context(session, schema_version),
         _live_limits(settings),
         served.identify,
+        Scheduler(),
+        CostBudget(settings.cost_per_minute),
     )
     options = AppOptions(
         limits=_limits(settings),

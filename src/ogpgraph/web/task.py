@@ -41,8 +41,8 @@ class Phase(Enum):
 class TurnKeeper(Protocol):
     """Whom a task asks for its turn; called by the task's thread."""
 
-    def pause_if_due(self, task: Task) -> None:
-        """Hand the turn over where that is due, and wait for the next one."""
+    def pause_if_due(self, task: Task) -> bool:
+        """Hand the turn over where that is due, and wait for the next one; returns whether it was."""
 
     def declare_cost(self, task: Task, cost: int) -> None:
         """Wait for the turn behind cheaper tasks, if the rest of this one is expensive."""
@@ -85,9 +85,9 @@ class Task:
 
     # The turn; called by the task's thread
 
-    def checkpoint(self) -> None:
-        """Hand the turn over where that is due, and wait for the next one."""
-        self._keeper.pause_if_due(self)
+    def checkpoint(self) -> bool:
+        """Hand the turn over where that is due, and wait for the next one; returns whether it was."""
+        return self._keeper.pause_if_due(self)
 
     def declare_cost(self, cost: int) -> None:
         """Say what the rest of the task may cost, and wait for the turn behind cheaper ones, if it is expensive."""

@@ -13,18 +13,22 @@ import strawberry
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System
+from ogpgraph.web.cost_budget import CostBudget
 from ogpgraph.web.document_cache import DocumentLimits
+from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscribers import StreamItem
 from ogpgraph.web.live.subscriptions import SubscriptionCompiler
 from ogpgraph.web.operation import OperationRunner
 from ogpgraph.web.request import RequestParameters
+from ogpgraph.web.scheduler import Scheduler
 from tests.support.writers import change_title, register_commitment
 
 POSITIONS = (
     "subscription ($after: Position, $where: EntryFilter) { entries(after: $after, where: $where) { position } }"
 )
 SCHEMA = build_schema()
+CLIENT = Client("192.0.2.1")
 
 
 @asynccontextmanager
@@ -34,6 +38,7 @@ async def run_hub(
     deadline_seconds: float = 60,
     clock: Callable[[], float] = time.monotonic,
     schema: strawberry.Schema = SCHEMA,
+    cost_per_minute: int = 10**12,
 ) -> AsyncIterator[Hub]:
     """Run a hub over a system; `clock` measures the deadline of each entry."""
     compiler = SubscriptionCompiler(
@@ -42,7 +47,7 @@ async def run_hub(
         deadline_seconds=deadline_seconds,
         clock=clock,
     )
-    hub = Hub(lambda: system, compiler)
+    hub = Hub(lambda: system, compiler, Scheduler(), CostBudget(cost_per_minute))
     async with hub.run():
         yield hub
 
@@ -56,9 +61,10 @@ def fill_log(system: System, entries: int) -> None:
 
 async def take_positions(hub: Hub, number: int, after: int | None, **variables: object) -> list[int]:
     """Return the positions of the next entries, as in their payloads."""
-    subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": after, **variables}))
+    request = RequestParameters(POSITIONS, variables={"after": after, **variables})
+    subscription = await hub.compile(CLIENT, request)
     positions: list[int] = []
-    async with asyncio.timeout(60), aclosing(hub.stream(subscription, subscription.after)) as items:
+    async with asyncio.timeout(60), aclosing(hub.stream(subscription, subscription.after, CLIENT)) as items:
         async for item in items:
             positions += positions_in(item)
             if len(positions) >= number:

@@ -18,15 +18,16 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System
 from ogpgraph.web.document_cache import RequestErrors
+from ogpgraph.web.live import batches, subscribers
 from ogpgraph.web.live import hub as hub_module
-from ogpgraph.web.live import subscribers
-from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.batches import PositionBeyondHead
+from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem
 from ogpgraph.web.live.subscriptions import SubscriptionExecutor
 from ogpgraph.web.request import RequestParameters
 from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES, SystemFactory
 from tests.support.writers import change_title, register_commitment
-from tests.web.live.hubs import POSITIONS, fill_log, run_hub, take_positions, wait_until_subscribed
+from tests.web.live.hubs import CLIENT, POSITIONS, fill_log, run_hub, take_positions, wait_until_subscribed
 
 pytestmark = pytest.mark.anyio
 CHANGES = "subscription ($after: Position) { entries(after: $after) { position changes { path } } }"
@@ -41,7 +42,7 @@ def anyio_backend() -> str:
 async def test_a_stream_from_any_position_is_exactly_the_rest_of_the_log(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "BATCH_SIZE", 7)
+    monkeypatch.setattr(batches, "BATCH_SIZE", 7)
     fill_log(system, 40)
     async with run_hub(system) as hub:
         for after in range(40):
@@ -62,7 +63,7 @@ async def test_a_filter_that_can_never_match_is_rejected_when_the_stream_begins(
 ) -> None:
     async with run_hub(system) as hub:
         with pytest.raises(RequestErrors, check=lambda error: error.code == code):
-            await hub.compiler.compile(RequestParameters(POSITIONS, variables={"where": where}))
+            await hub.compile(CLIENT, RequestParameters(POSITIONS, variables={"where": where}))
 
 
 async def test_a_stream_waits_for_what_does_not_exist_yet(system: System) -> None:
@@ -79,7 +80,7 @@ async def test_a_stream_waits_for_what_does_not_exist_yet(system: System) -> Non
 async def test_entries_recorded_while_subscribers_join_arrive_once_and_in_order(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "BATCH_SIZE", 5)
+    monkeypatch.setattr(batches, "BATCH_SIZE", 5)
     fill_log(system, 10)
     async with run_hub(system) as hub:
         streams = [
@@ -133,8 +134,8 @@ async def test_a_filter_selects_entries_and_heartbeats_report_the_position_reach
     async with run_hub(system) as hub:
         where = {"commitment": ["fr0002"], "kind": ["CommitmentRegistered"]}
         assert await take_positions(hub, 1, 0, where=where) == [8]
-        subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": 8, "where": where}))
-        async with aclosing(hub.stream(subscription, Bookmark(8))) as items:
+        subscription = await hub.compile(CLIENT, RequestParameters(POSITIONS, variables={"after": 8, "where": where}))
+        async with aclosing(hub.stream(subscription, Bookmark(8), CLIENT)) as items:
             await asyncio.to_thread(change_title, system, "FR0001", "Filtered out")
             async for item in items:
                 assert item.payload is None
@@ -148,8 +149,8 @@ async def test_a_slow_subscriber_fails_with_its_last_position_and_the_others_con
     monkeypatch.setattr(subscribers, "MAX_PENDING", 5)
     fill_log(system, 2)
     async with run_hub(system) as hub:
-        subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
-        async with aclosing(hub.stream(subscription, None)) as slow:
+        subscription = await hub.compile(CLIENT, RequestParameters(POSITIONS))
+        async with aclosing(hub.stream(subscription, None, CLIENT)) as slow:
             first = asyncio.create_task(anext(slow))
             quick = asyncio.create_task(take_positions(hub, 10, None))
             await wait_until_subscribed(hub, 2)
@@ -177,10 +178,10 @@ def one_second_per_object() -> Callable[[], float]:
 
 async def collect_until_failure(hub: Hub, after: int | None) -> tuple[list[int], str, int]:
     """Return the positions that a subscription to changes gets, and the code and position of its failure."""
-    subscription = await hub.compiler.compile(RequestParameters(CHANGES))
+    subscription = await hub.compile(CLIENT, RequestParameters(CHANGES))
     positions: list[int] = []
     with pytest.raises(StreamFailed) as failed:
-        await append_positions(hub.stream(subscription, None if after is None else Bookmark(after)), positions)
+        await append_positions(hub.stream(subscription, None if after is None else Bookmark(after), CLIENT), positions)
     return positions, failed.value.code, failed.value.last.position
 
 
@@ -258,8 +259,8 @@ async def test_cancelled_subscribers_leave_neither_channels_nor_tasks(system: Sy
 async def test_streams_end_when_the_hub_closes(system: System) -> None:
     fill_log(system, 3)
     async with run_hub(system) as hub:
-        subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
-        stream = asyncio.create_task(collect(hub.stream(subscription, Bookmark(0))))
+        subscription = await hub.compile(CLIENT, RequestParameters(POSITIONS))
+        stream = asyncio.create_task(collect(hub.stream(subscription, Bookmark(0), CLIENT)))
         await wait_until_subscribed(hub, 1)
     assert [item.position for item in await stream if item.payload] == [1, 2, 3]
 
@@ -275,8 +276,8 @@ async def test_each_result_names_the_deprecated_parts_that_the_subscription_uses
     deprecated.deprecation_reason = deprecate("Use `id`.", since=date(2026, 12, 1), removal=date(2027, 12, 1))
     request = RequestParameters("subscription { entries(after: 0) { position kind } }")
     async with run_hub(system, schema=schema) as hub:
-        subscription = await hub.compiler.compile(request)
-        async with asyncio.timeout(60), aclosing(hub.stream(subscription, subscription.after)) as items:
+        subscription = await hub.compile(CLIENT, request)
+        async with asyncio.timeout(60), aclosing(hub.stream(subscription, subscription.after, CLIENT)) as items:
             payloads = [msgspec.json.decode((await anext(items)).payload or b"") for _ in range(3)]
     expected = [{"coordinate": "Entry.kind", "reason": deprecated.deprecation_reason}]
     assert [payload["extensions"] for payload in payloads] == [{"deprecations": expected}] * 3

@@ -19,13 +19,14 @@ from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.live import hub as hub_module
+from ogpgraph.web.live import batches
+from ogpgraph.web.live.batches import endless_deadline
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscriptions import SubscriptionExecutor
 from ogpgraph.web.request import RequestParameters
 from tests.conftest import execute_statement
 from tests.support.writers import command_context, register_commitment, title_facts
-from tests.web.live.hubs import POSITIONS, run_hub
+from tests.web.live.hubs import CLIENT, POSITIONS, run_hub
 
 ENTRIES = 10_000
 ENTRIES_ON_POSTGRES = 1_000
@@ -79,13 +80,14 @@ def only_positions(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_read_after_any_position_begins_with_the_next_entry(
     long_log: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "BATCH_SIZE", 1)
+    monkeypatch.setattr(batches, "BATCH_SIZE", 1)
     async with run_hub(long_log) as hub:
-        subscription = await hub.compiler.compile(RequestParameters(POSITIONS))
+        subscription = await hub.compile(CLIENT, RequestParameters(POSITIONS))
         head = (await hub.head()).position
         for after in range(head):
-            assert [item.position for item in hub._read(subscription, after, head).items] == [after + 1]
-        assert hub._read(subscription, head, head).items == []
+            batch = hub.reader.read(subscription, after, head, CLIENT, endless_deadline())
+            assert [item.position for item in batch.items] == [after + 1]
+        assert hub.reader.read(subscription, head, head, CLIENT, endless_deadline()).items == []
 
 
 async def test_a_resumed_stream_is_exactly_the_rest_of_the_log(long_log: System) -> None:
@@ -97,9 +99,9 @@ async def test_a_resumed_stream_is_exactly_the_rest_of_the_log(long_log: System)
 
 
 async def stream_to_head(hub: Hub, after: int, head: int) -> list[int]:
-    subscription = await hub.compiler.compile(RequestParameters(POSITIONS, variables={"after": after}))
+    subscription = await hub.compile(CLIENT, RequestParameters(POSITIONS, variables={"after": after}))
     positions: list[int] = []
-    async with aclosing(hub.stream(subscription, Bookmark(after))) as items:
+    async with aclosing(hub.stream(subscription, Bookmark(after), CLIENT)) as items:
         async for item in items:
             assert item.payload == b"%d" % item.position
             positions.append(item.position)

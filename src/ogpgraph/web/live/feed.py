@@ -6,13 +6,12 @@ client of a feed with few matching entries does not begin far back when it recon
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-import anyio
-import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,10 +31,12 @@ from ogpgraph.web.errors import (
     other_history,
     rejection_response,
 )
-from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.batches import PositionBeyondHead
+from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.sse import UNAUTHENTICATED_MESSAGE, EventStreams, encode_event, parse_start
-from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed
-from ogpgraph.web.live.subscriptions import Subscription, log_payload, require_same_log
+from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed, StreamItem
+from ogpgraph.web.live.subscriptions import log_payload, require_same_log
+from ogpgraph.web.operation_service import client_of
 from ogpgraph.web.parameters import Parameter, Parameters
 from ogpgraph.web.request import RequestParameters
 
@@ -87,14 +88,14 @@ class FeedEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """Return the event stream that a request asks for, or an error response."""
-        hub, identity = self._hub(), self._system().model.log_identity
+        hub, identity, client = self._hub(), self._system().model.log_identity, client_of(request)
         try:
             parameters = PARAMETERS.parse(request.scope.get("query_string", b""))
             after = await self._start_after(request, parameters, identity)
             where = {name: parameters[name] for name in _FILTERS if name in parameters}
             variables = {"where": where} if where else {}
-            subscription = await hub.compiler.compile(RequestParameters(query=FEED_QUERY, variables=variables))
-            start = await hub.locate(after)
+            subscription = await hub.compile(client, RequestParameters(query=FEED_QUERY, variables=variables))
+            start = await hub.locate(after, client)
         except RequestRejected as rejected:
             return rejection_response(rejected)
         except OtherHistory as error:
@@ -105,7 +106,8 @@ class FeedEndpoint:
             return json_response(error.code.status, error_payload(message, code=error.code))
         except PositionBeyondHead as error:
             return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
-        return self._streams.create(lambda cancellation: _stream_feed(hub, subscription, start, identity, cancellation))
+        items = partial(hub.stream, subscription, start, client)
+        return self._streams.create(lambda cancellation: _stream_feed(items, start, identity, cancellation))
 
     async def _start_after(
         self, request: Request, parameters: Mapping[str, Any], identity: LogIdentity
@@ -121,7 +123,7 @@ class FeedEndpoint:
             return parse_start(last_event_id)
         if since is None:
             return after
-        return await anyio.to_thread.run_sync(self._position_at, since)
+        return await self._hub().run_in_turn(client_of(request), self._position_at, since)
 
     def _position_at(self, since: datetime) -> Bookmark:
         system = self._system()
@@ -133,12 +135,15 @@ class FeedEndpoint:
 
 
 async def _stream_feed(
-    hub: Hub, subscription: Subscription, start: Bookmark, identity: LogIdentity, cancellation: StreamCancellation
+    stream: Callable[[StreamCancellation], AsyncGenerator[StreamItem, None]],
+    start: Bookmark,
+    identity: LogIdentity,
+    cancellation: StreamCancellation,
 ) -> AsyncIterator[bytes]:
     # With its id, so that a client that gets nothing more resumes here, too.
     log = b"id: " + start.encode() + b"\nevent: log\ndata: " + msgspec.json.encode(log_payload(identity, start))
     yield _RECONNECTION_TIME + log + b"\n\n"
-    async with aclosing(hub.stream(subscription, start, cancellation)) as items:
+    async with aclosing(stream(cancellation)) as items:
         try:
             async for item in items:
                 yield encode_event(b"entry", item)

@@ -8,35 +8,27 @@ whichever process recorded it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Final, NamedTuple, TypeVar
 
-import anyio
-import anyio.to_thread
 import structlog
 
 from ogpgraph.readmodel.bookmark import Bookmark
-from ogpgraph.readmodel.queries import PageRequest
-from ogpgraph.readmodel.session import PositionError, ReadSession
-from ogpgraph.storage.database import StorageFailure
 from ogpgraph.system import System
-from ogpgraph.web.errors import RequestRejected
-from ogpgraph.web.live.subscribers import (
-    Channel,
-    FailureReason,
-    StreamCancellation,
-    StreamFailed,
-    StreamItem,
-    Subscriber,
-)
+from ogpgraph.web.cost_budget import CostBudget
+from ogpgraph.web.fair_queue import Client
+from ogpgraph.web.live.batches import BATCH_SIZE, Batch, BatchReader, endless_deadline
+from ogpgraph.web.live.subscribers import Channel, StreamCancellation, StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import Subscription, SubscriptionCompiler
+from ogpgraph.web.request import RequestParameters
+from ogpgraph.web.scheduler import CHEAP_COST, Scheduler
 
-BATCH_SIZE = 100
+OURSELVES: Final = Client("")
+"""Whom the time is counted for that the server needs for itself."""
 HEARTBEAT_SECONDS = 15.0  # nginx closes a connection after 60 silent seconds by default, other proxies earlier
 RETRY_DELAY_SECONDS = 0.5
-READ_THREADS: Final = 4  # besides those of queries, which replays must not occupy
 DELIVERIES_PER_YIELD: Final = 250
 """The number of subscribers that are delivered to before other tasks of the event loop run."""
 
@@ -45,50 +37,46 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 
-class PositionBeyondHead(Exception):
-    """A position is past the head, and does not say which history it is of."""
+class Work(NamedTuple):
+    """The channels that one task delivers to: those that a client pays for, cheap and expensive ones apart."""
 
-
-@dataclass(slots=True)
-class Batch:
-    """The next items of a subscription, complete up to `until`; `failure` ends the streams after them."""
-
-    until: Bookmark
-    items: list[StreamItem] = field(default_factory=list)
-    failure: FailureReason | None = None
+    payer: Client
+    is_cheap: bool
 
 
 class Hub:
     """Reads the read model for all subscribers of this process."""
 
-    def __init__(self, system: Callable[[], System], compiler: SubscriptionCompiler) -> None:
+    def __init__(
+        self, system: Callable[[], System], compiler: SubscriptionCompiler, scheduler: Scheduler, budget: CostBudget
+    ) -> None:
         self._system = system
-        self.compiler = compiler
+        self._compiler = compiler
+        self._scheduler = scheduler
+        self.reader = BatchReader(system, compiler, budget)
         self._channels: dict[str, Channel] = {}
-        self._wake_event = asyncio.Event()
+        self._due: dict[Work, deque[Channel]] = {}
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._known_head = 0
-        self._delivered_position = 0
-        self._limiter = anyio.CapacityLimiter(READ_THREADS)
         self.is_closing = False
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Deliver new entries while the context is open; at its end every stream ends."""
         loop = asyncio.get_running_loop()
-        self._delivered_position = self._known_head = (await self.head()).position
+        self._known_head = (await self.head()).position
         # The notifier calls from the thread that has projected the entries.
         unsubscribe = self._system().projection.notifier.subscribe(
             lambda position: _call_soon(loop, self._wake, position)
         )
-        task = asyncio.create_task(self._deliver_forever())
         try:
             yield
         finally:
             unsubscribe()
             self.close()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in self._deliveries:
+                task.cancel()
+            await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     def close(self) -> None:
         """End every stream."""
@@ -97,28 +85,37 @@ class Hub:
             for subscriber in list(channel.subscribers):
                 subscriber.wake()
 
-    async def locate(self, after: Bookmark | None) -> Bookmark:
+    async def compile(self, client: Client, parameters: RequestParameters) -> Subscription:
+        """Return the subscription that a client asks for; raises RequestErrors."""
+        return await self.run_in_turn(client, self._compiler.compile, parameters)
+
+    async def locate(self, after: Bookmark | None, client: Client = OURSELVES) -> Bookmark:
         """Return the bookmark of this log at the position of another one, or at the head.
 
         Raises:
             OtherHistory: if `after` is of another history.
             PositionBeyondHead: if it is past the head, and does not say which history it is of.
         """
-        return await self._run_in_thread(self._locate, after)
+        return await self.run_in_turn(client, self.reader.locate, after)
 
-    async def head(self) -> Bookmark:
+    async def head(self, client: Client = OURSELVES) -> Bookmark:
         """Return the bookmark of the newest entry."""
-        return await self.locate(None)
+        return await self.locate(None, client)
+
+    async def run_in_turn(self, client: Client, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function in a worker thread when it is a client's turn, however long that takes."""
+        deadline = endless_deadline()
+        return await self._scheduler.run(client, function, *arguments, deadline=deadline, is_bounded=False)
 
     # The life of a subscriber: attach, replay, then deliveries by the hub, detach.
 
-    def attach(self, subscription: Subscription) -> Subscriber:
+    def attach(self, subscription: Subscription, client: Client) -> Subscriber:
         """Return a new subscriber, which gets nothing until it was replayed, and must be detached in the end."""
-        channel = self._channels.setdefault(subscription.key, Channel(subscription, self._delivered_position))
-        channel.reference_count += 1
-        # The hub may be in a round that began before a new channel existed: let it advance the channel as well.
-        self._wake_event.set()
-        return Subscriber(channel)
+        channel = self._channels.get(subscription.key)
+        if channel is None:
+            channel = self._channels[subscription.key] = Channel(subscription, self._known_head)
+        channel.add_client(client)
+        return Subscriber(channel, client)
 
     def detach(self, subscriber: Subscriber) -> None:
         """Deliver nothing more to a subscriber. Awaits nothing, so a client's disconnect cannot interrupt it."""
@@ -127,8 +124,8 @@ class Hub:
         subscriber.is_detached = True
         channel = subscriber.channel
         channel.subscribers.discard(subscriber)
-        channel.reference_count -= 1
-        if not channel.reference_count:
+        channel.remove_client(subscriber.client)
+        if not channel.clients:
             self._channels.pop(channel.subscription.key, None)
 
     async def replay(self, subscriber: Subscriber, after: Bookmark | None) -> AsyncGenerator[StreamItem, None]:
@@ -136,24 +133,28 @@ class Hub:
 
         Raises:
             OtherHistory, PositionBeyondHead: as `locate` does.
-            StreamFailed: if an entry cannot be executed in time.
+            StreamFailed: if an entry cannot be executed in time, or the client's budget is spent.
         """
         channel = subscriber.channel
-        subscriber.cursor = await self.locate(after)
+        subscriber.cursor = await self.locate(after, subscriber.client)
         while subscriber.cursor.position < (until := channel.cursor) and not self.is_closing:
-            batch = await self._run_in_thread(self._read, channel.subscription, subscriber.cursor.position, until)
+            batch = await self._read(channel.subscription, subscriber.cursor.position, until, subscriber.client)
             for item in batch.items:
                 subscriber.cursor = item.bookmark
                 yield item
-            if batch.failure:
-                raise StreamFailed(batch.failure, subscriber.cursor)
+            if failure := batch.failure or batch.refusal:
+                raise StreamFailed(failure, subscriber.cursor)
             subscriber.cursor = batch.until
         # Nothing is awaited between the comparison with the channel's cursor and joining: no entry can slip through.
         subscriber.until = subscriber.cursor
         channel.subscribers.add(subscriber)
 
     async def stream(
-        self, subscription: Subscription, after: Bookmark | None, cancellation: StreamCancellation | None = None
+        self,
+        subscription: Subscription,
+        after: Bookmark | None,
+        client: Client,
+        cancellation: StreamCancellation | None = None,
     ) -> AsyncGenerator[StreamItem, None]:
         """Yield the entries of a subscription after a position (None: the head), until the consumer stops.
 
@@ -161,9 +162,10 @@ class Hub:
 
         Raises:
             OtherHistory, PositionBeyondHead: as `locate` does.
-            StreamFailed: if the consumer is too slow, or an entry cannot be executed in time.
+            StreamFailed: if the consumer is too slow, an entry cannot be executed in time, or the client's budget is
+                spent.
         """
-        subscriber, cancellation = self.attach(subscription), cancellation or StreamCancellation()
+        subscriber, cancellation = self.attach(subscription, client), cancellation or StreamCancellation()
         try:
             async with aclosing(self.replay(subscriber, after)) as items:
                 async for item in items:
@@ -193,77 +195,63 @@ class Hub:
 
     def _wake(self, position: int) -> None:
         self._known_head = max(self._known_head, position)
-        self._wake_event.set()
+        for channel in self._channels.values():
+            self._make_due(channel)
 
-    async def _deliver_forever(self) -> None:
-        while True:
-            await self._wake_event.wait()
-            self._wake_event.clear()
-            head = self._known_head
+    def _make_due(self, channel: Channel) -> None:
+        """Have entries read for a channel that lacks some, on behalf of one of its clients."""
+        if not channel.subscribers:  # those that are still being replayed read these entries themselves
+            channel.cursor = max(channel.cursor, self._known_head)
+        if channel.is_due or channel.cursor >= self._known_head:
+            return
+        channel.is_due, payer = True, channel.next_payer()
+        work = Work(payer, _cost_of_batch(channel.subscription) <= CHEAP_COST)
+        if (channels := self._due.get(work)) is not None:
+            channels.append(channel)
+            return
+        self._due[work] = deque([channel])
+        delivery = asyncio.create_task(self._deliver(work))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, work: Work) -> None:
+        """Deliver batches to the channels that a client pays for, in turn, until none of them lacks entries."""
+        channels = self._due[work]
+        while channels and not self.is_closing:
+            channel = channels.popleft()
             try:
-                for channel in list(self._channels.values()):
-                    await self._advance(channel, head)
-                self._delivered_position = head
+                await self._advance(channel, work.payer)
             except Exception:
                 log.exception("the live hub could not read the new entries and tries again")
                 await asyncio.sleep(RETRY_DELAY_SECONDS)
-                self._wake_event.set()
+            channel.is_due = False
+            self._make_due(channel)
+        del self._due[work]
 
-    async def _advance(self, channel: Channel, head: int) -> None:
-        """Deliver the entries up to the head to the subscribers of a channel."""
-        while channel.cursor < head:
-            batch = await self._run_in_thread(self._read, channel.subscription, channel.cursor, head)
-            channel.cursor = batch.until.position
-            # A subscriber that joins during a pause below joins at the new cursor, so it has been replayed this batch.
-            for number, subscriber in enumerate(list(channel.subscribers), start=1):
-                subscriber.deliver(batch.items, batch.until)
-                if batch.failure:
-                    subscriber.fail(batch.failure)
-                if number % DELIVERIES_PER_YIELD == 0:
-                    await asyncio.sleep(0)
+    async def _advance(self, channel: Channel, payer: Client) -> None:
+        """Deliver the next batch to the subscribers of a channel."""
+        batch = await self._read(channel.subscription, channel.cursor, self._known_head, payer)
+        channel.cursor = batch.until.position
+        # A subscriber that joins during a pause below joins at the new cursor, so it has been replayed this batch.
+        for number, subscriber in enumerate(list(channel.subscribers), start=1):
+            subscriber.deliver(batch.items, batch.until)
+            if batch.failure:
+                subscriber.fail(batch.failure)
+            elif batch.refusal and subscriber.client == payer:
+                subscriber.fail(batch.refusal)
+            if number % DELIVERIES_PER_YIELD == 0:
+                await asyncio.sleep(0)
 
-    # Reading, in worker threads
+    async def _read(self, subscription: Subscription, after: int, until: int, payer: Client) -> Batch:
+        deadline, cost = endless_deadline(), _cost_of_batch(subscription)
+        arguments = subscription, after, until, payer, deadline
+        return await self._scheduler.run(
+            payer, self.reader.read, *arguments, deadline=deadline, cost=cost, is_bounded=False
+        )
 
-    def _read(self, subscription: Subscription, after: int, until: int) -> Batch:
-        system = self._system()
-        try:
-            return self._read_batch(system.model.peek(until), subscription, after, until)
-        except (StorageFailure, PositionError):
-            # The database server was restarted, perhaps without the latest rows of the read model, which are not
-            # synced: `read_session` projects them again.
-            return self._read_batch(system.read_session(), subscription, after, until)
 
-    def _read_batch(
-        self, opened: AbstractContextManager[ReadSession], subscription: Subscription, after: int, until: int
-    ) -> Batch:
-        with opened as session:
-            query, request = subscription.query(session), PageRequest(BATCH_SIZE, after=(after,))
-            entries = [entry for _, entry in session.at(until).page_entries(query, request).items]
-            batch = Batch(entries[-1].bookmark if len(entries) == BATCH_SIZE else session.bookmark(until))
-            if not entries:
-                return batch
-            executor = self.compiler.prepare_executor(subscription)
-            for entry in entries:
-                try:
-                    payload = executor.encode_result(session, entry)
-                except RequestRejected as rejected:
-                    batch.until, batch.failure = entry.bookmark, FailureReason(rejected.code, rejected.message)
-                    break
-                batch.items.append(StreamItem(entry.bookmark, payload))
-        return batch
-
-    def _locate(self, after: Bookmark | None) -> Bookmark:
-        with self._system().read_session() as session:
-            if after is None:
-                return session.bookmark(session.head)
-            try:
-                session.require(after)
-            except PositionError as error:
-                raise PositionBeyondHead(str(error)) from error
-            return session.bookmark(after.position)
-
-    async def _run_in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+def _cost_of_batch(subscription: Subscription) -> int:
+    return subscription.cost * BATCH_SIZE
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], position: int) -> None:

@@ -11,6 +11,7 @@ import strawberry
 
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.system import System
+from ogpgraph.web.cost_budget import CostBudget
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.identification import IdentifyCaller
 from ogpgraph.web.live.connection_limits import ConnectionLimits
@@ -23,6 +24,7 @@ from ogpgraph.web.live.subscriptions import ContextFactory, SubscriptionCompiler
 from ogpgraph.web.live.websocket import WebSocketEndpoint
 from ogpgraph.web.operation import OperationRunner
 from ogpgraph.web.operation_service import OperationService
+from ogpgraph.web.scheduler import Scheduler
 
 
 class LiveLimits(msgspec.Struct, frozen=True):
@@ -37,7 +39,8 @@ class LiveLimits(msgspec.Struct, frozen=True):
 class LiveService:
     """Everything that streams entries to clients of this process.
 
-    `serve_feed` is the endpoint of a route; `respond_with_events` returns the event stream of a subscription.
+    `serve_feed` is the endpoint of a route; `respond_with_events` returns the event stream of a subscription. Entries
+    are executed in the turns of `scheduler`, and charged to `budget`, which queries and mutations share.
     """
 
     def __init__(
@@ -47,8 +50,12 @@ class LiveService:
         context: ContextFactory,
         limits: LiveLimits,
         identify: IdentifyCaller,
+        scheduler: Scheduler,
+        budget: CostBudget,
     ) -> None:
         self._system = system
+        self.scheduler = scheduler
+        self.budget = budget
         self._compiler = SubscriptionCompiler(
             OperationRunner(schema, limits.document), context, deadline_seconds=limits.deadline_seconds
         )
@@ -74,7 +81,7 @@ class LiveService:
     async def start(self) -> None:
         """Begin to deliver entries; the system must be open."""
         # A hub belongs to one event loop, which exists only now.
-        hub = Hub(self._system, self._compiler)
+        hub = Hub(self._system, self._compiler, self.scheduler, self.budget)
         await self._running.enter_async_context(hub.run())
         await self._running.enter_async_context(self._credential_recheck.run())
         self._hub = hub

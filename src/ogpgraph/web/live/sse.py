@@ -31,12 +31,15 @@ from ogpgraph.web.errors import (
     other_history,
     rejection_response,
 )
+from ogpgraph.web.fair_queue import Client
+from ogpgraph.web.live.batches import PositionBeyondHead
 from ogpgraph.web.live.connection_limits import ConnectionLimits
 from ogpgraph.web.live.credential_recheck import CredentialRecheck
-from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscribers import StreamCancellation, StreamFailed, StreamItem
 from ogpgraph.web.live.subscriptions import Subscription, require_same_log
 from ogpgraph.web.middleware import caller_of, client_address
+from ogpgraph.web.operation_service import client_of
 from ogpgraph.web.request import (
     EVENT_STREAM,
     RequestParameters,
@@ -132,9 +135,10 @@ class SubscriptionStreams:
         hub = self._hub()
         try:
             require_same_log(self._system().model.log_identity, parameters.extensions)
-            subscription = await hub.compiler.compile(parameters)
+            client = client_of(request)
+            subscription = await hub.compile(client, parameters)
             subscription = replace(subscription, after=_resume_after(request, subscription.after))
-            await hub.locate(subscription.after)
+            await hub.locate(subscription.after, client)
         except RequestRejected as rejected:
             return rejection_response(rejected)
         except OtherHistory as error:
@@ -144,14 +148,14 @@ class SubscriptionStreams:
             return json_response(error.code.status, {"errors": errors})
         except PositionBeyondHead as error:
             return rejection_response(RequestRejected(ReadErrorCode.BAD_POSITION, str(error)))
-        return self._streams.create(lambda cancellation: _stream_results(hub, subscription, cancellation))
+        return self._streams.create(lambda cancellation: _stream_results(hub, subscription, client, cancellation))
 
 
 async def _stream_results(
-    hub: Hub, subscription: Subscription, cancellation: StreamCancellation
+    hub: Hub, subscription: Subscription, client: Client, cancellation: StreamCancellation
 ) -> AsyncIterator[bytes]:
     yield _COMMENT  # sends the headers, so that the client knows at once that it is connected
-    async with aclosing(hub.stream(subscription, subscription.after, cancellation)) as items:
+    async with aclosing(hub.stream(subscription, subscription.after, client, cancellation)) as items:
         try:
             async for item in items:
                 yield _COMMENT if item.payload is None else encode_event(b"next", item)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from ogpgraph.error_code import ErrorCode
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.web.error_codes import RequestErrorCode
+from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.live.subscriptions import Subscription
 
 BEGINNING: Final = Bookmark(0)
@@ -65,14 +66,31 @@ class StreamFailed(Exception):
 class Channel:
     """The subscribers of one subscription, which all get the same payloads.
 
-    Every entry up to `cursor` has been delivered to `subscribers`. `reference_count` includes the subscribers that are
-    still being replayed.
+    Every entry up to `cursor` has been delivered to `subscribers`. `clients` are those of all subscribers, with their
+    numbers, including the subscribers that are still being replayed. `is_due` while entries are being read for it.
     """
 
     subscription: Subscription
     cursor: int
     subscribers: set[Subscriber] = field(default_factory=set)
-    reference_count: int = 0
+    clients: dict[Client, int] = field(default_factory=dict)
+    is_due: bool = False
+
+    def add_client(self, client: Client) -> None:
+        """Count a subscriber of a client."""
+        self.clients[client] = self.clients.get(client, 0) + 1
+
+    def remove_client(self, client: Client) -> None:
+        """Count a subscriber of a client no more."""
+        self.clients[client] -= 1
+        if not self.clients[client]:
+            del self.clients[client]
+
+    def next_payer(self) -> Client:
+        """Return the client that pays for the next batch, which all share: each in turn. There has to be one."""
+        payer = next(iter(self.clients))
+        self.clients[payer] = self.clients.pop(payer)  # behind the others
+        return payer
 
 
 def _ignore_wake() -> None:
@@ -89,6 +107,7 @@ class Subscriber:
     """
 
     channel: Channel
+    client: Client
     cursor: Bookmark = BEGINNING
     until: Bookmark = BEGINNING
     wake: Callable[[], None] = _ignore_wake

@@ -7,10 +7,10 @@ entry. Every entry is executed like a query: by the same executor, and within th
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from graphql import (
@@ -46,6 +46,8 @@ from ogpgraph.web.errors import RequestRejected, report_failure
 from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.request import RequestParameters
 
+T = TypeVar("T")
+
 ContextFactory = Callable[[ReadSession], Context]
 _START_ARGUMENTS: Final = ("after", "cursor")
 
@@ -59,6 +61,11 @@ class Subscription:
     where: EntryFilter | None
     operation: PreparedOperation
     parameters: RequestParameters
+
+    @property
+    def cost(self) -> int:
+        """Return the most that the execution for one entry may cost."""
+        return self.operation.cost
 
     def query(self, session: ReadSession) -> EntryQuery:
         """Return the query for the entries that pass the filter; what it names may come into being later."""
@@ -81,11 +88,11 @@ class SubscriptionCompiler:
         self._deadline_seconds = deadline_seconds
         self._clock = clock
 
-    async def compile(self, parameters: RequestParameters) -> Subscription:
-        """Return the subscription of a request; raises RequestErrors."""
+    def compile(self, parameters: RequestParameters) -> Subscription:
+        """Return the subscription of a request; takes time, so call it in a worker thread. Raises RequestErrors."""
         operation = self._runner.prepare(parameters)
         assert operation.operation.operation is OperationType.SUBSCRIPTION
-        arguments = await self._resolve_arguments(operation, parameters)
+        arguments = _run_to_end(self._resolve_arguments(operation, parameters))
         key = _sharing_key(parameters, _start_variables(operation))
         return Subscription(key, arguments.after, arguments.where, operation, parameters)
 
@@ -105,12 +112,12 @@ class SubscriptionCompiler:
             raise RequestErrors([error], code=code) from error
         raise RequestErrors([GraphQLError("The subscription yields nothing.")], code=RequestErrorCode.BAD_USER_INPUT)
 
-    def prepare_executor(self, subscription: Subscription) -> SubscriptionExecutor:
-        """Return a new executor of a subscription."""
+    def prepare_executor(self, subscription: Subscription, deadline: Deadline) -> SubscriptionExecutor:
+        """Return a new executor of a subscription, which begins the deadline anew for each entry."""
         executor = self._runner.create_executor(subscription.operation, subscription.parameters)
-        deadline = Deadline(self._deadline_seconds, self._clock)
+        deadline.limit(self._deadline_seconds, self._clock)
         deprecations = self._runner.find_deprecations(subscription.operation, subscription.parameters.variables)
-        return SubscriptionExecutor(self._runner, executor, self._context, deadline, deprecations)
+        return SubscriptionExecutor(subscription, self._runner, executor, self._context, deadline, deprecations)
 
 
 class SubscriptionExecutor:
@@ -121,18 +128,30 @@ class SubscriptionExecutor:
 
     def __init__(
         self,
+        subscription: Subscription,
         runner: OperationRunner,
         executor: Executor,
         context: ContextFactory,
         deadline: Deadline,
         deprecations: Sequence[Deprecation],
     ) -> None:
+        self.subscription = subscription
         self._runner = runner
         self._executor = executor
         self._context = context
         self._deadline = deadline
         extensions = deprecation_extensions(deprecations)
         self._members = {"extensions": extensions} if extensions else {}
+
+    @property
+    def used_cost(self) -> int:
+        """Return what the last execution cost: its objects."""
+        return self._deadline.object_count
+
+    def begin(self, session: ReadSession) -> None:
+        """Begin to read the entries of a batch, which has a deadline, too."""
+        self._deadline.restart()
+        self._deadline.apply_to(session)
 
     def encode_result(self, session: ReadSession, entry: Entry) -> bytes:
         """Return the JSON result for an entry; may block, so call it in a worker thread.
@@ -153,6 +172,17 @@ class SubscriptionExecutor:
             if isinstance(error.original_error, StorageFailure):
                 raise error.original_error
         return msgspec.json.encode({**format_result(result, f"entry-{entry.position}"), **self._members})
+
+
+def _run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return the result of a coroutine that never waits: its only awaits are those of graphql-core's interface."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise TypeError("A subscription's resolver waits for something.")
 
 
 def _sharing_key(parameters: RequestParameters, start_variables: Collection[str]) -> str:

@@ -160,7 +160,9 @@ class WebSocketConnection:
         for name, value in (payload or {}).items():
             if name.lower() == "authorization":
                 await self._identify(value)
-        await self._out.send_message(type="connection_ack", payload=log_payload(self._identity, await self._hub.head()))
+        await self._out.send_message(
+            type="connection_ack", payload=log_payload(self._identity, await self._hub.head(self._requests.client))
+        )
 
     async def _identify(self, authorization: object) -> None:
         if not isinstance(authorization, str):

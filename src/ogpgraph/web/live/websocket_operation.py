@@ -22,7 +22,8 @@ from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import RequestErrors
 from ogpgraph.web.errors import RequestRejected, error_payload, format_error, report_failure
-from ogpgraph.web.live.hub import Hub, PositionBeyondHead
+from ogpgraph.web.live.batches import PositionBeyondHead
+from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.socket_requests import SocketRequests
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import require_same_log
@@ -121,8 +122,9 @@ class SocketOperation:
             await self._finish(type="complete")
 
     async def _subscribe(self, parameters: RequestParameters) -> None:
-        subscription = await self._hub.compiler.compile(parameters)
-        self._subscriber = self._hub.attach(subscription)
+        client = self._requests.client
+        subscription = await self._hub.compile(client, parameters)
+        self._subscriber = self._hub.attach(subscription, client)
         async with aclosing(self._hub.replay(self._subscriber, subscription.after)) as items:
             async for item in items:
                 await self._out.send(*self._message_parts(item))
