@@ -88,3 +88,14 @@ def test_a_timeline_at_a_position_is_unchanged_by_later_writes(make_system: Syst
 def test_a_timeline_of_too_many_moments_is_an_error(rated_system: System) -> None:
     field = 'timeline(dimension: CYCLE, every: MONTH, from: "1900-01-01T00:00:00Z") { time }'
     assert expect_error(rated_system, f"{{ commitments {{ {field} }} }}")[1] == "BAD_TIME"
+
+
+def test_a_dimension_and_a_field_to_sort_by_are_given_once(rated_system: System) -> None:
+    for arguments, message in (
+        ("facets(dimensions: [CYCLE, STATUS, CYCLE]) { dimension }", "`dimensions` has CYCLE twice"),
+        (
+            "totalCount } b: commitments(orderBy: [{field: CYCLE}, {field: CYCLE, direction: DESC}]) { totalCount",
+            "`orderBy` has CYCLE twice",
+        ),
+    ):
+        assert expect_error(rated_system, f"{{ commitments {{ {arguments} }} }}") == (message, "INVALID")

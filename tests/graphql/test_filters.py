@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ogpgraph.system import System
@@ -154,6 +156,20 @@ def test_plans_are_found_by_their_code(example_system: System, code: str) -> Non
 @pytest.mark.parametrize("arguments", ["", '(code: "URY-2018", id: "plan-1")', "(code: null)"])
 def test_a_plan_is_asked_for_by_either_code_or_id(example_system: System, arguments: str) -> None:
     assert expect_error(example_system, f"{{ actionPlan{arguments} {{ code }} }}")[1] == "INVALID"
+
+
+def test_many_words_are_looked_for_at_once(rated_system: System) -> None:
+    titles = execute_query(rated_system, "{ commitments { nodes { title } } }")["commitments"]["nodes"]
+    words = [each["title"].split()[0] for each in titles]
+    query = "query ($where: CommitmentFilter) { commitments(where: $where) { totalCount } }"
+
+    def count(*texts: str) -> Any:
+        where = {"or": [{"title": text} for text in texts]}
+        return execute_query(rated_system, query, where=where)["commitments"]["totalCount"]
+
+    assert count(*words, *(["nothing of this"] * 500)) == len(titles) > 1
+    assert count("nothing of this") == 0
+    assert count(titles[0]["title"].upper()) >= 1
 
 
 def test_a_filter_is_evaluated_at_the_position_that_is_read(rated_system: System) -> None:

@@ -363,6 +363,15 @@ def test_what_an_operation_used_is_its_fixed_part_and_its_share_of_what_lists_re
     assert measure("{ member { name } }").cost.used(1) == 1
 
 
+def test_each_entry_of_a_subscription_costs_its_selection_without_the_filter() -> None:
+    cost = measure(
+        'subscription { ...S } fragment S on Subscription { member(where: {text: "a b"}) { blame { quote } } }'
+    ).cost
+    assert cost.total == 21 + 1 + 5 + 40 * 3
+    assert cost.of_entry.total == 1 + 5 + 40 * 3
+    assert (cost.of_entry.used(0), cost.of_entry.used(10**6)) == (5, cost.of_entry.total)
+
+
 def test_the_uses_of_variables_tell_operations_of_different_costs_apart() -> None:
     document = """query ($where: Filter, $n: Int) { a: members(first: $n, where: $where) { nodes { name } }
         b: found(codes: ["a"], text: $t) { name } at(position: $n) { meta { epoch } } }"""

@@ -12,13 +12,17 @@ from graphql import (
     GraphQLNonNull,
     get_named_type,
     get_nullable_type,
+    get_operation_ast,
     is_list_type,
+    parse,
+    validate,
 )
 
 from ogpgraph.graphql.argument_cost import ArgumentWeight, Tally, fields_of
 from ogpgraph.graphql.cost_reference import build_cost_reference, iter_fields, iter_values
 from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.executor import core_schema
+from ogpgraph.graphql.query_cost import DocumentCost, QueryLimits, measure_document
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.graphql.weights import weight_of_field, weight_of_value
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
@@ -151,3 +155,97 @@ def test_long_texts_cost_by_their_length() -> None:
 
 def test_the_page_of_weights_is_generated_from_the_declarations() -> None:
     assert PAGE.read_text("utf-8") == build_cost_reference(SCHEMA), "run `make schema`"
+
+
+COSTLY = {
+    "a filter of 390 words": (
+        "query ($w: CommitmentFilter) { commitments(where: $w) { totalCount } }",
+        {"w": {"or": [{"title": "x"}] * 390}},
+        20_000,
+    ),
+    "the same inside of lists": (
+        "query ($w: CommitmentFilter) { members { nodes { commitments(where: $w) { totalCount } } } }",
+        {"w": {"title": "x"}},
+        5_000,
+    ),
+    "words in a related filter": (
+        "query ($w: MemberFilter) { members(where: $w) { totalCount } }",
+        {"w": {"commitments": {"title": "a b c d e f g"}}},
+        200,
+    ),
+    "100 codes of entries": (
+        "query ($w: EntryFilter) { entries(where: $w) { totalCount } }",
+        {"w": {"commitment": ["FR0001"] * 100}},
+        1_000,
+    ),
+    "a comparison": ("{ compare(from: 1) { totalCount } }", {}, 1_000),
+    "a month's timeline": ("{ commitments { timeline(dimension: STATUS, every: MONTH) { time } } }", {}, 50_000),
+    "facets across": (
+        "{ commitments { facets(dimensions: [STATUS, CYCLE], across: MEMBER) { values { across { value } } } } }",
+        {},
+        3_000,
+    ),
+    "two orders": ("{ commitments(orderBy: [{field: CYCLE}, {field: STATUS}], first: 1) { nodes { code } } }", {}, 400),
+    "lists at every entry": (
+        "{ entries { nodes { subject { ... on Member { commitments { totalCount } } } } } }",
+        {},
+        50_000,
+    ),
+    "a mutation": (
+        "mutation ($i: MergeCommitmentsInput!) { mergeCommitments(input: $i) { errors { code } } }",
+        {"i": {"into": "FR0001", "commitments": ["FR0002"] * 100}},
+        2_000,
+    ),
+}
+"""Operations that cost next to nothing by the shape of their documents, and what they cost at least."""
+REFUSED = {
+    "50,000 conditions": (
+        "query ($w: CommitmentFilter) { commitments(where: $w) { totalCount } }",
+        {"w": {"or": [{"title": "x"}] * 50_000}},
+        "`CommitmentFilter.or` has 50000 values",
+    ),
+    "9,000 conditions": (
+        "query ($w: CommitmentFilter) { commitments(where: $w) { totalCount } }",
+        {"w": {"or": [{"or": [{"title": "x"}] * 900}] * 10}},
+        "values together",
+    ),
+    "8,000 words": (
+        "query ($w: CommitmentFilter) { commitments(where: $w) { totalCount } }",
+        {"w": {"or": [{"title": "a b c d e f g h i j"}] * 990, "and": [{"title": "a b c d e f g h i j"}] * 990}},
+        r"part is `commitments\(where:\)`",
+    ),
+    "60,000 ids": (
+        "query ($w: EntryFilter) { entries(where: $w) { totalCount } }",
+        {"w": {"subject": ["x"] * 60_000}},
+        "`EntryFilter.subject` has 60000 values, but may have 500",
+    ),
+    "5,000 dimensions": (
+        "query ($d: [CommitmentDimension!]!) { commitments { facets(dimensions: $d) { values { value } } } }",
+        {"d": ["MEMBER"] * 5_000},
+        "`dimensions` has 5000 values",
+    ),
+    "lists at entries of entries": (
+        """{ entries { nodes { subject { history { nodes { subject { ...M } } } } } } }
+        fragment M on Member { commitments { totalCount } }""",
+        {},
+        "subject",
+    ),
+}
+
+
+def measure(name: str, cases: Any) -> DocumentCost:
+    text, variables, _ = cases[name]
+    document = parse(text)
+    assert not validate(SCHEMA, document)
+    return measure_document(SCHEMA, document, get_operation_ast(document), variables)
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_an_operation_costs_what_its_arguments_make_the_server_do(name: str) -> None:
+    assert measure(name, COSTLY).cost.total >= COSTLY[name][2]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_operation_is_refused_by_the_part_that_costs_most(name: str) -> None:
+    with pytest.raises(LimitExceeded, match=REFUSED[name][2]):
+        measure(name, REFUSED).check(QueryLimits(), QueryLimits().cost)

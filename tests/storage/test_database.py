@@ -55,6 +55,20 @@ def test_many_rows_and_few_are_inserted_alike(database: Database) -> None:
     assert sorted(rows) == [(1, None), (2, "a\tb\\n\n"), *((number, "é\t") for number in range(3, 103))]
 
 
+@pytest.mark.parametrize("number", [0, 1, 50, 51, 5_000])
+def test_a_list_of_any_length_is_one_parameter(database: Database, number: int) -> None:
+    rows = [(n, f"{n} é' \" \\\n:names") for n in range(5_000)]
+    with database.write() as transaction:
+        database.execute_ddl(transaction, "create table listed (number bigint primary key, name text)")
+        transaction.insert("listed", ["number", "name"], rows)
+    chosen = rows[:number]
+    sql = "select number from listed where number in :numbers and name in :names and number >= :least order by number"
+    numbers, names = tuple(each for each, _ in chosen), [each for _, each in reversed(chosen)]
+    with database.read() as transaction:
+        found = transaction.fetch_all(sql, numbers=numbers, names=tuple(names), least=3)
+    assert [row["number"] for row in found] == [each for each in numbers if each >= 3]
+
+
 @pytest.mark.parametrize("rows", [1, 100])
 def test_existing_key_raises_a_unique_violation(database: Database, rows: int) -> None:
     with database.write() as transaction:

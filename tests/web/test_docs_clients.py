@@ -36,7 +36,7 @@ def test_the_guide_states_the_limits() -> None:
     )
     assert f'"limit": {limits.cost}}}' in GUIDE
     assert f"{settings.cost_per_minute:,} units a minute" in GUIDE
-    assert f"longer than {settings.deadline_seconds} s" in GUIDE
+    assert f"not answered within {settings.deadline_seconds} s" in GUIDE
     assert limits.persisted_cost == PERSISTED_COST_DIVISOR * limits.cost
 
 

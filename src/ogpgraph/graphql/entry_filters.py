@@ -44,8 +44,8 @@ MAX_PATHS: Final = 100
 """Up to so many paths it has: each is a condition of the statement."""
 _CONDITION: Final = weighs(50)
 _VALUES: Final = weighs(50, item=1, max_items=MAX_VALUES)
-_WORDS: Final = weighs(60, item=1, max_items=MAX_VALUES)
-_CODES: Final = weighs(100, item=LOOKUP_COST, max_items=MAX_VALUES)
+_WORDS: Final = weighs(100, item=1, max_items=MAX_VALUES)
+_CODES: Final = weighs(200, item=LOOKUP_COST, max_items=MAX_VALUES)
 Conditions = tuple[tuple[str, tuple[str, ...]], ...]
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -102,7 +102,7 @@ class HistoryFilter:
     cause: list[Cause] | None = strawberry.field(default=None, metadata=_CONDITION, description="Why values changed.")
     path: list[str] | None = strawberry.field(
         default=None,
-        metadata=weighs(50, item=10, max_items=MAX_PATHS),
+        metadata=weighs(300, item=10, max_items=MAX_PATHS),
         description="It changed something at or below this path: `changes` has a path that is equal to it or begins "
         "with it and a slash, so `ratings/COMPLETION` matches `ratings/COMPLETION/RESULTS/value`. What only the claim "
         "of one source changed is below `claims`, such as `claims/endsOn`.",
@@ -114,10 +114,10 @@ class HistoryFilter:
         default=None, metadata=_WORDS, description="The role in which the actor recorded it, such as `reviewer`."
     )
     recorded: TimeRange | None = strawberry.field(
-        default=None, metadata=_CONDITION, description="When it was recorded."
+        default=None, metadata=weighs(200), description="When it was recorded."
     )
     effective: EffectiveRange | None = strawberry.field(
-        default=None, metadata=_CONDITION, description="When what it states became so in the world."
+        default=None, metadata=weighs(300), description="When what it states became so in the world."
     )
     position: PositionRange | None = strawberry.field(
         default=None, metadata=_CONDITION, description="Its position in the log."
@@ -202,7 +202,9 @@ class EntryFilter(HistoryFilter):
         description="The commitment that it is about, by its current or a former code, in any case.",
     )
     policy_area: list[str] | None = strawberry.field(
-        default=None, metadata=_WORDS, description="A policy area that the commitment had at the time of the entry."
+        default=None,
+        metadata=weighs(600, item=1, max_items=MAX_VALUES),
+        description="A policy area that the commitment had at the time of the entry.",
     )
 
     def require_possible(self) -> None:

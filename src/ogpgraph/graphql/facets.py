@@ -277,6 +277,7 @@ def _facet_counts(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[F
 def _masks_by_value(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iterator[tuple[str, int]]:
     """Yield each value of a dimension with the commitments among some that have it, if there are any."""
     for value, bits in _owners_by_value(snapshot, snapshot.index("commitment"), dimension.value):
+        snapshot.session.checkpoint()
         if owners := bits & mask:
             yield value, owners
 

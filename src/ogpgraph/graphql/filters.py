@@ -86,7 +86,7 @@ class MemberFilter:
     commitments: CommitmentFilter | None = strawberry.field(
         default=None, metadata=weighs(20), description="At least one of its commitments matches."
     )
-    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(8), description=_CHANGED_SINCE)
     and_: list[MemberFilter] | None = strawberry.field(default=None, name="and", metadata=_CONDITIONS, description=_AND)
     or_: list[MemberFilter] | None = strawberry.field(default=None, name="or", metadata=_CONDITIONS, description=_OR)
     not_: list[MemberFilter] | None = strawberry.field(default=None, name="not", metadata=_CONDITIONS, description=_NOT)
@@ -108,7 +108,7 @@ class ActionPlanFilter:
     commitments: CommitmentFilter | None = strawberry.field(
         default=None, metadata=weighs(20), description="At least one of its commitments matches."
     )
-    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(8), description=_CHANGED_SINCE)
     and_: list[ActionPlanFilter] | None = strawberry.field(
         default=None, name="and", metadata=_CONDITIONS, description=_AND
     )
@@ -254,7 +254,7 @@ class CommitmentFilter:
         default=None, metadata=weighs(5), description="It has a rating that matches."
     )
     milestone: MilestoneFilter | None = strawberry.field(
-        default=None, metadata=weighs(100), description="It has a milestone that matches."
+        default=None, metadata=weighs(50), description="It has a milestone that matches."
     )
     overdue: bool | None = strawberry.field(
         default=None,
@@ -275,7 +275,7 @@ class CommitmentFilter:
         description="Inside `asOf`, it is unknown what values of one of these dimensions it had: those that their "
         "facets count as `UNKNOWN`.",
     )
-    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(30), description=_CHANGED_SINCE)
+    changed_since: Position | None = strawberry.field(default=None, metadata=weighs(8), description=_CHANGED_SINCE)
     and_: list[CommitmentFilter] | None = strawberry.field(
         default=None, name="and", metadata=_CONDITIONS, description=_AND
     )
@@ -375,7 +375,11 @@ def _boolean_operators(where: AggregateFilter, snapshot: Snapshot) -> Iterable[C
 
 
 def _conditions(filters: Iterable[AggregateFilter], snapshot: Snapshot) -> tuple[Condition, ...]:
-    return tuple(each.condition(snapshot) for each in filters)
+    conditions = []
+    for each in filters:
+        conditions.append(each.condition(snapshot))
+        snapshot.session.checkpoint()
+    return tuple(conditions)
 
 
 def _changed_since(position: Position | None) -> Condition | None:

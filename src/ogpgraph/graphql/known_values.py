@@ -16,14 +16,14 @@ from graphql import GraphQLError
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
-from ogpgraph.readmodel.folding import fold_text
+from ogpgraph.readmodel.text_search import fold_text
 
 MatchWords = Callable[[Sequence[str]], tuple[str, ...]]
 """Returns the values that words stand for; raises UNKNOWN_VALUE."""
 _MAX_NAMED: Final = 5
 """So many values are named by an error."""
 _MAX_SHOWN: Final = 80
-_MAX_COMPARED: Final = 2_000
+_MAX_COMPARED: Final = 200
 """Of more values only those with the same beginning are compared: an error must not cost more than an answer."""
 _SAME_BEGINNING: Final = 2
 
@@ -80,7 +80,9 @@ def nearest_value(word: str, known: Sequence[str]) -> str | None:
     folded = fold_text(word[:_MAX_SHOWN])
     compared = known
     if len(known) > _MAX_COMPARED:
-        compared = [value for value in known if fold_text(value[:_SAME_BEGINNING]) == folded[:_SAME_BEGINNING]]
+        beginning = word[:_SAME_BEGINNING]
+        in_any_case = (beginning, beginning.upper(), beginning.lower(), beginning.capitalize())
+        compared = [value for value in known if value.startswith(in_any_case)]
     by_folded = {fold_text(value): value for value in compared[:_MAX_COMPARED]}
     found = get_close_matches(folded, by_folded, n=1)
     return by_folded[found[0]] if found else None

@@ -21,7 +21,7 @@ from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep
 FieldT = TypeVar("FieldT", bound=Enum)
 StepT = TypeVar("StepT")
 
-ORDER_COST: Final = 100
+ORDER_COST: Final = 200
 """The cost of a field to sort by; an order that was used before costs less."""
 MAX_ORDER_STEPS: Final = 5
 

@@ -108,13 +108,15 @@ class DocumentCost(Struct, frozen=True):
     repeated_fields: int
     definitions: int
     uses: tuple[VariableUse, ...]
+    beginning: float = 0
 
     @property
     def cost(self) -> OperationCost:
         """The greatest possible cost of the operation, by the arguments that it has."""
         own = self.operation.own
         total = min(ceil(own.cost), MAX_REPORTED_COST)
-        return OperationCost(total, min(ceil(own.once), total), min(own.objects, MAX_REPORTED_COST))
+        once, beginning = min(ceil(own.once), total), min(ceil(self.beginning), total)
+        return OperationCost(total, once, min(own.objects, MAX_REPORTED_COST), beginning)
 
     @property
     def most_expensive_part(self) -> str:
@@ -157,15 +159,21 @@ class DocumentCost(Struct, frozen=True):
 
 
 class OperationCost(NamedTuple):
-    """The cost of an operation with its variables, at most; of a subscription, the cost of each entry.
+    """The cost of an operation with its variables, at most; of a subscription, that of its beginning and of one entry.
 
     `once` is the part that it has whatever it finds: computed fields and arguments that no list repeats. The rest is
-    for up to so many `objects`.
+    for up to so many `objects`. `beginning` is the part of a subscription that entries do not repeat: its filter.
     """
 
     total: int
     once: int = 0
     objects: int = 0
+    beginning: int = 0
+
+    @property
+    def of_entry(self) -> OperationCost:
+        """Return the cost of each entry that a subscription delivers."""
+        return self._replace(total=self.total - self.beginning, once=max(0, self.once - self.beginning), beginning=0)
 
     def used(self, objects: int) -> int:
         """Return what an operation cost that made so many objects: its part of the rest is in proportion to them."""
@@ -279,8 +287,9 @@ def measure_document(
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode) and definition is not operation:
             largest = _largest_size(largest, estimator.measure_operation(definition, Scope({}, {})))
+    uses = tuple(scope.uses.values())
     return DocumentCost(
-        measured, largest, estimator.repeated_fields, len(document.definitions), tuple(scope.uses.values())
+        measured, largest, estimator.repeated_fields, len(document.definitions), uses, estimator.beginning
     )
 
 
@@ -298,6 +307,7 @@ class _CostEstimator:
         self._fragment_costs: dict[str, SelectionCost] = {}
         self._scope = Scope({}, {})
         self.repeated_fields = 0
+        self.beginning = 0.0
 
     def measure_operation(self, operation: OperationDefinitionNode, scope: Scope) -> SelectionCost:
         self._scope = scope
@@ -357,7 +367,9 @@ class _CostEstimator:
         if field.is_page:
             self._add_nodes(name, field, below, total.per_node)
             return
-        self._add_arguments(name, node, field, total.own)
+        arguments = self._add_arguments(name, node, field, total.own)
+        if parent is not None and parent is self._schema.subscription_type:
+            self.beginning += arguments
         self._add_objects(name, node, field, below, total.own)
 
     def _add_nodes(self, name: str, field: _FieldCost, below: SelectionCost, total: Amount) -> None:
@@ -367,7 +379,9 @@ class _CostEstimator:
         total.note(field.object_cost, name)
         total.add_below(name, below.own, 1, is_list=True)
 
-    def _add_arguments(self, name: str, node: FieldNode, field: _FieldCost, total: Amount) -> None:
+    def _add_arguments(self, name: str, node: FieldNode, field: _FieldCost, total: Amount) -> float:
+        """Add the cost of the arguments of a field, and return it."""
+        before = total.cost
         for argument in node.arguments or ():
             weight = field.arguments.get(argument.name.value)
             if weight is not None and not (field.has_pages and weight.place in ("first", "last")):
@@ -375,6 +389,7 @@ class _CostEstimator:
                 total.cost += cost
                 total.once += cost
                 total.note(cost, f"{name}({weight.place}:)")
+        return total.cost - before
 
     def _add_objects(self, name: str, node: FieldNode, field: _FieldCost, below: SelectionCost, total: Amount) -> None:
         """Add the cost of computing a field, and of the objects that it returns."""

@@ -296,10 +296,10 @@ _INPUT_TYPES: Final[dict[FilterKind, Any]] = {
 }
 _WEIGHTS: Final[dict[FilterKind, Metadata]] = {
     FilterKind.SEARCH: weighs(30, word=30),
-    FilterKind.TEXT: weighs(10),
-    FilterKind.CODE: weighs(2),
+    FilterKind.TEXT: weighs(20),
+    FilterKind.CODE: weighs(20),
     FilterKind.NUMBER: weighs(2),
-    FilterKind.DATE: weighs(50),
+    FilterKind.DATE: weighs(10),
     FilterKind.ENUM: weighs(2),
     FilterKind.BOOLEAN: weighs(1),
 }

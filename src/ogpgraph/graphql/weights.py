@@ -1,6 +1,6 @@
 """Weights: what a field, an argument or a field of an input costs, declared where it is declared.
 
-The unit of cost is about 15 µs of processor time: what an object of a response takes, with 6,000 commitments in the
+The unit of cost is about 10 µs of processor time: what an object of a response takes, with 6,000 commitments in the
 record (`bench/cost.py` measures it). A field that is computed, or that reads more than the object that it is selected
 on, is declared with `metadata=computed(…)`; an argument or a field of an input that makes the server do more is
 declared with `metadata=weighs(…)`. What has no declaration is free as a field, and as an argument costs what is below.
@@ -23,7 +23,7 @@ Arguments = Mapping[str, Any]
 """The arguments that a field is given, by name: plain values, not yet coerced to their types."""
 Metadata = Mapping[str, Any]
 
-STATE_COST: Final = 3_000
+STATE_COST: Final = 500
 """The cost of the first list that is read in another state of the record: of a past position, or as of a day."""
 LIST_COST: Final = 10
 """The cost of finding a page of a list, besides its nodes."""

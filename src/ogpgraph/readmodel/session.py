@@ -26,6 +26,7 @@ from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.states import StateCache
+from ogpgraph.readmodel.text_search import FoldedTexts
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 from ogpgraph.storage.log_identity import LogIdentity
@@ -51,6 +52,7 @@ class SharedState:
     dated_states: DatedStateCache = field(default_factory=DatedStateCache)
     indexes: IndexCache = field(default_factory=IndexCache)
     texts: TextReader = field(default_factory=TextReader)
+    folded_texts: FoldedTexts = field(default_factory=FoldedTexts)
     damage: DamageRegister = field(default_factory=DamageRegister)
 
 

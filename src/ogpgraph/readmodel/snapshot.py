@@ -14,9 +14,9 @@ from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_whole
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, EntryQuery
-from ogpgraph.readmodel.folding import fold_text
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
+from ogpgraph.readmodel.text_search import FoldedText, fold_text
 from ogpgraph.storage.database import Row, iter_chunks
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ class Snapshot(AggregateSnapshot):
         super().__init__(session, position, day)
         self._indexes: dict[str, Index] = {}
         self._masks: dict[AggregateQuery, int] = {}
-        self._folded_texts: dict[tuple[str, str], Sequence[tuple[str, str]]] = {}
         self._searches: dict[tuple[str, str, frozenset[str]], tuple[str, ...]] = {}
         self._parent_pages: dict[tuple[AggregateQuery, PageRequest], dict[str, Page[Aggregate]]] = defaultdict(dict)
         self._histories: dict[PageRequest, dict[str, Page[Entry]]] = defaultdict(dict)
@@ -83,21 +82,18 @@ class Snapshot(AggregateSnapshot):
         words = frozenset(fold_text(text).split())
         key = aggregate_type, dimension, words
         if key not in self._searches:
-            found = self._fold_texts(aggregate_type, dimension)
+            found = self._read_folded_texts(aggregate_type, dimension)
             for word in sorted(words, key=len, reverse=True):  # long words are rare
                 found = [pair for pair in found if word in pair[1]]
                 self.session.checkpoint()
             self._searches[key] = tuple(reference for reference, _ in found)
         return self._searches[key]
 
-    def _fold_texts(self, aggregate_type: str, dimension: str) -> Sequence[tuple[str, str]]:
-        """Return the folded texts of a dimension with their references, which all searches at this snapshot share."""
-        key = aggregate_type, dimension
-        if key not in self._folded_texts:
-            index = self.index(aggregate_type)
-            texts = self.session.read_texts(index.values(dimension)).items()
-            self._folded_texts[key] = [(reference, fold_text(text)) for reference, text in index.check(texts)]
-        return self._folded_texts[key]
+    def _read_folded_texts(self, aggregate_type: str, dimension: str) -> Sequence[FoldedText]:
+        session = self.session
+        return session.shared.folded_texts.get(
+            self.index(aggregate_type), dimension, session.log_identity.redaction_version, session.read_texts
+        )
 
     def page(self, query: AggregateQuery, page_request: PageRequest) -> Page[Aggregate]:
         """Return a slice of a list."""

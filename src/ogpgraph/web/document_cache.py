@@ -124,7 +124,7 @@ class ValidatedDocument(msgspec.Struct, frozen=True):
 class PreparedOperation(msgspec.Struct, frozen=True):
     """One operation of a valid document, and its cost with the variables of one request.
 
-    That of a subscription is the cost of each entry that it delivers.
+    That of a subscription is the cost of its beginning and of an entry: `costs.of_entry` is that of each entry alone.
     """
 
     document: ValidatedDocument
