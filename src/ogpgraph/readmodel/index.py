@@ -221,11 +221,14 @@ class Index:
         if (other := self.orders.get(order)) is None or (self.day != PRESENT_DAY and not _is_by_data(order)):
             return None
         then, now = sorted((other.position, self.position))
-        if now - then > (self.count + CHECKED_ITEMS) * MAX_ENTRIES_RATIO:
+        if all(step.name == "code" for step in order):
+            changed = self.streams.recoded_slots(then, now)
+        elif now - then > (self.count + CHECKED_ITEMS) * MAX_ENTRIES_RATIO:
             return None
-        changed = self.streams.changed_slots(then, now)
-        if len(changed) * MAX_MOVED_RATIO > self.count:
-            return None
+        else:
+            changed = self.streams.changed_slots(then, now)
+            if len(changed) * MAX_MOVED_RATIO > self.count:
+                return None
         keys = self._sort_keys(order, [slot for slot in changed if slot < self.count])
         return other.move(self.position, {slot: keys.get(slot) for slot in changed})
 

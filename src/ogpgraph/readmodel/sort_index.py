@@ -143,8 +143,9 @@ class SortIndex:
         """Do what `move` does, in time linear in the number of all."""
         moved = sorted((key, slot) for slot, key in changed.items() if key is not None)
         both = zip(self.iter_keys(), self.iter_slots(), strict=True)
-        # Both parts are in order, and Python's sort merges parts that are.
-        rows = sorted([*(row for row in both if row[1] not in changed), *moved])
+        rows = [row for row in both if row[1] not in changed]
+        if moved:
+            rows = sorted([*rows, *moved])  # both parts are in order, and Python's sort merges parts that are
         order = _Chunks.of([key for key, _ in rows], [slot for _, slot in rows])
         own_bytes = _KEY_BYTES * len(changed) + _PLACE_BYTES * len(rows)
         return SortIndex(position, len(rows), order, self._replace_keys(changed), own_bytes)

@@ -83,6 +83,12 @@ class TypeStreams:
         numbers = set(self._entries[max(after, 0) + 1 : position + 1])
         return {number & _SLOT_MASK for number in numbers if number >> _TYPE_SHIFT == self.number}
 
+    def recoded_slots(self, after: int, position: int) -> set[int]:
+        """Return the slots of the streams that began, or got another code, after one position and up to another."""
+        changes = list(self.code_changes.items())
+        recoded = {slot for slot, codes in changes if any(after < since <= position for since, _ in codes)}
+        return recoded.union(range(self.count(after), self.count(position)))
+
     def add(self, version: StreamVersion) -> int:
         """Add an entry that follows all others; returns the slot."""
         position, stream, _, code = version
@@ -201,6 +207,9 @@ class StreamTable:
 
     def postings_of(self, keys: list[int]) -> dict[str, Posting]:
         """Return type → the posting of the streams that have some keys in the tables; there is at least one key."""
+        if len(keys) == 1:  # as of the values that only one stream has, which are most
+            number = self._entries[keys[0]]
+            return {_TYPE_NAMES[number >> _TYPE_SHIFT]: Posting(number & _SLOT_MASK, 1)}
         numbers = list(map(self._entries.__getitem__, keys))
         lowest, highest = min(numbers), max(numbers)
         if lowest >> _TYPE_SHIFT == highest >> _TYPE_SHIFT:  # as nearly always
