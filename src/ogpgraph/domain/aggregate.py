@@ -173,7 +173,10 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
     def string(self, path: str) -> str | None:
         """Return the current value at a path if it is a string, otherwise None."""
         claim = self.current_claims.get(path)
-        return claim.value if claim and isinstance(claim.value, str) else None
+        if claim is None:
+            return None
+        value = claim.value
+        return value if isinstance(value, str) else None
 
     def claims_under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
         """Yield the paths that begin with a prefix and their current claims, sorted by path."""

@@ -118,11 +118,12 @@ class RatingAt(NamedTuple):
 
 def ratings_of(commitment: Aggregate, indicator: Indicator | None = None) -> list[RatingAt]:
     """Return the ratings of a commitment, of all indicators or of one, by indicator, stage and OGP value."""
-    found = []
-    for path, claim in commitment.claims_under(f"ratings/{indicator}/" if indicator else "ratings/"):
-        if isinstance(claim.value, Rating):
-            found.append(RatingAt(*_parse_rating_path(path), path, claim.value))
-    return sorted(found, key=_place)
+    if "ratings" not in commitment.cache:
+        stated = ((path, claim.value) for path, claim in commitment.claims_under("ratings/"))
+        found = [RatingAt(*_parse_rating_path(p), p, rating) for p, rating in stated if isinstance(rating, Rating)]
+        commitment.cache["ratings"] = sorted(found, key=_place)
+    ratings: list[RatingAt] = commitment.cache["ratings"]
+    return [each for each in ratings if indicator is None or each.indicator == indicator]
 
 
 def choose_rating(ratings: Iterable[RatingAt]) -> RatingAt | None:

@@ -45,16 +45,15 @@ class Change:
     @classmethod
     def of(cls, change: FieldChange, find_text: Callable[[str], str | None]) -> Change:
         """Return a change with its texts in place of their references."""
-        return cls(
-            path=change.path,
-            before=keep_damage(partial(_build_changed_value, change.before, find_text)),
-            after=keep_damage(partial(_build_changed_value, change.after, find_text)),
-        )
+        before, after = change.before, change.after
+        if isinstance(before, TextReference):
+            before = keep_damage(partial(_replace_references, before, find_text))
+        if isinstance(after, TextReference):
+            after = keep_damage(partial(_replace_references, after, find_text))
+        return cls(path=change.path, before=before, after=after)
 
 
-def _build_changed_value(stored: Any, find_text: Callable[[str], str | None]) -> FieldValue | None:
-    if not isinstance(stored, TextReference):
-        return FieldValue(stored) if stored is not None else None
+def _replace_references(stored: TextReference, find_text: Callable[[str], str | None]) -> FieldValue:
     if stored.texts is not None:
         return FieldValue([find_text(reference) for reference in stored.texts])
     return FieldValue(find_text(stored.text or ""))

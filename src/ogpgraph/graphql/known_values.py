@@ -8,8 +8,9 @@ blanks. Any other word is refused by name, with the nearest values.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from graphql import GraphQLError
@@ -38,9 +39,9 @@ def match_words(
     Raises:
         GraphQLError: UNKNOWN_VALUE, for words that stand for no value.
     """
-    by_folded = _group_by_folded(known)
+    by_folded = _group_by_folded(tuple(known))
     if any(fold_text(word) not in by_folded for word in words):
-        by_folded = _group_by_folded([*(value for values in by_folded.values() for value in values), *read_others()])
+        by_folded = _group_by_folded((*(value for values in by_folded.values() for value in values), *read_others()))
     if not by_folded:
         return tuple(words)
     unknown = [word for word in dict.fromkeys(words) if fold_text(word) not in by_folded]
@@ -99,7 +100,8 @@ def vocabulary_of(value_type: Any) -> tuple[str, ...]:
     return ()
 
 
-def _group_by_folded(values: Iterable[str]) -> dict[str, list[str]]:
+@lru_cache(maxsize=50)  # more than the dimensions that are filtered by words
+def _group_by_folded(values: tuple[str, ...]) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for value in dict.fromkeys(values):
         found.setdefault(fold_text(value), []).append(value)

@@ -22,7 +22,7 @@ from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
 from ogpgraph.graphql.enums import STATUSES, Status
-from ogpgraph.graphql.scalars import PartialDate, parse_partial_date
+from ogpgraph.graphql.scalars import PartialDate
 from ogpgraph.readmodel.snapshot import Snapshot
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -152,7 +152,7 @@ _RESOLVERS_OF_PARTS: Final = (_text_resolver_of_part, _value_resolver_of_part)
 def _value_reader(value_type: Any) -> tuple[Any, ValueReader] | None:
     """Return the GraphQL type of values of a declared type, and what reads them; None if there is no plain one."""
     if value_type == values.PartialDate:
-        return PartialDate | None, _read_date
+        return PartialDate | None, Aggregate.string
     if value_type == Reference or get_args(value_type)[:1] == (Reference,):
         return None  # leads to another object
     match get_origin(value_type):
@@ -185,14 +185,12 @@ def _read_boolean(state: Aggregate, path: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _read_date(state: Aggregate, path: str) -> PartialDate | None:
-    return parse_partial_date(state.string(path))
-
-
 def _enum_reader(enum: Any) -> ValueReader:
+    members = {member.value: member for member in enum}
+
     def read(state: Aggregate, path: str) -> Any:
         text = state.string(path)
-        return enum(text) if text else None
+        return (members.get(text) or enum(text)) if text else None
 
     return read
 
@@ -215,11 +213,12 @@ def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[st
         path = f"{prefix}/{language.lower()}"
         claim = state.current_claim(path)
         return (path, claim) if claim else None
-    key = ("text", prefix)
-    if key not in state.cache:
-        state.cache[key] = min(state.claims_under(prefix + "/"), key=_language_preference, default=None)
-    chosen: tuple[str, StoredClaim] | None = state.cache[key]
-    return chosen
+    texts: dict[str, tuple[str, StoredClaim] | None] | None = state.cache.get("texts")
+    if texts is None:
+        texts = state.cache["texts"] = {}
+    if prefix not in texts:
+        texts[prefix] = min(state.claims_under(prefix + "/"), key=_language_preference, default=None)
+    return texts[prefix]
 
 
 def _language_preference(claimed: tuple[str, StoredClaim]) -> tuple[bool, bool, str]:

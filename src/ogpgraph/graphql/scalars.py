@@ -66,6 +66,11 @@ def _format_datetime(value: object) -> str:
     return format_timestamp(value) if isinstance(value, datetime) else str(value)
 
 
+def return_unchanged(value: object) -> object:
+    """Return a value as it is."""
+    return value
+
+
 SCALARS: Final[dict[Any, ScalarDefinition]] = {
     Position: strawberry.scalar(
         name="Position",
@@ -97,8 +102,8 @@ SCALARS: Final[dict[Any, ScalarDefinition]] = {
         name="FieldValue",
         description="The value of a field as JSON: a string, a number, a Boolean, a list of strings, an object (for a "
         "rating), or null.",
-        serialize=lambda value: value,
-        parse_value=lambda value: value,
+        serialize=return_unchanged,
+        parse_value=return_unchanged,
     ),
 }
 

@@ -248,10 +248,10 @@ class Subject(Node):
     @classmethod
     def of(cls, state: Aggregate, snapshot: Snapshot) -> Self:
         """Return the object of an aggregate; raises LookupError if it is not of this type."""
-        node = build_subject(state, snapshot)
-        if isinstance(node, cls):
-            return node
-        raise LookupError(f"{state.id} is no {cls.__name__}")
+        object_type = SUBJECT_TYPES.get(state.type)
+        if object_type is None or not issubclass(object_type, cls):
+            raise LookupError(f"{state.id} is no {cls.__name__}")
+        return object_type(state=state, snapshot=snapshot)
 
     def _number(self) -> str | None:
         number = self.state.value("number")

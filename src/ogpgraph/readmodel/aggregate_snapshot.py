@@ -108,7 +108,7 @@ class AggregateSnapshot:
 
     def find(self, stream: str) -> Aggregate | None:
         """Return the aggregate of an id, or None."""
-        return self.find_many([stream]).get(stream)
+        return self.get_loaded(stream) or self.find_many([stream]).get(stream)
 
     def find_many(self, streams: Iterable[str]) -> dict[str, Aggregate]:
         """Return the aggregates that exist of some ids, by id, in the order of the ids."""
@@ -152,6 +152,11 @@ class AggregateSnapshot:
 
     def find_related(self, aggregate: Aggregate, path: str) -> Aggregate | None:
         """Return the aggregate that a path of another refers to; fetched for all loaded with that one."""
+        target = aggregate.string(path)
+        if not target:
+            return None
+        if (found := self.get_loaded(target)) is not None:
+            return found
         return next(iter(self.find_all_related(aggregate, lambda each: filter(None, [each.string(path)]))), None)
 
     def find_all_related(
@@ -257,6 +262,8 @@ class AggregateSnapshot:
 
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
+        if type(text := self._texts.get(reference)) is str:
+            return text
         if reference not in self._texts:
             group = path.partition("/")[0]
             batch = self._batch(aggregate)

@@ -16,6 +16,8 @@ from graphql import (
     Undefined,
 )
 
+from ogpgraph.graphql.scalars import return_unchanged
+
 _PLAIN_CLASSES: Final[dict[object, type]] = {
     GraphQLString: str,
     GraphQLID: str,
@@ -41,13 +43,16 @@ def items(value: object) -> Collection[Any]:
 
 
 def find_plain_class(type_: GraphQLLeafType) -> type | None:
-    """Return the class whose instances the response has as they are, None if there is none.
+    """Return a class whose instances the response has as they are, None if there is none.
 
-    A scalar that is serialized by a class, such as `int`, leaves the instances of that class as they are.
+    A scalar that is serialized by a class, such as `int`, leaves the instances of that class as they are. One that
+    leaves all values as they are has texts more often than others.
     """
     if type_ in _PLAIN_CLASSES:
         return _PLAIN_CLASSES[type_]
     serialize = type_.coerce_output_value
+    if serialize is return_unchanged:
+        return str
     return serialize if serialize in (int, str) else None
 
 
