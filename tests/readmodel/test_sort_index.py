@@ -30,7 +30,7 @@ def test_moved_order_equals_one_sorted_anew(size: int) -> None:
     rng = random.Random(size)
     keys = {slot: _key(rng, slot) for slot in range(size)}
     index = SortIndex.build(1, list(keys.values()))
-    for number in range(60):
+    for number in range(40):
         before, was = index, _sorted(keys)
         # Few are moved one by one, many are merged; the highest slots go and come, as those of later streams do.
         count = max(0, len(keys) + rng.choice([-2, 0, 0, 3]))
@@ -45,13 +45,22 @@ def test_moved_order_equals_one_sorted_anew(size: int) -> None:
         assert all(index.key(slot) == key for slot, key in keys.items())
 
 
+def test_many_keys_are_sorted_in_parts_with_the_checkpoint_in_between() -> None:
+    rng = random.Random(1)
+    calls: list[None] = []
+    keys = {slot: _key(rng, slot) for slot in range(9_000)}
+    index = SortIndex.build(1, list(keys.values()), lambda: calls.append(None))
+    assert _contents(index) == _sorted(keys)
+    assert len(calls) > 2
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("backward", [False, True])
 def test_page_is_a_slice_of_the_matches_between_two_keys(size: int, *, backward: bool) -> None:
     rng = random.Random(size)
     keys = {slot: _key(rng, slot) for slot in range(size)}
     index = SortIndex.build(1, list(keys.values()))
-    for _ in range(100):
+    for _ in range(60):
         slots = rng.sample(range(size), rng.choice([size, size // 2, min(size, 3)]))
         after, before = (rng.choice([None, _key(rng, rng.randrange(size + 1))]) for _ in range(2))
         limit = rng.choice([1, 3, 40, 10_000])

@@ -214,7 +214,7 @@ class Index:
 
     def _sort(self, order: Order) -> SortIndex:
         keys = self._sort_keys(order, range(self.count))
-        return SortIndex.build(self.position, list(keys.values()))
+        return SortIndex.build(self.position, list(keys.values()), self.checkpoint)
 
     def _follow(self, order: Order) -> SortIndex | None:
         """Return an order made from that of another position; None where there is none, or too much changed."""
