@@ -28,6 +28,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         log_level="info",
         log_format="console",
         max_body_bytes=1024 * 1024,
+        max_response_bytes=16 * 1024 * 1024,
         max_import_bytes=20 * 1024 * 1024,
         writes_per_minute=120,
         max_cost=500_000,
@@ -53,6 +54,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_LOG_LEVEL": "DEBUG",
         "OGPGRAPH_LOG_FORMAT": "json",
         "OGPGRAPH_MAX_BODY_BYTES": "2",
+        "OGPGRAPH_MAX_RESPONSE_BYTES": "16",
         "OGPGRAPH_MAX_IMPORT_BYTES": "3",
         "OGPGRAPH_WRITES_PER_MINUTE": "4",
         "OGPGRAPH_MAX_COST": "6",
@@ -76,7 +78,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         "OGPGRAPH_STATE": str(Path(__file__).parent),
     }
     assert environ.keys() == {declared.variable for declared in declarations().values()}
-    first = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 3)
+    first = Settings("postgresql://u:p@h/d", "::1", 0, 3, "debug", "json", 2, 16, 3)
     expected = replace(
         first,
         writes_per_minute=4,

@@ -174,6 +174,12 @@ class Settings:
     max_body_bytes: int = _setting(
         "OGPGRAPH_MAX_BODY_BYTES", "1048576", _integer(1, _GIBIBYTE), "The largest request body; larger ones get a 413."
     )
+    max_response_bytes: int = _setting(
+        "OGPGRAPH_MAX_RESPONSE_BYTES",
+        "16777216",
+        _integer(1, _GIBIBYTE),
+        "The largest response to a query; larger ones are refused.",
+    )
     max_import_bytes: int = _setting(
         "OGPGRAPH_MAX_IMPORT_BYTES",
         "20971520",

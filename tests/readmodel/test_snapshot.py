@@ -26,6 +26,7 @@ from tests.readmodel.sample_log import (
     record_commitments,
     snapshot_at,
 )
+from tests.support.writers import register_commitment
 
 pytestmark = BOTH_ENGINES
 
@@ -232,3 +233,17 @@ def test_removed_text_is_none(system: System) -> None:
             for _, each in snapshot.page(COMMITMENTS, ALL).items
         ]
     assert texts == [None, "Commitment 2"]
+
+
+def test_a_text_is_counted_as_often_as_it_is_read(system: System) -> None:
+    register_commitment(system, "FR0001")
+    counted: list[int] = []
+    with system.read_session() as session:
+        session.count_characters = counted.append
+        snapshot = session.at_head()
+        commitment = snapshot.find_by_code("commitment", "FR0001")
+        assert commitment
+        reference = commitment.value("title/en").text  # type: ignore[union-attr]
+        titles = [snapshot.text(commitment, "title/en", reference) for _ in range(3)]
+    assert all(titles)
+    assert counted == [len(title or "") for title in titles]

@@ -10,6 +10,7 @@ import pytest
 from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.errors import budget_exhausted
+from ogpgraph.web.held_bytes import HoldLimits
 from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from tests.web.sample_app import ContextFactory, build_sample_app, cost_of, make_client, post
 
@@ -108,3 +109,39 @@ async def test_a_response_that_the_client_has_already_costs_nothing() -> None:
         again = await client.get("/graphql", params=params)
     assert [response.status_code for response in had] == [304] * 9
     assert again.status_code == 429
+
+
+ECHO = "query ($name: String!) { hello(name: $name) }"
+
+
+async def test_a_response_with_more_bytes_than_the_limit_is_refused_with_what_to_do() -> None:
+    limits = WebLimits(execution=ExecutionLimits(response_bytes=2_000))
+    async with make_client(build_sample_app(limits=limits)) as client:
+        small = await post(client, {"query": ECHO, "variables": {"name": "x" * 1_000}})
+        large = await post(client, {"query": ECHO, "variables": {"name": "x" * 2_000}})
+        mutation = "mutation ($name: String!) { rename(name: $name) }"
+        recorded = await post(client, {"query": mutation, "variables": {"name": "x" * 2_000}})
+    assert (small.status_code, recorded.status_code) == (200, 200)
+    (error,) = large.json()["errors"]
+    assert (large.status_code, error["extensions"]["code"]) == (400, "RESPONSE_TOO_LARGE")
+    assert "2,000 bytes. Ask for smaller pages" in error["message"]
+
+
+async def test_a_large_response_arrives_whole_compressed_or_not() -> None:
+    body = {"query": ECHO, "variables": {"name": "".join(map(str, range(40_000)))}}
+    async with make_client(build_sample_app()) as client:
+        plain = await client.post("/graphql", json=body, headers={"Accept-Encoding": "identity"})
+        compressed = await client.post("/graphql", json=body, headers={"Accept-Encoding": "gzip"})
+    assert len(plain.content) > 150_000
+    assert plain.headers["content-length"] == str(len(plain.content))
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert plain.json() == compressed.json()
+
+
+async def test_what_a_client_may_have_under_way_is_limited() -> None:
+    limits = WebLimits(execution=ExecutionLimits(held=HoldLimits(total=10_000, each=1_000, share=100)))
+    async with make_client(build_sample_app(limits=limits)) as client:
+        names = ("x" * length for length in (100, 800, 1_000, 100))
+        responses = [await post(client, {"query": ECHO, "variables": {"name": name}}) for name in names]
+    assert [each.status_code for each in responses] == [200, 503, 503, 200]
+    assert responses[1].json()["errors"][0]["extensions"]["code"] == "QUEUE_FULL"

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.system import System
-from ogpgraph.web.deadline import Deadline, OperationCancelled
+from ogpgraph.web.deadline import Deadline, OperationCancelled, ResultTooLarge
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.errors import RequestRejected
@@ -254,3 +254,13 @@ def test_the_oversized_frame_is_larger_than_a_chunk_of_the_interpreter() -> None
 
 def raise_error(error: Exception) -> Response:
     raise error
+
+
+def test_the_texts_of_a_result_are_limited_as_often_as_they_are_in_it() -> None:
+    deadline = Deadline(10, max_characters=100)
+    for _ in range(2):
+        deadline.count_characters(60)
+        deadline.count_characters(40)
+        with pytest.raises(ResultTooLarge):
+            deadline.count_characters(1)
+        deadline.restart()

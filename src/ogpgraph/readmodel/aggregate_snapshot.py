@@ -269,7 +269,13 @@ class AggregateSnapshot:
             batch = self._batch(aggregate)
             # A value that may have been so is in no claim of the state.
             self.load_texts([reference, *(r for _, each in batch for r in _text_references(each, group))])
-        return require_whole(self._texts.get(reference))
+        return self.read_loaded_text(reference)
+
+    def read_loaded_text(self, reference: str) -> str | None:
+        """Return a text that was fetched, None where it was removed; raises CorruptText."""
+        text = require_whole(self._texts.get(reference))
+        self.session.count_characters(len(text or ""))
+        return text
 
     def load_texts(self, references: Iterable[str]) -> None:
         missing = {reference for reference in references if reference not in self._texts}

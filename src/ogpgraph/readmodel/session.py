@@ -60,11 +60,15 @@ def _continue() -> None:
     """Do nothing: the checkpoint of a reader that may read on for as long as it likes."""
 
 
+def _ignore(_number: int) -> None:
+    """Ignore how many characters were read: the counter of a reader without a limit."""
+
+
 class ReadSession:
     """One consistent view of the read model; snapshots are taken from it.
 
     `checkpoint` is called in every loop over many items, at least every few milliseconds of work. It may wait, and it
-    may raise to stop the reader.
+    may raise to stop the reader. `count_characters` is called for each text that is read, as often as it is read.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class ReadSession:
         )
         self.shared = shared
         self.checkpoint: Callable[[], None] = _continue
+        self.count_characters: Callable[[int], None] = _ignore
         self._snapshots: dict[tuple[int, int], Snapshot] = {}
         self.loaded_entries: dict[int, Entry] = {}
         self._values: dict[tuple[str, str | None], Sequence[str]] = {}

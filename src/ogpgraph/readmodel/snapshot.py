@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
-from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_whole
+from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
@@ -346,7 +346,7 @@ class Snapshot(AggregateSnapshot):
         """
         if reference not in self._texts:
             self.load_texts([reference, *(r for entry in self._iter_loaded_entries() for r in references(entry))])
-        return require_whole(self._texts.get(reference))
+        return self.read_loaded_text(reference)
 
 
 def _with_keys(entries: Iterable[Entry]) -> list[tuple[PageKey, Entry]]:

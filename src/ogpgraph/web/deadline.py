@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from ogpgraph.readmodel.session import ReadSession
 
+MAX_RESPONSE_BYTES: Final = 16 << 20
 LOOK_SECONDS: Final = 0.005
 """How often a checkpoint does more than to look at the clock."""
 
@@ -18,6 +19,10 @@ class OperationCancelled(BaseException):
 
     Not an `Exception`: resolvers and the executor may catch those, and would go on.
     """
+
+
+class ResultTooLarge(OperationCancelled):
+    """Unwinds an operation whose texts alone exceed the limit of responses."""
 
 
 class Turn(Protocol):
@@ -52,13 +57,22 @@ ENDLESS_TURN: Final = _EndlessTurn()
 class Deadline:
     """Decides whether an operation has to stop, and when it hands over its turn; it begins with the deadline.
 
+    It also bounds the texts of a result, which cost nothing but memory and may be repeated: `max_characters`.
+
     The executor calls it for each object, and so do loops over many items, by `check`; SQLite calls `is_over` every few
     thousand steps of a statement. `clock` gives seconds that never go back. Other threads may call `cancel` and
     `interrupt`. `on_delay` is called once, on the event loop, if the operation is not done after a moment.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_characters: int = MAX_RESPONSE_BYTES,
+    ) -> None:
         self.seconds = seconds
+        self.max_characters = self._characters_left = max_characters
         self.is_cancelled = False
         self.is_disabled = False
         self.object_count = 0
@@ -109,6 +123,7 @@ class Deadline:
         self._look_at = now = self._clock()
         self._until = now + self.seconds
         self.object_count = 0
+        self._characters_left = self.max_characters
 
     def limit(self, seconds: float, clock: Callable[[], float]) -> None:
         """Have it pass after so many seconds, by a clock, from the next `restart` on."""
@@ -122,7 +137,14 @@ class Deadline:
         if session is not self._session:
             session.set_deadline(self.is_over, self.seconds)
             session.checkpoint = self.check
+            session.count_characters = self.count_characters
             self._session = session
+
+    def count_characters(self, number: int) -> None:
+        """Count the characters of a text in the result; raises ResultTooLarge if there are too many."""
+        self._characters_left -= number
+        if self._characters_left < 0:
+            raise ResultTooLarge
 
     def _look(self, now: float) -> None:
         # An interruption that comes from here on is noticed by the next check.

@@ -42,9 +42,10 @@ from ogpgraph.web.errors import (
     report_failure,
     retry_headers,
 )
+from ogpgraph.web.held_bytes import Holding
 from ogpgraph.web.live.sse import encode_single_result
 from ogpgraph.web.middleware import request_id_of
-from ogpgraph.web.operation_service import OperationCall, OperationService
+from ogpgraph.web.operation_service import OperationCall, OperationService, client_of
 from ogpgraph.web.request import (
     EVENT_STREAM,
     MAX_URL_BYTES,
@@ -63,6 +64,7 @@ _HOW_SUBSCRIPTIONS_RUN: Final = (
     "A subscription gets many results, and JSON holds one. It runs at this address over server-sent events, with "
     f"`Accept: {EVENT_STREAM}`, or over a WebSocket with the subprotocol graphql-transport-ws; see docs/live.md."
 )
+_SLICE_BYTES: Final = 65_536
 _METHODS: Final = "GET, HEAD, POST, OPTIONS"
 
 
@@ -111,19 +113,21 @@ class GraphQLEndpoint:
         self._respond_with_events = respond_with_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._respond(Request(scope, receive))
-        except ClientDisconnect:
-            return  # nobody is left to respond to
-        await response(scope, receive, send)
+        request = Request(scope, receive)
+        with self._operations.held.hold(client_of(request).network) as holding:
+            try:
+                response = await self._respond(request, holding)
+            except ClientDisconnect:
+                return  # nobody is left to respond to
+            await response(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request, holding: Holding) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": _METHODS})
         media_type = JSON  # of the rejection, if the client accepts neither type
         try:
             media_type = _negotiate(request.headers.get("accept"))
-            encoded = await self._read_parameters(request)
+            encoded = await self._read_parameters(request, holding)
         except RequestRejected as rejected:
             return _rejection_response(rejected, self._operation_request(request, media_type))
         call = self._operation_request(request, media_type)
@@ -134,9 +138,12 @@ class GraphQLEndpoint:
                 if subscription:
                     return await self._respond_with_events(request, subscription)
             with _watch_disconnect(call):
-                return await in_turn(self._respond_in_thread, call, encoded)
+                response: Response = await in_turn(self._respond_in_thread, call, encoded)
+            # A mutation was recorded, which must be reported.
+            holding.add(0 if call.deadline.is_disabled else len(response.body))
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
+        return response
 
     def _operation_request(self, request: Request, media_type: str) -> OperationRequest:
         return OperationRequest(
@@ -156,7 +163,7 @@ class GraphQLEndpoint:
             return None
         return parameters if self._operations.is_subscription(parameters) else None
 
-    async def _read_parameters(self, request: Request) -> bytes:
+    async def _read_parameters(self, request: Request, holding: Holding) -> bytes:
         """Return the parameters as they were sent: a query string or a body."""
         match request.method:
             case "GET":
@@ -166,7 +173,7 @@ class GraphQLEndpoint:
                     raise RequestRejected(RequestErrorCode.URI_TOO_LONG, "The URL is too long.")
                 return query_string
             case "POST":
-                return await read_json_body(request, self._operations.limits.body)
+                return await read_json_body(request, self._operations.limits.body, holding.add)
             case method:
                 raise RequestRejected(
                     RequestErrorCode.METHOD_NOT_ALLOWED, f"{method} is not supported here.", headers={"Allow": _METHODS}
@@ -177,7 +184,8 @@ class GraphQLEndpoint:
             response = self._answer(call, self._operations.find_document(_parse(call, encoded)))
             if response.payload is None:
                 return Response(status_code=304, headers={"Vary": VARY, **response.headers})
-            return _encode_response(response.status, response.payload, call, response.headers, response.extensions)
+            payload = {**response.payload, "extensions": {**call.extensions, **response.extensions}}
+            return _build_response(response.status, self._operations.encode(call, payload), call, response.headers)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
         except RequestErrors as invalid:
@@ -284,12 +292,15 @@ def _encode_response(
     payload: dict[str, object],
     call: OperationRequest,
     headers: Mapping[str, str] | None = None,
-    extensions: Mapping[str, object] | None = None,
 ) -> Response:
-    """Return a response in the negotiated media type, with the cost of the operation and its limit as extensions.
+    """Return a response in the negotiated media type, with the cost of the operation and its limit as extensions."""
+    return _build_response(status, msgspec.json.encode({**payload, "extensions": call.extensions}), call, headers)
 
-    What was not executed is no event, but JSON.
-    """
+
+def _build_response(
+    status: int, body: bytes, call: OperationRequest, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response with a body in the negotiated media type. What was not executed is no event, but JSON."""
     is_event = call.media_type == EVENT_STREAM and status == HTTPStatus.OK
     media_type = JSON if call.media_type == EVENT_STREAM and not is_event else call.media_type
     all_headers = {
@@ -298,8 +309,22 @@ def _encode_response(
         "Vary": VARY,
         **(headers or {}),
     }
-    body = msgspec.json.encode({**payload, "extensions": {**call.extensions, **(extensions or {})}})
-    return Response(encode_single_result(body) if is_event else body, status, all_headers)
+    return SlicedResponse(encode_single_result(body) if is_event else body, status, all_headers)
+
+
+class SlicedResponse(Response):
+    """A response whose body is sent a slice at a time: others get their turn while a large one is compressed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(self.body) <= _SLICE_BYTES:
+            await super().__call__(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for start in range(0, len(self.body), _SLICE_BYTES):
+            end = start + _SLICE_BYTES
+            body = bytes(self.body[start:end])
+            await send({"type": "http.response.body", "body": body, "more_body": end < len(self.body)})
+            await asyncio.sleep(0)
 
 
 @contextmanager

@@ -115,6 +115,12 @@ class RequestErrorCode(ErrorCode):
         "The body is too large, or in too many chunks.",
         "Send less at a time.",
     )
+    RESPONSE_TOO_LARGE = (
+        "RESPONSE_TOO_LARGE",
+        400,
+        "The response would have more bytes than responses may: see [Cost](clients.md#cost).",
+        "Ask for smaller pages by `first`, or for fewer texts and repetitions of them.",
+    )
     URI_TOO_LONG = ("URI_TOO_LONG", 414, "The URL is too long.", "Send the operation by `POST`.")
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
@@ -173,7 +179,7 @@ class RequestErrorCode(ErrorCode):
     QUEUE_FULL = (
         "QUEUE_FULL",
         503,
-        "The server is busy, and as many operations of this client, or of all together, wait as may wait.",
+        "The server is busy: as many operations of this client, or of all, wait, or as many bytes are held, as may be.",
         "Wait as long as the header `Retry-After` says, and send fewer at a time.",
         Retry.LATER,
     )

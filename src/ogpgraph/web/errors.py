@@ -73,6 +73,14 @@ def queue_full(who: str) -> RequestRejected:
     )
 
 
+def response_too_large(max_bytes: int) -> RequestRejected:
+    """Return the rejection (400) of an operation whose response has too many bytes."""
+    return RequestRejected(
+        RequestErrorCode.RESPONSE_TOO_LARGE,
+        f"The response would have more than {max_bytes:,} bytes. Ask for smaller pages, or select fewer texts.",
+    )
+
+
 def deadline_exceeded() -> RequestRejected:
     """Return the rejection (504) of an operation that was not done in time."""
     return RequestRejected(RequestErrorCode.DEADLINE_EXCEEDED, "The operation took too long and was stopped.")

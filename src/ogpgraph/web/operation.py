@@ -18,10 +18,10 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.web.deadline import Deadline, OperationCancelled
+from ogpgraph.web.deadline import Deadline, OperationCancelled, ResultTooLarge
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
-from ogpgraph.web.errors import deadline_exceeded, format_errors
+from ogpgraph.web.errors import deadline_exceeded, format_errors, response_too_large
 from ogpgraph.web.request import RequestParameters
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class OperationRunner:
         the disk, so it does not have the turn meanwhile.
 
         Raises:
-            RequestRejected: 504, if the operation was stopped at the deadline.
+            RequestRejected: 504, if the operation was stopped at the deadline; 400, if its result has too many texts.
         """
         execute = partial(call_with_room, partial(executor.run, context, root_value, check_deadline=deadline))
         if executor.operation.operation is OperationType.MUTATION:
@@ -107,6 +107,8 @@ class OperationRunner:
         deadline.apply_to(context.session)
         try:
             result = execute()
+        except ResultTooLarge:
+            raise response_too_large(deadline.max_characters) from None
         except OperationCancelled:
             raise deadline_exceeded() from None
         if result.errors and deadline.is_exceeded():

@@ -20,11 +20,12 @@ from starlette.requests import HTTPConnection
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR, CostBudget
-from ogpgraph.web.deadline import Deadline
+from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
-from ogpgraph.web.errors import bad_request
+from ogpgraph.web.errors import bad_request, response_too_large
 from ogpgraph.web.fair_queue import Client
+from ogpgraph.web.held_bytes import HeldBytes, HoldLimits
 from ogpgraph.web.middleware import caller_of
 from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.persisted_documents import PersistedQuery, find_document
@@ -38,10 +39,12 @@ OpenContext = Callable[[HTTPConnection], AbstractContextManager[Context]]
 
 
 class ExecutionLimits(msgspec.Struct, frozen=True):
-    """The time of one operation, how operations take turns, and the cost a minute of each address and account."""
+    """The time and the bytes of one operation, how operations take turns, and what a client may use in a minute."""
 
     deadline_seconds: float = 10.0
     cost_per_minute: int = 20_000_000
+    response_bytes: int = MAX_RESPONSE_BYTES
+    held: HoldLimits = HoldLimits()
     scheduler: SchedulerLimits = SchedulerLimits()
 
 
@@ -125,6 +128,7 @@ class OperationService:
         self.scheduler = scheduler or Scheduler(limits.execution.scheduler)
         self._budget = budget or CostBudget(limits.execution.cost_per_minute, clock)
         self._clock = clock
+        self.held = HeldBytes(limits.execution.held)
 
     @property
     def cost_limit(self) -> int:
@@ -133,7 +137,8 @@ class OperationService:
 
     def start_deadline(self) -> Deadline:
         """Return the deadline of an operation that begins now."""
-        return Deadline(self.limits.execution.deadline_seconds, self._clock)
+        execution = self.limits.execution
+        return Deadline(execution.deadline_seconds, self._clock, max_characters=execution.response_bytes)
 
     async def in_turn(self, call: OperationCall, function: Callable[..., T], *arguments: Any, size: int = 0) -> T:
         """Call a function in a worker thread, when it is the client's turn, and return its result.
@@ -218,16 +223,29 @@ class OperationService:
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
 
-    def respond(self, call: OperationCall, parameters: RequestParameters) -> dict[str, object]:
-        """Return the response to a query or mutation, whose document was found, with its extensions.
+    def encode(self, call: OperationCall, payload: Mapping[str, object]) -> bytes:
+        """Return a payload as JSON. That of a mutation may have any size: what was recorded must be reported.
 
         Raises:
-            RequestErrors, RequestRejected: as `prepare` and `execute` do.
+            RequestRejected: 400, if it has more bytes than a response may have.
+        """
+        encoded = msgspec.json.encode(payload)
+        max_bytes = self.limits.execution.response_bytes
+        if len(encoded) > max_bytes and not call.deadline.is_disabled:
+            raise response_too_large(max_bytes)
+        return encoded
+
+    def respond(self, call: OperationCall, parameters: RequestParameters) -> bytes:
+        """Return the response to a query or mutation, whose document was found, with its extensions, as JSON.
+
+        Raises:
+            RequestErrors, RequestRejected: as `prepare`, `execute` and `encode` do.
         """
         operation = self.prepare(call, parameters)
         with self.open_context(call.connection) as context:
             execution = self.execute(call, operation, parameters, context)
-        return {**execution.payload, "extensions": {**call.extensions, **execution.extensions}}
+        extensions = {**call.extensions, **execution.extensions}
+        return self.encode(call, {**execution.payload, "extensions": extensions})
 
 
 def client_of(connection: HTTPConnection) -> Client:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import anyio
@@ -285,12 +285,12 @@ class BodyLimits(msgspec.Struct, frozen=True):
     deadline_seconds: float = 15.0
 
 
-async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
-    """Return the whole body of a request that is declared to be JSON.
+async def read_json_body(request: Request, limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
+    """Return the whole body of a request that is declared to be JSON; `hold` is told the bytes as they arrive.
 
     Raises:
         RequestRejected: 415 for another media type, charset or encoding; 413 if the body is too large; 408 if it does
-            not arrive in time; 400 for a malformed length, and for parameters in the URL.
+            not arrive in time; 400 for a malformed length, and for parameters in the URL; what `hold` raises.
         ClientDisconnect: if the client disconnects before the end.
     """
     NO_PARAMETERS.parse(request.scope.get("query_string", b""))  # those of a POST are in its body
@@ -298,16 +298,17 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
     _check_content_length(request, limits.max_bytes)
     try:
         with anyio.fail_after(limits.deadline_seconds):
-            return await _read_body(request, limits.max_bytes)
+            return await _read_body(request, limits.max_bytes, hold)
     except TimeoutError:
         raise RequestRejected(
             RequestErrorCode.REQUEST_TIMEOUT, "The body did not arrive in time.", headers=_CLOSE_CONNECTION
         ) from None
 
 
-async def _read_body(request: Request, max_bytes: int) -> bytes:
+async def _read_body(request: Request, max_bytes: int, hold: Callable[[int], None]) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
+        hold(len(chunk))
         body += chunk
         if len(body) > max_bytes:
             raise _body_too_large(max_bytes)

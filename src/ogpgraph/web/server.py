@@ -42,6 +42,7 @@ from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
 from ogpgraph.web.garbage_collection import collect_when_idle
+from ogpgraph.web.held_bytes import HoldLimits
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
@@ -236,7 +237,12 @@ def _limits(settings: Settings) -> WebLimits:
     return WebLimits(
         body=BodyLimits(max_bytes=settings.max_body_bytes),
         document=DocumentLimits(query=query, are_compiled=_are_compiled(settings)),
-        execution=ExecutionLimits(deadline_seconds=settings.deadline_seconds, cost_per_minute=settings.cost_per_minute),
+        execution=ExecutionLimits(
+            deadline_seconds=settings.deadline_seconds,
+            cost_per_minute=settings.cost_per_minute,
+            response_bytes=settings.max_response_bytes,
+            held=HoldLimits.for_messages(max(settings.max_body_bytes, settings.max_response_bytes)),
+        ),
     )
 
 

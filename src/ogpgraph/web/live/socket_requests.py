@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-import msgspec
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
@@ -59,8 +59,9 @@ class SocketRequests:
         """Return the deadline of an operation that begins now."""
         return self._operations.start_deadline()
 
-    async def respond(self, parameters: RequestParameters, deadline: Deadline) -> bytes:
-        """Return the response to a query or mutation, whose document was found.
+    @asynccontextmanager
+    async def respond(self, parameters: RequestParameters, deadline: Deadline) -> AsyncIterator[bytes]:
+        """Return the response to a query or mutation, whose document was found, to be sent within the context.
 
         Raises:
             RequestRejected: if the token is not valid any more; and as `OperationService.respond` does.
@@ -70,14 +71,14 @@ class SocketRequests:
         state = {**self._scope.get("state", {}), "caller": await self._identify(), "request_id": request_id}
         connection = HTTPConnection({**self._scope, "state": state})
         call = OperationCall(connection, request_id, deadline, self._operations.cost_limit)
-        return await self._operations.in_turn(call, self._respond, call, parameters)
+        with self._operations.held.hold(call.client.network) as holding:
+            response = await self._operations.in_turn(call, self._operations.respond, call, parameters)
+            holding.add(len(response))
+            yield response
 
     def _find_document(self, parameters: RequestParameters) -> tuple[RequestParameters, bool]:
         found = self._operations.find_document(parameters)
         return found, self._operations.is_subscription(found)
-
-    def _respond(self, call: OperationCall, parameters: RequestParameters) -> bytes:
-        return msgspec.json.encode(self._operations.respond(call, parameters))
 
     async def _identify(self) -> Caller:
         address = client_address(self._scope)

@@ -116,9 +116,10 @@ class SocketOperation:
     async def _respond(self, parameters: RequestParameters) -> None:
         """Execute a query or mutation, and end."""
         self._deadline = self._requests.start_deadline()
-        response = await self._requests.respond(parameters, self._deadline)
+        async with self._requests.respond(parameters, self._deadline) as response:
+            if not self._deadline.is_cancelled:
+                await self._out.send(self._prefix, response, b"}")
         if not self._deadline.is_cancelled:
-            await self._out.send(self._prefix, response, b"}")
             await self._finish(type="complete")
 
     async def _subscribe(self, parameters: RequestParameters) -> None:
