@@ -16,7 +16,7 @@ from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.code import all_codes
 from ogpgraph.domain.event import Cause, Origin
-from ogpgraph.domain.source import content_hash, observations
+from ogpgraph.domain.source import content_hash, observations, source_id
 from ogpgraph.domain.source_statements import has_one_statement, statement_histories
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Observation
@@ -72,7 +72,7 @@ def observe_file(
     )
     extent = _WHOLE if is_whole else "a part of the database"
     layout = f"Layout of {version}, header in row {sheet.header_row}, {extent}\n{columns}\n{rows}"
-    reader = f"{READER_VERSION}{f' {date_order}' if date_order else ''}/{version}"
+    reader = _reader(sheet, date_order)
     return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
 
 
@@ -168,6 +168,28 @@ def record_or_resume(uow: UnitOfWork, observation: SourceObservation) -> Observa
             history = observation_history(uow, observation.source, time)
             return _resume(replace(observation, observed_at=time), history, recorded)
     return record_observation(uow, observation)
+
+
+def record_repeated(uow: UnitOfWork, data: bytes, sheet: Sheet, time: datetime, date_order: DateOrder | None) -> bool:
+    """Record that the newest file of the database was observed again, if it was; returns whether it was.
+
+    Nothing in it has to be read for that. Where an import was reverted, it has to be.
+    """
+    source = uow.aggregate(source_id(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE))
+    known = observations(source)
+    if not known or source.withdrawn or source.amended:
+        return False
+    last_time, last = known[-1]
+    reader, digest = _reader(sheet, date_order), content_hash(data)
+    is_same = (last.content_hash, last.reader) == (digest, reader) and source.value(_read_to_end_path(last_time))
+    if not is_same or time < last_time:
+        return False
+    observation = SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, time, digest, "", reader)
+    return record_observation(uow, observation) is None
+
+
+def _reader(sheet: Sheet, date_order: DateOrder | None) -> str:
+    return f"{READER_VERSION}{f' {date_order}' if date_order else ''}/{sheet.codebook.version}"
 
 
 def record_read_to_end(uow: UnitOfWork, outcome: ObservationOutcome, row_count: int) -> None:

@@ -44,6 +44,7 @@ from ogpgraph.importer.spreadsheets.file_observation import (
     previous_codebook_version,
     record_or_resume,
     record_read_to_end,
+    record_repeated,
 )
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection, select_rows
 from ogpgraph.importer.spreadsheets.matching import load_known_commitments, match_rows
@@ -169,7 +170,7 @@ class _ImportRun:
 
     def record_rows(self, context: ImportContext) -> None:
         """Record all selected rows, batch by batch, and then that the file was read to its end."""
-        self.remarks += [*self.sheet.remarks, *self.sheet.layout_remarks(), *self.sheet.duplicate_column_remarks()]
+        self.remarks += [*self.sheet.remarks, *self.layout_remarks, *self.sheet.duplicate_column_remarks()]
         self.remarks += [*self.selection.remarks, *check_members_and_plans(self.selection.identities.values())]
         identities = self.selection.identities
         self.remarks += [
@@ -185,9 +186,13 @@ class _ImportRun:
         self._save(lambda uow: record_read_to_end(uow, context.outcome, self.selection.row_count))
 
     @cached_property
+    def layout_remarks(self) -> list[Remark]:
+        return list(self.sheet.layout_remarks())
+
+    @cached_property
     def is_whole(self) -> bool:
         """Return whether the file has all commitments: no row was left out that may be about a recorded one."""
-        remarks = [*self.selection.remarks, *self.remarks, *self.sheet.layout_remarks()]
+        remarks = [*self.selection.remarks, *self.remarks, *self.layout_remarks]
         return not self.options.is_partial and all(remark.kind not in LEFT_OUT for remark in remarks)
 
     def _record_absences(self, context: ImportContext) -> None:
@@ -233,6 +238,8 @@ class _ImportRun:
         )
 
     def _record_beginning(self, uow: UnitOfWork) -> _Beginning | None:
+        if record_repeated(uow, self.data, self.sheet, self.command_context.time, self.options.date_order):
+            return None
         observation = observe_file(
             self.data,
             self.sheet,
