@@ -22,6 +22,8 @@ from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.history_guard import HistoryGuard
+from ogpgraph.readmodel.model import Model
+from ogpgraph.readmodel.model_loader import ModelLoader
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.read_model import ReadModel
@@ -81,6 +83,7 @@ class System:
     model: ReadModel
     accounts: accounts.AccountStore
     poller: ProjectionPoller
+    loader: ModelLoader
     clock: Clock
     guard: HistoryGuard
     probe: StorageProbe
@@ -149,7 +152,7 @@ class System:
         if status.oldest_pending_at and self._age(status.oldest_pending_at) > MAX_LAG_SECONDS:
             problems.append(f"the read model has been behind for more than {MAX_LAG_SECONDS:g} seconds")
         problems += [f"{clock_problem.code}: {clock_problem}"] if clock_problem else []
-        problems += [problem] if (problem := self.poller.find_problem()) else []
+        problems += [problem for problem in (self.poller.find_problem(), self.loader.find_problem()) if problem]
         if failure := self.probe.find_failure():
             code = failure.code if isinstance(failure, StorageError) else type(failure).__name__
             problems.append(f"writing fails: {code}")
@@ -279,15 +282,17 @@ def open_system(
             new_id,
             require_writable=history_guard.require_writable,
         )
-        projection = ProjectionRunner(database, event_log, remember=history_guard.remember)
+        model = Model(database)
+        projection = ProjectionRunner(database, event_log, remember=history_guard.remember, follow=model.follow)
         system = System(
             database,
             event_log,
             executor,
             projection,
-            ReadModel(database, log_identity, clock, projection),
+            ReadModel(database, log_identity, clock, projection, model),
             accounts.AccountStore(database),
             ProjectionPoller(database, projection),
+            ModelLoader(model),
             clock,
             history_guard,
             StorageProbe(database),

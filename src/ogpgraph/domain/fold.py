@@ -103,8 +103,7 @@ def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
 def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
     """Return an aggregate after a change."""
     claims = dict(aggregate.claims)
-    for path, (before_claims, after_claims) in delta.claims.items():
-        _put(claims, path, _exchange(claims.get(path, ()), before_claims, after_claims))
+    _change_claims(claims, delta)
     after = Aggregate(
         aggregate.id,
         delta.revision,
@@ -117,6 +116,21 @@ def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
         # Computing it again would sort all paths, of which one event changes only a few.
         after.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, delta.claims)
     return after
+
+
+def apply_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
+    """Return the claims of an aggregate after several changes, without what only the fold of later events needs."""
+    if not deltas:
+        return aggregate
+    claims = dict(aggregate.claims)
+    for delta in deltas:
+        _change_claims(claims, delta)
+    return Aggregate(aggregate.id, deltas[-1].revision, claims)
+
+
+def _change_claims(claims: dict[str, tuple[Claim, ...]], delta: Delta) -> None:
+    for path, (before, after) in delta.claims.items():
+        _put(claims, path, _exchange(claims.get(path, ()), before, after))
 
 
 def statement_interval(event: Event) -> Interval:

@@ -32,7 +32,7 @@ from ogpgraph.domain.values import first_day, value_text_references
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.index import PRESENT_DAY
-from ogpgraph.readmodel.tags import code_of
+from ogpgraph.readmodel.tags import CODED_TYPES, code_of
 from ogpgraph.storage.database import iter_chunks
 from ogpgraph.storage.texts import CorruptText
 
@@ -122,14 +122,15 @@ class AggregateSnapshot:
         if self.day != PRESENT_DAY:
             found_now = self.undated.find_by_code(aggregate_type, code)
             return self.find(found_now.id) if found_now else None
-        rows = self.session.fetch(queries.select_chains_by_code(aggregate_type, code.upper(), self.position))
-        requested = {(self.position, row["id"]) for row in rows}
-        found = list(self.session.shared.states.decode(rows, requested))
-        for _, row, aggregate in found:
-            self.add(aggregate, row["position"])
-        # The one that has the code now precedes those that had it before.
-        found.sort(key=lambda each: (each[1]["code"] != code.upper(), each[1]["position"]))
-        return found[0][2] if found else self._find_merged(aggregate_type, code)
+        key, streams = code.upper(), self.session.state.streams
+        if aggregate_type in CODED_TYPES:
+            holders = streams.of_type(aggregate_type).find_by_code(key, self.position)
+            if holders:
+                return self.find(holders[0])
+        rows = self.session.fetch(queries.select_ids_by_code(aggregate_type, key, self.position))
+        # None has the code now. Of those that had it before, the one that has changed since for longest.
+        former = sorted((streams.version_at(row["id"], self.position), row["id"]) for row in rows)
+        return self.find(former[0][1]) if former else self._find_merged(aggregate_type, code)
 
     def _find_merged(self, aggregate_type: str, code: str) -> Aggregate | None:
         """Return the aggregate that the one of this code was merged into; the merged one has no tags any more."""
@@ -212,7 +213,7 @@ class AggregateSnapshot:
         aggregate, since = self.undated.get_loaded(stream), self.undated.since(stream)
         assert aggregate is not None
         state = cut(Timeline(aggregate, earlier), last_instant(self.day))
-        self.session.shared.dated_states.add(stream, since, self.day, state)
+        self.session.caches.dated_states.add({(stream, since, self.day): state})
         self.add_dated(state, since)
 
     def add_dated(self, as_of: AggregateAsOf, since: int) -> None:

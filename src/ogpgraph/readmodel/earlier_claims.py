@@ -6,8 +6,7 @@ what was to come next. So for a date at most two claims of a source at a path ar
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import groupby
@@ -20,9 +19,11 @@ from ogpgraph.domain.as_of import FIRST_DAY, AggregateAsOf, Timeline, by_source
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.values import day_of
 from ogpgraph.readmodel.entry_query import entry_term
-from ogpgraph.readmodel.states import MAX_CACHED_STATES, compress, decompress
+from ogpgraph.readmodel.states import compress, decompress, size_of_state
+from ogpgraph.storage.byte_cache import ByteCache
 from ogpgraph.storage.database import Row
 
+MAX_DATED_BYTES = 64 * 2**20
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Claim)
 
@@ -85,21 +86,8 @@ def _order_of(claim: Claim) -> tuple[object, ...]:
 # States as of a day
 
 
-class DatedStateCache:
-    """States as of days, the most recently added ones. They never change, so none is ever stale."""
+class DatedStateCache(ByteCache[tuple[str, int, int], AggregateAsOf]):
+    """States as of days by id, the position since which the state is so, and the day; those used most recently."""
 
-    def __init__(self) -> None:
-        self._cached: OrderedDict[tuple[str, int, int], AggregateAsOf] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, stream: str, since: int, day: int) -> AggregateAsOf | None:
-        """Return the state of a stream since a position as of a day, None if it is not cached."""
-        with self._lock:
-            return self._cached.get((stream, since, day))
-
-    def add(self, stream: str, since: int, day: int, state: AggregateAsOf) -> None:
-        """Add the state of a stream since a position as of a day."""
-        with self._lock:
-            self._cached[stream, since, day] = state
-            while len(self._cached) > MAX_CACHED_STATES:
-                self._cached.popitem(last=False)
+    def __init__(self, max_bytes: int = MAX_DATED_BYTES) -> None:
+        super().__init__(max_bytes, lambda as_of: size_of_state(as_of.aggregate))

@@ -79,6 +79,14 @@ class Entry:
             raise CorruptEvent(f"position {self.position}: {error}", log_position=error.log_position) from error
 
     @property
+    def is_whole(self) -> bool:
+        """Return whether the event is stored as it was recorded."""
+        try:
+            return bool(self.logged)
+        except CorruptEvent:
+            return False
+
+    @property
     def stream(self) -> str:
         """Return the id of the aggregate that the event is about."""
         return self.logged.stream

@@ -17,6 +17,7 @@ EntryOrder = tuple[tuple[str, bool], ...]
 Bounds = tuple[int | None, int | None]
 """A lower and an upper bound, None where there is none."""
 BY_POSITION: EntryOrder = (("position", False),)
+LATEST_FIRST: EntryOrder = (("position", True),)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ _SELECT_CHANGED_TAGS: Final = (
     "from (select distinct e.stream from entry e where e.position > :then and e.position <= :at) c "
     "join stream s on s.key = c.stream join tag t on t.stream = c.stream join term m on m.key = t.term "
     f"where t.end_day = {FOREVER} and t.until > :then and t.since <= :at group by s.id, m.dimension, m.value "
-    "having max(t.since) > :then or min(t.until) <= :at"
+    "having max(case when t.since <= :at and :at < t.until then 1 else 0 end) "
+    "<> max(case when t.since <= :then then 1 else 0 end)"
 )
 
 
@@ -73,7 +74,7 @@ def read_dimensions(transaction: Transaction) -> list[str]:
 
 
 def read_change(transaction: Transaction, before: int, after: int) -> ModelChange:
-    """Return what the entries after one position and up to another change, without states and root."""
+    """Return what the entries after one position and up to another change, without states."""
     bounds: dict[str, object] = {"then": before, "at": after}
     versions = (
         StreamVersion(row["position"], row["id"], row["aggregate_type"], row["code"])
@@ -83,4 +84,5 @@ def read_change(transaction: Transaction, before: int, after: int) -> ModelChang
         TagChange(after, row["id"], row["dimension"], row["value"], bool(row["is_begun"]))
         for row in transaction.fetch_all(_SELECT_CHANGED_TAGS, **bounds)
     )
-    return ModelChange(before, after, b"", tuple(versions), tuple(tags), {})
+    root = transaction.fetch_value("select root from entry where position = :after", after=after)
+    return ModelChange(before, after, bytes(root), tuple(versions), tuple(sorted(tags)), {})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.field import Tag
+from ogpgraph.readmodel.tags import TagDifference
 
 
 class StreamVersion(NamedTuple):
@@ -34,9 +38,9 @@ class TagChange(NamedTuple):
 class ModelChange(Struct, frozen=True):
     """What the entries after the position `before` change, up to that of `after`, whose root is `root`.
 
-    `versions` has one item for each of these entries, in order. `tags` is in the order of positions. It may say of a
-    tag what it is from `before` to `after`, or each step in between. `states` has the latest state of each stream that
-    changed, as far as it is known.
+    `versions` has one item for each of these entries, in order. `tags` says of each tag in which `before` and `after`
+    differ what it is at `after`, whose position it has; it is in the order of streams, dimensions and values. `states`
+    has the latest state of each stream that changed, as far as it is known.
     """
 
     before: int
@@ -45,3 +49,36 @@ class ModelChange(Struct, frozen=True):
     versions: tuple[StreamVersion, ...]
     tags: tuple[TagChange, ...]
     states: dict[str, Aggregate]
+
+
+class ChangeRecorder:
+    """Records what entries change while they are projected."""
+
+    def __init__(self) -> None:
+        self._versions: list[StreamVersion] = []
+        self._tags: Counter[tuple[str, Tag]] = Counter()
+        self._latest: dict[str, Aggregate] = {}
+
+    def add(self, position: int, code: str, after: Aggregate, differences: Iterable[TagDifference]) -> None:
+        """Add an entry: the state that it leads to with its code, and in which tags this differs from the former."""
+        self._versions.append(StreamVersion(position, after.id, after.type, code))
+        self._latest[after.id] = after
+        for difference in differences:
+            self._tags.subtract((after.id, tag) for tag in difference.lost)
+            self._tags.update((after.id, tag) for tag in difference.gained)
+
+    def to_change(self, before: int, after: int, root: bytes) -> ModelChange:
+        """Return all that was added as one change."""
+        tags = sorted((stream, *tag, number > 0) for (stream, tag), number in self._tags.items() if number)
+        states = {stream: _to_read(aggregate) for stream, aggregate in self._latest.items()}
+        return ModelChange(
+            before, after, root, tuple(self._versions), tuple(TagChange(after, *each) for each in tags), states
+        )
+
+
+def _to_read(aggregate: Aggregate) -> Aggregate:
+    """Return a state as readers have it: without what only the fold needs, and without what was derived from it."""
+    read = Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
+    if "current_claims" in aggregate.__dict__:
+        read.__dict__["current_claims"] = aggregate.current_claims
+    return read

@@ -45,7 +45,7 @@ JOIN_TIMEOUT_SECONDS = 5.0
 
 # One statement, as every read session begins with it.
 _SELECT_PROGRESS = """
-select p.log_position, p.position, p.projection_version,
+select p.log_position, p.position, p.projection_version, p.build,
        coalesce((select max(e.position) from event e), 0) as head,
        (select t.root from entry t where t.position = p.position) as root,
        (select l.id from log l) as log_id, (select l.redaction_version from log l) as redaction_version
@@ -63,8 +63,8 @@ log = structlog.stdlib.get_logger(__name__)
 class ProjectionProgress(NamedTuple):
     """How far the read model is: its newest entry, and that entry's place in the log, whose newest place is `head`.
 
-    `root` is that of the tree over all entries up to the newest one; None where there is none. The log's id and the
-    version of its redaction are read with it.
+    `root` is that of the tree over all entries up to the newest one; None where there is none. `build` is another one
+    once the tables were rebuilt. The log's id and the version of its redaction are read with them.
     """
 
     log_position: int = 0
@@ -72,6 +72,7 @@ class ProjectionProgress(NamedTuple):
     head: int = 0
     projection_version: int = 0
     root: bytes | None = None
+    build: int = 0
     log_id: str = ""
     redaction_version: int = 0
 
@@ -147,11 +148,17 @@ class ProjectionRunner:
         notifier: PositionNotifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         remember: Callable[[int, str], None] = lambda _position, _root: None,
+        follow: Callable[[ProjectionStep], None] = lambda _step: None,
     ) -> None:
-        """Project events; `remember` is called with each new position and its root, in hex, once it is committed."""
+        """Project events.
+
+        Once a step is committed, `remember` is called with a new position and its root, in hex, and `follow` with the
+        step, before anybody is notified of it.
+        """
         self._database = database
         self._log = log
         self._remember = remember
+        self._follow = follow
         self._projector = Projector(database, log, LIVE_PREFIX)
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -226,7 +233,7 @@ class ProjectionRunner:
 
     def read_progress(self, transaction: Transaction) -> ProjectionProgress:
         """Return how far the read model is, as a transaction sees it."""
-        return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
+        return read_progress(transaction)
 
     def query_progress(self) -> ProjectionProgress:
         """Return how far the read model is now, whichever process projected it."""
@@ -270,6 +277,7 @@ class ProjectionRunner:
         if step.checkpoint.position != self._position:
             self._remember(step.checkpoint.position, step.checkpoint.frontier.root().hex())
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
+        self._follow(step)
         self.notifier.notify(step.checkpoint.position)
 
 
@@ -352,6 +360,11 @@ class ProjectionPoller:
 
     def _record_progress(self, _log_position: int, _head: int) -> None:
         self._heartbeat_at = self._monotonic()
+
+
+def read_progress(transaction: Transaction) -> ProjectionProgress:
+    """Return how far the read model is, as a transaction sees it."""
+    return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
 
 
 def _to_progress(rows: list[Row]) -> ProjectionProgress:

@@ -24,11 +24,12 @@ from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
+from ogpgraph.readmodel.model_change import ChangeRecorder, ModelChange
 from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
-from ogpgraph.readmodel.tags import code_of, diff_tags
+from ogpgraph.readmodel.tags import TagDifference, code_of, compare_tags, diff_tags
 from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
@@ -98,11 +99,16 @@ def read_checkpoint(transaction: Transaction) -> Checkpoint | None:
 
 
 class ProjectionStep(NamedTuple):
-    """The outcome of one transaction: the checkpoint reached, the log's head then, and the failure it stopped at."""
+    """The outcome of one transaction: the checkpoint reached, the log's head then, and the failure it stopped at.
+
+    `change` is what the projected entries change since the checkpoint `before`; both are None where there were none.
+    """
 
     checkpoint: Checkpoint
     head: int
     failure: ProjectionFailure | None = None
+    before: Checkpoint | None = None
+    change: ModelChange | None = None
 
     @property
     def is_last(self) -> bool:
@@ -164,25 +170,24 @@ class Projector:
         if checkpoint.projection_version != PROJECTION_VERSION:
             return ProjectionStep(checkpoint, head, _describe_other_projection(checkpoint))
         decoded, poison = _decode_saves(saves)
-        checkpoint, failure = self._project(transaction, checkpoint, decoded)
-        return ProjectionStep(checkpoint, head, failure or poison)
+        step = self._project(transaction, ProjectionStep(checkpoint, head), decoded)
+        return step._replace(failure=step.failure or poison)
 
-    def _project(
-        self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[DecodedSave]
-    ) -> tuple[Checkpoint, ProjectionFailure | None]:
+    def _project(self, transaction: Transaction, begun: ProjectionStep, saves: Sequence[DecodedSave]) -> ProjectionStep:
+        checkpoint = begun.checkpoint
         if not saves:
-            return checkpoint, None
+            return begun
         streams = {logged.stream for save in saves for logged, _ in save}
         open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, streams)
         batch = _BatchProjection(checkpoint.frontier, open_rows, partial(self._read_events, transaction))
         if failure := batch.project(saves):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
-            checkpoint, _ = self._project(transaction, checkpoint, saves[: batch.done])
-            return checkpoint, failure
+            return self._project(transaction, begun, saves[: batch.done])._replace(failure=failure)
         after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=batch.frontier)
         self._write(transaction, batch.rows, after)
         self._open_rows.advance_to((after.build, after.position))
-        return after, None
+        change = batch.changes.to_change(checkpoint.position, after.position, after.frontier.root())
+        return begun._replace(checkpoint=after, before=checkpoint, change=change)
 
     def _read_events(self, transaction: Transaction, stream: str, revisions: Collection[int]) -> dict[int, Event]:
         found = self._log.read_revisions(stream, revisions, transaction)
@@ -214,6 +219,7 @@ class _BatchProjection:
         self._read_events = read_events
         self.frontier = frontier
         self.rows = RowBatch()
+        self.changes = ChangeRecorder()
         self.done = 0
         self._open_rows = open_rows
 
@@ -250,22 +256,28 @@ class _BatchProjection:
         if paths:
             self.rows.path_sets[path_set_term(paths)] = tuple(entry_term("path", path) for path in paths)
         self.rows.entries.append(_entry_row(logged, event, open_rows.key, paths, self.frontier))
-        _update_dated_rows(self.rows, open_rows, timeline, touched, position)
+        differences = _update_dated_rows(self.rows, open_rows, timeline, touched, position)
+        self.changes.add(position, code_of(after), after, differences)
         open_rows.timeline = timeline
 
 
 def _update_dated_rows(
     rows: RowBatch, open_rows: OpenRows, after: Timeline, paths: frozenset[str], position: int
-) -> None:
-    """Replace the rows of tags and of earlier claims that differ between two states that differ at some paths."""
+) -> tuple[TagDifference, TagDifference]:
+    """Replace the rows of tags and of earlier claims that differ between two states that differ at some paths.
+
+    Returns in which tags they differ, and in which of those of the days on which a state changes.
+    """
     before, days = open_rows.timeline, open_rows.days
-    ended, begun = diff_tags(before, after, paths)
-    rows.tags.replace(open_rows.key, ended, begun, position)
+    by_rules = diff_tags(before, after, paths)
     old_days = days.tags()
     days.move(before, after, paths)
-    rows.tags.replace(open_rows.key, old_days, days.tags(), position)
+    by_days = compare_tags(old_days, days.tags())
+    for difference in (by_rules, by_days):
+        rows.tags.replace(open_rows.key, difference.ended, difference.begun, position)
     old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
     rows.earlier_claims.replace(open_rows.key, old_claims, new_claims, position)
+    return by_rules, by_days
 
 
 def _entry_row(

@@ -23,8 +23,6 @@ T = TypeVar("T")
 U = TypeVar("U")
 PageKey = tuple[str, ...] | tuple[int]
 """The sort key of an item: a cursor holds it."""
-History = tuple[int, str, int]
-"""An aggregate at a position: the position, its id, and how many entries it had then."""
 
 MAX_PAGE_SIZE = 100
 _SET_BYTES = 12
@@ -88,7 +86,16 @@ class SqlStatement:
 def select_chains(pairs: Sequence[tuple[int, str]], prefix: str = "") -> SqlStatement:
     """Return the statement for aggregates at positions (position, id): the rows of their chains, each once."""
     values, parameters = _values_clause(("at", "id"), pairs)
-    return SqlStatement(_select_chains(f"(values {values})", prefix), parameters)
+    sql = (
+        f"with requested (at, id) as (values {values}), last (id, stream, position) as (select s.id, s.key, "
+        f"(select max(e.position) from {prefix}entry e where e.stream = s.key and e.position <= r.at) "
+        f"from requested r join {prefix}stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
+        f"e.position from last l join {prefix}version v on v.position = l.position join {prefix}entry e "
+        "on e.stream = l.stream and e.position >= v.chain and e.position <= l.position) "
+        "select c.id, v.position, v.chain, v.code, v.delta, v.frame, v.fold "
+        f"from chain c join {prefix}version v on v.position = c.position"
+    )
+    return SqlStatement(sql, parameters)
 
 
 def select_earlier_claims(pairs: Sequence[tuple[int, str]], day: int | None, prefix: str = "") -> SqlStatement:
@@ -118,27 +125,15 @@ def select_changed_ids(aggregate_type: str, days: tuple[int, int], at: int) -> S
     )
 
 
-def select_chains_by_code(aggregate_type: str, code: str, at: int) -> SqlStatement:
-    """Return the statement for the aggregates that have or had a code: the rows of their chains."""
-    found = (
-        # SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
-        "(select :at, s.id from term m cross join tag t cross join stream s "
+def select_ids_by_code(aggregate_type: str, code: str, at: int) -> SqlStatement:
+    """Return the statement for the ids of the aggregates that have or had a code."""
+    # SQLite takes a cross join in the order it is written, PostgreSQL finds the order by itself.
+    sql = (
+        "select distinct s.id from term m cross join tag t cross join stream s "
         "where m.dimension = 'code' and m.value = :code and t.term = m.key and t.since <= :at and :at < t.until "
-        "and s.key = t.stream and s.aggregate_type = :aggregate_type)"
+        "and s.key = t.stream and s.aggregate_type = :aggregate_type"
     )
-    return SqlStatement(_select_chains(found), {"aggregate_type": aggregate_type, "code": code, "at": at})
-
-
-def _select_chains(requested: str, prefix: str = "") -> str:
-    return (
-        f"with requested (at, id) as {requested}, last (id, stream, position) as (select s.id, s.key, "
-        f"(select max(e.position) from {prefix}entry e where e.stream = s.key and e.position <= r.at) "
-        f"from requested r join {prefix}stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
-        f"e.position from last l join {prefix}version v on v.position = l.position join {prefix}entry e "
-        "on e.stream = l.stream and e.position >= v.chain and e.position <= l.position) "
-        "select c.id, v.position, v.chain, v.code, v.delta, v.frame, v.fold "
-        f"from chain c join {prefix}version v on v.position = c.position"
-    )
+    return SqlStatement(sql, {"aggregate_type": aggregate_type, "code": code, "at": at})
 
 
 def select_ids_by_tag(aggregate_type: str, dimension: str, values: Sequence[str], at: int) -> SqlStatement:
@@ -192,10 +187,11 @@ def select_entries(query: EntryQuery, at: int, page_request: PageRequest) -> Sql
     return SqlStatement(f"{_SELECT_ENTRIES} {joined} order by {order}", parameters)
 
 
-def select_entry(position: int) -> SqlStatement:
-    """Return the statement for the entry of a position."""
+def select_entries_at(positions: Sequence[int]) -> SqlStatement:
+    """Return the statement for the entries of some positions."""
     return SqlStatement(
-        f"{_SELECT_ENTRIES} from entry e {_JOIN_CONTENT} where e.position = :position", {"position": position}
+        f"{_SELECT_ENTRIES} from entry e {_JOIN_CONTENT} where e.position in :positions",
+        {"positions": tuple(positions)},
     )
 
 
@@ -205,47 +201,6 @@ def select_entries_of_events(event_ids: Sequence[str]) -> SqlStatement:
         f"{_SELECT_ENTRIES} from entry e {_JOIN_CONTENT} where e.event_hash in :hashes",
         {"hashes": tuple(hash_event_id(each) for each in event_ids)},
     )
-
-
-def select_entries_of_revisions(revisions: Sequence[tuple[str, int]]) -> SqlStatement:
-    """Return the statement for the entries that made some revisions (id, revision)."""
-    values, parameters = _values_clause(("id", "revision"), revisions)
-    sql = (
-        f"with requested (id, revision) as (values {values}) {_SELECT_ENTRIES}, r.id, "
-        "r.revision as wanted from requested r join stream s on s.id = r.id "
-        f"join entry e on e.stream = s.key and e.revision = r.revision {_JOIN_CONTENT}"
-    )
-    return SqlStatement(sql, parameters)
-
-
-def select_histories(page_request: PageRequest, histories: Sequence[History]) -> SqlStatement:
-    """Return the statement for the same slice of the entries about each of some aggregates: rows with `at` and `id`.
-
-    A slice is a range of revisions, which is found without reading the entries outside of it.
-    """
-    values, parameters = _values_clause(("at", "id", "revision"), histories)
-    parameters["limit"] = page_request.limit + 1
-    low, high = "0", "r.revision"
-    if page_request.after is not None:
-        parameters["after"] = page_request.after[0]
-        low = f"coalesce({_revision_before('<= :after')}, 0)"
-    if page_request.before is not None:
-        parameters["before"] = page_request.before[0]
-        # At most the revision that is read: the key may be that of a later entry.
-        high = f"coalesce({_revision_before('< :before and p.position <= r.at')}, 0)"
-    first, last = "b.low", "b.high"
-    # One bound at each end: of two, SQLite would use one to find rows and check the other on each of them.
-    if page_request.backward:
-        first = "case when b.high - :limit > b.low then b.high - :limit else b.low end"
-    else:
-        last = "case when b.low + :limit < b.high then b.low + :limit else b.high end"
-    sql = (
-        f"with requested (at, id, revision) as (values {values}), bounds (at, id, stream, low, high) as "
-        f"(select r.at, r.id, s.key, {low}, {high} from requested r join stream s on s.id = r.id) "
-        f"{_SELECT_ENTRIES}, b.at, b.id from bounds b join entry e on e.stream = b.stream "
-        f"and e.revision > {first} and e.revision <= {last} {_JOIN_CONTENT}"
-    )
-    return SqlStatement(sql, parameters)
 
 
 def select_filtered_histories(
@@ -284,13 +239,6 @@ def _matching_histories(query: EntryQuery, aggregates: Sequence[tuple[int, str]]
         f"where {where_clause(query, parameters, 'r.at')})"
     )
     return found, parameters
-
-
-def _revision_before(condition: str) -> str:
-    return (
-        "(select p.revision from entry p where p.stream = s.key and p.position "
-        f"{condition} order by p.position desc limit 1)"
-    )
 
 
 def count_entries(query: EntryQuery, at: int) -> SqlStatement:

@@ -8,6 +8,7 @@ from functools import partial
 
 from ogpgraph.clock import Clock
 from ogpgraph.readmodel.freshness import HeadReader
+from ogpgraph.readmodel.model import Model, ModelState
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
@@ -23,15 +24,25 @@ class ReadModel:
     """
 
     def __init__(
-        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner
+        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner, model: Model
     ) -> None:
         self._database = database
         self._projection = projection
-        self._shared = SharedState(projection, log_identity)
+        self._shared = SharedState(projection, log_identity, model)
+        self._model = model
         self._heads = HeadReader(database, projection.query_progress)
         self.damage = self._shared.damage
         self.log_identity = log_identity
         self.clock = clock
+
+    def describe(self) -> dict[str, object]:
+        """Return how much memory the model and all caches are estimated to take, and of what use the caches were."""
+        return self._model.describe() | {"texts": self._shared.texts.cache.use()._asdict()}
+
+    @property
+    def state(self) -> ModelState | None:
+        """The latest state of the model in memory; None before it is loaded."""
+        return self._model.state
 
     @contextmanager
     def session(self) -> Iterator[ReadSession]:
@@ -45,8 +56,10 @@ class ReadModel:
             # Another process appended events and has not projected them yet, or died before it could.
             self._projection.catch_up_for_reader()
             progress = self._confirm()
-        with closing(self._begin(self._database.read, progress.position)) as transaction:
-            yield ReadSession(self._shared, transaction, opened_at, progress)
+        # Before the model is loaded, those who need no more than the head do not wait for it.
+        state = self._model.get(progress) if self._model.state else None
+        with closing(self._begin(self._database.read, state.position if state else progress.position)) as transaction:
+            yield ReadSession(self._shared, transaction, opened_at, progress, state)
 
     @contextmanager
     def peek(self, head: int) -> Iterator[ReadSession]:
@@ -60,7 +73,7 @@ class ReadModel:
         if progress.position > head:
             progress = progress._replace(position=head, root=None)
         with closing(self._begin(self._database.read_autocommit, head)) as transaction:
-            yield ReadSession(self._shared, transaction, self.clock(), progress)
+            yield ReadSession(self._shared, transaction, self.clock(), progress, self._model.find(head))
 
     def _confirm(self) -> ProjectionProgress:
         progress = self._heads.confirm()

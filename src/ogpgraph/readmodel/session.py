@@ -13,19 +13,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_whole
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
-from ogpgraph.readmodel.earlier_claims import DatedStateCache, decode_earlier
+from ogpgraph.readmodel.earlier_claims import decode_earlier
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
-from ogpgraph.readmodel.index_cache import IndexCache, IndexKey
+from ogpgraph.readmodel.index_cache import IndexKey
+from ogpgraph.readmodel.model import Model, ModelState
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
+from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.snapshot import Snapshot
-from ogpgraph.readmodel.states import StateCache
 from ogpgraph.readmodel.text_search import FoldedTexts
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
@@ -48,9 +50,7 @@ class SharedState:
 
     projection: ProjectionRunner
     log_identity: LogIdentity
-    states: StateCache = field(default_factory=StateCache)
-    dated_states: DatedStateCache = field(default_factory=DatedStateCache)
-    indexes: IndexCache = field(default_factory=IndexCache)
+    model: Model
     texts: TextReader = field(default_factory=TextReader)
     folded_texts: FoldedTexts = field(default_factory=FoldedTexts)
     damage: DamageRegister = field(default_factory=DamageRegister)
@@ -72,12 +72,20 @@ class ReadSession:
     """
 
     def __init__(
-        self, shared: SharedState, transaction: Transaction, opened_at: datetime, progress: ProjectionProgress
+        self,
+        shared: SharedState,
+        transaction: Transaction,
+        opened_at: datetime,
+        progress: ProjectionProgress,
+        state: ModelState | None = None,
     ) -> None:
+        """Begin at what was confirmed, or at the position of a state of the model that is at it or past it."""
         self.transaction = transaction
         self.opened_at = opened_at
-        self.head = progress.position
-        self.is_behind = progress.is_behind
+        self._progress = progress
+        self._state = state
+        self.head = state.position if state else progress.position
+        self.is_behind = progress.is_behind and not (state and state.log_position >= progress.head)
         self.projection_version = progress.projection_version
         self.log_identity = replace(
             shared.log_identity, id=progress.log_id, redaction_version=progress.redaction_version
@@ -86,9 +94,22 @@ class ReadSession:
         self.checkpoint: Callable[[], None] = _continue
         self.count_characters: Callable[[int], None] = _ignore
         self._snapshots: dict[tuple[int, int], Snapshot] = {}
-        self.loaded_entries: dict[int, Entry] = {}
         self._values: dict[tuple[str, str | None], Sequence[str]] = {}
         self._roots = {} if progress.root is None else {progress.position: bytes(progress.root).hex()}
+        if state:
+            self._roots[state.position] = state.root.hex()
+
+    @property
+    def state(self) -> ModelState:
+        """The state of the model at the head, or past it; the model is loaded now, unless it was before."""
+        if self._state is None:
+            self._state = self.shared.model.get(self._progress)
+        return self._state
+
+    @property
+    def caches(self) -> ReadCaches:
+        """What the process keeps of what it has read of this history."""
+        return self.state.caches
 
     # Positions and times
 
@@ -159,15 +180,12 @@ class ReadSession:
     def root_at(self, position: int) -> str:
         """Return the root of the log's tree at a position up to the head, in hex.
 
-        That at the head came with the session, that of a loaded entry with the entry; for any other, one row is read.
+        That at the head came with the session, any other one comes with the entry.
         """
         if position == 0:
             return EMPTY_ROOT.hex()
-        if position in self.loaded_entries:
-            return self.loaded_entries[position].root
         if position not in self._roots:
-            root = self.transaction.fetch_value("select root from entry where position = :position", position=position)
-            self._roots[position] = bytes(root).hex()
+            self._roots[position] = self.load_entries([position])[position].root
         return self._roots[position]
 
     def compute_root(self, length: int) -> str | None:
@@ -215,25 +233,38 @@ class ReadSession:
     def load(self, requested: Iterable[tuple[AggregateSnapshot, str]]) -> None:
         """Load aggregates into snapshots, each as it was at the snapshot's position, unless they are loaded."""
         needed = list(dict.fromkeys(pair for pair in requested if pair[0].needs_loading(pair[1])))
-        pairs = list(dict.fromkeys((s.position, stream) for s, stream in needed if s.undated.needs_loading(stream)))
-        for chunk in iter_chunks(pairs):
-            rows = self.fetch(queries.select_chains(chunk))
-            for at, row, aggregate in self.shared.states.decode(rows, chunk):
-                self.at(at).add(aggregate, row["position"])
-        # Otherwise an id without an aggregate would be looked up again each time.
-        for at, stream in pairs:
-            self.at(at).mark_absent(stream)
+        streams = self.state.streams
+        pairs = {(s.position, stream) for s, stream in needed if s.undated.needs_loading(stream)}
+        versions = {(at, stream): (stream, streams.version_at(stream, at)) for at, stream in pairs}
+        states = self.load_states({version for version in versions.values() if version[1]})
+        for (at, stream), version in versions.items():
+            if (state := states.get(version)) is not None:
+                self.at(at).add(state, version[1])
+            else:  # otherwise an id without an aggregate would be looked up again each time
+                self.at(at).mark_absent(stream)
         if dated := [(snapshot, stream) for snapshot, stream in needed if snapshot.day != PRESENT_DAY]:
             self._load_dated(dated)
 
+    def load_states(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Aggregate]:
+        """Return the states of streams since the positions of some of their entries, from the cache or decoded."""
+        requested = list(versions)
+        found = self.caches.states.get_many(requested)
+        for chunk in iter_chunks([(since, stream) for stream, since in requested if (stream, since) not in found]):
+            self.checkpoint()
+            for since, row, state in self.caches.states.decode(self.fetch(queries.select_chains(chunk)), chunk):
+                if row["position"] == since:
+                    found[state.id, since] = state
+                self.checkpoint()
+        return found
+
     def _load_dated(self, requested: Sequence[tuple[AggregateSnapshot, str]]) -> None:
         """Load aggregates into snapshots that are as of a day, once they are in those without."""
-        states = self.shared.dated_states
+        states = self.caches.dated_states
         present = [(s, stream) for s, stream in requested if s.undated.get_loaded(stream) is not None]
         missing: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for s, stream in present:
             since = s.undated.since(stream)
-            if (cached := states.get(stream, since, s.day)) is not None:
+            if (cached := states.get((stream, since, s.day))) is not None:
                 s.add_dated(cached, since)
             else:
                 missing[s.day].append((s.position, stream))
@@ -241,25 +272,41 @@ class ReadSession:
             for chunk in iter_chunks(pairs):
                 earlier = decode_earlier(self.fetch(queries.select_earlier_claims(chunk, day)))
                 for at, stream in chunk:
+                    self.checkpoint()
                     self.at(at, day).add_cut(stream, earlier.get((at, stream), {}))
         self._require_existing(present)
         for s, stream in requested:
             s.mark_absent(stream)
 
     def _require_existing(self, loaded: Sequence[tuple[AggregateSnapshot, str]]) -> None:
-        """Take away the plans and commitments that did not exist on the snapshot's day, as `IndexCache` does."""
+        """Take away the plans and commitments that did not exist on the snapshot's day, as `PastIndexes` does."""
         plans = {(s, stream): s.plan_of(stream) for s, stream in loaded}
         self.load((s.undated, plan) for (s, _), plan in plans.items() if plan)
         for (s, stream), plan in plans.items():
             if plan and not s.has_begun(plan, stream):
                 s.remove(stream)
 
+    def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
+        """Return position → entry, from the cache or read; without what the tables lack."""
+        requested = list(positions)
+        found = self.caches.entries.get_many(requested)
+        for chunk in iter_chunks([position for position in requested if position not in found]):
+            self.checkpoint()
+            entries = map(self.load_entry, self.fetch(queries.select_entries_at(chunk)))
+            found |= {entry.position: entry for entry in entries}
+        return found
+
     def load_entry(self, row: Row) -> Entry:
-        """Return the entry in a row; all snapshots share one object, which is decoded once."""
+        """Return the entry in a row. All readers share one object, which is verified and decoded once.
+
+        One that is damaged is not kept: it may be repaired.
+        """
         position = row["entry"]
-        if position not in self.loaded_entries:
-            self.loaded_entries[position] = Entry.from_row(row)
-        return self.loaded_entries[position]
+        if (entry := self.caches.entries.get(position)) is None:
+            entry = Entry.from_row(row)
+            if entry.is_whole:
+                self.caches.entries.add({position: entry})
+        return entry
 
     def fetch(self, statement: SqlStatement) -> list[Row]:
         """Return the rows that a statement selects."""
@@ -283,8 +330,8 @@ class ReadSession:
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""
-        key = IndexKey(position, day)
-        return self.shared.indexes.get(self.transaction, self.head, aggregate_type, key, self.checkpoint)
+        key, state = IndexKey(position, day), self.state
+        return state.caches.past_indexes.get(state.indexes, self.transaction, aggregate_type, key, self.checkpoint)
 
 
 def require_caught_up(failure: ProjectionFailure | None) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.entry_query import ALL_ENTRIES, EntryQuery
+from ogpgraph.readmodel.entry_query import ALL_ENTRIES, BY_POSITION, LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
 from ogpgraph.readmodel.text_search import FoldedText, fold_text
@@ -146,8 +147,11 @@ class Snapshot(AggregateSnapshot):
 
     def page_entries(self, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
         """Return a slice of a list of entries."""
+        if not query.has_conditions and query.order in (BY_POSITION, LATEST_FIRST):
+            positions = _slice_all(self.position, page_request, descending=query.order == LATEST_FIRST)
+            return self._build_entry_page(self.session.load_entries(positions), positions, page_request)
         rows = self.session.fetch(queries.select_entries(query, self.position, page_request))
-        return build_page(_with_keys(self._load_entries(rows)), page_request)
+        return self._build_entry_page(*self._index_by_position(rows), page_request)
 
     def page_history(
         self, aggregate: Aggregate, page_request: PageRequest, query: EntryQuery = ALL_ENTRIES
@@ -157,15 +161,14 @@ class Snapshot(AggregateSnapshot):
             return self._page_filtered_history(aggregate, query, page_request)
         pages = self._histories[page_request]
         if aggregate.id not in pages:
-            batch = {(s.position, each.id): (s, each.revision) for s, each in self._batch(aggregate)}
-            found: dict[tuple[int, str], list[Row]] = {key: [] for key in batch}
-            histories = [(*key, revision) for key, (_, revision) in batch.items()]
-            for chunk in iter_chunks(histories):
-                for row in self.session.fetch(queries.select_histories(page_request, chunk)):
-                    found[row["at"], row["id"]].append(row)
-            for key, (s, _) in batch.items():
-                rows = sorted(found[key], key=itemgetter("entry"), reverse=page_request.backward)
-                s._histories[page_request][key[1]] = build_page(_with_keys(s._load_entries(rows)), page_request)
+            streams = self.session.state.streams
+            slices = [
+                (s, each.id, _slice(streams.positions(each.id, s.position), page_request))
+                for s, each in self._batch(aggregate)
+            ]
+            found = self.session.load_entries({each for _, _, positions in slices for each in positions})
+            for s, stream, positions in slices:
+                s._histories[page_request][stream] = s._build_entry_page(found, positions, page_request)
         return pages[aggregate.id]
 
     def _page_filtered_history(self, aggregate: Aggregate, query: EntryQuery, page_request: PageRequest) -> Page[Entry]:
@@ -178,7 +181,7 @@ class Snapshot(AggregateSnapshot):
                 for row in self.session.fetch(queries.select_filtered_histories(query, page_request, chunk)):
                     found[row["at"], row["id"]].append(row)
             for s, each in batch:
-                page = build_page(_with_keys(s._load_entries(found[s.position, each.id])), page_request)
+                page = s._build_entry_page(*self._index_by_position(found[s.position, each.id]), page_request)
                 s._filtered_histories[query, page_request][each.id] = page
         return pages[aggregate.id]
 
@@ -207,9 +210,8 @@ class Snapshot(AggregateSnapshot):
         """Return the entry of a position, None past this snapshot's."""
         if not 1 <= position <= self.position:
             return None
-        if position in self.session.loaded_entries:
-            return self.session.loaded_entries[position]
-        return next(iter(self._load_entries(self.session.fetch(queries.select_entry(position)))), None)
+        found = self.session.load_entries([position])
+        return self._keep(found.values())[0] if found else None
 
     def find_entry_by_event(self, event_id: str) -> Entry | None:
         """Return the entry of an event, None past this position; fetched with those that loaded entries refer to."""
@@ -220,7 +222,7 @@ class Snapshot(AggregateSnapshot):
             chunks = iter_chunks(ids)
             rows = [row for chunk in chunks for row in self.session.fetch(queries.select_entries_of_events(chunk))]
             for s in self._siblings:
-                entries = s._load_entries(row for row in rows if row["entry"] <= s.position)
+                entries = s._keep(self.session.load_entry(row) for row in rows if row["entry"] <= s.position)
                 s._by_event |= dict.fromkeys(ids) | {entry.event_id: entry for entry in entries}
         return self._by_event[event_id]
 
@@ -260,21 +262,17 @@ class Snapshot(AggregateSnapshot):
     def _load_revisions(self, needed: Mapping[tuple[str, int], Iterable[Snapshot]]) -> None:
         """Load the entries of revisions (id, revision), each into the snapshots that need it."""
         missing = [key for key, snapshots in needed.items() if any(key not in s._entries for s in snapshots)]
-        for chunk in iter_chunks(missing):
-            for row in self.session.fetch(queries.select_entries_of_revisions(chunk)):
-                for s in needed[row["id"], row["wanted"]]:
-                    s._load_entries([row])
+        positions = {key: self.session.state.streams.position_of(*key) for key in missing}
+        found = self.session.load_entries({position for position in positions.values() if position is not None})
+        for key, position in positions.items():
+            if position in found:
+                for s in needed[key]:
+                    s._keep([found[position]])
 
     def find_position_of_revision(self, stream: str, revision: int) -> int | None:
         """Return the position of the entry that made a revision of an aggregate, None where there is none."""
-        sql = (
-            "select e.position from stream s join entry e on e.stream = s.key "
-            "where s.id = :stream and e.revision = :revision and e.position <= :at"
-        )
-        position: int | None = self.session.transaction.fetch_value(
-            sql, stream=stream, revision=revision, at=self.position
-        )
-        return position
+        position = self.session.state.streams.position_of(stream, revision)
+        return position if position is not None and position <= self.position else None
 
     def find_correlated_events(
         self, correlation: str, max_entries: int | None = None
@@ -330,8 +328,20 @@ class Snapshot(AggregateSnapshot):
             head.find_many([entry.stream, *(each.stream for each in self._iter_loaded_entries())])
         return head, head.find(entry.stream)
 
-    def _load_entries(self, rows: Iterable[Row]) -> list[Entry]:
-        entries = [self.session.load_entry(row) for row in rows]
+    def _index_by_position(self, rows: Iterable[Row]) -> tuple[dict[int, Entry], list[int]]:
+        entries = {row["entry"]: self.session.load_entry(row) for row in rows}
+        return entries, list(entries)
+
+    def _build_entry_page(
+        self, found: Mapping[int, Entry], positions: Iterable[int], page_request: PageRequest
+    ) -> Page[Entry]:
+        """Return the page of the entries at some positions, in their order, without those that the tables lack."""
+        entries = self._keep(found[position] for position in positions if position in found)
+        return build_page([((entry.position,), entry) for entry in entries], page_request)
+
+    def _keep(self, found: Iterable[Entry]) -> list[Entry]:
+        """Keep entries among those that were loaded, which are completed together."""
+        entries = list(found)
         # As the rows say, unverified: only what is served from an entry is.
         self._entries |= {(entry.row["stream"], entry.row["revision"]): entry for entry in entries}
         return entries
@@ -349,8 +359,25 @@ class Snapshot(AggregateSnapshot):
         return self.read_loaded_text(reference)
 
 
-def _with_keys(entries: Iterable[Entry]) -> list[tuple[PageKey, Entry]]:
-    return [((entry.position,), entry) for entry in entries]
+def _slice_all(last: int, page_request: PageRequest, *, descending: bool) -> Sequence[int]:
+    """Return the positions of a slice of all entries up to the last, as `_slice` does."""
+    if not descending:
+        return _slice(range(1, last + 1), page_request)
+    after, before = (_mirror(key) for key in (page_request.after, page_request.before))
+    return [-position for position in _slice(range(-last, 0), replace(page_request, after=after, before=before))]
+
+
+def _mirror(key: PageKey | None) -> PageKey | None:
+    return key and (-int(key[0]),)
+
+
+def _slice(positions: Sequence[int], page_request: PageRequest) -> Sequence[int]:
+    """Return up to `limit + 1` positions of a slice of a list of entries, in the order in which the slice is read."""
+    first = 0 if page_request.after is None else bisect_right(positions, int(page_request.after[0]))
+    last = len(positions) if page_request.before is None else bisect_left(positions, int(page_request.before[0]))
+    if page_request.backward:
+        return positions[max(first, last - page_request.limit - 1) : max(first, last)][::-1]
+    return positions[first : min(last, first + page_request.limit + 1)]
 
 
 def _current_revisions(aggregate: Aggregate) -> frozenset[int]:

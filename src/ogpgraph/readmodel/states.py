@@ -9,10 +9,9 @@ Claims of one event share where and when they were stated. This context is store
 
 from __future__ import annotations
 
-import threading
 import zlib
 from bisect import bisect_right
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
@@ -24,11 +23,15 @@ from msgspec import Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.fold import Delta, SequenceChanges, apply_delta
+from ogpgraph.domain.fold import Delta, SequenceChanges, apply_claims, apply_delta
 from ogpgraph.domain.values import Value
+from ogpgraph.storage.byte_cache import ByteCache
 from ogpgraph.storage.database import Row
 
-MAX_CACHED_STATES = 20_000
+MAX_STATE_BYTES = 320 * 2**20
+_BYTES_PER_STATE = 700
+_BYTES_PER_PATH = 400
+"""Measured: a path with a claim or two, its value, and its place among the current claims."""
 _LEVEL = 6
 """Measured: level 9 saves one percent of the room and takes a fifth more time."""
 _WINDOW_BITS = -15
@@ -245,12 +248,16 @@ def restore_chain(rows: Sequence[Row]) -> Chain:
 # Decoding
 
 
-class StateCache:
-    """Decoded states by id and position, the most recently added ones. They never change, so none is ever stale."""
+def size_of_state(state: Aggregate) -> int:
+    """Return about how many bytes a state takes in memory, with what is derived from it for readers."""
+    return _BYTES_PER_STATE + _BYTES_PER_PATH * len(state.claims)
 
-    def __init__(self) -> None:
-        self._cached: OrderedDict[tuple[str, int], Aggregate] = OrderedDict()
-        self._lock = threading.Lock()
+
+class StateCache(ByteCache[tuple[str, int], Aggregate]):
+    """Decoded states by id and the position since which they are so, those used most recently."""
+
+    def __init__(self, max_bytes: int = MAX_STATE_BYTES) -> None:
+        super().__init__(max_bytes, size_of_state)
 
     def decode(self, rows: Iterable[Row], requested: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row, Aggregate]]:
         """Yield the states of ids at positions (position, id), each with the position and the last row of its chain.
@@ -267,25 +274,13 @@ class StateCache:
 
     def _decode(self, stream: str, chain: Sequence[Row], number: int) -> Aggregate:
         first = number
-        while (state := self._get(stream, chain[first]["position"])) is None and not is_first_of_chain(chain[first]):
+        while (state := self.peek((stream, chain[first]["position"]))) is None and not is_first_of_chain(chain[first]):
             first -= 1
         if state is None:
             state = decode_first(stream, chain[first])
-        if first < number:
-            for row in chain[first + 1 : number + 1]:
-                state = apply_delta(state, decode_delta(decompress(row["delta"])))
-        self._add(stream, chain[number]["position"], state)
+        state = apply_claims(state, [decode_delta(decompress(row["delta"])) for row in chain[first + 1 : number + 1]])
+        self.add({(stream, chain[number]["position"]): state})
         return state
-
-    def _get(self, stream: str, position: int) -> Aggregate | None:
-        with self._lock:
-            return self._cached.get((stream, position))
-
-    def _add(self, stream: str, position: int, state: Aggregate) -> None:
-        with self._lock:
-            self._cached[stream, position] = state
-            while len(self._cached) > MAX_CACHED_STATES:
-                self._cached.popitem(last=False)
 
 
 def group_chains(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -310,10 +305,7 @@ def decode_first(stream: str, row: Row) -> Aggregate:
 
 def decode_chain(stream: str, rows: Sequence[Row]) -> Aggregate:
     """Return the state that the rows of a chain make, in their order."""
-    state = decode_first(stream, rows[0])
-    for row in rows[1:]:
-        state = apply_delta(state, decode_delta(decompress(row["delta"])))
-    return state
+    return apply_claims(decode_first(stream, rows[0]), [decode_delta(decompress(row["delta"])) for row in rows[1:]])
 
 
 def _position_of(row: Row) -> Any:

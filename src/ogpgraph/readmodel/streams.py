@@ -56,6 +56,8 @@ class TypeStreams:
         """The present code of each slot."""
         self.code_changes: dict[int, list[tuple[int, str]]] = {}
         """Slot → each code with the position since which it holds, for streams that had several."""
+        self.slots_of_code: dict[str, tuple[int, ...]] = {}
+        """Code → the slots of the streams that have it, or had it at some position."""
         self.codeless: set[int] = set()
         """The slots that had no code at some position."""
 
@@ -97,13 +99,15 @@ class TypeStreams:
             self.ids.append(stream)
             self.positions.append(array(_POSITION))
             self.codes.append(code)
-            self.slots[stream] = slot
             self.first_positions.append(position)
+            self._add_code(code, slot)
+            self.slots[stream] = slot
         elif code != self.codes[slot]:
             first = (self.first_positions[slot], self.codes[slot])
             # A list that readers have is not changed, and the present code is replaced last.
             self.code_changes[slot] = [*self.code_changes.get(slot, [first]), (position, code)]
             self.codes[slot] = code
+            self._add_code(code, slot)
         if not code:
             self.codeless.add(slot)
         self.positions[slot].append(position)
@@ -121,9 +125,24 @@ class TypeStreams:
         self.codes.append(codes[-1][1])
         if len(codes) > 1:
             self.code_changes[slot] = codes
+        for _, code in codes:
+            self._add_code(code, slot)
         if not all(code for _, code in codes):
             self.codeless.add(slot)
         return slot
+
+    def find_by_code(self, code: str, position: int) -> list[str]:
+        """Return the streams that have a code at a position, the one that changed first before the others."""
+        found = [
+            slot
+            for slot in self.slots_of_code.get(code, ())
+            if self.first_positions[slot] <= position and self.code_at(slot, position) == code
+        ]
+        return [self.ids[slot] for slot in sorted(found, key=lambda each: self.version_at(each, position))]
+
+    def _add_code(self, code: str, slot: int) -> None:
+        if code and slot not in (known := self.slots_of_code.get(code, ())):
+            self.slots_of_code[code] = (*known, slot)
 
     def size_bytes(self) -> int:
         """Return about how many bytes the streams take."""
@@ -139,6 +158,7 @@ class StreamTable:
         """The number of the stream of each entry, by position; none is at 0."""
         self._types = {name: TypeStreams(number, self._entries) for number, name in enumerate(AGGREGATE_TYPES)}
         self._by_number = list(self._types.values())
+        self._of_no_type = TypeStreams(len(self._by_number), self._entries)
         self.type_names = _TYPE_NAMES
 
     @classmethod
@@ -172,8 +192,8 @@ class StreamTable:
             self.position = version.position
 
     def of_type(self, aggregate_type: str) -> TypeStreams:
-        """Return the streams of a type."""
-        return self._types[aggregate_type]
+        """Return the streams of a type; none for a name that is no type's, as in what a client takes for an id."""
+        return self._types.get(aggregate_type, self._of_no_type)
 
     def slot(self, stream: str) -> int | None:
         """Return the slot of a stream among those of its type; None for one that has not begun."""

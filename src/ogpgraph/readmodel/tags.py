@@ -127,26 +127,44 @@ def compute_tags(timeline: Timeline) -> frozenset[DatedTag]:
     return _apply_rules(timeline, _RULES.get(timeline.aggregate.type, ()))
 
 
-def diff_tags(
-    before: Timeline, after: Timeline, paths: Iterable[str]
-) -> tuple[frozenset[DatedTag], frozenset[DatedTag]]:
-    """Return the tags that end and those that begin between two states that differ at most at the given paths.
+class TagDifference(NamedTuple):
+    """The tags that end and that begin between two states, and those that an aggregate no longer has, or has then.
+
+    The latter are of PRESENT_DAY. A tag that goes on for another reason, or with other days, ends but is not lost.
+    """
+
+    ended: frozenset[DatedTag]
+    begun: frozenset[DatedTag]
+    lost: frozenset[Tag]
+    gained: frozenset[Tag]
+
+
+NO_DIFFERENCE: Final = TagDifference(frozenset(), frozenset(), frozenset(), frozenset())
+
+
+def compare_tags(before: frozenset[DatedTag], after: frozenset[DatedTag]) -> TagDifference:
+    """Return the difference between all tags of some dimensions and those of a later state."""
+    ended, begun = before - after, after - before
+    had, has = (frozenset(each.tag for each in tags if each.end_day == FOREVER) for tags in (before, after))
+    return TagDifference(ended, begun, had - has, has - had)
+
+
+def diff_tags(before: Timeline, after: Timeline, paths: Iterable[str]) -> TagDifference:
+    """Return the difference between the tags of two states that differ at most at the given paths.
 
     Only the rules that depend on these paths are applied: deriving tags is the greater part of a projection.
     """
     if not (rules := _RULES.get(after.aggregate.type, ())):
-        return frozenset(), frozenset()
+        return NO_DIFFERENCE
     if not code_of(before.aggregate) or not code_of(after.aggregate):
-        old, new = compute_tags(before), compute_tags(after)
-        return old - new, new - old
+        return compare_tags(compute_tags(before), compute_tags(after))
     touched = {ANY_PATH, *(path.partition("/")[0] for path in paths)}
     affected = [rule for rule in rules if not rule.segments.isdisjoint(touched)]
     old = _apply_rules(before, affected)
     _derived_tags(after.aggregate).update(_derived_tags(before.aggregate))
     for rule in affected:
         _derived_tags(after.aggregate).pop(rule, None)
-    new = _apply_rules(after, affected)
-    return old - new, new - old
+    return compare_tags(old, _apply_rules(after, affected))
 
 
 def _apply_rules(timeline: Timeline, rules: Iterable[TagRule]) -> frozenset[DatedTag]:
@@ -297,5 +315,11 @@ def _tag_values(value: Value | None) -> tuple[str, ...]:
             return (str(value),)
 
 
+CODED_TYPES: Final = frozenset(
+    name
+    for name, aggregate_type in AGGREGATE_TYPES.items()
+    if any(field.index_dimension == "code" for field in aggregate_type.fields)
+)
+"""The types of aggregates that have codes; the code of a state is one of its tags."""
 _RULES: Final = {name: build_rules(aggregate_type) for name, aggregate_type in AGGREGATE_TYPES.items()}
 """The rules of each aggregate type; a type without dimensions has no tags."""

@@ -44,6 +44,11 @@ class ByteCache(Generic[K, V]):
             self._items.move_to_end(key)
             return found[0]
 
+    def peek(self, key: K) -> V | None:
+        """Return the item of a key, None if it is not cached; that does not count as a use."""
+        found = self._items.get(key)
+        return found[0] if found else None
+
     def get_many(self, keys: Iterable[K]) -> dict[K, V]:
         """Return key → item for those of some keys that are cached."""
         found: dict[K, V] = {}

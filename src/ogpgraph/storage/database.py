@@ -275,6 +275,7 @@ def split_statements(script: str) -> list[str]:
     return [statement for part in script.split(";") if (statement := part.strip())]
 
 
-def iter_chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield a list in chunks of the size that one statement gets."""
-    return (items[i : i + CHUNK_SIZE] for i in range(0, len(items), CHUNK_SIZE))
+def iter_chunks(items: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
+    """Yield a list in chunks, by default of the size that one statement gets."""
+    size = size or CHUNK_SIZE
+    return (items[i : i + size] for i in range(0, len(items), size))

@@ -86,6 +86,7 @@ class SystemLifespan:
         """Open the system and start to follow the log."""
         self._system = self._exit_stack.enter_context(self._open())
         self._exit_stack.enter_context(self._system.poller.run())
+        self._exit_stack.enter_context(self._system.loader.run())
 
     def stop(self) -> None:
         """Close everything."""
@@ -152,7 +153,11 @@ class ServedSystem:
             status = system.projection_status()
         except StorageError:
             return Readiness(ready=False, details={"problems": problems or ["the storage fails"]})
-        details: dict[str, object] = {"position": status.position, "behind": status.lag}
+        details: dict[str, object] = {
+            "position": status.position,
+            "behind": status.lag,
+            "memory": system.model.describe(),
+        }
         if damaged := system.find_damage():
             details["damaged"] = [{"code": each.code, "message": str(each)} for each in damaged]
         if status.failure:
