@@ -8,9 +8,10 @@ aggregates included.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from ogpgraph.clock import format_timestamp, from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate
@@ -38,6 +39,12 @@ from ogpgraph.storage.texts import CorruptText, TextReader
 PRESENT = timedelta(minutes=1)
 """A moment of the last minute is the present, where a log is ahead of it: clocks of clients differ, and requests take
 time. A head that is less ahead is not wrong: the events of a save get times one microsecond apart."""
+
+CHECKED_STATES: Final = 20
+"""After decoding so many states, the checkpoint is called: they take about four milliseconds."""
+CHECKED_ENTRIES: Final = 200
+"""After so many entries, the checkpoint is called: they take about as long."""
+T = TypeVar("T")
 
 
 class PositionError(ValueError):
@@ -250,11 +257,10 @@ class ReadSession:
         requested = list(versions)
         found = self.caches.states.get_many(requested)
         for chunk in iter_chunks([(since, stream) for stream, since in requested if (stream, since) not in found]):
-            self.checkpoint()
-            for since, row, state in self.caches.states.decode(self.fetch(queries.select_chains(chunk)), chunk):
+            rows = self.fetch(queries.select_chains(chunk))
+            for since, row, state in self._check(self.caches.states.decode(rows, chunk), CHECKED_STATES):
                 if row["position"] == since:
                     found[state.id, since] = state
-                self.checkpoint()
         return found
 
     def _load_dated(self, requested: Sequence[tuple[AggregateSnapshot, str]]) -> None:
@@ -271,8 +277,7 @@ class ReadSession:
         for day, pairs in missing.items():
             for chunk in iter_chunks(pairs):
                 earlier = decode_earlier(self.fetch(queries.select_earlier_claims(chunk, day)))
-                for at, stream in chunk:
-                    self.checkpoint()
+                for at, stream in self._check(chunk, CHECKED_STATES):
                     self.at(at, day).add_cut(stream, earlier.get((at, stream), {}))
         self._require_existing(present)
         for s, stream in requested:
@@ -291,9 +296,8 @@ class ReadSession:
         requested = list(positions)
         found = self.caches.entries.get_many(requested)
         for chunk in iter_chunks([position for position in requested if position not in found]):
-            self.checkpoint()
             entries = map(self.load_entry, self.fetch(queries.select_entries_at(chunk)))
-            found |= {entry.position: entry for entry in entries}
+            found |= {entry.position: entry for entry in self._check(entries, CHECKED_ENTRIES)}
         return found
 
     def load_entry(self, row: Row) -> Entry:
@@ -307,6 +311,13 @@ class ReadSession:
             if entry.is_whole:
                 self.caches.entries.add({position: entry})
         return entry
+
+    def _check(self, items: Iterable[T], number: int) -> Iterator[T]:
+        """Yield items, and call the checkpoint after so many."""
+        for count, item in enumerate(items, start=1):
+            yield item
+            if count % number == 0:
+                self.checkpoint()
 
     def fetch(self, statement: SqlStatement) -> list[Row]:
         """Return the rows that a statement selects."""
