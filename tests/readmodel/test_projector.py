@@ -15,7 +15,6 @@ from ogpgraph.domain.fold import ReadEvents
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
-from ogpgraph.readmodel.tags import DatedTag
 from ogpgraph.storage.event_log import _hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.system import System, open_system
@@ -147,9 +146,7 @@ def test_failed_projection_is_classified_and_exposes_no_details(
 ) -> None:
     diff_tags = tags.diff_tags
 
-    def fail(
-        before: Timeline, after: Timeline, paths: Iterable[str]
-    ) -> tuple[frozenset[DatedTag], frozenset[DatedTag]]:
+    def fail(before: Timeline, after: Timeline, paths: Iterable[str]) -> tags.TagDifference:
         if after.aggregate.id.endswith("FR0004"):
             raise ValueError("a secret detail")
         return diff_tags(before, after, paths)
