@@ -14,6 +14,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from ogpgraph.cli.progress import create_progress, track_task
 from ogpgraph.domain import action_plan as action_plan_commands
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import member as member_commands
@@ -61,17 +62,19 @@ def _create_database(url: str, members: int, commitments: int) -> None:
     with open_system(url, clock=clock, new_id=new_id) as system:
         plans = [(member, cycle) for member in range(members) for cycle in range(2011, 2011 + 2 * PLANS_PER_MEMBER, 2)]
         plans = plans[: max(1, members * 70 // 11)]
-        for done, (member, cycle) in enumerate(plans):
-            numbers = range(done, commitments, len(plans))
-            _run_commands(system, clock, _plan_commands(member, cycle, list(numbers)))
-            if done % 50 == 0:
-                print(f"\rcreating the database: {done}/{len(plans)} plans", end="", file=sys.stderr)
+        with create_progress("plans") as progress:
+            track = track_task(progress, "recording")
+            for done, (member, cycle) in enumerate(plans):
+                numbers = range(done, commitments, len(plans))
+                _run_commands(system, clock, _plan_commands(member, cycle, list(numbers)))
+                track(done + 1, len(plans))
         recorded = time.perf_counter()
-        system.projection.catch_up()
+        with create_progress("events") as progress:
+            system.projection.catch_up(track_task(progress, "projecting"))
         with system.read_session() as session:
             head = session.head
     print(
-        f"\n{head} entries: {recorded - began:.0f} s to record, {time.perf_counter() - recorded:.0f} s to project",
+        f"{head} entries: {recorded - began:.0f} s to record, {time.perf_counter() - recorded:.0f} s to project",
         file=sys.stderr,
     )
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from bench.serving.comparison import verify_all
 from bench.serving.fleet import REFERENCES, SERVERS, Fleet, run_fleet
 from bench.serving.measuring import Measurement, Plan, Scenario, Session
-from bench.serving.operations import Operation
+from bench.serving.operations import VARIABLE_SETS, Operation
 from bench.serving.processes import read_usage
 from bench.serving.report import (
     RESULTS,
@@ -46,7 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ogpgraph-bench-") as name:
         folder = Path(name)
         with run_fleet(arguments.servers, arguments.operations, arguments.scale, folder) as fleet:
-            for line in verify_all(fleet.running, fleet.variables):
+            compared = {operation: sets[: arguments.verify] for operation, sets in fleet.variables.items()}
+            for line in verify_all(fleet.running, compared):
                 console.print(line)
             result = measure(fleet, arguments, folder)
     print_result(result, console)
@@ -102,6 +103,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--writes-per-second", type=float, default=100)
+    parser.add_argument(
+        "--verify", type=int, default=VARIABLE_SETS, metavar="SETS", help="compare the answers to these"
+    )
     parser.add_argument("--scale", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the results here")
     return parser.parse_args()

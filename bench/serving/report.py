@@ -25,8 +25,9 @@ from tests.support.postgres import find_binaries
 
 RESULTS = Path(__file__).parents[1] / "results"
 CAVEATS = """
-Ratios are medians of the ratios of paired rounds, so they differ a little from quotients of the figures; [a–b] is the
-least and the greatest of the rounds.
+Ratios are medians of the ratios of paired rounds, so they differ a little from quotients of the figures: of requests in
+a second, and in brackets of the other's processor time for a request to that of this server. [a–b] is the least and the
+greatest of the rounds.
 
 All servers, the database and the load generator share one machine. What else runs there moves all figures, the ratios
 less.
@@ -141,7 +142,7 @@ def _build_table(scenario: Scenario, summaries: Sequence[Summary]) -> Table:
     for column in ("", "server", "req/s [rounds]", "p50 ms", "p99 ms", "max ms", "CPU ms", "MB", "errors"):
         table.add_column(column, justify="left" if column in ("", "server") else "right")
     for reference in references:
-        table.add_column(f"× {reference}", justify="right")
+        table.add_column(f"× {reference.lower()} (CPU)", justify="right")
     if has_writes:
         table.add_column("writes/s (p50/p99 ms)", justify="right")
     operation = ""
@@ -154,7 +155,7 @@ def _build_table(scenario: Scenario, summaries: Sequence[Summary]) -> Table:
             f"{each.cpu_ms:.2f}",
             f"{each.resident_mb:.0f}",
             str(each.errors) if each.errors else "",
-            *(format_ratio(each.ratios.get(reference)) for reference in references),
+            *(format_ratios(each, reference) for reference in references),
             *([format_writes(each)] if has_writes else []),
         )
         operation = each.operation
@@ -166,9 +167,10 @@ def format_spread(spread: Spread, digits: int) -> str:
     return f"{spread.median:,.{digits}f} [{spread.least:,.{digits}f}–{spread.greatest:,.{digits}f}]"
 
 
-def format_ratio(spread: Spread | None) -> str:
-    """Return the median of a ratio with three significant digits."""
-    return f"{spread.median:.3g}" if spread else ""
+def format_ratios(summary: Summary, reference: str) -> str:
+    """Return the ratio of the rates, and in brackets that of the processor time, with three significant digits."""
+    rate, cpu = summary.ratios.get(reference), summary.cpu_ratios.get(reference)
+    return f"{rate.median:.3g}" + (f" ({cpu.median:.3g})" if cpu else "") if rate else ""
 
 
 def format_writes(summary: Summary) -> str:

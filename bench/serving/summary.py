@@ -10,6 +10,8 @@ import msgspec
 from bench.serving.measuring import Measurement
 from bench.serving.servers import WORKERS_SUFFIX
 
+Key = tuple[str, str, str]
+"""Operation, scenario and server."""
 Rounds = Mapping[int, float]
 """Round → a figure."""
 
@@ -25,8 +27,9 @@ class Spread(msgspec.Struct, frozen=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one server with one operation in one scenario.
 
-    A ratio is of the requests in a second to those of another server, or of the same server while idle: the median of
-    the ratios of each round.
+    A ratio is of the requests in a second to those of another server, or of the same server while idle; a ratio of
+    processor time is of the other's for a request to that of this one, so that more is better in both. They are
+    medians of the ratios of each round.
     """
 
     server: str
@@ -46,6 +49,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     write_p99_ms: float | None
     writes_refused: int
     ratios: dict[str, Spread]
+    cpu_ratios: dict[str, Spread]
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -56,7 +60,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 def paired_ratio(ours: Rounds, theirs: Rounds) -> Spread | None:
     """Return the spread of the ratios of rounds that both have; None where there are none."""
-    ratios = [ours[each] / theirs[each] for each in ours if theirs.get(each)]
+    ratios = [ours[each] / theirs[each] for each in ours if theirs.get(each)]  # a measured 0 is below the resolution
     return spread(ratios) if ratios else None
 
 
@@ -65,26 +69,42 @@ def summarize(measurements: Sequence[Measurement], idle: str, references: Sequen
 
     `idle` is the scenario, and `references` are the servers, that ratios are to.
     """
-    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    groups: dict[Key, list[Measurement]] = {}
     for each in measurements:
         groups.setdefault((each.operation, each.scenario, each.server), []).append(each)
+    others = {key: _others(key, idle, references) for key in groups}
     rates = {key: {each.round: each.load.per_second for each in group} for key, group in groups.items()}
-    return [_summarize(group, dict(_ratios(key, rates, idle, references))) for key, group in groups.items()]
+    costs = {key: {each.round: each.cpu_ms for each in group} for key, group in groups.items()}
+    return [
+        _summarize(
+            group,
+            dict(_ratios(rates[key], rates, others[key])),
+            {name: _invert(ratio) for name, ratio in _ratios(costs[key], costs, others[key]) if ratio.least},
+        )
+        for key, group in groups.items()
+    ]
 
 
-def _ratios(
-    key: tuple[str, str, str], rates: Mapping[tuple[str, str, str], Rounds], idle: str, references: Sequence[str]
-) -> Iterator[tuple[str, Spread]]:
+def _others(key: Key, idle: str, references: Sequence[str]) -> dict[str, Key]:
+    """Return name → key of what the figures of a key are divided by."""
     operation, scenario, server = key
     others = {reference: (operation, scenario, reference) for reference in references if reference != server}
     if scenario != idle:
         others[idle] = (operation, idle, server.removesuffix(WORKERS_SUFFIX))
+    return others
+
+
+def _ratios(ours: Rounds, figures: Mapping[Key, Rounds], others: Mapping[str, Key]) -> Iterator[tuple[str, Spread]]:
     for name, other in others.items():
-        if ratio := paired_ratio(rates[key], rates.get(other, {})):
+        if ratio := paired_ratio(ours, figures.get(other, {})):
             yield name, ratio
 
 
-def _summarize(group: Sequence[Measurement], ratios: dict[str, Spread]) -> Summary:
+def _invert(ratio: Spread) -> Spread:
+    return Spread(1 / ratio.median, 1 / ratio.greatest, 1 / ratio.least)
+
+
+def _summarize(group: Sequence[Measurement], ratios: dict[str, Spread], cpu_ratios: dict[str, Spread]) -> Summary:
     def middle(figure: Callable[[Measurement], float]) -> float:
         return median(figure(each) for each in group)
 
@@ -107,4 +127,5 @@ def _summarize(group: Sequence[Measurement], ratios: dict[str, Spread]) -> Summa
         write_p99_ms=median(each.p99_ms for each in writes) if writes else None,
         writes_refused=sum(each.refused for each in writes),
         ratios=ratios,
+        cpu_ratios=cpu_ratios,
     )

@@ -20,10 +20,10 @@ from bench.serving.writer import has_errors
 KNOWN = Known([f"FR{number:04}" for number in range(100)], [f"A{letter}X" for letter in "ABCDEFGH"], 1_000)
 
 
-def _measure(server: str, scenario: str, round_: int, requests: int) -> Measurement:
+def _measure(server: str, scenario: str, round_: int, requests: int, cpu_ms: float = 1) -> Measurement:
     load = Load(requests=requests, seconds=1, p50_ms=1, p99_ms=2, max_ms=3, errors=0, bytes=requests * 10)
     return Measurement(
-        server=server, operation="Q1", scenario=scenario, round=round_, load=load, cpu_ms=1, resident_mb=100
+        server=server, operation="Q1", scenario=scenario, round=round_, load=load, cpu_ms=cpu_ms, resident_mb=100
     )
 
 
@@ -39,13 +39,14 @@ def test_a_summary_has_ratios_to_the_references_and_to_the_same_server_while_idl
         for each in (
             _measure("ours", "IDLE", number, 100),
             _measure("ours", "WRITES", number, 60 + number),
-            _measure("peer", "IDLE", number, 50),
+            _measure("peer", "IDLE", number, 50, cpu_ms=4),
         )
     ]
     ours, writes, peer = summarize(measured, "IDLE", ["peer"])
     assert (ours.server, ours.per_second, ours.ratios) == ("ours", Spread(100, 100, 100), {"peer": Spread(2, 2, 2)})
     assert (writes.scenario, writes.ratios) == ("WRITES", {"IDLE": Spread(0.61, 0.6, 0.62)})
     assert (peer.server, peer.ratios) == ("peer", {})
+    assert (ours.cpu_ratios, writes.cpu_ratios) == ({"peer": Spread(4, 4, 4)}, {"IDLE": Spread(1, 1, 1)})
 
 
 def test_facets_of_all_schemas_have_one_form() -> None:
