@@ -20,6 +20,7 @@ from bench.serving.tables import read_nodes
 OGPGRAPH_SQLITE, OGPGRAPH_POSTGRESQL, FLOOR = "ogpgraph-sqlite", "ogpgraph-postgresql", "floor"
 POSTGRAPHILE, MERCURIUS, STRAWBERRY = "postgraphile", "mercurius", "strawberry"
 SERVERS = (OGPGRAPH_SQLITE, OGPGRAPH_POSTGRESQL, POSTGRAPHILE, MERCURIUS, STRAWBERRY, FLOOR)
+ON_POSTGRES = {OGPGRAPH_POSTGRESQL, POSTGRAPHILE, MERCURIUS, STRAWBERRY}
 REFERENCES = (POSTGRAPHILE, MERCURIUS, STRAWBERRY, FLOOR)
 """The servers that the others' figures are divided by."""
 _FOLDER = Path(__file__).parent
@@ -50,23 +51,23 @@ def run_fleet(names: Sequence[str], operations: Sequence[Operation], scale: int,
         source = OgpgraphServer(OGPGRAPH_SQLITE, folder, url)
         source.create_token()
         source_process = opened.enter_context(source.start())
-        known = _learn(source_process.port)
+        port = source_process.port
+        known = _learn(port)
         variables = {each: choose_variables(each, known) for each in operations}
         positions = [each["before"] for each in variables.get(Operation.Q5, [])]
-        source.learn_cursors(source_process.port, positions)
-
-        servers: list[Server] = []
-        if needed := {OGPGRAPH_POSTGRESQL, POSTGRAPHILE, MERCURIUS, STRAWBERRY}.intersection(names):
-            database = folder / "postgres"
-            database.mkdir()
-            folder.chmod(0o755)  # PostgreSQL may run as another user
-            cluster = opened.enter_context(run_cluster(scale, url, source_process.port, database))
-            servers += [_on_postgres(name, folder, cluster) for name in SERVERS if name in needed]
-        if FLOOR in names:
-            floor = FloorServer(FLOOR, folder)
-            floor.learn_answers(source, source_process.port, variables)
-            servers.append(floor)
+        source.learn_cursors(port, positions)
         running: list[tuple[Server, Process]] = [(source, source_process)] if OGPGRAPH_SQLITE in names else []
+        servers: list[Server] = []
+        if on_postgres := [each for each in SERVERS if each in ON_POSTGRES and each in names]:
+            (folder / "postgres").mkdir()
+            folder.chmod(0o755)  # PostgreSQL may run as another user
+            is_ours_read = OGPGRAPH_POSTGRESQL in on_postgres
+            cluster = opened.enter_context(
+                run_cluster(scale, url, port, folder / "postgres", is_ours_read=is_ours_read)
+            )
+            servers += [_on_postgres(name, folder, cluster) for name in on_postgres]
+        if FLOOR in names:
+            servers.append(FloorServer(FLOOR, folder, source, port, variables))
         for server in servers:
             process = opened.enter_context(server.start())
             if isinstance(server, OgpgraphServer):

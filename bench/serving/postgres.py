@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,37 +55,56 @@ class Cluster:
 
 
 @contextmanager
-def run_cluster(scale: int, record: str, port: int, folder: Path) -> Iterator[Cluster]:
-    """Run a server in a folder; what it has is made from the record at a URL and its server at a port, if need be."""
-    kept = data_folder() / _kept_name(scale)
+def run_cluster(scale: int, record: str, port: int, folder: Path, *, is_ours_read: bool) -> Iterator[Cluster]:
+    """Run a server in a folder; what it has is made from the record at a URL and its server at a port, if need be.
+
+    Unless `is_ours_read`, our database in it may be of another version of the read model.
+    """
+    stem, digest = f"postgres-{scale}-format-{LOG_FORMAT}", _digest_tables()
+    kept = data_folder() / f"{stem}-projection-{PROJECTION_VERSION}-tables-{digest}"
     if not kept.exists():
-        _make_cluster(kept, record, port, folder / "new")
+        former = next(data_folder().glob(f"{stem}-projection-*-tables-{digest}"), None)
+        if former is None:
+            _keep(kept, folder / "new", lambda cluster: _fill(cluster, record, port))
+        elif is_ours_read:
+            shutil.copytree(former, folder / "new" / "data", symlinks=True)
+            _keep(kept, folder / "new", lambda cluster: _run_cli("migrate", "--database", cluster.url(OURS)))
+        else:
+            kept = former
     shutil.copytree(kept, folder / "data", symlinks=True)
     cluster = Cluster(folder)
     with cluster.run():
         yield cluster
 
 
-def _kept_name(scale: int) -> str:
+def _digest_tables() -> str:
+    """Return a digest of what the peers' tables are made from."""
     definitions = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.sql"))]
     definitions += [query.encode() for query in (tables.MEMBERS, tables.PLANS, tables.COMMITMENTS, tables.ENTRIES)]
-    digest = hashlib.sha256(b"".join(definitions)).hexdigest()[:10]
-    return f"postgres-{scale}-format-{LOG_FORMAT}-projection-{PROJECTION_VERSION}-tables-{digest}"
+    return hashlib.sha256(b"".join(definitions)).hexdigest()[:10]
 
 
-def _make_cluster(kept: Path, record: str, port: int, folder: Path) -> None:
-    folder.mkdir()
+def _keep(kept: Path, folder: Path, fill: Callable[[Cluster], None]) -> None:
+    """Start a server in a folder, fill its databases, stop it and keep its data."""
+    folder.mkdir(exist_ok=True)
     cluster = Cluster(folder)
     with cluster.run():
-        with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"create database {OURS}")
-            connection.execute(f"create database {PEERS}")
-        with Client(port) as client:
-            tables.copy_tables(client, cluster.url(PEERS))
-        command = [OGPGRAPH, "copy", record, cluster.url(OURS)]
-        subprocess.run(command, check=True, env=clean_environment(), stdout=subprocess.DEVNULL)
+        fill(cluster)
         with psycopg.connect(cluster.url(OURS), autocommit=True) as connection:
             connection.execute("vacuum analyze")
     part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
     shutil.move(folder / "data", part)
     part.rename(kept)
+
+
+def _fill(cluster: Cluster, record: str, port: int) -> None:
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {OURS}")
+        connection.execute(f"create database {PEERS}")
+    with Client(port) as client:
+        tables.copy_tables(client, cluster.url(PEERS))
+    _run_cli("copy", record, cluster.url(OURS))
+
+
+def _run_cli(*arguments: str) -> None:
+    subprocess.run([OGPGRAPH, *arguments], check=True, env=clean_environment(), stdout=subprocess.DEVNULL)

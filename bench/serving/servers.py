@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -185,27 +184,24 @@ class Peer(Server):
 
 
 class FloorServer(Server):
-    """The bare application that answers with another server's ready bytes."""
+    """The bare application that answers with the ready bytes of another server, which it asks for all answers."""
 
     dialect = Dialect.OGPGRAPH
     can_write = False
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(
+        self, name: str, folder: Path, other: Server, port: int, variables: Mapping[Operation, Sequence[Variables]]
+    ) -> None:
         super().__init__(name, folder)
+        self._other = other
         self._answers = folder / "floor.answers"
-        self._bodies: dict[tuple[Operation, str], RequestBody] = {}
+        with Client(port, other.path) as client, self._answers.open("wb") as file:
+            for operation, sets in variables.items():
+                for request in other.requests(operation, sets):
+                    file.write(request.body + b"\t" + client.send(request) + b"\n")
 
     def command(self, port: int) -> list[str]:
         return [sys.executable, "-m", "bench.serving.floor", str(self._answers), str(port)]
 
-    def learn_answers(self, server: Server, port: int, variables: Mapping[Operation, Sequence[Variables]]) -> None:
-        """Ask another server for all answers, and keep them."""
-        with Client(port, server.path) as client, self._answers.open("wb") as file:
-            for operation, sets in variables.items():
-                for values, body in zip(sets, server.bodies(operation, sets), strict=True):
-                    self._bodies[operation, json.dumps(values)] = body
-                    answer = client.send(Request("POST", server.path, body.encode()))
-                    file.write(body.encode() + b"\t" + answer + b"\n")
-
     def bodies(self, operation: Operation, variables: Sequence[Variables]) -> list[RequestBody]:
-        return [self._bodies[operation, json.dumps(each)] for each in variables]
+        return self._other.bodies(operation, variables)
