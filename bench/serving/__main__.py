@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -41,7 +41,7 @@ WIDTH = 200
 
 def main() -> None:
     arguments = _parse_arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that the servers end with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that the servers end with it
     console = Console(width=None if Console().is_terminal else WIDTH, highlight=False, markup=False)
     with tempfile.TemporaryDirectory(prefix="ogpgraph-bench-") as name:
         folder = Path(name)
@@ -56,7 +56,10 @@ def main() -> None:
 
 
 def measure(fleet: Fleet, arguments: argparse.Namespace, folder: Path) -> Result:
-    """Measure a fleet as the command line says; each measurement is shown on standard error when it is made."""
+    """Measure a fleet as the command line says; each measurement is shown on standard error when it is made.
+
+    What was measured until Ctrl-C is the result, too.
+    """
     facts = [
         ServerFacts(
             name=server.name,
@@ -85,7 +88,8 @@ def measure(fleet: Fleet, arguments: argparse.Namespace, folder: Path) -> Result
             f"{measurement.server} {measurement.load.per_second:,.0f}/s, p50 {measurement.load.p50_ms:.1f} ms"
         )
 
-    Session(plan, fleet.running, fleet.workers, folder).measure_all(report)
+    with suppress(KeyboardInterrupt):
+        Session(plan, fleet.running, fleet.workers, folder).measure_all(report)
     return Result(
         environment=environment,
         caveats=caveats(),
