@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +10,10 @@ import strawberry
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 from ogpgraph.domain.action_plan import PLAN
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.field import Field, Filter
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_FIELDS
@@ -94,8 +96,10 @@ def test_a_new_field_needs_a_declaration_only() -> None:
         size: int = 10
 
     thing: Any = Thing()
-    values: dict[str, Any] = {"launchedOn": "2018", "isOpen": False}
-    thing.state = SimpleNamespace(string=values.get, value=values.get)
+    values: dict[str, str | bool] = {"launchedOn": "2018", "isOpen": False}
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    claims: Any = {path: (Claim(each, Origin.PERSON, None, None, None, moment, 1),) for path, each in values.items()}
+    thing.state = Aggregate("thing-1", 1, claims)
     definition: Any = vars(Thing)["__strawberry_definition__"]
     assert [field.name for field in definition.fields] == ["size", "launched_on", "is_open"]
     assert (thing.launched_on(), thing.size, thing.is_open()) == ("2018", 10, False)
