@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, Self
 
 import strawberry
+import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -35,6 +36,8 @@ from strawberry.types.field import StrawberryField
 
 from ogpgraph.graphql.compiled.operation import CompiledOperation, CompiledOperations, Run
 from ogpgraph.graphql.input_errors import describe_variable_errors
+
+logger = structlog.stdlib.get_logger("ogpgraph.graphql")
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -183,8 +186,18 @@ class Executor:
         `check_deadline` is called for each object of the response. What it raises to stop the operation must not be
         an `Exception`, because that would be reported as an error of one field.
         """
-        if self._compiled is not None:
-            with suppress(Exception):
-                run = Run(context, check_deadline, self._arguments)
-                return ExecutionResult(self._compiled.run(root_value, run), None)
-        return self.core.run(context, root_value, check_deadline=check_deadline)
+        if self._compiled is None:
+            return self.core.run(context, root_value, check_deadline=check_deadline)
+        try:
+            run = Run(context, check_deadline, self._arguments)
+            return ExecutionResult(self._compiled.run(root_value, run), None)
+        except Exception as error:
+            failure = error
+        try:
+            result = self.core.run(context, root_value, check_deadline=check_deadline)
+            if not result.errors:
+                # The response is right, but took twice the work: a fault of ours, or of the storage for a moment.
+                logger.warning("an operation was executed again by graphql-core, without an error", exc_info=failure)
+            return result
+        finally:
+            del failure  # its traceback has this frame, which would keep it and all it refers to

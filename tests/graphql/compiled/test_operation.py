@@ -9,8 +9,10 @@ import pytest
 import strawberry
 from graphql import GraphQLError, parse
 from strawberry.schema.config import StrawberryConfig
+from structlog.testing import capture_logs
 
 from ogpgraph.graphql.compiled import operation as operation_module
+from ogpgraph.graphql.compiled.leaves import Refused
 from ogpgraph.graphql.compiled.operation import MAX_FUNCTIONS, CompiledOperations
 from ogpgraph.graphql.compiled.writer import OperationWriter
 from ogpgraph.graphql.executor import CoreExecutor, Executor
@@ -117,6 +119,20 @@ def test_operations_are_executed_without_graphql_core(text: str) -> None:
 )
 def test_what_a_function_does_not_express_is_left_to_graphql_core(text: str) -> None:
     assert needs_core(text)
+
+
+def test_a_value_that_a_function_refuses_without_reason_is_served_and_logged() -> None:
+    @strawberry.type
+    class Oddity:
+        @strawberry.field
+        def numbers(self) -> list[int]:
+            return range(2)  # type: ignore[return-value]  # graphql-core takes any iterable
+
+    schema = strawberry.Schema(Oddity)
+    executor = Executor.prepare(schema, parse("{ numbers }"), compiled=CompiledOperations())
+    with capture_logs() as logs:
+        assert execute(executor) == {"numbers": [0, 1]}
+    assert [(each["log_level"], type(each["exc_info"])) for each in logs] == [("warning", Refused)]
 
 
 def test_literal_arguments_are_converted_once_and_variables_once_for_each_request() -> None:
