@@ -165,7 +165,14 @@ def test_long_values_are_shortened_and_objects_and_lists_are_not_quoted() -> Non
 
 
 def test_the_first_errors_of_many_are_reported() -> None:
-    assert len(errors_of(WHERE, {"w": {"status": {"in": ["ACTVE"] * 1_000}}})) == MAX_ERRORS
+    assert len(errors_of(WHERE, {"w": {"cycle": {"in": ["2015"] * 1_000}}})) == MAX_ERRORS
+    unknown = [{f"field{n}{m}": 1 for m in range(9)} for n in range(900)]
+    assert len(errors_of(WHERE, {"w": {"or": unknown}})) == MAX_ERRORS
+
+
+def test_no_names_are_suggested_for_a_name_that_is_long() -> None:
+    (error,) = errors_of(WHERE, {"w": {"statu" + "s" * 100_000: 1}})
+    assert "Did you mean" not in error["message"]
 
 
 def test_a_variable_that_is_null_where_it_must_not_be_is_told_without_words_of_python() -> None:

@@ -14,7 +14,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from ogpgraph.graphql.argument_cost import Tally
 from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.query_cost import DocumentCost, QueryLimits, check_length, measure_document
-from ogpgraph.graphql.weights import MAX_ARGUMENT_VALUES, STATE_COST, computed, count_items, weighs
+from ogpgraph.graphql.weights import INPUT_OBJECT_COST, MAX_ARGUMENT_VALUES, STATE_COST, computed, count_items, weighs
 
 SCHEMA = build_schema("""
 type Query { members(first: Int, last: Int, where: Filter): MemberConnection! member: Member meta: Meta!
@@ -250,7 +250,7 @@ FILTERED = "query ($where: Filter) { members(first: 1, where: $where) { nodes { 
         ("{in: []}", {"in": []}, 0),
         ("{in: null, text: null}", {"in": None, "text": None}, 0),
         ('{and: [{text: "a"}, {text: "b"}]}', {"and": [{"text": "a"}, {"text": "b"}]}, 2 + 2 * 11),
-        ('{twice: {text: "a", in: ["b"]}}', {"twice": {"text": "a", "in": ["b"]}}, 2 * (11 + 2)),
+        ('{twice: {text: "a", in: ["b"]}}', {"twice": {"text": "a", "in": ["b"]}}, INPUT_OBJECT_COST + 2 * (11 + 2)),
         ("{kinds: [A, B]}", {"kinds": ["A", "B"]}, 0),
         ('{in: ["' + "x" * 2_500 + '"]}', {"in": ["x" * 2_500]}, 2 + 2),
         ("{nope: [1]}", {"nope": [1]}, 0),
@@ -260,6 +260,7 @@ FILTERED = "query ($where: Filter) { members(first: 1, where: $where) { nodes { 
 def test_an_argument_costs_the_same_as_a_literal_and_as_a_variable(literal: str, value: Any, cost: int) -> None:
     inline = f"{{ members(first: 1, where: {literal}) {{ nodes {{ name }} }} }}"
     default = FILTERED.replace("Filter)", f"Filter = {literal})")
+    cost += INPUT_OBJECT_COST * literal.count("{")
     assert [measure(inline).cost.total, measure(FILTERED, where=value).cost.total] == [1 + cost] * 2
     assert measure(default).cost.total == 1 + cost
     assert measure(default, where=None).cost.total == 1
@@ -274,9 +275,9 @@ def test_variables_inside_of_literals_cost_what_they_are() -> None:
     document = (
         'query ($t: String, $i: String = "b") { members(first: 1, where: {text: $t, in: [$i, $i]}) { totalCount } }'
     )
-    assert measure(document).cost.total == 2 + 4
-    assert measure(document, t="x y").cost.total == 2 + 4 + 21
-    assert measure(document, t="x y", i="b" * 3_000).cost.total == 2 + 4 + 21 + 2 * 3
+    assert measure(document).cost.total == INPUT_OBJECT_COST + 2 + 4
+    assert measure(document, t="x y").cost.total == INPUT_OBJECT_COST + 2 + 4 + 21
+    assert measure(document, t="x y", i="b" * 3_000).cost.total == INPUT_OBJECT_COST + 2 + 4 + 21 + 2 * 3
 
 
 def test_arguments_of_nested_fields_cost_as_often_as_these_are_computed() -> None:
@@ -349,13 +350,13 @@ def test_all_values_of_an_operation_are_counted_together_and_depth_is_bounded() 
 def test_the_error_names_an_argument_if_that_is_the_most_expensive_part() -> None:
     where = {"and": [{"text": "a b c d e f g h i"}] * 20}
     document = "query ($where: Filter) { members(first: 5) { nodes { friends { nodes { name } } } } b: " + FILTERED[24:]
-    with pytest.raises(LimitExceeded, match=r"part is `members\(where:\)`, which costs 1840. Ask for less by this arg"):
+    with pytest.raises(LimitExceeded, match=r"part is `members\(where:\)`, which costs 1945. Ask for less by this arg"):
         measure(document, where=where).check(LIMITS, 1_000)
 
 
 def test_what_an_operation_used_is_its_fixed_part_and_its_share_of_what_lists_repeat() -> None:
     cost = measure('{ members(where: {text: "a"}) { totalCount nodes { quoted: blame { quote } } } }').cost
-    assert (cost.once, cost.objects) == (11 + 2, 100 + 100 * 40)
+    assert (cost.once, cost.objects) == (INPUT_OBJECT_COST + 11 + 2, 100 + 100 * 40)
     assert cost.total == cost.once + 100 * (1 + 5 + 40 * (1 + 2))
     assert cost.used(0) == cost.once
     assert cost.used(41) == cost.once + 1 + 5 + 40 * 3
@@ -367,7 +368,7 @@ def test_each_entry_of_a_subscription_costs_its_selection_without_the_filter() -
     cost = measure(
         'subscription { ...S } fragment S on Subscription { member(where: {text: "a b"}) { blame { quote } } }'
     ).cost
-    assert cost.total == 21 + 1 + 5 + 40 * 3
+    assert cost.total == INPUT_OBJECT_COST + 21 + 1 + 5 + 40 * 3
     assert cost.of_entry.total == 1 + 5 + 40 * 3
     assert (cost.of_entry.used(0), cost.of_entry.used(10**6)) == (5, cost.of_entry.total)
 

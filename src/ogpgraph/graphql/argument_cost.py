@@ -33,6 +33,7 @@ from graphql import (
 from ogpgraph.graphql.errors import DocumentErrorCode, LimitExceeded
 from ogpgraph.graphql.weights import (
     CHARACTERS_PER_UNIT,
+    INPUT_OBJECT_COST,
     MAX_ARGUMENT_VALUES,
     MAX_INPUT_DEPTH,
     ValueWeight,
@@ -192,7 +193,8 @@ class ArgumentWeight:
         fields = fields_of(self.input_type)
         if len(value) > len(fields):
             raise self._too_many(len(value), len(fields))
-        return sum(fields[name].of_value(each, tally, depth + 1) for name, each in value.items() if name in fields)
+        inside = sum(fields[name].of_value(each, tally, depth + 1) for name, each in value.items() if name in fields)
+        return INPUT_OBJECT_COST + inside
 
     def _of_json(self, value: Any, tally: Tally, depth: int) -> float:
         """Return the weight of a list or an object as the value of a scalar."""
@@ -226,7 +228,8 @@ class ArgumentWeight:
             case ObjectValueNode() if self.input_type is not None:
                 fields = fields_of(self.input_type)
                 given = [(fields.get(each.name.value), each.value) for each in node.fields]
-                return sum(field.of_node(value, scope, depth + 1) for field, value in given if field)
+                inside = sum(field.of_node(value, scope, depth + 1) for field, value in given if field)
+                return INPUT_OBJECT_COST + inside
             case ObjectValueNode():
                 return sum(self._of_item_node(each.value, scope, depth + 1) for each in node.fields)
             case ListValueNode() if self.input_type is None:

@@ -27,6 +27,7 @@ from ogpgraph.graphql.weights import (
     CHARACTERS_PER_UNIT,
     DEFAULT_LIST_LENGTH,
     FREE,
+    INPUT_OBJECT_COST,
     MAX_ARGUMENT_VALUES,
     MAX_INPUT_DEPTH,
     PLAIN,
@@ -50,7 +51,7 @@ becomes of an operation above them.
   counts as {DEFAULT_LIST_LENGTH} items, unless a length is below.
 - A field costs what is below, for each object that it is selected on, in addition to the objects that it returns.
 - An argument costs what is below wherever it is given, as a literal or a variable, in addition to what is inside of it.
-  Null costs nothing. A text costs 1 for each {CHARACTERS_PER_UNIT:,} characters.
+  Null costs nothing, an object {INPUT_OBJECT_COST}, a text 1 for each {CHARACTERS_PER_UNIT:,} characters.
 - The first list of things in another state of the record costs {STATE_COST:,}: below `at`, `asOf` and the `subject` of
   each entry.
 - A list has as many values as its enum, or as the table says, at most. All arguments and variables together may have

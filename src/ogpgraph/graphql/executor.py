@@ -90,6 +90,8 @@ class CoreExecutor(StrawberryGraphQLCoreExecutionContext):
             raw_variable_values=dict(variables or {}),
             operation_name=operation_name,
             operation_extensions=extensions,
+            hide_suggestions=True,
+            max_coercion_errors=1,
         )
         if isinstance(executor, list):
             operation = get_operation_ast(document, operation_name)
@@ -163,7 +165,9 @@ class Executor:
         if operation is None or compiled is None or operation.operation is OperationType.MUTATION:
             return cls._of_core(prepare_core())
         definitions = operation.variable_definitions or ()
-        values = get_variable_values(core_schema(schema), definitions, dict(variables or {}))
+        values = get_variable_values(
+            core_schema(schema), definitions, dict(variables or {}), max_errors=1, hide_suggestions=True
+        )
         if isinstance(values, list):
             return cls._of_core(prepare_core())  # which raises the errors
         found = compiled.find(schema, document, operation, values, prepare_core)

@@ -8,7 +8,7 @@ variables are described alike. Objects and lists are never quoted, and other val
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -103,7 +103,7 @@ class InputValuesRule(ValidationRule):
 
     def _check(self, node: ValueNode, type_: GraphQLInputType, place: Place) -> None:
         found: list[GraphQLError] = []
-        validate_input_literal(node, type_, lambda error, _path: found.append(error))
+        validate_input_literal(node, type_, lambda error, _path: found.append(error), hide_suggestions=True)
         if not found:
             return
         described = [
@@ -168,7 +168,7 @@ def _find_errors_of_fields(value: Any, type_: GraphQLInputObjectType, place: Pla
             message = f"{place} lacks `{name}`, which has to be {describe_form(field.type)}"
             yield InputError(_sentence(message), _node_of(value))
     for name in [each for each in fields if each not in type_.fields]:
-        nearest = did_you_mean(suggestion_list(name, list(type_.fields)))
+        nearest = _suggest(name, type_.fields)
         message = f"{place} has the field `{_shorten(name)}`, which {type_.name} does not have"
         yield InputError(_sentence(message, nearest), _node_of(fields[name]))
     given = [name for name in fields if name in type_.fields]
@@ -192,7 +192,7 @@ def _wrong(value: Any, type_: GraphQLInputType, place: Place, extensions: Any = 
     nearest = ""
     named = get_named_type(type_)
     if isinstance(named, GraphQLEnumType) and (text := _text_of(value)) is not None:
-        nearest = did_you_mean(suggestion_list(text, list(named.values)))
+        nearest = _suggest(text, named.values)
         if isinstance(value, StringValueNode):
             message = f"{message}, without quotes"
     return InputError(_sentence(message, nearest), _node_of(value), extensions or None)
@@ -210,6 +210,11 @@ def describe_form(type_: GraphQLInputType) -> str:
         return f"an object with fields of {named.name}"
     form = _BUILT_IN_FORMS.get(named.name) or SCALAR_FORMS.get(named.name)
     return f"{form} ({named.name})" if form else f"a value of {named.name}"
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence with the names that are most like a name; empty for a long one, which takes long to compare."""
+    return did_you_mean(suggestion_list(name, list(known))) if len(name) <= MAX_SHOWN_CHARACTERS else ""
 
 
 def show_value(value: Any) -> str:

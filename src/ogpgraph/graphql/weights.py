@@ -34,6 +34,8 @@ DEFAULT_LIST_LENGTH: Final = 10
 CHARACTERS_PER_UNIT: Final = 1_000
 MAX_ARGUMENT_VALUES: Final = 10_000
 """So many values all arguments and variables of an operation may have together."""
+INPUT_OBJECT_COST: Final = 5
+"""The cost of an object inside of an argument: of coercing it."""
 MAX_INPUT_DEPTH: Final = 32
 """So deep lists and objects in a value may be nested."""
 _KEY: Final = "weight"
