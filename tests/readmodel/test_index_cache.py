@@ -11,7 +11,7 @@ import pytest
 from ogpgraph.readmodel import index_cache
 from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.index import Checkpoint, Index
-from ogpgraph.readmodel.index_cache import IndexCache, IndexKey, PastIndexes, PresentIndexes
+from ogpgraph.readmodel.index_cache import IndexKey, PastIndexes, PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change, read_values
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.sort_keys import BY_CODE, SortStep
@@ -72,8 +72,13 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockedRead]:
     blocked.release()
 
 
-def _titles(session: ReadSession, indexes: IndexCache, key: IndexKey) -> dict[str, int]:
-    index = indexes.get(session.transaction, session.head, "commitment", key)
+def _load_present(system: System) -> PresentIndexes:
+    with system.read_session() as session:
+        return PresentIndexes.load(session.transaction, session.head)
+
+
+def _titles(session: ReadSession, past: PastIndexes, present: PresentIndexes, key: IndexKey) -> dict[str, int]:
+    index = past.get(present, session.transaction, "commitment", key)
     return {value: posting.mask() for value, posting in index.values("title").items()}
 
 
@@ -85,22 +90,22 @@ def _loaded_titles(session: ReadSession, position: int) -> dict[str, int]:
 def test_readers_of_other_positions_do_not_wait_while_tags_of_the_past_are_read(
     filled: System, blocked: BlockedRead
 ) -> None:
-    indexes = IndexCache()
+    past, present = PastIndexes(), _load_present(filled)
 
     def read_past() -> dict[str, int]:
         with filled.read_session() as session:
-            return _titles(session, indexes, PAST)
+            return _titles(session, past, present, PAST)
 
     with ThreadPoolExecutor(2) as threads, filled.read_session() as session:
         readers = [threads.submit(read_past) for _ in range(2)]
         try:
             assert blocked.has_begun.wait(WAIT_SECONDS)
-            present = _titles(session, indexes, IndexKey(session.head))
-            other = _titles(session, indexes, IndexKey(PAST.position + 1))
+            latest = _titles(session, past, present, IndexKey(session.head))
+            other = _titles(session, past, present, IndexKey(PAST.position + 1))
             assert not any(reader.done() for reader in readers)
         finally:
             blocked.release()
-        assert present == _loaded_titles(session, session.head)
+        assert latest == _loaded_titles(session, session.head)
         assert other == _loaded_titles(session, PAST.position + 1)
         assert [reader.result(WAIT_SECONDS) for reader in readers] == [_loaded_titles(session, PAST.position)] * 2
 
@@ -108,21 +113,20 @@ def test_readers_of_other_positions_do_not_wait_while_tags_of_the_past_are_read(
 def test_tags_of_a_position_are_read_once_and_after_a_cancelled_reading_again(
     filled: System, blocked: BlockedRead
 ) -> None:
-    indexes = IndexCache()
+    past, present = PastIndexes(), _load_present(filled)
     blocked.release()
     blocked.error = StatementCancelled("the reader's time is over")
     with filled.read_session() as session:
         with pytest.raises(StatementCancelled):
-            _titles(session, indexes, PAST)
+            _titles(session, past, present, PAST)
         blocked.error = None
         expected = _loaded_titles(session, PAST.position)
-        assert [_titles(session, indexes, PAST) for _ in range(2)] == [expected] * 2
+        assert [_titles(session, past, present, PAST) for _ in range(2)] == [expected] * 2
     assert blocked.count == 2
 
 
 def test_dimension_that_has_not_changed_since_is_that_of_the_present(filled: System) -> None:
-    with filled.read_session() as session:
-        before = PresentIndexes.load(session.transaction, session.head)
+    before = _load_present(filled)
     change_title(filled, "FR0000", "Fourth title")
     with filled.read_session() as session:
         present = before.advance(read_change(session.transaction, before.position, session.head))
@@ -138,10 +142,9 @@ def test_order_that_was_used_follows_a_change_without_being_sorted(
     orders = [BY_CODE, (SortStep("changed", descending=True),)]
     for number in range(10, 30):
         register_commitment(filled, f"FR{number:04}")
-    with filled.read_session() as session:
-        before = PresentIndexes.load(session.transaction, session.head)
-        for order in orders:
-            before.of_type("commitment").sort_index(order)
+    before = _load_present(filled)
+    for order in orders:
+        before.of_type("commitment").sort_index(order)
     change_title(filled, "FR0000", "Fourth title")
     register_commitment(filled, "ES0001")
     with filled.read_session() as session:
@@ -164,10 +167,19 @@ def test_indexes_of_the_past_take_a_bounded_number_of_bytes(filled: System) -> N
         for position in range(1, session.head):
             index = past.get(present, session.transaction, "commitment", IndexKey(position))
             index.page(index.select("title", index.values("title")), BY_CODE, 10, (None, None), backward=False)
-            sizes.append(past.size_bytes())
+            sizes.append(past.use().bytes)
         assert max(sizes) > max_bytes / 2
         assert max(sizes) < max_bytes * 1.5
-        assert present.size_bytes() > 0
+        assert past.use().misses == session.head - 1
+
+
+def test_bytes_of_an_index_that_followed_are_those_of_one_that_was_loaded(filled: System) -> None:
+    before = _load_present(filled)
+    register_commitment(filled, "ES0001")
+    change_title(filled, "FR0000", "Fourth title")
+    with filled.read_session() as session:
+        present = before.advance(read_change(session.transaction, before.position, session.head))
+    assert present.size_bytes() == _load_present(filled).size_bytes() > before.streams.size_bytes()
 
 
 def test_checkpoint_of_a_reader_is_called_while_it_evaluates(filled: System) -> None:

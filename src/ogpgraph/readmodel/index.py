@@ -67,6 +67,8 @@ class Index:
         self.position = position
         self.day = day
         self.postings = postings
+        self.posting_bytes = sum(map(count_bytes, postings.values()))
+        """About how many bytes the postings take."""
         self.count = streams.count(position)
         self.universe = _find_listed(streams, self.count, position)
         self.checkpoint: Checkpoint = run_on
@@ -95,20 +97,27 @@ class Index:
         listed = to_bitset([slot for slot in slots if self.streams.code_at(slot, change.after)])
         advanced.universe = self.universe & ~to_bitset(slots) | listed
         if tags := [tag for tag in change.tags if aggregate_type_of(tag.stream) == self.aggregate_type]:
-            advanced.postings = self._change_postings(tags)
+            advanced.postings, added_bytes = self._change_postings(tags)
+            advanced.posting_bytes += added_bytes
             advanced.changed_at = {**self.changed_at, **{tag.dimension: tag.position for tag in tags}}
         return advanced
 
-    def _change_postings(self, tags: Iterable[TagChange]) -> Postings:
+    def _change_postings(self, tags: Iterable[TagChange]) -> tuple[Postings, int]:
+        """Return the postings after some changes, and about how many bytes more they take."""
         changed: defaultdict[str, defaultdict[str, dict[int, bool]]] = defaultdict(lambda: defaultdict(dict))
         for tag in tags:
             changed[tag.dimension][tag.value][self.streams.slots[tag.stream]] = tag.is_begun
-        postings = dict(self.postings)
+        postings, added_bytes = dict(self.postings), 0
         for dimension, values in changed.items():
-            postings[dimension] = _change_values(postings.get(dimension, NO_VALUES), values)
+            old = postings.get(dimension, NO_VALUES)
+            differing = _find_differing(old, values)
+            was = {value: old[value] for value in differing if value in old}
+            now = {value: posting for value, posting in differing.items() if posting is not None}
+            added_bytes += count_bytes(now) - count_bytes(was)
+            postings[dimension] = PersistentMap.of(old).update(differing)
             if not postings[dimension]:
                 del postings[dimension]
-        return postings
+        return postings, added_bytes
 
     def for_reader(self, checkpoint: Checkpoint, postings: Postings | None = None) -> Index:
         """Return the index with a reader's checkpoint, and with postings that the reader loads where given."""
@@ -264,7 +273,7 @@ class Index:
 
     def size_bytes(self) -> int:
         """Return about how many bytes postings and orders take, if they share nothing with another index."""
-        return sum(map(count_bytes, self.postings.values())) + self.orders.size_bytes()
+        return self.posting_bytes + self.orders.size_bytes()
 
     def own_order_bytes(self) -> int:
         """Return about how many bytes the orders take that were needed at this position, besides what they share."""
@@ -285,14 +294,15 @@ def _find_listed(streams: TypeStreams, count: int, position: int) -> int:
     return (1 << count) - 1 & ~to_bitset(hidden)
 
 
-def _change_values(old: Values, changes: Mapping[str, Mapping[int, bool]]) -> Values:
+def _find_differing(old: Values, changes: Mapping[str, Mapping[int, bool]]) -> dict[str, Posting | None]:
+    """Return the postings of the values that changed, None for a value that no aggregate has any more."""
     changed: dict[str, Posting | None] = {}
     for value, is_begun in changes.items():
         begun = [slot for slot, is_set in is_begun.items() if is_set]
         ended = [slot for slot, is_set in is_begun.items() if not is_set]
         posting = old.get(value, EMPTY_POSTING).update(ended, begun)
         changed[value] = posting if posting.bits else None
-    return PersistentMap.of(old).update(changed)
+    return changed
 
 
 def _is_by_data(order: Order) -> bool:

@@ -15,10 +15,11 @@ from typing import Final, NamedTuple
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
-from ogpgraph.readmodel.index_rows import read_change, read_dimensions, read_postings, read_values
+from ogpgraph.readmodel.index_rows import read_dimensions, read_postings, read_values
 from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.readmodel.tags import OBSERVED
+from ogpgraph.storage.byte_cache import CacheUse
 from ogpgraph.storage.database import Transaction
 
 MAX_PAST_BYTES: Final = 64 * 2**20
@@ -73,6 +74,7 @@ class PastIndexes:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._cached: OrderedDict[tuple[str, IndexKey], _PastIndex] = OrderedDict()
+        self._hits = self._misses = 0
 
     def get(
         self,
@@ -98,8 +100,11 @@ class PastIndexes:
         with self._lock:
             past = self._cached.get((aggregate_type, key))
             if past is None:
+                self._misses += 1
                 self._make_room()
                 past = self._cached[aggregate_type, key] = _PastIndex(present, aggregate_type, key)
+            else:
+                self._hits += 1
             self._cached.move_to_end((aggregate_type, key))
             return past
 
@@ -108,10 +113,10 @@ class PastIndexes:
         while self._cached and (size > self._max_bytes or len(self._cached) >= MAX_PAST_INDEXES):
             size -= self._cached.popitem(last=False)[1].size_bytes()
 
-    def size_bytes(self) -> int:
-        """Return about how many bytes the indexes take."""
+    def use(self) -> CacheUse:
+        """Return how much memory the indexes take, and how often one was found."""
         with self._lock:
-            return self._count_bytes()
+            return CacheUse(len(self._cached), self._count_bytes(), self._hits, self._misses)
 
     def _count_bytes(self) -> int:
         return sum(past.size_bytes() for past in self._cached.values())
@@ -162,32 +167,6 @@ class _PastPostings(Mapping[str, Values]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-class IndexCache:
-    """The indexes of a process, led to each position that a reader names by what the tables say has changed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._present: PresentIndexes | None = None
-        self._past = PastIndexes()
-
-    def get(
-        self, transaction: Transaction, head: int, aggregate_type: str, key: IndexKey, checkpoint: Checkpoint = run_on
-    ) -> Index:
-        """Return the index of a type for a reader, whose transaction has the rows up to a head."""
-        present = self._lead_to(transaction, head)
-        return self._past.get(present, transaction, aggregate_type, key, checkpoint)
-
-    def _lead_to(self, transaction: Transaction, position: int) -> PresentIndexes:
-        with self._lock:
-            present = self._present
-            if present is None:
-                present = PresentIndexes.load(transaction, position)
-            elif present.position < position:
-                present = present.advance(read_change(transaction, present.position, position))
-            self._present = present
-            return present
 
 
 def _find_existing(index: Index, plans: Index) -> int:

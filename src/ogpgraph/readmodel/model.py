@@ -189,7 +189,6 @@ class Model:
             "loaded": self.is_warm,
             "position": state.position,
             "indexBytes": state.indexes.size_bytes(),
-            "pastIndexBytes": state.caches.past_indexes.size_bytes(),
             "caches": caches,
         }
 

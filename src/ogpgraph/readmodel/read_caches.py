@@ -37,4 +37,9 @@ class ReadCaches:
 
     def describe(self) -> dict[str, CacheUse]:
         """Return the use of each cache that counts it."""
-        return {"states": self.states.use(), "datedStates": self.dated_states.use(), "entries": self.entries.use()}
+        return {
+            "states": self.states.use(),
+            "datedStates": self.dated_states.use(),
+            "entries": self.entries.use(),
+            "pastIndexes": self.past_indexes.use(),
+        }
