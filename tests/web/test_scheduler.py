@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ogpgraph.storage.waiting import waiting
 from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.fair_queue import Client
@@ -70,9 +71,7 @@ class Operations:
         return task
 
     async def wait_for_waiting(self, number: int) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while self.scheduler.waiting < number:  # noqa: ASYNC110 - the scheduler has no event for it
-                await asyncio.sleep(0.001)
+        await wait_until(lambda: self.scheduler.waiting >= number)
 
     def _work(self, name: str, work: Callable[[Deadline], object] | None, deadline: Deadline) -> object:
         self.ran.append(name)
@@ -87,6 +86,12 @@ def loop_until(event: threading.Event) -> Callable[[Deadline], None]:
             deadline.check()
 
     return work
+
+
+async def wait_until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_so():  # noqa: ASYNC110 - the scheduler has no event for it
+            await asyncio.sleep(0.001)
 
 
 async def within_patience(*tasks: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> list[Any]:
@@ -205,9 +210,7 @@ async def test_only_so_many_expensive_operations_have_begun_at_a_time() -> None:
     clients = [Client(str(number)) for number in range(8)]
     await within_patience(*(operations.start(client, work) for client in clients))
     assert max(counts) <= 2
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while operations.scheduler._begun_count:  # noqa: ASYNC110 - results are there a moment before
-            await asyncio.sleep(0.001)
+    await wait_until(lambda: not operations.scheduler._begun_count)
 
 
 async def test_one_that_waits_for_something_else_has_no_turn_meanwhile() -> None:
@@ -345,8 +348,8 @@ async def test_threads_that_wait_in_the_middle_of_operations_are_bounded_for_eac
 
     tasks = [operations.start(A, work) for _ in range(5)]
     await within_patience(operations.start(B))
-    await operations.wait_for_waiting(3)
-    assert operations.ran.count("a") == 2
+    await wait_until(lambda: operations.ran.count("a") == 2)
+    assert operations.scheduler.waiting == 3
     is_over.set()
     await within_patience(*tasks)
 
@@ -358,3 +361,15 @@ async def test_a_delay_is_notified_of_once() -> None:
     await within_patience(operations.scheduler.run(A, operations.gate.wait, PATIENCE_SECONDS, deadline=deadline))
     await within_patience(operations.start(A))
     assert noticed == [1]
+
+
+async def test_what_waits_for_the_storage_has_no_turn_meanwhile_however_often_that_is_said() -> None:
+    operations, is_answered = Operations(), threading.Event()
+
+    def work(_deadline: Deadline) -> None:
+        with waiting(), waiting():
+            assert is_answered.wait(PATIENCE_SECONDS)
+
+    await within_patience(operations.start(A, work), operations.start(B, lambda _deadline: is_answered.set()))
+    with waiting():  # where there is no scheduler it means nothing
+        pass

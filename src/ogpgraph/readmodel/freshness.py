@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.storage.database import Database
+from ogpgraph.storage.waiting import waiting
 
 T = TypeVar("T")
 
@@ -33,9 +34,10 @@ class SharedRead(Generic[T]):
             if is_first := self._next is None:
                 self._next = Future()
             future = self._next
-        if is_first:
-            self._run(future)
-        return future.result()
+        with waiting():
+            if is_first:
+                self._run(future)
+            return future.result()
 
     def _run(self, future: Future[T]) -> None:
         with self._reading:

@@ -27,6 +27,7 @@ from ogpgraph.readmodel.tables import (
 )
 from ogpgraph.storage.database import Database, DataRejected, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.waiting import waiting
 
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
@@ -198,7 +199,11 @@ class ProjectionRunner:
 
         A failure is logged, and for a second readers do not try again.
         """
-        if self._monotonic() < self._write_again_at or not self._lock.acquire(timeout=READER_PATIENCE_SECONDS):
+        if self._monotonic() < self._write_again_at:
+            return
+        with waiting():
+            is_acquired = self._lock.acquire(timeout=READER_PATIENCE_SECONDS)
+        if not is_acquired:
             return
         try:
             if self._monotonic() >= self._write_again_at:

@@ -37,8 +37,10 @@ from ogpgraph.storage.database import (
     UniqueViolation,
     split_statements,
 )
+from ogpgraph.storage.waiting import waiting
 
-POOL_SIZE = 4
+POOL_SIZE = 10
+"""More than there are expensive operations that have begun, each of which may hold a connection."""
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 0.5
@@ -96,7 +98,7 @@ class PostgresTransaction(Transaction):
 
     def begin(self, statements: str) -> None:
         """Begin with some statements; raises ConnectionLost where the connection is dead."""
-        with _translate_errors(self._connection):
+        with waiting(), _translate_errors(self._connection):
             self._connection.execute(statements.encode())
 
     @contextmanager
@@ -125,7 +127,7 @@ class PostgresTransaction(Transaction):
 
     def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
         self.statements += 1
-        with _translate_errors(self._connection):
+        with waiting(), _translate_errors(self._connection):
             return self._connection.execute(translate_parameters(sql), _adapt(parameters)).fetchall()
 
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
@@ -135,7 +137,8 @@ class PostgresTransaction(Transaction):
         is_autocommit = self._is_autocommit()
         with _translate_errors(self._connection), self._connection.cursor("stream", withhold=is_autocommit) as cursor:
             cursor.itersize = STREAM_ROWS
-            cursor.execute(translate_parameters(sql), _adapt(parameters))
+            with waiting():
+                cursor.execute(translate_parameters(sql), _adapt(parameters))
             yield from cursor
 
     def execute(self, sql: str, **parameters: object) -> None:
@@ -349,7 +352,9 @@ class PostgresDatabase(Database):
     def _connection(self) -> Iterator[psycopg.Connection[Row]]:
         self._open()
         try:
-            with self._pool.connection() as connection:
+            with ExitStack() as stack:
+                with waiting():
+                    connection = stack.enter_context(self._pool.connection())
                 yield connection
         except PoolTimeout as error:
             message = f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds"

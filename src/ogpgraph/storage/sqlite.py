@@ -41,6 +41,7 @@ from ogpgraph.storage.database import (
     split_statements,
 )
 from ogpgraph.storage.database_file import DatabaseFile, open_private_file, restrict_files, translate_os_error
+from ogpgraph.storage.waiting import waiting
 
 if sys.platform != "win32":
     import fcntl
@@ -137,7 +138,9 @@ class WriterLock:
     def acquire(self, seconds: float | None = None) -> Iterator[None]:
         """Hold the lock until the end of the context; raises LockTimeout, and StorageFailure without the file."""
         timeout = self._timeout if seconds is None else seconds
-        if not self._thread_lock.acquire(timeout=timeout):
+        with waiting():
+            is_acquired = self._thread_lock.acquire(timeout=timeout)
+        if not is_acquired:
             raise LockTimeout(f"another thread has been writing for {timeout:g} seconds")
         try:
             file = self._open()

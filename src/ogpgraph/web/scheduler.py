@@ -140,9 +140,10 @@ class Scheduler:
             if task.phase is Phase.RELEASED or (task.phase is Phase.RUNNING and not self._is_due(task, now)):
                 task.looked_at = now
                 return False
-            self._pause(task, now, is_first=True)
-        task.resumed.acquire()
-        return True
+            is_paused = self._pause(task, now, is_first=True)
+        if is_paused:
+            task.resumed.acquire()
+        return is_paused
 
     def declare_cost(self, task: Task, cost: int) -> None:
         """Wait for the turn behind cheaper tasks, if the rest of this one is expensive."""
@@ -152,11 +153,9 @@ class Scheduler:
             now = self._clock()
             self._charge(task, now)
             task.lane = Lane.EXPENSIVE
-            if not self.waiting and self._begun_count < self.limits.expensive:
-                self._begin_expensive(task)
-                return
-            self._pause(task, now, is_first=False)
-        task.resumed.acquire()
+            is_paused = self._pause(task, now, is_first=False)
+        if is_paused:
+            task.resumed.acquire()
 
     def release(self, task: Task) -> None:
         """Give the turn up."""
@@ -167,17 +166,22 @@ class Scheduler:
     def resume(self, task: Task) -> None:
         """Wait for the turn again."""
         with self._lock:
-            self._pause(task, self._clock(), is_first=True)
-        task.resumed.acquire()
+            is_paused = self._pause(task, self._clock(), is_first=True)
+        if is_paused:
+            task.resumed.acquire()
 
-    def _pause(self, task: Task, now: float, *, is_first: bool) -> None:
-        """Have a task wait before the others of its client, or behind them."""
+    def _pause(self, task: Task, now: float, *, is_first: bool) -> bool:
+        """Have a task wait before the others of its client, or behind them; returns whether it has to."""
         self._leave_turn(task, now, Phase.PAUSED)
         if task.lane is Lane.CHEAP and task.used_seconds >= CHEAP_SECONDS:
             task.lane = Lane.EXPENSIVE
             self._begin_expensive(task)
+        if not self.waiting and len(self._running) < self.limits.turns and self._may_go(task):
+            self._begin_turn(task)
+            return False
         self._lanes[task.lane].add(task, first=is_first)
         self._dispatch()
+        return True
 
     def _leave_turn(self, task: Task, now: float, phase: Phase) -> None:
         if task.phase in (Phase.RUNNING, Phase.STALLED):

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from ogpgraph.storage.waiting import announce_waiting
 from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.errors import RequestRejected, deadline_exceeded
 from ogpgraph.web.fair_queue import Client
@@ -96,6 +97,9 @@ class Task:
     @contextmanager
     def released(self) -> Iterator[None]:
         """Give the turn up until the end of the context: for what waits for a lock, a disk or another process."""
+        if self.phase is Phase.RELEASED:
+            yield
+            return
         self._keeper.release(self)
         try:
             yield
@@ -108,13 +112,17 @@ class Task:
         result: object = None
         error: BaseException | None = None
         try:
-            result = self._context.run(self._call)
+            result = self._context.run(self._call_announced)
         except OperationCancelled:
             error = deadline_exceeded()
         except BaseException as raised:
             error = raised
         with suppress(RuntimeError):  # the loop was closed: nobody awaits the result
             self._loop.call_soon_threadsafe(self._settle, result, error)
+
+    def _call_announced(self) -> object:
+        announce_waiting(self.released)
+        return self._call()
 
     # The result; called on the event loop
 
