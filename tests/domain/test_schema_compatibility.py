@@ -38,6 +38,22 @@ def test_stored_events_match_the_published_schema(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "is_compatible"),
+    [
+        ("^[A-Z]{2,4}[0-9]{4}$", "^[A-Z]{2,6}[0-9]{4}$", True),
+        ("^[A-Z]{2,6}[0-9]{4}$", "^[A-Z]{2,4}[0-9]{4}$", False),
+        ("^[A-Z]{2,4}[0-9]{4}$", "^[A-Z]{2,6}[0-9]{5}$", False),
+        ("^[A-Z]{2,4}$", "^[a-z]{2,4}$", False),
+    ],
+)
+def test_a_pattern_may_permit_more_repetitions_and_nothing_else(old: str, new: str, *, is_compatible: bool) -> None:
+    def schema(pattern: str) -> dict[str, Any]:
+        return {"events": {"A.1": {"type": "string", "pattern": pattern}}, "$defs": {}}
+
+    assert (find_incompatibilities(schema(old), schema(new)) == []) is is_compatible
+
+
+@pytest.mark.parametrize(
     ("change", "problem"),
     [
         (lambda p: p["facts"].update(budget=1), "budget is not known"),

@@ -33,7 +33,7 @@ class Sibling:
 
 @dataclass(frozen=True)
 class Page:
-    """An English page; None omits a line."""
+    """An English page; None leaves a field empty."""
 
     code: str = "UY0901"
     title: str = "Ferry Tables"
@@ -72,7 +72,7 @@ class Page:
             "Verifiable: Yes",
         ]
         optional = (("Status", self.status), ("Lead Institution", self.lead), ("Completion", self.completion))
-        return lines + [f"{label}: {value}" for label, value in optional if value is not None]
+        return lines + [f"{label}: {value or ''}".rstrip() for label, value in optional]
 
     def _body(self) -> list[str]:
         parts = ["Description", self.description]

@@ -256,7 +256,7 @@ def find_commitment(uow: UnitOfWork, code: str) -> Aggregate:
 _COMMITMENT_CODE = Format(COMMITMENT_CODE, "the code of a commitment, such as FR0043", normalize_code)
 
 NewCommitmentCode = Annotated[
-    str, Meta(description="The code: two to four letters and four digits, such as `FR0043`."), _COMMITMENT_CODE
+    str, Meta(description="The code: two to six letters and four digits, such as `FR0043`."), _COMMITMENT_CODE
 ]
 """A code that no commitment needs to have yet."""
 

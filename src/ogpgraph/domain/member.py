@@ -144,7 +144,7 @@ MEMBER = AggregateType(
 
 _FIELDS = fields_by_name(MEMBER.fields)
 
-_COMMITMENT_CODE = re.compile(r"([A-Z]{2,4})\d{4}", re.ASCII | re.IGNORECASE)
+_COMMITMENT_CODE = re.compile(r"([A-Z]{2,6})\d{4}", re.ASCII | re.IGNORECASE)
 _LOCAL_CODE = re.compile(r"[A-Z]{4}", re.ASCII)
 
 

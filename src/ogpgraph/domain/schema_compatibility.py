@@ -1,15 +1,18 @@
 """Compatibility of the JSON Schema of stored events: whatever an older program stored, a newer one must still read.
 
-Events, paths, values of a vocabulary and optional fields may be added. Nothing may be removed, changed or become
+Events, paths, values of a vocabulary and optional fields may be added, and a pattern may permit more repetitions.
+Nothing may be removed, changed or become
 required.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 Schema = dict[str, Any]
+_REPETITION = re.compile(r"\{(\d+),(\d+)\}")
 _ANNOTATIONS = ("title", "description", "default")
 _CONSTRAINTS = ("pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "additionalProperties", "type")
 
@@ -48,10 +51,22 @@ def _compare_keyword(keyword: str, old: Any, new: Any, where: str) -> Iterator[s
             yield from (f"{where} {value} is gone" for value in _difference(old, new or []))
         case "required":
             yield from (f"{where} requires {name} now" for name in _difference(new or [], old))
+        case "pattern" if isinstance(new, str) and _is_as_wide(old, new):
+            return
         case "anyOf":
             yield from (f"{where} cannot be {option} now" for option in old if not _is_among(option, new or []))
         case _:
             yield from _compare(old, new, where)
+
+
+def _is_as_wide(old: str, new: str) -> bool:
+    """Return whether a pattern differs from an older one only in that something may be repeated more or less often."""
+    one, other = _REPETITION.split(old), _REPETITION.split(new)
+    if len(one) != len(other) or one[::3] != other[::3]:
+        return False
+    lows = zip(one[1::3], other[1::3], strict=True)
+    highs = zip(one[2::3], other[2::3], strict=True)
+    return all(int(now) <= int(then) for then, now in lows) and all(int(now) >= int(then) for then, now in highs)
 
 
 def _compare_paths(old: Schema, new: Schema, where: str) -> Iterator[str]:
@@ -69,10 +84,10 @@ def _compare_paths(old: Schema, new: Schema, where: str) -> Iterator[str]:
 
 
 def _matches_as_much(old_regex: str, new_regex: str) -> bool:
-    """Return whether each segment of a path is the same, or an alternation of the same values and others."""
+    """Return whether each segment of a path is the same or wider, or an alternation of the same values and others."""
     old, new = old_regex.strip("^$").split("/"), new_regex.strip("^$").split("/")
     return len(old) == len(new) and all(
-        a == b or not _difference(_alternatives(a), _alternatives(b)) for a, b in zip(old, new, strict=True)
+        _is_as_wide(a, b) or not _difference(_alternatives(a), _alternatives(b)) for a, b in zip(old, new, strict=True)
     )
 
 

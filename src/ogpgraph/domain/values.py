@@ -18,7 +18,7 @@ from ogpgraph.domain.vocabulary import (
 )
 
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
-COMMITMENT_CODE = r"^[A-Z]{2,4}[0-9]{4}$"
+COMMITMENT_CODE = r"^[A-Z]{2,6}[0-9]{4}$"
 REFERENCE = r"^[0-9a-f]{64}$"
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 """The years that a date may have: the partnership was founded in 2011, and its reforms may have begun before."""

@@ -36,6 +36,16 @@ PAGE_WARNINGS = frozenset(
         "code-reissued",
         "not-recorded",
         "other-member",
+        "withdrawn",
+        "shortened",
+        "cut-off",
+        "value-doubtful",
+        "title-doubtful",
+        "text-doubtful",
+        "odd-plan-title",
+        "plan-unknown",
+        "unknown-name",
+        "encoding",
     )
 )
 SPREADSHEET_WARNINGS = frozenset(

@@ -91,7 +91,7 @@ PAGE_CHOICES = st.fixed_dictionaries(
     },
     optional={
         "status": st.sampled_from(["Active", None]),
-        "completion": st.sampled_from(["Limited", "Substantial Substantial", None]),
+        "completion": st.sampled_from(["Limited", "Substantial Substantial", "Pending IRM Review", None]),
         "title": st.sampled_from(["Ferry Tables", "Boats (and Ferries)"]),
         "prose": st.sampled_from(["Read.", "Reread."]),
     },

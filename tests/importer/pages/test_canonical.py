@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogpgraph.importer.pages import canonical
-from ogpgraph.importer.pages.canonical import (
-    CanonicalPage,
-    decode_page,
-    extract_visible_text,
-    is_html,
-    normalize_lines,
-)
+from ogpgraph.importer.pages.canonical import CanonicalPage, decode_page, normalize_lines
 from ogpgraph.importer.pages.extraction import UnreadableInput
 from ogpgraph.importer.pages.labels import shipped_labels
+from ogpgraph.importer.pages.markup import extract_visible_text, is_html
 from tests.importer.pages.page_assertions import LIMIT, PAGES, read_page_text
 
 BUDGET = (PAGES / "budget_en.txt").read_text("utf-8")

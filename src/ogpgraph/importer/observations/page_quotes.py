@@ -9,20 +9,32 @@ from functools import lru_cache
 
 from ogpgraph.domain.code import code_path
 from ogpgraph.domain.event import Evidence, Facts, Origin
-from ogpgraph.domain.values import Observation
+from ogpgraph.domain.values import Observation, Rating, Value
+from ogpgraph.domain.vocabulary import RatingState
 from ogpgraph.importer.observations.differences import SourceStatements
 from ogpgraph.importer.observations.observation import Spans
 from ogpgraph.importer.observations.value_equivalence import TextLookup
-from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, PageReading, Sibling, UnreadableInput
+from ogpgraph.importer.pages.extraction import (
+    ExtractedFacts,
+    ExtractedValue,
+    PageReading,
+    Sibling,
+    SiblingListReading,
+    UnreadableInput,
+)
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.page import READER, find_code_and_cycle, read_sibling_list, reread_page
+from ogpgraph.importer.pages.member_names import is_name_of
+from ogpgraph.importer.pages.page import READER, reread_page
+from ogpgraph.importer.pages.sibling_list import find_code_and_cycle, read_sibling_list
 from ogpgraph.importer.pages.text import Span
 from ogpgraph.importer.pages.values import find_plan_years
 
 
 def member_facts(page: PageReading) -> ExtractedFacts:
-    """Return what a page states of its member."""
-    return {f"name/{page.language}": page.country} if page.country else {}
+    """Return what a page states of its member: a name that the member is known to have."""
+    country = page.country
+    is_known = country is not None and is_name_of(str(country.value), page.code, page.language)
+    return {f"name/{page.language}": country} if country and is_known else {}
 
 
 def plan_facts(page: PageReading) -> ExtractedFacts:
@@ -86,6 +98,37 @@ def page_says(
     return page is None or path in spans_in(page)
 
 
+def zone_says(stored_text: TextLookup, origin: Origin, path: str, _time: datetime, recorded: Observation) -> bool:
+    """Return whether a zone of an observed page states something at a path.
+
+    A page that is not known any more, or that another version of the reader read, counts as doing so.
+    """
+    page = _read_again(stored_text, recorded)
+    return page is None or path in zone_spans(page, origin)
+
+
+def zone_withdraws(
+    stored_text: TextLookup, origin: Origin, path: str, value: Value | None, _time: datetime, recorded: Observation
+) -> bool:
+    """Return whether a zone of an observed page says that there is nothing at a path, where there was a value."""
+    page = _read_again(stored_text, recorded)
+    return page is not None and page.withdraws(origin, path, is_finding=is_finding(value))
+
+
+def zone_dates(stored_text: TextLookup, origin: Origin, path: str, _time: datetime, recorded: Observation) -> bool:
+    """Return whether what a zone states at a path became so after an observed page: that had the field, or the text.
+
+    A header without the field says nothing of it; any other text of the page would have had what is new in it.
+    """
+    page = _read_again(stored_text, recorded)
+    return page is None or origin is not Origin.HEADER or path in zone_spans(page, origin) or page.says(origin, path)
+
+
+def is_finding(value: Value | None) -> bool:
+    """Return whether a value is what a review found."""
+    return isinstance(value, Rating) and value.state is RatingState.RATED
+
+
 def _read_again(stored_text: TextLookup, recorded: Observation) -> PageReading | None:
     """Return the reading of an observed page, None where another version of the reader read it or its text is gone."""
     text = stored_text(recorded.text) if recorded.reader == READER else None
@@ -101,6 +144,33 @@ def _reread(text: str) -> PageReading | None:
         return None
 
 
+def list_says(
+    stored_text: TextLookup,
+    code: str,
+    language: str,
+    current: SiblingListReading,
+    path: str,
+    _time: datetime,
+    recorded: Observation,
+) -> bool:
+    """Return whether an observed list states something at a path of an entry, or that the current list's entry is gone.
+
+    A list that is not known any more, or that another version of the reader read, counts as saying something.
+    """
+    text = stored_text(recorded.text) if recorded.reader == READER else None
+    if not text:
+        return True
+    listed = read_stored_list(text, language)
+    entry = next((each for each in listed.entries if each.code == code), None)
+    return path in sibling_spans(text, entry) if entry else listed.omits(code, current)
+
+
+@lru_cache(maxsize=16)
+def read_stored_list(text: str, language: str) -> SiblingListReading:
+    """Return the reading of a list's canonical text; it is asked for each of its entries."""
+    return read_sibling_list(text, shipped_labels().get(language))[0]
+
+
 def quote_list_again(
     stored_text: TextLookup,
     code: str,
@@ -111,7 +181,7 @@ def quote_list_again(
 ) -> tuple[Evidence, ...]:
     """Return the passages of a list in which it says facts of one of its entries again."""
     text = stored_text(recorded.text) if recorded.reader == READER else None
-    reading = read_sibling_list(text, shipped_labels().get(language))[0] if text else None
+    reading = read_stored_list(text, language) if text else None
     entry = next((each for each in reading.entries if each.code == code), None) if reading else None
     if text is None or entry is None:
         return statements.evidence_again(facts, recorded)

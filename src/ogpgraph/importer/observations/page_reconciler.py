@@ -6,7 +6,7 @@ member and the plan are stated by many pages, so that a page which lacks one wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.code import code_path
 from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
-from ogpgraph.domain.event import Facts, NewEvent, Origin
+from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.lineage import recode_commitment
 from ogpgraph.domain.member import (
     MEMBER,
@@ -31,23 +31,30 @@ from ogpgraph.domain.member import (
 )
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
+from ogpgraph.domain.source_statements import NOTHING_STATED
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, TextValue, TranslationKind, Value
 from ogpgraph.importer.observations.differences import (
+    Covers,
+    ObservedChanges,
     QuoteAgain,
     SourceStatements,
     covers_all,
+    covers_none,
     record_respelled,
     says_none,
 )
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
+    Says,
     SourceObservation,
     Spans,
     find_observation_to_reread,
     record_observation,
 )
 from ogpgraph.importer.observations.page_quotes import (
+    is_finding,
+    list_says,
     member_facts,
     member_spans,
     page_says,
@@ -55,12 +62,21 @@ from ogpgraph.importer.observations.page_quotes import (
     plan_spans,
     quote_list_again,
     quote_page_again,
+    read_stored_list,
     sibling_spans,
+    zone_dates,
+    zone_says,
     zone_spans,
+    zone_withdraws,
 )
 from ogpgraph.importer.observations.shared_facts import record_shared_facts
 from ogpgraph.importer.observations.unnamed_commitments import UnnamedCommitments
-from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equal_in_layout
+from ogpgraph.importer.observations.value_equivalence import (
+    TextLookup,
+    is_cut_off_in_page,
+    is_equal_in_layout,
+    is_shortened,
+)
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     PageReading,
@@ -70,15 +86,17 @@ from ogpgraph.importer.pages.extraction import (
     UnreadableInput,
 )
 from ogpgraph.importer.pages.labels import shipped_labels
+from ogpgraph.importer.pages.member_names import find_named_member
 from ogpgraph.importer.pages.page import (
     READER,
-    find_codes,
-    read_sibling_list,
     reread_page,
 )
+from ogpgraph.importer.pages.sibling_list import read_sibling_list
 from ogpgraph.importer.pages.values import parse_plan_month
 from ogpgraph.importer.writer import TitlesByCode
 
+_LONG_PREFIXES = range(5, 7)  # no code of a member has more letters
+_LAYOUT_WITHOUT_CYCLE = "L5"
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
 
 
@@ -112,6 +130,8 @@ class PageReconciler:
         self._capture = capture
         self._page = page
         self._translation_kind = TranslationKind(page.translation_kind)
+        self._listed = SiblingListReading("", ())
+        """The list that is being recorded."""
         self.remarks: list[Remark] = []
 
     def reconcile(self) -> None:
@@ -119,9 +139,11 @@ class PageReconciler:
 
         Raises UnreadableInput, and Conflict where the page's code means a commitment of another member.
         """
-        member_identity = member_of_commitment_code(self._page.code)
+        member_identity = member_of_commitment_code(self._page.code) or self._find_registered_member()
         if member_identity is None:
-            raise UnreadableInput(f"{self._page.code} is not the code of a commitment of any known member")
+            raise UnreadableInput(
+                f"{self._page.code} is not the code of a commitment of any known member: register its member first"
+            )
         if other := self._other_member(self._page.code, member_identity.code):
             raise Conflict(
                 f"{self._page.code} is the code of a commitment of {other}, and the page is one of "
@@ -136,6 +158,19 @@ class PageReconciler:
         if self._page.siblings:
             self._reread_list(member_identity, self._page.siblings)
             self._reconcile_list(member_identity, self._page.siblings, same_bytes_until)
+
+    def _find_registered_member(self) -> MemberIdentity | None:
+        """Return the member that somebody registered with the letters of the page's code; a local one by long codes.
+
+        Codes of countries are short, and in the table: those with more letters than these are of local members.
+        """
+        letters = self._page.code.rstrip("0123456789")
+        for stream in self._uow.list_streams("member"):
+            member = self._uow.aggregate(stream)
+            code, kind = member.string("code"), member.string("type")
+            if code and letters in (code, member.string("prefix")):
+                return MemberIdentity(code, letters, "LOCAL" if kind == "LOCAL" else "NATIONAL", None)
+        return MemberIdentity(letters, letters, "LOCAL", None) if len(letters) in _LONG_PREFIXES else None
 
     def observation(self) -> SourceObservation:
         """Return the page as an observation of its source."""
@@ -209,22 +244,55 @@ class PageReconciler:
         again = partial(quote_page_again, self._stored_text, member_spans)
         says = partial(page_says, self._stored_text, member_spans)
         record_shared_facts(self._uow, member.id, facts, provenance, outcome, self._is_same, says, quote_again=again)
+        country = self._page.country
+        if country and not facts and not find_named_member(str(country.value)):
+            text = f"{country.value}: not known as a name of {member.string('code')}; not recorded"
+            self.remarks.append(Remark(country.span.line_number(self._page.text), "unknown-name", text))
 
     def _is_same(self, _path: str, one: Value, other: Value) -> bool:
         return is_equal_in_layout(one, other, self.lookup_text)
+
+    def _is_cut_off(self, path: str, value: Value, whole: Value) -> bool:
+        return is_cut_off_in_page(path, value, whole, self.lookup_text)
+
+    def _remark_cut_off(self, paths: Iterable[str], about: str = "") -> None:
+        for path in paths:
+            text = f"{about}{path}: the end of what was stated before is missing; not recorded"
+            self.remarks.append(Remark(0, "cut-off", text))
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
         """Return the stream of the page's plan; None where the page names neither its cycle nor its years."""
         title, cycle = self._page.plan_title, self._page.cycle
         facts = self._published_facts(PLAN, plan_facts(self._page))
-        year = str(cycle.value) if cycle else facts.get("startsOn")
+        year = str(cycle.value) if cycle else self._plan_year_without_cycle(member, facts)
         if year is None:
+            if title:
+                text = f"{title.value}: the page names no cycle, by which a plan is known; not recorded"
+                self.remarks.append(Remark(title.span.line_number(self._page.text), "plan-unknown", text))
             return None
         if cycle:
             facts["cycle"] = int(str(cycle.value))
         month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
         provenance = outcome.provenance(Origin.HEADER, plan_spans(self._page))
         return self._find_or_register_plan(member, str(year), facts, provenance, outcome, month)
+
+    def _plan_year_without_cycle(self, member: Aggregate, facts: Facts) -> str | None:
+        """Return the year of the plan of a page whose header names no cycle: pages of local members have none.
+
+        On others the line is lost. The first year of a title is often another one than the cycle: where the plan of
+        the commitment is known, it counts only if there is such a plan.
+        """
+        entries = self._page.siblings.entries if self._page.siblings else ()
+        listed = next((each.cycle for each in entries if each.code == self._page.code), None)
+        first = facts.get("startsOn")
+        is_local = self._page.layout.startswith(_LAYOUT_WITHOUT_CYCLE)
+        if listed and not is_local:
+            return str(listed)
+        if not first or is_local or self._uow.resolve_code("plan", f"{member.string('code')}-{first}"):
+            return str(first) if first else None
+        commitment = self._uow.resolve_code("commitment", self._page.code)
+        has_plan = commitment is not None and self._uow.aggregate(commitment).string("actionPlan") is not None
+        return None if has_plan else str(first)
 
     def _find_or_register_plan(
         self,
@@ -248,8 +316,29 @@ class PageReconciler:
             facts = {"code": code, **facts}
         says = says_none if provenance.origin is Origin.SIBLING_LIST else partial(self._named_plan, outcome, stream)
         again = partial(quote_page_again, self._stored_text, plan_spans)
-        record_shared_facts(self._uow, stream, facts, provenance, outcome, self._is_same, says, quote_again=again)
+        cut_off = self._cut_off_titles(self._uow.aggregate(stream), facts)
+        facts = {path: value for path, value in facts.items() if path not in cut_off}
+        cut_off += record_shared_facts(
+            self._uow,
+            stream,
+            facts,
+            provenance,
+            outcome,
+            self._is_same,
+            says,
+            quote_again=again,
+            is_cut_off=self._is_cut_off,
+        )
+        self._remark_cut_off(cut_off, f"{code} ")
         return stream
+
+    def _cut_off_titles(self, plan: Aggregate, facts: Facts) -> tuple[str, ...]:
+        """Return the paths of titles that are the beginning of what other pages call the plan."""
+        titles = {path: value for path, value in facts.items() if path.startswith("title/") and value is not None}
+        current = {path: plan.value(path) for path in titles}
+        return tuple(
+            path for path, value in titles.items() if (known := current[path]) and self._is_cut_off(path, value, known)
+        )
 
     def _named_plan(
         self, outcome: ObservationOutcome, plan: str, path: str, time: datetime, recorded: Observation
@@ -272,7 +361,7 @@ class PageReconciler:
 
     def _reconcile_page(self, member: Aggregate, outcome: ObservationOutcome) -> None:
         plan = self._reconcile_plan(member, outcome)
-        # A zone that the page no longer has is reconciled, too: all its facts are withdrawn.
+        # A zone that the page does not have is reconciled, too: it may say again what it said before an older page.
         zones = {origin: self._published_facts(COMMITMENT, self._page.facts.get(origin, {})) for origin in _ZONES}
         header = zones[Origin.HEADER]
         header |= _identity(self._page.code, member)
@@ -311,8 +400,9 @@ class PageReconciler:
         if commitment.string("code") != code:
             # A former code of the commitment is not a reason to recode it back.
             facts = {path: value for path, value in facts.items() if path != "code"}
-        statements = SourceStatements(self._uow, stream, origin, outcome)
-        changes = statements.changes(facts, self._is_same, covers_all)
+        statements, covers = self._statements(stream, origin, outcome)
+        changes = statements.changes(facts, self._is_same, covers, partial(self._is_cut_off_in, origin))
+        self._remark_losses(code, statements, changes)
         for stated, dated in statements.split_by_interval(changes.stated, provenance):
             if outcome.is_late:
                 self._uow.append(stream, "CommitmentSeenEarlier", stated, dated)
@@ -325,6 +415,54 @@ class PageReconciler:
             later = outcome.later[index]
             provenance = outcome.provenance_of(origin, later, quote_again(statements, again, later[1]))
             self._uow.append(stream, "CommitmentSeenEarlier", again, provenance)
+
+    def _statements(self, stream: str, origin: Origin, outcome: ObservationOutcome) -> tuple[SourceStatements, Covers]:
+        """Return what a zone of the source stated before, and where this observation says that there is nothing.
+
+        An entry of a list, which may be damaged, says nothing but what it has, unless the list shows that it is gone.
+        The same bytes, read again by another version of the reader, say all that they ever said.
+        """
+        if origin is Origin.SIBLING_LIST:
+            is_omitted = not self._is_listed(stream)
+            statements = SourceStatements(self._uow, stream, origin, outcome, self._list_says(stream))
+            return statements, covers_all if is_omitted else covers_none
+        says = partial(zone_says, self._stored_text, origin)
+        withdraws = partial(zone_withdraws, self._stored_text, origin)
+        dates = partial(zone_dates, self._stored_text, origin)
+        statements = SourceStatements(self._uow, stream, origin, outcome, says, withdraws, dates)
+        return statements, covers_all if outcome.cause is Cause.EXTRACTION else partial(self._covers, origin)
+
+    def _covers(self, origin: Origin, path: str, value: Value | None) -> bool:
+        if value is None:  # nothing is withdrawn, but what a later observation states became so after this one
+            return origin is not Origin.HEADER or self._page.says(origin, path)
+        return self._page.withdraws(origin, path, is_finding=is_finding(value))
+
+    def _is_cut_off_in(self, origin: Origin, path: str, value: Value, whole: Value) -> bool:
+        # The title of a page ends in its code, so that it is whole.
+        is_whole = origin is Origin.HEADER and path.startswith("title/")
+        return not is_whole and self._is_cut_off(path, value, whole)
+
+    def _remark_losses(self, code: str, statements: SourceStatements, changes: ObservedChanges) -> None:
+        """Remark what was stated before and is not any more."""
+        about = "" if code == self._page.code else f"{code} "
+        self._remark_cut_off(changes.cut_off, about)
+        for path, value in changes.stated.items():
+            former = statements.around.get(path, NOTHING_STATED).value
+            if former is None:
+                continue
+            if value is None:
+                self.remarks.append(Remark(0, "withdrawn", f"{about}{path}: it is not stated any more"))
+            elif is_shortened(former, value, self.lookup_text):
+                self.remarks.append(Remark(0, "shortened", f"{about}{path}: less is stated than before"))
+
+    def _is_listed(self, stream: str) -> bool:
+        listed = self._listed
+        return any(self._uow.resolve_code("commitment", each.code) == stream for each in listed.entries)
+
+    def _list_says(self, stream: str) -> Says:
+        """Return how to ask whether an observed list says anything of a commitment."""
+        code = self._uow.aggregate(stream).string("code") or ""
+        return partial(list_says, self._stored_text, code, self._page.language, self._listed)
 
     def _other_titles(self, code: str) -> list[str]:
         """Return the titles of the other entries of the page's list that are in the plan of a commitment."""
@@ -358,6 +496,7 @@ class PageReconciler:
         outcome = record_observation(self._uow, observation, same_bytes_until=same_bytes_until)
         if outcome is None:
             return
+        self._listed = listed
         member = self._find_or_register_member(member_identity)
         for sibling in listed.entries:
             if other := self._other_member(sibling.code, member_identity.code):
@@ -381,9 +520,10 @@ class PageReconciler:
         self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome, again)
 
     def _omitted_codes(self, listed: SiblingListReading, outcome: ObservationOutcome) -> list[str]:
-        """Return the codes of known commitments that an adjacent observation of the list has, and this one lacks."""
-        texts = (self._stored_text(recorded.text) or "" for recorded in outcome.adjacent)
-        codes = {code for text in texts for code in find_codes(text)} - {each.code for each in listed.entries}
+        """Return the codes of known commitments that an adjacent state of the list has, and that are gone from this."""
+        texts = filter(None, (self._stored_text(recorded.text) for recorded in outcome.adjacent))
+        others = [read_stored_list(text, self._page.language) for text in texts]
+        codes = {each.code for other in others for each in other.entries if listed.omits(each.code, other)}
         return sorted(code for code in codes if self._uow.resolve_code("commitment", code))
 
 

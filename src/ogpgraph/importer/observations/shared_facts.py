@@ -13,10 +13,12 @@ from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.member import revise_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.importer.observations.differences import (
+    IsCutOff,
     IsSame,
     QuoteAgain,
     SourceStatements,
     covers_none,
+    is_never_cut_off,
     record_respelled,
 )
 from ogpgraph.importer.observations.observation import ObservationOutcome, Says, says_all
@@ -38,11 +40,13 @@ def record_shared_facts(
     says: Says = says_all,
     keeps: Callable[[str], bool] = covers_none,
     quote_again: QuoteAgain = SourceStatements.evidence_again,
-) -> None:
+    is_cut_off: IsCutOff = is_never_cut_off,
+) -> tuple[str, ...]:
     """Record what an observation states of a member or a plan.
 
     `keeps` tells at which paths it counts as stating what its source stated before, if it states nothing there;
-    `quote_again` tells where a later observation says facts again.
+    `quote_again` tells where a later observation says facts again. Returns the paths at which the end of what was
+    stated before is missing.
     """
     aggregate, origin = uow.aggregate(stream), Origin(provenance.origin)
     prefix, revise = _REVISE[aggregate.type]
@@ -52,7 +56,7 @@ def record_shared_facts(
         for path, known in sorted(statements.around.items())
         if path not in facts and known.value is not None and keeps(path)
     }
-    changes = statements.changes(kept | facts, is_same, covers_none)
+    changes = statements.changes(kept | facts, is_same, covers_none, is_cut_off)
     for stated, dated in statements.split_by_interval(changes.stated, provenance, is_begin_known=False):
         if outcome.is_late:
             uow.append(stream, f"{prefix}SeenEarlier", stated, dated)
@@ -66,3 +70,4 @@ def record_shared_facts(
         values: Facts = {path: value for path, value in again.items() if value is not None}
         evidence = quote_again(statements, values, later[1])
         uow.append(stream, f"{prefix}SeenEarlier", values, outcome.provenance_of(origin, later, evidence))
+    return changes.cut_off

@@ -26,6 +26,7 @@ _LEADING_LABEL = re.compile(r"^(?:[a-z]{0,3}\d+[a-z]?|[a-z]|[ivx]{1,5})(?:[.\-]\
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 _TRAILING_PUNCTUATION = " .;:,"
 _TITLES = ("title/", "shortTitle/")
+_NAMES = ("title/", "name/")
 _DATES = ("startsOn", "endsOn")
 
 
@@ -60,6 +61,44 @@ def _is_equal_after(normalize: Callable[[str], str], one: str | None, other: str
 
 
 # Pages
+
+_REST_OF_ITEM = re.compile(r"\s*[,;.(\n–—-]|\s+\n")
+
+
+def is_cut_off_in_page(path: str, value: Value, whole: Value, lookup_text: TextLookup) -> bool:
+    """Return whether a text read from a page, or the last item of a list, is the beginning of what it was.
+
+    It is not where the missing rest is a sentence, a line or an item of its own; names are never shortened so.
+    """
+    match value, whole:
+        case TextValue(), TextValue():
+            return _is_beginning(lookup_text(value.text), lookup_text(whole.text), is_name=path.startswith(_NAMES))
+        case TextListValue(texts=[*items, last], translation_kind=_), TextListValue(texts=others):
+            read = [lookup_text(each) for each in items], [lookup_text(each) for each in others]
+            if len(others) <= len(items) or read[0] != read[1][: len(items)]:
+                return False
+            return _is_beginning(lookup_text(last), read[1][len(items)], is_name=False)
+    return False
+
+
+def is_shortened(former: Value, value: Value, lookup_text: TextLookup) -> bool:
+    """Return whether a text, or a list, says less than before and nothing else."""
+    match former, value:
+        case TextValue(), TextValue():
+            lines = [lookup_text(each.text) or "" for each in (former, value)]
+            before, now = ([line.strip() for line in text.split("\n") if line.strip()] for text in lines)
+            return len(now) < len(before) and set(now) <= set(before)
+        case TextListValue(), TextListValue():
+            return {lookup_text(each) for each in value.texts} < {lookup_text(each) for each in former.texts}
+        case tuple(), tuple():
+            return set(value) < set(former)
+    return False
+
+
+def _is_beginning(text: str | None, whole: str | None, *, is_name: bool) -> bool:
+    if not text or not whole or len(text) >= len(whole) or not whole.startswith(text):
+        return False
+    return is_name or not (text[-1] in ".!?:;\n" or _REST_OF_ITEM.match(whole[len(text) :]))
 
 
 def is_equal_in_layout(old: Value, new: Value, lookup_text: TextLookup) -> bool:

@@ -12,58 +12,114 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
-
 from ogpgraph.domain.text import clean_published_text
-from ogpgraph.importer.pages.extraction import UnreadableInput
+from ogpgraph.importer.encoding import (
+    decode_declared,
+    decode_western,
+    detect_by_mark,
+    detect_unmarked_utf_16,
+    repair_mojibake,
+)
+from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
 from ogpgraph.importer.pages.labels import Labels, match_label
+from ogpgraph.importer.pages.markup import extract_visible_text, is_html
+from ogpgraph.importer.pages.wrapping import find_cut_width, join_broken_values, join_wrapped_lines
 
-TITLE_PATTERN = re.compile(r"^(?P<title>.*)\((?P<code>[A-Za-z]{2,4}\d{4})\)[\s*★✪]*$")
+CODE_FORM = r"[A-Z]{2,}\d{4}"
+"""The form of a commitment's code: the letters of the member and a number; local members may have any prefix."""
+TITLE_PATTERN = re.compile(rf"^(?P<title>.*)\((?P<code>(?i:{CODE_FORM}))\)[\s*★✪]*$")
 _BLANKS = re.compile(r"[^\S\n\t]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40}?)(?:\si)+$")
-_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEADER_LINES = 200  # a header ends within so many
 _LINES_BELOW_TITLE = 25  # the first labels come within so many
 _MOST_TITLE_LINES = 50  # a text with more is no page
 _FEWEST_LABELS = 3
+_LONGEST_SITE_SECTION = 60
 
 
 @dataclass(frozen=True, slots=True)
 class CanonicalPage:
-    """The canonical texts of a page and of its list of commitments, and the lines that belong to neither."""
+    """The canonical texts of a page and of its list of commitments, and the lines that belong to neither.
+
+    `repaired` is what was wrong with the encoding, empty where nothing was.
+    """
 
     text: str
     siblings: str
     outside: tuple[str, ...]
+    repaired: str = ""
 
 
-def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int) -> CanonicalPage:
-    """Return the canonical text of a commitment page; raises UnreadableInput where the bytes are none."""
+def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int, is_canonical: bool = False) -> CanonicalPage:
+    """Return the canonical text of a commitment page; raises UnreadableInput where the bytes are none.
+
+    The lines of a text that `is_canonical` already are whole.
+    """
     if len(data) > limit_bytes:
         raise UnreadableInput(f"too large: {len(data)} bytes, the limit is {limit_bytes}")
-    text = decode_page(data)
-    # Behind the markup, whose character references may be control characters or accents, too.
-    lines = normalize_lines(clean_published_text(extract_visible_text(text) if is_html(text) else text))
+    text, repaired = _decode_or_repair(data, labels)
+    lines = _visible_lines(text)
+    if not is_canonical and not is_html(text):
+        if width := find_cut_width(lines):
+            raise UnreadableInput(f"damaged: its lines are cut off behind {width} characters")
+        lines = join_broken_values(join_wrapped_lines(lines, labels), labels)
+    lines = normalize_lines("\n".join(lines))
     title = find_title_line(lines, labels)
     lines = _remove_site_lines(lines, title, labels)
     own, listed, outside = _split_sibling_list(lines, labels)
     return CanonicalPage(
-        _join_lines(own), _join_lines(listed), tuple(line for line in outside if not labels.is_site_line(line))
+        _join_lines(own),
+        _join_lines(listed),
+        tuple(line for line in outside if not labels.is_site_line(line)),
+        repaired,
     )
 
 
+def _visible_lines(text: str) -> list[str]:
+    # Behind the markup, whose character references may be control characters or accents, too.
+    clean = clean_published_text(extract_visible_text(text) if is_html(text) else text)
+    return _BLANKS.sub(" ", clean).split("\n")
+
+
+def _decode_or_repair(data: bytes, labels: Labels) -> tuple[str, str]:
+    """Return the text of a page, and what was wrong with its encoding.
+
+    Bytes that are no UTF-8 are read as another encoding only where that is declared or certain, and is a page.
+    """
+    try:
+        text = decode_page(data)
+    except UnreadableInput:
+        for other, found in ((decode_declared(data), "in the encoding that it declares"), (decode_western(data), "")):
+            if other is not None and _is_page(other, labels):
+                return other, "" if found else "read as Windows-1252, which nothing declares"
+        raise
+    repaired = repair_mojibake(text)
+    if repaired is not None and _is_page(repaired, labels):
+        return repaired, "its UTF-8 had been decoded as Windows-1252"
+    return text, ""
+
+
+def _is_page(text: str, labels: Labels) -> bool:
+    try:
+        find_title_line(normalize_lines("\n".join(_visible_lines(text))), labels)
+    except UnreadableInput:
+        return False
+    return True
+
+
 def decode_page(data: bytes) -> str:
-    """Return the text of UTF-8, or of UTF-16 with a byte order mark; raises UnreadableInput for anything else."""
-    is_utf_16 = data.startswith(_UTF_16_MARKS)
+    """Return the text of UTF-8, UTF-16, or UTF-32 with a byte order mark; raises UnreadableInput for anything else."""
+    encoding = detect_by_mark(data) or detect_unmarked_utf_16(data)
     # UTF-8 decodes zero bytes, and binary files have them early.
-    if not is_utf_16 and b"\x00" in data[:65536]:
+    if encoding is None and b"\x00" in data[:65536]:
         raise UnreadableInput("not text: it contains zero bytes")
     try:
-        text = data.decode("utf-16" if is_utf_16 else "utf-8-sig").lstrip("\ufeff")
+        text = data.decode(encoding or "utf-8").lstrip("\ufeff")
     except UnicodeDecodeError as error:
-        name = "UTF-16" if is_utf_16 else "UTF-8"
-        raise UnreadableInput(f"broken {name} at byte {error.start}: {error.reason}") from None
+        name = (encoding or "utf-8").removesuffix("-sig").removesuffix("-le").removesuffix("-be").upper()
+        advice = "" if encoding else "; if it is in another encoding, convert it: iconv -f windows-1252 -t utf-8"
+        raise UnreadableInput(f"broken {name} at byte {error.start}: {error.reason}{advice}") from None
     if not text.strip():
         raise UnreadableInput("empty: there is no text in it")
     return text
@@ -83,11 +139,16 @@ def find_title_line(lines: list[str], labels: Labels) -> int:
     for index, count in label_counts.items():
         if count >= _FEWEST_LABELS:
             return index
+    text = "\n".join(lines)
     if any(label_counts.values()) or (candidates and len(lines) - candidates[0] < _LINES_BELOW_TITLE):
-        raise UnreadableInput("truncated page: a title line with a code, but not the labels that follow it")
+        raise UnrecognizedPage("truncated page: a title line with a code, but not the labels that follow it", text)
+    if candidates:
+        raise UnrecognizedPage("not a commitment page: no labels follow the line that ends in a code", text)
     if _count_labels(lines, labels) >= _FEWEST_LABELS:
         raise UnreadableInput("not a commitment page: labels, but no title line that ends in a code such as (FR0043)")
-    raise UnreadableInput("not a commitment page: no title line that ends in a code such as (FR0043), and no labels")
+    raise UnrecognizedPage(
+        "not a commitment page: no title line that ends in a code such as (FR0043), and no labels", text
+    )
 
 
 def _count_labels(lines: list[str], labels: Labels) -> int:
@@ -102,7 +163,19 @@ def _remove_site_lines(lines: list[str], title: int, labels: Labels) -> list[str
     below = range(title, len(lines))
     end = next((index for index in below if labels.prefix_length(lines[index], "robot_trap")), len(lines))
     end_of_header = min(title + _HEADER_LINES, end)
-    return [*above, *_remove_tooltips(lines[title:end_of_header], labels), *lines[end_of_header:end]]
+    own = [*_remove_tooltips(lines[title:end_of_header], labels), *lines[end_of_header:end]]
+    return [*above, *_remove_site_sections(own, labels)]
+
+
+def _remove_site_sections(lines: list[str], labels: Labels) -> list[str]:
+    """Remove sections of the site, such as its stories, up to the list of commitments or the end of the page."""
+    begins = [place for place, line in enumerate(lines) if labels.is_listed(line, "site_sections")]
+    if not begins:
+        return lines
+    rest = range(begins[0] + 1, len(lines))
+    end = next((place for place in rest if labels.is_listed(lines[place], "list_heading")), len(lines))
+    # A long text below such a heading is not the site's.
+    return [*lines[: begins[0]], *lines[end:]] if end - begins[0] <= _LONGEST_SITE_SECTION else lines
 
 
 def _remove_tooltips(lines: list[str], labels: Labels) -> list[str]:
@@ -133,9 +206,10 @@ def _join_lines(lines: list[str]) -> str:
 # The list of the member's commitments
 
 _CODE_LINE = re.compile(
-    r"(?<![A-Z0-9])(?P<code>[A-Z]{2,4}\d{4}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.{0,100}))?$"
+    rf"(?<![A-Z0-9])(?P<code>{CODE_FORM}),\s*(?P<cycle>(?:19|20)\d\d)\s*(?:,\s*(?P<area>.{{0,100}}))?$"
 )
 _LONGEST_CODE_LINE = 400
+_LINES_BETWEEN_PARTS = 12  # around an entry that stray lines divide from the others
 _MAX_ENTRY_LINES = 3  # a title may be broken over two lines
 
 
@@ -151,11 +225,15 @@ def _split_sibling_list(lines: list[str], labels: Labels) -> tuple[list[str], li
     end = _find_page_end(lines, len(lines), labels)
     listed: list[list[str]] = []
     outside: list[list[str]] = []
+    below: int | None = None
     # From the last run of code lines upwards: other text may be between the parts of a list.
     while run := _last_run(code_lines):
         begin = _find_list_start(lines, filled, run[0], labels)
-        if len(run) == 1 and not (begin and labels.is_listed(lines[filled[begin - 1]], "list_heading")):
+        is_headed = begin > 0 and labels.is_listed(lines[filled[begin - 1]], "list_heading")
+        is_near = below is not None and below - run[-1] <= _LINES_BETWEEN_PARTS
+        if len(run) == 1 and not is_headed and not is_near:
             break  # one such line in prose is no list
+        below = begin
         last = filled[run[-1]] + 1
         listed.insert(0, lines[filled[begin] : last])
         outside.insert(0, [line for line in lines[last:end] if line.strip()])
@@ -192,144 +270,3 @@ def _find_page_end(lines: list[str], end: int, labels: Labels) -> int:
     ):
         end -= 1
     return end
-
-
-# HTML
-
-_HTML_START = re.compile(r"<!doctype html|<html[\s>]|<body[\s>]", re.IGNORECASE)
-_TAG = re.compile(r"</(?:p|div|li|h[1-6]|ul|ol|section|table|span|strong)>", re.IGNORECASE)
-_FEWEST_TAGS = 4
-_CONTAINER = re.compile(
-    r"<(/?)(?:a|article|b|blockquote|div|em|font|i|ol|section|span|strong|table|ul)[\s>]", re.IGNORECASE
-)
-_MAX_DEPTH = 1000  # the parser's time grows with the square of the depth
-_CODE = re.compile(r"[A-Z]{2,4}\d{4}")
-_MARKUP_BLANKS = re.compile(r"[ \t\n\r\f\v]+")
-_HIDDEN = (
-    "head, script, style, noscript, template, svg, iframe, form, button, select, nav, [hidden], [role=navigation], "
-    "[role=tooltip], [class*=tooltip], [class*=cookie], [id*=cookie], [class*=skip-link], [class*=breadcrumb]"
-)
-_SITE_FRAME = "header, footer, aside"
-_BLOCKS = re.compile(
-    "address|article|aside|blockquote|body|center|dd|details|dl|dt|div|fieldset|figcaption|figure|footer|h[1-6]|header|"
-    "hr|html|li|main|ol|p|pre|section|summary|table|tbody|tfoot|thead|tr|ul"
-)
-_ITEM_MARK = re.compile(r"  (?:•|\d+\.) ")
-_WITHOUT_BLANK_LINES = frozenset(("li", "tr", "dt", "dd", "tbody", "thead", "tfoot"))
-
-
-def is_html(text: str) -> bool:
-    """Return whether a text is markup; a stray tag in a text does not make it markup."""
-    return (
-        text.lstrip().startswith("<")
-        or bool(_HTML_START.search(text[:4096]))
-        or len(_TAG.findall(text[:200_000])) >= _FEWEST_TAGS
-    )
-
-
-def extract_visible_text(markup: str) -> str:
-    """Return the text that a browser would show: blocks apart by blank lines, marks before items, bars between cells.
-
-    Raises UnreadableInput for markup that nests deeper than any that people wrote.
-    """
-    if _exceeds_max_depth(markup):
-        raise UnreadableInput("markup that nests too deeply to be a page")
-    tree = LexborHTMLParser(markup)
-    hidden = {node.mem_id for node in tree.css(_HIDDEN)}
-    # The title and the list may be in the site's frame; whatever contains a commitment's code belongs to the page.
-    hidden |= {node.mem_id for node in tree.css(_SITE_FRAME) if not _CODE.search(node.text(deep=True))}
-    writer = _TextWriter(hidden)
-    if tree.body is not None:
-        writer.write(tree.body)
-    return "".join(writer.out)
-
-
-def _exceeds_max_depth(markup: str) -> bool:
-    depth = 0
-    for tag in _CONTAINER.finditer(markup):
-        depth = max(0, depth + (-1 if tag[1] else 1))
-        if depth > _MAX_DEPTH:
-            return True
-    return False
-
-
-class _TextWriter:
-    """Writes the text of a tree. It walks without recursion, since a page may nest as deeply as it likes."""
-
-    def __init__(self, hidden: set[int]) -> None:
-        self.out: list[str] = []
-        self._hidden = hidden
-        self._item_numbers: list[int | None] = []
-        self._verbatim_depth = 0
-
-    def write(self, root: LexborNode) -> None:
-        ancestors: list[LexborNode] = []
-        node: LexborNode | None = root
-        while node is not None:
-            visible = node.mem_id not in self._hidden
-            if visible:
-                self._enter(node)
-            if visible and node.first_child is not None:
-                ancestors.append(node)
-                node = node.first_child
-                continue
-            if visible:
-                self._leave(node)
-            while ancestors and node.next is None:
-                node = ancestors.pop()
-                self._leave(node)
-            node = node.next if ancestors else None
-
-    def _enter(self, node: LexborNode) -> None:
-        tag = node.tag or ""
-        if tag == "-text":
-            self._write_text(node.text_content or "")
-        elif tag == "br":
-            self.out.append("\n")
-        elif tag in ("td", "th"):
-            self._separate_cell()
-        elif _BLOCKS.fullmatch(tag):
-            self._separate_block(tag)
-            self._begin_item(tag)
-            self._verbatim_depth += tag == "pre"
-
-    def _leave(self, node: LexborNode) -> None:
-        tag = node.tag or ""
-        if _BLOCKS.fullmatch(tag):
-            self._separate_block(tag)
-            self._verbatim_depth -= tag == "pre"
-        if tag in ("ul", "ol") and self._item_numbers:
-            self._item_numbers.pop()
-
-    def _begin_item(self, tag: str) -> None:
-        if tag in ("ul", "ol"):
-            self._item_numbers.append(0 if tag == "ol" else None)
-        if tag != "li":
-            return
-        number = self._item_numbers[-1] if self._item_numbers else None
-        if number is None:
-            self.out.append("  • ")
-            return
-        self._item_numbers[-1] = number + 1
-        self.out.append(f"  {number + 1}. ")
-
-    def _write_text(self, text: str) -> None:
-        if self._verbatim_depth:
-            self.out.append(text)
-            return
-        collapsed = _MARKUP_BLANKS.sub(" ", text)
-        begins_line = not self.out or self.out[-1].endswith(("\n", " "))
-        if collapsed := collapsed.lstrip(" ") if begins_line else collapsed:
-            self.out.append(collapsed)
-
-    def _separate_cell(self) -> None:
-        if self.out and not self.out[-1].endswith("\n"):
-            self.out.append(" | ")
-
-    def _separate_block(self, tag: str) -> None:
-        if self.out and _ITEM_MARK.fullmatch(self.out[-1]):
-            return  # a heading or paragraph that begins an item stays on the line of the item's mark
-        if tag not in _WITHOUT_BLANK_LINES:
-            self.out.append("\n\n")
-        elif not (self.out and self.out[-1].endswith("\n")):
-            self.out.append("\n")

@@ -53,11 +53,15 @@ _FOOTNOTE_MARK = re.compile(r"^\[\d*\]")
 
 @dataclass(slots=True)
 class IrmSummary:
-    """The facts of one summary; `prose` are the sections in which the IRM states findings."""
+    """The facts of one summary; `prose` are the sections in which the IRM states findings.
+
+    `cleared` are the paths of the plan at which it says in words that nothing is specified.
+    """
 
     plan: ExtractedFacts = field(default_factory=dict)
     narrative: ExtractedFacts = field(default_factory=dict)
     prose: list[Span] = field(default_factory=list)
+    cleared: set[str] = field(default_factory=set)
     remarks: list[Remark] = field(default_factory=list)
 
 
@@ -255,7 +259,10 @@ class _SummaryReader:
                 self._append_line(value)
 
     def _read_date(self, path: str, value: Line) -> None:
-        if not value.text or self._labels.is_listed(value.text, "unspecified"):
+        if not value.text:
+            return
+        if self._labels.is_listed(value.text, "unspecified"):
+            self._result.cleared.add(path)
             return
         if date := parse_partial_date(value.text, self._labels):
             self._add_fact(self._result.plan, path, ExtractedValue(date, value.span))

@@ -8,7 +8,7 @@ its own file first, and then in the other files in the declared order.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, cached_property, lru_cache, partial
@@ -63,9 +63,10 @@ _LONGEST_LISTED = 80
 _COLONS = 3  # a gloss in a label may contain a colon itself
 _MIN_SIMILARITY = 0.88  # one short word more or less in a label of usual length
 _NOT_BLANK = re.compile(r"[^\s'(),.;:/-]")
-_LINES_WITH_LABELS = 40  # a header has some thirty lines
 
-LineKind = Literal["no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment"]
+LineKind = Literal[
+    "no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment", "site_sections"
+]
 PrefixKind = Literal["robot_trap", "cookies", "starred"]
 TableName = Literal["header", "sections", "stages"]
 
@@ -142,16 +143,21 @@ class PageWords(Struct, frozen=True, forbid_unknown_fields=True):
     other_actors: tuple[str, ...] = ()
     site_sections: tuple[str, ...] = ()
     member_names: dict[str, tuple[str, ...]] = {}
+    small_words: tuple[str, ...] = ()
 
 
 class Labels:
     """The words of one language, then those of the others, ready for look-up."""
 
-    def __init__(self, language: str, own: PageWords, others: Iterable[PageWords]) -> None:
+    def __init__(
+        self, language: str, own: PageWords, others: Iterable[PageWords], organisation_words: Iterable[str] = ()
+    ) -> None:
         self.language = language
+        self.organisation = _word_pattern(organisation_words)
         self.own = own
         self.files = (own, *others)
         self.translation_kind = own.translation_kind
+        self.is_translated = own.translation_kind == "MACHINE"
         endings = sorted({ending for file in self.files for ending in file.plural_endings})
         self.plural_ending = re.compile(rf"\s*\((?:{'|'.join(map(re.escape, endings))})\)")
         self._conjunctions = sorted({fold(word) for file in self.files for word in file.conjunctions})
@@ -228,6 +234,18 @@ class Labels:
         return [(_word_pattern(file.pending), _word_pattern(file.review)) for file in self.files if file.pending]
 
     @cached_property
+    def small_words(self) -> frozenset[str]:
+        """The words, in folded text, behind which a line that ends in one goes on."""
+        listed = [(*file.small_words, *file.conjunctions, *file.dates.of, *file.dates.from_) for file in self.files]
+        return frozenset(fold(word) for words in listed for word in words)
+
+    @cached_property
+    def plan_word(self) -> re.Pattern[str]:
+        """The pattern of what every title of an action plan contains, in folded text: "plan" within any word."""
+        heads = {word for file in self.files for label in file.header["ACTION_PLAN"] for word in fold(label).split()}
+        return re.compile("|".join(sorted(re.escape(word) for word in heads if "plan" in word) or ["plan"]))
+
+    @cached_property
     def report_noun(self) -> re.Pattern[str]:
         """The pattern of the words, in folded text, by which a text is the name of a report."""
         return _word_pattern(noun for file in self.files for noun in file.report_nouns)
@@ -269,9 +287,9 @@ class Labels:
 
 
 def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:
-    """Return the pattern of words in folded text, the longest first."""
-    escaped = (re.escape(word) for word in sorted({fold(word) for word in words}, key=lambda word: (-len(word), word)))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(escaped)})(?!\w)")
+    """Return the pattern of words in folded text, the longest first; without words, one that matches nothing."""
+    escaped = [re.escape(word) for word in sorted({fold(word) for word in words}, key=lambda word: (-len(word), word))]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(escaped)})(?!\w)" if escaped else r"(?!)")
 
 
 def _contains_word(folded: str, words: Iterable[str]) -> bool:
@@ -284,8 +302,15 @@ class LabelSet:
     def __init__(self, languages: Languages) -> None:
         tables = languages.tables("pages")
         words = {code: msgspec.convert(table, PageWords) for code, table in tables.items()}
+        # What is no part of a person's name is part of an organisation's.
+        organisations = {
+            word
+            for language in languages
+            for word in language.tables.get("personal_data", {}).get("non_name_words", ())
+        }
         self._labels = {
-            code: Labels(code, own, [words[other] for other in words if other != code]) for code, own in words.items()
+            code: Labels(code, own, [words[other] for other in words if other != code], organisations)
+            for code, own in words.items()
         }
 
     def __iter__(self) -> Iterator[Labels]:
@@ -300,12 +325,10 @@ class LabelSet:
         """Return the labels of a language, the default ones where pages in it cannot be read."""
         return self._labels.get(language, self.default)
 
-    def detect(self, lines: Sequence[Line]) -> Labels:
-        """Return the labels of the language that lists most labels of a header; of several, the first."""
-        matches = {line.text: match_label(line.text, self.default) for line in lines[:_LINES_WITH_LABELS]}
-        # The default labels contain those of all languages, so they find the labels in any of them.
-        found = [self.default.normalize(text[: match.value_start]) for text, match in matches.items() if match]
-        return max(self, key=lambda labels: sum(label in labels.own_header for label in found))
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of the languages."""
+        return frozenset(self._labels)
 
 
 @cache

@@ -11,37 +11,46 @@ from collections.abc import Iterator
 
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import ReportedRating
-from ogpgraph.domain.vocabulary import RatingState, RatingValue, Stage
+from ogpgraph.domain.vocabulary import RatingState, Stage
 from ogpgraph.importer.pages.canonical import (
-    TITLE_PATTERN,
     CanonicalPage,
     canonicalize_page,
     find_title_line,
-    match_code_line,
 )
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     ExtractedValue,
     PageReading,
     Remark,
-    Sibling,
     SiblingListReading,
     UnreadableInput,
+    UnrecognizedPage,
 )
-from ogpgraph.importer.pages.header import Header, parse_header, read_header
+from ogpgraph.importer.pages.header import Header, is_stated_label, parse_header
+from ogpgraph.importer.pages.header_facts import read_header
 from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_irm_summary
-from ogpgraph.importer.pages.labels import RATING_FIELDS, Labels, LabelSet, shipped_labels, split_at_labels
+from ogpgraph.importer.pages.labels import (
+    RATING_FIELDS,
+    LabelSet,
+    match_label,
+    shipped_labels,
+    split_at_labels,
+)
+from ogpgraph.importer.pages.language import choose_labels, explain_refusal
 from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
-from ogpgraph.importer.pages.text import Line, Span, normalize_policy_area, quote, split_lines
+from ogpgraph.importer.pages.sibling_list import read_sibling_list
+from ogpgraph.importer.pages.text import Line, Span, quote, split_lines
+from ogpgraph.importer.pages.top import join_title, read_top
 
-READER = "page-1"
+READER = "page-2"
 """The version of this reader, stored with each observation; changed whenever the same bytes may be read otherwise."""
 
-_LONGEST_COUNTRY = 60
-_NOT_IN_COUNTRY = re.compile(r"[\d:/|@!?]|\.$")
 _LONGEST_LABEL_PIECE = 40
-_CODE = re.compile(r"\b[A-Z]{2,4}\d{4}\b")
-_RUNNING_NUMBER = re.compile(r"^\d+\s*[.)]\s+")
+_LINES_WITH_STRAY_FIELDS = 30
+_QUOTES = frozenset(("COMMITMENT_TEXT",))
+"""Headings that only a summary by the IRM has: without the summary's own heading, its text is not the government's."""
+_INSTITUTION_FIELDS = frozenset(("LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "INSTITUTIONS_INVOLVED"))
+_COMPLETE_HEADER = frozenset(("ACTION_PLAN", "POLICY_AREAS", "LEAD_INSTITUTION"))
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 _LOCAL_FIELDS = frozenset(("INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"))
 _REVIEW_FIELDS = RATING_FIELDS | {"IRM_REVIEW", "IRM_REPORT"}
@@ -53,8 +62,11 @@ def read_page(data: bytes, *, limit_bytes: int, label_set: LabelSet | None = Non
     `label_set` are the languages that the page may be in, by default the shipped ones.
     """
     label_set = label_set or shipped_labels()
-    page = canonicalize_page(data, label_set.default, limit_bytes=limit_bytes)
-    reader = _PageReader(page, label_set)
+    try:
+        page = canonicalize_page(data, label_set.default, limit_bytes=limit_bytes)
+    except UnrecognizedPage as unrecognized:
+        raise explain_refusal(unrecognized, label_set) from None
+    reader = _PageReader(join_title(page, label_set.default), label_set)
     reading = reader.read()
     if reading.siblings is None and reader.ends_in_header():
         raise UnreadableInput("cut off: it ends in the header, before any text of the commitment")
@@ -68,7 +80,8 @@ def reread_page(text: str) -> PageReading:
     distinguished.
     """
     data, label_set = text.encode(), shipped_labels()
-    return _PageReader(canonicalize_page(data, label_set.default, limit_bytes=len(data)), label_set).read()
+    page = canonicalize_page(data, label_set.default, limit_bytes=len(data), is_canonical=True)
+    return _PageReader(page, label_set).read()
 
 
 class _PageReader:
@@ -81,30 +94,31 @@ class _PageReader:
         title = find_title_line([line.text for line in lines], label_set.default)
         self._above, self._title_line, below = lines[:title], lines[title], lines[title + 1 :]
         # The title line was found with the labels of all languages; only its header shows the page's own language.
-        self._labels = label_set.detect(below)
+        self._labels = choose_labels(below, page.text, label_set)
         self._facts: dict[Origin, ExtractedFacts] = {
             origin: {} for origin in (Origin.HEADER, Origin.DESCRIPTION, Origin.PLAN, Origin.NARRATIVE)
         }
         behind = page.text.count("\n") + 1
         self._remarks = [Remark(behind, "behind-the-list", quote(line.strip())) for line in page.outside]
-        self._body = 0
+        if page.repaired:
+            self._remarks.append(Remark(0, "encoding", page.repaired))
+        self._cleared: set[str] = set()
+        self._header = Header()
 
     def read(self) -> PageReading:
         code, title = self._read_title()
-        header = parse_header(self._text, self._title_line.end, self._labels)
+        header = self._header = parse_header(self._text, self._title_line.end, self._labels)
         extracted = read_header(self._text, header, self._labels)
         self._remarks += extracted.remarks
         self._facts[Origin.HEADER].update(extracted.facts)
-        if title.text:
-            self._facts[Origin.HEADER][f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
+        if title:
+            self._facts[Origin.HEADER][f"title/{self._labels.language}"] = title
         self._facts[Origin.NARRATIVE].update(extracted.narratives)
         # After the header: of two values at a path of the narrative the first counts.
         self._read_body(header.body)
-        self._body = header.body
         siblings = self._read_siblings()
         self._check_header_against_prose()
         self._check_personal_data()
-        country = self._read_country()
         return PageReading(
             text=self._text,
             language=self._labels.language,
@@ -112,16 +126,30 @@ class _PageReader:
             code=code,
             translation_kind=self._labels.translation_kind,
             facts=self._facts,
-            country=country,
+            country=self._country,
             plan_title=extracted.plan_title,
             cycle=extracted.cycle,
             siblings=siblings,
             remarks=tuple(sorted(self._remarks, key=lambda remark: remark.line)),
+            covered=self._determine_coverage(extracted.covered),
+            emptied=extracted.emptied,
         )
+
+    def _determine_coverage(self, header: frozenset[str]) -> dict[Origin, frozenset[str]]:
+        """Return where each zone says that there is nothing else than what was read.
+
+        In running text nothing is missing: that a sentence, a milestone or a summary is not there says nothing.
+        """
+        return {Origin.HEADER: header, Origin.PLAN: frozenset(self._cleared)}
 
     def ends_in_header(self) -> bool:
         """Return whether nothing follows the header of the page that was read, or no more than a piece of a label."""
-        body = self._text[self._body :].strip()
+        body = self._text[self._header.body :].strip()
+        fields = self._header.fields
+        last = next(reversed(fields), "")
+        # A short page may end in its institutions, where those come last.
+        if not body and last in _INSTITUTION_FIELDS and fields[last].values and fields.keys() >= _COMPLETE_HEADER:
+            return False
         is_unfinished = any(remark.kind == "header-incomplete" for remark in self._remarks)
         return not body or (is_unfinished and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
 
@@ -130,21 +158,17 @@ class _PageReader:
 
     # Above the header
 
-    def _read_title(self) -> tuple[str, Line]:
-        found = TITLE_PATTERN.match(self._title_line.text)
-        assert found is not None  # find_title_line chose the line by this pattern
-        title = self._title_line.slice(found.start("title"), found.end("title"))
-        if not title.text and self._above:
-            title = self._above.pop()  # the code is on a line of its own
-        return found["code"].upper(), title
-
-    def _read_country(self) -> ExtractedValue | None:
-        """Return the line above the title if it can be the name of a country; remark all other lines there."""
-        last = self._above[-1] if self._above else None
-        is_name = last and len(last.text) <= _LONGEST_COUNTRY and not _NOT_IN_COUNTRY.search(last.text)
-        for line in self._above[:-1] if is_name else self._above:
+    def _read_title(self) -> tuple[str, ExtractedValue | None]:
+        """Return the code and the title; without the title where a line above it may be part of it or may not."""
+        top = read_top(self._above, self._title_line, self._list_text, self._labels.small_words)
+        for line in top.unknown:
             self._remark("unknown-line", line.span)
-        return ExtractedValue(last.text, last.span) if last and is_name else None
+        if top.is_doubtful:
+            self._remark("title-doubtful", self._title_line.span)
+        self._country = ExtractedValue(top.country.text, top.country.span) if top.country else None
+        span = Span(top.title[0].start, top.title[-1].end) if top.title else None
+        title = ExtractedValue(span.of(self._text), span) if span and not top.is_doubtful else None
+        return top.code, title
 
     # Below the header
 
@@ -156,8 +180,22 @@ class _PageReader:
         # Summaries first: the road map in the government's text is matched with the milestones that they quote.
         for (line, stage), end in zip(headings, edges[1:], strict=True):
             self._read_summary(line, stage, end)
-        if span := Span(start, edges[0]).trim(self._text):
+        if (span := Span(start, edges[0]).trim(self._text)) and self._is_description(span):
             self._read_description(span)
+
+    def _is_description(self, span: Span) -> bool:
+        """Return whether a text is the government's, without fields of the header or the IRM's text in it."""
+        lines = split_lines(self._text, span.start, span.end)
+        stray = [line for line in lines[:_LINES_WITH_STRAY_FIELDS] if self._is_stray_field(line)]
+        quoted = [line for line in lines if self._labels.sections.get(self._labels.normalize(line.text)) in _QUOTES]
+        for line in (stray if len(stray) > 1 else []) + quoted:
+            self._remark("text-doubtful", line.span)
+        return len(stray) < 2 and not quoted
+
+    def _is_stray_field(self, line: Line) -> bool:
+        match = match_label(line.text, self._labels)
+        is_new = match is not None and match.field not in self._header.fields
+        return is_new and is_stated_label(line.text, self._labels)
 
     def _split_at_stage_headings(self, start: int) -> Iterator[Line]:
         for line in split_lines(self._text, start):
@@ -165,6 +203,7 @@ class _PageReader:
 
     def _read_summary(self, heading: Line, stage: Stage, end: int) -> None:
         summary = read_irm_summary(self._text, heading.end, end, stage, self._labels)
+        self._cleared |= summary.cleared
         self._merge(Origin.PLAN, summary.plan)
         self._merge(Origin.NARRATIVE, summary.narrative)
         self._remarks += summary.remarks
@@ -247,95 +286,3 @@ def detect_layout(header: Header, zone: str) -> str:
     if "\n\n" not in zone.strip("\n"):
         return layout + "c"
     return layout if names & {"OVERVIEW", "AT_A_GLANCE", "INSTITUTIONS"} else layout + "b"
-
-
-# The list of the member's commitments
-
-
-def read_sibling_list(text: str, labels: Labels) -> tuple[SiblingListReading, tuple[Remark, ...]]:
-    """Read the canonical text of the list."""
-    return _SiblingListReader(text, labels).read()
-
-
-def find_codes(list_text: str) -> set[str]:
-    """Return the codes in the canonical text of a list."""
-    return set(_CODE.findall(list_text))
-
-
-def find_code_and_cycle(list_text: str, code: str) -> tuple[Span, Span] | None:
-    """Return where the canonical text of a list has a commitment's code, and the cycle behind it."""
-    found = re.search(rf"\b({code})\b\D*(\d{{4}})", list_text)
-    return (Span(*found.span(1)), Span(*found.span(2))) if found else None
-
-
-class _SiblingListReader:
-    """Reads one list: collects the lines of a title until the line with the code."""
-
-    def __init__(self, text: str, labels: Labels) -> None:
-        self._text = text
-        self._labels = labels
-        self._remarks: list[Remark] = []
-
-    def read(self) -> tuple[SiblingListReading, tuple[Remark, ...]]:
-        entries: dict[str, Sibling] = {}
-        above: list[Line] = []
-        for line in split_lines(self._text):
-            found = match_code_line(line.text)
-            if not found:
-                above.append(line)
-                continue
-            if found.start():
-                above.append(line.slice(0, found.start()))
-            if found["code"] in entries:
-                self._remark(line, "sibling-twice")
-            else:
-                entries[found["code"]] = self._read_entry(above, line, found)
-            above = []
-        return SiblingListReading(self._text, tuple(entries.values())), tuple(self._remarks)
-
-    def _remark(self, line: Line, kind: str) -> None:
-        self._remarks.append(Remark(line.number, kind, line.text))
-
-    def _read_entry(self, above: list[Line], code_line: Line, found: re.Match[str]) -> Sibling:
-        facts: ExtractedFacts = {}
-        title = self._find_title(above)
-        if title is None:
-            self._remark(code_line, "sibling-without-title")
-        else:
-            self._add_title(title, facts)
-        if found["area"]:
-            self._add_policy_area(code_line.slice(found.start("area")), facts)
-        return Sibling(found["code"], int(found["cycle"]), facts)
-
-    def _find_title(self, above: list[Line]) -> Line | None:
-        """Return the title without its running number, which is not the commitment's number.
-
-        The title begins in the last line with a running number; lines above that belong to no entry.
-        """
-        begin = next((place for place in range(len(above) - 1, -1, -1) if _RUNNING_NUMBER.match(above[place].text)), 0)
-        for line in above[:begin]:
-            self._remark(line, "unknown-line")
-        lines = above[begin:]
-        if not lines:
-            return None
-        number = _RUNNING_NUMBER.match(lines[0].text)
-        first = lines[0].slice(number.end()) if number else lines[0].strip_bullet()
-        start = first.start if first.text else lines[min(1, len(lines) - 1)].start
-        return Line(self._text[start : lines[-1].end], start, first.number)
-
-    def _add_title(self, title: Line, facts: ExtractedFacts) -> None:
-        star = self._labels.prefix_length(title.text, "starred")
-        if star and title.text[star:].strip():
-            stated = title.slice(0, star)
-            rating = ReportedRating(RatingState.RATED, RatingValue.YES, stated.text)
-            facts["ratings/STARRED/RESULTS"] = ExtractedValue(rating, stated.span)
-            title = title.slice(star)
-        facts[f"title/{self._labels.language}"] = ExtractedValue(title.text, title.span)
-
-    def _add_policy_area(self, area: Line, facts: ExtractedFacts) -> None:
-        canonical = self._labels.policy_areas.meanings.get(normalize_policy_area(area.text))
-        if canonical:
-            facts["policyAreas"] = ExtractedValue((canonical,), area.span)
-            return
-        facts[f"policyAreasUnrecognised/{self._labels.language}"] = ExtractedValue((area.text,), area.span)
-        self._remark(area, "sibling-unknown-policy-area")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -36,6 +37,7 @@ _LIGATURE = "fi"
 _GLOSS = re.compile(r"\s*(?:\([^()]*\)|\[\d*\])$")
 _SPELLING_SEPARATORS = re.compile(r"[-/,.()?\s]+")
 _NO_MATCH = re.compile(r"(?!)")
+_NEARLY = 0.8
 
 
 # Positions
@@ -112,6 +114,39 @@ def split_lines(text: str, start: int = 0, end: int | None = None) -> list[Line]
         position += len(raw) + 1
         number += 1
     return lines
+
+
+# Damage
+
+_CUT_END = re.compile(r"[,;:(/&\[–-]$")
+_CUT_YEAR = re.compile(r"\d{4}\s*[-–—]\s*(?:\d|\d{3})?$|\b(?:20|201|202)$")
+
+
+def is_cut_off(text: str) -> bool:
+    """Return whether a text ends in the middle, behind a separator."""
+    return bool(_CUT_END.search(text.rstrip()))
+
+
+def is_cut_in_year(text: str) -> bool:
+    """Return whether a text, which ends in years where it is whole, ends within one."""
+    return bool(_CUT_YEAR.search(text.rstrip()))
+
+
+def is_continued(line: str, following: str, small_words: Collection[str]) -> bool:
+    """Return whether a line goes on in the following one, by how one ends and the other begins.
+
+    A line ends openly behind a separator or one of the small words, or where the next one begins in lower case: with
+    several words, since a single one may be anything.
+    """
+    end, begin = line.rstrip(), following.lstrip()
+    if not end or not begin:
+        return False
+    last_word = end.rsplit(maxsplit=1)[-1]
+    return (
+        is_cut_off(end)
+        or fold(last_word) in small_words
+        or (begin[0].islower() and " " in begin and not end[-1].isdigit())
+    )
 
 
 # Normal forms
@@ -229,6 +264,15 @@ class Lexicon(Generic[T]):
         ]
         rest = self._separator.sub(" ", self._pattern.sub(" ", folded.text)).strip()
         return found, rest
+
+    def is_beginning(self, text: str) -> bool:
+        """Return whether a text is the beginning of a word and no word itself: the rest of it may be cut off."""
+        folded = fold(text)
+        return folded not in self.meanings and any(word.startswith(folded) for word in self.meanings)
+
+    def is_nearly(self, text: str) -> bool:
+        """Return whether a text is a word with a few characters missing or wrong."""
+        return bool(get_close_matches(fold(text), self.meanings, 1, _NEARLY))
 
     def match_all(self, text: str) -> list[LexiconMatch[T]] | None:
         """Return the words that a text consists of, None where it contains anything else or no word."""

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ogpgraph.domain.text import clean_published_text
+from ogpgraph.importer.encoding import MOJIBAKE, repair_mojibake
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.values import parse_partial_date
 
@@ -45,8 +46,6 @@ _MONTH_NAMES = (
 # the others copied that.
 _DAY_ZERO = date(1899, 12, 30)
 _PLAUSIBLE_YEARS = range(2000, 2041)  # the partnership was founded in 2011
-# UTF-8 bytes decoded as Windows-1252: "é" becomes "Ã©", a curly quote "â€œ", a no-break space "Â ".
-_MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,10 @@ def clean_cell(cell: str) -> RepairedCell:
     text = cell.replace("\ufeff", "")
     # "_x000D_" is how XLSX escapes a carriage return; some converters leave it in the CSV.
     text = clean_published_text(_BREAK.sub("\n", text.replace("_x000D_", ""))).strip(" \t\n\u00a0\u200b")
-    if _MOJIBAKE.search(text):
-        try:
-            decoded = clean_published_text(text.encode("cp1252").decode("utf-8"))
-            return RepairedCell(decoded, repair="UTF-8 had been decoded as Windows-1252")
-        except UnicodeError:
-            return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
+    if MOJIBAKE.search(text):
+        if repaired := repair_mojibake(text):
+            return RepairedCell(clean_published_text(repaired), repair="UTF-8 had been decoded as Windows-1252")
+        return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
     if _ERROR.fullmatch(text):
         return RepairedCell(None, doubt=f"spreadsheet error {text}")
     if _FORMULA.match(text):

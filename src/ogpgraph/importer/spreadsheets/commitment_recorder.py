@@ -288,7 +288,7 @@ class CommitmentRecorder:
 
     # Differences
 
-    def _says(self, parsed: ParsedRow, path: str) -> bool:
+    def _says(self, parsed: ParsedRow, path: str, _value: Value | None = None) -> bool:
         """Return whether a row without a value at a path says that there is none."""
         is_read = path != "actionPlan" and path not in parsed.unread_paths
         return is_read and FileContents(self._context.codebook, {}, {}, frozenset()).covers(path)
