@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -80,3 +81,24 @@ async def test_checks_that_hang_are_not_ready_and_do_not_block_requests() -> Non
         release.set()
     assert [response.status_code for response in responses] == [503] * 3
     assert took < 30
+
+
+async def test_probes_that_arrive_during_a_check_share_it() -> None:
+    begun, release, checks = threading.Event(), threading.Event(), []
+
+    def check() -> Readiness:
+        checks.append(1)
+        begun.set()
+        release.wait(60)
+        return Readiness(ready=True)
+
+    options = AppOptions(ready_deadline_seconds=60)
+    async with make_client(build_sample_app(options=options, check_readiness=check)) as client:
+        probes = [asyncio.create_task(client.get("/ready")) for _ in range(20)]
+        await asyncio.to_thread(begun.wait, 60)
+        probes[0].cancel()
+        await asyncio.sleep(0.05)
+        release.set()
+        responses = await asyncio.gather(*probes[1:])
+    assert [response.status_code for response in responses] == [200] * 19
+    assert len(checks) == 1

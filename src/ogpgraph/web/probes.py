@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +33,7 @@ class ReadinessEndpoint:
     """The endpoint `/ready`: 200 if `check` finds the system ready, else 503.
 
     `check` may block, so it is called in a worker thread. One that raises or exceeds the deadline counts as not ready.
+    Probes that arrive during a check share its result, so that however many there are, none waits for more than one.
     """
 
     def __init__(self, check: Callable[[], Readiness], *, deadline_seconds: float) -> None:
@@ -39,9 +41,12 @@ class ReadinessEndpoint:
         self._deadline_seconds = deadline_seconds
         # Threads of its own: checks that hang must not take those of requests.
         self._limiter = anyio.CapacityLimiter(_CHECK_THREADS)
+        self._running: asyncio.Task[Readiness] | None = None
 
     async def __call__(self, request: Request) -> Response:
-        readiness = await self._run_check(request_id_of(request.scope))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run_check(request_id_of(request.scope)))
+        readiness = await asyncio.shield(self._running)  # a probe that is gone does not end that of another
         return json_response(200 if readiness.ready else 503, readiness, _NO_STORE)
 
     async def _run_check(self, request_id: str) -> Readiness:
