@@ -286,7 +286,10 @@ class BodyLimits(msgspec.Struct, frozen=True):
 
 
 async def read_json_body(request: Request, limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
-    """Return the whole body of a request that is declared to be JSON; `hold` is told the bytes as they arrive.
+    """Return the whole body of a request that is declared to be JSON.
+
+    `hold` is told the bytes that are announced, so that a body without room is rejected unread; where none
+    are announced, those that arrive.
 
     Raises:
         RequestRejected: 415 for another media type, charset or encoding; 413 if the body is too large; 408 if it does
@@ -295,10 +298,11 @@ async def read_json_body(request: Request, limits: BodyLimits, hold: Callable[[i
     """
     NO_PARAMETERS.parse(request.scope.get("query_string", b""))  # those of a POST are in its body
     _require_json(request)
-    _check_content_length(request, limits.max_bytes)
+    announced = _read_content_length(request, limits.max_bytes)
+    hold(announced)
     try:
         with anyio.fail_after(limits.deadline_seconds):
-            return await _read_body(request, limits.max_bytes, hold)
+            return await _read_body(request, limits.max_bytes, _ignore if announced else hold)
     except TimeoutError:
         raise RequestRejected(
             RequestErrorCode.REQUEST_TIMEOUT, "The body did not arrive in time.", headers=_CLOSE_CONNECTION
@@ -323,13 +327,18 @@ def _require_json(request: Request) -> None:
         raise _unsupported_media_type("Send the body without a content encoding.", {"Accept-Encoding": "identity"})
 
 
-def _check_content_length(request: Request, max_bytes: int) -> None:
+def _ignore(_count: int) -> None:
+    """Do nothing with bytes that are held already."""
+
+
+def _read_content_length(request: Request, max_bytes: int) -> int:
     announced = request.headers.get("content-length", "0")
     if not (announced.isascii() and announced.isdigit()):
         raise bad_request("`Content-Length` is not a number.")
     # The number of digits first: Python refuses to convert thousands of them.
     if len(announced) > len(str(max_bytes)) + 20 or int(announced) > max_bytes:
         raise _body_too_large(max_bytes)
+    return int(announced)
 
 
 def _unsupported_media_type(message: str, headers: dict[str, str]) -> RequestRejected:
