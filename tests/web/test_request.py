@@ -300,3 +300,18 @@ async def status_of(
 
     await GraphQLEndpoint(OperationService(SCHEMA, ContextFactory()))(scope, receive, send)
     return statuses[0] if statuses else None
+
+
+@pytest.mark.parametrize(
+    "values", [[1] * 20_001, [{"a": 1}] * 10_001, {str(n): n for n in range(20_001)}, [[[]]] * 9_999]
+)
+def test_more_values_than_an_operation_may_have_are_rejected(values: object) -> None:
+    with pytest.raises(RequestRejected) as rejected:
+        parse_json_body(json.dumps({"query": "{ a }", "variables": {"v": values}}).encode())
+    assert (rejected.value.status, rejected.value.message) == (400, "The body has more than 20,000 values: send fewer.")
+
+
+def test_strings_may_have_as_many_commas_and_brackets_as_they_like() -> None:
+    text = ",[{" * 30_000
+    parsed = parse_json_body(json.dumps({"query": "{ a }", "variables": {"v": text}}).encode())
+    assert parsed.variables == {"v": text}

@@ -29,6 +29,8 @@ _FULLY_NAMED: Final = 2
 
 MAX_NESTING_DEPTH: Final = 64
 """No input of the schema needs deeper nesting, and recursion over it would end at the interpreter's limit."""
+MAX_VALUES: Final = 20_000
+"""The most values in a JSON text, twice as many as the arguments of an operation may have."""
 _MAX_QUOTED_NAME: Final = 100
 MAX_URL_BYTES: Final = 65_535
 """The longest URL, whatever its endpoint: what uvicorn's parser of URLs can take."""
@@ -214,6 +216,7 @@ def _optional_object(values: dict[str, Any], name: str) -> dict[str, Any] | None
 
 def _decode_strict_json(text: str, source: str) -> object:
     """Return the value of a JSON text; what Python's decoder accepts beyond the standard is rejected."""
+    _require_few_values(text, source)
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -224,6 +227,22 @@ def _decode_strict_json(text: str, source: str) -> object:
         raise bad_request(f"{source} is nested too deeply.") from None
     _require_plain(value)
     return value
+
+
+def _require_few_values(text: str, source: str) -> None:
+    """Reject more values than any operation may have, before the time for decoding them strictly is spent."""
+    if text.count(",") + text.count("[") + text.count("{") < MAX_VALUES:
+        return  # most texts: there is a comma or a bracket before each value, and there are more in strings
+    try:
+        layer = [msgspec.json.decode(text)]
+    except (msgspec.DecodeError, RecursionError):
+        return  # the strict decoder says what is wrong
+    count = 0
+    while layer:
+        count += len(layer)
+        if count > MAX_VALUES:
+            raise bad_request(f"{source} has more than {MAX_VALUES:,} values: send fewer.")
+        layer = [part for item in layer for part in (item.values() if isinstance(item, dict) else _child_values(item))]
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
