@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ogpgraph.graphql.executor import Executor
+from ogpgraph.settings import Settings
+from ogpgraph.web import server
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
 from tests.web.sample_app import SCHEMA, post, single_error
 
@@ -49,6 +51,16 @@ def test_compiled_functions_count_with_the_document_that_they_are_kept_with() ->
     longer = "{ c: hello d: hello }"
     documents.prepare(longer)
     assert documents.prepare(second).document is not other
+
+
+@pytest.mark.parametrize(("execution", "are_compiled"), [("compiled", True), ("graphql-core", False)])
+def test_documents_are_compiled_unless_the_setting_says_that_graphql_core_executes_them(
+    execution: str, are_compiled: bool
+) -> None:
+    settings = Settings(execution=execution)
+    for limits in (server._limits(settings).document, server._live_limits(settings).document):
+        documents = DocumentCache(SCHEMA._schema, limits)
+        assert (documents.prepare("{ hello }").document.compiled is not None) is are_compiled
 
 
 def test_an_invalid_document_is_not_cached() -> None:
