@@ -187,8 +187,12 @@ def count_timeline(
 ) -> list[TimelinePoint]:
     """Return the counts of a list at past moments, oldest first, without moments before the first entry."""
     moments = dict.fromkeys(_timeline_moments(snapshot, period))
-    snapshots = ((moment, _find_past(snapshot, moment, period.clock)) for moment in moments)
-    return [_timeline_point(moment, past, past.select(query, parent), dimension) for moment, past in snapshots if past]
+    points = []
+    for moment in moments:
+        snapshot.session.checkpoint()
+        if past := _find_past(snapshot, moment, period.clock):
+            points.append(_timeline_point(moment, past, past.select(query, parent), dimension))
+    return points
 
 
 def _find_past(snapshot: Snapshot, moment: datetime, clock: TimelineClock) -> Snapshot | None:
