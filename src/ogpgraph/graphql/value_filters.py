@@ -297,7 +297,7 @@ _INPUT_TYPES: Final[dict[FilterKind, Any]] = {
 _WEIGHTS: Final[dict[FilterKind, Metadata]] = {
     FilterKind.SEARCH: weighs(30, word=30),
     FilterKind.TEXT: weighs(20),
-    FilterKind.CODE: weighs(20),
+    FilterKind.CODE: weighs(40),
     FilterKind.NUMBER: weighs(2),
     FilterKind.DATE: weighs(10),
     FilterKind.ENUM: weighs(2),
