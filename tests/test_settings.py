@@ -168,7 +168,8 @@ def test_an_unknown_variable_is_reported_with_the_most_similar_setting() -> None
 
 
 def test_variables_of_the_tests_and_of_other_programs_are_ignored() -> None:
-    assert Settings.from_environment({"OGPGRAPH_TEST_SAMPLES": "x", "PATH": "y", "OGP_GRAPH": "z"}) == Settings()
+    others = {"OGPGRAPH_TEST_SAMPLES": "w", "OGPGRAPH_BENCH_DATA": "x", "PATH": "y", "OGP_GRAPH": "z"}
+    assert Settings.from_environment(others) == Settings()
 
 
 def test_an_invalid_database_url_is_not_repeated() -> None:

@@ -60,21 +60,28 @@ def open_record(scale: int) -> Path:
         return file
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{file.name}.{os.getpid()}.part"
-    if former := sorted(folder.glob(f"{stem}-projection-*.db")):
+    try:
+        _make_record(part, scale, sorted(folder.glob(f"{stem}-projection-*.db")))
+        part.rename(file)
+    finally:
+        for leftover in folder.glob(f"{part.name}*"):
+            leftover.unlink()
+    return file
+
+
+def _make_record(part: Path, scale: int, former: list[Path]) -> None:
+    """Make the database, from one of another version of the read model if there is one."""
+    if former:
         shutil.copy(former[-1], part)
         with create_progress("events") as progress:
             migrate(f"sqlite:///{part}", progress=track_task(progress, "rebuilding the read model"))
     else:
-        registered = database(MEMBERS * scale, COMMITMENTS * scale, folder=folder)
+        registered = database(MEMBERS * scale, COMMITMENTS * scale, folder=part.parent)
         shutil.copy(registered.removeprefix("sqlite:///"), part)
         with create_progress("entries") as progress:
             revise_until(f"sqlite:///{part}", ENTRIES * scale, track_task(progress, "revising"))
     with closing(sqlite3.connect(part)) as connection:
         connection.execute("pragma journal_mode = delete")  # all in one file, which can be copied
-    part.rename(file)
-    for leftover in folder.glob(f"{part.name}*"):
-        leftover.unlink()
-    return file
 
 
 def copy_record(file: Path, folder: Path) -> Path:

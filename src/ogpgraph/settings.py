@@ -21,8 +21,8 @@ T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
 _PREFIX = "OGPGRAPH_"
-_TEST_PREFIX = "OGPGRAPH_TEST_"
-"""Variables for the tests, which may be set when a test starts this program."""
+_TEST_PREFIXES = ("OGPGRAPH_TEST_", "OGPGRAPH_BENCH_")
+"""Variables for the tests and the measurements, which may be set when one of them starts this program."""
 
 
 class SettingsError(Exception):
@@ -391,6 +391,6 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     # A misspelt variable would have no effect, and nobody would notice.
     known = [declared.variable for declared in declarations().values()]
     for variable in sorted(environ):
-        if variable.startswith(_PREFIX) and not variable.startswith(_TEST_PREFIX) and variable not in known:
+        if variable.startswith(_PREFIX) and not variable.startswith(_TEST_PREFIXES) and variable not in known:
             nearest = get_close_matches(variable, known, n=1, cutoff=0)[0]
             yield f"{variable} is not a setting; did you mean {nearest}?"
