@@ -34,6 +34,9 @@ less.
 
 Each connection sends its next request when the response is complete: latencies include waiting behind the others.
 
+Processor time with writes includes that of the mutations. A server that acknowledges fewer than were due was measured
+with that many.
+
 ogpgraph runs with its authentication, limits, costs, ETags and CORS; only what one client may send within a minute is
 raised. The peers have none of these, keep no history but their table of entries, and answer for no past position.
 
