@@ -33,12 +33,12 @@ def languages(folder: Path) -> Languages:
 
 
 def test_the_shipped_languages_are_in_the_declared_order() -> None:
-    assert shipped_languages().codes == ("en", "es", "fr")
+    assert shipped_languages().codes == ("en", "es", "fr", "pt")
     assert shipped_languages().codes == tuple(file.stem for file in sorted(SHIPPED.glob("*.toml")))
 
 
 def test_a_language_is_added_by_adding_a_file(languages: Languages) -> None:
-    assert languages.codes == ("en", "es", "fr", "de")
+    assert languages.codes == ("en", "es", "fr", "de", "pt")
 
 
 def test_a_page_in_an_added_language_is_read(languages: Languages) -> None:
@@ -93,7 +93,7 @@ def test_pages_in_the_other_languages_are_read_as_before(languages: Languages) -
 
 @pytest.mark.parametrize(
     ("orders", "language"),
-    [({"en": 1, "es": 2, "fr": 3, "de": 4}, "en"), ({"en": 4, "es": 3, "fr": 2, "de": 1}, "de")],
+    [({"en": 1, "es": 2, "fr": 3, "de": 4, "pt": 5}, "en"), ({"en": 5, "es": 3, "fr": 2, "de": 1, "pt": 4}, "de")],
 )
 def test_of_languages_that_fit_equally_the_first_in_the_declared_order_is_chosen(
     languages: Languages, orders: dict[str, int], language: str

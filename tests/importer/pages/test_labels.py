@@ -11,7 +11,7 @@ from ogpgraph.importer.pages.text import Line, normalize_policy_area
 from ogpgraph.importer.pages.values import parse_policy_areas
 from ogpgraph.languages import shipped_languages
 
-EN, ES, FR = shipped_labels()
+EN, ES, FR = (shipped_labels().get(language) for language in ("en", "es", "fr"))
 
 
 def field_of(text: str, language: str = "en") -> str | None:

@@ -20,7 +20,7 @@ from ogpgraph.importer.pages.values import (
     split_trailing_dates,
 )
 
-EN, ES, FR = shipped_labels()
+EN, ES, FR = (shipped_labels().get(language) for language in ("en", "es", "fr"))
 
 
 @pytest.mark.parametrize(

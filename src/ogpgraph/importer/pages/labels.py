@@ -240,6 +240,13 @@ class Labels:
         return frozenset(fold(word) for words in listed for word in words)
 
     @cached_property
+    def other_actors(self) -> re.Pattern[str]:
+        """The pattern of labels within lists of institutions, in folded text; a bracket behind one belongs to it."""
+        words = _word_pattern(word for file in self.files for word in file.other_actors).pattern
+        # Brackets end the longest of them, where no word does.
+        return re.compile(words.replace(r"(?!\w)", "") + r"(?:\s*\((?:public|private|civil society|others?)\))?(?!\w)")
+
+    @cached_property
     def plan_word(self) -> re.Pattern[str]:
         """The pattern of what every title of an action plan contains, in folded text: "plan" within any word."""
         heads = {word for file in self.files for label in file.header["ACTION_PLAN"] for word in fold(label).split()}

@@ -15,10 +15,13 @@ from ogpgraph.domain.values import PARTIAL_DATE, ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
 from ogpgraph.importer.pages.extraction import ExtractedValue
 from ogpgraph.importer.pages.labels import DateWords, Labels
-from ogpgraph.importer.pages.text import Line, Span, fold, normalize_policy_area
+from ogpgraph.importer.pages.text import Line, Span, fold, fold_with_positions, normalize_policy_area
 
 _LONGEST_INSTITUTION = 150  # a longer part is prose, in which a semicolon divides no list
 _SENTENCE_END = re.compile(r"[a-z)]{3}[.!?] +[A-ZÀ-Ý]")
+_INLINE_BULLET = re.compile(r"(?:^|(?<=\s))[•·▪◦‣○●■□✓➢❖\ue000-\uf8ff](?=\s|\w)")
+_INLINE_NUMBER = re.compile(r"(?:^|(?<=[\s;,]))(\d{1,2})[.)]\s+(?=[^\W\d])")
+_AROUND_ITEMS = " ;:,"
 _AREA_SEPARATOR = re.compile(r"[,;|•·]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _YEAR_GROUP = r"(?P<year>(?:19|20)\d\d)"
@@ -95,16 +98,35 @@ def _find_policy_areas(part: str, labels: Labels) -> list[str]:
 
 
 def parse_institutions(lines: list[Line], raw: str, labels: Labels) -> tuple[str, ...]:
-    """Return institutions. Only bullets, line ends and safe semicolons divide them: a comma may be part of a name."""
+    """Return institutions. Bullets, numbers, line ends, safe semicolons and labels such as "Other actors involved"
+    divide them; a comma does not, since it may be part of a name.
+    """
     if labels.is_listed(raw, "no_institution"):
         return ()
-    if len(lines) > 1:
-        items = [line.strip_bullet().text for line in lines]
-    else:
-        whole = lines[0].strip_bullet().text
-        parts = [part.strip() for part in whole.split(";")]
-        items = parts if _are_names(parts) else [whole]
+    items = [item for line in lines for item in _divide_institutions(line.strip_bullet().text, labels)]
+    if len(lines) == 1 and len(items) == 1:
+        parts = [part.strip() for part in items[0].split(";")]
+        items = parts if _are_names(parts) else items
     return tuple(dict.fromkeys(item for item in items if item and not labels.is_listed(item, "no_institution")))
+
+
+def _divide_institutions(text: str, labels: Labels) -> Iterator[str]:
+    """Yield the parts of a line that labels, bullets and running numbers divide, without these."""
+    folded = fold_with_positions(text)
+    spans = [folded.span(*found.span()) for found in labels.other_actors.finditer(folded.text)]
+    spans += [found.span() for found in _INLINE_BULLET.finditer(text)]
+    numbers = list(_INLINE_NUMBER.finditer(text))
+    if len(numbers) > 1 and [int(found[1]) for found in numbers] == list(range(1, len(numbers) + 1)):
+        spans += [found.span() for found in numbers]
+    position = 0
+    for start, end in sorted(spans):
+        if start >= position:
+            yield text[position:start].strip(_AROUND_ITEMS)
+            position = end
+    # What labels leave has the form of a list again; without them the text stays as it is.
+    rest = text[position:].strip(_AROUND_ITEMS) if spans else text
+    parts = [part.strip() for part in rest.split(";")] if spans else [rest]
+    yield from parts if _are_names(parts) else [rest]
 
 
 def _are_names(items: list[str]) -> bool:
