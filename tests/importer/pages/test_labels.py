@@ -20,7 +20,7 @@ def field_of(text: str, language: str = "en") -> str | None:
 
 
 def test_there_are_labels_for_each_shipped_language() -> None:
-    assert shipped_languages().codes == ("en", "es", "fr")
+    assert shipped_languages().codes == ("en", "es", "fr", "pt")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_lines_are_split_at_joined_headings_but_not_in_prose(line: str, pieces: 
     assert [piece.text for piece in split_at_labels(Line(line, 0, 1), EN, "header")] == pieces
 
 
-@pytest.mark.parametrize("labels", [EN, ES, FR], ids=shipped_languages().codes)
+@pytest.mark.parametrize("labels", [*shipped_labels()], ids=shipped_languages().codes)
 def test_every_language_has_every_table_and_only_known_policy_areas(labels: Labels) -> None:
     assert labels.own.header.keys() >= HEADINGS
     assert labels.own.header.keys() == EN.own.header.keys()
@@ -81,7 +81,7 @@ def test_every_language_has_every_table_and_only_known_policy_areas(labels: Labe
 
 
 def test_no_word_has_two_meanings_in_one_table() -> None:
-    for files in combinations([EN.own, ES.own, FR.own], 2):
+    for files in combinations([labels.own for labels in shipped_labels()], 2):
         for table in ("header", "sections", "stages"):
             one, other = (
                 {EN.normalize(word): name for name, group in getattr(file, table).items() for word in group}
@@ -92,7 +92,7 @@ def test_no_word_has_two_meanings_in_one_table() -> None:
             }
     areas = {
         (normalize_policy_area(word), area)
-        for labels in (EN, ES, FR)
+        for labels in shipped_labels()
         for area, words in labels.own.policy_areas.items()
         for word in words
     }
@@ -103,7 +103,7 @@ def test_no_word_has_two_meanings_in_one_table() -> None:
 def test_the_canonical_name_of_a_policy_area_is_one_of_its_spellings() -> None:
     assert len({normalize_policy_area(area) for area in POLICY_AREAS}) == len(POLICY_AREAS)
     for area in POLICY_AREAS:
-        for labels in (EN, ES, FR):
+        for labels in shipped_labels():
             assert parse_policy_areas(area, labels) == ((area,), ())
 
 
