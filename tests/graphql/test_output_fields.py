@@ -33,6 +33,7 @@ UNDER_ANOTHER_NAME = {
     "policyAreasUndetermined": "undeterminedPolicyAreas",
     "codes": "formerCodes",
     "database": "databaseColumns",
+    "listed": "absentSince",
 }
 NOT_IN_THE_SCHEMA = {"statusDocument"}
 
