@@ -284,15 +284,16 @@ def open_system(
         )
         model = Model(database)
         projection = ProjectionRunner(database, event_log, remember=history_guard.remember, follow=model.follow)
+        read_model = ReadModel(database, log_identity, clock, projection, model)
         system = System(
             database,
             event_log,
             executor,
             projection,
-            ReadModel(database, log_identity, clock, projection, model),
+            read_model,
             accounts.AccountStore(database),
             ProjectionPoller(database, projection),
-            ModelLoader(model),
+            ModelLoader(read_model),
             clock,
             history_guard,
             StorageProbe(database),

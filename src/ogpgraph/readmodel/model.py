@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change
@@ -33,6 +34,7 @@ WARM_CHUNK: Final = 50
 """How many states are decoded at a time when the model is loaded: a request waits for as many at most."""
 RECENT_STATES: Final = 16
 """So many states before the latest are kept: a reader may be at the position of one, which shares most with it."""
+ReadMore = Callable[[Transaction, Sequence[Aggregate]], None]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -153,31 +155,30 @@ class Model:
 
     # Loading before the first reader
 
-    def warm(self, *, seconds: float, pause: Callable[[float], bool]) -> None:
+    def warm(self, *, until: float, pause: Callable[[float], bool], read_more: ReadMore) -> None:
         """Load the model, its orders by code, and the states of the aggregates that changed last.
 
-        `is_warm` is True once all states are there that fit, or after `seconds` of decoding. Those that are missing
-        then follow with pauses: `pause` is told how long the work between two took, and returns whether to stop.
+        `is_warm` is True once all states are there that fit, or at the time `until`. Those that are missing then follow
+        with pauses: `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads
+        what else readers need of some states.
         """
         with self._lock:
             state = self._lead()
         for name in state.streams.type_names:
             state.indexes.of_type(name).sort_index(BY_CODE)
-        deadline = time.monotonic() + seconds
         for chunk in iter_chunks(_latest_versions(state), WARM_CHUNK):
             began = time.monotonic()
-            self._decode(state, chunk)
-            self.is_warm = self.is_warm or time.monotonic() > deadline
+            self._decode(state, chunk, read_more)
+            self.is_warm = self.is_warm or time.monotonic() > until
             if state.caches.states.is_full or (self.is_warm and pause(time.monotonic() - began)):
                 break
         self.is_warm = True
 
-    def _decode(self, state: ModelState, versions: Sequence[tuple[int, str]]) -> None:
+    def _decode(self, state: ModelState, versions: Sequence[tuple[int, str]], read_more: ReadMore) -> None:
         statement = queries.select_chains(versions)
         with self._database.read() as transaction:
             rows = transaction.fetch_all(statement.sql, **statement.parameters)
-        for _ in state.caches.states.decode(rows, versions):
-            pass
+            read_more(transaction, [decoded for _, _, decoded in state.caches.states.decode(rows, versions)])
 
     def describe(self) -> dict[str, object]:
         """Return how much memory the model and its caches are estimated to take, and of what use the caches were."""

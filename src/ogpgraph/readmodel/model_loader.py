@@ -10,11 +10,11 @@ from typing import Final
 
 import structlog
 
-from ogpgraph.readmodel.model import Model
+from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.storage.database import DatabaseError
 
-WARM_SECONDS: Final = 2.0
-"""How long the process is not ready while it decodes states, which it goes on with afterwards."""
+WARM_SECONDS: Final = 3.5
+"""How long the process is not ready while it loads, which is over before, and decodes states, which it goes on with."""
 SHARE: Final = 0.2
 """Of the time after that, decoding takes this part, so that requests get the others."""
 RETRY_SECONDS: Final = 1.0
@@ -24,9 +24,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class ModelLoader:
-    """Loads a model once, and then the states that changed last, as many as fit."""
+    """Loads a read model once, and then the states that changed last with their texts, as many as fit."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: ReadModel) -> None:
         self._model = model
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
+from typing import Final
 
 from ogpgraph.clock import Clock
+from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.model import Model, ModelState
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
@@ -14,6 +18,9 @@ from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
 from ogpgraph.storage.lazy_transaction import LazyTransaction
 from ogpgraph.storage.log_identity import LogIdentity
+
+WARM_ENTRIES: Final = 500
+"""So many entries, the newest, are read into memory at the start."""
 
 
 class ReadModel:
@@ -34,6 +41,22 @@ class ReadModel:
         self.damage = self._shared.damage
         self.log_identity = log_identity
         self.clock = clock
+
+    def warm(self, *, seconds: float, pause: Callable[[float], bool]) -> None:
+        """Read into memory what the first readers need, as `Model.warm` does; raises StorageError."""
+        until = time.monotonic() + seconds
+        with self.session() as session:
+            session.load_entries(range(max(1, session.head - WARM_ENTRIES + 1), session.head + 1))
+        self._model.warm(until=until, pause=pause, read_more=self._read_texts)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the first reader finds in memory what later ones do."""
+        return self._model.is_warm
+
+    def _read_texts(self, transaction: Transaction, states: Sequence[Aggregate]) -> None:
+        claims = (claim for state in states for claim in state.current_claims.values())
+        self._shared.texts.read_many(transaction, (r for claim in claims for r in value_text_references(claim.value)))
 
     def describe(self) -> dict[str, object]:
         """Return how much memory the model and all caches are estimated to take, and of what use the caches were."""

@@ -1,0 +1,60 @@
+"""A serving process is ready once its model is in memory, so that the first query is as fast as the second."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ogpgraph.readmodel import model_loader
+from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES, SystemFactory
+from tests.graphql.client import QueryResult
+from tests.readmodel.sample_log import record_commitments
+
+LOADING = ["the read model is being loaded into memory"]
+FIRST_QUERY = """{ members { nodes { name actionPlans { nodes { title commitments { nodes { code title
+    history(first: 5) { nodes { position kind changes { path after } } } } } } } } } }"""
+
+
+def wait_until_loaded(system: System) -> None:
+    for _ in range(2_000):
+        if system.loader.find_problem() is None:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("the model was never loaded")
+
+
+@BOTH_ENGINES
+def test_the_first_query_after_loading_takes_no_statement(make_system: SystemFactory) -> None:
+    record_commitments(make_system(), 12)
+    reader = make_system()
+    with reader.poller.run(), reader.loader.run():
+        wait_until_loaded(reader)
+        result = QueryResult(reader, FIRST_QUERY, {})
+    assert (result.errors, result.statements) == ([], 0)
+    assert len(result.data["members"]["nodes"][0]["actionPlans"]["nodes"]) == 2
+    assert reader.model.describe()["loaded"]
+
+
+def test_a_process_is_not_ready_before_its_model_is_loaded(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_commitments(system, 3)
+    monkeypatch.setattr(model_loader, "RETRY_SECONDS", 0.01)
+    may_read = threading.Event()
+    query = system.projection.query_progress
+
+    def query_when_allowed() -> object:
+        assert may_read.wait(20)
+        return query()
+
+    monkeypatch.setattr(system.model._heads._progress, "_read", query_when_allowed)
+    with system.poller.run(), system.loader.run():
+        assert system.readiness_problems() == LOADING
+        may_read.set()
+        wait_until_loaded(system)
+        assert system.readiness_problems() == []
+
+
+def test_one_that_serves_nothing_loads_nothing(system: System) -> None:
+    assert system.loader.find_problem() is None
+    assert system.model.describe() == {"loaded": False, "texts": system.model._shared.texts.cache.use()._asdict()}
