@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from msgspec import structs
+from structlog.testing import capture_logs
 
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.unit_of_work import UnitOfWork
@@ -15,6 +16,7 @@ from ogpgraph.readmodel.entry_query import LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change
 from ogpgraph.readmodel.model import ModelState
+from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.projector import ProjectionStep
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.session import ReadSession
@@ -24,7 +26,7 @@ from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
 from tests.readmodel.sample_log import record_commitments
-from tests.support.peers import CODE
+from tests.support.peers import CODE, read_title
 from tests.support.writers import change_title
 
 NAMES = count()
@@ -133,6 +135,23 @@ def test_what_a_process_has_written_is_in_its_model_before_it_is_acknowledged(ma
         position = change_title(system, CODE, f"Title {number}").positions[-1]
         assert system.model.state is not None
         assert system.model.state.position == position
+
+
+def test_a_model_that_could_not_follow_is_loaded_anew_and_fails_no_command(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_commitments(system, 3)
+    before = state_of(system)
+
+    def fail(_indexes: PresentIndexes, _change: ModelChange) -> PresentIndexes:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(PresentIndexes, "advance", fail)
+        change_title(system, CODE, "Written all the same")
+    assert [each["event"] for each in logs] == ["the model in memory could not follow and is loaded anew"]
+    assert read_title(system)[1] == "Written all the same"
+    assert state_of(system).caches is not before.caches
 
 
 def read_all(session: ReadSession, position: int | None = None) -> list[Any]:

@@ -27,7 +27,7 @@ from ogpgraph.readmodel.projector import ProjectionStep
 from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.sort_keys import BY_CODE
 from ogpgraph.readmodel.streams import StreamTable
-from ogpgraph.storage.database import Database, StorageError, Transaction, iter_chunks
+from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
 from ogpgraph.storage.merkle import EMPTY_ROOT
 
 WARM_CHUNK: Final = 50
@@ -93,14 +93,20 @@ class Model:
         return self._recent.get(position, latest)
 
     def follow(self, step: ProjectionStep) -> None:
-        """Follow what the projector of this process has committed, without reading it from the tables."""
+        """Follow what the projector of this process has committed, without reading it from the tables.
+
+        It raises nothing: a command whose events are stored has succeeded.
+        """
         if step.change is None or step.before is None:
             return
         with self._lock:
             try:
                 self._follow(step, step.change)
-            except StorageError as error:  # the next reader tries again
-                log.warning("the model in memory could not follow", code=error.code, reason=str(error))
+            except DatabaseError as error:  # the next reader tries again
+                log.warning("the model in memory could not follow", reason=str(error))
+            except Exception:  # what was written is written
+                log.exception("the model in memory could not follow and is loaded anew")
+                self._state = None
 
     def _follow(self, step: ProjectionStep, change: ModelChange) -> None:
         state = self._state
