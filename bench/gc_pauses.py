@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.attack.__main__ import copy_database
-from bench.attack.connections import SERVER_ADDRESS, Connection, encode_post
+from bench.attack.connections import SERVER_ADDRESS, Connection, encode_get, encode_post
 from bench.data import database
 from bench.servers import PROGRAM, resident_bytes
 from ogpgraph.settings import Settings
@@ -113,13 +114,11 @@ def measure(url: str, token: str, seconds: float, mode: str) -> tuple[dict[str, 
 
 async def _wait_until_ready() -> None:
     for _ in range(600):
-        try:
+        await asyncio.sleep(0.1)
+        with suppress(OSError):
             connection = await Connection.open(PORT, SERVER_ADDRESS)
-        except OSError:
-            await asyncio.sleep(0.1)
-            continue
-        if (await connection.request(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")).status == 200:
-            return
+            if (await connection.request(encode_get("/ready"))).status == 200:
+                return
     raise TimeoutError
 
 

@@ -22,6 +22,7 @@ WRITE_SECONDS = 0.6
 PROBE_SECONDS = 0.25
 MEMORY_SECONDS = 0.05
 TIMEOUT_SECONDS = 10.0
+START_SECONDS = 120
 _QUERY = encode_post("{ meta { position } }")
 _FIND = encode_post("{ commitments(first: 1) { nodes { code } } }")
 _EVENT_ID = re.compile(rb"\nid: (\d+)")
@@ -56,6 +57,9 @@ class Client:
         self._following: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        async with asyncio.timeout(START_SECONDS):
+            while await self._time(encode_get("/ready")) == TIMEOUT_SECONDS * 1000:  # noqa: ASYNC110 - it is far away
+                await asyncio.sleep(0.2)
         answer = await (await self._connect()).request(_FIND)
         self._mutation = _WRITE % json.loads(answer.body)["data"]["commitments"]["nodes"][0]["code"]
         await connect_many(self._port, 1, "subscription { entries { position } }", self._socket)

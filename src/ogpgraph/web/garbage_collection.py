@@ -21,7 +21,7 @@ import structlog
 
 YOUNG_OBJECTS: Final = 10_000
 """The objects that are allocated, beyond those freed, between two collections of the young."""
-YOUNG_COLLECTIONS: Final = 10
+YOUNG_COLLECTIONS: Final = 4
 """The collections of the young between two that include those that survived one."""
 NEVER: Final = 1_000_000_000
 IDLE_SHARE: Final = 0.05
@@ -29,7 +29,7 @@ IDLE_SHARE: Final = 0.05
 CHECK_SECONDS: Final = 1.0
 MIN_SECONDS: Final = 10.0
 """The least time between two collections of all objects."""
-MAX_GROWTH_BYTES: Final = 64 << 20
+MAX_GROWTH_BYTES: Final = 128 << 20
 """All objects are collected in a busy process, too, once it has grown by this since the last time."""
 _FREEZES: Final = 2
 
