@@ -364,6 +364,24 @@ class TestOtherLanguages:
         assert extracted_value(page, DESCRIPTION, "milestones/7.2/endsOn") == "2020/.."
 
 
+@pytest.mark.parametrize(
+    ("other", "dates", "is_reported"),
+    [
+        ("15/02/2024", ("2024-01-01", "2024-06-01"), False),
+        ("02/15/2024", ("2024-01-01", "2024-01-06"), False),
+        ("3/4/2024", ("2024-01-01", "2024"), True),
+    ],
+)
+def test_dates_of_a_table_are_read_in_the_order_that_the_page_shows_elsewhere(
+    other: str, dates: tuple[str, str], *, is_reported: bool
+) -> None:
+    row = f"9.1. Count the wells | number | Office | 01/01/2024 | 01/06/2024\nPrinted on {other}\n"
+    page = read_page_text((PAGES / "new_plan_en.txt").read_text("utf-8") + row)
+    found = [extracted_value(page, DESCRIPTION, f"milestones/9.1/{path}") for path in ("startsOn", "endsOn")]
+    assert tuple(found) == dates
+    assert ("odd-date" in kinds(page)) is is_reported
+
+
 def test_a_local_page_has_dates_ogp_values_and_each_institution_once() -> None:
     page = read_sample_page("local_en.txt")
     assert extracted_value(page, HEADER, "leadInstitutions/en") == ("Office of Lamps", "Office of Bridges")

@@ -41,11 +41,13 @@ from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
 from ogpgraph.importer.pages.sibling_list import read_sibling_list
 from ogpgraph.importer.pages.text import Line, Span, quote, split_lines
 from ogpgraph.importer.pages.top import join_title, read_top
+from ogpgraph.importer.pages.values import is_ambiguous_date
 
 READER = "page-2"
 """The version of this reader, stored with each observation; changed whenever the same bytes may be read otherwise."""
 
 _LONGEST_LABEL_PIECE = 40
+_YEAR_LENGTH = 4
 _LINES_WITH_STRAY_FIELDS = 30
 _QUOTES = frozenset(("COMMITMENT_TEXT",))
 """Headings that only a summary by the IRM has: without the summary's own heading, its text is not the government's."""
@@ -227,7 +229,11 @@ class _PageReader:
         first = split_lines(self._text, span.start, span.end)[0]
         if number := find_number(first, self._labels, with_word=True):
             description["number"] = number
-        description.update(read_roadmap(self._text, span, self._quoted_milestones(), self._labels))
+        roadmap = read_roadmap(self._text, span, self._quoted_milestones(), self._labels)
+        description.update(roadmap)
+        for extracted in roadmap.values():
+            if is_ambiguous_date(extracted.span.of(self._text)) and len(str(extracted.value)) == _YEAR_LENGTH:
+                self._remark("odd-date", extracted.span)
 
     def _quoted_milestones(self) -> dict[str, Line]:
         """Return number → title of the milestones that the IRM quotes."""

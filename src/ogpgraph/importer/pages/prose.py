@@ -20,7 +20,13 @@ from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels, ProseRatingRule
 from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
-from ogpgraph.importer.pages.values import parse_ogp_values, parse_partial_date, split_trailing_dates
+from ogpgraph.importer.pages.values import (
+    find_date_order,
+    parse_ambiguous_date,
+    parse_ogp_values,
+    parse_partial_date,
+    split_trailing_dates,
+)
 
 # Ratings
 
@@ -136,7 +142,7 @@ def read_roadmap(text: str, span: Span, titles: dict[str, Line], labels: Labels)
     facts: ExtractedFacts = {}
     lines = [line for line in split_lines(text, span.start, span.end) if len(line.text) <= _LONGEST_LINE]
     # By number first, which is certain; by title only what is left.
-    rest = [line for line in lines if not _read_numbered_line(line, facts, titles, labels)]
+    rest = [line for line in lines if not _read_numbered_line(text, line, facts, titles, labels)]
     undated = {number: title for number, title in titles.items() if f"milestones/{number}/startsOn" not in facts}
     _match_by_title([*rest, *_join_broken_lines(text, rest, labels)], undated, facts, labels)
     return facts
@@ -150,7 +156,7 @@ def _join_broken_lines(text: str, lines: list[Line], labels: Labels) -> Iterator
             yield Line(text[before.start : line.end], before.start, before.number)
 
 
-def _read_numbered_line(line: Line, facts: ExtractedFacts, titles: dict[str, Line], labels: Labels) -> bool:
+def _read_numbered_line(text: str, line: Line, facts: ExtractedFacts, titles: dict[str, Line], labels: Labels) -> bool:
     """Read a line such as "21.1. Build the archive 2019"; return whether it is one."""
     is_row = _CELL_SEPARATOR.search(line.text) is not None
     found = MILESTONE_LINE.match(line.text) or (NUMBERED_LINE.match(line.text) if is_row else None)
@@ -162,7 +168,7 @@ def _read_numbered_line(line: Line, facts: ExtractedFacts, titles: dict[str, Lin
         return False
     title = line.slice(found.start("title"))
     if separator := _CELL_SEPARATOR.search(title.text):
-        _read_cell_dates(number, title, facts, labels)
+        _read_cell_dates(text, number, title, facts, labels)
         title = title.slice(0, separator.start())
     elif dated := split_trailing_dates(title, labels):
         title = dated[0]
@@ -173,12 +179,20 @@ def _read_numbered_line(line: Line, facts: ExtractedFacts, titles: dict[str, Lin
     return True
 
 
-def _read_cell_dates(number: str, row: Line, facts: ExtractedFacts, labels: Labels) -> None:
-    """Read the last two cells of a table's row, the beginning and the end of the milestone, if both are dates."""
+def _read_cell_dates(text: str, number: str, row: Line, facts: ExtractedFacts, labels: Labels) -> None:
+    """Read the last two cells of a table's row, the beginning and the end of the milestone, if both are dates.
+
+    Whether the day or the month comes first is what the other dates of the page show.
+    """
     separators = _CELL_SEPARATOR.finditer(row.text)
     edges = [0, *(edge for separator in separators for edge in separator.span()), len(row.text)]
     cells = [row.slice(*edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
-    dates = [(cell, date) for cell in cells[1:][-2:] if (date := parse_partial_date(cell.text, labels))]
+    order = find_date_order(text)
+    dates = [
+        (cell, date)
+        for cell in cells[1:][-2:]
+        if (date := parse_partial_date(cell.text, labels) or parse_ambiguous_date(cell.text, order))
+    ]
     if len(dates) != 2:
         return
     for (cell, date), path in zip(dates, ("startsOn", "endsOn"), strict=True):

@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import Literal
 
 from ogpgraph.domain.values import PARTIAL_DATE, ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
@@ -262,6 +263,37 @@ class _DateGrammar:
         number, ordinal = groups.get("number"), groups.get("ordinal")
         place = int(number) if number else self._ordinals[str(ordinal)]
         return f"{year}-{letter}{place}" if place <= last else None
+
+
+DateOrder = Literal["day first", "month first"]
+_SLASHED_DATE = re.compile(r"(?<![\d/.-])(\d{1,2})[-/.](\d{1,2})[-/.]((?:19|20)\d\d)(?![\d/.-])")
+
+
+def find_date_order(text: str) -> DateOrder | None:
+    """Return the order of day and month in the dates of a text by those that have one only; None if they differ."""
+    pairs = [(int(found[1]), int(found[2])) for found in _SLASHED_DATE.finditer(text)]
+    orders: set[DateOrder] = {
+        "day first" if first > 12 else "month first" for first, second in pairs if (first > 12) != (second > 12)
+    }
+    return orders.pop() if len(orders) == 1 else None
+
+
+def parse_ambiguous_date(text: str, order: DateOrder | None) -> str | None:
+    """Return the day of "01/06/2024" in an order, only the year where none is known; None for any other text."""
+    found = _SLASHED_DATE.fullmatch(text.strip())
+    if found is None:
+        return None
+    first, second, year = found.groups()
+    if order is None:
+        return year
+    day, month = (first, second) if order == "day first" else (second, first)
+    return _format_date(year, int(month), day)
+
+
+def is_ambiguous_date(text: str) -> bool:
+    """Return whether a text is a date in which day and month may be either way around."""
+    found = _SLASHED_DATE.fullmatch(text.strip())
+    return found is not None and _unambiguous_day(found[3], found[1], found[2]) is None
 
 
 def _unambiguous_day(year: str, first: str, second: str) -> str | None:
