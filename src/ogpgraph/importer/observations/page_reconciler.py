@@ -14,7 +14,7 @@ from functools import partial
 from msgspec import structs
 
 from ogpgraph.application.translation import to_published_facts
-from ogpgraph.domain.action_plan import PLAN, register_action_plan
+from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import COMMITMENT
@@ -32,8 +32,8 @@ from ogpgraph.domain.member import (
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.source_statements import NOTHING_STATED
-from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval, Observation, TextValue, TranslationKind, Value
+from ogpgraph.domain.unit_of_work import UnitOfWork
+from ogpgraph.domain.values import Interval, Observation, TranslationKind, Value
 from ogpgraph.importer.observations.differences import (
     Covers,
     ObservedChanges,
@@ -42,7 +42,6 @@ from ogpgraph.importer.observations.differences import (
     covers_all,
     covers_none,
     record_respelled,
-    says_none,
 )
 from ogpgraph.importer.observations.observation import (
     ObservationOutcome,
@@ -52,6 +51,7 @@ from ogpgraph.importer.observations.observation import (
     find_observation_to_reread,
     record_observation,
 )
+from ogpgraph.importer.observations.page_plans import PagePlans, cut_off_remarks
 from ogpgraph.importer.observations.page_quotes import (
     is_finding,
     list_says,
@@ -59,7 +59,6 @@ from ogpgraph.importer.observations.page_quotes import (
     member_spans,
     page_says,
     plan_facts,
-    plan_spans,
     quote_list_again,
     quote_page_again,
     read_stored_list,
@@ -92,11 +91,9 @@ from ogpgraph.importer.pages.page import (
     reread_page,
 )
 from ogpgraph.importer.pages.sibling_list import read_sibling_list
-from ogpgraph.importer.pages.values import parse_plan_month
 from ogpgraph.importer.writer import TitlesByCode
 
 _LONG_PREFIXES = range(5, 7)  # no code of a member has more letters
-_LAYOUT_WITHOUT_CYCLE = "L5"
 _ZONES = (Origin.HEADER, Origin.PLAN, Origin.DESCRIPTION, Origin.NARRATIVE)
 
 
@@ -133,6 +130,7 @@ class PageReconciler:
         self._listed = SiblingListReading("", ())
         """The list that is being recorded."""
         self.remarks: list[Remark] = []
+        self._plans = PagePlans(uow, page, stored_text, self.lookup_text, self.remarks)
 
     def reconcile(self) -> None:
         """Append the events for everything new on the page and in its list.
@@ -255,107 +253,12 @@ class PageReconciler:
     def _is_cut_off(self, path: str, value: Value, whole: Value) -> bool:
         return is_cut_off_in_page(path, value, whole, self.lookup_text)
 
-    def _remark_cut_off(self, paths: Iterable[str], about: str = "") -> None:
-        for path in paths:
-            text = f"{about}{path}: the end of what was stated before is missing; not recorded"
-            self.remarks.append(Remark(0, "cut-off", text))
+    def _remark_cut_off(self, paths: Iterable[str], about: str) -> None:
+        self.remarks += cut_off_remarks(paths, about)
 
     def _reconcile_plan(self, member: Aggregate, outcome: ObservationOutcome) -> str | None:
-        """Return the stream of the page's plan; None where the page names neither its cycle nor its years."""
-        title, cycle = self._page.plan_title, self._page.cycle
-        facts = self._published_facts(PLAN, plan_facts(self._page))
-        year = str(cycle.value) if cycle else self._plan_year_without_cycle(member, facts)
-        if year is None:
-            if title:
-                text = f"{title.value}: the page names no cycle, by which a plan is known; not recorded"
-                self.remarks.append(Remark(title.span.line_number(self._page.text), "plan-unknown", text))
-            return None
-        if cycle:
-            facts["cycle"] = int(str(cycle.value))
-        month = parse_plan_month(str(title.value), shipped_labels().get(self._page.language)) if title else None
-        provenance = outcome.provenance(Origin.HEADER, plan_spans(self._page))
-        return self._find_or_register_plan(member, str(year), facts, provenance, outcome, month)
-
-    def _plan_year_without_cycle(self, member: Aggregate, facts: Facts) -> str | None:
-        """Return the year of the plan of a page whose header names no cycle: pages of local members have none.
-
-        On others the line is lost. The first year of a title is often another one than the cycle: where the plan of
-        the commitment is known, it counts only if there is such a plan.
-        """
-        entries = self._page.siblings.entries if self._page.siblings else ()
-        listed = next((each.cycle for each in entries if each.code == self._page.code), None)
-        first = facts.get("startsOn")
-        is_local = self._page.layout.startswith(_LAYOUT_WITHOUT_CYCLE)
-        if listed and not is_local:
-            return str(listed)
-        if not first or is_local or self._uow.resolve_code("plan", f"{member.string('code')}-{first}"):
-            return str(first) if first else None
-        commitment = self._uow.resolve_code("commitment", self._page.code)
-        has_plan = commitment is not None and self._uow.aggregate(commitment).string("actionPlan") is not None
-        return None if has_plan else str(first)
-
-    def _find_or_register_plan(
-        self,
-        member: Aggregate,
-        year: str,
-        facts: Facts,
-        provenance: Provenance,
-        outcome: ObservationOutcome,
-        month: int | None = None,
-    ) -> str:
-        code = f"{member.string('code')}-{year}"
-        stream = self._uow.resolve_code("plan", code)
-        if stream and month and self._plan_month(stream) not in (month, None):
-            code = f"{code}-{month:02}"  # the second plan of a year
-            stream = self._uow.resolve_code("plan", code)
-        facts = {"member": member.id, **facts}
-        if stream is None:
-            first_stated = structs.replace(provenance, changed_between=Interval(before=outcome.moment))
-            return register_action_plan(self._uow, code, facts, first_stated).id
-        if self._uow.aggregate(stream).string("code") in (None, code):
-            facts = {"code": code, **facts}
-        says = says_none if provenance.origin is Origin.SIBLING_LIST else partial(self._named_plan, outcome, stream)
-        again = partial(quote_page_again, self._stored_text, plan_spans)
-        cut_off = self._cut_off_titles(self._uow.aggregate(stream), facts)
-        facts = {path: value for path, value in facts.items() if path not in cut_off}
-        cut_off += record_shared_facts(
-            self._uow,
-            stream,
-            facts,
-            provenance,
-            outcome,
-            self._is_same,
-            says,
-            quote_again=again,
-            is_cut_off=self._is_cut_off,
-        )
-        self._remark_cut_off(cut_off, f"{code} ")
-        return stream
-
-    def _cut_off_titles(self, plan: Aggregate, facts: Facts) -> tuple[str, ...]:
-        """Return the paths of titles that are the beginning of what other pages call the plan."""
-        titles = {path: value for path, value in facts.items() if path.startswith("title/") and value is not None}
-        current = {path: plan.value(path) for path in titles}
-        return tuple(
-            path for path, value in titles.items() if (known := current[path]) and self._is_cut_off(path, value, known)
-        )
-
-    def _named_plan(
-        self, outcome: ObservationOutcome, plan: str, path: str, time: datetime, recorded: Observation
-    ) -> bool:
-        """Return whether the page, observed at a time, stated something at a path of a plan: that it had then."""
-        commitment = self._uow.resolve_code("commitment", self._page.code)
-        if commitment is None or not page_says(self._stored_text, plan_spans, path, time, recorded):
-            return False
-        return SourceStatements(self._uow, commitment, Origin.HEADER, outcome).value_at("actionPlan", time) == plan
-
-    def _plan_month(self, plan: str) -> int | None:
-        """Return the month that a plan's title ends in, in whatever language the title is known."""
-        for path, claim in self._uow.aggregate(plan).claims_under("title/"):
-            title = self.lookup_text(claim.value.text) if isinstance(claim.value, TextValue) else None
-            if month := parse_plan_month(title or "", shipped_labels().get(path.rpartition("/")[2])):
-                return month
-        return None
+        """Return the stream of the page's plan; None where the page does not say which one it is."""
+        return self._plans.reconcile(member, self._published_facts(PLAN, plan_facts(self._page)), outcome)
 
     # The commitment
 
@@ -514,7 +417,7 @@ class PageReconciler:
     ) -> None:
         facts, spans = self._published_facts(COMMITMENT, sibling.facts), sibling_spans(list_text, sibling)
         provenance = outcome.provenance(Origin.SIBLING_LIST, spans)
-        plan = self._find_or_register_plan(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance, outcome)
+        plan = self._plans.find_or_register(member, str(sibling.cycle), {"cycle": sibling.cycle}, provenance, outcome)
         facts |= {**_identity(sibling.code, member), "cycle": sibling.cycle, "actionPlan": plan}
         again = partial(quote_list_again, self._stored_text, sibling.code, self._page.language)
         self._reconcile_commitment(sibling.code, member, Origin.SIBLING_LIST, facts, spans, outcome, again)
