@@ -35,6 +35,7 @@ def build_zip(*names: str) -> bytes:
         (b"\x89PNG\r\n\x1a\n", "an image"),
         (b"SQLite format 3\x00" + bytes(84), "SQLite"),
     ],
+    ids=lambda each: each if isinstance(each, str) else str(len(each)),
 )
 def test_a_format_that_is_not_read_is_named_with_advice(data: bytes, named: str) -> None:
     with pytest.raises(UnreadableInput) as refused:

@@ -19,7 +19,7 @@ from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.session import PositionError, ReadSession
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.system import System
-from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR, CostBudget
+from ogpgraph.web.cost_budget import CostBudget
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.fair_queue import Client
@@ -124,7 +124,8 @@ class BatchReader:
     ) -> bool:
         """Add the item of an entry to a batch; returns whether the next one may follow."""
         try:
-            charged = self._charge(executor.subscription, payer)
+            charged = executor.subscription.cost
+            self._budget.charge(payer, charged)
         except RequestRejected as rejected:
             batch.refusal = FailureReason(rejected.code, rejected.message)
             return False
@@ -134,15 +135,9 @@ class BatchReader:
             batch.until, batch.failure = entry.bookmark, FailureReason(rejected.code, rejected.message)
             return False
         finally:
-            self._budget.refund(payer, max(0, charged - max(1, executor.used_cost)))
+            self._budget.refund(payer, max(0, charged - executor.used_cost))
         batch.items.append(StreamItem(entry.bookmark, payload))
         return True
-
-    def _charge(self, subscription: Subscription, payer: Client) -> int:
-        divisor = PERSISTED_COST_DIVISOR if subscription.parameters.document_id else 1
-        charged = max(1, subscription.cost // divisor)
-        self._budget.charge(payer, charged)
-        return charged
 
 
 def endless_deadline() -> Deadline:

@@ -39,6 +39,7 @@ from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
@@ -64,8 +65,15 @@ class Subscription:
 
     @property
     def cost(self) -> int:
-        """Return the most that the execution for one entry may cost."""
-        return self.operation.cost
+        """Return the most that the execution for one entry may be charged."""
+        return self._charged(self.operation.costs.of_entry.total)
+
+    def used_cost(self, objects: int) -> int:
+        """Return what the execution for one entry is charged that made so many objects."""
+        return self._charged(self.operation.costs.of_entry.used(objects))
+
+    def _charged(self, cost: int) -> int:
+        return max(1, cost // (PERSISTED_COST_DIVISOR if self.parameters.document_id else 1))
 
     def query(self, session: ReadSession) -> EntryQuery:
         """Return the query for the entries that pass the filter; what it names may come into being later."""
@@ -145,8 +153,8 @@ class SubscriptionExecutor:
 
     @property
     def used_cost(self) -> int:
-        """Return what the last execution cost: its objects."""
-        return self._deadline.object_count
+        """Return what the last execution cost, by the objects that it made."""
+        return self.subscription.used_cost(self._deadline.object_count)
 
     def begin(self, session: ReadSession) -> None:
         """Begin to read the entries of a batch, which has a deadline, too."""
