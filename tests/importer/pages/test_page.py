@@ -302,6 +302,14 @@ class TestUnusualSummaries:
             "2020-08",
         )
 
+    def test_an_unknown_line_below_a_milestone_is_no_part_of_its_title(self) -> None:
+        page = self.page(
+            "IRM Midterm Status Summary", "3. Wells", "Milestones", "3.1 Count them", "Printed in Strelsau"
+        )
+        text = page.text.replace("3.1 Count them\n\n", "3.1 Count them\n")
+        assert extracted_value(read_page_text(text), PLAN, "milestones/3.1/title/en") == "Count them"
+        assert "milestone-without-number" in kinds(page)
+
     def test_the_first_of_two_summaries_counts_and_the_second_is_remarked(self) -> None:
         page = self.page(
             "IRM Midterm Status Summary",
@@ -432,6 +440,12 @@ class TestSiblings:
         ]
         starred = [entry.code for entry in self.siblings.entries if "ratings/STARRED/RESULTS" in entry.facts]
         assert starred == ["RU0002"]
+
+    def test_a_line_above_the_first_entry_is_not_its_title_where_entries_are_numbered(self) -> None:
+        text = (PAGES / "budget_en.txt").read_text("utf-8").replace("  1. Open Budgets for Every Town\n\n", "Stray\n\n")
+        listed = read_page_text(text).siblings
+        assert listed
+        assert sorted(listed.entries[0].facts) == ["policyAreas"]
 
     def test_the_list_is_a_source_of_its_own(self) -> None:
         page = read_sample_page("budget_en.txt")

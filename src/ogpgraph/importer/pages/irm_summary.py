@@ -15,7 +15,7 @@ from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.labels import SUMMARY_FIELDS, Labels, split_at_labels
-from ogpgraph.importer.pages.text import Line, Span, fold, split_lines
+from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,
     parse_institutions,
@@ -308,10 +308,13 @@ class _SummaryReader:
     def _read_milestone_line(self, line: Line) -> None:
         if found := _match_milestone(line.text, self._labels):
             self._add_milestone(line, found)
-        elif self._milestone and line.number == self._milestone[1].number + 1:
+        elif self._milestone and self._goes_on(self._milestone[1], line):
             self._extend_milestone(*self._milestone, line)
         else:
             self._remark(line.span, "milestone-without-number")
+
+    def _goes_on(self, title: Line, line: Line) -> bool:
+        return line.number == title.number + 1 and is_continued(title.text, line.text, self._labels.small_words)
 
     def _add_milestone(self, line: Line, found: re.Match[str]) -> None:
         number, title = normalize_milestone_number(found["number"]), line.slice(found.start("title"))

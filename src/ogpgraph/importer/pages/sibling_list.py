@@ -7,6 +7,7 @@ entry has no title: that of another commitment would be worse than none.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from ogpgraph.domain.values import ReportedRating
@@ -39,6 +40,7 @@ class _SiblingListReader:
         self._text = text
         self._labels = labels
         self._remarks: list[Remark] = []
+        self._is_first_numbered = False
         self._number: int | None = None
         """The running number of the entry before, None above the first one and where entries have none."""
 
@@ -58,6 +60,10 @@ class _SiblingListReader:
             else:
                 entries[entry.code] = entry
             above = []
+        if self._number is not None and not self._is_first_numbered:
+            # The line above the first code is another one, since all other entries have a number.
+            first = next(iter(entries))
+            entries[first] = replace(entries[first], facts=_without_title(entries[first].facts))
         is_in_order = self._number == len(entries) and not any(each.kind in _DISORDER for each in self._remarks)
         return SiblingListReading(self._text, tuple(entries.values()), is_in_order), tuple(self._remarks)
 
@@ -89,6 +95,7 @@ class _SiblingListReader:
             return None
         found = _RUNNING_NUMBER.match(lines[0].text)
         number, before = int(found["number"]) if found else None, self._number
+        self._is_first_numbered = number is not None if is_first else self._is_first_numbered
         self._number = number
         is_in_order = is_first or (not begin and (before is None if number is None else before in (None, number - 1)))
         is_whole = all(is_continued(one.text, other.text, self._labels.small_words) for one, other in pairwise(lines))
@@ -117,3 +124,7 @@ class _SiblingListReader:
             return
         facts[f"policyAreasUnrecognised/{self._labels.language}"] = ExtractedValue((area.text,), area.span)
         self._remark(area, "sibling-unknown-policy-area")
+
+
+def _without_title(facts: ExtractedFacts) -> ExtractedFacts:
+    return {path: found for path, found in facts.items() if not path.startswith(("title/", "ratings/"))}
