@@ -201,8 +201,8 @@ class _HeaderParser:
             return self._are_policy_areas(piece.text) or self._are_policy_areas(f"{last_area} {piece.text}")
         goes_on = is_continued(last.text, piece.text, self._labels.small_words) or piece.text[0].isdigit()
         if name in (*REPORT_FIELDS, "ACTION_PLAN"):
-            words = self._labels.report_noun if name in REPORT_FIELDS else self._labels.plan_word
-            return self._is_label_ahead(place, _LOOK_AHEAD) and (goes_on or bool(words.search(fold(piece.text))))
+            is_report = name in REPORT_FIELDS and bool(self._labels.report_noun.search(fold(piece.text)))
+            return self._is_label_ahead(place, _LOOK_AHEAD) and (goes_on or is_report)
         if name not in _INSTITUTION_FIELDS:
             return False
         # Behind a long line it is the rest of a name, or another one: nobody knows.

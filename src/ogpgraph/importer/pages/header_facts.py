@@ -159,7 +159,9 @@ class _HeaderReader:
         rating = relevance.value if relevance else None
         if isinstance(rating, ReportedRating) and rating.value is RatingValue.NO:
             return {f"{_RELEVANCE}/"}
-        return {_RELEVANCE} if any(path.startswith(f"{_RELEVANCE}/") for path in self._facts) else set()
+        # Only where the list stands in the place of the rating: pages of local members have both.
+        is_list = self._header.value("RELEVANCE") is not None and rating is None
+        return {_RELEVANCE} if is_list and any(path.startswith(f"{_RELEVANCE}/") for path in self._facts) else set()
 
     def _read_plan(self) -> None:
         span = self._clear_value("ACTION_PLAN")

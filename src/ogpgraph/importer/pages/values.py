@@ -108,7 +108,9 @@ def parse_institutions(lines: list[Line], raw: str, labels: Labels) -> tuple[str
     if len(lines) == 1 and len(items) == 1:
         parts = [part.strip() for part in items[0].split(";")]
         items = parts if _are_names(parts) else items
-    return tuple(dict.fromkeys(item for item in items if item and not labels.is_listed(item, "no_institution")))
+    # What is left of a label that is cut off has a bracket that does not end.
+    whole = (item for item in items if item and not (item.startswith("(") and ")" not in item))
+    return tuple(dict.fromkeys(item for item in whole if not labels.is_listed(item, "no_institution")))
 
 
 def _divide_institutions(text: str, labels: Labels) -> Iterator[str]:
