@@ -15,7 +15,7 @@ from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
 from tests.support.writers import Launcher, register_commitment
 
-pytestmark = [BOTH_ENGINES, pytest.mark.slow]
+pytestmark = [BOTH_ENGINES, pytest.mark.long]
 KILLS, CODES = 20, [f"FR{number:04}" for number in range(4)]
 
 

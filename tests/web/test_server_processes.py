@@ -24,6 +24,7 @@ STOP_SECONDS = 30  # it promises ten, but the machine may be loaded
 PAGE = Path(__file__).parent.parent / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
+@pytest.mark.long
 def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> None:
     """All workers show each write at once, wait for a requested position, and refuse one that is not reached."""
     with run_server(url, tmp_path / "log", "--workers", "2") as server, open_system(url) as writer:

@@ -40,6 +40,7 @@ def anyio_backend() -> str:
 
 
 @BOTH_ENGINES
+@pytest.mark.long
 @pytest.mark.anyio
 async def test_a_rebuild_loses_and_repeats_no_entry(make_system: SystemFactory) -> None:
     system, other = make_system(), make_system()
@@ -91,6 +92,7 @@ async def test_a_crash_of_the_database_server_loses_no_entry(tmp_path_factory: p
 
 
 @BOTH_ENGINES
+@pytest.mark.long
 def test_two_processes_deliver_every_entry_once_across_a_restart(new_database: DatabaseFactory, tmp_path: Path) -> None:
     url = new_database()
     migrate(url)
