@@ -54,7 +54,7 @@ def test_sql_text_stands_only_in_storage_and_readmodel() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["storage/accounts.py", "storage/event_log.py", "readmodel/queries.py", "readmodel/index.py"]
+    "name", ["storage/accounts.py", "storage/event_log.py", "readmodel/queries.py", "readmodel/index_rows.py"]
 )
 def test_sql_text_is_recognized(name: str) -> None:
     assert len(sql_in(ROOT / name)) > 3

@@ -263,8 +263,6 @@ class AggregateSnapshot:
 
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
-        if type(text := self._texts.get(reference)) is str:
-            return text
         if reference not in self._texts:
             group = path.partition("/")[0]
             batch = self._batch(aggregate)
