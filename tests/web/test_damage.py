@@ -1,8 +1,12 @@
-"""A server whose stored texts and events were changed behind its back: named, never served, the rest is readable."""
+"""A server over texts and events that were changed before it read them: named, never served, the rest is readable.
+
+What a process has in memory it has verified: damage to it shows after a restart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -17,6 +21,7 @@ from tests.graphql.mutations.client import open_account
 from tests.support.writers import change_title, register_commitment
 
 pytestmark = BOTH_ENGINES
+StartServer = Callable[[], httpx.Client]
 
 
 @pytest.fixture
@@ -30,10 +35,11 @@ def token(url: str) -> str:
 
 
 @pytest.fixture
-def client(url: str, token: str) -> Iterator[httpx.Client]:
-    assert token  # the record exists
-    with run_server(Settings(database=url)) as client:
-        yield client
+def start(url: str, token: str) -> Iterator[StartServer]:
+    """Return a function that starts the server; the record exists."""
+    assert token
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(run_server(Settings(database=url)))
 
 
 def execute(database: Database, statement: str) -> None:
@@ -42,9 +48,10 @@ def execute(database: Database, statement: str) -> None:
 
 
 def test_changed_text_is_null_with_its_reference_and_the_rest_is_readable(
-    database: Database, client: httpx.Client
+    database: Database, start: StartServer
 ) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    client = start()
     query = '{ changed: commitment(code: "FR0001") { code title } other: commitment(code: "FR0002") { title } }'
     response = client.post("/graphql", json={"query": query})
     body = response.json()
@@ -61,23 +68,25 @@ def test_changed_text_is_null_with_its_reference_and_the_rest_is_readable(
     assert "damaged" not in client.get("/ready").json()["details"]
 
 
-def test_damage_in_a_list_leaves_the_other_nodes(database: Database, client: httpx.Client) -> None:
+def test_damage_in_a_list_leaves_the_other_nodes(database: Database, start: StartServer) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    client = start()
     query = "{ commitments { totalCount nodes { code localizedTexts { hasDirectionControls } } } meta { position } }"
     body = client.post("/graphql", json={"query": query}).json()
     assert [node and node["code"] for node in body["data"]["commitments"]["nodes"]] == [None, "FR0002"]
     assert (body["data"]["commitments"]["totalCount"], bool(body["data"]["meta"])) == (2, True)
     assert [error["path"][:3] for error in body["errors"]] == [["commitments", "nodes", 0]]
-    execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
     body = client.post("/graphql", json={"query": "{ entries(first: 3) { nodes { position recordedAt } } }"}).json()
     assert [node and node["position"] for node in body["data"]["entries"]["nodes"]] == [None, 2, 3]
     assert [error["extensions"]["code"] for error in body["errors"]] == ["CORRUPT_EVENT"]
 
 
 def test_a_changed_text_is_null_where_it_is_selected_and_what_surrounds_it_is_complete(
-    database: Database, client: httpx.Client
+    database: Database, start: StartServer
 ) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    client = start()
     query = """{ commitment(code: "FR0001") { code localizedTexts { path text }
                                               history { nodes { changes { path before after } } } } }"""
     body = client.post("/graphql", json={"query": query}).json()
@@ -89,18 +98,20 @@ def test_a_changed_text_is_null_where_it_is_selected_and_what_surrounds_it_is_co
     assert {error["extensions"]["code"] for error in body["errors"]} == {"CORRUPT_TEXT"}
 
 
-def test_search_does_not_pass_over_a_changed_text(database: Database, client: httpx.Client) -> None:
+def test_search_does_not_pass_over_a_changed_text(database: Database, start: StartServer) -> None:
     execute(database, "update stored_text set content = 'Forged' where content = 'Publish the budget'")
+    client = start()
     query = '{ commitments(where: {title: "budget"}) { totalCount } meta { position } }'
     body = client.post("/graphql", json={"query": query}).json()
     assert body["errors"][0]["extensions"]["code"] == "CORRUPT_TEXT"
 
 
 def test_changed_event_is_named_on_reading_on_writing_and_by_the_probe(
-    database: Database, client: httpx.Client, token: str
+    database: Database, start: StartServer, token: str
 ) -> None:
     [before] = database.query("select recorded_at from event where position = 1")
     execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    client = start()
     read = client.post("/graphql", json={"query": "{ entry(position: 1) { recordedAt } meta { position } }"}).json()
     assert read["errors"][0]["extensions"]["code"] == "CORRUPT_EVENT"
     assert "2001" not in str(read["data"])
@@ -116,9 +127,10 @@ def test_changed_event_is_named_on_reading_on_writing_and_by_the_probe(
 
 
 def test_a_mutation_that_fails_leaves_the_results_of_those_beside_it(
-    database: Database, client: httpx.Client, token: str
+    database: Database, start: StartServer, token: str
 ) -> None:
     execute(database, "update event set recorded_at = '2001-01-01T00:00:00.000000Z' where position = 1")
+    client = start()
     revise = 'reviseCommitment(input: {{commitment: "{code}", title: "Another title"}}) {{ commitment {{ code }} }}'
     query = "mutation { " + " ".join(f"{code}: {revise.format(code=code)}" for code in ("FR0001", "FR0002")) + " }"
     body = client.post("/graphql", json={"query": query}, headers=authorization_header(token)).json()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -96,7 +97,12 @@ class Sheet:
                 yield number, cells
 
     def _is_complete(self, cells: list[str]) -> bool:
-        return len(cells) >= len(self.header) and not any(cells[len(self.header) :])
+        return len(cells) >= self._named_length and not any(cells[len(self.header) :])
+
+    @cached_property
+    def _named_length(self) -> int:
+        """Return the number of columns up to the last one that has a name."""
+        return max((place + 1 for place, name in enumerate(self.header) if name.strip()), default=0)
 
     def _find_open_quote(self, cells: list[str]) -> str:
         """Return what a row says that has swallowed others, because a quotation mark is not closed; empty if none."""
@@ -147,7 +153,7 @@ def parse_sheet(data: bytes) -> Sheet:
     remarks += [
         create_cell_remark(best.row, name, "column-unknown", "not in the codebook; not read") for name in unknown
     ]
-    return Sheet(best.table, codebook, tuple(_trim(best.cells)), best.row, columns, tuple(remarks))
+    return Sheet(best.table, codebook, tuple(best.cells), best.row, columns, tuple(remarks))
 
 
 def is_sheet(data: bytes) -> bool:
@@ -176,13 +182,6 @@ def _header_candidates(table: Table) -> Iterator[_HeaderCandidate]:
             found = set(codebook.match_header(cells).values())
             share = len(found.intersection(codebook.required)) / len(codebook.required)
             yield _HeaderCandidate(share, table, number, cells, codebook)
-
-
-def _trim(cells: list[str]) -> list[str]:
-    """Return a header without the empty cells at its end."""
-    while cells and not cells[-1].strip():
-        cells = cells[:-1]
-    return cells
 
 
 def _header_start(cells: list[str] | tuple[str, ...]) -> list[str]:
