@@ -58,7 +58,10 @@ EXPECTED: dict[str, dict[str, Roles]] = {
         **_allow(GOVERNMENT, "commitment/number commitment/status commitment/title commitment/description"),
         **_allow(GOVERNMENT, "commitment/leadInstitutions commitment/supportingInstitutions commitment/policyAreas"),
         **_allow(GOVERNMENT, "commitment/startsOn commitment/endsOn commitment/milestones"),
-        **_allow(ADMINISTRATORS, "commitment/actionPlan commitment/cycle commitment/policyAreasUnrecognised"),
+        **_allow(
+            ADMINISTRATORS,
+            "commitment/actionPlan commitment/cycle commitment/listed commitment/policyAreasUnrecognised",
+        ),
         **_allow(
             ADMINISTRATORS,
             "commitment/theme commitment/shortTitle commitment/planNumber commitment/policyAreasUndetermined",

@@ -170,9 +170,10 @@ def test_hostile_documents_are_rejected(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_documents_take_less_than_5_ms_besides_parsing(name: str) -> None:
+def test_hostile_documents_take_milliseconds_besides_parsing(name: str) -> None:
     document, _ = HOSTILE[name]
-    assert min(measuring_seconds(document) for _ in range(7)) < 0.005
+    # Ten times what it takes: one that is measured in quadratic time takes seconds.
+    assert min(measuring_seconds(document) for _ in range(7)) < 0.05
 
 
 def measuring_seconds(text: str) -> float:

@@ -54,8 +54,9 @@ def test_a_derived_dimension_is_computed_from_the_paths_that_it_depends_on() -> 
     assert list(rule.derive(build_aggregate(({"a": 1, "b": 2}, {})))) == [("size", "2")]
 
 
-def test_only_members_plans_and_commitments_have_tags() -> None:
-    assert {name for name, each in AGGREGATE_TYPES.items() if build_rules(each)} == {"member", "plan", "commitment"}
+def test_only_what_lists_show_and_the_sources_of_it_have_tags() -> None:
+    types = {name for name, each in AGGREGATE_TYPES.items() if build_rules(each)}
+    assert types == {"member", "plan", "commitment", "source"}
 
 
 # The version of the rows

@@ -101,7 +101,8 @@ def test_thousands_of_frames_at_once_close_the_connection(address: str, frame: F
 
 def test_a_message_of_many_empty_fragments_closes_the_connection(address: str) -> None:
     with open_acknowledged_socket(address) as socket:
-        socket.send([""] * 200)
+        with suppress(ConnectionClosed):  # the server closes before it has read all of them
+            socket.send([""] * 200)
         assert receive_close_code(socket) == 4400
 
 

@@ -7,12 +7,13 @@ lacks. A missing row withdraws no value: the commitment stays as it was describe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import partial
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.event import Facts, Origin
-from ogpgraph.domain.unit_of_work import UnitOfWork
-from ogpgraph.domain.values import Value
+from ogpgraph.domain.event import Evidence, Facts, Origin
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
+from ogpgraph.domain.values import Observation, Value
 from ogpgraph.importer.observations.differences import SourceStatements, covers_none
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.spreadsheets.file_observation import LISTED, FileHistory, row_names
@@ -55,10 +56,8 @@ class AbsenceRecorder:
                 if is_listed not in (None, was_listed):
                     was_listed = is_listed
                     if later[0] not in stated:
-                        provenance = self._outcome.provenance_of(Origin.DATABASE, later, ())
-                        self._uow.append(
-                            commitment.id, _SEEN_EARLIER, {LISTED: None} if is_listed else NOT_LISTED, provenance
-                        )
+                        facts: Facts = {LISTED: None} if is_listed else NOT_LISTED
+                        self._uow.append(commitment.id, _SEEN_EARLIER, facts, self._provenance_of(later))
 
     def _find(self, names: Iterable[str]) -> Iterator[tuple[str, Aggregate]]:
         seen = set()
@@ -85,8 +84,12 @@ class AbsenceRecorder:
         for facts, dated in statements.split_by_interval(changes.stated, provenance):
             self._uow.append(commitment.id, name, facts, dated)
         for index, facts in changes.restated.items():
-            again = self._outcome.provenance_of(Origin.DATABASE, self._outcome.later[index], ())
-            self._uow.append(commitment.id, _SEEN_EARLIER, facts, again)
+            self._uow.append(commitment.id, _SEEN_EARLIER, facts, self._provenance_of(self._outcome.later[index]))
+
+    def _provenance_of(self, later: tuple[datetime, Observation]) -> Provenance:
+        """Return the provenance of what a later file says; a row that it lacks cannot be quoted."""
+        evidence = (Evidence(self._outcome.observation.source, later[1].content_hash),)
+        return self._outcome.provenance_of(Origin.DATABASE, later, evidence)
 
 
 def _is_same(_path: str, one: Value, other: Value) -> bool:
