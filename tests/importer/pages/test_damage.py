@@ -153,3 +153,20 @@ def test_a_damaged_page_says_nothing_else_than_the_whole_one(file: Path, given_d
 @given(st.sampled_from(ALL), DAMAGES)
 def test_damaged_pages_say_nothing_else_than_the_whole_ones(file: Path, given_damage: tuple[str, int, int]) -> None:
     check_damage(file, *given_damage)
+
+
+def test_the_rest_of_a_cut_label_is_no_value() -> None:
+    file = next(file for file in OWN if file.name == "new_plan_en.txt")
+    check_damage(file, "cut", place=6249, size=573)
+
+
+def test_an_institution_that_ends_in_a_small_word_goes_on() -> None:
+    text = LIGHTHOUSE.read_text("utf-8")
+    label = next(line for line in text.splitlines() if line.startswith("Lead Institution"))
+    wrapped = text.replace(label, "Lead Institution: Ministry of\nJustice and Ferries")
+    whole = text.replace(label, "Lead Institution: Ministry of Justice and Ferries")
+    read, expected = (read_page(each.encode(), limit_bytes=LIMIT) for each in (wrapped, whole))
+    assert (
+        read.facts[Origin.HEADER]["leadInstitutions/en"].value
+        == expected.facts[Origin.HEADER]["leadInstitutions/en"].value
+    )

@@ -176,6 +176,8 @@ class _HeaderParser:
     def _may_begin(self, current: HeaderField, piece: Line, place: int) -> bool:
         """Return whether a line below a label may be its value: by the words that such a value has."""
         name, text, labels = current.name, piece.text, self._labels
+        if labels.begins_label(text):  # a label that was cut
+            return False
         if name in _AREA_FIELDS:
             # Areas that are all new are recognized by their place only.
             is_alone = piece.number <= current.line.number + 2 and self._is_label_ahead(place, 1)

@@ -61,6 +61,7 @@ SUMMARY_FIELDS = frozenset(
 _LONGEST_LABEL = 90  # with its gloss; longer lines are prose, which is not searched for labels
 _LONGEST_LISTED = 80
 _COLONS = 3  # a gloss in a label may contain a colon itself
+_SHORTEST_BEGINNING = 8  # of a label that was cut: shorter ones may be words of their own
 _MIN_SIMILARITY = 0.88  # one short word more or less in a label of usual length
 _NOT_BLANK = re.compile(r"[^\s'(),.;:/-]")
 
@@ -168,6 +169,14 @@ class Labels:
     def header(self) -> dict[str, str]:
         """Label of the header → its field or heading."""
         return invert_tables((file.header for file in self.files), self.normalize)
+
+    def begins_label(self, text: str) -> bool:
+        """Return whether a text is the beginning of a label, and none itself: what is left of one that was cut."""
+        is_open = "(" in text and ")" not in text
+        plain = self.normalize(text.partition("(")[0] if is_open else text)
+        if len(plain) < _SHORTEST_BEGINNING or (plain in self.header and not is_open):
+            return False
+        return any(label.startswith(plain) for label in self.own_header)
 
     @cached_property
     def own_header(self) -> frozenset[str]:

@@ -63,7 +63,14 @@ def join_broken_values(lines: list[str], labels: Labels) -> list[str]:
 
 def _is_rest(line: str, following: str, labels: Labels) -> bool:
     text = line.strip()
-    if len(text) < _NARROWEST or text.endswith(":") or not following.strip() or _begins_anew(following, labels):
+    last_word = text.rpartition(" ")[2]
+    is_open = last_word.islower() and fold(last_word) in labels.small_words  # "Ministry of"
+    if (
+        (len(text) < _NARROWEST and not is_open)
+        or text.endswith(":")
+        or not following.strip()
+        or _begins_anew(following, labels)
+    ):
         return False
     if len(list(split_at_labels(Line(text, 0, 0), labels, "header"))) > 1:
         return False  # it ends in a heading, which has no rest
