@@ -155,9 +155,21 @@ def test_damaged_pages_say_nothing_else_than_the_whole_ones(file: Path, given_da
     check_damage(file, *given_damage)
 
 
-def test_the_rest_of_a_cut_label_is_no_value() -> None:
-    file = next(file for file in OWN if file.name == "new_plan_en.txt")
-    check_damage(file, "cut", place=6249, size=573)
+@pytest.mark.parametrize(
+    ("name", "place", "size"),
+    [("new_plan_en.txt", 6249, 573), ("orcamento_pt.txt", 996, 199)],  # found by the random examples
+)
+def test_the_rest_of_a_cut_label_is_no_value(name: str, place: int, size: int) -> None:
+    check_damage(next(file for file in OWN if file.name == name), "cut", place, size)
+
+
+@pytest.mark.parametrize("rest", ["Ot", "Other", "Other act", "Support Institution(s", "Lead Instit"])
+def test_an_institution_that_is_the_rest_of_a_label_is_reported_and_not_recorded(rest: str) -> None:
+    text = LIGHTHOUSE.read_text("utf-8")
+    label = next(line for line in text.splitlines() if line.startswith("Lead Institution"))
+    page = read_page(text.replace(label, f"Lead Institution: {rest}").encode(), limit_bytes=LIMIT)
+    assert "leadInstitutions/en" not in page.facts[Origin.HEADER]
+    assert [each.kind for each in page.remarks if each.text.startswith(rest)]
 
 
 def test_an_institution_that_ends_in_a_small_word_goes_on() -> None:

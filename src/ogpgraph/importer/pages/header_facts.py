@@ -191,6 +191,9 @@ class _HeaderReader:
         if path in self._facts or not (span := self._clear_value(name)):
             return
         names = parse_institutions(self._header.fields[name].values, span.of(self._text), self._labels)
+        if any(map(self._labels.begins_label, names)):  # what is left of a label such as "Other actors involved"
+            self._leave_out(name, "cut-off", span)
+            return
         self._facts[f"{path}/{self._labels.language}"] = ExtractedValue(names, span)
         if name == "INSTITUTIONS_INVOLVED":
             self._remark("institutions-undivided", span)

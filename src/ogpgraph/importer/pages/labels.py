@@ -174,9 +174,12 @@ class Labels:
         """Return whether a text is the beginning of a label, and none itself: what is left of one that was cut."""
         is_open = "(" in text and ")" not in text
         plain = self.normalize(text.partition("(")[0] if is_open else text)
-        if len(plain) < _SHORTEST_BEGINNING or (plain in self.header and not is_open):
+        if plain in self.header and not is_open:
             return False
-        return any(label.startswith(plain) for label in self.own_header)
+        # An abbreviation, in capitals, may begin like a label.
+        in_lists = () if text.isupper() else map(self.normalize, self.own.other_actors)
+        labels = (*in_lists, *(self.own_header if len(plain) >= _SHORTEST_BEGINNING else ()))
+        return len(plain) > 1 and any(label.startswith(plain) for label in labels)
 
     @cached_property
     def own_header(self) -> frozenset[str]:
