@@ -1,8 +1,8 @@
 """Imports a file of the commitment database in batches of rows.
 
-Each batch is one unit of work, so only its rows are in memory, and readers never see half of it. An import may be
-interrupted at any time: the next import of the same file resumes it. A file that has been imported completely is only
-recorded as seen again.
+All rows are parsed before the first is recorded, because what the file does not show whole has to be known then. Each
+batch is one unit of work. An import may be interrupted at any time: the next import of the same file resumes it. A file
+that has been imported completely is only recorded as seen again.
 """
 
 from __future__ import annotations

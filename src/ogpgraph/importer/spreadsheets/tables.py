@@ -21,6 +21,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ogpgraph.domain.text import clean_published_text
+from ogpgraph.importer.encoding import detect_by_mark, detect_unmarked_utf_16
 from ogpgraph.importer.file_formats import is_workbook
 from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
 from ogpgraph.importer.report import create_cell_remark
@@ -31,9 +32,10 @@ MAX_EXPANSION: Final = 10
 _MIN_UNPACKED_BYTES: Final = 10_000_000
 """What any workbook may have unpacked: small ones compress best."""
 _MAX_CELL_LENGTH: Final = 1_000_000
-_UTF16_SAMPLE: Final = 1_000
 _IN_CELL_BREAK: Final = "\x0b"
 """Stands for a line feed inside of a cell, while a file whose rows end with carriage returns is divided into rows."""
+_UTF8: Final = "utf-8-sig"
+"""UTF-8 with a byte order mark or without one."""
 _SAVE_AS_UTF8: Final = "save it as “CSV UTF-8” in the program that it comes from"
 
 Record = tuple[int, list[str]]
@@ -102,31 +104,21 @@ def read_tables(data: bytes, *, is_cut: bool = False) -> tuple[list[Table], list
 
 def _decode(data: bytes, *, is_cut: bool) -> tuple[str, list[Remark]]:
     errors = "ignore" if is_cut else "strict"
-    if encoding := _find_utf16(data):
+    encoding = detect_by_mark(data) or detect_unmarked_utf_16(data) or _UTF8
+    if encoding != _UTF8:
         try:
-            return data.decode(encoding, errors).removeprefix("\ufeff"), []
+            return data.decode(encoding, errors), []
         except UnicodeDecodeError as error:
-            raise UnreadableInput(f"damaged UTF-16 at byte {error.start:,}: {_SAVE_AS_UTF8}") from error
+            raise UnreadableInput(f"damaged {encoding.upper()} at byte {error.start:,}: {_SAVE_AS_UTF8}") from error
     try:
-        return data.decode("utf-8-sig", errors), []
+        return data.decode(_UTF8, errors), []
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        for encoding, name in (("cp1252", "Windows-1252"), ("mac_roman", "Mac Roman")):
-            if text := _decode_if_certain(data, encoding):
+        for western, name in (("cp1252", "Windows-1252"), ("mac_roman", "Mac Roman")):
+            if text := _decode_if_certain(data, western):
                 note = f"not UTF-8 (line {line} of the file); decoded as {name}"
                 return text, [create_cell_remark(0, "", "encoding", note)]
         raise UnreadableInput(f"line {line} is in an unknown encoding: {_SAVE_AS_UTF8}") from error
-
-
-def _find_utf16(data: bytes) -> str | None:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    # Without a byte order mark: every other byte of Latin text is zero.
-    sample = data[: 2 * _UTF16_SAMPLE]
-    for encoding, zeros, others in (("utf-16-le", sample[1::2], sample[::2]), ("utf-16-be", sample[::2], sample[1::2])):
-        if len(sample) > 2 and zeros.count(0) > len(zeros) * 0.7 and others.count(0) == 0:
-            return encoding
-    return None
 
 
 _WORD_LETTERS = re.compile(r"[^\W\d_]+")
