@@ -14,6 +14,11 @@ PERSISTED_COST_DIVISOR: Final = 4
 """Persisted documents are reviewed in advance, so they are charged a quarter of their cost."""
 
 
+def cost_divisor(document_id: str | None) -> int:
+    """Return by what the cost of an operation is divided before it is charged; only persisted documents have an id."""
+    return PERSISTED_COST_DIVISOR if document_id else 1
+
+
 class CostBudget:
     """The cost a minute of each address and of each account. `clock` gives seconds that never go back."""
 

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
-from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR, CostBudget
+from ogpgraph.web.cost_budget import CostBudget, cost_divisor
 from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
@@ -209,7 +209,7 @@ class OperationService:
             RequestErrors: if a variable cannot be coerced.
             RequestRejected: 429, if the caller's budget is spent; 504 at the deadline.
         """
-        divisor = PERSISTED_COST_DIVISOR if parameters.document_id else 1
+        divisor = cost_divisor(parameters.document_id)
         client, charged = call.client, max(1, operation.cost // divisor)
         self._budget.charge(client, charged)
         try:

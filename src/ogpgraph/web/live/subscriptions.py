@@ -39,7 +39,7 @@ from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
-from ogpgraph.web.cost_budget import PERSISTED_COST_DIVISOR
+from ogpgraph.web.cost_budget import cost_divisor
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
@@ -73,7 +73,7 @@ class Subscription:
         return self._charged(self.operation.costs.of_entry.used(objects))
 
     def _charged(self, cost: int) -> int:
-        return max(1, cost // (PERSISTED_COST_DIVISOR if self.parameters.document_id else 1))
+        return max(1, cost // cost_divisor(self.parameters.document_id))
 
     def query(self, session: ReadSession) -> EntryQuery:
         """Return the query for the entries that pass the filter; what it names may come into being later."""
