@@ -209,15 +209,18 @@ def last_observation_of(aggregate: Aggregate, source: Aggregate) -> datetime | N
 
     A file of the database that lists a commitment no longer was about it until the observation before.
     """
-    for claim in aggregate.claims.get("listed", ()):
-        if claim.source == source.id and claim.value is False:
-            return claim.after
-    return last_observed_at(source)
+    ended = _ended_sources(aggregate)
+    return ended[source.id] if source.id in ended else last_observed_at(source)
+
+
+def _ended_sources(aggregate: Aggregate) -> dict[str | None, datetime | None]:
+    """Return the sources that are about an aggregate no longer, each with its last observation that was."""
+    return {claim.source: claim.after for claim in aggregate.claims.get("listed", ()) if claim.value is False}
 
 
 def observer_tags(aggregate: Aggregate) -> Iterable[Tag]:
     """Yield the sources that are about an aggregate, and until when those were that are no longer."""
-    ended = {claim.source: claim.after for claim in aggregate.claims.get("listed", ()) if claim.value is False}
+    ended = _ended_sources(aggregate)
     yield from ((OBSERVED_BY, source) for source in own_sources(aggregate) if source not in ended)
     yield from ((LAST_OBSERVED, format_timestamp(moment)) for moment in ended.values() if moment)
 

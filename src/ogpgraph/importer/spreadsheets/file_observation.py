@@ -95,11 +95,9 @@ class FileContents:
 
     def covers(self, path: str) -> bool:
         """Return whether the layout has a column for a path of a commitment."""
-        if self.codebook is None:
+        if self.codebook is None or path == LISTED:
             return True
         match path.partition("/")[0]:
-            case "listed":
-                return True
             case "codes":
                 return self.codebook.covers("code")
             case "key":  # only rows without a code have one
