@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from ogpgraph.readmodel.projection import run_thread
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.storage.database import DatabaseError
 
@@ -18,7 +19,6 @@ WARM_SECONDS: Final = 3.5
 SHARE: Final = 0.2
 """Of the time after that, decoding takes this part, so that requests get the others."""
 RETRY_SECONDS: Final = 1.0
-JOIN_TIMEOUT_SECONDS: Final = 5.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,14 +34,8 @@ class ModelLoader:
     @contextmanager
     def run(self) -> Iterator[None]:
         """Run the thread until the end of the context."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
-        self._thread.start()
-        try:
+        with run_thread(self._run, "model", self._stop) as self._thread:
             yield
-        finally:
-            self._stop.set()
-            self._thread.join(JOIN_TIMEOUT_SECONDS)
 
     def find_problem(self) -> str | None:
         """Return that the model is being loaded; None once it is, and where no process is to serve it."""

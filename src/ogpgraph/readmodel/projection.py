@@ -286,6 +286,19 @@ class ProjectionRunner:
         self.notifier.notify(step.checkpoint.position)
 
 
+@contextmanager
+def run_thread(target: Callable[[], None], name: str, stop: threading.Event) -> Iterator[threading.Thread]:
+    """Run a thread until the end of the context, which sets `stop` and waits for its end for some seconds."""
+    stop.clear()
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(JOIN_TIMEOUT_SECONDS)
+
+
 class ProjectionPoller:
     """A thread of a serving process that projects what other processes append, and reports its health."""
 
@@ -303,15 +316,9 @@ class ProjectionPoller:
     @contextmanager
     def run(self) -> Iterator[None]:
         """Run the thread until the end of the context."""
-        self._stop.clear()
         self._heartbeat_at = self._monotonic()
-        self._thread = threading.Thread(target=self._run, name="projection", daemon=True)
-        self._thread.start()
-        try:
+        with run_thread(self._run, "projection", self._stop) as self._thread:
             yield
-        finally:
-            self._stop.set()
-            self._thread.join(JOIN_TIMEOUT_SECONDS)
 
     def find_problem(self) -> str | None:
         """Return the problem with the thread, None while it is alive and active."""
