@@ -154,7 +154,7 @@ def test_every_waiter_is_taken_or_leaves_exactly_once_and_the_totals_are_theirs(
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 0.5, 1.0])), min_size=1, max_size=30),
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.125, 0.5, 1.0])), min_size=1, max_size=30),
     st.integers(1, 3),
 )
 def test_between_clients_that_always_wait_the_used_time_never_differs_by_more_than_one_turn_each(
