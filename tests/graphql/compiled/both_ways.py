@@ -1,0 +1,156 @@
+"""One record, served by compiled operations and by graphql-core without any cache: their responses must agree."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from graphql import DocumentNode, parse
+
+from ogpgraph.graphql.compiled.operation import CompiledOperations
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.executor import CoreExecutor, Executor, VariableErrors, core_schema
+from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.readmodel.session import ReadSession
+from ogpgraph.system import System, open_system
+from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
+from tests.graphql.random_operations import Operation, RandomOperations
+from tests.graphql.random_values import HARVEST, RandomValues
+from tests.graphql.random_writes import SetClock
+from tests.graphql.reachable import list_reachable
+from tests.graphql.shrinking import shrink
+
+SCHEMA = build_schema()
+CORE_SCHEMA = core_schema(SCHEMA)
+_documents = DocumentCache(CORE_SCHEMA, DocumentLimits(query=QueryLimits(cost=30_000), cached_characters=1))
+Variables = dict[str, Any]
+
+
+def find_valid(text: str) -> DocumentNode | None:
+    """Return the document in a text, as the server prepares it, or None where the server would refuse it."""
+    try:
+        return _documents.prepare(text, "Q" if "query Other" in text else None).document.ast
+    except RequestErrors:
+        return None
+
+
+class BothWays:
+    """A system whose responses are compared with those of graphql-core on another system of the same database.
+
+    `compared` is the number of responses that were.
+    """
+
+    def __init__(self, system: System, url: str, clock: SetClock, seed: int) -> None:
+        self.system = system
+        self._url = url
+        self._clock = clock
+        self._compiled: dict[str, CompiledOperations] = {}
+        self.chance = random.Random(seed)
+        self.values = RandomValues(self.chance)
+        self.operations = RandomOperations(CORE_SCHEMA, seed, self.values, find_valid)
+        self.compared = self._without_core = 0
+
+    @property
+    def compiled_share(self) -> float:
+        """Return the share of the responses that came without graphql-core."""
+        return self._without_core / self.compared
+
+    def learn_values(self) -> None:
+        """Have new operations ask for what the record has now."""
+        with self.system.read_session() as session:
+            variables = {"at": max(1, session.head // 2), "date": self.chance.choice(("2016", "2021-04-02", "2026-03"))}
+            executor = CoreExecutor.prepare(SCHEMA, parse(HARVEST), variables)
+            result = executor.run(Context(session, "1"), check_deadline=lambda: None)
+        assert not result.errors, result.errors
+        self.values.learn(result.data)
+
+    def generate(self, number: int, *, variable_sets: int = 3) -> list[Operation]:
+        """Return new operations."""
+        return list(self.operations.generate(number, variable_sets=variable_sets))
+
+    @contextmanager
+    def open_oracle(self) -> Iterator[System]:
+        """Open another system of the database, which has read nothing yet."""
+        with open_system(self._url, clock=self._clock) as oracle:
+            yield oracle
+
+    def compare_all(self, operations: list[Operation]) -> None:
+        """Compare the responses to all sets of variables of some operations, in any order."""
+        requests = [(operation, variables) for operation in operations for variables in operation.variables]
+        self.chance.shuffle(requests)
+        with self.open_oracle() as oracle:
+            for operation, variables in requests:
+                self.compare(operation, variables, oracle)
+
+    def compare(self, operation: Operation, variables: Variables, oracle: System) -> None:
+        """Compare the responses to one request; where they differ, the message has a small document that shows it."""
+        found, needed_core = self.respond_compiled(operation, variables)
+        expected = respond_by_core(oracle, operation, variables)
+        self.compared += 1
+        self._without_core += not needed_core
+        assert found == expected, self._explain(operation, variables, oracle)
+
+    def find_difference_in_session(self, operation: Operation, variables: Variables) -> str | None:
+        """Return a request if graphql-core gives another response to it in the same session, otherwise None."""
+        with self.system.read_session() as session:
+            found, _ = self.respond_in(session, operation, variables)
+            same = found == respond_by_core_in(session, operation, variables)
+        return None if same else f"{operation.text}\nwith {variables}"
+
+    def find_never_asked(self) -> set[str]:
+        """Return the fields, arguments and input fields that no operation has asked for."""
+        return list_reachable(CORE_SCHEMA) - self.operations.asked.keys() - self.values.asked.keys()
+
+    def respond_compiled(self, operation: Operation, variables: Variables) -> tuple[bytes, bool]:
+        """Return the response, and whether graphql-core was needed for it."""
+        with self.system.read_session() as session:
+            return self.respond_in(session, operation, variables)
+
+    def respond_in(self, session: ReadSession, operation: Operation, variables: Variables) -> tuple[bytes, bool]:
+        """Return the response that is read in a session, and whether graphql-core was needed for it."""
+        compiled = self._compiled.setdefault(operation.text, CompiledOperations())
+        try:
+            executor = Executor.prepare(SCHEMA, operation.document, variables, operation.name, compiled=compiled)
+        except VariableErrors as invalid:
+            return str(invalid).encode(), True
+        return respond(executor, session), "core" in vars(executor)
+
+    def forget_documents(self) -> None:
+        """Have all documents compiled anew."""
+        self._compiled.clear()
+
+    def _explain(self, operation: Operation, variables: Variables, oracle: System) -> str:
+        def differs(text: str) -> bool:
+            smaller = operation._replace(text=text, document=parse(text))
+            self._compiled.pop(text, None)
+            return self.respond_compiled(smaller, variables)[0] != respond_by_core(oracle, smaller, variables)
+
+        text = shrink(operation.text, CORE_SCHEMA, differs) if differs(operation.text) else operation.text
+        smallest = operation._replace(text=text, document=parse(text))
+        found, expected = self.respond_compiled(smallest, variables)[0], respond_by_core(oracle, smallest, variables)
+        return f"{text}\nwith {variables}\nis    {found.decode()}\nnot   {expected.decode()}"
+
+
+def respond(executor: Executor | CoreExecutor, session: ReadSession) -> bytes:
+    """Return the response as a client receives it."""
+    result = executor.run(Context(session, "1"), check_deadline=lambda: None)
+    return msgspec.json.encode([result.data, [error.formatted for error in result.errors or ()]])
+
+
+def respond_by_core(system: System, operation: Operation, variables: Variables) -> bytes:
+    """Return the response of graphql-core at the head of a system."""
+    with system.read_session() as session:
+        return respond_by_core_in(session, operation, variables)
+
+
+def respond_by_core_in(session: ReadSession, operation: Operation, variables: Variables) -> bytes:
+    """Return the response of graphql-core that is read in a session."""
+    try:
+        executor = CoreExecutor.prepare(SCHEMA, operation.document, variables, operation.name)
+    except VariableErrors as invalid:
+        return str(invalid).encode()
+    return respond(executor, session)

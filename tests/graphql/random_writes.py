@@ -1,0 +1,87 @@
+"""Random writes between reads: units of work, mutations of all roles, texts that are removed, and time that passes."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from graphql import GraphQLError
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from ogpgraph.domain.errors import Refusal
+from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import CommandContext
+from ogpgraph.system import System
+from tests.domain.events import day
+from tests.graphql.mutations.client import MutationClient, mutation_fields, open_account
+from tests.graphql.random_values import RandomValues
+from tests.readmodel.histories import Step, steps
+
+TIMES = (timedelta(seconds=1), timedelta(hours=5), timedelta(days=1), timedelta(days=400))
+
+
+class SetClock:
+    """A clock that shows what it was set to."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class RandomWrites:
+    """Writes to a system and lets its clock go on, the same for the same seed."""
+
+    def __init__(self, system: System, clock: SetClock, seed_: int, number: int) -> None:
+        self._system = system
+        self._clock = clock
+        self._chance = random.Random(seed_)
+        self._steps = draw_steps(seed_, number)
+        self._clients = [
+            open_account(system, role) for role in (*(each for each in Role if each is not Role.REPORTER), None)
+        ]
+        self._clients += [open_account(system, Role.REPORTER, "URY"), MutationClient(system, None)]
+
+    def write(self, values: RandomValues) -> None:
+        """Let time pass, and execute some units of work and mutations; sometimes remove a text."""
+        self._clock.now += self._chance.choice(TIMES)
+        if self._chance.random() < 0.3:
+            self._remove_text()
+        self._send_mutation(values)
+        for step in (self._steps.pop() for _ in range(min(2, len(self._steps)))):
+            context = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
+            with suppress(Refusal):
+                self._system.execute(context, step.run)
+
+    def _send_mutation(self, values: RandomValues) -> None:
+        name, field = self._chance.choice(sorted(mutation_fields().items()))
+        values.is_careful = True
+        given = values.choose(field.args["input"].type, "mutation")
+        with suppress(GraphQLError):  # its values may be wrong
+            self._chance.choice(self._clients).send(name, "__typename errors { code }", **given)
+
+    def _remove_text(self) -> None:
+        """Remove a text, as the demand of a person does."""
+        with self._system.database.write() as transaction:
+            rows = transaction.fetch_all("select reference from stored_text order by reference")
+            if rows:
+                reference = self._chance.choice(rows)["reference"]
+                transaction.execute("delete from stored_text where reference = :reference", reference=reference)
+                transaction.execute("update log set redaction_version = redaction_version + 1")
+
+
+def draw_steps(seed_: int, number: int) -> list[Step]:
+    """Return random units of work, the same for the same seed."""
+    found: list[Step] = []
+
+    @seed(seed_)
+    @settings(max_examples=number, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(steps)
+    def collect(step: Step) -> None:
+        found.append(step)
+
+    collect()
+    random.Random(seed_).shuffle(found)  # simple ones come first
+    return found
