@@ -13,7 +13,16 @@ from msgspec import structs
 from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate import Aggregate, select_current
 from ogpgraph.domain.event import Amendments, Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.fold import ReadEvents, apply_delta, derive_delta, effective_facts, evolve, replay
+from ogpgraph.domain.fold import (
+    ReadEvents,
+    apply_claims,
+    apply_delta,
+    derive_delta,
+    effective_facts,
+    evolve,
+    replay,
+    undo_claims,
+)
 from ogpgraph.domain.values import Interval, Value
 from tests.domain.oracle import present
 
@@ -141,6 +150,25 @@ def test_a_delta_has_the_claims_that_changed_and_the_current_ones_of_both_states
             assert select_current(path, before) == select_current(path, known)
             assert select_current(path, after) == select_current(path, now)
         aggregate = changed
+
+
+@given(logs(), st.data())
+def test_undoing_the_last_changes_gives_what_was_before_them(events: list[Event], data: st.DataObject) -> None:
+    states = [Aggregate("commitment-1")]
+    deltas = []
+    for event in events:
+        deltas.append(derive_delta(states[-1], event, reader(events[: event.revision])))
+        states.append(apply_delta(states[-1], deltas[-1]))
+    first = data.draw(st.integers(0, len(events) - 1))
+    before, after = Aggregate("commitment-1", first, states[first].claims), states[-1]
+    if data.draw(st.booleans()):
+        assert after.current_claims is not None  # from now on derived from those, and not computed again
+    undone = undo_claims(after, deltas[first:])
+    assert undone == before
+    assert list(undone.current_claims.items()) == list(before.current_claims.items())
+    repeated = apply_claims(undone, deltas[first:])
+    assert repeated.claims == after.claims
+    assert list(repeated.current_claims.items()) == list(after.current_claims.items())
 
 
 def test_a_delta_does_not_grow_with_the_number_of_sources_at_a_path() -> None:

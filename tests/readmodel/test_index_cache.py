@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ogpgraph.readmodel import index_cache
-from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.index import Checkpoint, Index
 from ogpgraph.readmodel.index_cache import IndexKey, PastIndexes, PresentIndexes
-from ogpgraph.readmodel.index_rows import read_change, read_values
+from ogpgraph.readmodel.index_rows import read_change, read_history
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.sort_keys import BY_CODE, SortStep
 from ogpgraph.readmodel.streams import StreamTable
+from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.storage.database import StatementCancelled, Transaction
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
@@ -40,25 +40,25 @@ def filled(system: System) -> System:
 
 
 class BlockedRead:
-    """Blocks each reading of the tags of a dimension at PAST until it is released; counts them."""
+    """Blocks the first reading of all tags of a dimension until it is released; counts them."""
 
     def __init__(self) -> None:
-        self._read = read_values
+        self._read = read_history
         self._released = threading.Event()
         self.has_begun = threading.Event()
         self.count = 0
         self.error: Exception | None = None
 
     def __call__(
-        self, transaction: Transaction, streams: StreamTable, index: Index, dimension: str, checkpoint: Checkpoint
-    ) -> dict[str, Posting]:
+        self, transaction: Transaction, streams: StreamTable, dimension: str, position: int, checkpoint: Checkpoint
+    ) -> TagHistory:
         self.count += 1
         self.has_begun.set()
         if self.error is not None:
             raise self.error
-        if index.position == PAST.position:
+        if self.count == 1:
             assert self._released.wait(WAIT_SECONDS)
-        return self._read(transaction, streams, index, dimension, checkpoint)
+        return self._read(transaction, streams, dimension, position, checkpoint)
 
     def release(self) -> None:
         self._released.set()
@@ -67,7 +67,7 @@ class BlockedRead:
 @pytest.fixture
 def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockedRead]:
     blocked = BlockedRead()
-    monkeypatch.setattr(index_cache, "read_values", blocked)
+    monkeypatch.setattr(index_cache, "read_history", blocked)
     yield blocked
     blocked.release()
 
@@ -96,21 +96,21 @@ def test_readers_of_other_positions_do_not_wait_while_tags_of_the_past_are_read(
         with filled.read_session() as session:
             return _titles(session, past, present, PAST)
 
-    with ThreadPoolExecutor(2) as threads, filled.read_session() as session:
-        readers = [threads.submit(read_past) for _ in range(2)]
+    with ThreadPoolExecutor(1) as threads, filled.read_session() as session:
+        reader = threads.submit(read_past)
         try:
             assert blocked.has_begun.wait(WAIT_SECONDS)
             latest = _titles(session, past, present, IndexKey(session.head))
             other = _titles(session, past, present, IndexKey(PAST.position + 1))
-            assert not any(reader.done() for reader in readers)
+            assert not reader.done()
         finally:
             blocked.release()
         assert latest == _loaded_titles(session, session.head)
         assert other == _loaded_titles(session, PAST.position + 1)
-        assert [reader.result(WAIT_SECONDS) for reader in readers] == [_loaded_titles(session, PAST.position)] * 2
+        assert reader.result(WAIT_SECONDS) == _loaded_titles(session, PAST.position)
 
 
-def test_tags_of_a_position_are_read_once_and_after_a_cancelled_reading_again(
+def test_tags_of_a_dimension_are_read_once_and_after_a_cancelled_reading_again(
     filled: System, blocked: BlockedRead
 ) -> None:
     past, present = PastIndexes(), _load_present(filled)
@@ -120,8 +120,22 @@ def test_tags_of_a_position_are_read_once_and_after_a_cancelled_reading_again(
         with pytest.raises(StatementCancelled):
             _titles(session, past, present, PAST)
         blocked.error = None
-        expected = _loaded_titles(session, PAST.position)
-        assert [_titles(session, past, present, PAST) for _ in range(2)] == [expected] * 2
+        for position in (PAST.position, PAST.position, *range(1, session.head)):
+            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(session, position)
+    assert blocked.count == 2
+
+
+def test_tags_of_positions_after_those_that_were_read_are_read_anew(filled: System, blocked: BlockedRead) -> None:
+    blocked.release()
+    past, before = PastIndexes(), _load_present(filled)
+    with filled.read_session() as session:
+        _titles(session, past, before, PAST)
+    for number in range(3):
+        change_title(filled, "FR0000", f"Later title {number}")
+    with filled.read_session() as session:
+        present = before.advance(read_change(session.transaction, before.position, session.head))
+        for position in range(1, session.head + 1):
+            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(session, position)
     assert blocked.count == 2
 
 

@@ -125,7 +125,31 @@ def apply_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
     claims = dict(aggregate.claims)
     for delta in deltas:
         _change_claims(claims, delta)
-    return Aggregate(aggregate.id, deltas[-1].revision, claims)
+    return _with_claims(aggregate, deltas[-1].revision, claims, deltas)
+
+
+def undo_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
+    """Return the claims of an aggregate before its last changes, of which there is at least one, in their order.
+
+    It is what `apply_claims` gave before them: a delta has the claims before, wherever it has those after.
+    """
+    claims = dict(aggregate.claims)
+    for delta in reversed(deltas):
+        for path, (before, after) in delta.claims.items():
+            _put(claims, path, _exchange(claims.get(path, ()), after, before))
+    return _with_claims(aggregate, deltas[0].revision - 1, claims, deltas)
+
+
+def _with_claims(
+    aggregate: Aggregate, revision: int, claims: dict[str, tuple[Claim, ...]], deltas: Iterable[Delta]
+) -> Aggregate:
+    """Return an aggregate as readers have it, with claims that differ where some deltas change any."""
+    changed = Aggregate(aggregate.id, revision, claims)
+    if "current_claims" in aggregate.__dict__:
+        # Computing it again would sort all paths, of which the events in between changed only a few.
+        paths = dict.fromkeys(path for delta in deltas for path in delta.claims)
+        changed.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, paths)
+    return changed
 
 
 def _change_claims(claims: dict[str, tuple[Claim, ...]], delta: Delta) -> None:
@@ -576,7 +600,7 @@ def _merge(known: dict[int, V], changed: dict[int, V]) -> dict[int, V]:
 def _update_current_claims(
     current: dict[str, Claim],
     claims: dict[str, tuple[Claim, ...]],
-    changed: Mapping[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]],
+    changed: Iterable[str],
 ) -> dict[str, Claim]:
     updated = dict(current)
     for path in changed:

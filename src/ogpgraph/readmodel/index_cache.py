@@ -1,8 +1,8 @@
 """The indexes of a process: those of the present, which each change leads to the next, and those of the past.
 
-An index of a past position, or as of a day, has no tags at first. Those of a dimension are read when a reader first
-needs them, in that reader's transaction; no reader waits for another. Where two need the same at the same time, both
-read it.
+An index of a past position, or as of a day, has no tags at first. Those of a dimension follow from its history when a
+reader first needs them, or are read as of a day, in that reader's transaction; no reader waits for another. Where two
+need the same at the same time, both read it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from typing import Final, NamedTuple
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
-from ogpgraph.readmodel.index_rows import read_dimensions, read_postings, read_values
+from ogpgraph.readmodel.index_rows import read_dimensions, read_history, read_postings, read_values
 from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.streams import StreamTable
+from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.readmodel.tags import OBSERVED
-from ogpgraph.storage.byte_cache import CacheUse
+from ogpgraph.storage.byte_cache import ByteCache, CacheUse
 from ogpgraph.storage.database import Transaction
 
 MAX_PAST_BYTES: Final = 64 * 2**20
 """About how much memory the indexes of the past take; those used least recently are dropped."""
 MAX_PAST_INDEXES: Final = 400
+MAX_HISTORY_BYTES: Final = 64 * 2**20
+"""About how much memory the histories of dimensions take, from which values of the past follow."""
+_LARGEST_HISTORY_SHARE: Final = 3
 _INDEX_BYTES: Final = 2_000
 """About what an index takes without tags and orders."""
 
@@ -75,6 +79,9 @@ class PastIndexes:
         self._lock = threading.Lock()
         self._cached: OrderedDict[tuple[str, IndexKey], _PastIndex] = OrderedDict()
         self._hits = self._misses = 0
+        self.histories: ByteCache[str, TagHistory] = ByteCache(
+            MAX_HISTORY_BYTES, TagHistory.size_bytes, _LARGEST_HISTORY_SHARE
+        )
 
     def get(
         self,
@@ -102,7 +109,8 @@ class PastIndexes:
             if past is None:
                 self._misses += 1
                 self._make_room()
-                past = self._cached[aggregate_type, key] = _PastIndex(present, aggregate_type, key)
+                past = _PastIndex(present, aggregate_type, key, self.histories)
+                self._cached[aggregate_type, key] = past
             else:
                 self._hits += 1
             self._cached.move_to_end((aggregate_type, key))
@@ -125,9 +133,12 @@ class PastIndexes:
 class _PastIndex:
     """An index of the past, and the values of the dimensions that readers have needed so far."""
 
-    def __init__(self, present: PresentIndexes, aggregate_type: str, key: IndexKey) -> None:
+    def __init__(
+        self, present: PresentIndexes, aggregate_type: str, key: IndexKey, histories: ByteCache[str, TagHistory]
+    ) -> None:
         self._present = present.of_type(aggregate_type)
         self._streams = present.streams
+        self._histories = histories
         self.index = Index(
             self._present.streams, aggregate_type, key.position, {}, day=key.day, orders=self._present.orders
         )
@@ -140,11 +151,22 @@ class _PastIndex:
         if dimension in self._values:
             return self._values[dimension]
         if self.index.day == PRESENT_DAY and self._present.unchanged_since(self.index.position, dimension):
-            values = self._present.values(dimension)
+            return self._values.setdefault(dimension, self._present.values(dimension))
+        if self.index.day == PRESENT_DAY:
+            history = self._get_history(transaction, checkpoint, dimension)
+            values = history.at(self.index.aggregate_type, self.index.position, checkpoint)
         else:
             values = read_values(transaction, self._streams, self.index, dimension, checkpoint)
-            self._bytes += count_bytes(values)
+        self._bytes += count_bytes(values)
         return self._values.setdefault(dimension, values)
+
+    def _get_history(self, transaction: Transaction, checkpoint: Checkpoint, dimension: str) -> TagHistory:
+        """Return the tags of a dimension up to the index's position or a later one, read unless they are known."""
+        history = self._histories.get(dimension)
+        if history is None or history.position < self.index.position:
+            history = read_history(transaction, self._streams, dimension, self._present.position, checkpoint)
+            self._histories.add({dimension: history})
+        return history
 
     def size_bytes(self) -> int:
         """Return about how many bytes the index takes, besides what it shares with that of the present."""

@@ -10,6 +10,7 @@ from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values
 from ogpgraph.readmodel.model_change import ModelChange, StreamVersion, TagChange
 from ogpgraph.readmodel.persistent_map import PersistentMap
 from ogpgraph.readmodel.streams import StreamTable, parse_numbers
+from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.readmodel.tags import FOREVER
 from ogpgraph.storage.database import Transaction
 
@@ -23,6 +24,11 @@ _SELECT_POSTINGS: Final = (
 _SELECT_VALUES: Final = (
     "select m.value, group_concat(t.stream) as streams from term m join tag t on t.term = m.key "
     f"where m.dimension = :dimension and {_VALID} group by m.value"
+)
+_SELECT_HISTORY: Final = (
+    "select m.value, group_concat(t.stream) as streams, group_concat(t.since) as since, group_concat(t.until) as until "
+    "from term m join tag t on t.term = m.key where m.dimension = :dimension and t.since <= :at "
+    f"and t.first_day <= {PRESENT_DAY} and {PRESENT_DAY} < t.end_day group by m.value"
 )
 _SELECT_DIMENSIONS: Final = "select distinct dimension from term where dimension not like 'entry/%'"
 _SELECT_VERSIONS: Final = (
@@ -66,6 +72,21 @@ def read_values(
             count = 0
             checkpoint()
     return values
+
+
+def read_history(
+    transaction: Transaction, streams: StreamTable, dimension: str, position: int, checkpoint: Checkpoint
+) -> TagHistory:
+    """Return all tags of a dimension, as of PRESENT_DAY, that there were at any position up to one."""
+    history = TagHistory(position)
+    count = 0
+    for row in transaction.stream(_SELECT_HISTORY, dimension=dimension, at=position):
+        keys = parse_numbers(row["streams"])
+        history.add(row["value"], streams.slots_of(keys), parse_numbers(row["since"]), parse_numbers(row["until"]))
+        if (count := count + len(keys)) > CHECKED_KEYS:
+            count = 0
+            checkpoint()
+    return history
 
 
 def read_dimensions(transaction: Transaction) -> list[str]:

@@ -98,6 +98,13 @@ def select_chains(pairs: Sequence[tuple[int, str]], prefix: str = "") -> SqlStat
     return SqlStatement(sql, parameters)
 
 
+def select_deltas(positions: Sequence[int]) -> SqlStatement:
+    """Return the statement for what the entries at some positions changed in the states of their aggregates."""
+    return SqlStatement(
+        "select position, delta from version where position in :positions", {"positions": tuple(positions)}
+    )
+
+
 def select_earlier_claims(pairs: Sequence[tuple[int, str]], day: int | None, prefix: str = "") -> SqlStatement:
     """Return the statement for the earlier claims of aggregates at positions (position, id) that matter on a day."""
     values, parameters = _values_clause(("at", "id"), pairs)

@@ -42,4 +42,5 @@ class ReadCaches:
             "datedStates": self.dated_states.use(),
             "entries": self.entries.use(),
             "pastIndexes": self.past_indexes.use(),
+            "tagHistories": self.past_indexes.histories.use(),
         }

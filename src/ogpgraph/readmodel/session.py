@@ -29,6 +29,7 @@ from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.state_loader import StateLoader
 from ogpgraph.readmodel.text_search import FoldedTexts
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
@@ -254,14 +255,8 @@ class ReadSession:
 
     def load_states(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Aggregate]:
         """Return the states of streams since the positions of some of their entries, from the cache or decoded."""
-        requested = list(versions)
-        found = self.caches.states.get_many(requested)
-        for chunk in iter_chunks([(since, stream) for stream, since in requested if (stream, since) not in found]):
-            rows = self.fetch(queries.select_chains(chunk))
-            for since, row, state in self._check(self.caches.states.decode(rows, chunk), CHECKED_STATES):
-                if row["position"] == since:
-                    found[state.id, since] = state
-        return found
+        loader = StateLoader(self.caches.states, self.state.streams, self.fetch)
+        return dict(self._check(loader.load(versions), CHECKED_STATES))
 
     def _load_dated(self, requested: Sequence[tuple[AggregateSnapshot, str]]) -> None:
         """Load aggregates into snapshots that are as of a day, once they are in those without."""

@@ -225,6 +225,16 @@ class StreamTable:
         positions = self._of(stream).positions[slot]
         return positions[: bisect_right(positions, position)]
 
+    def all_positions(self, stream: str) -> Sequence[int]:
+        """Return the positions of all entries of a stream that the table has, which may be past a reader's position."""
+        slot = self.slot(stream)
+        return () if slot is None else self._of(stream).positions[slot]
+
+    def slots_of(self, keys: Iterable[int]) -> list[tuple[str, int]]:
+        """Return the type and the slot of the stream that has each of some keys in the tables."""
+        numbers = map(self._entries.__getitem__, keys)
+        return [(_TYPE_NAMES[number >> _TYPE_SHIFT], number & _SLOT_MASK) for number in numbers]
+
     def postings_of(self, keys: list[int]) -> dict[str, Posting]:
         """Return type → the posting of the streams that have some keys in the tables; there is at least one key."""
         if len(keys) == 1:  # as of the values that only one stream has, which are most

@@ -12,7 +12,7 @@ V = TypeVar("V")
 BYTES_PER_ITEM = 250
 """About what a key, its place in a dict and the links of its neighbours take."""
 LARGEST_SHARE = 16
-"""One item takes at most this part of a cache, so that none displaces most others."""
+"""One item takes at most this part of a cache, unless it says otherwise, so that none displaces most others."""
 
 
 class CacheUse(NamedTuple):
@@ -27,8 +27,9 @@ class CacheUse(NamedTuple):
 class ByteCache(Generic[K, V]):
     """Items by key, those used most recently; `size_of` estimates the bytes of one. Threads may use it at once."""
 
-    def __init__(self, max_bytes: int, size_of: Callable[[V], int]) -> None:
+    def __init__(self, max_bytes: int, size_of: Callable[[V], int], largest_share: int = LARGEST_SHARE) -> None:
         self._max_bytes = max_bytes
+        self._largest_bytes = max_bytes // largest_share
         self._size_of = size_of
         self._lock = threading.Lock()
         self._items: OrderedDict[K, tuple[V, int]] = OrderedDict()
@@ -67,7 +68,7 @@ class ByteCache(Generic[K, V]):
         sized = [(key, value, self._size_of(value) + BYTES_PER_ITEM) for key, value in items.items()]
         with self._lock:
             for key, value, size in sized:
-                if size > self._max_bytes // LARGEST_SHARE:
+                if size > self._largest_bytes:
                     continue
                 if (former := self._items.pop(key, None)) is not None:
                     self._bytes -= former[1]
@@ -80,7 +81,7 @@ class ByteCache(Generic[K, V]):
     @property
     def is_full(self) -> bool:
         """Whether about all the memory is taken that may be."""
-        return self._bytes > self._max_bytes * (1 - 1 / LARGEST_SHARE)
+        return self._bytes > self._max_bytes - self._largest_bytes
 
     def clear(self) -> None:
         """Drop all items."""
