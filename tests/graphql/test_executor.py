@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from enum import Enum
 from typing import Any
 
+import msgspec
 import pytest
 import strawberry
 from graphql import (
@@ -45,7 +46,7 @@ def no_deadline() -> None:
 
 
 def data_and_errors(result: Any) -> Any:
-    return result.data, [error.formatted for error in result.errors or []]
+    return msgspec.json.encode(result.data), [error.formatted for error in result.errors or []]
 
 
 # ----------------------------------------------------------------------------------------------------- nulls and errors

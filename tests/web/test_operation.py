@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import httpx
+import msgspec
 import pytest
 import strawberry
 from graphql import GraphQLError
@@ -203,7 +204,8 @@ def test_a_subscription_is_executed_on_each_event_within_a_deadline() -> None:
     executor = runner.create_executor(runner.prepare(parameters), parameters)
     for number in (1, 2):
         result = runner.run(executor, context, deadline, root_value=Slow(number=number))
-        assert format_result(result, "x") == {"data": {"slow": {"number": number, "next": {"number": number + 1}}}}
+        response = msgspec.json.decode(msgspec.json.encode(format_result(result, "x")))
+        assert response == {"data": {"slow": {"number": number, "next": {"number": number + 1}}}}
     nested = RequestParameters("subscription " + NESTED)
     executor = runner.create_executor(runner.prepare(nested), nested)
     deadline.restart()

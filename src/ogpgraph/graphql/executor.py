@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
+import msgspec
 import strawberry
 import structlog
 from graphql import (
@@ -35,6 +36,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
 from ogpgraph.graphql.compiled.operation import CompiledOperation, CompiledOperations, Run
+from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.input_errors import describe_variable_errors
 
 logger = structlog.stdlib.get_logger("ogpgraph.graphql")
@@ -53,6 +55,10 @@ def _require_synchronous(schema: strawberry.Schema) -> None:
             definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
             if isinstance(definition, StrawberryField) and definition.is_async and not definition.is_subscription:
                 raise TypeError(f"The resolver of {type_.name}.{definition.name} is asynchronous.")
+
+
+def _ignore(_number: int) -> None:
+    """Count nothing."""
 
 
 class VariableErrors(Exception):
@@ -184,17 +190,46 @@ class Executor:
         """Return graphql-core's executor of the operation."""
         return self._prepare_core()
 
-    def run(self, context: object, root_value: object = None, *, check_deadline: Callable[[], None]) -> ExecutionResult:
+    def run_compiled(
+        self,
+        context: object,
+        root_value: object = None,
+        *,
+        check_deadline: Callable[[], None],
+        count_objects: Callable[[int], None] = _ignore,
+    ) -> bytes:
+        """Return the data of the response as JSON; arguments are those of `run`.
+
+        Raises:
+            Exception: if there is no compiled operation, or anything went wrong in it. Nothing has happened then, so
+                `run` may be called; what was read is cached.
+        """
+        if self._compiled is None:
+            raise NotCovered("the operation is not compiled")
+        return self._compiled.run(root_value, Run(context, check_deadline, self._arguments, count_objects))
+
+    def run(
+        self,
+        context: object,
+        root_value: object = None,
+        *,
+        check_deadline: Callable[[], None],
+        count_objects: Callable[[int], None] = _ignore,
+    ) -> ExecutionResult:
         """Execute the operation; for a subscription, on one event, which is the `root_value`.
 
-        `check_deadline` is called for each object of the response. What it raises to stop the operation must not be
-        an `Exception`, because that would be reported as an error of one field.
+        The data of the result are a `msgspec.Raw`, that is JSON, where a compiled operation gives them, and otherwise a
+        dict. msgspec encodes both to the same bytes.
+
+        `check_deadline` is called for each object that is made; `count_objects` is called with the number of objects
+        that the response got from a cache. What they raise to stop the operation must not be an `Exception`, because
+        that would be reported as an error of one field.
         """
         if self._compiled is None:
             return self.core.run(context, root_value, check_deadline=check_deadline)
         try:
-            run = Run(context, check_deadline, self._arguments)
-            return ExecutionResult(self._compiled.run(root_value, run), None)
+            data = self.run_compiled(context, root_value, check_deadline=check_deadline, count_objects=count_objects)
+            return ExecutionResult(cast(Any, msgspec.Raw(data)), None)
         except Exception as error:
             failure = error
         try:

@@ -89,6 +89,11 @@ class Deadline:
         if (now := self._clock()) >= self._look_at:
             self._look(now)
 
+    def count_objects(self, number: int) -> None:
+        """Count objects that were not made; raises OperationCancelled if the operation has to stop."""
+        self.object_count += number
+        self.check()
+
     def check(self) -> None:
         """Hand the turn over where that is due; raises OperationCancelled if the operation has to stop."""
         if (now := self._clock()) >= self._look_at:

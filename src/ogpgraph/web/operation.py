@@ -100,7 +100,8 @@ class OperationRunner:
         Raises:
             RequestRejected: 504, if the operation was stopped at the deadline; 400, if its result has too many texts.
         """
-        execute = partial(call_with_room, partial(executor.run, context, root_value, check_deadline=deadline))
+        run = partial(executor.run, context, root_value, check_deadline=deadline, count_objects=deadline.count_objects)
+        execute = partial(call_with_room, run)
         if executor.operation.operation is OperationType.MUTATION:
             deadline.is_disabled = True
             with deadline.turn.released() if _may_write(context) else nullcontext():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NewType
 
+import msgspec
 import pytest
 import strawberry
 from graphql import GraphQLError, parse
@@ -86,7 +87,7 @@ def prepare(text: str, compiled: CompiledOperations, **variables: Any) -> Execut
 def execute(executor: Executor) -> Any:
     result = executor.run("box", check_deadline=lambda: None)
     assert result.errors is None
-    return result.data
+    return msgspec.json.decode(msgspec.json.encode(result.data))
 
 
 def needs_core(text: str, **variables: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
+import msgspec
 import strawberry
 from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
 from graphql.execution.values import VariableValues
@@ -17,19 +18,30 @@ MAX_FIELDS: Final = 2_000
 MAX_FUNCTIONS: Final = 16
 """The operations of one document, and combinations of conditions of their `@skip` and `@include`, that are compiled."""
 
+encode: Final = msgspec.json.Encoder().encode
+"""Returns a value as the responses have it."""
+
 
 class Run:
     """What the functions of an operation need besides the objects; resolvers get it as `info`.
 
-    `check` is called for each object, and may raise what stops the operation.
+    `check` is called for each object, and may raise what stops the operation. `count_objects` is told how many objects
+    the response got without one being made, and may raise, too.
     """
 
-    __slots__ = ("arguments", "check", "context")
+    __slots__ = ("arguments", "check", "context", "count_objects")
 
-    def __init__(self, context: object, check: Callable[[], None], arguments: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        context: object,
+        check: Callable[[], None],
+        arguments: Sequence[dict[str, Any]],
+        count_objects: Callable[[int], None],
+    ) -> None:
         self.context = context
         self.check = check
         self.arguments = arguments
+        self.count_objects = count_objects
 
 
 class CompiledOperation:
@@ -52,13 +64,13 @@ class CompiledOperation:
         """Return the arguments that depend on variables, for `run`; raises what their conversion raises."""
         return [convert(variables) for convert in self._conversions]
 
-    def run(self, source: object, run: Run) -> dict[str, Any]:
-        """Return the data of the response.
+    def run(self, source: object, run: Run) -> bytes:
+        """Return the data of the response as JSON: the bytes that `encode` returns for graphql-core's data.
 
         Raises:
             Exception: if anything is not as it is where nothing goes wrong; then graphql-core has to execute it.
         """
-        return self._function(source, run)
+        return encode(self._function(source, run))
 
 
 class CompiledOperations:
