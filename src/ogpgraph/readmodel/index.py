@@ -8,7 +8,7 @@ a later position is made from it by what changed, and shares with it what did no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from itertools import islice
 from typing import Final, TypeVar
@@ -16,9 +16,10 @@ from typing import Final, TypeVar
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.readmodel.bitsets import EMPTY_POSTING, BitReader, Posting, iter_slots, to_bitset, unite
 from ogpgraph.readmodel.model_change import ModelChange, TagChange
+from ogpgraph.readmodel.order_builder import OrderBuilder
 from ogpgraph.readmodel.persistent_map import PersistentMap
 from ogpgraph.readmodel.sort_index import KeyBounds, SortIndex, SortOrders
-from ogpgraph.readmodel.sort_keys import BY_DATA, Order, SortKey, SortStep, build_sort_key, encode_order, number_key
+from ogpgraph.readmodel.sort_keys import BY_CODE, BY_DATA, Order, SortKey
 from ogpgraph.readmodel.streams import TypeStreams
 from ogpgraph.readmodel.tags import FOREVER, unknown_dimension
 
@@ -28,8 +29,9 @@ CHECKED_ITEMS: Final = 2_000
 """After so many items, a loop calls the checkpoint: they take about a millisecond."""
 MAX_ENTRIES_RATIO: Final = 8
 """If there are so many entries for each aggregate in between, most aggregates have changed."""
-MAX_MOVED_RATIO: Final = 2
-"""If more than one in so many has another key, sorting all anew is faster than following what changed."""
+FEW_MOVED: Final = 16
+MAX_MOVED_RATIO: Final = 64
+"""If more than a few and one in so many have another key, sorting all anew is faster than following what changed."""
 _POSTING_BYTES: Final = 200
 """About what a posting takes besides its bits, with its value."""
 Checkpoint = Callable[[], None]
@@ -217,13 +219,13 @@ class Index:
         """Return all aggregates in an order; ties go by code, then by id."""
         if (found := self.sorted.get(order)) is None:
             found = self.sorted[order] = self._follow(order) or self._sort(order)
-            if self._is_latest:
+            if self._is_latest and found.is_whole:
                 self.orders.put(order, found)
         return found
 
     def _sort(self, order: Order) -> SortIndex:
-        keys = self._sort_keys(order, range(self.count))
-        return SortIndex.build(self.position, list(keys.values()), self.checkpoint)
+        builder = self._order_builder()
+        return builder.sort_by_code() if order == BY_CODE else builder.sort(order, self.sort_index(BY_CODE))
 
     def _follow(self, order: Order) -> SortIndex | None:
         """Return an order made from that of another position; None where there is none, or too much changed."""
@@ -232,44 +234,19 @@ class Index:
         then, now = sorted((other.position, self.position))
         if all(step.name == "code" for step in order):
             changed = self.streams.recoded_slots(then, now)
+            if self.position < other.position and not changed:
+                return self._order_builder().share(other, order)
+            changed.update(range(self.streams.count(then), self.streams.count(now)))
         elif now - then > (self.count + CHECKED_ITEMS) * MAX_ENTRIES_RATIO:
             return None
         else:
             changed = self.streams.changed_slots(then, now)
-            if len(changed) * MAX_MOVED_RATIO > self.count:
-                return None
-        keys = self._sort_keys(order, [slot for slot in changed if slot < self.count])
-        return other.move(self.position, {slot: keys.get(slot) for slot in changed})
+        if (len(changed) - FEW_MOVED) * MAX_MOVED_RATIO > self.count:
+            return None
+        return self._order_builder().follow(other, order, changed)
 
-    def _sort_keys(self, order: Order, slots: Collection[int]) -> dict[int, SortKey]:
-        """Return slot → sort key, in the order of the slots given."""
-        name, ids, code_at, position = encode_order(order), self.streams.ids, self.streams.code_at, self.position
-        columns = [(self._sort_texts(step, slots), step.null) for step in order]
-        return {
-            slot: (name, *(column.get(slot, null) for column, null in columns), code_at(slot, position), ids[slot])
-            for slot in self.check(slots)
-        }
-
-    def _sort_texts(self, step: SortStep, slots: Collection[int]) -> Mapping[int, str]:
-        """Return slot → the text that a step sorts by, for those of some aggregates that have a value."""
-        streams, position = self.streams, self.position
-        if step.name == "code":
-            return {slot: step.text(streams.code_at(slot, position)) for slot in self.check(slots)}
-        if step.name == "changed":
-            return {slot: step.text(number_key(streams.version_at(slot, position))) for slot in self.check(slots)}
-        return self._least_texts(step, to_bitset(slots))
-
-    def _least_texts(self, step: SortStep, mask: int) -> dict[int, str]:
-        least: dict[int, str] = {}
-        values = self.values(step.name)
-        keyed = [
-            (key, value, values[value])
-            for value in self.iter_referred(step.name, mask)
-            if (key := build_sort_key(self.aggregate_type, step.name, value)) is not None
-        ]
-        for key, _, posting in sorted(keyed, reverse=True):
-            least.update(dict.fromkeys(iter_slots(posting.mask() & mask), step.text(key)))
-        return least
+    def _order_builder(self) -> OrderBuilder:
+        return OrderBuilder(self.streams, self.aggregate_type, self.position, self.values, self.checkpoint)
 
     def size_bytes(self) -> int:
         """Return about how many bytes postings and orders take, if they share nothing with another index."""

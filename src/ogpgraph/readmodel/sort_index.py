@@ -1,13 +1,18 @@
-"""All aggregates of a type in an order, at one position; that of another position is made from it by what changed."""
+"""All aggregates of a type in an order, at one position; that of another position is made from it by what changed.
+
+An order is an array of slots. The sort key of a slot, which is a tuple of texts, is built when it is first needed: for
+the aggregates of a page, and for the few that are compared when a place is looked for.
+"""
 
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from heapq import nlargest, nsmallest
-from itertools import chain, islice
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final, Generic, TypeVar
 
 from ogpgraph.readmodel.bitsets import iter_slots
 from ogpgraph.readmodel.sort_keys import Order, SortKey
@@ -15,176 +20,155 @@ from ogpgraph.readmodel.sort_keys import Order, SortKey
 KeyBounds = tuple[tuple[object, ...] | None, tuple[object, ...] | None]
 """The sort keys after and before which a page lies."""
 CHUNK_SIZE: Final = 256
-"""How many aggregates a chunk has: a change copies the chunks it is in, and the list of all."""
+"""How many items a chunk of a shared list has: a change copies the chunks it is in, and the list of all."""
 SCAN_RATIO: Final = 16
 """If fewer than one in so many match, sorting the matches is faster than scanning all until a page is full."""
-MERGE_RATIO: Final = 16
-"""If more than one in so many has another key, merging all at once is faster than moving each."""
 MAX_ORDERS: Final = 24
 """How many orders of a type are kept; a client names any combination of fields."""
 _SORTED_AT_ONCE: Final = 4_000
-"""So many keys are sorted in a few milliseconds, which nothing interrupts."""
-_KEY_BYTES: Final = 276
-"""About what a sort key takes, which is a tuple of texts."""
-_PLACE_BYTES: Final = 24
-"""What a slot takes in the lists: twice its key, and once the slot."""
+"""So many slots are sorted in a few milliseconds, which nothing interrupts."""
+_SLOT: Final = "i"
+_SLOT_BYTES: Final = 4
+_KEY_BYTES: Final = 100
+"""About what the texts and the key of a slot take, of which many have none yet."""
+T = TypeVar("T")
 
 
-class _Chunk(NamedTuple):
-    """Some aggregates that follow each other in the order: their sort keys and slots."""
+class SharedList(Generic[T]):
+    """A list in chunks that are shared with others: what is replaced is in a copy."""
 
-    keys: list[SortKey]
-    slots: list[int]
-
-
-class _Chunks:
-    """All aggregates in their order, in chunks that are shared with others: a chunk is replaced, never changed."""
-
-    def __init__(self, chunks: list[_Chunk], lasts: list[SortKey]) -> None:
+    def __init__(self, chunks: list[list[T]]) -> None:
         self.chunks = chunks
-        self.lasts = lasts
 
     @classmethod
-    def of(cls, keys: list[SortKey], slots: list[int]) -> _Chunks:
-        """Return the chunks of keys and slots in order."""
-        places = range(0, len(keys), CHUNK_SIZE)
-        chunks = [_Chunk(keys[n : n + CHUNK_SIZE], slots[n : n + CHUNK_SIZE]) for n in places]
-        return cls(chunks, [chunk.keys[-1] for chunk in chunks])
+    def of(cls, items: Sequence[T]) -> SharedList[T]:
+        """Return the list of some items."""
+        return cls([list(items[n : n + CHUNK_SIZE]) for n in range(0, len(items), CHUNK_SIZE)])
 
-    def copy(self) -> _Chunks:
-        """Return a copy that can be changed."""
-        return _Chunks(list(self.chunks), list(self.lasts))
+    def __getitem__(self, number: int) -> T:
+        return self.chunks[number // CHUNK_SIZE][number % CHUNK_SIZE]
 
-    def remove(self, key: SortKey) -> None:
-        """Remove the aggregate that has a key."""
-        place = bisect_left(self.lasts, key)
-        keys, slots = self.chunks[place]
-        n = bisect_left(keys, key)
-        self._replace(place, [_Chunk(keys[:n] + keys[n + 1 :], slots[:n] + slots[n + 1 :])])
+    def replace(self, changed: Mapping[int, T], filler: T) -> SharedList[T]:
+        """Return the list with other items at some places; a longer one has the filler at those before them."""
+        chunks, copied = list(self.chunks), set[int]()
+        for number in sorted(changed):
+            chunk, place = divmod(number, CHUNK_SIZE)
+            while chunk >= len(chunks):
+                copied.add(len(chunks))
+                chunks.append([filler] * CHUNK_SIZE)
+            if chunk not in copied:
+                copied.add(chunk)
+                chunks[chunk] = [*chunks[chunk], *[filler] * (CHUNK_SIZE - len(chunks[chunk]))]
+            chunks[chunk][place] = changed[number]
+        return SharedList(chunks)
 
-    def insert(self, key: SortKey, slot: int) -> None:
-        """Insert an aggregate that has a key."""
-        if not self.chunks:
-            self._replace(0, [_Chunk([key], [slot])])
-            return
-        place = min(bisect_left(self.lasts, key), len(self.lasts) - 1)
-        keys, slots = self.chunks[place]
-        n = bisect_left(keys, key)
-        keys, slots = [*keys[:n], key, *keys[n:]], [*slots[:n], slot, *slots[n:]]
-        if len(keys) < 2 * CHUNK_SIZE:
-            self._replace(place, [_Chunk(keys, slots)])
-        else:
-            half = _Chunk(keys[:CHUNK_SIZE], slots[:CHUNK_SIZE])
-            self._replace(place, [half, _Chunk(keys[CHUNK_SIZE:], slots[CHUNK_SIZE:])])
 
-    def _replace(self, place: int, chunks: list[_Chunk]) -> None:
-        filled = [chunk for chunk in chunks if chunk.keys]
-        self.chunks[place : place + 1] = filled
-        self.lasts[place : place + 1] = [chunk.keys[-1] for chunk in filled]
+class TextColumn:
+    """The texts by which a step of an order sorts all slots."""
+
+    def __init__(self, texts: SharedList[str]) -> None:
+        self._texts = texts
+
+    def __call__(self, slot: int) -> str:
+        """Return the text of a slot."""
+        return self._texts[slot]
+
+    def replace(self, changed: Mapping[int, str]) -> TextColumn:
+        """Return the column with other texts of some slots."""
+        return TextColumn(self._texts.replace(changed, ""))
+
+
+Column = Callable[[int], str]
+"""Gives the text of a slot: a `TextColumn`, or one that reads what every stream has."""
+
+
+class SortKeys:
+    """The sort keys of an order at a position: its name, the texts of its columns, code and id, by which ties go."""
+
+    def __init__(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        tail: Callable[[int], tuple[str, str]],
+        built: SharedList[SortKey | None],
+    ) -> None:
+        self.columns = columns
+        self.built = built
+        """Those that were needed so far. Keys that are the same at another position are shared with it."""
+        self._name = name
+        self._tail = tail
+
+    def __call__(self, slot: int) -> SortKey:
+        """Return the sort key of a slot."""
+        chunk, place = self.built.chunks[slot // CHUNK_SIZE], slot % CHUNK_SIZE
+        if (key := chunk[place]) is None:
+            key = chunk[place] = (self._name, *(column(slot) for column in self.columns), *self._tail(slot))
+        return key
 
 
 class SortIndex:
     """The aggregates that exist at a position, in an order; immutable.
 
-    `own_bytes` is about what it takes besides what it shares with the one that it was made from.
+    `slots` may have some besides, which are not below `length`: those of a later position. `own_bytes` is about what it
+    takes besides what it shares with the one that it was made from.
     """
 
-    def __init__(
-        self, position: int, length: int, order: _Chunks, keys: list[list[SortKey | None]], own_bytes: int
-    ) -> None:
+    def __init__(self, position: int, length: int, slots: array[int], keys: SortKeys, own_bytes: int) -> None:
         self.position = position
         self.length = length
+        self.slots = slots
+        self.keys = keys
         self.own_bytes = own_bytes
-        self._order = order
-        self._keys = keys
-        """The sort key of each slot, in lists of CHUNK_SIZE; None for slots without an aggregate."""
 
     @classmethod
-    def build(cls, position: int, keys: Sequence[SortKey], checkpoint: Callable[[], None] = lambda: None) -> SortIndex:
-        """Return the order of the sort keys of all slots; calls the checkpoint in between."""
-        slots: list[int] = []
-        for start in range(0, len(keys), _SORTED_AT_ONCE):
-            slots += sorted(range(start, min(start + _SORTED_AT_ONCE, len(keys))), key=keys.__getitem__)
-            checkpoint()
-        slots.sort(key=keys.__getitem__)  # merges the parts, which are in order
-        by_slot: list[list[SortKey | None]] = [list(keys[n : n + CHUNK_SIZE]) for n in range(0, len(keys), CHUNK_SIZE)]
-        own_bytes = (_KEY_BYTES + _PLACE_BYTES) * len(keys)
-        return cls(position, len(keys), _Chunks.of([keys[slot] for slot in slots], slots), by_slot, own_bytes)
+    def build(cls, position: int, slots: Sequence[int], keys: SortKeys) -> SortIndex:
+        """Return the order in which some slots are given, which are all those below their number."""
+        return cls(position, len(slots), array(_SLOT, slots), keys, (_SLOT_BYTES + _KEY_BYTES) * len(slots))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has the aggregates of its position and no others."""
+        return self.length == len(self.slots)
 
     @property
     def whole_bytes(self) -> int:
         """Return about how many bytes the order takes, if it shares nothing with another."""
-        return (_KEY_BYTES + _PLACE_BYTES) * self.length
-
-    def key(self, slot: int) -> SortKey:
-        """Return the sort key of a slot."""
-        key = self._keys[slot // CHUNK_SIZE][slot % CHUNK_SIZE]
-        assert key is not None
-        return key
+        return (_SLOT_BYTES + _KEY_BYTES) * len(self.slots)
 
     def iter_slots(self) -> Iterator[int]:
         """Yield all slots in order."""
-        return chain.from_iterable(chunk.slots for chunk in self._order.chunks)
+        return (slot for slot in self.slots if slot < self.length)
 
     def iter_keys(self) -> Iterator[SortKey]:
         """Yield all sort keys in order."""
-        return chain.from_iterable(chunk.keys for chunk in self._order.chunks)
+        return map(self.keys, self.iter_slots())
 
-    def move(self, position: int, changed: Mapping[int, SortKey | None]) -> SortIndex:
-        """Return the order at another position, where some slots have other keys, or are not there (None)."""
-        if len(changed) * MERGE_RATIO > self.length:
-            return self._merge(position, changed)
-        order, length = self._order.copy(), self.length
-        for slot, key in changed.items():
-            old = self._find_key(slot)
-            if old is not None:
-                order.remove(old)
-            if key is not None:
-                order.insert(key, slot)
-            length += (key is not None) - (old is not None)
-        own_bytes = _KEY_BYTES * len(changed) + _PLACE_BYTES * min(length, 2 * CHUNK_SIZE * len(changed))
-        return SortIndex(position, length, order, self._replace_keys(changed), own_bytes)
+    def at(self, position: int, length: int, keys: SortKeys) -> SortIndex:
+        """Return the order at a position where the keys of its slots are the same; others have begun later."""
+        return SortIndex(position, length, self.slots, keys, 0)
 
-    def _merge(self, position: int, changed: Mapping[int, SortKey | None]) -> SortIndex:
-        """Do what `move` does, in time linear in the number of all."""
-        moved = sorted((key, slot) for slot, key in changed.items() if key is not None)
-        both = zip(self.iter_keys(), self.iter_slots(), strict=True)
-        rows = [row for row in both if row[1] not in changed]
-        if moved:
-            rows = sorted([*rows, *moved])  # both parts are in order, and Python's sort merges parts that are
-        order = _Chunks.of([key for key, _ in rows], [slot for _, slot in rows])
-        own_bytes = _KEY_BYTES * len(changed) + _PLACE_BYTES * len(rows)
-        return SortIndex(position, len(rows), order, self._replace_keys(changed), own_bytes)
+    def move(self, position: int, length: int, keys: SortKeys, changed: Collection[int]) -> SortIndex:
+        """Return the order at another position, where some slots have other keys, or do not exist, or did not here.
 
-    def _find_key(self, slot: int) -> SortKey | None:
-        chunk, place = divmod(slot, CHUNK_SIZE)
-        if chunk >= len(self._keys) or place >= len(self._keys[chunk]):
-            return None
-        return self._keys[chunk][place]
-
-    def _replace_keys(self, changed: Mapping[int, SortKey | None]) -> list[list[SortKey | None]]:
-        keys, copied = list(self._keys), set()
-        for slot in sorted(changed):
-            chunk, place = divmod(slot, CHUNK_SIZE)
-            while chunk >= len(keys):
-                copied.add(len(keys))
-                keys.append([])
-            if chunk not in copied:
-                copied.add(chunk)
-                keys[chunk] = list(keys[chunk])
-            keys[chunk] += [None] * (place + 1 - len(keys[chunk]))
-            keys[chunk][place] = changed[slot]
-        return keys
+        This one is whole.
+        """
+        slots, was = array(_SLOT, self.slots), [slot for slot in changed if slot < self.length]
+        for place in sorted((bisect_left(self.slots, self.keys(slot), key=self.keys) for slot in was), reverse=True):
+            del slots[place]
+        added = [slot for slot in changed if slot < length]
+        for slot in added:
+            slots.insert(bisect_left(slots, keys(slot), key=keys), slot)
+        own_bytes = _SLOT_BYTES * len(slots) + _KEY_BYTES * CHUNK_SIZE * len(added)
+        return SortIndex(position, length, slots, keys, min(own_bytes, self.whole_bytes))
 
     def page(self, mask: int, limit: int, bounds: KeyBounds, *, backward: bool) -> list[SortKey]:
         """Return the keys of up to `limit` aggregates in a bitset between two keys, in reverse if `backward`."""
         if mask.bit_count() * SCAN_RATIO < self.length:
             return self._sort_matches(mask, limit, bounds, backward=backward)
-        found = self._iter_backward(mask, bounds) if backward else self._iter_forward(mask, bounds)
-        return list(islice(found, limit))
+        return list(map(self.keys, islice(self._scan(mask, bounds, backward=backward), limit)))
 
     def _sort_matches(self, mask: int, limit: int, bounds: KeyBounds, *, backward: bool) -> list[SortKey]:
-        keys = [self.key(slot) for slot in iter_slots(mask)]
+        keys = list(map(self.keys, iter_slots(mask)))
         after, before = bounds
         if after is not None:
             keys = [key for key in keys if key > after]
@@ -195,42 +179,25 @@ class SortIndex:
         keys.sort(reverse=backward)
         return keys[:limit]
 
-    def _iter_forward(self, mask: int, bounds: KeyBounds) -> Iterator[SortKey]:
+    def _scan(self, mask: int, bounds: KeyBounds, *, backward: bool) -> Iterator[int]:
         after, before = bounds
-        bits = self._to_bytes(mask)
-        first = 0 if after is None else bisect_right(self._order.lasts, after)
-        for keys, slots in islice(self._order.chunks, first, None):
-            start = 0 if after is None else bisect_right(keys, after)
-            stop = len(keys) if before is None else bisect_left(keys, before)
-            for n in range(start, stop):
-                slot = slots[n]
-                if bits[slot >> 3] >> (slot & 7) & 1:
-                    yield keys[n]
-            if stop < len(keys):
-                return
-
-    def _iter_backward(self, mask: int, bounds: KeyBounds) -> Iterator[SortKey]:
-        after, before = bounds
-        bits = self._to_bytes(mask)
-        last = (
-            len(self._order.chunks)
-            if before is None
-            else min(bisect_left(self._order.lasts, before) + 1, len(self._order.chunks))
-        )
-        for place in range(last - 1, -1, -1):
-            keys, slots = self._order.chunks[place]
-            start = 0 if after is None else bisect_right(keys, after)
-            stop = len(keys) if before is None else bisect_left(keys, before)
-            for n in range(stop - 1, start - 1, -1):
-                slot = slots[n]
-                if bits[slot >> 3] >> (slot & 7) & 1:
-                    yield keys[n]
-            if start > 0:
-                return
-
-    def _to_bytes(self, mask: int) -> bytes:
         # A byte string is indexed in constant time; shifting the integer would cost its whole length each time.
-        return mask.to_bytes(len(self._keys) * CHUNK_SIZE // 8 + 1, "little")
+        bits = mask.to_bytes(max(len(self.slots), mask.bit_length()) // 8 + 1, "little")
+        slots = self.slots
+        start = 0 if after is None else bisect_right(slots, after, key=self.keys)
+        stop = len(slots) if before is None else bisect_left(slots, before, key=self.keys)
+        places = range(stop - 1, start - 1, -1) if backward else range(start, stop)
+        return (slot for place in places if bits[(slot := slots[place]) >> 3] >> (slot & 7) & 1)
+
+
+def sort_in_parts(items: Sequence[int], key: Callable[[int], object], checkpoint: Callable[[], None]) -> list[int]:
+    """Return items sorted by a key, equal ones in their order; calls the checkpoint in between."""
+    ordered: list[int] = []
+    for start in range(0, len(items), _SORTED_AT_ONCE):
+        ordered += sorted(items[start : start + _SORTED_AT_ONCE], key=key)  # type: ignore[arg-type]
+        checkpoint()
+    ordered.sort(key=key)  # type: ignore[arg-type]  # merges the parts, which are in order
+    return ordered
 
 
 class SortOrders:

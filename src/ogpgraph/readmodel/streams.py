@@ -86,10 +86,9 @@ class TypeStreams:
         return {number & _SLOT_MASK for number in numbers if number >> _TYPE_SHIFT == self.number}
 
     def recoded_slots(self, after: int, position: int) -> set[int]:
-        """Return the slots of the streams that began, or got another code, after one position and up to another."""
+        """Return the slots of the streams that got another code after one position and up to another."""
         changes = list(self.code_changes.items())
-        recoded = {slot for slot, codes in changes if any(after < since <= position for since, _ in codes)}
-        return recoded.union(range(self.count(after), self.count(position)))
+        return {slot for slot, codes in changes if any(after < since <= position for since, _ in codes[1:])}
 
     def add(self, version: StreamVersion) -> int:
         """Add an entry that follows all others; returns the slot."""
