@@ -44,6 +44,7 @@ from bench.servers import (
     run_strawberry,
 )
 from bench.subscribers import Arrivals, ResumedStream, Subscriber, connect_many
+from ogpgraph.application.command_group import AfterSave
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.settings import Settings
@@ -232,11 +233,19 @@ class TimedExecutor(CommandExecutor):
         self.committed = 0.0
 
     def execute(
-        self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
+        self,
+        context: CommandContext,
+        commands: Callable[[UnitOfWork], T],
+        check: AppendCheck | None = None,
+        *,
+        after_save: AfterSave | None = None,
     ) -> Receipt[T]:
-        receipt = super().execute(context, commands, check)
-        self.committed = time.perf_counter()
-        return receipt
+        def note(log_position: int) -> None:
+            self.committed = time.perf_counter()
+            if after_save is not None:
+                after_save(log_position)
+
+        return super().execute(context, commands, check, after_save=note)
 
 
 def _work() -> int:

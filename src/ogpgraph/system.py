@@ -95,14 +95,14 @@ class System:
 
         `check` runs under the log's lock before the events are stored, and keeps them from being stored by raising.
         """
-        receipt = self.executor.execute(context, commands, check)
-        if receipt.positions:
-            try:
-                self.projection.catch_up(to=receipt.positions[-1])
-            except DatabaseError:
-                # The events are stored, so the command succeeded. The next reader or the poller will project them.
-                log.warning("projecting a save failed", exc_info=True)
-        return receipt
+        return self.executor.execute(context, commands, check, after_save=self._project)
+
+    def _project(self, log_position: int) -> None:
+        """Project a save. A failure is only logged: the events are stored, so their commands have succeeded."""
+        try:
+            self.projection.catch_up(to=log_position)
+        except DatabaseError:  # the next reader or the poller will project them
+            log.warning("projecting a save failed", exc_info=True)
 
     @contextmanager
     def read_session(self, *, at_least: Bookmark = ANY_POSITION, timeout_seconds: float = 0) -> Iterator[ReadSession]:

@@ -194,9 +194,8 @@ def test_events_from_the_row_on_are_verified(system: System, cached: str) -> Non
 
 def test_event_missing_after_the_row_is_noticed(system: System, cached: str) -> None:
     execute(system, "delete from event where stream = :stream and revision = 9", stream=cached)
-    for loader in (system.executor, new_loader(system)):
-        with pytest.raises(CorruptEvent, match="revision 9 is missing"):
-            loader.load(cached)
+    with pytest.raises(CorruptEvent, match="revision 9 is missing"):
+        new_loader(system).load(cached)
 
 
 @pytest.mark.parametrize("kept", [3, 9])
@@ -235,7 +234,7 @@ def test_row_of_another_version_of_the_fold_is_not_used_and_is_replaced(system: 
     assert executor.load(cached) == replayed(system, cached)
     revise(executor, cached, {"endsOn": "2031"})
     (row,) = system.database.query("select fold_version, revision from aggregate_cache")
-    assert (row["fold_version"], row["revision"]) == (FOLD_VERSION + 1, 10)
+    assert (row["fold_version"], row["revision"]) == (FOLD_VERSION + 1, 11)
 
 
 def test_failure_to_write_a_row_fails_no_command(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

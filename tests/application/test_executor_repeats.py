@@ -11,7 +11,7 @@ from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.member import change_member_status, register_member
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.system import System
-from tests.conftest import BOTH_ENGINES
+from tests.conftest import BOTH_ENGINES, SystemFactory
 
 pytestmark = BOTH_ENGINES
 
@@ -23,11 +23,11 @@ def command_context(system: System, request_hash: str = "hash") -> CommandContex
     return CommandContext(actor="account-1", role="reporter", time=system.clock(), idempotency=key)
 
 
-def run_after_duplicate(system: System, commands: Commands) -> Commands:
-    """Return commands that run after a duplicate of their request has committed."""
+def run_after_duplicate(other: System, commands: Commands) -> Commands:
+    """Return commands that run after another process has committed a duplicate of their request."""
 
     def run(uow: UnitOfWork) -> None:
-        system.execute(command_context(system), commands)
+        other.execute(command_context(other), commands)
         commands(uow)
 
     return run
@@ -37,20 +37,22 @@ def register(uow: UnitOfWork) -> None:
     register_member(uow, "FRA", {"type": "NATIONAL"})
 
 
-def test_a_duplicate_that_would_be_refused_returns_the_first_receipt(system: System) -> None:
-    receipt = system.execute(command_context(system), run_after_duplicate(system, register))
+def test_a_duplicate_that_would_be_refused_returns_the_first_receipt(make_system: SystemFactory) -> None:
+    system, other = make_system(), make_system()
+    receipt = system.execute(command_context(system), run_after_duplicate(other, register))
     assert receipt.repeated
     assert len(receipt.events) == 2
     assert system.execute(command_context(system), register) == receipt
 
 
-def test_a_duplicate_that_would_record_nothing_returns_the_first_receipt(system: System) -> None:
+def test_a_duplicate_that_would_record_nothing_returns_the_first_receipt(make_system: SystemFactory) -> None:
+    system, other = make_system(), make_system()
     system.execute(CommandContext(actor="a", role="r", time=system.clock()), register)
 
     def change(uow: UnitOfWork) -> None:
         change_member_status(uow, uow.require_by_code("member", "FRA"), {"status": "INACTIVE"})
 
-    receipt = system.execute(command_context(system), run_after_duplicate(system, change))
+    receipt = system.execute(command_context(system), run_after_duplicate(other, change))
     assert receipt.repeated
     assert len(receipt.events) == 1
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -12,14 +12,16 @@ from ogpgraph.domain import account as account_commands
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.storage.accounts import LoginCredential
+from ogpgraph.storage.append import LogAppend
 from ogpgraph.system import System
 from tests.auth.client import issue_token
-from tests.conftest import BOTH_ENGINES, TickingClock
+from tests.conftest import BOTH_ENGINES, SystemFactory, TickingClock
 from tests.graphql.mutations.client import MutationClient, SampleSystem
 
 WRITERS = 4
 MAX_WRITES = 1_000
 ISSUER = "https://issuer.test"
+Revoke = Callable[[SampleSystem, System], None]
 
 pytestmark = BOTH_ENGINES
 
@@ -44,39 +46,39 @@ def revise(writer: MutationClient, title: str) -> list[str]:
     return [error["code"] for error in payload["errors"]]
 
 
-def revoke_rights_of(sample: SampleSystem) -> None:
+def revoke_rights_of(sample: SampleSystem, system: System) -> None:
     account = str(sample.reporter.account)
-    context = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
-    sample.system.execute(
+    context = CommandContext(actor="operator", role="administrator", time=system.clock())
+    system.execute(
         context,
         lambda uow: account_commands.revoke_rights(uow, account_commands.find_account(uow, account), Role.REPORTER),
     )
 
 
-def revoke_tokens_of(sample: SampleSystem) -> None:
-    assert sample.system.accounts.revoke_tokens(str(sample.reporter.account), now=sample.system.clock())
+def revoke_tokens_of(sample: SampleSystem, system: System) -> None:
+    assert system.accounts.revoke_tokens(str(sample.reporter.account), now=system.clock())
 
 
 def run_before_append(sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
-    """Run an action once, after a write was authorized and before it takes the log's lock."""
-    original_append = sample.system.log.append
+    """Run an action of another process once, after a write was authorized and before it takes the log's lock."""
+    original = sample.system.log.begin_append
 
-    def append(*events: Any, **given: Any) -> list[int]:
+    def begin_append() -> AbstractContextManager[LogAppend]:
         monkeypatch.undo()
         action()
-        return original_append(*events, **given)
+        return original()
 
-    monkeypatch.setattr(sample.system.log, "append", append)
+    monkeypatch.setattr(sample.system.log, "begin_append", begin_append)
 
 
 @pytest.mark.parametrize(
     ("revoke", "code"), [(revoke_rights_of, "FORBIDDEN"), (revoke_tokens_of, "UNAUTHENTICATED")], ids=["right", "token"]
 )
 def test_a_revocation_between_the_check_and_the_append_prevents_the_append(
-    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch, revoke: Callable[[SampleSystem], None], code: str
+    sample: SampleSystem, make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch, revoke: Revoke, code: str
 ) -> None:
-    writer = writer_with_token(sample)
-    run_before_append(sample, monkeypatch, lambda: revoke(sample))
+    writer, other = writer_with_token(sample), make_system()
+    run_before_append(sample, monkeypatch, lambda: revoke(sample, other))
     head = sample.position()
     assert revise(writer, "Too late") == [code]
     assert sample.position() == head + (revoke is revoke_rights_of)
@@ -105,22 +107,22 @@ def test_a_token_that_expires_between_the_check_and_the_append_prevents_the_appe
 
 
 def test_a_right_granted_in_between_does_not_prevent_the_append(
-    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
+    sample: SampleSystem, make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = make_system()
+
     def grant(uow: UnitOfWork) -> None:
         account_commands.grant_rights(
             uow, account_commands.find_account(uow, str(sample.reporter.account)), Role.REVIEWER
         )
 
     context = CommandContext(actor="operator", role="administrator", time=sample.system.clock())
-    run_before_append(sample, monkeypatch, lambda: sample.system.execute(context, grant))
+    run_before_append(sample, monkeypatch, lambda: other.execute(context, grant))
     assert revise(writer_with_token(sample), "In time") == []
 
 
 @pytest.mark.parametrize("revoke", [revoke_rights_of, revoke_tokens_of], ids=["right", "token"])
-def test_after_a_revocation_none_of_many_writers_records_anything(
-    sample: SampleSystem, revoke: Callable[[SampleSystem], None]
-) -> None:
+def test_after_a_revocation_none_of_many_writers_records_anything(sample: SampleSystem, revoke: Revoke) -> None:
     def write_until_refused(writer: MutationClient, number: int) -> list[str]:
         for written in range(MAX_WRITES):
             if (refused := revise(writer, f"Title {number}.{written}")) not in ([], ["CONFLICT"]):
@@ -133,7 +135,7 @@ def test_after_a_revocation_none_of_many_writers_records_anything(
         head = sample.position()
         while sample.position() < head + 2 * WRITERS:
             pass
-        revoke(sample)
+        revoke(sample, sample.system)
         last = sample.system.log.max_notification_id()
         assert {code for each in writing for code in each.result()} <= {"FORBIDDEN", "UNAUTHENTICATED"}
     assert sample.system.log.max_notification_id() == last

@@ -57,17 +57,6 @@ def test_a_commitment_gets_no_code_of_another_member(log: InMemoryLog) -> None:
     assert is_free(log, "ES0145")
 
 
-def test_recoding_asserts_that_the_member_has_not_changed(log: InMemoryLog) -> None:
-    expected: dict[str, int] = {}
-
-    def command(uow: UnitOfWork) -> None:
-        recode("FR0001", "FR0101")(uow)
-        expected.update(uow.expected_revisions)
-
-    log.when(command)
-    assert expected == {log.find("member", "FRA").id: 1}
-
-
 def test_a_code_given_in_error_is_free_again_once_it_is_taken_back(log: InMemoryLog) -> None:
     log.given(recode("FR0001", "FR0182"))
     events = log.when(recode("FR0182", "FR0001"))

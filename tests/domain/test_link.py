@@ -7,7 +7,7 @@ import pytest
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import link_commitments
-from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
+from ogpgraph.domain.unit_of_work import Provenance
 from tests.application.in_memory_log import InMemoryLog, event_names
 from tests.domain.lineage_log import find, link, record_members, register, unlink
 
@@ -55,17 +55,6 @@ def test_a_link_that_would_close_a_cycle_is_refused(
 def test_a_commitment_is_not_linked_to_itself(log: InMemoryLog) -> None:
     with pytest.raises(Invalid, match="cannot be linked to itself"):
         log.when(link("FR0001", successors=("FR0001",)))
-
-
-def test_what_a_cycle_would_depend_on_is_asserted_unchanged(log: InMemoryLog) -> None:
-    expected: dict[str, int] = {}
-
-    def command(uow: UnitOfWork) -> None:
-        link("FR0001", predecessors=("FR0004",))(uow)
-        expected.update(uow.expected_revisions)
-
-    log.when(command)
-    assert expected.keys() == {find(log, code).id for code in ("FR0001", "FR0002", "FR0003")}
 
 
 def test_a_link_is_taken_away_at_both_ends(log: InMemoryLog) -> None:

@@ -15,7 +15,7 @@ from ogpgraph.domain.fold import ReadEvents
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import projector, tags
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
-from ogpgraph.storage.event_log import _hash_leaf
+from ogpgraph.storage.logged_event import hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES
@@ -51,7 +51,7 @@ def alter(system: System, position: int, *, rehash: bool = True, **columns: obje
 def leaf_of(row: Mapping[str, Any]) -> bytes:
     """The leaf hash that the log would have stored with an event."""
     payload = decompress_payload(bytes(row["payload"]))
-    return _hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], payload)
+    return hash_leaf(row["stream"], row["revision"], row["topic"], row["recorded_at"], payload)
 
 
 def codes(system: System) -> list[str]:

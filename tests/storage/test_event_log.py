@@ -159,16 +159,6 @@ def test_existing_revision_keeps_events_and_texts_from_being_stored(log: EventLo
         assert transaction.fetch_value("select count(*) from stored_text") == 0
 
 
-def test_unexpected_revision_keeps_a_save_from_being_stored(log: EventLog) -> None:
-    append_batch(log, "account-1", 2)
-    for expected in ({"account-1": 1}, {"account-1": 2, "account-2": 1}):
-        with pytest.raises(IntegrityError):
-            log.append([stored_event("member-1", 1)], texts={}, command="c", expected_revisions=expected)
-    assert log.append(
-        [stored_event("member-1", 1)], texts={}, command="c", expected_revisions={"account-1": 2, "account-2": 0}
-    )
-
-
 def test_check_under_the_lock_sees_all_events_and_can_keep_a_save_from_being_stored(log: EventLog) -> None:
     heads: list[int] = []
     append_batch(log, "member-1", 2)

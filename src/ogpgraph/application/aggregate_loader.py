@@ -1,7 +1,9 @@
 """The loader of aggregates: from memory or the cache in the database, and the events that follow there.
 
-Every loading reads from the log the event at the cached revision, which must have the cached leaf, and all later ones.
-So an aggregate is never older than the log, whoever writes to it, and never of another log than the one in use.
+What is in memory is as of the head up to which the log was followed: whatever others append to a stream makes it
+forgotten, and so does a log in which that head has another leaf. Loading from the database reads the event at the
+cached revision, which must have the cached leaf, and all later ones. So an aggregate is never older than the log,
+whoever writes to it, and never of another log than the one in use.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import evolve
 from ogpgraph.storage.aggregate_cache import AggregateCache
-from ogpgraph.storage.event_log import EventLog, LoggedEvent
+from ogpgraph.storage.append import LogHead, LogNews, StoredSaves
+from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
 
 MAX_PATHS_IN_MEMORY = 50_000
 """The paths of all aggregates in memory, and the statements that they refer to; about 500 bytes each, or less."""
@@ -48,34 +51,62 @@ class LoadedAggregate(NamedTuple):
 
 
 class AggregateMemory:
-    """The aggregates that were used last; they never change, so all threads share them."""
+    """The aggregates that were used last; they never change, so all threads share them.
+
+    Each is as of `head`, the end of the log as far as this process has followed it, or of a later one.
+    """
 
     def __init__(self, max_paths: int) -> None:
         self._max_paths = max_paths
         self._paths = 0
         self._aggregates: OrderedDict[str, LoadedAggregate] = OrderedDict()
         self._lock = threading.Lock()
+        self.head: LogHead | None = None
 
     def get(self, stream: str) -> LoadedAggregate | None:
-        """Return the aggregate of a stream as it was last loaded, None where it is not in memory."""
+        """Return the aggregate of a stream, None where it is not in memory."""
         with self._lock:
             if (found := self._aggregates.get(stream)) is not None:
                 self._aggregates.move_to_end(stream)
             return found
 
-    def put(self, loaded: LoadedAggregate) -> None:
-        """Keep an aggregate, and forget those that were used longest ago as far as there is no room for all."""
+    def clear(self) -> None:
+        """Forget everything, the head included."""
         with self._lock:
-            self._remove(loaded.aggregate.id)
-            self._aggregates[loaded.aggregate.id] = loaded
-            self._paths += _measure(loaded.aggregate)
-            while self._paths > self._max_paths and self._aggregates:
-                self._remove(next(iter(self._aggregates)))
+            self._aggregates.clear()
+            self._paths = 0
+            self.head = None
 
-    def remove(self, stream: str) -> None:
-        """Forget the aggregate of a stream."""
+    def put(self, loaded: LoadedAggregate, as_of: LogHead | None) -> None:
+        """Keep an aggregate that was read when the log had been followed up to a head, if it still is the last one."""
         with self._lock:
-            self._remove(stream)
+            if as_of is not None and as_of == self.head:
+                self._put(loaded)
+
+    def follow(self, news: LogNews) -> None:
+        """Go on to a later head, and forget what others have changed until there."""
+        with self._lock:
+            for stream in news.streams if news.is_complete else list(self._aggregates):
+                self._remove(stream)
+            if self.head is None or not news.is_complete or news.head.position > self.head.position:
+                self.head = news.head
+
+    def advance(self, aggregates: Iterable[LoadedAggregate], head: LogHead) -> None:
+        """Go on to the head after a save of this process, with the aggregates that it changed."""
+        with self._lock:
+            if self.head is not None and self.head.position > head.position:
+                return  # another thread has followed the log further, and forgotten what this one has saved
+            self.head = head
+            for loaded in aggregates:
+                self._put(loaded)
+
+    def _put(self, loaded: LoadedAggregate) -> None:
+        """Keep an aggregate, and forget those that were used longest ago as far as there is no room for all."""
+        self._remove(loaded.aggregate.id)
+        self._aggregates[loaded.aggregate.id] = loaded
+        self._paths += _measure(loaded.aggregate)
+        while self._paths > self._max_paths and self._aggregates:
+            self._remove(next(iter(self._aggregates)))
 
     def _remove(self, stream: str) -> None:
         if (removed := self._aggregates.pop(stream, None)) is not None:
@@ -90,35 +121,60 @@ class AggregateLoader:
         self._cache = cache
         self._memory = AggregateMemory(max_paths)
 
+    def followed_head(self) -> LogHead:
+        """Return the head up to which the log was followed."""
+        if (head := self._memory.head) is None:
+            news = self._log.read_news(None)
+            self.follow(news)
+            head = news.head
+        return head
+
     def load(self, stream: str) -> Aggregate:
-        """Return the aggregate of a stream, at revision 0 if the stream is empty.
+        """Return the aggregate of a stream as it is now, at revision 0 if the stream is empty.
 
         Raises CorruptEvent and StoredEventError for an event that is read; those before a cached revision are not.
         """
-        loaded = self._load_from_memory(stream) or self._load_from_database(stream)
+        self.follow(self._log.read_news(self._memory.head))
+        return self.load_known(stream)
+
+    def load_known(self, stream: str) -> Aggregate:
+        """Return the aggregate of a stream as of `followed_head` or later; raises as `load`."""
+        if (known := self._memory.get(stream)) is not None:
+            return known.aggregate
+        as_of, loaded = self._memory.head, self._load_from_database(stream)
         if loaded.aggregate.revision:
-            self._memory.put(loaded)
+            self._memory.put(loaded, as_of)
         return loaded.aggregate
 
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
         return {event.revision: decode_logged_event(event) for event in self._log.read_revisions(stream, revisions)}
 
-    def write_due_rows(self, streams: Iterable[str]) -> None:
-        """Write the rows of these streams that are due, from memory. A failure is only logged."""
-        for stream in streams:
-            loaded = self._memory.get(stream)
-            if loaded is not None and loaded.is_row_due:
-                self._write_row(loaded)
+    def follow(self, news: LogNews) -> None:
+        """Take note of what others have appended."""
+        self._memory.follow(news)
 
-    def _load_from_memory(self, stream: str) -> LoadedAggregate | None:
-        if (known := self._memory.get(stream)) is None:
-            return None
-        events = self._log.read_stream(stream, since=known.aggregate.revision)
-        if events and events[0].leaf == known.leaf:
-            return self._advance(known, events[1:])
-        self._memory.remove(stream)  # of a log that was replaced by another, for example by a backup
-        return None
+    def forget(self) -> None:
+        """Forget everything: it is read anew."""
+        self._memory.clear()
+
+    def advance(self, changed: Iterable[tuple[Aggregate, Sequence[StoredEvent]]], stored: StoredSaves) -> None:
+        """Keep the aggregates that a save of this process changed, each with the events, and write the rows due."""
+        advanced = [self._extend(aggregate, events, stored) for aggregate, events in changed]
+        self._memory.advance(advanced, stored.head)
+        for loaded in advanced:
+            if loaded.is_row_due:
+                self._write_row(loaded, stored.head)
+
+    def _extend(self, aggregate: Aggregate, events: Sequence[StoredEvent], stored: StoredSaves) -> LoadedAggregate:
+        before = self._memory.get(aggregate.id) or LoadedAggregate(aggregate)
+        return LoadedAggregate(
+            aggregate,
+            stored.leaves[aggregate.id],
+            before.document_length,
+            before.events_since + len(events),
+            before.bytes_since + sum(len(event.state) for event in events),
+        )
 
     def _load_from_database(self, stream: str) -> LoadedAggregate:
         document, events = self._cache.read(stream)
@@ -144,14 +200,15 @@ class AggregateLoader:
             loaded.bytes_since + sum(len(event.payload) for event in events),
         )
 
-    def _write_row(self, loaded: LoadedAggregate) -> None:
+    def _write_row(self, loaded: LoadedAggregate, as_of: LogHead) -> None:
+        """Write the row of an aggregate. A failure is only logged."""
         aggregate, document = loaded.aggregate, _encoder.encode(loaded.aggregate)
         try:
             self._cache.write(aggregate.id, aggregate.revision, loaded.leaf, document)
         except Exception:  # whatever it is: the events are stored, and the row is not needed
             log.warning("writing a cached aggregate failed", stream=aggregate.id, exc_info=True)
         # After a failure, too: the next attempt is made when as much was appended again.
-        self._memory.put(LoadedAggregate(aggregate, loaded.leaf, len(document)))
+        self._memory.put(LoadedAggregate(aggregate, loaded.leaf, len(document)), as_of)
 
 
 def decode_logged_event(logged: LoggedEvent) -> Event:

@@ -119,7 +119,7 @@ def run_command(uow: UnitOfWork, request: CommandRequest, authorize: Authorize =
     """
     declaration, sent = request.declaration, request.sent
     _validate_effective_date(uow, request.effective_on)
-    rights = rights_of(uow.assert_unchanged(uow.context.actor))
+    rights = rights_of(uow.aggregate(uow.context.actor))
     used = [each.sent_name for each in declaration.inputs if each.name in sent]
     # Only the rights of reporters depend on members: for the others, nothing is looked up before they are authorized.
     if Role.REPORTER not in declaration.permitted:

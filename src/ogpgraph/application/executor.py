@@ -1,7 +1,9 @@
-"""The command executor: runs commands in a unit of work and stores their events, once however often it tries.
+"""The command executor: decides commands in the order in which they come, and saves those of a group together.
 
-The events of all streams that the commands append to are stored in one transaction, or none of them is. If another
-writer stored events in between, the commands run again in a new unit of work.
+The commands of a process are decided one after the other, against the log as this process knows it, without reading it
+again. Under the log's lock it is found out what other processes have appended since; where a command rests on any of
+that, its group is decided again. The events of each command are stored as a whole or not at all, and of a group in one
+transaction, which is synced once. So it is as if each command had been alone, in that order.
 """
 
 from __future__ import annotations
@@ -9,27 +11,33 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import structlog
 from msgspec import structs
 
 from ogpgraph.application.aggregate_loader import AggregateLoader, decode_logged_event
+from ogpgraph.application.command_group import AfterSave, CommandGroup, Submission, require_same_request
+from ogpgraph.application.command_queue import CommandQueue
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, Refusal
-from ogpgraph.domain.event import VERSION, Event, Idempotency
+from ogpgraph.domain.errors import Conflict, Invalid
+from ogpgraph.domain.event import Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
-from ogpgraph.storage.database import ConnectionLost
-from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError, StoredEvent
+from ogpgraph.storage.append import StoredSaves
+from ogpgraph.storage.database import ConnectionLost, DatabaseError, StorageFailure, StorageFull, Transaction
+from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError
 from ogpgraph.storage.texts import TextReferencer
 
 T = TypeVar("T")
 MAX_ATTEMPTS = 6
-BACKOFF_SECONDS = 0.02
+BACKOFF_SECONDS = 0.005
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class CommandExecutor:
-    """Runs commands and stores their events; the repository of its units of work is the log."""
+    """Executes commands and stores their events; it is also the repository of a unit of work that is not saved."""
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class CommandExecutor:
         self._new_id = new_id
         self._sleep = sleep
         self._require_writable = require_writable
+        self._queue: CommandQueue[Submission[Any]] = CommandQueue(self._execute_group)
 
     def load(self, stream: str) -> Aggregate:
         """Return the aggregate of a stream, at revision 0 if the stream is empty; raises as `AggregateLoader.load`."""
@@ -79,14 +88,20 @@ class CommandExecutor:
         return uow
 
     def execute(
-        self, context: CommandContext, commands: Callable[[UnitOfWork], T], check: AppendCheck | None = None
+        self,
+        context: CommandContext,
+        commands: Callable[[UnitOfWork], T],
+        check: AppendCheck | None = None,
+        *,
+        after_save: AfterSave | None = None,
     ) -> Receipt[T]:
         """Run commands in a unit of work and store their events, at most once however often it tries.
 
-        A repeated idempotency key returns the first receipt, without a result.
+        They run in the thread of whoever leads their group, perhaps several times. A repeated idempotency key returns
+        the first receipt, without a result. `after_save` is called before this returns, once for the group.
 
         Raises:
-            Refusal: the commands' own; what `require_writable` raises; KeyReused; Conflict if other writers came in
+            Refusal: the commands' own; what `require_writable` raises; KeyReused; Conflict if other processes came in
                 between at each attempt.
             Exception: what `check` raises under the log's lock.
             ConnectionLost: it is not known whether the events were stored; a repetition with the same key shows it.
@@ -94,67 +109,117 @@ class CommandExecutor:
         self._require_writable()
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
         command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
-        tried: Receipt[T] = Receipt(None)
+        submission = Submission(correlated, commands, command, check, after_save)
+        self._queue.execute(submission)
+        return submission.result()
+
+    # A group, in the thread of its leader
+
+    def _execute_group(self, submissions: Sequence[Submission[Any]]) -> None:
+        """Settle submissions. What fails for one of them is tried with each alone, so that it fails for no other."""
+        try:
+            self._settle(submissions)
+        except Exception as error:
+            remaining = [submission for submission in submissions if not submission.is_settled]
+            if len(submissions) == 1 or _concerns_all(error):
+                for submission in remaining:
+                    submission.error = error
+            else:
+                for submission in remaining:
+                    self._execute_group([submission])
+        except BaseException as error:
+            for submission in submissions:
+                submission.error = submission.error or (None if submission.receipt else error)
+            raise
+
+    def _settle(self, submissions: Sequence[Submission[Any]]) -> None:
         for attempt in range(MAX_ATTEMPTS):
-            # Also after a failed attempt: the connection may have broken after the commit.
-            first: Receipt[T] | None = self._first_receipt(command, context) if context.idempotency or attempt else None
-            if first is not None:
-                return first if first.events != tried.events else structs.replace(tried, positions=first.positions)
-            uow = UnitOfWork(self, correlated, AGGREGATE_TYPES)
+            group = self._decide(submissions, may_be_stored=attempt > 0)
             try:
-                result = commands(uow)
-            except Refusal:
-                if (first := self._concurrent_receipt(command, context)) is not None:
-                    return first
-                raise
-            if not uow.pending and (first := self._concurrent_receipt(command, context)) is not None:
-                return first
-            tried = Receipt(result, tuple(event.envelope.id for event in uow.pending))
-            if (positions := self._store(uow, command, check, is_last=attempt == MAX_ATTEMPTS - 1)) is not None:
-                self._loader.write_due_rows({event.stream for event in uow.pending})
-                return structs.replace(tried, positions=tuple(positions))
+                if self._save(group):
+                    return
+            except IntegrityError:
+                self._loader.forget()  # somebody has written to the tables without taking the log's lock
+            except ConnectionLost:
+                if attempt == MAX_ATTEMPTS - 1:
+                    raise
             self._sleep(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
         raise Conflict("others changed the same things at the same moment, again and again: please try again")
 
-    def _concurrent_receipt(self, command: str, context: CommandContext) -> Receipt[T] | None:
-        """Return the receipt of a duplicate request that committed between the idempotency check and our commands.
+    def _decide(self, submissions: Sequence[Submission[Any]], *, may_be_stored: bool) -> CommandGroup:
+        """Decide the submissions that are not settled, in their order; those that fail or are repeated are settled."""
+        group = CommandGroup(self, self._loader.load_known, self._loader.followed_head())
+        for submission in submissions:
+            try:
+                if not submission.is_settled and not self._settle_repeated(submission, may_be_stored=may_be_stored):
+                    group.decide(submission)
+            except Exception as error:
+                submission.error = error
+        return group
 
-        Our commands then found everything done: they refused or appended nothing, and the first receipt is the answer.
-        """
-        return self._first_receipt(command, context) if context.idempotency else None
-
-    def _store(self, uow: UnitOfWork, command: str, check: AppendCheck | None, *, is_last: bool) -> list[int] | None:
-        """Return the positions of the stored events; None if nothing was stored, or if that is not known."""
-        if not uow.pending:
-            return []
-        stored = [
-            StoredEvent(event.stream, event.revision, f"{event.name}.{VERSION}", payload)
-            for event, payload in uow.encoded_events()
-        ]
-        try:
-            return self._log.append(
-                stored,
-                texts=uow.referenced_texts(),
-                command=command,
-                expected_revisions=uow.expected_revisions,
-                check=check,
-            )
-        except IntegrityError:
-            # Another writer was first, or this command is stored already after all: the next attempt finds out which.
-            return None
-        except ConnectionLost:
-            if is_last:
-                raise
-            return None
-
-    def _first_receipt(self, command: str, context: CommandContext) -> Receipt[T] | None:
-        recorded = self._log.read_command(command)
+    def _settle_repeated(self, submission: Submission[Any], *, may_be_stored: bool) -> bool:
+        """Settle commands whose events are stored: of a repeated request, or of an attempt that seemed to fail."""
+        if submission.context.idempotency is None and not may_be_stored:
+            return False
+        recorded = self._log.read_command(submission.command)
         if not recorded:
-            return None
+            return False
         events = [decode_logged_event(logged) for logged in recorded]
-        if events[-1].envelope.idempotency != context.idempotency:
-            raise KeyReused("this idempotency key was used before, with another request", "idempotencyKey")
-        return Receipt(None, tuple(e.envelope.id for e in events), tuple(e.id for e in recorded), repeated=True)
+        require_same_request(events[-1].envelope.idempotency, submission.context.idempotency)
+        ids, positions = tuple(event.envelope.id for event in events), tuple(logged.id for logged in recorded)
+        if ids == submission.tried.events:
+            submission.receipt = structs.replace(submission.tried, positions=positions)
+        else:
+            submission.receipt = Receipt(None, ids, positions, repeated=True)
+        return True
+
+    def _save(self, group: CommandGroup) -> bool:
+        """Store the events of a group, and settle its submissions; returns False where it has to be decided again."""
+        stored: StoredSaves | None = None
+        if not group.saves:  # what refusals rest on may have changed, too
+            news = self._log.read_news(group.head)
+            is_valid = not group.is_overtaken(news)
+        else:
+            with self._log.begin_append() as append:
+                news = append.read_news(group.head)
+                if is_valid := not group.is_overtaken(news) and _check_all(group, append.transaction):
+                    stored = append.store(news.head, group.saves)
+        self._loader.follow(news)
+        if is_valid:
+            group.settle(stored.positions if stored else ())
+        if stored:
+            self._finish(group, stored)
+        return is_valid
+
+    def _finish(self, group: CommandGroup, stored: StoredSaves) -> None:
+        """Do what follows upon a save; it cannot fail any more."""
+        try:
+            self._loader.advance(group.changed(), stored)
+            for after_save in dict.fromkeys(decision.submission.after_save for decision in group.to_save):
+                if after_save is not None:
+                    after_save(stored.head.position)
+        except Exception:
+            log.exception("what follows upon a save failed")
+
+
+def _check_all(group: CommandGroup, transaction: Transaction) -> bool:
+    """Settle the submissions to save whose check raises an error; returns whether there are none."""
+    is_passed = True
+    for decision in group.to_save:
+        submission = decision.submission
+        try:
+            if submission.check is not None:
+                submission.check(transaction)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            submission.error, is_passed = error, False
+    return is_passed
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Return whether an error is one of the storage, and not of what should be stored."""
+    return isinstance(error, StorageFailure) and not isinstance(error, StorageFull)
 
 
 def _command_id(actor: str, idempotency: Idempotency) -> str:

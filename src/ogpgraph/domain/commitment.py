@@ -415,7 +415,7 @@ def require_code_of_member(uow: UnitOfWork, owned: Aggregate, code: str) -> None
     Any code is possible for a member that is not known, or of which no prefix is.
     """
     member = owned.string("member")
-    known = uow.assert_unchanged(member) if member else Aggregate("")
+    known = uow.aggregate(member) if member else Aggregate("")
     prefixes = {prefix for path in ("prefix", "code") if (prefix := known.string(path))}
     if prefixes and code.rstrip("0123456789") not in prefixes:
         raise Invalid(f"{code} does not begin with {' or '.join(sorted(prefixes))}", "code")
@@ -528,7 +528,6 @@ class RegisterCommitment(CommitmentPlan, frozen=True, kw_only=True):
 
 def _identity_facts(uow: UnitOfWork, plan: Aggregate, code: str) -> Facts:
     """Return member, plan and cycle of a new commitment; raises Invalid unless its code begins as the member's do."""
-    uow.assert_unchanged(plan.id)
     require_code_of_member(uow, plan, code)
     facts: Facts = {"member": plan.string("member"), "actionPlan": plan.id, "cycle": plan.value("cycle")}
     return {path: value for path, value in facts.items() if value is not None}

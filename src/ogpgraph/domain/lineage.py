@@ -157,7 +157,7 @@ def _is_taken_back(uow: UnitOfWork, commitment: Aggregate, present: str, code: s
     since, former_since = _known_since(commitment, present), _known_since(commitment, code)
     if since is None or former_since is None or since < former_since or is_published(commitment, present):
         return False
-    merged = (uow.assert_unchanged(each) for each in items_of(commitment, "mergedFrom"))
+    merged = (uow.aggregate(each) for each in items_of(commitment, "mergedFrom"))
     return not any(present in all_codes(each) for each in merged)
 
 

@@ -120,7 +120,7 @@ def require_no_cycle(uow: UnitOfWork, commitments: Collection[str], added: Mappi
     chains, visited = deque([each] for each in commitments), set[str]()
     while chains:
         chain = chains.popleft()
-        recorded = items_of(uow.assert_unchanged(chain[-1]), "successors")
+        recorded = items_of(uow.aggregate(chain[-1]), "successors")
         for successor in (*recorded, *added.get(chain[-1], ())):
             if successor in commitments:
                 codes = " → ".join(_name_of(uow.aggregate(each)) for each in (*chain, successor))

@@ -124,13 +124,15 @@ class UnitOfWork:
         self._deltas: list[Delta] = []
         self.context = context
         self.texts: dict[str, tuple[bytes, str]] = {}  # reference → salt and text
-        self.expected_revisions: dict[str, int] = {}
         self._reason = self.text_ref(context.reason, "reason") if context.reason else None
 
     # Aggregates
 
     def aggregate(self, stream: str) -> Aggregate:
-        """Return an aggregate with the pending events applied, at revision 0 if it does not exist."""
+        """Return an aggregate with the pending events applied, at revision 0 if it does not exist.
+
+        If others append to it before the pending events are stored, the commands run again.
+        """
         if stream not in self._aggregates:
             self._aggregates[stream] = self._repository.load(stream)
         return self._aggregates[stream]
@@ -141,16 +143,6 @@ class UnitOfWork:
         stored = set(revisions) - pending.keys()
         own = {revision: pending[revision] for revision in set(revisions) & pending.keys()}
         return {**self._repository.read_events(stream, stored), **own} if stored else own
-
-    def assert_unchanged(self, stream: str) -> Aggregate:
-        """Return an aggregate that commands only read; if it changes before they are stored, they run again.
-
-        Aggregates that commands append to need no assertion: the log refuses a revision that it already has.
-        """
-        aggregate = self.aggregate(stream)
-        pending = sum(event.stream == stream for event in self._pending)
-        self.expected_revisions.setdefault(stream, aggregate.revision - pending)
-        return aggregate
 
     def list_streams(self, aggregate_type: str) -> Sequence[str]:
         """Return the recorded streams of a type, of which there must be few; others may be added at any moment."""

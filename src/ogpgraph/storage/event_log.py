@@ -1,37 +1,37 @@
 """The event log: an append-only table whose events are the leaves of a hash tree.
 
 The log is an application recorder of the eventsourcing library, written in statements that serve both engines. Events
-are appended in saves, each stored as a whole or not at all.
-
-The bytes that a leaf hash covers never change: a line with the format, then stream, revision, name, version and time of
-recording, each on a line of its own, then the payload. It is stored compressed, which the hash does not depend on
-(docs/decisions/0005).
+are appended in saves, each stored as a whole or not at all (`append`); every event that is read is verified
+(`logged_event`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent, Subscription
 
-from ogpgraph.clock import Clock, format_timestamp
+from ogpgraph.clock import Clock
+from ogpgraph.storage.append import LogAppend, LogHead, LogNews, Save, read_news
 from ogpgraph.storage.clock_guard import ClockGuard, ClockWrong
-from ogpgraph.storage.damage import DamagedRecord
-from ogpgraph.storage.database import Database, Row, Transaction, UniqueViolation, iter_chunks
-from ogpgraph.storage.error_codes import StorageErrorCode
-from ogpgraph.storage.log_identity import (
-    CREATE_LOG_TABLE,
-    LOG_FORMAT,
-    insert_log_identity,
+from ogpgraph.storage.database import Database, Row, Transaction, iter_chunks
+from ogpgraph.storage.log_identity import CREATE_LOG_TABLE, insert_log_identity
+from ogpgraph.storage.logged_event import (
+    SELECT_EVENTS,
+    CorruptEvent,
+    LoggedEvent,
+    canonical_bytes,
+    load_event,
+    load_events,
+    lost_event,
+    require_consecutive,
 )
-from ogpgraph.storage.merkle import Frontier, leaf_hash
-from ogpgraph.storage.payload import compress_payload, decompress_payload
-from ogpgraph.storage.texts import build_rows, insert_rows
+from ogpgraph.storage.merkle import Frontier
 
 __all__ = [
     "AppendCheck",
@@ -46,10 +46,9 @@ __all__ = [
     "require_consecutive",
 ]
 
-LEAF_FORMAT = f"ogpgraph event {LOG_FORMAT}"
 MAX_POSITION = 2**62
 AppendCheck = Callable[[Transaction], None]
-"""Called under the log's lock before a save is stored; if it raises, nothing is stored."""
+"""Called under the log's lock before events are stored; if it raises, they are not."""
 
 _CREATE_EVENT_TABLE = """
 create table if not exists event (
@@ -67,13 +66,6 @@ create table if not exists event (
 create unique index if not exists event_command on event (command) where command is not null
 """
 # Saves have no index: each is a run of positions, so its ends are found by position.
-_SELECT = "select position, stream, revision, topic, payload, recorded_at, leaf, save from event "
-_SELECT_LAST = _SELECT + "order by position desc limit 1"
-_SELECT_REVISION = "select max(revision) from event where stream = :stream"
-_SELECT_POSITIONS_AFTER = "select position from event where position > :position order by position"
-_INSERT = """
-insert into event (stream, revision, topic, payload, recorded_at, leaf, save, command)
-values (:stream, :revision, :topic, :payload, :recorded_at, :leaf, :save, :command)"""
 _NEXT_EVENTS = "(select position, save from event where position > :position order by position limit :limit) n"
 # The next events, and the others of the save that they end in: up to where the following one begins.
 _WHERE_NEXT_SAVES = f"""
@@ -94,101 +86,6 @@ where position <= (select position from event where command = :command) and posi
 """
 
 
-class CorruptEvent(DamagedRecord):
-    """A stored event does not match its leaf hash, or is missing from its stream; it is never returned.
-
-    It is named by its log position, or else by its stream and revision.
-    """
-
-    code = StorageErrorCode.CORRUPT_EVENT
-
-    def __init__(self, message: str, *, log_position: int | None = None, stream: str = "", revision: int = 0) -> None:
-        super().__init__(message)
-        self.log_position = log_position
-        self._stream = stream
-        self._revision = revision
-
-    def is_repaired(self, transaction: Transaction) -> bool:
-        """Return whether the event is stored, and matches its leaf hash."""
-        if self.log_position is None:
-            where = {"stream": self._stream, "revision": self._revision}
-            row = transaction.fetch_one(f"{_SELECT}where stream = :stream and revision = :revision", **where)
-        else:
-            row = transaction.fetch_one(f"{_SELECT}where position = :position", position=self.log_position)
-        try:
-            return row is not None and bool(load_event(row))
-        except CorruptEvent:
-            return False
-
-
-@dataclass(frozen=True)
-class LoggedEvent(Notification):
-    """A stored event. Its `id` is its log position, which increases but may have gaps."""
-
-    recorded_at: str
-    leaf: bytes
-    save: int
-
-    @property
-    def name(self) -> str:
-        """Return the event's name."""
-        return self.topic.rpartition(".")[0]
-
-    @property
-    def version(self) -> int:
-        """Return the version of the payload's form."""
-        return int(self.topic.rpartition(".")[2])
-
-    @property
-    def stream(self) -> str:
-        """Return the stream's id."""
-        return str(self.originator_id)
-
-    @property
-    def revision(self) -> int:
-        """Return the event's number within its stream, from 1."""
-        return int(self.originator_version)
-
-    @property
-    def payload(self) -> bytes:
-        """Return the payload; in the log it is compressed."""
-        return self.state
-
-
-def canonical_bytes(stream: str, revision: int, name: str, version: int, recorded_at: str, payload: bytes) -> bytes:
-    """Return the bytes that an event's leaf hash covers."""
-    return f"{LEAF_FORMAT}\n{stream}\n{revision}\n{name}\n{version}\n{recorded_at}\n".encode() + payload
-
-
-def load_event(row: Row) -> LoggedEvent:
-    """Return the event in a row of the log, verified against its leaf hash; raises CorruptEvent."""
-    stream, revision, topic, recorded_at = row["stream"], row["revision"], row["topic"], row["recorded_at"]
-    corrupt = CorruptEvent(
-        f"event {row['position']} ({stream!r} revision {revision}) does not match its leaf hash",
-        log_position=row["position"],
-    )
-    try:
-        payload, leaf = decompress_payload(bytes(row["payload"])), bytes(row["leaf"])
-        computed = _hash_leaf(stream, revision, topic, recorded_at, payload)
-    except (ValueError, TypeError):  # the damaged value is of a form that was never stored
-        raise corrupt from None
-    if leaf != computed:
-        raise corrupt
-    return LoggedEvent(stream, revision, topic, payload, row["position"], recorded_at, leaf, row["save"])
-
-
-def require_consecutive(stream: str, events: Sequence[LoggedEvent], *, first: int) -> None:
-    """Raise CorruptEvent where an event is missing between the revision `first` and the last of these."""
-    for revision, event in enumerate(events, start=first):
-        if event.revision != revision:
-            raise _lost_event(stream, revision)
-
-
-def _lost_event(stream: str, revision: int) -> CorruptEvent:
-    message = f"{stream} has lost an event: revision {revision} is missing"
-    return CorruptEvent(message, stream=stream, revision=revision)
-
-
 def create_log(database: Database, new_id: Callable[[], str], new_key: Callable[[], bytes]) -> None:
     """Create the log's tables and give it an identity, unless it has them; a log that is there has to be supported.
 
@@ -207,57 +104,38 @@ class EventLog(ApplicationRecorder):
         self._clock = clock
         self._clock_guard = clock_guard or ClockGuard()
 
+    @contextmanager
+    def begin_append(self) -> Iterator[LogAppend]:
+        """Open the transaction that holds the log's lock, committed and synced at the end of the context.
+
+        Raises ConnectionLost where that is not known: `read_command` shows what is stored.
+        """
+        with self._database.append() as transaction:
+            yield LogAppend(transaction, self._clock, self._clock_guard)
+
     def append(
         self,
         events: Sequence[StoredEvent],
         *,
         texts: Mapping[str, tuple[bytes, str]],
         command: str | None,
-        expected_revisions: Mapping[str, int] | None = None,
         check: AppendCheck | None = None,
     ) -> list[int]:
         """Store events as one save, with the texts they refer to; returns their log positions.
 
-        Raises:
-            IntegrityError: a stream has one of the revisions, or is not at its expected revision, or `command` is
-                recorded already.
-            Exception: any error that `check` raises.
-            ConnectionLost: the events may be stored or not; `read_command` shows which.
-            ClockWrong: the clock is too far behind the last event, or ahead of the time that has passed.
+        Raises as `begin_append` and `LogAppend.store` do, and any error that `check` raises.
         """
-        # Before the lock is held: compression and the search for personal data take time.
-        text_rows, payloads = build_rows(texts), [compress_payload(event.state) for event in events]
-        with self._database.append() as transaction:
-            _require_revisions(transaction, expected_revisions or {})
+        save = Save.prepare(events, texts, command)  # before the lock is held
+        with self.begin_append() as append:
             if check:
-                check(transaction)
-            last, moment, save = self._next_place(transaction)
-            rows = [
-                _to_row(event, payload, moment + timedelta(microseconds=n), save)
-                for n, (event, payload) in enumerate(zip(events, payloads, strict=True))
-            ]
-            if rows:
-                rows[-1]["command"] = command
-            insert_rows(transaction, text_rows)
-            try:
-                transaction.execute_many(_INSERT, rows)
-                stored = transaction.fetch_all(_SELECT_POSITIONS_AFTER, position=last)
-            except UniqueViolation as error:
-                raise IntegrityError(str(error)) from error
-        return [row["position"] for row in stored]
+                check(append.transaction)
+            stored = append.store(append.read_head(), [save])
+        return list(stored.positions[0])
 
-    def _next_place(self, transaction: Transaction) -> tuple[int, datetime, int]:
-        """Return the position of the last event, and the time and number of the next save."""
-        # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
-        last = transaction.fetch_one(_SELECT_LAST)
-        now = self._clock()
-        if last is None:
-            self._clock_guard.require_plausible(now, None)
-            return 0, now, 1
-        before = load_event(last)
-        recorded_at = datetime.fromisoformat(before.recorded_at)
-        self._clock_guard.require_plausible(now, recorded_at)
-        return before.id, max(now, recorded_at + timedelta(microseconds=1)), before.save + 1
+    def read_news(self, since: LogHead | None) -> LogNews:
+        """Return what was appended after a head; the events are not verified."""
+        with self._database.read_log() as transaction:
+            return read_news(transaction, since)
 
     def find_clock_problem(self, transaction: Transaction) -> ClockWrong | None:
         """Return the error with which an append would fail at present, None where the clock can be right."""
@@ -288,21 +166,21 @@ class EventLog(ApplicationRecorder):
         found: list[LoggedEvent] = []
         where = "where stream = :stream and revision in :revisions order by revision"
         for chunk in iter_chunks(sorted(revisions)):
-            found += _load_events(fetch_all(_SELECT + where, stream=stream, revisions=chunk))
+            found += load_events(fetch_all(SELECT_EVENTS + where, stream=stream, revisions=chunk))
         if missing := set(revisions).difference(event.revision for event in found):
-            raise _lost_event(stream, min(missing))
+            raise lost_event(stream, min(missing))
         return found
 
     def read_command(self, command: str) -> list[LoggedEvent]:
         """Return the events that a command recorded, none where no such command is recorded."""
-        return _load_events(self._database.query(f"{_SELECT}{_WHERE_COMMAND}order by position", command=command))
+        return load_events(self._database.query(f"{SELECT_EVENTS}{_WHERE_COMMAND}order by position", command=command))
 
     def read_saves_after(self, transaction: Transaction, position: int, limit: int) -> list[list[Row]]:
         """Return the rows of about `limit` events after a log position, by save; no save is split.
 
         `load_event` decodes a row: the rows are not verified yet, so that a corrupt one does not hide those before it.
         """
-        sql = f"{_SELECT}{_WHERE_NEXT_SAVES}order by position"
+        sql = f"{SELECT_EVENTS}{_WHERE_NEXT_SAVES}order by position"
         rows = transaction.fetch_all(sql, position=position, limit=limit, end=MAX_POSITION)
         return [list(save) for _, save in groupby(rows, key=itemgetter("save"))]
 
@@ -351,7 +229,7 @@ class EventLog(ApplicationRecorder):
             "lte": MAX_POSITION if lte is None else lte,
             "limit": MAX_POSITION if limit is None else limit,
         }
-        return _load_events(self._database.query(_SELECT + where + order, stream=str(originator_id), **bounds))
+        return load_events(self._database.query(SELECT_EVENTS + where + order, stream=str(originator_id), **bounds))
 
     def select_notifications(
         self,
@@ -369,9 +247,9 @@ class EventLog(ApplicationRecorder):
         bounds: dict[str, object] = {"first": first, "stop": MAX_POSITION if stop is None else stop, "limit": limit}
         if topics:
             bounds["topics"] = tuple(topics)
-        sql = f"{_SELECT}{where}{by_topic}order by position limit :limit"
+        sql = f"{SELECT_EVENTS}{where}{by_topic}order by position limit :limit"
         with self._database.read() as transaction:
-            return _load_events(transaction.fetch_all(sql, **bounds))
+            return load_events(transaction.fetch_all(sql, **bounds))
 
     def max_notification_id(self) -> int | None:
         """Return the newest log position, None for an empty log."""
@@ -381,33 +259,3 @@ class EventLog(ApplicationRecorder):
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """Refuse: subscribers are served from the read model's entries, which are complete up to the head."""
         raise NotImplementedError("subscribe to PositionNotifier and read the entries instead")
-
-
-def _require_revisions(transaction: Transaction, expected: Mapping[str, int]) -> None:
-    for stream, revision in expected.items():
-        current = transaction.fetch_value(_SELECT_REVISION, stream=stream) or 0
-        if current != revision:
-            raise IntegrityError(f"{stream} is at revision {current}, not {revision}")
-
-
-def _to_row(event: StoredEvent, payload: bytes, moment: datetime, save: int) -> dict[str, object]:
-    stream, recorded_at = str(event.originator_id), format_timestamp(moment)
-    return {
-        "stream": stream,
-        "revision": event.originator_version,
-        "topic": event.topic,
-        "payload": payload,
-        "recorded_at": recorded_at,
-        "leaf": _hash_leaf(stream, event.originator_version, event.topic, recorded_at, event.state),
-        "save": save,
-        "command": None,
-    }
-
-
-def _hash_leaf(stream: str, revision: int, topic: str, recorded_at: str, payload: bytes) -> bytes:
-    name, _, version = topic.rpartition(".")
-    return leaf_hash(canonical_bytes(stream, revision, name, int(version), recorded_at, payload))
-
-
-def _load_events(rows: Sequence[Row]) -> list[LoggedEvent]:
-    return [load_event(row) for row in rows]

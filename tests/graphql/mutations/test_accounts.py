@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from ogpgraph.domain.roles import Role
-from tests.conftest import BOTH_ENGINES
-from tests.graphql.mutations.client import SampleSystem, open_account
+from ogpgraph.storage.append import LogAppend
+from ogpgraph.storage.event_log import EventLog
+from tests.conftest import BOTH_ENGINES, SystemFactory
+from tests.graphql.mutations.client import MutationClient, SampleSystem, open_account
 
 pytestmark = BOTH_ENGINES
 
@@ -48,20 +51,21 @@ def test_the_last_administrator_keeps_the_role(sample: SampleSystem) -> None:
 
 
 def test_of_administrators_who_revoke_each_other_at_once_one_is_left(
-    sample: SampleSystem, monkeypatch: pytest.MonkeyPatch
+    sample: SampleSystem, make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each decides while both still are administrators."""
-    admins = [sample.admin, open_account(sample.system, Role.ADMINISTRATOR)]
-    both_decided, append = Barrier(2), sample.system.log.append
-    waited: list[int] = []
+    """Each decides in a process of its own while both still are administrators."""
+    other = make_system()
+    admins = [sample.admin, MutationClient(other, open_account(sample.system, Role.ADMINISTRATOR).account)]
+    both_decided, waited = Barrier(2), set[int]()
 
-    def append_after_both_decided(*events: Any, **given: Any) -> list[int]:
-        if len(waited) < 2:
-            waited.append(1)
+    def begin_after_both_decided(log: EventLog) -> AbstractContextManager[LogAppend]:
+        if id(log) not in waited:
+            waited.add(id(log))
             both_decided.wait(timeout=20)
-        return append(*events, **given)
+        return begin_append(log)
 
-    monkeypatch.setattr(sample.system.log, "append", append_after_both_decided)
+    begin_append = EventLog.begin_append
+    monkeypatch.setattr(EventLog, "begin_append", begin_after_both_decided)
     revoke: Callable[[int], Any] = lambda n: admins[n].send("revokeRights", account=admins[1 - n].account)  # noqa: E731
     with ThreadPoolExecutor(2) as threads:
         codes = [error["code"] for payload in threads.map(revoke, (0, 1)) for error in payload["errors"]]
