@@ -41,6 +41,7 @@ from ogpgraph.web.middleware import (
 from ogpgraph.web.operation_service import OpenContext, OperationService, WebLimits
 from ogpgraph.web.parameters import without_parameters
 from ogpgraph.web.probes import Readiness, ReadinessEndpoint, health
+from ogpgraph.web.shadow_check import ShadowCheck
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 """Entered on the event loop when the server starts to serve, left when it has served its last request."""
@@ -90,6 +91,7 @@ def build_app(
     identify: IdentifyCaller,
     lifespan: Lifespan | None = None,
     live: LiveService | None = None,
+    shadow_check: ShadowCheck | None = None,
 ) -> Starlette:
     """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
@@ -105,6 +107,7 @@ def build_app(
         persisted_documents=options.persisted_documents,
         scheduler=live.scheduler if live else None,
         budget=live.budget if live else None,
+        shadow_check=shadow_check,
     )
     endpoint = GraphQLEndpoint(operations, respond_with_events=live.respond_with_events if live else None)
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)

@@ -46,6 +46,8 @@ from ogpgraph.web.error_codes import RequestErrorCode
 
 CHARACTERS_PER_FIELD: Final = 3
 """A compiled field takes 600 to 1,200 bytes (measured)."""
+MAX_DISABLED: Final = 100
+"""Once so many documents must not be compiled, no new one is."""
 _MAX_CACHED_COSTS: Final = 50
 """So many costs of an operation are kept, for different variables."""
 
@@ -147,6 +149,7 @@ class DocumentCache:
         self._schema = schema
         self._limits = limits
         self._cache = _LruCache(limits.cached_characters)
+        self._disabled: set[str] = set()
 
     def get(self, text: str) -> ValidatedDocument | None:
         """Return the document, if it is cached."""
@@ -186,7 +189,7 @@ class DocumentCache:
             operation = select_operation(cached.ast, name)
             return PreparedOperation(cached, operation, self._check_limits(cached, operation, variables or {}, limit))
         document = ValidatedDocument(
-            self._parse(text), compiled=CompiledOperations() if self._limits.are_compiled else None
+            self._parse(text), compiled=CompiledOperations() if self._may_compile(text) else None
         )
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
         cost = self._check_limits(document, document.operation(name), variables or {}, limit)
@@ -194,6 +197,18 @@ class DocumentCache:
         operation = select_operation(document.ast, name)
         self._cache.put(text, document)
         return PreparedOperation(document, operation, cost)
+
+    def disable_compiled(self, text: str, document: ValidatedDocument) -> None:
+        """Have graphql-core execute the operations of a document from now on; of all new ones, after very many."""
+        self._disabled.add(_hash(text))
+        for each in (document, self._cache.get(text)):
+            if each is not None and each.compiled is not None:
+                each.compiled.disable()
+
+    def _may_compile(self, text: str) -> bool:
+        if len(self._disabled) >= MAX_DISABLED:
+            return False
+        return self._limits.are_compiled and not (self._disabled and _hash(text) in self._disabled)
 
     def is_volatile(self, document: ValidatedDocument, operation: OperationDefinitionNode) -> bool:
         """Return whether the response of an operation may change while the position stays, so must not be cached."""

@@ -31,6 +31,7 @@ from ogpgraph.web.operation import OperationRunner, deprecation_extensions, form
 from ogpgraph.web.persisted_documents import PersistedQuery, find_document
 from ogpgraph.web.request import BodyLimits, RequestParameters
 from ogpgraph.web.scheduler import Scheduler, SchedulerLimits
+from ogpgraph.web.shadow_check import ShadowCheck
 
 T = TypeVar("T")
 
@@ -119,6 +120,7 @@ class OperationService:
         persisted_documents: Mapping[str, str] | None = None,
         scheduler: Scheduler | None = None,
         budget: CostBudget | None = None,
+        shadow_check: ShadowCheck | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -127,6 +129,7 @@ class OperationService:
         self._persisted_documents = persisted_documents or {}
         self.scheduler = scheduler or Scheduler(limits.execution.scheduler)
         self._budget = budget or CostBudget(limits.execution.cost_per_minute, clock)
+        self._shadow_check = shadow_check
         self._clock = clock
         self.held = HeldBytes(limits.execution.held)
 
@@ -146,7 +149,10 @@ class OperationService:
         Raises:
             RequestRejected: as `Scheduler.run` does.
         """
-        return await self.scheduler.run(call.client, function, *arguments, deadline=call.deadline, size=size)
+        result = await self.scheduler.run(call.client, function, *arguments, deadline=call.deadline, size=size)
+        if self._shadow_check is not None:
+            self._shadow_check.compare_later(self.scheduler)
+        return result
 
     def find_document(self, parameters: RequestParameters) -> RequestParameters:
         """Return the parameters with the text of the document that they name by its id or hash, if they do.
@@ -217,11 +223,18 @@ class OperationService:
             result = self.runner.run(executor, context, call.deadline)
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
+            self._note_executed(operation, parameters, context, result.data)
         finally:
             used = 1 + operation.costs.used(call.deadline.object_count) // divisor
             self._budget.refund(client, max(0, charged - used))
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
+
+    def _note_executed(
+        self, operation: PreparedOperation, parameters: RequestParameters, context: Context, data: object
+    ) -> None:
+        if self._shadow_check is not None and isinstance(data, msgspec.Raw):  # by a compiled operation
+            self._shadow_check.note(self.runner.documents, parameters, operation, context.session, bytes(data))
 
     def encode(self, call: OperationCall, payload: Mapping[str, object]) -> bytes:
         """Return a payload as JSON. That of a mutation may have any size: what was recorded must be reported.

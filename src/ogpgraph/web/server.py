@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 
+import strawberry
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -52,6 +53,7 @@ from ogpgraph.web.probes import Readiness
 from ogpgraph.web.replacement import ReplacementWatch, stop_process
 from ogpgraph.web.request import BodyLimits
 from ogpgraph.web.scheduler import Scheduler
+from ogpgraph.web.shadow_check import ShadowCheck
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
 POSITION_WAIT_SECONDS = 3.0
@@ -100,12 +102,15 @@ class SystemLifespan:
 class ServedSystem:
     """Connects the web application to the system of a process: who calls, with what rights, and at which position."""
 
-    def __init__(self, lifespan: SystemLifespan, settings: Settings, schema_version: str) -> None:
+    def __init__(
+        self, lifespan: SystemLifespan, settings: Settings, schema: strawberry.Schema, schema_version: str
+    ) -> None:
         self._lifespan = lifespan
         self._schema_version = schema_version
         self._refusals = RefusalLog()
         self._write_limiter = RateLimiter(settings.writes_per_minute, time.monotonic)
         self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
+        self.shadow_check = ShadowCheck(schema, self.open_at_head, settings.compare_one_in)
 
     @contextmanager
     def open_context(self, request: HTTPConnection) -> Iterator[Context]:
@@ -142,6 +147,12 @@ class ServedSystem:
                 RequestErrorCode.POSITION_NOT_REACHED, str(error), headers={"Retry-After": "1"}
             ) from error
 
+    @contextmanager
+    def open_at_head(self, head: int) -> Iterator[Context]:
+        """Open a context at a position that was the head of a request before; raises PositionError, StorageError."""
+        with self._lifespan.system.model.peek(head) as session:
+            yield Context(session, self._schema_version)
+
     def identify(self, authorization: str, address: str, request_id: str) -> Caller:
         """Return the caller for an Authorization header; raises as `Authenticator.identify`."""
         system = self._lifespan.system
@@ -160,6 +171,7 @@ class ServedSystem:
             "position": status.position,
             "behind": status.lag,
             "memory": system.model.describe(),
+            "comparedWithGraphqlCore": self.shadow_check.describe(),
         }
         if damaged := system.find_damage():
             details["damaged"] = [{"code": each.code, "message": str(each)} for each in damaged]
@@ -195,7 +207,7 @@ def create_app(
     """
     schema = build_schema()
     schema_version = compute_schema_version(schema)
-    served = ServedSystem(lifespan, settings, schema_version)
+    served = ServedSystem(lifespan, settings, schema, schema_version)
     live = LiveService(
         schema,
         lambda: lifespan.system,
@@ -237,6 +249,7 @@ def create_app(
         identify=served.identify,
         lifespan=run,
         live=live,
+        shadow_check=served.shadow_check,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 import msgspec
 import strawberry
@@ -72,19 +72,38 @@ class CompiledOperation:
         """
         return encode(self._function(source, run))
 
+    def disable(self) -> None:
+        """Have graphql-core execute the operation from now on, also for those who have this object."""
+        self._function = _refuse_all
+
+
+def _refuse_all(_source: object, _run: Run) -> NoReturn:
+    raise NotCovered("the operation is disabled")
+
 
 class CompiledOperations:
     """The compiled operations of one valid document, compiled when they are first needed and kept with it.
 
     `fields` is the number of fields of their functions, by which their memory is bounded.
 
-    Threads may use it at once; two that need the same operation at the same time may both compile it.
+    Threads may use it at once; two that need the same operation at the same time may both compile it. `is_compared` is
+    set once one of them was compared with graphql-core.
     """
+
+    is_compared = False
 
     def __init__(self) -> None:
         self._compiled: dict[tuple[object, ...], CompiledOperation | None] = {}
         self._conditions: tuple[str, ...] | None = None
         self.fields = 0
+        self._is_disabled = False
+
+    def disable(self) -> None:
+        """Have graphql-core execute all operations of the document from now on."""
+        self._is_disabled = True
+        for each in list(self._compiled.values()):
+            if each is not None:
+                each.disable()
 
     def find(
         self,
@@ -98,6 +117,8 @@ class CompiledOperations:
 
         `build_executor` returns graphql-core's executor of the operation with these variables.
         """
+        if self._is_disabled:
+            return None
         if self._conditions is None:
             self._conditions = _find_conditions(document)
         name = operation.name.value if operation.name else None
