@@ -24,8 +24,8 @@ from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
-from ogpgraph.readmodel.session import PositionError, ReadSession
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.session import PositionError
+from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
 from ogpgraph.readmodel.sort_keys import Order, encode_order
 
 NodeT = TypeVar("NodeT")
@@ -120,7 +120,7 @@ def build_connection(
 
 
 def parse_page_request(
-    session: ReadSession,
+    session: RecordReader,
     first: int | None,
     after: str | None,
     last: int | None,
@@ -154,7 +154,7 @@ def encode_cursor(key: PageKey, bookmark: Bookmark) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([*bookmark, *key])).decode().rstrip("=")
 
 
-def _decode_cursor(session: ReadSession, name: str, cursor: str | None, order: Order | None) -> PageKey | None:
+def _decode_cursor(session: RecordReader, name: str, cursor: str | None, order: Order | None) -> PageKey | None:
     if cursor is None:
         return None
     try:

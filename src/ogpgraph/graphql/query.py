@@ -36,6 +36,7 @@ from ogpgraph.graphql.weights import LIST, LIST_COST, LOOKUP_COST, STATE_COST, c
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
 from ogpgraph.readmodel.session import PositionError, ReadSession
+from ogpgraph.readmodel.snapshot import RecordReader
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 from ogpgraph.readmodel.sort_keys import BY_CODE
 
@@ -383,7 +384,7 @@ def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
     return view.snapshot if isinstance(view, Snapshot) else info.context.head()
 
 
-def _find_snapshot(session: ReadSession, position: Position | None, time: DateTime | None) -> RecordSnapshot:
+def _find_snapshot(session: RecordReader, position: Position | None, time: DateTime | None) -> RecordSnapshot:
     if position == 0:
         # An empty log is read at 0, but clients must not refer to that: it names no state that can be read later.
         raise client_error("position 0 is before the first entry, which is 1", ReadErrorCode.BAD_POSITION)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.as_of import (
@@ -28,17 +28,53 @@ from ogpgraph.domain.as_of import (
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.source import last_observation_of
 from ogpgraph.domain.state_id import StateId
-from ogpgraph.domain.values import first_day, value_text_references
+from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.existence import existed
 from ogpgraph.readmodel.index import PRESENT_DAY
+from ogpgraph.readmodel.model import ModelState
+from ogpgraph.readmodel.queries import SqlStatement
+from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.tags import CODED_TYPES, code_of
-from ogpgraph.storage.database import iter_chunks
+from ogpgraph.storage.database import Row, iter_chunks
 from ogpgraph.storage.texts import CorruptText
 
-if TYPE_CHECKING:
-    from ogpgraph.readmodel.session import ReadSession
-    from ogpgraph.readmodel.snapshot import Snapshot
+
+class AggregateReader(Protocol):
+    """What a snapshot of aggregates needs of the session that it is taken from."""
+
+    projection_version: int
+
+    @property
+    def state(self) -> ModelState:
+        """The state of the model at the session's head, or past it."""
+
+    @property
+    def caches(self) -> ReadCaches:
+        """What the process keeps of what it has read."""
+
+    @property
+    def count_characters(self) -> Callable[[int], None]:
+        """Called for each text that is read."""
+
+    def at(self, position: int, day: int = PRESENT_DAY) -> AggregateSnapshot:
+        """Return the snapshot at a position and as of a day."""
+
+    def load(self, requested: Iterable[tuple[AggregateSnapshot, str]]) -> None:
+        """Load aggregates into snapshots, unless they are loaded."""
+
+    def fetch(self, statement: SqlStatement) -> list[Row]:
+        """Return the rows that a statement selects."""
+
+    def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
+        """Return reference → text, without those that were removed."""
+
+    def root_at(self, position: int) -> str:
+        """Return the root of the log's tree at a position, in hex."""
+
+    def bookmark(self, position: int) -> Bookmark:
+        """Return the bookmark of a position."""
 
 
 class AggregateSnapshot:
@@ -50,7 +86,7 @@ class AggregateSnapshot:
 
     is_pinned = False
 
-    def __init__(self, session: ReadSession, position: int, day: int = PRESENT_DAY) -> None:
+    def __init__(self, session: AggregateReader, position: int, day: int = PRESENT_DAY) -> None:
         self.session = session
         self.position = position
         self.day = day
@@ -72,14 +108,9 @@ class AggregateSnapshot:
         return None if self.day == PRESENT_DAY else date.fromordinal(self.day)
 
     @property
-    def undated(self) -> Snapshot:
+    def undated(self) -> AggregateSnapshot:
         """Return the snapshot at the same position with all that was stated."""
         return self.session.at(self.position)
-
-    def as_of(self, day: int) -> Snapshot:
-        """Return the snapshot at the same position as of a day, pinned if this one is."""
-        found = self.session.at(self.position, day)
-        return found.pinned if self.is_pinned else found
 
     @property
     def root_hash(self) -> str:
@@ -254,7 +285,7 @@ class AggregateSnapshot:
         """Return whether a plan had begun; where it is not known when, whether an aggregate of it was observed."""
         found = self.undated.find(plan)
         begin = found.string("startsOn") if found and found.type == "plan" else None
-        return self._dated[stream].is_observed if begin is None else first_day(begin) <= self.day
+        return existed(begin, self.day, is_observed=self._dated[stream].is_observed)
 
     # Texts
 

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.values import first_day
+from ogpgraph.readmodel import existence
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
 from ogpgraph.readmodel.index_rows import read_dimensions, read_history, read_postings, read_values
 from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.readmodel.tag_history import TagHistory
-from ogpgraph.readmodel.tags import OBSERVED
 from ogpgraph.storage.byte_cache import ByteCache, CacheUse
 from ogpgraph.storage.database import Transaction
 
@@ -96,11 +95,11 @@ class PastIndexes:
             return present.of_type(aggregate_type).for_reader(checkpoint)
         past = self._find(present, aggregate_type, key)
         index = past.index.for_reader(checkpoint, _PastPostings(past, transaction, checkpoint))
-        if key.day == PRESENT_DAY or aggregate_type not in ("plan", "commitment"):
+        if key.day == PRESENT_DAY or aggregate_type not in existence.TYPES:
             return index
         if past.existing is None:
             plans = self.get(present, transaction, "plan", IndexKey(key.position), checkpoint)
-            past.existing = _find_existing(index, plans)
+            past.existing = existence.select_existing(index, plans)
         return index.restrict(past.existing)
 
     def _find(self, present: PresentIndexes, aggregate_type: str, key: IndexKey) -> _PastIndex:
@@ -189,17 +188,3 @@ class _PastPostings(Mapping[str, Values]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def _find_existing(index: Index, plans: Index) -> int:
-    """Return the bitset of the plans or commitments that existed on the day of an index.
-
-    A plan and its commitments exist once the plan has begun: where it is not known when, from the first observation on.
-    A member always does.
-    """
-    begins = plans.values("startsOn")
-    begun = plans.select("startsOn", (each for each in begins if first_day(each) <= index.day))
-    dated, observed = plans.select("startsOn", begins), index.select(OBSERVED[0], [OBSERVED[1]])
-    if index.aggregate_type == "commitment":
-        begun, dated = (index.select("actionPlan", plans.iter_ids(mask)) for mask in (begun, dated))
-    return begun | observed & ~dated

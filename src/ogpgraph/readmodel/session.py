@@ -119,6 +119,11 @@ class ReadSession:
         """What the process keeps of what it has read of this history."""
         return self.state.caches
 
+    @property
+    def folded_texts(self) -> FoldedTexts:
+        """The texts as searches compare them."""
+        return self.shared.folded_texts
+
     # Positions and times
 
     def at_head(self) -> Snapshot:
@@ -279,7 +284,7 @@ class ReadSession:
             s.mark_absent(stream)
 
     def _require_existing(self, loaded: Sequence[tuple[AggregateSnapshot, str]]) -> None:
-        """Take away the plans and commitments that did not exist on the snapshot's day, as `PastIndexes` does."""
+        """Take away the plans and commitments that did not exist on the snapshot's day."""
         plans = {(s, stream): s.plan_of(stream) for s, stream in loaded}
         self.load((s.undated, plan) for (s, _), plan in plans.items() if plan)
         for (s, stream), plan in plans.items():

@@ -8,30 +8,74 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
-from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot
+from ogpgraph.readmodel.aggregate_snapshot import AggregateReader, AggregateSnapshot
+from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, BY_POSITION, LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
-from ogpgraph.readmodel.text_search import FoldedText, fold_text
+from ogpgraph.readmodel.text_search import FoldedText, FoldedTexts, fold_text
 from ogpgraph.storage.database import Row, iter_chunks
-
-if TYPE_CHECKING:
-    from ogpgraph.readmodel.session import ReadSession
-
+from ogpgraph.storage.log_identity import LogIdentity
 
 MAX_LOOKUPS = 20
 """More codes are looked up in the index, which has to be read first at a past position."""
 
 
+class RecordReader(AggregateReader, Protocol):
+    """What a snapshot needs of the session that it is taken from."""
+
+    log_identity: LogIdentity
+
+    @property
+    def checkpoint(self) -> Callable[[], None]:
+        """Called in every loop over many items."""
+
+    @property
+    def folded_texts(self) -> FoldedTexts:
+        """The texts as searches compare them."""
+
+    def at(self, position: int, day: int = PRESENT_DAY) -> Snapshot:
+        """Return the snapshot at a position and as of a day."""
+
+    def at_head(self) -> Snapshot:
+        """Return the snapshot at the head."""
+
+    def at_time(self, moment: datetime) -> Snapshot:
+        """Return the snapshot at the last entry not later than a moment."""
+
+    def find_last_before(self, moment: datetime, max_position: int | None = None) -> Snapshot | None:
+        """Return the snapshot at the last entry not later than a moment and, if given, a position."""
+
+    def require(self, bookmark: Bookmark) -> None:
+        """Raise OtherHistory unless a bookmark is of this history."""
+
+    def read_values(self, dimension: str, aggregate_type: str | None = None) -> Sequence[str]:
+        """Return the values that a dimension of tags of a type has had, or a column of entries."""
+
+    def index(self, aggregate_type: str, position: int, day: int) -> Index:
+        """Return the index of an aggregate type at a position and as of a day."""
+
+    def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
+        """Return position → entry, without what the tables lack."""
+
+    def load_entry(self, row: Row) -> Entry:
+        """Return the entry in a row."""
+
+    def read_texts(self, references: Iterable[str]) -> dict[str, str]:
+        """Return reference → text, without those that were removed."""
+
+
 class Snapshot(AggregateSnapshot):
     """The record at a position and as of a day: its aggregates, their lists and the entries."""
 
-    def __init__(self, session: ReadSession, position: int, day: int = PRESENT_DAY) -> None:
+    session: RecordReader
+
+    def __init__(self, session: RecordReader, position: int, day: int = PRESENT_DAY) -> None:
         super().__init__(session, position, day)
         self._indexes: dict[str, Index] = {}
         self._masks: dict[AggregateQuery, int] = {}
@@ -42,6 +86,16 @@ class Snapshot(AggregateSnapshot):
         self._history_counts: dict[EntryQuery, dict[str, int]] = defaultdict(dict)
         self._entries: dict[tuple[str, int], Entry] = {}
         self._by_event: dict[str, Entry | None] = {}
+
+    @property
+    def undated(self) -> Snapshot:
+        """Return the snapshot at the same position with all that was stated."""
+        return self.session.at(self.position)
+
+    def as_of(self, day: int) -> Snapshot:
+        """Return the snapshot at the same position as of a day, pinned if this one is."""
+        found = self.session.at(self.position, day)
+        return found.pinned if self.is_pinned else found
 
     @cached_property
     def recorded_at(self) -> str | None:
@@ -92,7 +146,7 @@ class Snapshot(AggregateSnapshot):
 
     def _read_folded_texts(self, aggregate_type: str, dimension: str) -> Sequence[FoldedText]:
         session = self.session
-        return session.shared.folded_texts.get(
+        return session.folded_texts.get(
             self.index(aggregate_type), dimension, session.log_identity.redaction_version, session.read_texts
         )
 
