@@ -39,6 +39,8 @@ WITHOUT_OTHERS: Final[Mapping[str, set[str]]] = {
 """Arguments that contradict others."""
 NEVER_NULL: Final = {"code", "id", "position", "time", "root", "from", "fromDate", "toDate"}
 """Arguments of which one is required."""
+PREFERRED: Final = {"Query.at": 4.0, "Query.asOf": 3.0, "Snapshot.asOf": 0.3}
+"""How much more often than others a field is asked for."""
 CARELESS: Final = 0.2
 """The share of operations in which some values are wrong, and contradict each other."""
 
@@ -131,11 +133,15 @@ class RandomOperations:
     def _choose_fields(self, kind: Any, depth: int) -> list[tuple[str, GraphQLField]]:
         """Return some fields, rather those that were asked for least."""
         fields = [(n, each) for n, each in kind.fields.items() if depth > 0 or is_leaf_type(get_named_type(each.type))]
-        weights = [(1 + self.asked[f"{kind.name}.{name}"]) ** -1.5 for name, _ in fields]
+        weights = [self._weigh(f"{kind.name}.{name}") for name, _ in fields]
         number = min(self._fields_left, self._chance.randint(1, 5))
         self._fields_left -= number
         chosen = self._chance.choices(fields, weights, k=number) if fields else []
         return chosen + self._chance.sample(chosen, min(len(chosen), self._happens(0.2)))  # some twice
+
+    def _weigh(self, field: str) -> float:
+        preference = PREFERRED.get(field, 1.0)
+        return float(preference * (1 + self.asked[field] / preference) ** -1.5)
 
     def _write_possible_types(self, kind: GraphQLInterfaceType, depth: int) -> list[str]:
         possible: list[GraphQLObjectType] = list(self._schema.get_possible_types(kind))

@@ -54,14 +54,19 @@ def compare_rounds(both: BothWays, writes: RandomWrites, rounds: int, number: in
         both.forget_documents()
 
 
+def bound_caches(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Have each cache drop what exceeds so many bytes, or, of indexes, three."""
+    begin = ByteCache.__init__
+    monkeypatch.setattr(
+        ByteCache, "__init__", lambda cache, max_bytes, *rest: begin(cache, min(max_bytes, most), *rest)
+    )
+    monkeypatch.setattr(index_cache, "MAX_PAST_INDEXES", 3)
+
+
 @pytest.fixture
 def tiny_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have caches drop nearly everything that they get."""
-    begin = ByteCache.__init__
-    monkeypatch.setattr(
-        ByteCache, "__init__", lambda cache, max_bytes, size_of: begin(cache, min(max_bytes, 40_000), size_of)
-    )
-    monkeypatch.setattr(index_cache, "MAX_PAST_INDEXES", 3)
+    bound_caches(monkeypatch, 40_000)
 
 
 def test_responses_are_the_same_before_and_after_writes(new_database: DatabaseFactory) -> None:
@@ -97,10 +102,10 @@ def test_threads_that_share_everything_do_not_disturb_each_other_nor_writes(new_
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(12))
 def test_responses_are_the_same_to_thousands_of_requests(
-    new_database: DatabaseFactory, number: int, request: pytest.FixtureRequest
+    new_database: DatabaseFactory, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if number % 3 == 2:
-        request.getfixturevalue("tiny_caches")
+    if number % 2:
+        bound_caches(monkeypatch, 10**number)
     seed = SEED * 100 + number
     print(f"repeat with OGPGRAPH_TEST_SEED={SEED}, as number {number}")  # noqa: T201 - shown where it fails
     with serve_both_ways(new_database(), seed, writes=40) as (both, writes):
