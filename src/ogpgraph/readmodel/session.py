@@ -93,6 +93,8 @@ class ReadSession:
         self._progress = progress
         self._state = state
         self.head = state.position if state else progress.position
+        self.log_position = max(progress.log_position, state.log_position if state else 0)
+        """Everything in the log up to there is shown."""
         self.is_behind = progress.is_behind and not (state and state.log_position >= progress.head)
         self.projection_version = progress.projection_version
         self.log_identity = replace(

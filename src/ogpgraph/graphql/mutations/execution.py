@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import strawberry
+from graphql import GraphQLError
 
 from ogpgraph.application.command_runner import CommandRequest, run_command
 from ogpgraph.application.translation import normalize_sent_text
@@ -81,25 +83,80 @@ class ObjectChanges:
     )
 
 
+class Recorded:
+    """What a mutation has recorded, as of its last event. Most clients ask for little, so it is read when they do."""
+
+    def __init__(self, session: ReadSession, receipt: Receipt[None], request: CommandRequest) -> None:
+        """Raise RECORDED_BUT_NOT_SHOWN where the session does not show the events yet."""
+        self._session = session
+        self._receipt = receipt
+        self._request = request
+        if receipt.positions and receipt.positions[-1] > session.log_position:
+            raise _not_shown(receipt)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The snapshot at the last event, so that a repeated request gets the first result; or at the head."""
+        head = self._session.at_head()
+        if not self._receipt.events:
+            return head
+        first = head.find_entry_by_event(self._receipt.events[0])
+        if first is None:
+            raise _not_shown(self._receipt)
+        # The entries of a save are consecutive, and the projection never commits only a part of them.
+        last = first.position + len(self._receipt.events) - 1
+        snapshot = self._session.at(last)
+        # The first result may be the past by now: under plain ids, clients would take it for the present.
+        return snapshot.pinned if self._receipt.repeated and last < self._session.head else snapshot
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The recorded entries, in their order."""
+        snapshot = self.snapshot
+        positions = range(snapshot.position - len(self._receipt.events) + 1, snapshot.position + 1)
+        entries = (snapshot.find_entry(position) for position in positions)
+        return [Entry.of(entry, snapshot) for entry in entries if entry]
+
+    @cached_property
+    def aggregate(self) -> Aggregate | None:
+        """The changed aggregate."""
+        return _find_subject(self._request, self.snapshot, [entry.entry.stream for entry in self.entries])
+
+
+def _not_shown(receipt: Receipt[None]) -> GraphQLError:
+    # The projection has stopped before this save. The events are stored, so a plain failure would be misleading: the
+    # client would send the mutation again.
+    message = f"it was recorded as event {receipt.events[0]}, but cannot be shown yet: see meta.projector"
+    return client_error(message, FieldErrorCode.RECORDED_BUT_NOT_SHOWN)
+
+
 @dataclass(frozen=True)
 class MutationOutcome:
-    """The result of a mutation: the recorded entries and the changed aggregate after them, or refusals.
+    """The result of a mutation: what it has recorded, or refusals.
 
     `sent` are the inputs of its command, by name. `previewed` is what a dry run would change.
     """
 
-    entries: list[Entry] = field(default_factory=list)
+    recorded: Recorded | None = None
     errors: list[UserError] = field(default_factory=list)
-    aggregate: Aggregate | None = None
-    snapshot: Snapshot | None = None
     sent: Mapping[str, Any] = field(default_factory=dict)
     previewed: list[ObjectChanges] | None = None
 
+    @property
+    def entries(self) -> list[Entry]:
+        """The recorded entries, in their order."""
+        return self.recorded.entries if self.recorded else []
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot at which the result is read, None if the mutation was refused."""
+        return self.recorded.snapshot if self.recorded else None
+
     def subject(self, subject_type: type[S]) -> S | None:
         """Return the changed object, None if the mutation was refused."""
-        if self.aggregate is None or self.snapshot is None:
+        if self.recorded is None or self.recorded.aggregate is None:
             return None
-        subject = build_subject(self.aggregate, self.snapshot)
+        subject = build_subject(self.recorded.aggregate, self.recorded.snapshot)
         return subject if isinstance(subject, subject_type) else None
 
 
@@ -246,10 +303,9 @@ def build_resolver(declaration: CommandType, payload: type[Payload]) -> Callable
 
 
 def execute_command(info: Info, declaration: CommandType, input: MutationInput) -> MutationOutcome:
-    """Execute a command in a unit of work, and read its subject as it is then; refusals come back as data.
+    """Execute a command in a unit of work; refusals come back as data.
 
-    Entries and subject are read at the position of the last event, so a repeated request gets the first result. The
-    read session of the request is replaced by one that includes the events.
+    The read session of the request is replaced by one that includes the events.
     """
     write_access = info.context.write_access
     if write_access is None:
@@ -275,7 +331,7 @@ def execute_command(info: Info, declaration: CommandType, input: MutationInput) 
         info.context.session = write_access.reopen_session()  # for the next mutation of the operation
         raise
     session = info.context.session = write_access.reopen_session()
-    return _read_outcome(session, receipt, request)
+    return MutationOutcome(Recorded(session, receipt, request), sent=request.sent)
 
 
 def _preview_outcome(session: ReadSession, uow: UnitOfWork, request: CommandRequest) -> MutationOutcome:
@@ -357,31 +413,6 @@ def _command_context(write_access: WriteAccess, account: str, mutation: str, inp
         time=write_access.now(),
         reason=normalize_sent_text(input.reason, "reason") if is_set(input.reason) else None,
         idempotency=write_access.hash_request(key, canonical_request(mutation, input)) if key else None,
-    )
-
-
-def _read_outcome(session: ReadSession, receipt: Receipt[None], request: CommandRequest) -> MutationOutcome:
-    head = session.at_head()
-    if not receipt.events:
-        return MutationOutcome(aggregate=_find_subject(request, head, []), snapshot=head, sent=request.sent)
-    first = head.find_entry_by_event(receipt.events[0])
-    if first is None:
-        # The projection has stopped before this save. The events are stored, so a plain failure would be misleading:
-        # the client would send the mutation again.
-        message = f"it was recorded as event {receipt.events[0]}, but cannot be shown yet: see meta.projector"
-        raise client_error(message, FieldErrorCode.RECORDED_BUT_NOT_SHOWN)
-    # The entries of a save are consecutive, and the projection never commits only a part of them.
-    last = first.position + len(receipt.events) - 1
-    snapshot = session.at(last)
-    if receipt.repeated and last < session.head:
-        # The first result may be the past by now: under plain ids, clients would take it for the present.
-        snapshot = snapshot.pinned
-    entries = [entry for position in range(first.position, last + 1) if (entry := snapshot.find_entry(position))]
-    return MutationOutcome(
-        entries=[Entry.of(entry, snapshot) for entry in entries],
-        aggregate=_find_subject(request, snapshot, [entry.stream for entry in entries]),
-        snapshot=snapshot,
-        sent=request.sent,
     )
 
 
