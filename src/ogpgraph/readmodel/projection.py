@@ -27,7 +27,7 @@ from ogpgraph.readmodel.tables import (
 )
 from ogpgraph.storage.database import Database, DataRejected, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
-from ogpgraph.storage.waiting import waiting
+from ogpgraph.storage.waiting import acquire_lock
 
 FIRST_BUILD = 0
 RETRY_SECONDS = 1.0
@@ -191,8 +191,11 @@ class ProjectionRunner:
         Returns early where an event cannot be projected: `failure` names it, and calls within the next second return
         without trying again.
         """
-        with self._lock:
+        acquire_lock(self._lock)
+        try:
             return self._catch_up(progress, to)
+        finally:
+            self._lock.release()
 
     def catch_up_for_reader(self) -> None:
         """Project all events of the log, unless the storage cannot be written to: a reader can do without.
@@ -201,9 +204,7 @@ class ProjectionRunner:
         """
         if self._monotonic() < self._write_again_at:
             return
-        with waiting():
-            is_acquired = self._lock.acquire(timeout=READER_PATIENCE_SECONDS)
-        if not is_acquired:
+        if not acquire_lock(self._lock, READER_PATIENCE_SECONDS):
             return
         try:
             if self._monotonic() >= self._write_again_at:

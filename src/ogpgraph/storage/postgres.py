@@ -293,7 +293,8 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def append(self) -> Iterator[Transaction]:
-        with self._begin(_APPEND) as transaction, transaction.commit_at_end():
+        # As a whole: who waits for its turn to compute must not hold the lock meanwhile.
+        with waiting(), self._begin(_APPEND) as transaction, transaction.commit_at_end():
             yield transaction
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:

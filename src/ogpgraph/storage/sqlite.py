@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -41,7 +41,7 @@ from ogpgraph.storage.database import (
     split_statements,
 )
 from ogpgraph.storage.database_file import DatabaseFile, open_private_file, restrict_files, translate_os_error
-from ogpgraph.storage.waiting import waiting
+from ogpgraph.storage.waiting import acquire_lock, waiting
 
 if sys.platform != "win32":
     import fcntl
@@ -138,9 +138,7 @@ class WriterLock:
     def acquire(self, seconds: float | None = None) -> Iterator[None]:
         """Hold the lock until the end of the context; raises LockTimeout, and StorageFailure without the file."""
         timeout = self._timeout if seconds is None else seconds
-        with waiting():
-            is_acquired = self._thread_lock.acquire(timeout=timeout)
-        if not is_acquired:
+        if not acquire_lock(self._thread_lock, timeout):
             raise LockTimeout(f"another thread has been writing for {timeout:g} seconds")
         try:
             file = self._open()
@@ -167,12 +165,15 @@ class WriterLock:
         return self._file
 
     def _lock(self, file: int, timeout: float) -> None:
+        if _try_lock_file(file):
+            return
         # Polling: a blocking flock has no timeout.
         deadline = time.monotonic() + timeout
-        while not _try_lock_file(file):
-            if time.monotonic() > deadline:
-                raise LockTimeout(f"another process has been writing for {timeout:g} seconds")
-            time.sleep(LOCK_POLL_SECONDS)
+        with waiting():
+            while not _try_lock_file(file):
+                if time.monotonic() > deadline:
+                    raise LockTimeout(f"another process has been writing for {timeout:g} seconds")
+                time.sleep(LOCK_POLL_SECONDS)
 
 
 if sys.platform == "win32":  # it has no flock: SQLite's own locks must do
@@ -338,10 +339,13 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> Iterator[Transaction]:
-        with self._writing(durable=durable, lock_seconds=lock_seconds) as writer:
+        # It may take a moment to end the waiting, when nobody is to wait for the lock any more.
+        with ExitStack() as syncing, self._writing(durable=durable, lock_seconds=lock_seconds) as writer:
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteTransaction(writer)
+                if durable:
+                    syncing.enter_context(waiting())
                 writer.commit()
             except BaseException:
                 with suppress(sqlite3.Error):  # after some errors there is no transaction any more

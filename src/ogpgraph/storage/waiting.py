@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -17,3 +18,11 @@ def waiting() -> AbstractContextManager[None]:
 def announce_waiting(to: Callable[[], AbstractContextManager[None]]) -> None:
     """Have `to` entered and left around whatever the calling thread waits for, in its present `contextvars` context."""
     _waiting.set(to)
+
+
+def acquire_lock(lock: threading.Lock, seconds: float = -1) -> bool:
+    """Acquire a lock, and say so only where that means to wait; returns whether it was within the time, if any."""
+    if lock.acquire(blocking=False):
+        return True
+    with waiting():
+        return lock.acquire(timeout=seconds)

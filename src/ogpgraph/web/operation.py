@@ -8,7 +8,6 @@ timeout.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from types import FunctionType
 from typing import Any, Final, TypeVar
@@ -94,8 +93,8 @@ class OperationRunner:
     ) -> ExecutionResult:
         """Execute an operation; for a subscription, on one event, which is the `root_value`.
 
-        A mutation is never stopped, because what it has recorded must be reported. It waits for other writers and for
-        the disk, so it does not have the turn meanwhile, unless nobody sent it, so that it will be refused.
+        A mutation is never stopped, because what it has recorded must be reported. While it waits for other writers and
+        for the disk, it gives its turn up (`storage.waiting`).
 
         Raises:
             RequestRejected: 504, if the operation was stopped at the deadline; 400, if its result has too many texts.
@@ -104,8 +103,7 @@ class OperationRunner:
         execute = partial(call_with_room, run)
         if executor.operation.operation is OperationType.MUTATION:
             deadline.is_disabled = True
-            with deadline.turn.released() if _may_write(context) else nullcontext():
-                return execute()
+            return execute()
         deadline.apply_to(context.session)
         try:
             result = execute()
@@ -116,10 +114,6 @@ class OperationRunner:
         if result.errors and deadline.is_exceeded():
             raise deadline_exceeded()  # the errors are those of cancelled statements
         return result
-
-
-def _may_write(context: Context) -> bool:
-    return context.write_access is not None and context.write_access.caller.account is not None
 
 
 def format_result(result: ExecutionResult, request_id: str) -> dict[str, object]:
