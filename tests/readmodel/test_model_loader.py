@@ -34,7 +34,12 @@ def test_the_first_query_after_loading_takes_no_statement(make_system: SystemFac
         result = QueryResult(reader, FIRST_QUERY, {})
     assert (result.errors, result.statements) == ([], 0)
     assert len(result.data["members"]["nodes"][0]["actionPlans"]["nodes"]) == 2
-    assert reader.model.describe()["loaded"]
+    described = reader.model.describe()
+    assert described["loaded"]
+    state = reader.model.state
+    assert state is not None
+    caches, texts = state.caches.describe().values(), reader.model._shared.texts.cache.use()
+    assert described["bytes"] == state.indexes.size_bytes() + sum(use.bytes for use in caches) + texts.bytes
 
 
 def test_a_process_is_not_ready_before_its_model_is_loaded(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,4 +62,5 @@ def test_a_process_is_not_ready_before_its_model_is_loaded(system: System, monke
 
 def test_one_that_serves_nothing_loads_nothing(system: System) -> None:
     assert system.loader.find_problem() is None
-    assert system.model.describe() == {"loaded": False, "texts": system.model._shared.texts.cache.use()._asdict()}
+    texts = system.model._shared.texts.cache.use()
+    assert system.model.describe() == {"loaded": False, "texts": texts._asdict(), "bytes": texts.bytes}

@@ -186,6 +186,12 @@ class Model:
             rows = transaction.fetch_all(statement.sql, **statement.parameters)
             read_more(transaction, [decoded for _, _, decoded in state.caches.states.decode(rows, versions)])
 
+    def size_bytes(self) -> int:
+        """Return about how many bytes the model and its caches take."""
+        if (state := self._state) is None:
+            return 0
+        return state.indexes.size_bytes() + sum(use.bytes for use in state.caches.describe().values())
+
     def describe(self) -> dict[str, object]:
         """Return how much memory the model and its caches are estimated to take, and of what use the caches were."""
         state = self._state

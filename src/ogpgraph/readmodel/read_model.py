@@ -60,7 +60,8 @@ class ReadModel:
 
     def describe(self) -> dict[str, object]:
         """Return how much memory the model and all caches are estimated to take, and of what use the caches were."""
-        return self._model.describe() | {"texts": self._shared.texts.cache.use()._asdict()}
+        texts = self._shared.texts.cache.use()
+        return self._model.describe() | {"texts": texts._asdict(), "bytes": self._model.size_bytes() + texts.bytes}
 
     @property
     def state(self) -> ModelState | None:
