@@ -8,7 +8,7 @@ import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.graphql.changes import Change, field_as_json
-from ogpgraph.graphql.connections import Connection, build_connection
+from ogpgraph.graphql.connections import Connection, build_connection, find_none
 from ogpgraph.graphql.filters import CommitmentFilter
 from ogpgraph.graphql.scalars import FieldValue
 from ogpgraph.graphql.types import Commitment
@@ -70,7 +70,7 @@ def compare_snapshots(
         earlier = before.find(state.id)
         return Comparison(before=Commitment.of(earlier, before) if earlier else None, after=Commitment.of(state, after))
 
-    return build_connection(after, fetch_page, build_comparison, lambda: after.count(query))
+    return build_connection(after, fetch_page, build_comparison, lambda: after.count(query), find_none)
 
 
 def _matches_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) -> Condition:

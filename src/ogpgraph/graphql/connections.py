@@ -9,13 +9,14 @@ clients; they are validated against the order of the list that they are used wit
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import strawberry
 
+from ogpgraph.graphql.dependence import OWN
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.scalars import MAX_POSITION
@@ -75,26 +76,31 @@ class Edge(Generic[NodeT]):
     "every node once, whatever is recorded meanwhile."
 )
 class Connection(Generic[NodeT]):
-    """A page and a count. Each is read only if one of its fields is selected."""
+    """A page and a count. Each is read only if one of its fields is selected, and depends on what the list depends on.
+
+    `find_versions` returns the positions of the versions of the nodes, or of the entries that are nodes; it reads none,
+    and returns None where that is not possible.
+    """
 
     snapshot: strawberry.Private[Snapshot]
     fetch_page: strawberry.Private[Callable[[], Page[Any]]]
     build_node: strawberry.Private[Callable[[Any], NodeT]]
     count: strawberry.Private[Callable[[], int]]
+    find_versions: strawberry.Private[Callable[[], Sequence[int] | None]]
 
-    @strawberry.field(description="The nodes of the page; one of which a field failed may be null.")
+    @strawberry.field(metadata=OWN, description="The nodes of the page; one of which a field failed may be null.")
     def nodes(self) -> list[NodeT | None]:
         return [self.build_node(row) for _, row in self.fetch_page().items]
 
-    @strawberry.field(description="The nodes of the page, each with its cursor.")
+    @strawberry.field(metadata=OWN, description="The nodes of the page, each with its cursor.")
     def edges(self) -> list[Edge[NodeT]]:
         return [Edge(node=self.build_node(row), cursor=self._cursor(key, row)) for key, row in self.fetch_page().items]
 
-    @strawberry.field(metadata=computed(2), description="The number of nodes in the whole list.")
+    @strawberry.field(metadata=computed(2) | OWN, description="The number of nodes in the whole list.")
     def total_count(self) -> int:
         return self.count()
 
-    @strawberry.field(description="The position of the page in the list.")
+    @strawberry.field(metadata=OWN, description="The position of the page in the list.")
     def page_info(self) -> PageInfo:
         page = self.fetch_page()
         cursors = [self._cursor(*page.items[index]) for index in (0, -1)] if page.items else [None, None]
@@ -114,9 +120,20 @@ def build_connection(
     fetch_page: Callable[[], Page[RowT]],
     build_node: Callable[[RowT], NodeT],
     count: Callable[[], int],
+    find_versions: Callable[[], Sequence[int] | None],
 ) -> Connection[NodeT]:
     """Return the connection over a page of a list at a snapshot, which is fetched at most once."""
-    return Connection(snapshot=snapshot, fetch_page=cache(fetch_page), build_node=build_node, count=count)
+    return Connection(
+        snapshot=snapshot,
+        fetch_page=cache(fetch_page),
+        build_node=build_node,
+        count=count,
+        find_versions=find_versions,
+    )
+
+
+def find_none() -> None:
+    """Return no versions: those of the nodes are not known without reading them."""
 
 
 def parse_page_request(

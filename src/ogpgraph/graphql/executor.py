@@ -35,7 +35,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from ogpgraph.graphql.compiled.operation import CompiledOperation, CompiledOperations, Run
+from ogpgraph.graphql.compiled.operation import CompiledOperation, CompiledOperations
+from ogpgraph.graphql.compiled.run import Run
 from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.input_errors import describe_variable_errors
 
@@ -139,11 +140,13 @@ class Executor:
         prepare_core: Callable[[], CoreExecutor],
         compiled: CompiledOperation | None,
         arguments: list[dict[str, Any]],
+        variables: Mapping[str, Any],
     ) -> None:
         self.operation = operation
         self._prepare_core = prepare_core
         self._compiled = compiled
         self._arguments = arguments
+        self._variables = variables
 
     @classmethod
     def prepare(
@@ -178,12 +181,12 @@ class Executor:
             return cls._of_core(prepare_core())  # which raises the errors
         found = compiled.find(schema, document, operation, values, prepare_core)
         with suppress(Exception):  # graphql-core converts the arguments, too, and reports errors where they are used
-            return cls(operation, prepare_core, found, found.convert_arguments(values) if found else [])
-        return cls(operation, prepare_core, None, [])
+            return cls(operation, prepare_core, found, found.convert_arguments(values) if found else [], values.coerced)
+        return cls(operation, prepare_core, None, [], {})
 
     @classmethod
     def _of_core(cls, core: CoreExecutor) -> Self:
-        return cls(core.operation, lambda: core, None, [])
+        return cls(core.operation, lambda: core, None, [], {})
 
     @cached_property
     def core(self) -> CoreExecutor:
@@ -206,7 +209,9 @@ class Executor:
         """
         if self._compiled is None:
             raise NotCovered("the operation is not compiled")
-        return self._compiled.run(root_value, Run(context, check_deadline, self._arguments, count_objects))
+        return self._compiled.run(
+            root_value, Run(context, check_deadline, count_objects, self._arguments, self._variables)
+        )
 
     def run(
         self,

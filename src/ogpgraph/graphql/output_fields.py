@@ -21,6 +21,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.field import Field
 from ogpgraph.domain.values import TextListValue, TextValue, TranslationKind
+from ogpgraph.graphql.dependence import OWN
 from ogpgraph.graphql.enums import STATUSES, Status
 from ogpgraph.graphql.scalars import PartialDate
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -62,7 +63,9 @@ def derive_output_fields(
             if not _has_own(cls, attribute) and field.name not in omit and is_plain(field, prefix):
                 resolver = _build_resolver(field, prefix)
                 description = describe_output(field)
-                setattr(cls, attribute, strawberry.field(resolver, name=field.name, description=description))
+                setattr(
+                    cls, attribute, strawberry.field(resolver, name=field.name, metadata=OWN, description=description)
+                )
         return cls
 
     return add_fields

@@ -16,6 +16,7 @@ from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.domain.vocabulary import Finding as FindingKind
+from ogpgraph.graphql.dependence import OWN
 from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import choose_text, derive_output_fields
 from ogpgraph.graphql.scalars import DateTime, PartialDate
@@ -41,7 +42,7 @@ class Milestone(Part):
         """Return the path of the milestone."""
         return f"milestones/{self.number}"
 
-    @strawberry.field(description="The progress reports on it, oldest first.")
+    @strawberry.field(metadata=OWN, description="The progress reports on it, oldest first.")
     def updates(self) -> list[MilestoneUpdate]:
         state, snapshot = self.owner.state, self.owner.snapshot
         return [
@@ -145,22 +146,27 @@ class Rating(Part):
         return self.rating.path
 
     @strawberry.field(
+        metadata=OWN,
         description="Why the stages after this one have no value of the same indicator, in the order of the stages: "
         "`[PENDING]`, for example, if the value was found at midterm, and a review of the end of term is awaited. "
-        "Empty if nothing was published about later stages, or they have values."
+        "Empty if nothing was published about later stages, or they have values.",
     )
     def later_without_data(self) -> list[RatingState]:
         return list(later_without_data(self.rating, ratings_of(self.owner.state, self.rating.indicator)))
 
-    @strawberry.field(description="The rating as published, such as `Substantial`; null if a person stated it without.")
+    @strawberry.field(
+        metadata=OWN, description="The rating as published, such as `Substantial`; null if a person stated it without."
+    )
     def stated_as(self) -> str | None:
         return _referenced_text(self.owner, self.rating.path, self.rating.rating.stated_as)
 
-    @strawberry.field(description="The title of the IRM report that states the rating; null if it is not certain.")
+    @strawberry.field(
+        metadata=OWN, description="The title of the IRM report that states the rating; null if it is not certain."
+    )
     def irm_report(self) -> str | None:
         return _referenced_text(self.owner, self.rating.path, self.rating.rating.irm_report)
 
-    @strawberry.field(description="The entry that stated the rating.")
+    @strawberry.field(metadata=OWN, description="The entry that stated the rating.")
     def entry(self) -> Entry:
         return entry_of_claim(self.owner, self.claim)
 
@@ -200,11 +206,11 @@ class Finding(Part):
         """Return the path of the finding."""
         return self.path
 
-    @strawberry.field(description="The cell of the database as published; null if it is not recorded.")
+    @strawberry.field(metadata=OWN, description="The cell of the database as published; null if it is not recorded.")
     def stated_as(self) -> str | None:
         return _referenced_text(self.owner, self.path, self.stored.stated_as)
 
-    @strawberry.field(description="The entry that stated the finding.")
+    @strawberry.field(metadata=OWN, description="The entry that stated the finding.")
     def entry(self) -> Entry:
         return entry_of_claim(self.owner, self.claim)
 

@@ -233,7 +233,10 @@ class RecordView:
         page_request = parse_page_request(session, first, after, last, before)
         query = (where or EntryFilter()).to_query(snapshot, build_entry_order(order_by))
         return entry_connection(
-            snapshot, lambda: snapshot.page_entries(query, page_request), lambda: snapshot.count_entries(query)
+            snapshot,
+            lambda: snapshot.page_entries(query, page_request),
+            lambda: snapshot.count_entries(query),
+            lambda: snapshot.page_positions(query, page_request),
         )
 
     @strawberry.field(

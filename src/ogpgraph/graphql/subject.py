@@ -6,7 +6,7 @@ types are in one module; those of each kind of thing are in `types`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, ClassVar, Final, Self, TypeVar
@@ -23,7 +23,17 @@ from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.graphql.changes import Change, Interval, claim_as_json
-from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
+from ogpgraph.graphql.connections import (
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    build_connection,
+    find_none,
+    parse_page_request,
+)
+from ogpgraph.graphql.dependence import FIXED, OWN
 from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
 from ogpgraph.graphql.enums import EntryKind, Status
 from ogpgraph.graphql.errors import keep_damage
@@ -59,16 +69,18 @@ _DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u20
 )
 class Node:
     @strawberry.field(
+        metadata=OWN,
         description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
         "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read, below "
-        "`asOf` the day. Elsewhere it is the id of the present object and equal to `stableId`."
+        "`asOf` the day. Elsewhere it is the id of the present object and equal to `stableId`.",
     )
     def id(self) -> strawberry.ID:
         return strawberry.ID(str(self.identify()))
 
     @strawberry.field(
+        metadata=OWN,
         description="The id of the thing itself, the same at every position. Mutations and filters that take an id "
-        "take this one."
+        "take this one.",
     )
     def stable_id(self) -> strawberry.ID:
         return strawberry.ID(str(self.identify().stable))
@@ -97,48 +109,54 @@ class Subject(Node):
         return self.snapshot.state_id(self.state.id)
 
     @strawberry.field(
+        metadata=OWN,
         description="Its code: OGP's code of a commitment, member or action plan, or what takes its place. Null if it "
-        "is not known, and for an account."
+        "is not known, and for an account.",
     )
     def code(self) -> str | None:
         return self._string("code")
 
     @strawberry.field(
+        metadata=OWN,
         description="The number of a commitment in its action plan, as published (`14.1`), or of an action plan among "
-        "those of its member. Null if it is not known, and for other things."
+        "those of its member. Null if it is not known, and for other things.",
     )
     def number(self) -> str | None:
         return self._number()
 
     @strawberry.field(
+        metadata=OWN,
         description="The title of a commitment or action plan, or the name of a member. Null if there is none in this "
-        "language, or it was removed from the record, and for other things."
+        "language, or it was removed from the record, and for other things.",
     )
     def title(self, language: Language = None) -> str | None:
         return resolve_text(self.snapshot, self.state, "title", language)
 
     @strawberry.field(
-        description="The status of a commitment, action plan or member. Null if it is not known, and for other things."
+        metadata=OWN,
+        description="The status of a commitment, action plan or member. Null if it is not known, and for other things.",
     )
     def status(self) -> Status | None:
         status = self._string("status")
         return Status(status) if status else None
 
     @strawberry.field(
+        metadata=OWN,
         description="The number of entries about it, up to the position that is read. Mutations take it as "
-        "`expectedRevision`."
+        "`expectedRevision`.",
     )
     def revision(self) -> int:
         return self.state.revision
 
     @strawberry.field(
-        description="The position since which it has been as it is read: that of the latest entry about it."
+        metadata=OWN,
+        description="The position since which it has been as it is read: that of the latest entry about it.",
     )
     def since(self) -> Position:
         return Position(self.snapshot.since(self.state.id))
 
     @strawberry.field(
-        metadata=computed(LIST_COST),
+        metadata=computed(LIST_COST) | OWN,
         description="The entries about it, up to the position that is read; the oldest first by default.",
     )
     def history(
@@ -159,7 +177,7 @@ class Subject(Node):
         )
 
     @strawberry.field(
-        metadata=computed(5, length=40),
+        metadata=computed(5, length=40) | OWN,
         description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
         "value, when, why and on which evidence.",
     )
@@ -176,7 +194,7 @@ class Subject(Node):
         ]
 
     @strawberry.field(
-        metadata=computed(5, length=60),
+        metadata=computed(5, length=60) | OWN,
         description="What each source states about each field, current or not. Of several claims about a field one is "
         "current: (1) a claim of the thing's own pages, of OGP's database or of a person precedes one of a list on "
         "another page, and that one of a reference table; (2) then a claim in English, OGP's own language, precedes a "
@@ -212,9 +230,10 @@ class Subject(Node):
         return DateTime(moment) if moment else None
 
     @strawberry.field(
+        metadata=OWN,
         description="Inside `asOf`, the fields whose value on that date is unknown, because it changed somewhere in an "
         "interval around the date: no source was observed in between. They read null; a field that is never null has "
-        "the last value before or, without one, the first after. Empty elsewhere."
+        "the last value before or, without one, the first after. Empty elsewhere.",
     )
     def unknown(
         self,
@@ -228,7 +247,7 @@ class Subject(Node):
         ]
 
     @strawberry.field(
-        metadata=computed(length=20),
+        metadata=computed(length=20) | OWN,
         description="All of its current texts in every language. Lists of texts, such as institutions, are not among "
         "them.",
     )
@@ -299,8 +318,9 @@ class LocalizedText(Part):
     translation_kind: TranslationKind = strawberry.field(description="How the text came about in this language.")
 
     @strawberry.field(
+        metadata=OWN,
         description="Whether the text contains invisible characters that control the direction of writing (Unicode "
-        "bidirectional controls). They can make a text appear different from its content."
+        "bidirectional controls). They can make a text appear different from its content.",
     )
     def has_direction_controls(self) -> bool:
         if isinstance(self.text, Exception):
@@ -320,34 +340,38 @@ class Source(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "source"
 
     @strawberry.field(
+        metadata=OWN,
         description="The type of source: `PAGE` (a commitment's page), `COMMITMENT_LIST` (the list of all of a "
         "member's commitments, which OGP prints on the page of each of them), `DATABASE_FILE` (a file of OGP's "
-        "commitment database) or `DOCUMENT`. Null if it is not known."
+        "commitment database) or `DOCUMENT`. Null if it is not known.",
     )
     def type(self) -> str | None:
         return self._string("type")
 
     @strawberry.field(
+        metadata=OWN,
         description="The code of the commitment (of a page) or of the member (of a list), or the name of the file. "
-        "Null if it is not known."
+        "Null if it is not known.",
     )
     def code(self) -> str | None:
         return self._string("code")
 
     @strawberry.field(
-        description="The language in which it is published, as a lower-case code; null if it is not known."
+        metadata=OWN,
+        description="The language in which it is published, as a lower-case code; null if it is not known.",
     )
     def language(self) -> str | None:
         return self._string("language")
 
-    @strawberry.field(description="The URL at which it is published; null if it is not known.")
+    @strawberry.field(metadata=OWN, description="The URL at which it is published; null if it is not known.")
     def url(self) -> str | None:
         value = self.state.value("url")
         return self.snapshot.text(self.state, "url", value.text) if isinstance(value, TextValue) else None
 
     @strawberry.field(
+        metadata=OWN,
         description="The observations that found new content or were read by a newer version of the importer, oldest "
-        "first. Observations of unchanged content only change `lastObservedAt`."
+        "first. Observations of unchanged content only change `lastObservedAt`.",
     )
     def observations(self) -> list[Observation]:
         return [
@@ -360,7 +384,7 @@ class Source(Subject):
             for time, observation in observations(self.state)
         ]
 
-    @strawberry.field(description="When it was last observed, changed or not; null if it never was.")
+    @strawberry.field(metadata=OWN, description="When it was last observed, changed or not; null if it never was.")
     def last_observed_at(self) -> DateTime | None:
         moment = last_observed_at(self.state)
         return DateTime(moment) if moment else None
@@ -399,78 +423,87 @@ class Entry(Node):
         """Return the identity of the entry, which is the same at every position: entries do not change."""
         return StateId(self.entry.event_id)
 
-    @strawberry.field(description="The number of the entry in the log: 1, 2, 3 and so on, without gaps.")
+    @strawberry.field(metadata=OWN, description="The number of the entry in the log: 1, 2, 3 and so on, without gaps.")
     def position(self) -> Position:
         return Position(self.entry.position)
 
-    @strawberry.field(description="The kind of event.")
+    @strawberry.field(metadata=OWN, description="The kind of event.")
     def kind(self) -> EntryKind:
         return EntryKind[self.entry.name]
 
     @strawberry.field(
+        metadata=OWN,
         description="When the entry was recorded, by the server's clock. It strictly increases with the position; "
-        "`at(time:)` refers to it."
+        "`at(time:)` refers to it.",
     )
     def recorded_at(self) -> DateTime:
         return DateTime(datetime.fromisoformat(self.entry.recorded_at))
 
-    @strawberry.field(description="When the statement was made or the source was observed.")
+    @strawberry.field(metadata=OWN, description="When the statement was made or the source was observed.")
     def stated_at(self) -> DateTime:
         return DateTime(self.entry.envelope.time)
 
-    @strawberry.field(description="The date from which the statement is true in the world; null if it is not known.")
+    @strawberry.field(
+        metadata=OWN, description="The date from which the statement is true in the world; null if it is not known."
+    )
     def effective_on(self) -> PartialDate | None:
         return parse_partial_date(self.entry.envelope.effective_on)
 
     @strawberry.field(
+        metadata=OWN,
         description="The interval in which the change happened, between two observations of the source; null for a "
-        "statement that was not read from a source."
+        "statement that was not read from a source.",
     )
     def changed_between(self) -> Interval | None:
         between = self.entry.envelope.changed_between
         return Interval.of(between.after, between.before) if between else None
 
     @strawberry.field(
+        metadata=OWN,
         description="When what the entry states became so, as far as is known: the whole period of `effectiveOn`; or "
         "between two observations of the source; or, for a statement of a person without a date, no later than it was "
-        "made. `asOf` refers to it, as `at` does to `recordedAt`."
+        "made. `asOf` refers to it, as `at` does to `recordedAt`.",
     )
     def effective(self) -> Interval:
         interval = self.entry.effective
         return Interval.of(interval.after, interval.before)
 
-    @strawberry.field(description="Who recorded the entry: the pseudonymous id of an account, or `importer`.")
+    @strawberry.field(
+        metadata=OWN, description="Who recorded the entry: the pseudonymous id of an account, or `importer`."
+    )
     def actor(self) -> str:
         return self.entry.envelope.actor
 
-    @strawberry.field(description="The role in which the actor recorded the entry, such as `reviewer`.")
+    @strawberry.field(metadata=OWN, description="The role in which the actor recorded the entry, such as `reviewer`.")
     def role(self) -> str:
         return self.entry.envelope.role
 
     @strawberry.field(
-        description="The reason that the actor gave; null if there is none or it was removed from the record."
+        metadata=OWN,
+        description="The reason that the actor gave; null if there is none or it was removed from the record.",
     )
     def reason(self) -> str | None:
         reference = self.entry.envelope.reason
         return self.snapshot.entry_text(reference, reason_text_refs) if reference else None
 
-    @strawberry.field(description="Why the values differ from those that were recorded before.")
+    @strawberry.field(metadata=OWN, description="Why the values differ from those that were recorded before.")
     def cause(self) -> Cause:
         return self.entry.envelope.cause
 
-    @strawberry.field(description="Where the facts were stated.")
+    @strawberry.field(metadata=OWN, description="Where the facts were stated.")
     def stated_in(self) -> Origin:
         return self.entry.envelope.origin
 
     @strawberry.field(
+        metadata=OWN,
         description="Whether the entry results from an observation that is older than one recorded before. Such an "
-        "entry adds to the history and changes no current value."
+        "entry adds to the history and changes no current value.",
     )
     def is_late(self) -> bool:
         return self.entry.name.endswith("SeenEarlier")
 
     @strawberry.field(
-        metadata=computed(opens_state=True),
+        metadata=computed(opens_state=True) | FIXED,
         description="The thing that the entry is about, as it was right after this entry. Everything below is read at "
         "the position of this entry too.",
     )
@@ -491,24 +524,25 @@ class Entry(Node):
             raise LookupError(f"entry {self.entry.position} has no subject")
         return build_subject(state, head)
 
-    @strawberry.field(description="The revision of the subject that the entry created, counted from 1.")
+    @strawberry.field(metadata=OWN, description="The revision of the subject that the entry created, counted from 1.")
     def revision(self) -> int:
         return self.entry.revision
 
-    @strawberry.field(metadata=computed(2), description="The fields that the entry changed.")
+    @strawberry.field(metadata=computed(2) | OWN, description="The fields that the entry changed.")
     def changes(self) -> list[Change]:
         return [Change.of(change, self._find_text) for change in self.entry.changes]
 
     @strawberry.field(
+        metadata=FIXED,
         description="The source that the facts were read from, as it was right after this entry; null if they were not "
-        "read from a source."
+        "read from a source.",
     )
     def source(self) -> Source | None:
         then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.envelope.source)
         return Source.of(state, then) if state else None
 
     @strawberry.field(
-        metadata=computed(2, length=20),
+        metadata=computed(2, length=20) | FIXED,
         description="The passages of sources that support the entry, one for each fact; empty if no source is cited. "
         "Their sources are as they were right after this entry.",
     )
@@ -531,7 +565,7 @@ class Entry(Node):
             for path, (start, end) in sorted(item.spans.items())
         ]
 
-    @strawberry.field(description="An id that all entries recorded by one import or one request share.")
+    @strawberry.field(metadata=OWN, description="An id that all entries recorded by one import or one request share.")
     def correlation_id(self) -> strawberry.ID:
         return strawberry.ID(self.entry.envelope.correlation)
 
@@ -547,21 +581,24 @@ class Entry(Node):
         return Entry.of(found, self.snapshot) if found else None
 
     @strawberry.field(
-        description="The hash of the entry as a leaf of the log's Merkle tree (RFC 6962): 64 hexadecimal digits."
+        metadata=OWN,
+        description="The hash of the entry as a leaf of the log's Merkle tree (RFC 6962): 64 hexadecimal digits.",
     )
     def leaf_hash(self) -> str:
         return self.entry.leaf
 
     @strawberry.field(
+        metadata=OWN,
         description="The root of the log's Merkle tree (RFC 6962) at the position of the entry: 64 hexadecimal digits. "
-        "It commits to every entry up to this one; `at(position:, root:)` reads the record only in this history."
+        "It commits to every entry up to this one; `at(position:, root:)` reads the record only in this history.",
     )
     def root_hash(self) -> str:
         return self.entry.root
 
     @strawberry.field(
+        metadata=OWN,
         description="Where the entry is in the log and in which history of it, to continue after it: a subscription "
-        "by its `cursor`, the feed by `after`, a list of entries by `after`. It is opaque."
+        "by its `cursor`, the feed by `after`, a list of entries by `after`. It is opaque.",
     )
     def cursor(self) -> str:
         return str(self.entry.bookmark)
@@ -575,10 +612,13 @@ class Entry(Node):
 
 
 def entry_connection(
-    snapshot: Snapshot, fetch_page: Callable[[], Page[StoredEntry]], count: Callable[[], int]
+    snapshot: Snapshot,
+    fetch_page: Callable[[], Page[StoredEntry]],
+    count: Callable[[], int],
+    find_positions: Callable[[], Sequence[int] | None] = find_none,
 ) -> Connection[Entry]:
     """Return the connection over a list of entries."""
-    return build_connection(snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count)
+    return build_connection(snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count, find_positions)
 
 
 @strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")
@@ -590,17 +630,20 @@ class UnknownValue(Part):
         """Return the path of the value."""
         return f"unknown/{self.path}"
 
-    @strawberry.field(description="Until when the value before was certain; null if nothing was observed before.")
+    @strawberry.field(
+        metadata=OWN, description="Until when the value before was certain; null if nothing was observed before."
+    )
     def after(self) -> DateTime | None:
         return DateTime(self.unknown.after) if self.unknown.after else None
 
-    @strawberry.field(description="From when on the value after is certain.")
+    @strawberry.field(metadata=OWN, description="From when on the value after is certain.")
     def before(self) -> DateTime:
         return DateTime(self.unknown.before)
 
     @strawberry.field(
+        metadata=OWN,
         description="The values that it may have had, by time; null stands for no value. A rating is an object of its "
-        "fields."
+        "fields.",
     )
     def candidates(self) -> list[FieldValue | None]:
         return [self._as_json(claim) for claim in self.unknown.claims]
@@ -625,15 +668,17 @@ class Evidence:
     find_source: strawberry.Private[FindSource]
 
     @strawberry.field(
+        metadata=OWN,
         description="For a file of rows: the number of the row, counted from 1 as in a spreadsheet. `start` and `end` "
-        "then refer to the text of this row, in which each cell is `Column: cell`. Null for other sources."
+        "then refer to the text of this row, in which each cell is `Column: cell`. Null for other sources.",
     )
     def row(self) -> int | None:
         return self.evidence.row
 
     @strawberry.field(
+        metadata=OWN,
         description="For a file of rows: the column, named as in OGP's codebook; several are separated by commas. Null "
-        "for other sources."
+        "for other sources.",
     )
     def column(self) -> str | None:
         return self.evidence.columns.get(self.path)
@@ -646,7 +691,7 @@ class Evidence:
         return Source.of(state, snapshot) if state else None
 
     @strawberry.field(
-        metadata=computed(2),
+        metadata=computed(2) | OWN,
         description="The passage itself; null if the text of the source was removed from the record.",
     )
     def quote(self) -> str | None:
@@ -664,18 +709,19 @@ class Blame(Part):
         return f"blame/{self.path}"
 
     @strawberry.field(
+        metadata=OWN,
         description="The value; null if it was a text that was removed from the record. A rating is an object of its "
-        "fields."
+        "fields.",
     )
     def value(self) -> FieldValue | None:
         return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, self.claim))
 
-    @strawberry.field(description="The entry that stated the value.")
+    @strawberry.field(metadata=OWN, description="The entry that stated the value.")
     def entry(self) -> Entry:
         return entry_of_claim(self.owner, self.claim)
 
     @strawberry.field(
-        metadata=computed(2, length=20),
+        metadata=computed(2, length=20) | OWN,
         description="The passages of sources that support this value; empty if no source is cited.",
     )
     def evidence(self) -> list[Evidence]:
@@ -684,7 +730,8 @@ class Blame(Part):
         return [each for each in found if each.path == self.path]
 
     @strawberry.field(
-        description="The interval in which the field got this value, as narrow as all recorded observations make it."
+        metadata=OWN,
+        description="The interval in which the field got this value, as narrow as all recorded observations make it.",
     )
     def changed_between(self) -> Interval:
         return Interval.of(self.claim.after, self.claim.before)
@@ -698,11 +745,13 @@ class Claim(Blame):
         """Return the path of the claim, of which each origin and source has at most one about a field."""
         return "/".join(filter(None, ("claims", self.path, *self.claim.key)))
 
-    @strawberry.field(description="Where the claim was stated.")
+    @strawberry.field(metadata=OWN, description="Where the claim was stated.")
     def stated_in(self) -> Origin:
         return self.claim.origin
 
-    @strawberry.field(description="The language of the source, as a lower-case code; null if it is not known.")
+    @strawberry.field(
+        metadata=OWN, description="The language of the source, as a lower-case code; null if it is not known."
+    )
     def language(self) -> str | None:
         return self.claim.language
 

@@ -11,8 +11,8 @@ What all things share is in `subject`, the parts of plans and commitments are in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Final
 
 import strawberry
@@ -35,6 +35,7 @@ from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, R
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.changes import Interval
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
+from ogpgraph.graphql.dependence import OWN, links, lists
 from ogpgraph.graphql.facets import (
     ACROSS_COST,
     DIMENSION_COST,
@@ -75,6 +76,43 @@ SPLIT_LEFT_OUT: Final = (
     "`and` or `or`, names their status: `status: {in: [SPLIT]}`."
 )
 
+# Lists of a thing's things
+
+
+def build_query(
+    aggregate_type: str,
+    where: AggregateFilter | None,
+    order_by: Iterable[Any] | None,
+    snapshot: Snapshot,
+    parent: str | None = None,
+) -> AggregateQuery:
+    """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner."""
+    if aggregate_type == "commitment":
+        condition = list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
+    else:
+        condition = where.condition(snapshot) if where else MATCH_ALL
+    return AggregateQuery(aggregate_type, condition, build_order(list(order_by or ())), parent)
+
+
+def select_part(
+    aggregate_type: str,
+    parent: str,
+    snapshot: Snapshot,
+    where: AggregateFilter | None = None,
+    order_by: Iterable[Any] | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> tuple[AggregateQuery, PageRequest]:
+    """Return the query and the page that the arguments of a list of a thing's things select.
+
+    They are the same for all things of a list; `parent` is the dimension of their owner.
+    """
+    query = build_query(aggregate_type, where, order_by, snapshot, parent)
+    return query, parse_page_request(snapshot.session, first, after, last, before, query.order)
+
+
 # Members and action plans
 
 
@@ -86,12 +124,15 @@ class Member(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "member"
 
     @strawberry.field(
-        description="The member's `name`; null if there is none in this language, or it was removed from the record."
+        metadata=OWN,
+        description="The member's `name`; null if there is none in this language, or it was removed from the record.",
     )
     def title(self, language: Language = None) -> str | None:
         return resolve_text(self.snapshot, self.state, "name", language)
 
-    @strawberry.field(metadata=LIST, description="The member's action plans.")
+    @strawberry.field(
+        metadata=LIST | lists(partial(select_part, "plan", "member")), description="The member's action plans."
+    )
     def action_plans(
         self,
         where: ActionPlanFilter | None = None,
@@ -101,12 +142,12 @@ class Member(Subject):
         last: Last = None,
         before: Before = None,
     ) -> Connection[ActionPlan] | None:
-        query = build_query("plan", where, order_by, self.snapshot, parent="member")
-        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
+        query, page_request = select_part("plan", "member", self.snapshot, where, order_by, first, after, last, before)
         return aggregate_connection(ActionPlan, self.snapshot, query, self.state, page_request)
 
     @strawberry.field(
-        metadata=LIST, description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}"
+        metadata=LIST | lists(partial(select_part, "commitment", "member")),
+        description=f"The commitments of all of the member's action plans. {SPLIT_LEFT_OUT}",
     )
     def commitments(
         self,
@@ -117,8 +158,9 @@ class Member(Subject):
         last: Last = None,
         before: Before = None,
     ) -> CommitmentConnection | None:
-        query = build_query("commitment", where, order_by, self.snapshot, parent="member")
-        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
+        query, page_request = select_part(
+            "commitment", "member", self.snapshot, where, order_by, first, after, last, before
+        )
         return commitment_connection(self.snapshot, query, self.state, page_request)
 
 
@@ -127,13 +169,14 @@ class Member(Subject):
 class ActionPlan(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "plan"
 
-    @strawberry.field(description=describe_output(PLAN.find_field("number")))
+    @strawberry.field(metadata=OWN, description=describe_output(PLAN.find_field("number")))
     def number(self) -> str | None:
         return self._number()
 
     @strawberry.field(
+        metadata=OWN,
         description="How the public took part in developing and implementing the plan, as the IRM assessed it. An "
-        "aspect that was never published is absent."
+        "aspect that was never published is absent.",
     )
     def co_creation(self) -> list[CoCreationFact]:
         published = ((kind, self._string(f"coCreation/{kind}")) for kind in CoCreation)
@@ -141,11 +184,16 @@ class ActionPlan(Subject):
             CoCreationFact(kind=kind, value=CoCreationValue(value), owner=self) for kind, value in published if value
         ]
 
-    @strawberry.field(description="The member that submitted the plan; null if it is not known.")
+    @strawberry.field(
+        metadata=links("member"), description="The member that submitted the plan; null if it is not known."
+    )
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
-    @strawberry.field(metadata=LIST, description=f"The plan's commitments. {SPLIT_LEFT_OUT}")
+    @strawberry.field(
+        metadata=LIST | lists(partial(select_part, "commitment", "actionPlan")),
+        description=f"The plan's commitments. {SPLIT_LEFT_OUT}",
+    )
     def commitments(
         self,
         where: CommitmentFilter | None = None,
@@ -155,8 +203,9 @@ class ActionPlan(Subject):
         last: Last = None,
         before: Before = None,
     ) -> CommitmentConnection | None:
-        query = build_query("commitment", where, order_by, self.snapshot, parent="actionPlan")
-        page_request = parse_page_request(self.snapshot.session, first, after, last, before, query.order)
+        query, page_request = select_part(
+            "commitment", "actionPlan", self.snapshot, where, order_by, first, after, last, before
+        )
         return commitment_connection(self.snapshot, query, self.state, page_request)
 
 
@@ -167,14 +216,15 @@ class ActionPlan(Subject):
 class IrmDatabaseFields(Subject):
     """The fields of a commitment that only OGP's commitment database has."""
 
-    @strawberry.field(description="The years in which the IRM published its reports about it, by stage.")
+    @strawberry.field(metadata=OWN, description="The years in which the IRM published its reports about it, by stage.")
     def report_years(self) -> list[ReportYear]:
         published = {stage: self.state.value(f"reportYears/{stage}") for stage in Stage}
         return [ReportYear.of(self, stage, value) for stage, value in published.items() if value is not None]
 
     @strawberry.field(
+        metadata=OWN,
         description="What OGP's database states about it besides the IRM's indicators, ordered by kind. A finding that "
-        "was never published is absent."
+        "was never published is absent.",
     )
     def findings(
         self,
@@ -187,16 +237,18 @@ class IrmDatabaseFields(Subject):
         return [each for each in found if each is not None]
 
     @strawberry.field(
+        metadata=OWN,
         description="Whether the member's next action plan carries the commitment forward, as the IRM assessed it at "
         "the end of term; null if nothing was published. The commitment that continues it is in `successors`, if it is "
-        "known."
+        "known.",
     )
     def carried_forward(self) -> Finding | None:
         return Finding.of(self, FindingKind.CARRIED_FORWARD)
 
     @strawberry.field(
+        metadata=OWN,
         description="Policy areas for which OGP's database has neither yes nor no, by the reason. For an area that is "
-        "neither here nor in `policyAreas`, the database has no, or it has no such area."
+        "neither here nor in `policyAreas`, the database has no, or it has no such area.",
     )
     def undetermined_policy_areas(self) -> list[UndeterminedPolicyAreas]:
         areas_by_state = {state: self.state.value(f"policyAreasUndetermined/{state}") for state in RatingState}
@@ -207,15 +259,16 @@ class IrmDatabaseFields(Subject):
         ]
 
     @strawberry.field(
+        metadata=OWN,
         description="The columns of OGP's database that have no field of their own here, as published. START_DATE and "
-        "END_DATE are among them if the cell is not a date or can be read in two ways."
+        "END_DATE are among them if the cell is not a date or can be read in two ways.",
     )
     def database_columns(self) -> list[DatabaseColumn]:
         cells = ((path, self._cell(path)) for path, _ in self.state.claims_under("database/"))
         columns = ((path.partition("/")[2], cell) for path, cell in cells)
         return [DatabaseColumn(name=name, value=cell, owner=self) for name, cell in columns if cell is not None]
 
-    @strawberry.field(description=describe_output(COMMITMENT.find_field("cluster")))
+    @strawberry.field(metadata=OWN, description=describe_output(COMMITMENT.find_field("cluster")))
     def cluster(self) -> str | None:
         return self._cell("cluster")
 
@@ -236,50 +289,59 @@ class Commitment(IrmDatabaseFields):
     AGGREGATE_TYPE: ClassVar[str] = "commitment"
 
     @strawberry.field(
+        metadata=OWN,
         description="The current code of the commitment, such as `FR0043`. A commitment that is known only from files "
-        "without codes has its `key` here. Null if it is known by neither."
+        "without codes has its `key` here. Null if it is known by neither.",
     )
     def code(self) -> str | None:
         return self._code()
 
     @strawberry.field(
+        metadata=OWN,
         description="The codes that it had before, and those of the commitments that were merged into it, sorted. "
-        "`commitment(code:)` finds it by any of them."
+        "`commitment(code:)` finds it by any of them.",
     )
     def former_codes(self) -> list[str]:
         return list(codes.former_codes(self.state))
 
-    @strawberry.field(description="The languages of its title and description, as lower-case codes.")
+    @strawberry.field(metadata=OWN, description="The languages of its title and description, as lower-case codes.")
     def languages(self) -> list[str]:
         return sorted(languages_of(self.state))
 
     @strawberry.field(
+        metadata=OWN,
         description="Whether it is known only from the lists of commitments on other commitments' pages. Then little "
-        "more than its title, cycle and first policy area is known."
+        "more than its title, cycle and first policy area is known.",
     )
     def listed_only(self) -> bool:
         # What the record has of it as a whole, at any date: the filter of this name goes by the same.
         return commitments.is_listed_only(self.snapshot.undated.get_loaded(self.state.id) or self.state)
 
     @strawberry.field(
+        metadata=OWN,
         description="Since when OGP's database lists it no longer: after the last whole file that has it and no later "
-        "than the first that has not. It keeps the values that it had. Null while it is listed, and if it never was."
+        "than the first that has not. It keeps the values that it had. Null while it is listed, and if it never was.",
     )
     def absent_since(self) -> Interval | None:
         claim = self.state.current_claims.get("listed")
         return Interval.of(claim.after, claim.before) if claim and claim.value is False else None
 
-    @strawberry.field(description="The action plan that it belongs to; null if it is not known.")
+    @strawberry.field(
+        metadata=links("actionPlan"), description="The action plan that it belongs to; null if it is not known."
+    )
     def action_plan(self) -> ActionPlan | None:
         return self._related(ActionPlan, "actionPlan")
 
-    @strawberry.field(description="The member whose commitment it is; null if it is not known.")
+    @strawberry.field(
+        metadata=links("member"), description="The member whose commitment it is; null if it is not known."
+    )
     def member(self) -> Member | None:
         return self._related(Member, "member")
 
     @strawberry.field(
+        metadata=OWN,
         description="Its policy areas: first those of OGP's taxonomy, spelled as there, then areas that the taxonomy "
-        "does not contain, as published."
+        "does not contain, as published.",
     )
     def policy_areas(self) -> list[str]:
         return [*self._strings("policyAreas"), *self._texts("policyAreasUnrecognised", None)]
@@ -297,13 +359,14 @@ class Commitment(IrmDatabaseFields):
         milestones = [Milestone(number=number, owner=self) for number in found.milestones]
         return Overdue(basis=found.basis, due_on=PartialDate(found.due), milestones=milestones)
 
-    @strawberry.field(metadata=computed(length=6), description="Its milestones, in the order of their numbers.")
+    @strawberry.field(metadata=computed(length=6) | OWN, description="Its milestones, in the order of their numbers.")
     def milestones(self) -> list[Milestone]:
         return [Milestone(number=number, owner=self) for number in milestone_numbers(self.state)]
 
     @strawberry.field(
+        metadata=OWN,
         description="The IRM's ratings, ordered by indicator, stage and OGP value. An indicator about which nothing "
-        "was published is absent."
+        "was published is absent.",
     )
     def ratings(
         self,
@@ -323,10 +386,11 @@ class Commitment(IrmDatabaseFields):
         ]
 
     @strawberry.field(
+        metadata=OWN,
         description="The IRM's rating of one indicator. Without a `stage`: of the latest stage that has a value; if "
         "none has one, of the latest. `laterWithoutData` tells what the stages after it say. It is the rating of the "
         "whole commitment, or one that refers to a single OGP value if there are only such. Null if nothing was "
-        "published, and inside `asOf` if what a stage says is `unknown` and makes a difference."
+        "published, and inside `asOf` if what a stage says is `unknown` and makes a difference.",
     )
     def rating(
         self,
@@ -347,16 +411,18 @@ class Commitment(IrmDatabaseFields):
         return choose_rating(each for each in ratings if stage is None or each.stage == stage)
 
     @strawberry.field(
+        metadata=OWN,
         description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
         "`rating(indicator: STARRED)` distinguishes the two. Inside `asOf`, where that is unknown, it is as it was "
-        "known last."
+        "known last.",
     )
     def starred(self) -> bool:
         return is_starred(self.snapshot.last_decided(self.state))
 
     @strawberry.field(
+        metadata=OWN,
         description="The sections of the IRM's text about it, each in one language. A section that has no text in the "
-        "given `language` is absent."
+        "given `language` is absent.",
     )
     def narratives(self, language: Language = None) -> list[Narrative]:
         sections = dict.fromkeys(path.rpartition("/")[0] for path, _ in self.state.claims_under("narratives/"))
@@ -371,7 +437,9 @@ class Commitment(IrmDatabaseFields):
         return self._linked("successors")
 
     @strawberry.field(
-        description="The commitment that it turned out to be identical with and was merged into; null if there is none."
+        metadata=links("mergedInto"),
+        description="The commitment that it turned out to be identical with and was merged into; null if there is "
+        "none.",
     )
     def merged_into(self) -> Commitment | None:
         return self._related(Commitment, "mergedInto")
@@ -384,8 +452,9 @@ class Commitment(IrmDatabaseFields):
         return self._linked("mergedFrom")
 
     @strawberry.field(
+        metadata=links("splitFrom"),
         description="The commitment that it was split from, which keeps the ratings, milestones and narratives of the "
-        "time before; null if there is none."
+        "time before; null if there is none.",
     )
     def split_from(self) -> Commitment | None:
         return self._related(Commitment, "splitFrom")
@@ -409,7 +478,7 @@ class Commitment(IrmDatabaseFields):
 class Code(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "code"
 
-    @strawberry.field(description="The code, in upper case. Never null.")
+    @strawberry.field(metadata=OWN, description="The code, in upper case. Never null.")
     def code(self) -> str | None:
         return self.state.id.split("-", 2)[2]
 
@@ -425,11 +494,13 @@ class Code(Subject):
 class Account(Subject):
     AGGREGATE_TYPE: ClassVar[str] = "account"
 
-    @strawberry.field(description="The roles that it may act in; empty for an account that may only read.")
+    @strawberry.field(
+        metadata=OWN, description="The roles that it may act in; empty for an account that may only read."
+    )
     def roles(self) -> list[Role]:
         return list(rights_of(self.state).roles)
 
-    @strawberry.field(description="The codes of the members for which it may act as a REPORTER.")
+    @strawberry.field(metadata=OWN, description="The codes of the members for which it may act as a REPORTER.")
     def reporter_of(self) -> list[str]:
         return list(rights_of(self.state).reporter_of)
 
@@ -507,21 +578,6 @@ class CommitmentConnection(Connection[Commitment]):
         return count_timeline(self.snapshot, self.query, self.parent, dimension, period)
 
 
-def build_query(
-    aggregate_type: str,
-    where: AggregateFilter | None,
-    order_by: Iterable[Any] | None,
-    snapshot: Snapshot,
-    parent: str | None = None,
-) -> AggregateQuery:
-    """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner."""
-    if aggregate_type == "commitment":
-        condition = list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
-    else:
-        condition = where.condition(snapshot) if where else MATCH_ALL
-    return AggregateQuery(aggregate_type, condition, build_order(list(order_by or ())), parent)
-
-
 def aggregate_connection(
     node_type: type[SubjectT],
     snapshot: Snapshot,
@@ -535,6 +591,7 @@ def aggregate_connection(
         lambda: _page_aggregates(snapshot, query, parent, page_request),
         lambda state: node_type.of(state, snapshot),
         lambda: snapshot.count(query, parent),
+        lambda: _find_versions(snapshot, query, parent, page_request),
     )
 
 
@@ -546,6 +603,7 @@ def commitment_connection(
         fetch_page=cache(lambda: _page_aggregates(snapshot, query, parent, page_request)),
         build_node=lambda state: Commitment.of(state, snapshot),
         count=lambda: snapshot.count(query, parent),
+        find_versions=lambda: _find_versions(snapshot, query, parent, page_request),
         snapshot=snapshot,
         query=query,
         parent=parent,
@@ -556,6 +614,14 @@ def _page_aggregates(
     snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, page_request: PageRequest
 ) -> Page[Aggregate]:
     return snapshot.page_for_parent(parent, query, page_request) if parent else snapshot.page(query, page_request)
+
+
+def _find_versions(
+    snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, page_request: PageRequest
+) -> Sequence[int] | None:
+    if snapshot.date is not None:
+        return None
+    return snapshot.page_versions(query, page_request, parent.id if parent else None)
 
 
 # Objects by their ids

@@ -7,12 +7,13 @@ never on how many things it finds.
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
 from functools import cached_property
-from typing import Protocol, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
 from ogpgraph.domain.as_of import (
@@ -77,6 +78,11 @@ class AggregateReader(Protocol):
         """Return the bookmark of a position."""
 
 
+ANY_POSITION: Final = 10**14 + secrets.randbelow(9 * 10**14)
+"""Stands for the position in the ids of a template. It is drawn for each process, so that no text of the record has it,
+and no log is as long."""
+
+
 class AggregateSnapshot:
     """The aggregates of the record at `position`, and as of `day`: PRESENT_DAY for all that was stated.
 
@@ -85,6 +91,7 @@ class AggregateSnapshot:
     """
 
     is_pinned = False
+    is_template = False
 
     def __init__(self, session: AggregateReader, position: int, day: int = PRESENT_DAY) -> None:
         self.session = session
@@ -131,8 +138,17 @@ class AggregateSnapshot:
         pinned.is_pinned, pinned._siblings = True, [pinned]
         return pinned
 
+    @cached_property
+    def template(self) -> Self:
+        """Return this snapshot for what is kept for readers at other positions: its ids name ANY_POSITION."""
+        template = copy(self)
+        template.is_pinned, template.is_template, template._siblings = True, True, [template]
+        return template
+
     def state_id(self, stream: str, path: str = "") -> StateId:
         """Return the identity of the state of an aggregate, or of a part of it, that is read here."""
+        if self.is_template:
+            return StateId(stream, path, ANY_POSITION, self.date)
         return StateId(stream, path, self.position if self.is_pinned else None, self.date)
 
     # Aggregates

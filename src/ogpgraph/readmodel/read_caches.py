@@ -10,6 +10,7 @@ from typing import Final
 
 from ogpgraph.readmodel.earlier_claims import DatedStateCache
 from ogpgraph.readmodel.entry import Entry
+from ogpgraph.readmodel.fragment_cache import FragmentCache
 from ogpgraph.readmodel.index_cache import PastIndexes
 from ogpgraph.readmodel.states import StateCache
 from ogpgraph.storage.byte_cache import ByteCache, CacheUse
@@ -34,6 +35,7 @@ class ReadCaches:
     dated_states: DatedStateCache = field(default_factory=DatedStateCache)
     entries: ByteCache[int, Entry] = field(default_factory=lambda: ByteCache(MAX_ENTRY_BYTES, _size_of_entry))
     past_indexes: PastIndexes = field(default_factory=PastIndexes)
+    fragments: FragmentCache = field(default_factory=FragmentCache)
 
     def describe(self) -> dict[str, CacheUse]:
         """Return the use of each cache that counts it."""
@@ -42,5 +44,6 @@ class ReadCaches:
             "datedStates": self.dated_states.use(),
             "entries": self.entries.use(),
             "pastIndexes": self.past_indexes.use(),
+            "fragments": self.fragments.use(),
             "tagHistories": self.past_indexes.histories.use(),
         }

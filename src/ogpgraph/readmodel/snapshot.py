@@ -164,9 +164,36 @@ class Snapshot(AggregateSnapshot):
             pages |= self._build_pages(query, page_request, masks)
         return pages[parent.id]
 
+    def page_versions(self, query: AggregateQuery, page_request: PageRequest, parent: str | None = None) -> list[int]:
+        """Return the versions of the aggregates of a slice of a list, or of a parent's part of it, in its order.
+
+        No aggregate is loaded. The snapshot is none as of a day, which has no versions.
+        """
+        mask = self._evaluate(query)
+        if parent is not None:
+            mask &= self._select_owned(query, parent)
+        index, bounds = self.index(query.aggregate_type), (page_request.after, page_request.before)
+        found = index.page(mask, query.order, page_request.limit, bounds, backward=page_request.backward)
+        if page_request.backward:
+            found.reverse()
+        slots = index.streams.slots
+        return index.streams.versions_at([slots[stream] for _, stream in found], self.position)
+
+    def page_positions(self, query: EntryQuery, page_request: PageRequest) -> list[int] | None:
+        """Return the positions of a slice of a list of entries in its order; None where they have to be looked for."""
+        if query.has_conditions or query.order not in (BY_POSITION, LATEST_FIRST):
+            return None
+        positions = _slice_all(self.position, page_request, descending=query.order == LATEST_FIRST)
+        found = list(positions[: page_request.limit])
+        return found[::-1] if page_request.backward else found
+
     def count(self, query: AggregateQuery, parent: Aggregate | None = None) -> int:
         """Return the size of a list, or of a parent's part of it."""
         return self.select(query, parent).bit_count()
+
+    def count_part(self, query: AggregateQuery, parent: str) -> int:
+        """Return the size of a parent's part of a list."""
+        return (self._evaluate(query) & self._select_owned(query, parent)).bit_count()
 
     def select(self, query: AggregateQuery, parent: Aggregate | None = None) -> int:
         """Return the members of a list, or of a parent's part of it, as a bitset of the type's index."""
@@ -259,6 +286,12 @@ class Snapshot(AggregateSnapshot):
         if not query.has_conditions:
             return self.position
         return int(self.session.fetch(queries.count_entries(query, self.position))[0]["number"])
+
+    def find_entries(self, positions: Sequence[int]) -> list[Entry | None]:
+        """Return the entries of some positions up to this snapshot's, None for one that the tables lack."""
+        found = self.session.load_entries(positions)
+        self._keep(found.values())
+        return [found.get(position) for position in positions]
 
     def find_entry(self, position: int) -> Entry | None:
         """Return the entry of a position, None past this snapshot's."""

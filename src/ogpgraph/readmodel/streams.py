@@ -71,6 +71,17 @@ class TypeStreams:
         number = bisect_right(positions, position)
         return positions[number - 1] if number else 0
 
+    def versions_at(self, slots: Iterable[int], position: int) -> list[int]:
+        """Return the positions of the last entries of some streams up to a position, 0 before the first of one."""
+        positions, wanted = self.positions, list(slots)
+        latest = [positions[slot][-1] for slot in wanted]
+        if not latest or max(latest) <= position:
+            return latest
+        return [
+            version if version <= position else self.version_at(slot, position)
+            for slot, version in zip(wanted, latest, strict=True)
+        ]
+
     def code_at(self, slot: int, position: int) -> str:
         """Return the code of a stream at a position from its first on; empty where no list shows it."""
         present = self.codes[slot]  # read before the changes: if it is a later code, they say so
@@ -248,6 +259,14 @@ class StreamTable:
         for number in numbers:
             by_type[number >> _TYPE_SHIFT].append(number & _SLOT_MASK)
         return {_TYPE_NAMES[number]: Posting.of(slots) for number, slots in by_type.items()}
+
+    def streams_of(self, positions: Iterable[int]) -> list[str]:
+        """Return the streams of the entries at some positions."""
+        return [self.stream_at(position) for position in positions]
+
+    def versions_of(self, streams: Iterable[str], position: int) -> list[int]:
+        """Return the positions of the last entries of some streams up to a position, 0 before the first of one."""
+        return [self.version_at(stream, position) for stream in streams]
 
     def version_at(self, stream: str, position: int) -> int:
         """Return the position of the last entry of a stream up to a position, 0 before its first."""

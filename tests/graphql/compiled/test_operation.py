@@ -188,7 +188,7 @@ def test_the_source_is_readable_and_has_one_function_for_each_type_and_selection
         "query ($n: Int) { a: boxes(number: $n) { ...B } b: boxes(number: 1) { ...B } } fragment B on Box { name }"
     )
     writer = OperationWriter(SCHEMA, CoreExecutor.prepare(SCHEMA, document), 100)
-    name = writer.write()
+    name = writer.write_fields(*writer.collect_root())
     source = "\n".join(writer.lines)
     assert source.count("def select_Box") == 2  # they may select other fields elsewhere
     assert f"def {name}(source, run):" in source

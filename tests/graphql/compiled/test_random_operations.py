@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ogpgraph.readmodel import index_cache
+from ogpgraph.readmodel.fragment_cache import FragmentCache
 from ogpgraph.storage.byte_cache import ByteCache
 from ogpgraph.system import migrate, open_system
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
@@ -56,10 +57,11 @@ def compare_rounds(both: BothWays, writes: RandomWrites, rounds: int, number: in
 
 def bound_caches(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Have each cache drop what exceeds so many bytes, or, of indexes, three."""
-    begin = ByteCache.__init__
+    begin, begin_fragments = ByteCache.__init__, FragmentCache.__init__
     monkeypatch.setattr(
         ByteCache, "__init__", lambda cache, max_bytes, *rest: begin(cache, min(max_bytes, most), *rest)
     )
+    monkeypatch.setattr(FragmentCache, "__init__", lambda cache: begin_fragments(cache, 10 * most))
     monkeypatch.setattr(index_cache, "MAX_PAST_INDEXES", 3)
 
 

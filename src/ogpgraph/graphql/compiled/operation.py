@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, Self
 
-import msgspec
 import strawberry
 from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from ogpgraph.graphql.compiled.planner import Planner
+from ogpgraph.graphql.compiled.run import Run
+from ogpgraph.graphql.compiled.selections import ObjectSelection
 from ogpgraph.graphql.compiled.writer import ConvertArguments, NotCovered, OperationWriter
 
 MAX_FIELDS: Final = 2_000
@@ -18,50 +20,25 @@ MAX_FIELDS: Final = 2_000
 MAX_FUNCTIONS: Final = 16
 """The operations of one document, and combinations of conditions of their `@skip` and `@include`, that are compiled."""
 
-encode: Final = msgspec.json.Encoder().encode
-"""Returns a value as the responses have it."""
-
-
-class Run:
-    """What the functions of an operation need besides the objects; resolvers get it as `info`.
-
-    `check` is called for each object, and may raise what stops the operation. `count_objects` is told how many objects
-    the response got without one being made, and may raise, too.
-    """
-
-    __slots__ = ("arguments", "check", "context", "count_objects")
-
-    def __init__(
-        self,
-        context: object,
-        check: Callable[[], None],
-        arguments: Sequence[dict[str, Any]],
-        count_objects: Callable[[int], None],
-    ) -> None:
-        self.context = context
-        self.check = check
-        self.arguments = arguments
-        self.count_objects = count_objects
-
 
 class CompiledOperation:
-    """The function of an operation, under certain conditions. Threads may use it at once; it is not changed."""
+    """How an operation is written, under certain conditions. Threads may use it at once; it is not changed."""
 
-    def __init__(
-        self, function: Callable[[object, Run], dict[str, Any]], conversions: Sequence[ConvertArguments]
-    ) -> None:
-        self._function = function
+    def __init__(self, root: ObjectSelection, conversions: Sequence[ConvertArguments]) -> None:
+        self._root = root
         self._conversions = tuple(conversions)
 
     @classmethod
     def compile(cls, writer: OperationWriter) -> Self:
-        """Write and compile the function of an operation; raises NotCovered."""
-        name = writer.write()
+        """Plan an operation, and compile the functions that this needs; raises NotCovered."""
+        planner = Planner(writer)
+        root = planner.plan()
         exec(compile("\n".join(writer.lines), "<compiled operation>", "exec"), writer.names)  # noqa: S102 - its source is ours
-        return cls(writer.names[name], writer.conversions)
+        planner.bind(writer.names)
+        return cls(root, writer.conversions)
 
     def convert_arguments(self, variables: VariableValues) -> list[dict[str, Any]]:
-        """Return the arguments that depend on variables, for `run`; raises what their conversion raises."""
+        """Return the arguments that depend on variables, for a run; raises what their conversion raises."""
         return [convert(variables) for convert in self._conversions]
 
     def run(self, source: object, run: Run) -> bytes:
@@ -70,7 +47,7 @@ class CompiledOperation:
         Raises:
             Exception: if anything is not as it is where nothing goes wrong; then graphql-core has to execute it.
         """
-        return encode(self._function(source, run))
+        return self._root.write(source, run)
 
     def disable(self) -> None:
         """Have graphql-core execute the operation from now on, also for those who have this object."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
 import strawberry
 from graphql import (
     FieldNode,
+    FragmentSpreadNode,
     GraphQLField,
     GraphQLInt,
     GraphQLInterfaceType,
@@ -34,10 +35,10 @@ from ogpgraph.graphql.compiled.leaves import build_completer, find_named_class, 
 
 ConvertArguments = Callable[[VariableValues], dict[str, Any]]
 """Returns the arguments that a field passes to its resolver, for the variables of a request."""
-_FieldSet = Mapping[str, list[Any]]
+FieldSet = Mapping[str, list[Any]]
 """Response name → the details of the fields of that name, which are executed as one."""
 
-_DEFINITION: Final = GraphQLCoreConverter.DEFINITION_BACKREF
+DEFINITION: Final = GraphQLCoreConverter.DEFINITION_BACKREF
 _LITERALS: Final = (str, int, bool, type(None))
 
 
@@ -65,12 +66,8 @@ class OperationWriter:
         self._names: dict[tuple[str, int], str] = {}
         self._numbers = count(1)
 
-    def write(self) -> str:
-        """Write the function of the operation and those it calls; returns its name.
-
-        Raises:
-            NotCovered: if the operation has something that is not expressed, or more than `max_fields` fields.
-        """
+    def collect_root(self) -> tuple[GraphQLObjectType, FieldSet]:
+        """Return the root type of the operation and the fields that it selects there; raises NotCovered."""
         executor = self._executor
         root_type = self._schema.get_root_type(executor.operation.operation)
         if root_type is None:
@@ -78,23 +75,71 @@ class OperationWriter:
         collected = collect_fields(
             self._schema, executor.fragments, executor.variable_values, root_type, executor.operation
         )
-        return self._write_function(root_type, collected.grouped_field_set, check_class=False)
+        return root_type, collected.grouped_field_set
+
+    def collect(self, type_: GraphQLObjectType, details: list[Any]) -> FieldSet:
+        """Return the fields of a type that are selected on a field."""
+        return self._executor.collect_subfields(type_, details).grouped_field_set
+
+    def possible_types(self, type_: GraphQLInterfaceType) -> Sequence[GraphQLObjectType]:
+        """Return the types of the objects of an interface."""
+        return self._schema.get_possible_types(type_)
+
+    def find_variables(self, details: list[Any]) -> set[str]:
+        """Return the variables in the arguments of a field and of all below it."""
+        finder = _VariableFinder(self._executor.fragments)
+        for each in details:
+            visit(each.node, finder)
+        return finder.names
+
+    # Functions. All take an object and the run. They raise whatever is wrong, and NotCovered while they are written.
+
+    def write_fields(self, type_: GraphQLObjectType, field_set: FieldSet) -> str:
+        """Write a function that returns some fields of an object as a dict, and does not count it; returns its name."""
+        return self._write_function(type_, field_set, counts=False)
+
+    def write_object(self, type_: GraphQLObjectType, details: list[Any]) -> str:
+        """Write the function that returns an object with all that is selected on it; returns its name."""
+        return self._find_function(type_, details)
+
+    def write_value(self, type_: GraphQLObjectType, details: list[Any]) -> str:
+        """Write a function that returns the completed value of a field of an object; returns its name."""
+        return self._write_expression(f"{type_.name}_value", self._write_field(type_, details))
+
+    def write_reader(self, type_: GraphQLObjectType, details: list[Any]) -> str:
+        """Write a function that returns what the resolver of a field returns; returns its name."""
+        node = details[0].node
+        field = type_.fields[node.name.value]
+        return self._write_expression(f"{type_.name}_read", self._write_reading(field, node))
+
+    def write_selector(self, type_: GraphQLObjectType, details: list[Any], select: Callable[..., Any]) -> str:
+        """Write a function that calls another with its first argument and the arguments of a field."""
+        node = details[0].node
+        field = type_.fields[node.name.value]
+        arguments = self._write_arguments(field, field.extensions[DEFINITION], node) if field.args else ()
+        call = f"{self._name('select', select)}({', '.join(['source', *arguments])})"
+        return self._write_expression(f"{type_.name}_select", call)
+
+    def _write_expression(self, hint: str, expression: str) -> str:
+        name = self._number(hint)
+        self.lines += [f"def {name}(source, run):", f"    return {expression}"]
+        return name
 
     def _find_function(self, type_: GraphQLObjectType, details: list[Any]) -> str:
         """Return the name of the function for the objects that a field returns, which is written unless it was."""
         key = type_.name, *(id(each.node) for each in details)
         if key not in self._functions:
-            field_set = self._executor.collect_subfields(type_, details).grouped_field_set
-            self._functions[key] = self._write_function(type_, field_set)
+            self._functions[key] = self._write_function(type_, self.collect(type_, details))
         return self._functions[key]
 
-    def _write_function(self, type_: GraphQLObjectType, field_set: _FieldSet, *, check_class: bool = True) -> str:
+    def _write_function(self, type_: GraphQLObjectType, field_set: FieldSet, *, counts: bool = True) -> str:
         name = self._number(f"select_{type_.name}")
         fields = [(each, self._write_field(type_, details)) for each, details in field_set.items()]
         lines = [f"def {name}(source, run):"]
-        if check_class:
-            lines.append(f"    if type(source) is not {self._name(*_class_of(type_))}: refuse(source)")
-        lines += ["    run.check()", "    return {"]
+        if counts:
+            lines.append(f"    if type(source) is not {self._name(*class_of(type_))}: refuse(source)")
+            lines.append("    run.check()")
+        lines.append("    return {")
         lines += [f"        {response_name!r}: {value}," for response_name, value in fields]
         self.lines += [*lines, "    }"]
         return name
@@ -126,7 +171,7 @@ class OperationWriter:
 
     def _write_reading(self, field: GraphQLField, node: FieldNode) -> str:
         """Return the source that reads the value of a field from `source`."""
-        definition = field.extensions.get(_DEFINITION)
+        definition = field.extensions.get(DEFINITION)
         if not isinstance(definition, StrawberryField) or definition.extensions:
             raise NotCovered(node.name.value)
         if definition.is_subscription:
@@ -184,7 +229,7 @@ class OperationWriter:
         if isinstance(type_, GraphQLObjectType):
             return f"{self._find_function(type_, details)}({value}, run)"
         if isinstance(type_, GraphQLInterfaceType):
-            possible = {_class_of(each)[1]: each for each in self._schema.get_possible_types(type_)}
+            possible = {class_of(each)[1]: each for each in self._schema.get_possible_types(type_)}
             functions = {class_: self._find_function(each, details) for class_, each in possible.items()}
             return f"{self._name_functions(type_.name, functions)}[type(v := {value})](v, run)"
         raise NotCovered(str(type_))
@@ -211,9 +256,9 @@ class OperationWriter:
         return f"{complete}({value})"
 
 
-def _class_of(type_: GraphQLObjectType) -> tuple[str, type]:
+def class_of(type_: GraphQLObjectType) -> tuple[str, type]:
     """Return the class of the objects of a type: that of the generic type, if it is one for certain parameters."""
-    definition = type_.extensions.get(_DEFINITION)
+    definition = type_.extensions.get(DEFINITION)
     if definition is None:
         raise NotCovered(type_.name)
     origin: type = (definition.concrete_of or definition).origin
@@ -221,16 +266,26 @@ def _class_of(type_: GraphQLObjectType) -> tuple[str, type]:
 
 
 def _has_variables(node: FieldNode) -> bool:
-    finder = _VariableFinder()
+    finder = _VariableFinder({})
     for argument in node.arguments or ():
         visit(argument.value, finder)
-    return finder.found
+    return bool(finder.names)
 
 
 class _VariableFinder(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = False
+    """Finds the variables in a node, and in the fragments that are spread there."""
 
-    def enter_variable(self, _node: VariableNode, *_: object) -> None:
-        self.found = True
+    def __init__(self, fragments: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._fragments = fragments
+        self._entered: set[str] = set()
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.names.add(node.name.value)
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
+        name = node.name.value
+        if name not in self._entered:
+            self._entered.add(name)
+            visit(self._fragments[name].definition, self)

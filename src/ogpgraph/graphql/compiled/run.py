@@ -1,0 +1,75 @@
+"""One run of a compiled operation, and what its parts need of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ogpgraph.readmodel.fragment_cache import FragmentTable
+    from ogpgraph.readmodel.session import ReadSession
+
+encode: Final = msgspec.json.Encoder().encode
+"""Returns a value as the responses have it."""
+
+
+class Run:
+    """What the functions of an operation need besides the objects; resolvers get it as `info`.
+
+    `check_deadline` is called for each object that is made, and may raise what stops the operation. `count_objects` is
+    told how many objects the response got without one being made, and may raise, too. `objects` and `characters` are
+    the numbers of the objects that were made, and of the characters of texts that were read for them.
+    """
+
+    __slots__ = (
+        "_check_deadline",
+        "_forward",
+        "arguments",
+        "characters",
+        "context",
+        "count_objects",
+        "objects",
+        "tables",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        context: object,
+        check_deadline: Callable[[], None],
+        count_objects: Callable[[int], None],
+        arguments: Sequence[dict[str, Any]],
+        variables: Mapping[str, Any],
+    ) -> None:
+        self.context = context
+        self.count_objects = count_objects
+        self.arguments = arguments
+        self.variables = variables
+        self.objects = self.characters = 0
+        self.tables: dict[int, FragmentTable] = {}
+        self._check_deadline = check_deadline
+        self._forward: Callable[[int], None] | None = None
+
+    def check(self) -> None:
+        """Count an object; raises what stops the operation."""
+        self.objects += 1
+        self._check_deadline()
+
+    def count_characters(self, number: int) -> None:
+        """Count the characters of a text, and have the session count them; raises if there are too many."""
+        self.characters += number
+        if self._forward is not None:
+            self._forward(number)
+
+    def listen_to(self, session: ReadSession) -> Callable[[], None]:
+        """Have the session tell the run what it reads; returns what ends that."""
+        forward = self._forward = session.count_characters
+        session.count_characters = self.count_characters
+
+        def stop() -> None:
+            session.count_characters = forward
+            self._forward = None
+
+        return stop

@@ -1,0 +1,167 @@
+"""What is selected of the objects of a type, and how it is written as JSON.
+
+A selection has members in the order of the response: groups of plain fields, which a generated function returns as a
+dict, and fields with selections of their own. Together with the bytes between them they are the JSON of an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ogpgraph.graphql.compiled.leaves import items, refuse
+from ogpgraph.graphql.compiled.run import Run, encode
+from ogpgraph.readmodel.snapshot import Snapshot
+
+Function = Callable[[Any, Run], Any]
+"""A generated function: it takes an object, or another source, and the run."""
+NULL = b"null"
+
+
+class Value(Protocol):
+    """What is written of a value."""
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the value as JSON; raises whatever is wrong."""
+
+    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+        """Return each of some values as JSON."""
+
+
+class VersionedSelection(Protocol):
+    """What is selected of things that are read by their versions, without making objects where it is not needed."""
+
+    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[bytes]:
+        """Return the things of some versions as JSON."""
+
+
+class OneByOne:
+    """Writes several values one after the other."""
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the value as JSON."""
+        raise NotImplementedError
+
+    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+        """Return each of some values as JSON."""
+        return [self.write(value, run) for value in values]
+
+
+# Values of types that are not objects
+
+
+class Nullable:
+    """A value that may be null."""
+
+    def __init__(self, inner: Value) -> None:
+        self._inner = inner
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the value as JSON."""
+        return NULL if value is None else self._inner.write(value, run)
+
+    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+        """Return each of some values as JSON."""
+        if None not in values:
+            return self._inner.write_all(values, run)
+        return [self.write(value, run) for value in values]
+
+
+class ListOf(OneByOne):
+    """A list."""
+
+    def __init__(self, item: Value) -> None:
+        self._item = item
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the list as JSON."""
+        return b"[" + b",".join(self._item.write_all(list(items(value)), run)) + b"]"
+
+
+class ByClass(OneByOne):
+    """An object of an interface: its class says what is selected. A class that is missing is an error."""
+
+    def __init__(self, selections: Mapping[type, Value]) -> None:
+        self._selections = selections
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the object as JSON."""
+        return self._selections[type(value)].write(value, run)
+
+
+class PlainValue(OneByOne):
+    """A value that a generated function returns as msgspec encodes it."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the value as JSON."""
+        return encode(self._function(value, run))
+
+
+# Objects
+
+
+class Member(Protocol):
+    """A part of the JSON of an object, with the bytes before it."""
+
+    def write(self, source: Any, run: Run) -> bytes:
+        """Return the part as JSON."""
+
+
+class PlainFields:
+    """Fields that a generated function returns as a dict."""
+
+    def __init__(self, before: bytes, function: Function) -> None:
+        self._before = before
+        self._function = function
+
+    def write(self, source: Any, run: Run) -> bytes:
+        """Return the fields as JSON, without braces."""
+        return self._before + encode(self._function(source, run))[1:-1]
+
+
+class JoinedField:
+    """A field with a selection of its own; a generated function returns its value."""
+
+    def __init__(self, before: bytes, read: Function, value: Value) -> None:
+        self._before = before
+        self._read = read
+        self._value = value
+
+    def write(self, source: Any, run: Run) -> bytes:
+        """Return the field as JSON."""
+        return self._before + self._value.write(self._read(source, run), run)
+
+
+class NodesOfConnection:
+    """The nodes of a connection, written by their versions if it knows them."""
+
+    def __init__(self, otherwise: JoinedField, before: bytes, nodes: VersionedSelection) -> None:
+        self._otherwise = otherwise
+        self._before = before
+        self._nodes = nodes
+
+    def write(self, source: Any, run: Run) -> bytes:
+        """Return the field as JSON."""
+        versions = source.find_versions()
+        if versions is None:
+            return self._otherwise.write(source, run)
+        return b"%b[%b]" % (self._before, b",".join(self._nodes.write_versions(versions, source.snapshot, run)))
+
+
+class ObjectSelection(OneByOne):
+    """What is selected of the objects of a class; of any object, if the class is None."""
+
+    def __init__(self, class_: type | None, members: Sequence[Member]) -> None:
+        self._class = class_
+        self._members = members
+
+    def write(self, value: Any, run: Run) -> bytes:
+        """Return the object as JSON."""
+        if self._class is not None and type(value) is not self._class:
+            refuse(value)
+        run.check()
+        written = b"".join([member.write(value, run) for member in self._members])
+        return (written or b"{") + b"}"
