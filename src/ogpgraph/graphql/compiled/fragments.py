@@ -299,10 +299,10 @@ class ListJoin:
         columns: list[Iterable[bytes]] = []
         for before, selection in self._members:
             if selection is None:
-                columns.append(b"%b%d" % (before, view.count_part(query, parent)) for parent in parents)
+                columns.append([b"%b%d" % (before, view.count_part(query, parent)) for parent in parents])
                 continue
             pages = pages or [view.page_versions(query, page_request, parent) for parent in parents]
-            columns.append(b"%b[%b]" % (before, each) for each in _write_pages(pages, selection, view, run))
+            columns.append([b"%b[%b]" % (before, each) for each in _write_pages(pages, selection, view, run)])
         return [b"".join(each) + self._after for each in zip(*columns, strict=True)]
 
 
