@@ -46,6 +46,8 @@ class AggregateReader(Protocol):
     """What a snapshot of aggregates needs of the session that it is taken from."""
 
     projection_version: int
+    count_characters: Callable[[int], None]
+    """Called for each text that is read."""
 
     @property
     def state(self) -> ModelState:
@@ -54,10 +56,6 @@ class AggregateReader(Protocol):
     @property
     def caches(self) -> ReadCaches:
         """What the process keeps of what it has read."""
-
-    @property
-    def count_characters(self) -> Callable[[int], None]:
-        """Called for each text that is read."""
 
     def at(self, position: int, day: int = PRESENT_DAY) -> AggregateSnapshot:
         """Return the snapshot at a position and as of a day."""

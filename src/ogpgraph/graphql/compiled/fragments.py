@@ -21,8 +21,7 @@ from ogpgraph.graphql.subject import Entry, Subject, build_subject
 from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
 from ogpgraph.readmodel.fragment_cache import Fragment, FragmentTable
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
-from ogpgraph.readmodel.session import ReadSession
-from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
 
 _MARKER: Final = f"@{ANY_POSITION}".encode()
 """In a fragment that is made, it stands where an id names the position."""
@@ -60,7 +59,7 @@ class _Fragments:
         view.session.caches.fragments.count(len(versions) - missing, missing)
         return found  # type: ignore[return-value]  # none is None
 
-    def _open_table(self, session: ReadSession, run: Run) -> FragmentTable:
+    def _open_table(self, session: RecordReader, run: Run) -> FragmentTable:
         values = [repr(run.variables.get(each)) for each in self._variables]
         key = self._number, session.log_identity.redaction_version, *values
         table = run.tables[self._number] = session.caches.fragments.table(key)
@@ -91,7 +90,7 @@ class _Fragments:
         raise NotImplementedError
 
 
-def _count_cached(fragments: Sequence[Any], session: ReadSession, run: Run) -> None:
+def _count_cached(fragments: Sequence[Any], session: RecordReader, run: Run) -> None:
     run.count_objects(sum(map(_objects_of, fragments)))
     session.count_characters(sum(map(_characters_of, fragments)))
 

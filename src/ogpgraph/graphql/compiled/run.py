@@ -9,7 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from ogpgraph.readmodel.fragment_cache import FragmentTable
-    from ogpgraph.readmodel.session import ReadSession
+    from ogpgraph.readmodel.snapshot import RecordReader
 
 encode: Final = msgspec.json.Encoder().encode
 """Returns a value as the responses have it."""
@@ -63,7 +63,7 @@ class Run:
         if self._forward is not None:
             self._forward(number)
 
-    def listen_to(self, session: ReadSession) -> Callable[[], None]:
+    def listen_to(self, session: RecordReader) -> Callable[[], None]:
         """Have the session tell the run what it reads; returns what ends that."""
         forward = self._forward = session.count_characters
         session.count_characters = self.count_characters
