@@ -68,6 +68,14 @@ class HeadReader:
         """What was confirmed last; there may be more by now."""
         return self._confirmed.progress if self._confirmed else ProjectionProgress()
 
+    def recall(self) -> ProjectionProgress | None:
+        """Return what was confirmed last, if nothing was committed since; None where that has to be read.
+
+        Raises StorageError.
+        """
+        confirmed, version = self._confirmed, self._database.read_version()
+        return confirmed.progress if confirmed and version is not None and confirmed.version == version else None
+
     def confirm(self) -> ProjectionProgress:
         """Return how far the read model is at a moment after the call; raises StorageError."""
         # Asked before the progress is read: what is committed in between is then read once more, instead of never.

@@ -16,8 +16,9 @@ from ogpgraph.readmodel.model import Model, ModelState
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
-from ogpgraph.storage.lazy_transaction import LazyTransaction
+from ogpgraph.storage.lazy_transaction import LazyTransaction, RefusedTransaction
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.storage.waiting import WouldWait
 
 WARM_ENTRIES: Final = 500
 """So many entries, the newest, are read into memory at the start."""
@@ -38,6 +39,7 @@ class ReadModel:
         self._shared = SharedState(projection, log_identity, model)
         self._model = model
         self._heads = HeadReader(database, projection.query_progress)
+        self._no_transaction = RefusedTransaction(database.name)
         self.damage = self._shared.damage
         self.log_identity = log_identity
         self.clock = clock
@@ -75,11 +77,11 @@ class ReadModel:
         Where events cannot be projected, it shows those that are, and `is_behind` says so. Raises StorageError.
         """
         opened_at = self.clock()
-        progress = self._confirm()
+        progress = self.confirm()
         if progress.is_behind:
             # Another process appended events and has not projected them yet, or died before it could.
             self._projection.catch_up_for_reader()
-            progress = self._confirm()
+            progress = self.confirm()
         # Before the model is loaded, those who need no more than the head do not wait for it.
         state = self._model.get(progress) if self._model.state else None
         with closing(self._begin(self._database.read, state.position if state else progress.position)) as transaction:
@@ -91,7 +93,7 @@ class ReadModel:
 
         It needs no transaction at all: on a server that saves as many round trips as the session itself takes.
         """
-        if (progress := self._heads.last).position < head and (progress := self._confirm()).position < head:
+        if (progress := self._heads.last).position < head and (progress := self.confirm()).position < head:
             # The projector's commits are not synced: a crash of the server may have taken the last of them.
             raise PositionError(f"position {head} is not available any more: the read model is at {progress.position}")
         if progress.position > head:
@@ -99,10 +101,42 @@ class ReadModel:
         with closing(self._begin(self._database.read_autocommit, head)) as transaction:
             yield ReadSession(self._shared, transaction, self.clock(), progress, self._model.find(head))
 
-    def _confirm(self) -> ProjectionProgress:
+    def recall(self) -> ProjectionProgress | None:
+        """Return how far the read model is, if that is known without reading from the database; raises StorageError."""
+        progress = self._heads.recall()
+        if progress is not None:
+            self._shared.texts.follow_redaction(progress.redaction_version)
+        return progress
+
+    def confirm(self) -> ProjectionProgress:
+        """Return how far the read model is, as of a moment after the call; raises StorageError."""
         progress = self._heads.confirm()
         self._shared.texts.follow_redaction(progress.redaction_version)
         return progress
+
+    def refresh(self) -> ProjectionProgress:
+        """Return what `confirm` does, and have in memory what every reader needs of it; raises StorageError.
+
+        That is the model, if it was loaded before, and the newest entry.
+        """
+        progress = self.confirm()
+        if self._model.state and not progress.is_behind:
+            state = self._model.get(progress)
+            with closing(self._begin(self._database.read, state.position)) as transaction:
+                session = ReadSession(self._shared, transaction, self.clock(), progress, state)
+                session.load_entries([session.head] if session.head else [])
+        return progress
+
+    def session_in_memory(self, progress: ProjectionProgress) -> ReadSession:
+        """Return a session at what was just confirmed, which reads from memory only. There is nothing to close.
+
+        Raises:
+            WouldWait: if the model is not there; a reader raises it where it needs what is not in memory.
+        """
+        state = self._model.state
+        if progress.is_behind or state is None or not state.is_at(progress):
+            raise WouldWait
+        return ReadSession(self._shared, self._no_transaction, self.clock(), progress, state)
 
     def _begin(self, open_: Callable[[], AbstractContextManager[Transaction]], head: int) -> LazyTransaction:
         return LazyTransaction(self._database.name, open_, partial(self._require_reached, head))

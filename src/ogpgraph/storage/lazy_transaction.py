@@ -1,12 +1,16 @@
-"""A transaction that is opened by its first statement: a reader that finds all it needs in memory needs none."""
+"""A transaction that is opened by its first statement: a reader that finds all it needs in memory needs none.
+
+And one that is never opened, for a reader that may not wait for a database.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from ogpgraph.storage.database import DatabaseError, Parameters, Row, Transaction
+from ogpgraph.storage.waiting import WouldWait
 
 
 class _Deadline(NamedTuple):
@@ -94,3 +98,32 @@ class LazyTransaction(Transaction):
             self._resources = resources.pop_all()
         self.statements += transaction.statements
         return transaction
+
+
+class RefusedTransaction(Transaction):
+    """Stands for a transaction where nothing may be waited for: every statement raises WouldWait."""
+
+    def __init__(self, database_name: str) -> None:
+        self._database_name = database_name
+
+    @property
+    def database_name(self) -> str:
+        return self._database_name
+
+    def stream(self, sql: str, **parameters: object) -> NoReturn:  # noqa: ARG002 - the interface
+        raise WouldWait
+
+    def execute(self, sql: str, **parameters: object) -> NoReturn:  # noqa: ARG002 - the interface
+        raise WouldWait
+
+    def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> NoReturn:  # noqa: ARG002 - the interface
+        raise WouldWait
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> NoReturn:  # noqa: ARG002 - the interface
+        raise WouldWait
+
+    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Do nothing: there are no statements."""
+
+    def lock_tables(self, tables: Sequence[str]) -> NoReturn:  # noqa: ARG002 - the interface
+        raise WouldWait

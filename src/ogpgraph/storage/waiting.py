@@ -1,11 +1,15 @@
-"""Where a thread waits for a lock, a disk or another process, it says so: others may compute meanwhile."""
+"""Where a thread waits for a lock, a disk or another process, it says so: others may compute meanwhile.
+
+Where it may not wait, as on an event loop, that ends what it does.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import NoReturn
 
 _waiting: ContextVar[Callable[[], AbstractContextManager[None]]] = ContextVar("waiting", default=nullcontext)
 
@@ -26,3 +30,24 @@ def acquire_lock(lock: threading.Lock, seconds: float = -1) -> bool:
         return True
     with waiting():
         return lock.acquire(timeout=seconds)
+
+
+class WouldWait(BaseException):
+    """Ends a reader that may not wait, where it would have to.
+
+    Not an `Exception`: resolvers and the executor may catch those, and would go on.
+    """
+
+
+@contextmanager
+def waiting_refused() -> Iterator[None]:
+    """Have every wait of the calling thread raise WouldWait, in its present `contextvars` context."""
+    token = _waiting.set(_refuse)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+
+
+def _refuse() -> NoReturn:
+    raise WouldWait

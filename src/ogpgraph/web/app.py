@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.host import Host
 from ogpgraph.system import generate_id
 from ogpgraph.web.console import Console, Example
+from ogpgraph.web.direct_path import DirectPath, OpenInMemory
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
@@ -59,6 +60,22 @@ _EXPOSED_HEADERS: Final = (
 _PREFLIGHT_SECONDS: Final = 86_400
 
 
+class Application(Starlette):
+    """Starlette, with an application before its middleware, if there is one, which answers some requests itself."""
+
+    direct_path: DirectPath | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.direct_path is None or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.direct_path(scope, receive, send)
+
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request by the middleware and the routes."""
+        await super().__call__(scope, receive, send)
+
+
 class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What may differ between applications that serve the same system.
 
@@ -92,10 +109,12 @@ def build_app(
     lifespan: Lifespan | None = None,
     live: LiveService | None = None,
     shadow_check: ShadowCheck | None = None,
-) -> Starlette:
+    open_in_memory: OpenInMemory | None = None,
+) -> Application:
     """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
-    `open_context`, `check_readiness` and `identify` are called in worker threads and may block.
+    `open_context`, `check_readiness` and `identify` are called in worker threads and may block. Queries in contexts
+    that `open_in_memory` opens are answered by the direct path.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
@@ -112,7 +131,7 @@ def build_app(
     endpoint = GraphQLEndpoint(operations, respond_with_events=live.respond_with_events if live else None)
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
     websockets = {GRAPHQL_PATH: live.build_websocket_endpoint(operations, options.new_request_id)} if live else {}
-    app = Starlette(
+    app = Application(
         routes=[
             Route("/", without_parameters(Console(options.examples).__call__)),
             Route(GRAPHQL_PATH, endpoint),
@@ -125,6 +144,15 @@ def build_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header, which the client chooses
+    if open_in_memory is not None:
+        app.direct_path = DirectPath(
+            app.respond,
+            GRAPHQL_PATH,
+            operations,
+            open_in_memory,
+            options.new_request_id,
+            access_log=options.access_log,
+        )
     return app
 
 

@@ -50,6 +50,7 @@ MAX_DISABLED: Final = 100
 """Once so many documents must not be compiled, no new one is."""
 _MAX_CACHED_COSTS: Final = 50
 """So many costs of an operation are kept, for different variables."""
+_MAX_FAILURES: Final = 6
 
 
 class RequestErrors(Exception):
@@ -104,13 +105,38 @@ class CostMemory(msgspec.Struct, frozen=True):
         self.costs[key] = cost
 
 
-class ValidatedDocument(msgspec.Struct, frozen=True):
-    """A valid document within the limits, with what has been computed of its operations so far, by their names."""
+class Patience(msgspec.Struct):
+    """How long something that failed is not tried again: not at all the first time, then each time twice as long."""
+
+    skipped: int = 0
+    failures: int = 0
+
+    def may_try(self) -> bool:
+        """Return whether to try it now."""
+        if not self.skipped:
+            return True
+        self.skipped -= 1
+        return False
+
+    def note(self, *, succeeded: bool) -> None:
+        """Note how it went."""
+        self.failures = 0 if succeeded else min(self.failures + 1, _MAX_FAILURES)
+        self.skipped = 0 if succeeded else (1 << self.failures) - 2
+
+
+class ValidatedDocument(msgspec.Struct, frozen=True, weakref=True):
+    """A valid document within the limits, with what has been computed of its operations so far, by their names.
+
+    `known` are prepared operations by the requests that ask for them (see `known_operations`), `patience` is that with
+    their execution on the event loop.
+    """
 
     ast: DocumentNode
     costs: dict[str | None, CostMemory] = {}
     selected_marks: dict[tuple[str | None, ...], bool] = {}
     deprecations: dict[str | None, tuple[Deprecation, ...]] = {}
+    known: dict[tuple[str, bytes], Any] = {}
+    patience: Patience = msgspec.field(default_factory=Patience)
     compiled: CompiledOperations | None = None
 
     @property

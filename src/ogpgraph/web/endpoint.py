@@ -1,7 +1,8 @@
 """The GraphQL endpoint: one operation by GET or POST, executed in one worker thread, with the status clients expect.
 
 Reading the request is asynchronous and bounded in size and time; everything after it (decoding, preparing, executing,
-encoding) happens in a worker thread, in `_respond_in_thread`, when it is the client's turn.
+encoding) happens in a worker thread, in `_respond_in_thread`, when it is the client's turn. `direct_path` answers some
+requests before they come here.
 """
 
 from __future__ import annotations
@@ -64,8 +65,24 @@ _HOW_SUBSCRIPTIONS_RUN: Final = (
     "A subscription gets many results, and JSON holds one. It runs at this address over server-sent events, with "
     f"`Accept: {EVENT_STREAM}`, or over a WebSocket with the subprotocol graphql-transport-ws; see docs/live.md."
 )
-_SLICE_BYTES: Final = 65_536
+SLICE_BYTES: Final = 65_536
+PASSING: Final = "passing"
+"""The key in the state of a request's scope of what passes the middleware with it."""
 _METHODS: Final = "GET, HEAD, POST, OPTIONS"
+
+
+PARSERS: Final[Mapping[str, Callable[[bytes], RequestParameters]]] = {
+    "GET": parse_query_string,
+    "POST": parse_json_body,
+}
+"""What decodes the parameters of a request, as they were sent, by its method."""
+
+
+class Passing(msgspec.Struct, frozen=True):
+    """What passes the middleware with a request: a response that is ready, or who wants to know of its arrival."""
+
+    response: Response | None = None
+    on_arrival: Callable[[Request], None] | None = None
 
 
 class OperationRequest(OperationCall, kw_only=True):
@@ -76,9 +93,8 @@ class OperationRequest(OperationCall, kw_only=True):
 
     @property
     def is_cacheable(self) -> bool:
-        """Return whether a shared cache may store the response: a GET that depends on nobody's rights."""
-        is_stored = self.request.method == "GET" and self.media_type != EVENT_STREAM
-        return is_stored and "authorization" not in self.request.headers
+        """Return whether a shared cache may store the response."""
+        return is_cacheable(self.request.method, self.media_type, self.request.headers)
 
     @property
     def names_entity_tags(self) -> bool:
@@ -113,7 +129,13 @@ class GraphQLEndpoint:
         self._respond_with_events = respond_with_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        passing: Passing | None = scope.get("state", {}).get(PASSING)
+        if passing is not None and passing.response is not None:
+            await passing.response(scope, receive, send)
+            return
         request = Request(scope, receive)
+        if passing is not None and passing.on_arrival is not None:
+            passing.on_arrival(request)
         with self._operations.held.hold(client_of(request).network) as holding:
             try:
                 response = await self._respond(request, holding)
@@ -126,7 +148,7 @@ class GraphQLEndpoint:
             return Response(status_code=204, headers={"Allow": _METHODS})
         media_type = JSON  # of the rejection, if the client accepts neither type
         try:
-            media_type = _negotiate(request.headers.get("accept"))
+            media_type = negotiate(request.headers.get("accept"))
             encoded = await self._read_parameters(request, holding)
         except RequestRejected as rejected:
             return _rejection_response(rejected, self._operation_request(request, media_type))
@@ -158,7 +180,7 @@ class GraphQLEndpoint:
     def _find_subscription(self, call: OperationRequest, encoded: bytes) -> RequestParameters | None:
         """Return the parameters of a request for a subscription; None for others, and if they are wrong."""
         try:
-            parameters = self._operations.find_document(_parse(call, encoded))
+            parameters = self._operations.find_document(PARSERS[call.request.method](encoded))
         except (RequestRejected, RequestErrors):
             return None
         return parameters if self._operations.is_subscription(parameters) else None
@@ -181,11 +203,12 @@ class GraphQLEndpoint:
 
     def _respond_in_thread(self, call: OperationRequest, encoded: bytes) -> Response:
         try:
-            response = self._answer(call, self._operations.find_document(_parse(call, encoded)))
+            response = self._answer(call, self._operations.find_document(PARSERS[call.request.method](encoded)))
             if response.payload is None:
-                return Response(status_code=304, headers={"Vary": VARY, **response.headers})
+                return build_unchanged(response.headers)
             payload = {**response.payload, "extensions": {**call.extensions, **response.extensions}}
-            return _build_response(response.status, self._operations.encode(call, payload), call, response.headers)
+            body = self._operations.encode(call, payload)
+            return build_response(response.status, body, call.media_type, response.headers)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
         except RequestErrors as invalid:
@@ -247,28 +270,37 @@ class GraphQLEndpoint:
     def _cache_headers(
         self, call: OperationRequest, parameters: RequestParameters, document: ValidatedDocument, context: Context
     ) -> dict[str, str]:
-        operation = document.operation(parameters.operation_name) if call.is_cacheable else None
-        if operation is None or self._operations.runner.documents.is_volatile(document, operation):
+        if not call.is_cacheable:
             return {"Cache-Control": NO_STORE}
-        reads_head = self._operations.runner.documents.reads_head(document, operation)
-        pinned = None if reads_head else find_pinned(context, operation, parameters.variables or {})
-        etag = _cache_key(call, parameters).etag(cache_version(context), pinned)
-        return cache_headers(etag, past=pinned is not None)
+        return find_cache_headers(self._operations, _cache_key(call, parameters), document, context)
+
+
+def find_cache_headers(
+    operations: OperationService, key: CacheKey, document: ValidatedDocument, context: Context
+) -> dict[str, str]:
+    """Return the headers for caches of the response to a GET; no ETag if it must not be stored."""
+    documents, operation = operations.runner.documents, document.operation(key.operation_name)
+    if operation is None or documents.is_volatile(document, operation):
+        return {"Cache-Control": NO_STORE}
+    reads_head = documents.reads_head(document, operation)
+    pinned = None if reads_head else find_pinned(context, operation, key.variables or {})
+    return cache_headers(key.etag(cache_version(context), pinned), past=pinned is not None)
+
+
+def is_cacheable(method: str, media_type: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a shared cache may store the response: to a GET that depends on nobody's rights."""
+    return method == "GET" and media_type != EVENT_STREAM and "authorization" not in headers
 
 
 def _cache_key(call: OperationRequest, parameters: RequestParameters) -> CacheKey:
     return CacheKey(parameters.query, parameters.operation_name, parameters.variables, call.media_type, call.cost_limit)
 
 
-def _negotiate(accept: str | None) -> str:
+def negotiate(accept: str | None) -> str:
     """Return the media type of the response; raises RequestRejected, if the client accepts none."""
     if prefers_over_graphql_response(EVENT_STREAM, accept):
         return EVENT_STREAM
     return negotiate_graphql_media_type(accept)
-
-
-def _parse(call: OperationRequest, encoded: bytes) -> RequestParameters:
-    return parse_json_body(encoded) if call.request.method == "POST" else parse_query_string(encoded)
 
 
 def _is_not_modified(call: OperationRequest, headers: Mapping[str, str]) -> bool:
@@ -294,17 +326,21 @@ def _encode_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a response in the negotiated media type, with the cost of the operation and its limit as extensions."""
-    return _build_response(status, msgspec.json.encode({**payload, "extensions": call.extensions}), call, headers)
+    body = msgspec.json.encode({**payload, "extensions": call.extensions})
+    return build_response(status, body, call.media_type, headers)
 
 
-def _build_response(
-    status: int, body: bytes, call: OperationRequest, headers: Mapping[str, str] | None = None
-) -> Response:
+def build_unchanged(headers: Mapping[str, str]) -> Response:
+    """Return the response (304) to a client that has what it asks for."""
+    return Response(status_code=304, headers={"Vary": VARY, **headers})
+
+
+def build_response(status: int, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response with a body in the negotiated media type. What was not executed is no event, but JSON."""
-    is_event = call.media_type == EVENT_STREAM and status == HTTPStatus.OK
-    media_type = JSON if call.media_type == EVENT_STREAM and not is_event else call.media_type
+    is_event = media_type == EVENT_STREAM and status == HTTPStatus.OK
+    sent_type = JSON if media_type == EVENT_STREAM and not is_event else media_type
     all_headers = {
-        "Content-Type": f"{media_type}; charset=utf-8",
+        "Content-Type": f"{sent_type}; charset=utf-8",
         "Cache-Control": NO_STORE,
         "Vary": VARY,
         **(headers or {}),
@@ -316,15 +352,22 @@ class SlicedResponse(Response):
     """A response whose body is sent a slice at a time: others get their turn while a large one is compressed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self.body) <= _SLICE_BYTES:
+        if len(self.body) <= SLICE_BYTES:
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for start in range(0, len(self.body), _SLICE_BYTES):
-            end = start + _SLICE_BYTES
-            body = bytes(self.body[start:end])
-            await send({"type": "http.response.body", "body": body, "more_body": end < len(self.body)})
-            await asyncio.sleep(0)
+        await send_sliced(bytes(self.body), send)
+
+
+async def send_sliced(body: bytes, send: Send) -> None:
+    """Send the body of a response a slice at a time."""
+    if len(body) <= SLICE_BYTES:
+        await send({"type": "http.response.body", "body": body})
+        return
+    for start in range(0, len(body), SLICE_BYTES):
+        end = start + SLICE_BYTES
+        await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
+        await asyncio.sleep(0)
 
 
 @contextmanager

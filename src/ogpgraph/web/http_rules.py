@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 from typing import Final
 
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ogpgraph.web.request import accepts_gzip
 
 _BLANKS: Final = b" \t"
-_COMPRESSED_FROM_BYTES: Final = 1_000
+COMPRESSED_FROM_BYTES: Final = 1_000
 _COMPRESSION_LEVEL: Final = 5
 
 
@@ -67,9 +68,19 @@ class CompressionMiddleware:
             await self._app(scope, receive, send)
             return
         responder: IdentityResponder
-        # Several headers of a name are one list (RFC 9110, 5.2).
-        if accepts_gzip(", ".join(Headers(scope=scope).getlist("accept-encoding"))):
-            responder = GZipResponder(self._app, _COMPRESSED_FROM_BYTES, _COMPRESSION_LEVEL)
+        if prefers_compressed(Headers(scope=scope)):
+            responder = GZipResponder(self._app, COMPRESSED_FROM_BYTES, _COMPRESSION_LEVEL)
         else:
-            responder = IdentityResponder(self._app, _COMPRESSED_FROM_BYTES)
+            responder = IdentityResponder(self._app, COMPRESSED_FROM_BYTES)
         await responder(scope, receive, send)
+
+
+def prefers_compressed(headers: Headers) -> bool:
+    """Return whether the client of a request prefers a large response compressed."""
+    return accepts_gzip(", ".join(headers.getlist("accept-encoding")))  # one list (RFC 9110, 5.2)
+
+
+def compress(body: bytes) -> bytes:
+    """Return a body as `CompressionMiddleware` sends it where it is sent as a whole."""
+    compressor = zlib.compressobj(_COMPRESSION_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return compressor.compress(body) + compressor.flush()

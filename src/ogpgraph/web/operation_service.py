@@ -26,6 +26,7 @@ from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import bad_request, response_too_large
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.held_bytes import HeldBytes, HoldLimits
+from ogpgraph.web.known_operations import KnownOperation, KnownOperations, RequestKey
 from ogpgraph.web.middleware import caller_of
 from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.persisted_documents import PersistedQuery, find_document
@@ -80,7 +81,7 @@ class OperationCall(msgspec.Struct):
     @property
     def extensions(self) -> dict[str, object]:
         """Return the extensions of every response."""
-        return {"cost": {"requested": self.cost, "limit": self.cost_limit}}
+        return cost_extensions(self.cost, self.cost_limit)
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -103,9 +104,10 @@ class Execution(msgspec.Struct, frozen=True):
 
 
 class OperationService:
-    """Executes the queries and mutations of a process. All methods but `in_turn` may block.
+    """Executes the queries and mutations of a process.
 
-    `clock` gives seconds that never go back.
+    All methods but `in_turn` may block, apart from those for queries that are executed at once. `clock` gives seconds
+    that never go back.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
@@ -132,6 +134,7 @@ class OperationService:
         self._shadow_check = shadow_check
         self._clock = clock
         self.held = HeldBytes(limits.execution.held)
+        self._known = KnownOperations()
 
     @property
     def cost_limit(self) -> int:
@@ -150,9 +153,13 @@ class OperationService:
             RequestRejected: as `Scheduler.run` does.
         """
         result = await self.scheduler.run(call.client, function, *arguments, deadline=call.deadline, size=size)
+        self.compare_later()
+        return result
+
+    def compare_later(self) -> None:
+        """Have an answer that was chosen compared with graphql-core's, once nobody waits; called on the event loop."""
         if self._shadow_check is not None:
             self._shadow_check.compare_later(self.scheduler)
-        return result
 
     def find_document(self, parameters: RequestParameters) -> RequestParameters:
         """Return the parameters with the text of the document that they name by its id or hash, if they do.
@@ -195,8 +202,7 @@ class OperationService:
         Raises:
             RequestErrors: if the document is invalid, has no such operation, or asks for too much.
         """
-        if parameters.document_id is not None:
-            call.cost_limit = self.limits.document.query.persisted_cost
+        call.cost_limit = self._cost_limit_of(parameters)
         try:
             operation = self.runner.prepare(parameters, max_cost=call.cost_limit)
         except RequestErrors as invalid:
@@ -215,26 +221,91 @@ class OperationService:
             RequestErrors: if a variable cannot be coerced.
             RequestRejected: 429, if the caller's budget is spent; 504 at the deadline.
         """
-        divisor = cost_divisor(parameters.document_id)
-        client, charged = call.client, max(1, operation.cost // divisor)
-        self._budget.charge(client, charged)
+        divisor, client = cost_divisor(parameters.document_id), call.client
+        charged = self._charge(client, operation, divisor)
         try:
             executor = self.runner.create_executor(operation, parameters)
             result = self.runner.run(executor, context, call.deadline)
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
-            self._note_executed(operation, parameters, context, result.data)
+            data: object = result.data
+            if isinstance(data, msgspec.Raw):  # by a compiled operation
+                self._note_executed(operation, parameters, context, bytes(data))
         finally:
-            used = 1 + operation.costs.used(call.deadline.object_count) // divisor
+            used = _used_cost(operation, divisor, call.deadline)
             self._budget.refund(client, max(0, charged - used))
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
 
     def _note_executed(
-        self, operation: PreparedOperation, parameters: RequestParameters, context: Context, data: object
+        self, operation: PreparedOperation, parameters: RequestParameters, context: Context, data: bytes
     ) -> None:
-        if self._shadow_check is not None and isinstance(data, msgspec.Raw):  # by a compiled operation
-            self._shadow_check.note(self.runner.documents, parameters, operation, context.session, bytes(data))
+        if self._shadow_check is not None:
+            self._shadow_check.note(self.runner.documents, parameters, operation, context.session, data)
+
+    def _cost_limit_of(self, parameters: RequestParameters) -> int:
+        return self.cost_limit if parameters.document_id is None else self.limits.document.query.persisted_cost
+
+    def _charge(self, client: Client, operation: PreparedOperation, divisor: int) -> int:
+        """Charge a client for an operation as it may cost; returns what was charged."""
+        charged = max(1, operation.cost // divisor)
+        self._budget.charge(client, charged)
+        return charged
+
+    # Queries that are executed at once, on the event loop
+
+    def recall(self, key: RequestKey, parse: Callable[[bytes], RequestParameters]) -> KnownOperation | None:
+        """Return the query that a request asks for, prepared; None if its document is not known, or it is no query.
+
+        Raises:
+            RequestErrors, RequestRejected: as `find_document`, `prepare` and `execute` do.
+        """
+        if (known := self._known.get(key)) is None and (known := self._prepare_known(parse(key[1]))) is not None:
+            self._known.put(key, known)
+        return known
+
+    def _prepare_known(self, named: RequestParameters) -> KnownOperation | None:
+        parameters = self.find_document(named)
+        document = self.runner.documents.get(parameters.query)
+        if document is None or document.compiled is None:
+            return None
+        cost_limit = self._cost_limit_of(parameters)
+        operation = self.runner.prepare(parameters, max_cost=cost_limit)
+        if operation.operation.operation is not OperationType.QUERY:
+            return None
+        deprecations = self.runner.find_deprecations(operation, parameters.variables)
+        extensions = {**cost_extensions(operation.cost, cost_limit), **deprecation_extensions(deprecations)}
+        return KnownOperation(
+            parameters=parameters,
+            operation=operation,
+            executor=self.runner.create_executor(operation, parameters),
+            cost_limit=cost_limit,
+            deprecations=deprecations,
+            extensions=msgspec.json.encode(extensions),
+        )
+
+    def execute_at_once(
+        self, client: Client, known: KnownOperation, context: Context, deadline: Deadline
+    ) -> bytes | None:
+        """Return the response to a query, and charge its client for it; None if it is too large.
+
+        Raises:
+            Exception: if anything went wrong. Nothing is charged then, and `execute` says what it is.
+            OperationCancelled, WouldWait: at the deadline, and where it needs what is not in memory; likewise.
+        """
+        operation, divisor, used = known.operation, cost_divisor(known.parameters.document_id), 0
+        charged = self._charge(client, operation, divisor)
+        try:
+            deadline.apply_to(context.session)
+            data = known.executor.run_compiled(context, check_deadline=deadline, count_objects=deadline.count_objects)
+            response = b"".join((b'{"data":', data, b',"extensions":', known.extensions, b"}"))
+            if len(response) > self.limits.execution.response_bytes:
+                return None
+            used = _used_cost(operation, divisor, deadline)
+            self._note_executed(operation, known.parameters, context, data)
+            return response
+        finally:
+            self._budget.refund(client, max(0, charged - used))
 
     def encode(self, call: OperationCall, payload: Mapping[str, object]) -> bytes:
         """Return a payload as JSON. That of a mutation may have any size: what was recorded must be reported.
@@ -259,6 +330,15 @@ class OperationService:
             execution = self.execute(call, operation, parameters, context)
         extensions = {**call.extensions, **execution.extensions}
         return self.encode(call, {**execution.payload, "extensions": extensions})
+
+
+def cost_extensions(cost: int, cost_limit: int) -> dict[str, object]:
+    """Return the extensions that say what an operation may cost, and what it might."""
+    return {"cost": {"requested": cost, "limit": cost_limit}}
+
+
+def _used_cost(operation: PreparedOperation, divisor: int, deadline: Deadline) -> int:
+    return 1 + operation.costs.used(deadline.object_count) // divisor
 
 
 def client_of(connection: HTTPConnection) -> Client:

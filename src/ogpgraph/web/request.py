@@ -316,7 +316,7 @@ async def read_json_body(request: Request, limits: BodyLimits, hold: Callable[[i
         ClientDisconnect: if the client disconnects before the end.
     """
     NO_PARAMETERS.parse(request.scope.get("query_string", b""))  # those of a POST are in its body
-    _require_json(request)
+    require_json(request)
     announced = _read_content_length(request, limits.max_bytes)
     hold(announced)
     try:
@@ -338,7 +338,8 @@ async def _read_body(request: Request, max_bytes: int, hold: Callable[[int], Non
     return bytes(body)
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """Raise RequestRejected (415) unless a request declares its body to be JSON in UTF-8, without an encoding."""
     media_type, parameters = split_media_type(request.headers.get("content-type", ""))
     if media_type != JSON or not allows_utf8(parameters):
         raise _unsupported_media_type("Send `Content-Type: application/json` (in UTF-8).", {"Accept-Post": JSON})

@@ -70,7 +70,7 @@ DEFAULT_LIMITS: Final = SchedulerLimits()
 class Scheduler:
     """Runs functions in worker threads, in turns. `clock` gives seconds that never go back.
 
-    `run` is called on an event loop, the other methods by the threads of tasks.
+    `run` and what ends with `at_once` are called on an event loop, the other methods by the threads of tasks.
     """
 
     def __init__(self, limits: SchedulerLimits = DEFAULT_LIMITS, clock: Callable[[], float] = time.monotonic) -> None:
@@ -130,6 +130,23 @@ class Scheduler:
             if not self._withdraw(task):
                 await task.wait_for_end()
             raise
+
+    # What is executed on the event loop, without a turn
+
+    def may_go_at_once(self, client: Client) -> bool:
+        """Return whether a cheap task of a client would be the next one: nobody waits who would go before it."""
+        if not self._live:
+            return True  # nobody waits
+        with self._lock:
+            return not self._is_expensive_next() and not self._cheap.is_before(client)
+
+    def charge_at_once(self, client: Client, seconds: float) -> None:
+        """Count the time of what a client had executed without a turn, as that of a cheap task."""
+        if not self._live:
+            return  # as `_submit` does: used time counts as long as there is something to share
+        with self._lock:
+            self._cheap.charge(client, seconds)
+            self._cheap_seconds += seconds
 
     # The turn of a task
 

@@ -31,11 +31,13 @@ from ogpgraph.graphql.query_cost import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
 from ogpgraph.rate_limit import RateLimiter
-from ogpgraph.readmodel.bookmark import OtherHistory
+from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
+from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.settings import Settings
 from ogpgraph.storage.database import StorageError
+from ogpgraph.storage.waiting import WouldWait
 from ogpgraph.system import PositionNotReached, System, open_configured_system, unsafe_sqlite_version
-from ogpgraph.web.app import AppOptions, build_app
+from ogpgraph.web.app import Application, AppOptions, build_app
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.console import Example
 from ogpgraph.web.cost_budget import CostBudget
@@ -54,6 +56,7 @@ from ogpgraph.web.replacement import ReplacementWatch, stop_process
 from ogpgraph.web.request import BodyLimits
 from ogpgraph.web.scheduler import Scheduler
 from ogpgraph.web.shadow_check import ShadowCheck
+from ogpgraph.web.shared_confirmation import SharedConfirmation
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
 POSITION_WAIT_SECONDS = 3.0
@@ -111,6 +114,7 @@ class ServedSystem:
         self._write_limiter = RateLimiter(settings.writes_per_minute, time.monotonic)
         self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
         self.shadow_check = ShadowCheck(schema, self.open_at_head, settings.compare_one_in)
+        self._confirmation = SharedConfirmation(self._refresh)
 
     @contextmanager
     def open_context(self, request: HTTPConnection) -> Iterator[Context]:
@@ -152,6 +156,26 @@ class ServedSystem:
         """Open a context at a position that was the head of a request before; raises PositionError, StorageError."""
         with self._lifespan.system.model.peek(head) as session:
             yield Context(session, self._schema_version)
+
+    async def open_in_memory(self, at_least: Bookmark) -> Context:
+        """Return a context for queries that reads from memory only, as of a moment after the call.
+
+        Raises:
+            WouldWait: if the read model in memory is not there, or not at the position; a resolver raises it where it
+                needs anything else.
+            OtherHistory: if the position is one of another history.
+            StorageError: if the storage fails.
+        """
+        model = self._lifespan.system.model
+        progress = model.recall() or await self._confirmation.get()
+        session = model.session_in_memory(progress)
+        if at_least.position > session.head:
+            raise WouldWait
+        session.require(at_least)
+        return Context(session, self._schema_version)
+
+    def _refresh(self) -> ProjectionProgress:
+        return self._lifespan.system.model.refresh()
 
     def identify(self, authorization: str, address: str, request_id: str) -> Caller:
         """Return the caller for an Authorization header; raises as `Authenticator.identify`."""
@@ -199,7 +223,7 @@ def create_app(
     *,
     on_replaced: Callable[[], None] | None = None,
     owns_process: bool = False,
-) -> Starlette:
+) -> Application:
     """Return the web application over a system that is opened when the server starts.
 
     `on_replaced` is called once another database is in place of the open one; it has to have the system opened anew.
@@ -250,6 +274,7 @@ def create_app(
         lifespan=run,
         live=live,
         shadow_check=served.shadow_check,
+        open_in_memory=served.open_in_memory if _are_compiled(settings) else None,
     )
 
 
