@@ -25,8 +25,11 @@ from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.append import LogHead, LogNews, StoredSaves
 from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
 
-MAX_PATHS_IN_MEMORY = 50_000
-"""The paths of all aggregates in memory, and the statements that they refer to; about 500 bytes each, or less."""
+MAX_PATHS_IN_MEMORY = 250_000
+"""The paths of all aggregates in memory, and the statements that they refer to: about 350 bytes each.
+
+A record of OGP's size fits: a commitment has about 40.
+"""
 MIN_EVENTS = 50
 """Fewer events than these after a cached aggregate are read faster than another row is worth."""
 

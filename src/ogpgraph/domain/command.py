@@ -101,7 +101,7 @@ class Input(Struct, frozen=True, dict=True):
     is_required: bool
     default: Any
 
-    @property
+    @cached_property
     def sent_name(self) -> str:
         """Return the name as clients send it: `actionPlan`."""
         first, *others = self.name.split("_")
@@ -112,7 +112,7 @@ class Input(Struct, frozen=True, dict=True):
         """Return the meaning of the input: the outermost description counts, then that of the type."""
         return next(each.description for each in self.annotations if isinstance(each, Meta) and each.description)
 
-    @property
+    @cached_property
     def field(self) -> Field | None:
         """Return the field that the value is recorded at, None if it is at none."""
         return next((each for each in self.annotations if isinstance(each, Field)), None)
@@ -122,7 +122,7 @@ class Input(Struct, frozen=True, dict=True):
         """Return whether null clears the field that the value is recorded at; otherwise null is refused."""
         return self.field is not None and self.field.is_clearable and not self.is_required
 
-    @property
+    @cached_property
     def reference(self) -> ReferenceTo | None:
         """Return how the input refers to an aggregate or to several; None if it does not."""
         return next((each for each in self.annotations if isinstance(each, ReferenceTo)), None)
@@ -133,7 +133,7 @@ class Input(Struct, frozen=True, dict=True):
         items = get_args(self.type)[:1] if get_origin(self.type) is tuple else ()
         return tuple(each for item in items if _is_struct(item) for each in read_inputs(item))
 
-    @property
+    @cached_property
     def format(self) -> Format | None:
         """Return the format of the input's text, None if it has none."""
         return next((each for each in self.annotations if isinstance(each, Format)), None)

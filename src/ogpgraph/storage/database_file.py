@@ -54,7 +54,6 @@ class DatabaseFile:
         if identity != self._identity:
             # What this process has in memory is of the former file.
             raise StorageUnavailable(f"{self.path} was replaced by another file, which has to be opened anew")
-        self._identify_companions()
 
     def has_replacement(self) -> bool:
         """Return whether another file is in place of the one that was first found, and is not written to any more.
@@ -86,7 +85,8 @@ class DatabaseFile:
         is_same = self._identity in (None, (found.st_dev, found.st_ino))
         return None if is_same else (found.st_ino, found.st_size, found.st_mtime_ns)
 
-    def _identify_companions(self) -> None:
+    def identify_companions(self) -> None:
+        """Remember which files beside the database are its own; they may be others after a connection or a commit."""
         for suffix, path in self._companions.items():
             if (identity := _identify(path)) is not None:
                 self._companion_identities[suffix] = identity

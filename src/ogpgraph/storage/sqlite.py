@@ -258,6 +258,7 @@ class ReaderPool:
         connection = _connect(self._path)
         connection.execute("PRAGMA query_only = 1")
         self._file.require_unchanged()  # after the first connection has created it, too
+        self._file.identify_companions()
         return connection
 
     def _put_back(self, connection: sqlite3.Connection) -> None:
@@ -288,6 +289,7 @@ class ChangeDetector:
                 self._connection = _connect(self._file.path)
                 self._number += 1  # versions of different connections have nothing to do with each other
                 self._file.require_unchanged()
+                self._file.identify_companions()
             try:
                 with _translate_errors():
                     return self._number, _read_pragma(self._connection, "data_version")
@@ -318,6 +320,7 @@ class SQLiteDatabase(Database):
         self._changes = ChangeDetector(self._file)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
+        self._configuration: tuple[sqlite3.Connection | None, int, str] = (None, 0, "")
         self._disk_failed = False
         self._checkpoint_due_at = time.monotonic() + CHECK_CHECKPOINT_SECONDS
 
@@ -352,6 +355,7 @@ class SQLiteDatabase(Database):
                     writer.rollback()
                 raise
             self._file.require_unchanged()  # before the commit is acknowledged
+            self._file.identify_companions()
             self._check_checkpoint(writer)
 
     append = write
@@ -451,13 +455,23 @@ class SQLiteDatabase(Database):
             writer = self._writer = self._writer or self._open_writer()
             try:
                 with _translate_errors():
-                    writer.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-                    # FULL syncs the WAL at every commit; NORMAL leaves it to the next commit that does.
-                    writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                    self._configure(writer, round(seconds * 1000), "FULL" if durable else "NORMAL")
                     yield writer
             except DiskFailure:
                 self._disk_failed = True
                 raise
+
+    def _configure(self, writer: sqlite3.Connection, busy_timeout: int, synchronous: str) -> None:
+        """Set how long a writer waits for locks, in milliseconds, and whether it syncs the WAL at every commit (FULL).
+
+        With NORMAL, the next commit that syncs does it.
+        """
+        before = self._configuration
+        if before[:2] != (writer, busy_timeout):
+            writer.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+        if before[::2] != (writer, synchronous):
+            writer.execute(f"PRAGMA synchronous = {synchronous}")
+        self._configuration = (writer, busy_timeout, synchronous)
 
     def _recover(self) -> None:
         """Open the writing connection anew, and let no later commit depend on what may not be on the disk.
