@@ -144,6 +144,7 @@ REFUSED = {
     "actionPlans": "actionPlans(first: 1, last: 1) { totalCount }",
     "commitments": 'commitments(after: "stale") { totalCount }',
     "entries": 'entries(before: "stale") { totalCount }',
+    "search": 'search(query: "open", after: "stale") { totalCount }',
 }
 """A use of each root field that can refuse its arguments, which it does."""
 

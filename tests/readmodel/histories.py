@@ -230,7 +230,9 @@ def withdraw_commitment(uow: UnitOfWork, *, code: str) -> None:
 # Facts
 
 unstored_texts = st.builds(
-    UnstoredText, st.sampled_from(["open", "closed", "Données", "a\nb", ""]), st.sampled_from(TranslationKind)
+    UnstoredText,
+    st.sampled_from(["open", "closed", "Données", "Une donnée", "a\nb", ""]),
+    st.sampled_from(TranslationKind),
 )
 partial_dates = st.sampled_from(["2018", "2018-S2", "2019-03", "2019-03-15", "2019/.."])
 

@@ -65,7 +65,7 @@ PLAN_FIELDS = (
         "The plan's title as published, such as `France Action Plan 2018-2020`; null while only its cycle is known.",
         is_required=True,
         written_by=GOVERNMENT,
-        is_searched=True,
+        search_weight=10,
     ),
     Field(
         "startsOn",

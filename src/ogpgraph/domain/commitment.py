@@ -203,7 +203,7 @@ COMMITMENT_FIELDS = (
             description="Its title in some language contains each of these words, in any order; a word is also "
             "found inside of a longer one. Case and accents are ignored.",
         ),
-        is_searched=True,
+        search_weight=10,
     ),
     Field(
         "description/{language}",
@@ -212,7 +212,7 @@ COMMITMENT_FIELDS = (
         "The government's description, as published on the commitment's page.",
         written_by=GOVERNMENT,
         is_clearable=True,
-        is_searched=True,
+        search_weight=4,
     ),
     Field(
         "commitmentText/{language}",
@@ -220,7 +220,7 @@ COMMITMENT_FIELDS = (
         "Text of the plan",
         "The text of the commitment in the action plan, as the IRM quotes it.",
         corrected_by=IRM,
-        is_searched=True,
+        search_weight=3,
     ),
     Field(
         "leadInstitutions/{language}",
@@ -229,7 +229,7 @@ COMMITMENT_FIELDS = (
         "The institutions that lead it, as published; an empty list if the source states that there are none.",
         written_by=GOVERNMENT,
         is_clearable=True,
-        is_searched=True,
+        search_weight=5,
     ),
     Field(
         "supportingInstitutions/{language}",
@@ -238,7 +238,7 @@ COMMITMENT_FIELDS = (
         "The institutions that support it, as published; an empty list if the source states that there are none.",
         written_by=GOVERNMENT,
         is_clearable=True,
-        is_searched=True,
+        search_weight=3,
     ),
     Field(
         "policyAreas",

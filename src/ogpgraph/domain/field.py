@@ -111,8 +111,11 @@ class Field(Struct, frozen=True, dict=True):
     counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL (None: it is not counted).
     If `is_exported`, tables of data that are downloaded have a column of the field's name.
 
-    `is_searched`, `is_exported` and `depends_on` state what full-text search, downloads and the caching of parts of
-    responses are to follow; no layer reads them yet.
+    `search_weight` is how much it says about a thing that a word is in this field, compared with the others; 0 if its
+    texts are not searched.
+
+    `is_exported` and `depends_on` state what downloads and the caching of parts of responses are to follow; no layer
+    reads them yet.
     """
 
     pattern: str
@@ -131,7 +134,7 @@ class Field(Struct, frozen=True, dict=True):
     is_sortable: bool = False
     facet: str | None = None
     dimension: str | None = None
-    is_searched: bool = False
+    search_weight: int = 0
     is_exported: bool = True
 
     @cached_property
@@ -160,6 +163,11 @@ class Field(Struct, frozen=True, dict=True):
         return (
             "^" + "/".join(PATH_SEGMENTS.get(segment, re.escape(segment)) for segment in self.pattern.split("/")) + "$"
         )
+
+    @property
+    def is_searched(self) -> bool:
+        """Return whether the full-text search searches the texts of the field."""
+        return self.search_weight > 0
 
     @property
     def is_set(self) -> bool:

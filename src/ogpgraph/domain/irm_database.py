@@ -48,7 +48,7 @@ DATABASE_FIELDS = (
         "Theme",
         "The heading of the action plan under which the commitment is listed.",
         corrected_by=ADMINISTRATORS,
-        is_searched=True,
+        search_weight=3,
     ),
     Field(
         "shortTitle/{language}",

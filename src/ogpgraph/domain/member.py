@@ -103,7 +103,7 @@ MEMBER = AggregateType(
             "The member's name.",
             is_required=True,
             written_by=ADMINISTRATORS,
-            is_searched=True,
+            search_weight=10,
         ),
         Field(
             "status",

@@ -41,7 +41,7 @@ MILESTONE_FIELDS = (
         "Title",
         "Its title: what it delivers.",
         written_by=GOVERNMENT,
-        is_searched=True,
+        search_weight=3,
     ),
     Field(
         "milestones/{number}/startsOn",
@@ -72,7 +72,7 @@ MILESTONE_FIELDS = (
         "Progress reports",
         "A progress report on the milestone.",
         written_by=GOVERNMENT,
-        is_searched=True,
+        search_weight=2,
     ),
 )
 """The fields of a commitment that describe one of its milestones."""

@@ -76,7 +76,7 @@ REVIEW_FIELDS = (
         "Narratives",
         "A section of the IRM's text about a commitment.",
         written_by=IRM,
-        is_searched=True,
+        search_weight=2,
     ),
 )
 """The fields of a commitment in which the IRM assesses it."""

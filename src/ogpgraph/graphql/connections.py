@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -31,6 +31,8 @@ from ogpgraph.readmodel.sort_keys import Order, encode_order
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
+ParseCursor = Callable[[str], tuple[Bookmark, PageKey]]
+"""Returns what is in a cursor; raises ValueError for a text that is none of the list."""
 
 First = Annotated[
     int | None,
@@ -143,8 +145,11 @@ def parse_page_request(
     last: int | None,
     before: str | None,
     order: Order | None = None,
+    parse_cursor: ParseCursor | None = None,
 ) -> PageRequest:
-    """Return the page that the arguments of a connection select; `order` is None for a list of entries.
+    """Return the page that the arguments of a connection select.
+
+    `order` is None for a list of entries, and for one whose cursors `parse_cursor` reads.
 
     Raises:
         GraphQLError: BAD_PAGE for a wrong number of nodes, BAD_CURSOR for a cursor of another list or order,
@@ -158,10 +163,11 @@ def parse_page_request(
                 f"`{name}` is {number}, but a page has 0 to {MAX_PAGE_SIZE} nodes", FieldErrorCode.BAD_PAGE
             )
     limit = next((number for number in (first, last) if number is not None), MAX_PAGE_SIZE)
+    parse = parse_cursor or (_parse_entry_cursor if order is None else partial(_parse_aggregate_cursor, order=order))
     return PageRequest(
         limit,
-        after=_decode_cursor(session, "after", after, order),
-        before=_decode_cursor(session, "before", before, order),
+        after=_decode_cursor(session, "after", after, parse),
+        before=_decode_cursor(session, "before", before, parse),
         backward=last is not None,
     )
 
@@ -171,11 +177,11 @@ def encode_cursor(key: PageKey, bookmark: Bookmark) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([*bookmark, *key])).decode().rstrip("=")
 
 
-def _decode_cursor(session: RecordReader, name: str, cursor: str | None, order: Order | None) -> PageKey | None:
+def _decode_cursor(session: RecordReader, name: str, cursor: str | None, parse: ParseCursor) -> PageKey | None:
     if cursor is None:
         return None
     try:
-        bookmark, key = _parse_entry_cursor(cursor) if order is None else _parse_aggregate_cursor(cursor, order)
+        bookmark, key = parse(cursor)
     except ValueError:  # of this module, base64, UTF-8 and msgspec
         raise client_error(
             f"`{name}` is {show_value(cursor)}, which is not a cursor of this list", FieldErrorCode.BAD_CURSOR
@@ -197,14 +203,20 @@ def _parse_entry_cursor(cursor: str) -> tuple[Bookmark, PageKey]:
 
 
 def _parse_aggregate_cursor(cursor: str, order: Order) -> tuple[Bookmark, PageKey]:
-    data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    position, root, *key = msgspec.json.decode(data, type=_aggregate_cursor_type(len(order)))
+    # The encoded order, a value for each step of it, and the code and id that break ties.
+    bookmark, key = parse_cursor(cursor, (str,) * (len(order) + 3))
     if key[0] != encode_order(order):
         raise ValueError("the cursor is of another order")
+    return bookmark, key
+
+
+def parse_cursor(cursor: str, key_types: tuple[type, ...]) -> tuple[Bookmark, PageKey]:
+    """Return the bookmark and the key in a cursor that `encode_cursor` made; raises ValueError for any other one."""
+    data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    position, root, *key = msgspec.json.decode(data, type=_cursor_type(key_types))
     return parse_bookmark(f"{position}-{root}"), tuple(key)
 
 
-def _aggregate_cursor_type(steps: int) -> Any:
-    # A bookmark; then the encoded order, a value for each step of it, and the code and id that break ties.
+def _cursor_type(key_types: tuple[type, ...]) -> Any:
     position = Annotated[int, msgspec.Meta(ge=0, le=MAX_POSITION)]
-    return tuple.__class_getitem__((position, str, *((str,) * (steps + 3))))
+    return tuple.__class_getitem__((position, str, *key_types))

@@ -48,7 +48,7 @@ from ogpgraph.graphql.value_filters import (
     overlaps,
     unknown_condition,
 )
-from ogpgraph.graphql.weights import weighs
+from ogpgraph.graphql.weights import SEARCH, weighs
 from ogpgraph.readmodel.filters import (
     AllOf,
     AnyOf,
@@ -64,6 +64,7 @@ from ogpgraph.readmodel.filters import (
     ValueBetween,
     ValueMatches,
 )
+from ogpgraph.readmodel.search import TextMatches
 from ogpgraph.readmodel.snapshot import Snapshot
 
 _MEMBER_FILTERS: Final = derive_filter_fields(MEMBER)
@@ -72,6 +73,10 @@ _COMMITMENT_FILTERS: Final = derive_filter_fields(COMMITMENT)
 
 _CONDITIONS: Final = weighs(item=1, max_items=1_000)
 """The weight of a list of filters that are combined, besides that of each of them."""
+TEXT_FILTER: Final = (
+    "`search` finds it by this query. A query without a word to find is no condition. As of a date, the texts are "
+    "searched that are shown there."
+)
 _AND: Final = "All of these hold."
 _OR: Final = "At least one of these holds."
 _NOT: Final = "None of these holds."
@@ -83,6 +88,7 @@ _CHANGED_SINCE: Final = (
 @strawberry.input(description="Conditions on members. All given conditions have to hold.")
 @add_filter_fields(_MEMBER_FILTERS)
 class MemberFilter:
+    text: str | None = strawberry.field(default=None, metadata=SEARCH, description=TEXT_FILTER)
     commitments: CommitmentFilter | None = strawberry.field(
         default=None, metadata=weighs(20), description="At least one of its commitments matches."
     )
@@ -96,6 +102,7 @@ class MemberFilter:
         return _conjunction(
             *field_conditions(_MEMBER_FILTERS, self, snapshot),
             _has_commitment("member", self.commitments, snapshot),
+            _text_matches(self.text, snapshot),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
@@ -104,6 +111,7 @@ class MemberFilter:
 @strawberry.input(description="Conditions on action plans. All given conditions have to hold.")
 @add_filter_fields(_PLAN_FILTERS)
 class ActionPlanFilter:
+    text: str | None = strawberry.field(default=None, metadata=SEARCH, description=TEXT_FILTER)
     member: MemberFilter | None = strawberry.field(default=None, metadata=weighs(10), description="Its member matches.")
     commitments: CommitmentFilter | None = strawberry.field(
         default=None, metadata=weighs(20), description="At least one of its commitments matches."
@@ -125,6 +133,7 @@ class ActionPlanFilter:
             *field_conditions(_PLAN_FILTERS, self, snapshot),
             _related_to("member", "member", self.member, snapshot),
             _has_commitment("actionPlan", self.commitments, snapshot),
+            _text_matches(self.text, snapshot),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
@@ -250,6 +259,7 @@ def _observed_since(moment: DateTime) -> Condition:
 @strawberry.input(description="Conditions on commitments. All given conditions have to hold.")
 @add_filter_fields(_COMMITMENT_FILTERS)
 class CommitmentFilter:
+    text: str | None = strawberry.field(default=None, metadata=SEARCH, description=TEXT_FILTER)
     rating: RatingFilter | None = strawberry.field(
         default=None, metadata=weighs(5), description="It has a rating that matches."
     )
@@ -297,6 +307,7 @@ class CommitmentFilter:
             _related_to("member", "member", self.member, snapshot),
             _related_to("actionPlan", "plan", self.action_plan, snapshot),
             None if self.unknown is None else AnyOf(tuple(map(_is_unknown, self.unknown))),
+            _text_matches(self.text, snapshot),
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
@@ -322,6 +333,10 @@ def _overdue(snapshot: Snapshot, *, is_overdue: bool) -> Condition:
 def _is_late(tag: str, day: int) -> bool:
     status, _, due = tag.partition("|")
     return bool(due) and status not in DONE_MILESTONES and has_passed(due, day)
+
+
+def _text_matches(text: str | None, snapshot: Snapshot) -> Condition | None:
+    return None if text is None else TextMatches(text, snapshot.session)
 
 
 def _is_unknown(dimension: Dimension) -> Condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -22,6 +23,12 @@ from ogpgraph.graphql.output_fields import choose_text, derive_output_fields
 from ogpgraph.graphql.scalars import DateTime, PartialDate
 from ogpgraph.graphql.subject import Entry, Part, Subject, entry_of_claim
 
+if TYPE_CHECKING:
+    from ogpgraph.graphql.types import Commitment
+
+
+CommitmentOfPart = Annotated["Commitment", strawberry.lazy("ogpgraph.graphql.types")]
+
 
 @strawberry.type(description="An aspect of how the public took part in an action plan, with its value.")
 class CoCreationFact(Part):
@@ -37,6 +44,10 @@ class CoCreationFact(Part):
 @derive_output_fields(MILESTONE_FIELDS, "milestones/{number}/")
 class Milestone(Part):
     number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
+
+    @strawberry.field(description="The commitment that it is a step of; null only if one of its fields failed.")
+    def commitment(self) -> CommitmentOfPart | None:
+        return self.owner  # type: ignore[return-value]  # of no other thing
 
     def locate(self) -> str:
         """Return the path of the milestone."""
@@ -90,6 +101,10 @@ class Narrative(Part):
     )
     language: str = strawberry.field(description="The language of the text, as a lower-case code.")
     text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
+
+    @strawberry.field(description="The commitment that it is about; null only if one of its fields failed.")
+    def commitment(self) -> CommitmentOfPart | None:
+        return self.owner  # type: ignore[return-value]  # of no other thing
 
     @classmethod
     def of(cls, owner: Subject, prefix: str, language: str | None) -> Narrative | None:

@@ -19,6 +19,14 @@ from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberF
 from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder, OrderSteps
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
+from ogpgraph.graphql.search import (
+    SEARCH_DESCRIPTION,
+    SEARCH_FIELD,
+    QueryText,
+    SearchConnection,
+    SearchFilter,
+    search_record,
+)
 from ogpgraph.graphql.subject import Entry, Node, Source, Subject, entry_connection
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
@@ -214,6 +222,24 @@ class RecordView:
         query = build_query("commitment", where, order_by, snapshot)
         page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
         return commitment_connection(snapshot, query, None, page_request)
+
+    @strawberry.field(metadata=SEARCH_FIELD, description=SEARCH_DESCRIPTION)
+    def search(
+        self,
+        info: Info,
+        query: QueryText,
+        language: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Search only texts in this language, a lower-case code such as `en`. Omitted or null: in "
+                "all languages."
+            ),
+        ] = None,
+        where: SearchFilter | None = None,
+        first: First = None,
+        after: After = None,
+    ) -> SearchConnection | None:
+        return search_record(_snapshot(self, info), query, language, where, first, after)
 
     @strawberry.field(
         metadata=computed(LIST_COST),

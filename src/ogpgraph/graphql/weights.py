@@ -96,6 +96,10 @@ def computed(
     return {_KEY: FieldWeight(base, item, length, opens_state, reads_list)}
 
 
+SEARCH: Final = weighs(200, word=10)
+"""The metadata of a query of the full-text search: each word is looked up in the vocabulary, and its texts rated."""
+
+
 def count_items(value: object) -> int:
     """Return how many items a plain value has as a list: one that is none is a list of it, as GraphQL has it."""
     if value is None:

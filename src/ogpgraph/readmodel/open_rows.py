@@ -18,6 +18,7 @@ from ogpgraph.domain.as_of import Timeline
 from ogpgraph.domain.field import Tag
 from ogpgraph.readmodel.earlier_claims import EarlierClaim, decode_earlier, encode_claim, hash_claim
 from ogpgraph.readmodel.queries import select_chains, select_earlier_claims, select_terms
+from ogpgraph.readmodel.searched_texts import SearchedText
 from ogpgraph.readmodel.states import (
     Chain,
     VersionContent,
@@ -57,6 +58,7 @@ VERSION_COLUMNS = ["position", "code", "chain", "delta", "frame", "fold"]
 STREAM_CODE_COLUMNS = ["stream", "since", "code"]
 TAG_COLUMNS = ["stream", "term", "since", "until", "first_day", "end_day"]
 EARLIER_CLAIM_COLUMNS = ["stream", "path", "hash", "since", "until", "first_day", "end_day", "claim"]
+SEARCHED_TEXT_COLUMNS = ["stream", "path", "reference", "since", "until", "first_day", "end_day"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
 
 _SELECT_KEYS = "select key, id from {}stream where id in :streams"
@@ -68,6 +70,10 @@ _CLOSE_TAG = (
 _CLOSE_EARLIER_CLAIM = (
     f"update {{}}earlier_claim set until = :until where stream = :stream and path = :path and until = {FOREVER} "
     "and hash = :hash and first_day = :first_day and end_day = :end_day"
+)
+_CLOSE_SEARCHED_TEXT = (
+    f"update {{}}searched_text set until = :until where stream = :stream and path = :path and until = {FOREVER} "
+    "and reference = :reference and first_day = :first_day and end_day = :end_day"
 )
 
 
@@ -231,6 +237,7 @@ class RowBatch:
     """The codes that streams have from a position on: one at the first entry, and one where it changes."""
     tags: RowChanges[DatedTag] = field(default_factory=RowChanges)
     earlier_claims: RowChanges[EarlierClaim] = field(default_factory=RowChanges)
+    searched_texts: RowChanges[SearchedText] = field(default_factory=RowChanges)
 
     def add_stream(self, key: int, aggregate: Aggregate) -> None:
         """Add the row of a stream."""
@@ -254,6 +261,12 @@ class RowBatch:
             for stream, each, until in self.earlier_claims.ended
         ]
         transaction.execute_many(_CLOSE_EARLIER_CLAIM.format(prefix), ended_claims)
+        ended_texts = [
+            {"stream": stream, "path": key_of[each.term], "reference": bytes.fromhex(each.reference), "until": until}
+            | _days(each)
+            for stream, each, until in self.searched_texts.ended
+        ]
+        transaction.execute_many(_CLOSE_SEARCHED_TEXT.format(prefix), ended_texts)
         tags = [
             (stream, key_of[tag.tag], since, until, tag.first_day, tag.end_day)
             for stream, tag, since, until in self.tags.iter_rows()
@@ -261,6 +274,10 @@ class RowBatch:
         earlier_claims = [
             (stream, key_of[each.term], hash_claim(each.claim), *valid, *_days(each).values(), encode_claim(each.claim))
             for stream, each, *valid in self.earlier_claims.iter_rows()
+        ]
+        searched_texts = [
+            (stream, key_of[each.term], bytes.fromhex(each.reference), *valid, *_days(each).values())
+            for stream, each, *valid in self.searched_texts.iter_rows()
         ]
         entries = [
             (
@@ -278,13 +295,15 @@ class RowBatch:
         transaction.insert(f"{prefix}stream_code", STREAM_CODE_COLUMNS, sorted(self.codes))
         transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(tags))
         transaction.insert(f"{prefix}earlier_claim", EARLIER_CLAIM_COLUMNS, sorted(earlier_claims))
+        transaction.insert(f"{prefix}searched_text", SEARCHED_TEXT_COLUMNS, sorted(searched_texts))
 
     def _iter_terms(self) -> Iterable[Tag]:
         of_entries = (term for entry in self.entries for term in entry[_FIRST_TERM:_END_OF_TERMS] if term)
         tags = (tag.tag for _, tag in self.tags.iter_items())
-        paths = (each.term for _, each in self.earlier_claims.iter_items())
-        return chain(of_entries, tags, paths)
+        claims = (each.term for _, each in self.earlier_claims.iter_items())
+        texts = (each.term for _, each in self.searched_texts.iter_items())
+        return chain(of_entries, tags, claims, texts)
 
 
-def _days(item: DatedTag | EarlierClaim) -> dict[str, object]:
+def _days(item: DatedTag | EarlierClaim | SearchedText) -> dict[str, object]:
     return {"first_day": item.first_day, "end_day": item.end_day}

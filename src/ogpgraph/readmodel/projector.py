@@ -27,6 +27,7 @@ from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.model_change import ChangeRecorder, ModelChange
 from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
+from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import TagDifference, code_of, compare_tags, diff_tags
@@ -264,7 +265,7 @@ class _BatchProjection:
 def _update_dated_rows(
     rows: RowBatch, open_rows: OpenRows, after: Timeline, paths: frozenset[str], position: int
 ) -> tuple[TagDifference, TagDifference]:
-    """Replace the rows of tags and of earlier claims that differ between two states that differ at some paths.
+    """Replace the rows of tags, earlier claims and texts that differ between two states that differ at some paths.
 
     Returns in which tags they differ, and in which of those of the days on which a state changes.
     """
@@ -277,6 +278,7 @@ def _update_dated_rows(
         rows.tags.replace(open_rows.key, difference.ended, difference.begun, position)
     old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
     rows.earlier_claims.replace(open_rows.key, old_claims, new_claims, position)
+    rows.searched_texts.replace(open_rows.key, *diff_searched_texts(before, after, paths), position)
     return by_rules, by_days
 
 

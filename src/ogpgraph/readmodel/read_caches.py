@@ -12,6 +12,7 @@ from ogpgraph.readmodel.earlier_claims import DatedStateCache
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.fragment_cache import FragmentCache
 from ogpgraph.readmodel.index_cache import PastIndexes
+from ogpgraph.readmodel.search_index import SearchIndex
 from ogpgraph.readmodel.states import StateCache
 from ogpgraph.storage.byte_cache import ByteCache, CacheUse
 
@@ -36,6 +37,7 @@ class ReadCaches:
     entries: ByteCache[int, Entry] = field(default_factory=lambda: ByteCache(MAX_ENTRY_BYTES, _size_of_entry))
     past_indexes: PastIndexes = field(default_factory=PastIndexes)
     fragments: FragmentCache = field(default_factory=FragmentCache)
+    search: SearchIndex = field(default_factory=SearchIndex)
 
     def describe(self) -> dict[str, CacheUse]:
         """Return the use of each cache that counts it."""
@@ -46,4 +48,5 @@ class ReadCaches:
             "pastIndexes": self.past_indexes.use(),
             "fragments": self.fragments.use(),
             "tagHistories": self.past_indexes.histories.use(),
+            "search": self.search.use(),
         }

@@ -28,6 +28,7 @@ from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, 
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.read_caches import ReadCaches
+from ogpgraph.readmodel.search_index import OpenSearchIndex, RowReader
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.state_loader import StateLoader
 from ogpgraph.readmodel.text_search import FoldedTexts
@@ -340,6 +341,12 @@ class ReadSession:
             found = self.fetch(queries.select_values(dimension, aggregate_type))
             self._values[key] = tuple(row["value"] for row in found)
         return self._values[key]
+
+    def open_search_index(self) -> OpenSearchIndex:
+        """Return the index of the texts of all positions up to the head."""
+        index, streams, version = self.caches.search, self.state.streams, self.log_identity.redaction_version
+        reader = RowReader(self.transaction, streams, self.shared.texts, version)
+        return OpenSearchIndex(index, index.read(reader, self.state.position, self.checkpoint), streams)
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""

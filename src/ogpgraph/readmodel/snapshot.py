@@ -18,6 +18,7 @@ from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, BY_POSITION, LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
+from ogpgraph.readmodel.search_index import OpenSearchIndex
 from ogpgraph.readmodel.text_search import FoldedText, FoldedTexts, fold_text
 from ogpgraph.storage.database import Row, iter_chunks
 from ogpgraph.storage.log_identity import LogIdentity
@@ -59,6 +60,9 @@ class RecordReader(AggregateReader, Protocol):
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""
+
+    def open_search_index(self) -> OpenSearchIndex:
+        """Return the index of the texts of all positions up to the head."""
 
     def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
         """Return position → entry, without what the tables lack."""

@@ -26,7 +26,7 @@ LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
 PROJECTOR_NAME = "main"
 PROJECTOR_TABLE = "projector"
-ROWS_VERSION = 8
+ROWS_VERSION = 9
 """Increment it whenever the same events would give other rows, except by another set of dimensions."""
 
 _TABLE_PATTERN = re.compile(r"create table if not exists (\w+)")
@@ -55,26 +55,33 @@ _DUMP_QUERIES = {
         select s.id, m.value, c.since, c.until, c.first_day, c.end_day, c.hash, c.claim
         from earlier_claim c join stream s on s.key = c.stream join term m on m.key = c.path
         order by s.id, m.value, c.since, c.first_day, c.hash""",
+    "searched_text": """
+        select s.id, m.value, x.reference, x.since, x.until, x.first_day, x.end_day
+        from searched_text x join stream s on s.key = x.stream join term m on m.key = x.path
+        order by s.id, m.value, x.reference, x.since, x.first_day""",
     "stream": "select key, aggregate_type, id from stream order by key",
     "term": "select dimension, value from term order by dimension, value",
     "projector": "select name, projection_version, log_position, position, frontier from projector order by name",
 }
 _COMPRESSED_COLUMNS = ("delta", "frame", "fold", "claim")
+_HASH_COLUMNS = ("root", "reference")
 
 
 DUMPED_TABLES: Final = tuple(_DUMP_QUERIES)
 
 
 def compute_projection_version(aggregate_types: Iterable[AggregateType]) -> int:
-    """Return the version of the rows that this program writes: another one where the dimensions are others.
+    """Return the version of the rows that this program writes: another one for other dimensions or searched fields.
 
-    So a field that is made filterable, sortable or countable has the read model rebuilt by `ogpgraph migrate`, as has
-    another rule of what is current.
+    So a field that is made filterable, sortable, countable or searched has the read model rebuilt by
+    `ogpgraph migrate`, as has another rule of what is current.
     """
+    types = list(aggregate_types)
     dimensions = sorted(
-        (aggregate_type.name, rule) for aggregate_type in aggregate_types for rule in describe_rules(aggregate_type)
+        (aggregate_type.name, rule) for aggregate_type in types for rule in describe_rules(aggregate_type)
     )
-    digest = sha256(msgspec.json.encode([ROWS_VERSION, FOLD_VERSION, dimensions])).digest()
+    searched = sorted((each.name, field.pattern) for each in types for field in each.fields if field.is_searched)
+    digest = sha256(msgspec.json.encode([ROWS_VERSION, FOLD_VERSION, dimensions, searched])).digest()
     return int.from_bytes(digest[:4]) >> 1  # an Int of GraphQL has 31 bits besides the sign
 
 
@@ -144,7 +151,7 @@ def dump_table(transaction: Transaction, table: str) -> Iterator[bytes]:
 def _dump_value(row: Row, column: str) -> Any:
     value = row[column]
     if column not in _COMPRESSED_COLUMNS or value is None:
-        return bytes(value).hex() if column == "root" else value
+        return bytes(value).hex() if column in _HASH_COLUMNS else value
     return msgspec.json.decode(decompress(value))
 
 

@@ -86,6 +86,17 @@ create table if not exists earlier_claim (
   primary key (stream, path, hash, since, first_day)
 ) without rowid;
 
+create table if not exists searched_text (
+  stream integer not null,
+  path integer not null,
+  reference blob not null,
+  since integer not null,
+  until integer not null,
+  first_day integer not null,
+  end_day integer not null,
+  primary key (stream, path, reference, since, first_day)
+) without rowid;
+
 create table if not exists projector (
   name text primary key,
   projection_version bigint not null,

@@ -100,6 +100,15 @@ class TextReader:
                     self.cache.add(whole)
         return found
 
+    def read_uncached(self, transaction: Transaction, references: Iterable[str]) -> dict[str, str | CorruptText]:
+        """Return what `read_many` does of texts that are read once, and so are not to be in place of others."""
+        requested = set(references)
+        found: dict[str, str | CorruptText] = {**self.cache.get_many(requested)}
+        for chunk in iter_chunks(sorted(requested - found.keys())):
+            rows = transaction.fetch_all(_SELECT_MARKED, references=chunk)
+            found |= {row["reference"]: _mask_row(row) for row in rows}
+        return found
+
     def follow_redaction(self, version: int) -> None:
         """Empty the cache if the version of the log's redaction is a later one: no removed text is served from it."""
         if version > self._redaction_version:

@@ -1,0 +1,141 @@
+"""The texts by which aggregates are found, as rows: each valid at some positions, and on some days.
+
+A row refers to a text that never changes, so its words need no rows: they are a function of the text and of the
+language of its path (`ogpgraph.search`). So the table grows with the texts that change, and a text that is removed from
+the record takes all its words with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Timeline, cut, last_instant, turning_days
+from ogpgraph.domain.errors import Invalid
+from ogpgraph.domain.field import Field, Tag
+from ogpgraph.domain.values import day_of, value_text_references
+from ogpgraph.readmodel.entry_query import entry_term
+from ogpgraph.readmodel.tags import FOREVER, code_of
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SearchedText(NamedTuple):
+    """A text that an aggregate has at a path from one day until before another, by its reference."""
+
+    path: str
+    reference: str
+    first_day: int
+    end_day: int
+
+    @property
+    def term(self) -> Tag:
+        """Return the term of the path."""
+        return entry_term("path", self.path)
+
+
+class TextDifference(NamedTuple):
+    """The searched texts that end and that begin between two states."""
+
+    ended: frozenset[SearchedText]
+    begun: frozenset[SearchedText]
+
+
+def diff_searched_texts(before: Timeline, after: Timeline, paths: Iterable[str]) -> TextDifference:
+    """Return the difference between the searched texts of two states that differ at most at the given paths."""
+    if after.aggregate.type not in DATED_TYPES:  # no other type has searched fields
+        return TextDifference(frozenset(), frozenset())
+    if bool(code_of(before.aggregate)) != bool(code_of(after.aggregate)):
+        old, new = (searched_texts(each, each.aggregate.claims) for each in (before, after))
+    else:
+        related = _add_related(before, after, paths)
+        old, new = searched_texts(before, related), searched_texts(after, related)
+    return TextDifference(old - new, new - old)
+
+
+def searched_texts(timeline: Timeline, paths: Iterable[str]) -> frozenset[SearchedText]:
+    """Return the searched texts at some paths; an aggregate that no list shows has none."""
+    if not code_of(timeline.aggregate):
+        return frozenset()
+    return frozenset(each for path in paths for each in _iter_path(timeline, path))
+
+
+@lru_cache(maxsize=20_000)
+def find_searched_field(aggregate_type: str, path: str) -> Field | None:
+    """Return the field of a path if its texts are searched."""
+    try:
+        field = AGGREGATE_TYPES[aggregate_type].find_field(path)
+    except Invalid:  # the path of an older program, or of a newer one
+        return None
+    return field if field.is_searched else None
+
+
+def _add_related(before: Timeline, after: Timeline, paths: Iterable[str]) -> set[str]:
+    """Return the searched ones of some paths, with the other languages of required texts.
+
+    Where all languages of these are unknown, the text in one of them is shown: so one depends on the others.
+    """
+    found: set[str] = set()
+    for path in paths:
+        if (field := find_searched_field(after.aggregate.type, path)) is None:
+            continue
+        found.add(path)
+        if field.is_required:
+            found.update(_paths_of(before.aggregate, field), _paths_of(after.aggregate, field))
+    return found
+
+
+def _paths_of(aggregate: Aggregate, field: Field) -> list[str]:
+    """Return the paths of a required field: there are as many as it has languages."""
+    key = "searched", field.prefix
+    if key not in aggregate.cache:
+        aggregate.cache[key] = [path for path in aggregate.claims if path.startswith(field.prefix)]
+    paths: list[str] = aggregate.cache[key]
+    return paths
+
+
+def _iter_path(timeline: Timeline, path: str) -> Iterator[SearchedText]:
+    aggregate = timeline.aggregate
+    field = find_searched_field(aggregate.type, path)
+    if field is None or not (claims := aggregate.claims.get(path)):
+        return
+    paths = _paths_of(aggregate, field) if field.is_required else [path]
+    if len(claims) == len(paths) == 1 and path not in timeline.earlier:  # nearly always
+        yield from _texts_of_claim(path, claims[0], is_required=field.is_required)
+    else:
+        yield from derive_dated_texts(timeline, path, paths)
+
+
+def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> Iterator[SearchedText]:
+    """Yield the texts at a path where one source states something, and has stated nothing else."""
+    if not can_be_current(path, claim):
+        return
+    first_day = day_of(claim.before)
+    if is_required:  # shown already while it is unknown whether it was so
+        first_day = FIRST_DAY if claim.after is None else min(first_day, day_of(claim.after + _MICROSECOND))
+    for text in value_text_references(claim.value):
+        yield SearchedText(path, text, first_day, FOREVER)
+
+
+def derive_dated_texts(timeline: Timeline, path: str, paths: Iterable[str]) -> Iterator[SearchedText]:
+    """Yield the texts at a path, each with the days on which the state has it; they depend on some paths."""
+    aggregate, earlier = timeline.aggregate, timeline.earlier
+    claims = {each: aggregate.claims[each] for each in paths}
+    part = Timeline(
+        Aggregate(aggregate.id, aggregate.revision, claims), {each: earlier[each] for each in claims if each in earlier}
+    )
+    days = sorted({FIRST_DAY, *(day for each in claims for day in turning_days(part, each))})
+    open_since: dict[str, int] = {}
+    for day in days:
+        state = part.aggregate if day == days[-1] else cut(part, last_instant(day)).aggregate
+        texts = set(value_text_references(state.value(path)))
+        for text in open_since.keys() - texts:
+            yield SearchedText(path, text, open_since.pop(text), day)
+        for text in texts:
+            open_since.setdefault(text, day)
+    for text, first_day in open_since.items():
+        yield SearchedText(path, text, first_day, FOREVER)

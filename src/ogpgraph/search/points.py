@@ -1,0 +1,62 @@
+"""The points of what is found: integers that depend on the query and on the object that is found, on nothing else.
+
+A word of the query gets in each text of an object
+
+    weight of the field * (form + frequency + brevity)
+
+- *form*: how near the word in the text is to that of the query (`Form`), of several the nearest;
+- *frequency*: how often it is there, up to four times;
+- *brevity*: 8 less the number of binary digits of the text's length in words, at least 0: a short text is about little
+  else.
+
+An object gets for a word the sum over its fields of the points of its best text in each; a code gets CODE_POINTS. Two
+words that follow one another in a text as they do in the query get PAIR times the weight of its field, for the best
+text. The score is the sum of all. Of two objects with equal scores the one comes first that was recorded first, and a
+commitment comes before its parts.
+
+No statistics enter: how frequent a word is elsewhere changes no score, so entries that follow change none.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+CODE_POINTS: Final = 1_000
+PAIR: Final = 6
+MAX_FREQUENCY: Final = 4
+MAX_BREVITY: Final = 8
+
+
+class Form(IntEnum):
+    """How a word in a text relates to that of the query, with its points: the nearest relation has the most."""
+
+    NEAR = 1
+    """One or two letters are different."""
+    BEGINNING = 4
+    """The word begins as the query says."""
+    STEM = 5
+    """Another inflection of the word."""
+    ACCENTS = 6
+    """The word with accents that the query lacks."""
+    EXACT = 7
+    """The word as it is written in the query."""
+
+
+def text_points(weights: Numbers, forms: Numbers, frequencies: Numbers, lengths: Numbers) -> Numbers:
+    """Return the points of a word in some texts."""
+    brevity = np.maximum(MAX_BREVITY - binary_digits(lengths), 0)
+    return weights * (forms + np.minimum(frequencies, MAX_FREQUENCY) + brevity)
+
+
+def binary_digits(numbers: Numbers) -> Numbers:
+    """Return how many binary digits numbers have; 0 has none."""
+    return np.searchsorted(_POWERS, numbers, side="right").astype(np.int64)
+
+
+_POWERS: Final = np.array([1 << digit for digit in range(MAX_BREVITY + 1)], dtype=np.int64)
+"""Longer texts than the last of them get no points for brevity anyhow."""

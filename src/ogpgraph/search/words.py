@@ -1,0 +1,117 @@
+"""The words of texts, in the forms in which they are compared.
+
+A word is a run of letters, digits and their marks; apostrophes and hyphens separate words. A run of a script that is
+written without spaces between words, such as Chinese or Thai, gives each pair of neighbouring characters as a word, and
+its last character. Forms differ in letters only, not in case or width; accents are part of them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+MAX_WORD_LENGTH: Final = 64
+"""The code points of a word that are compared; no language has longer words."""
+_UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f"
+)
+"""Thai, Lao, Burmese, Khmer, Chinese characters and Kana."""
+_RARE_UNSPACED: Final = "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+"""Rare Kana and Chinese characters, apart from the others: a class of the two-byte characters alone is fast."""
+_INSIDE_WORDS: Final = "\u00ad\u200c\u200d"
+"""Shown as nothing, and allowed between the letters of a word: a soft hyphen, and what (dis)joins letters."""
+_ACCENTS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]")
+"""What may be left out in writing: accents, and the vowel points of Hebrew and Arabic."""
+_WITHOUT_DECOMPOSITION: Final = str.maketrans(
+    {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "\u0640": ""}
+)
+_HAS_UNSPACED: Final = re.compile(f"[{_UNSPACED}{_RARE_UNSPACED}]")
+
+
+class Word(NamedTuple):
+    """A word of a text, from one code point until before another."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text as they are written, in order; the place of a word is its number there."""
+    patterns = _patterns()
+    if text.isascii() or not (_is_astral(text) or patterns.other.search(text)):
+        return patterns.plain.findall(text)
+    return [word.text for word in find_words(text)]
+
+
+def find_words(text: str) -> Iterator[Word]:
+    """Yield the words of a text, as `split_words` returns them, with where they are."""
+    patterns = _patterns()
+    for match in patterns.run.finditer(text):
+        start, end = match.span()
+        if match.lastgroup != "unspaced":
+            yield Word(match.group(), start, end)
+            continue
+        for first in range(start, end):
+            yield Word(text[first : first + 2][: end - first], first, min(first + 2, end))
+
+
+def is_unspaced(text: str) -> bool:
+    """Return whether a word is of a script that is written without spaces between words."""
+    return bool(_HAS_UNSPACED.match(text))
+
+
+@lru_cache(maxsize=10_000)
+def normalize_word(word: str) -> str:
+    """Return the form of a word: without differences of case, width and ligatures, but with its accents."""
+    if word.isascii():
+        return word.lower()[:MAX_WORD_LENGTH]
+    plain = unicodedata.normalize("NFKC", word).translate(_remove_joiners())
+    folded = unicodedata.normalize("NFC", plain.casefold()).replace("i\u0307", "i")  # of a Turkish capital
+    return folded[:MAX_WORD_LENGTH]
+
+
+def fold_accents(form: str) -> str:
+    """Return a form without accents."""
+    if form.isascii():
+        return form
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", form))
+    return sys.intern(unicodedata.normalize("NFC", plain).translate(_WITHOUT_DECOMPOSITION))
+
+
+@cache
+def _remove_joiners() -> dict[int, None]:
+    return dict.fromkeys(map(ord, _INSIDE_WORDS))
+
+
+class _Patterns(NamedTuple):
+    plain: re.Pattern[str]
+    """Words of texts in which `other` finds nothing, as in nearly all that are not of Asia."""
+    other: re.Pattern[str]
+    run: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    r"""Return the patterns of words; `\w` lacks the marks that scripts of India write vowels with."""
+    marks = "".join(each for code in range(0x300, 0x10000) if (each := chr(code)) and _is_other_mark(each))
+    letters, inside = rf"[^\W_{_UNSPACED}]", f"[{re.escape(marks)}{_INSIDE_WORDS}]"
+    word = f"{letters}+(?:{inside}+{letters}*)*"
+    return _Patterns(
+        re.compile(r"[^\W_]+"),
+        re.compile(f"[{re.escape(marks)}{_INSIDE_WORDS}{_UNSPACED}]"),
+        re.compile(f"(?P<unspaced>(?:[{_UNSPACED}]|[{_RARE_UNSPACED}])+)|(?P<spaced>{word})"),
+    )
+
+
+def _is_astral(text: str) -> bool:
+    return len(text.encode("utf-16-le", "surrogatepass")) != 2 * len(text)
+
+
+def _is_other_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M" and not re.match(r"\w", character)
