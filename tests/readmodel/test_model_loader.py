@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from ogpgraph.readmodel import model_loader
+from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult
@@ -40,6 +41,19 @@ def test_the_first_query_after_loading_takes_no_statement(make_system: SystemFac
     assert state is not None
     caches, texts = state.caches.describe().values(), reader.model._shared.texts.cache.use()
     assert described["bytes"] == state.indexes.size_bytes() + sum(use.bytes for use in caches) + texts.bytes
+
+
+@BOTH_ENGINES
+def test_a_reader_at_a_past_position_finds_all_tags_in_memory_after_loading(make_system: SystemFactory) -> None:
+    record_commitments(make_system(), 12)
+    reader = make_system()
+    reader.model.warm(seconds=0, pause=lambda _: False)
+    with reader.read_session() as session:
+        before = session.transaction.statements
+        index = session.index("commitment", session.head // 2, PRESENT_DAY)
+        assert len(index.values("title")) < len(session.index("commitment", session.head, PRESENT_DAY).values("title"))
+        assert all(index.values(dimension) for dimension in ("member", "actionPlan", "code", "observedBy"))
+        assert session.transaction.statements == before
 
 
 def test_a_process_is_not_ready_before_its_model_is_loaded(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

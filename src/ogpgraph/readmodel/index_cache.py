@@ -70,6 +70,28 @@ class PresentIndexes:
         return self.streams.size_bytes() + sum(index.size_bytes() for index in self._indexes.values())
 
 
+class Histories(ByteCache[str, TagHistory]):
+    """The histories of the dimensions that were used most recently."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_HISTORY_BYTES, TagHistory.size_bytes, _LARGEST_HISTORY_SHARE)
+
+    def find(
+        self,
+        transaction: Transaction,
+        present: PresentIndexes,
+        dimension: str,
+        position: int = 0,
+        checkpoint: Checkpoint = run_on,
+    ) -> TagHistory:
+        """Return the tags of a dimension up to a position or a later one, read up to the present unless known."""
+        history = self.get(dimension)
+        if history is None or history.position < position:
+            history = read_history(transaction, present.streams, dimension, present.position, checkpoint)
+            self.add({dimension: history})
+        return history
+
+
 class PastIndexes:
     """The indexes of past positions, and as of days, that were used most recently."""
 
@@ -78,9 +100,7 @@ class PastIndexes:
         self._lock = threading.Lock()
         self._cached: OrderedDict[tuple[str, IndexKey], _PastIndex] = OrderedDict()
         self._hits = self._misses = 0
-        self.histories: ByteCache[str, TagHistory] = ByteCache(
-            MAX_HISTORY_BYTES, TagHistory.size_bytes, _LARGEST_HISTORY_SHARE
-        )
+        self.histories = Histories()
 
     def get(
         self,
@@ -94,7 +114,7 @@ class PastIndexes:
         if key == (present.position, PRESENT_DAY):
             return present.of_type(aggregate_type).for_reader(checkpoint)
         past = self._find(present, aggregate_type, key)
-        index = past.index.for_reader(checkpoint, _PastPostings(past, transaction, checkpoint))
+        index = past.index.for_reader(checkpoint, _PastPostings(past, present, transaction, checkpoint))
         if key.day == PRESENT_DAY or aggregate_type not in existence.TYPES:
             return index
         if past.existing is None:
@@ -108,7 +128,7 @@ class PastIndexes:
             if past is None:
                 self._misses += 1
                 self._make_room()
-                past = _PastIndex(present, aggregate_type, key, self.histories)
+                past = _PastIndex(present.of_type(aggregate_type), key, self.histories)
                 self._cached[aggregate_type, key] = past
             else:
                 self._hits += 1
@@ -132,40 +152,31 @@ class PastIndexes:
 class _PastIndex:
     """An index of the past, and the values of the dimensions that readers have needed so far."""
 
-    def __init__(
-        self, present: PresentIndexes, aggregate_type: str, key: IndexKey, histories: ByteCache[str, TagHistory]
-    ) -> None:
-        self._present = present.of_type(aggregate_type)
-        self._streams = present.streams
+    def __init__(self, present: Index, key: IndexKey, histories: Histories) -> None:
         self._histories = histories
         self.index = Index(
-            self._present.streams, aggregate_type, key.position, {}, day=key.day, orders=self._present.orders
+            present.streams, present.aggregate_type, key.position, {}, day=key.day, orders=present.orders
         )
         self.existing: int | None = None
         self._values: dict[str, Values] = {}
         self._bytes = _INDEX_BYTES
 
-    def values(self, transaction: Transaction, checkpoint: Checkpoint, dimension: str) -> Values:
+    def values(
+        self, present: PresentIndexes, transaction: Transaction, checkpoint: Checkpoint, dimension: str
+    ) -> Values:
         """Return the values of a dimension, read unless they are known."""
         if dimension in self._values:
             return self._values[dimension]
-        if self.index.day == PRESENT_DAY and self._present.unchanged_since(self.index.position, dimension):
-            return self._values.setdefault(dimension, self._present.values(dimension))
-        if self.index.day == PRESENT_DAY:
-            history = self._get_history(transaction, checkpoint, dimension)
-            values = history.at(self.index.aggregate_type, self.index.position, checkpoint)
+        now, position = present.of_type(self.index.aggregate_type), self.index.position
+        if self.index.day != PRESENT_DAY:
+            values: Values = read_values(transaction, present.streams, self.index, dimension, checkpoint)
+        elif now.unchanged_since(position, dimension):
+            return self._values.setdefault(dimension, now.values(dimension))
         else:
-            values = read_values(transaction, self._streams, self.index, dimension, checkpoint)
+            history = self._histories.find(transaction, present, dimension, position, checkpoint)
+            values = history.at(self.index.aggregate_type, position, checkpoint)
         self._bytes += count_bytes(values)
         return self._values.setdefault(dimension, values)
-
-    def _get_history(self, transaction: Transaction, checkpoint: Checkpoint, dimension: str) -> TagHistory:
-        """Return the tags of a dimension up to the index's position or a later one, read unless they are known."""
-        history = self._histories.get(dimension)
-        if history is None or history.position < self.index.position:
-            history = read_history(transaction, self._streams, dimension, self._present.position, checkpoint)
-            self._histories.add({dimension: history})
-        return history
 
     def size_bytes(self) -> int:
         """Return about how many bytes the index takes, besides what it shares with that of the present."""
@@ -175,13 +186,16 @@ class _PastIndex:
 class _PastPostings(Mapping[str, Values]):
     """The dimensions of an index of the past, for a reader that loads those that it needs."""
 
-    def __init__(self, past: _PastIndex, transaction: Transaction, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, past: _PastIndex, present: PresentIndexes, transaction: Transaction, checkpoint: Checkpoint
+    ) -> None:
         self._past = past
+        self._present = present
         self._transaction = transaction
         self._checkpoint = checkpoint
 
     def __getitem__(self, dimension: str) -> Values:
-        return self._past.values(self._transaction, self._checkpoint, dimension)
+        return self._past.values(self._present, self._transaction, self._checkpoint, dimension)
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in read_dimensions(self._transaction) if self[name])

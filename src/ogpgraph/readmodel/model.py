@@ -20,13 +20,14 @@ import structlog
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.index_cache import PresentIndexes
-from ogpgraph.readmodel.index_rows import read_change
+from ogpgraph.readmodel.index_rows import read_change, read_dimensions
 from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.projection import ProjectionProgress, read_progress
 from ogpgraph.readmodel.projector import ProjectionStep
 from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.sort_keys import BY_CODE
 from ogpgraph.readmodel.streams import StreamTable
+from ogpgraph.readmodel.tags import unknown_dimension
 from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
 from ogpgraph.storage.merkle import EMPTY_ROOT
 
@@ -162,7 +163,7 @@ class Model:
     # Loading before the first reader
 
     def warm(self, *, until: float, pause: Callable[[float], bool], read_more: ReadMore) -> None:
-        """Load the model, its orders by code, and the states of the aggregates that changed last.
+        """Load the model, its orders by code, the states of the aggregates that changed last, and the tags of the past.
 
         `is_warm` is True once all states are there that fit, or at the time `until`. Those that are missing then follow
         with pauses: `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads
@@ -179,6 +180,19 @@ class Model:
             if state.caches.states.is_full or (self.is_warm and pause(time.monotonic() - began)):
                 break
         self.is_warm = True
+        self._read_histories(state, pause)
+
+    def _read_histories(self, state: ModelState, pause: Callable[[float], bool]) -> None:
+        """Read the histories of all dimensions, so that the first reader at a past position need not."""
+        with self._database.read() as transaction:
+            dimensions = read_dimensions(transaction)
+        for dimension in dimensions:
+            began = time.monotonic()
+            if not dimension.startswith(unknown_dimension("")):  # which only readers as of a date need
+                with self._database.read() as transaction:
+                    state.caches.past_indexes.histories.find(transaction, state.indexes, dimension)
+            if pause(time.monotonic() - began):
+                return
 
     def _decode(self, state: ModelState, versions: Sequence[tuple[int, str]], read_more: ReadMore) -> None:
         statement = queries.select_chains(versions)
