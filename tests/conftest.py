@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from ogpgraph.clock import Clock
+from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, migrate, open_system
@@ -33,6 +35,23 @@ settings.load_profile("ogpgraph")
 BOTH_ENGINES = pytest.mark.engines("sqlite", "postgres")
 ONLY_SQLITE = pytest.mark.engines("sqlite")
 ONLY_POSTGRES = pytest.mark.engines("postgres")
+
+
+def pytest_configure() -> None:
+    """Have all operations executed by graphql-core where the environment has servers do it: `.ci/run` runs both ways.
+
+    Applications in the process of a test have their own settings, and many documents are executed without any.
+    """
+    if os.environ.get("OGPGRAPH_EXECUTION") == "graphql-core":
+        CompiledOperations.find = lambda *_arguments: None  # type: ignore[method-assign]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of compiled operations where there are none."""
+    if os.environ.get("OGPGRAPH_EXECUTION") == "graphql-core":
+        for item in items:
+            if item.get_closest_marker("compiled"):
+                item.add_marker(pytest.mark.skip("operations are executed by graphql-core"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -104,13 +104,30 @@ class RandomOperations:
         self.values.is_careful = not self._happens(CARELESS)
         self._fields_left = self._chance.choice((6, 12, 25, 50))
         assert self._schema.query_type
-        selection = self._write_selection(self._schema.query_type, self._chance.choice((2, 3, 4, 5, 7)))
+        depth = self._chance.choice((2, 3, 4, 5, 7))
+        several = self._happens(0.4)
+        selection = self._write_views(depth) if several else self._write_selection(self._schema.query_type, depth)
         declared = ", ".join(each.declaration for each in self._variables.values())
         fragments = "\n".join(self._fragments.values())
         if not declared and self._happens(0.3):
             return f"{selection}\n{fragments}", None
         others = "query Other { __typename }\n" if self._happens(0.1) else ""
         return f"{others}query Q{f'({declared})' if declared else ''} {selection}\n{fragments}", "Q" if others else None
+
+    def _write_views(self, depth: int) -> str:
+        """Return a selection that asks for the same at several positions and dates."""
+        view = self._schema.type_map["RecordView"]
+        spread = f"...{self._add_fragment(view, self._write_selection(view, depth))}"
+        views = self._chance.choices(("", "at", "at", "asOf", "at asOf"), k=3)
+        return f"{{ {' '.join(self._write_view(each.split(), spread) for each in views)} }}"
+
+    def _write_view(self, fields: list[str], spread: str) -> str:
+        if not fields:
+            return spread
+        name, query = fields[0], self._schema.query_type
+        assert query
+        arguments = self._write_arguments(query, name, query.fields[name])
+        return f"{name}{self._chance.randint(0, 10**6)}: {name}{arguments} {{ {self._write_view(fields[1:], spread)} }}"
 
     def _choose_variables(self) -> dict[str, Any]:
         forgotten = 0.0 if self.values.is_careful else 0.03
@@ -160,16 +177,16 @@ class RandomOperations:
             case 1:
                 return f"... on {kind.name}{self._write_conditions()} {{ {written} __typename }}"
             case 2:
-                return f"{written} {self._spread(self._add_fragment(kind, written))}"  # the same twice
+                return f"{written} {self._spread(self._add_fragment(kind, f'{{ {written} }}'))}"  # the same twice
             case 3:
-                return self._spread(self._add_fragment(kind, written))
+                return self._spread(self._add_fragment(kind, f"{{ {written} }}"))
             case 4 if self._complete.get(kind.name):
                 return f"{written} {self._spread(self._chance.choice(self._complete[kind.name]))}"
         return written
 
-    def _add_fragment(self, kind: GraphQLNamedType, written: str) -> str:
+    def _add_fragment(self, kind: GraphQLNamedType, selection: str) -> str:
         name = f"F{len(self._fragments)}"
-        self._fragments[name] = f"fragment {name} on {kind.name} {{ {written} }}"
+        self._fragments[name] = f"fragment {name} on {kind.name} {selection}"
         self._complete.setdefault(kind.name, []).append(name)
         return name
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.unit_of_work import CommandContext
+from ogpgraph.domain.values import value_text_references
 from ogpgraph.system import System
 from tests.domain.events import day
 from tests.graphql.mutations.client import MutationClient, mutation_fields, open_account
@@ -47,7 +48,7 @@ class RandomWrites:
     def write(self, values: RandomValues) -> None:
         """Let time pass, and execute some units of work and mutations; sometimes remove a text."""
         self._clock.now += self._chance.choice(TIMES)
-        if self._chance.random() < 0.3:
+        if self._chance.random() < 0.4:
             self._remove_text()
         self._send_mutation(values)
         for step in (self._steps.pop() for _ in range(min(2, len(self._steps)))):
@@ -63,13 +64,16 @@ class RandomWrites:
             self._chance.choice(self._clients).send(name, "__typename errors { code }", **given)
 
     def _remove_text(self) -> None:
-        """Remove a text, as the demand of a person does."""
+        """Remove a text of what is shown now, as the demand of a person does."""
+        with self._system.read_session() as session:
+            ids = [row["id"] for row in session.transaction.fetch_all("select id from stream order by id")]
+            states = session.at_head().find_many(ids).values()
+            claims = (claim for state in states for claim in state.current_claims.values())
+            shown = sorted({each for claim in claims for each in value_text_references(claim.value)})
         with self._system.database.write() as transaction:
-            rows = transaction.fetch_all("select reference from stored_text order by reference")
-            if rows:
-                reference = self._chance.choice(rows)["reference"]
-                transaction.execute("delete from stored_text where reference = :reference", reference=reference)
-                transaction.execute("update log set redaction_version = redaction_version + 1")
+            reference = self._chance.choice(shown)
+            transaction.execute("delete from stored_text where reference = :reference", reference=reference)
+            transaction.execute("update log set redaction_version = redaction_version + 1")
 
 
 def draw_steps(seed_: int, number: int) -> list[Step]:

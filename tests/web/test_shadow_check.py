@@ -29,6 +29,8 @@ from ogpgraph.web.shadow_check import ExecutedQuery, Outcome, ShadowCheck, find_
 from tests.conftest import BOTH_ENGINES
 from tests.web.sample_app import make_client
 
+pytestmark = pytest.mark.compiled
+
 QUERY = "query Named($code: String!) { member(code: $code) { name revision } members { nodes { name } } }"
 SCHEMA = build_schema()
 DEFAULT_LIMITS = DocumentLimits()
