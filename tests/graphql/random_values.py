@@ -52,7 +52,7 @@ POOL_OF: Final = {
     "node.id": "ids",
     "entry.position": "positions",
     "at.position": "positions",
-    "at.time": "times",
+    "at.time": "recorded times",
     "at.root": "roots",
     "members.after": "member cursors",
     "members.before": "member cursors",
@@ -147,7 +147,9 @@ class RandomValues:
         if not self.is_careful and self._chance.random() < 0.03:
             return self._chance.choice((None, 5, "x", [], {}, [None], {"x": None}))
         if isinstance(type_, GraphQLList):
-            return [self._choose(type_.of_type, names, depth) for _ in range(self._chance.choice((0, 1, 1, 1, 2, 3)))]
+            number = self._chance.choice((0, 1, 1, 1, 2, 3))
+            number = min(number, 1) if self.is_careful and "orderBy" in names else number  # two may contradict
+            return [self._choose(type_.of_type, names, depth) for _ in range(number)]
         if isinstance(type_, GraphQLEnumType):
             return self._chance.choice(list(type_.values))
         if isinstance(type_, GraphQLInputObjectType):
@@ -174,7 +176,7 @@ class RandomValues:
             known = self.pools[self._chance.choice(self._kinds_of_ids)]
         value = self._chance.choice(known)
         names_state = pool.endswith("ids") and {"~", "@"} & set(value)
-        return self._chance.choice(known) if names_state and self._chance.random() < 0.7 else value
+        return value if not names_state or self._chance.random() < 0.1 else self._choose_known(pool)
 
     def _choose_fields(self, type_: GraphQLInputObjectType, names: tuple[str, ...], depth: int) -> dict[str, Any]:
         required = {name: each for name, each in type_.fields.items() if is_required_input_field(each)}
@@ -232,7 +234,7 @@ _POOLS_OF_LEAVES: Final = {
     "actionPlans": {"cursor": "plan cursors", "code": "plan codes", "id": "plan ids", "stableId": "plan ids"},
     "commitments": {"cursor": "commitment cursors", "title": "words"}
     | dict.fromkeys(("code", "formerCodes", "key"), "commitment codes"),
-    "entries": {"cursor": "entry cursors"},
+    "entries": {"cursor": "entry cursors", "recordedAt": "recorded times"},
     "milestones": {"number": "milestone numbers"},
     "sources": {"id": "source ids", "stableId": "source ids"},
     "source": {"id": "source ids"},

@@ -31,7 +31,7 @@ from ogpgraph.web.shared_confirmation import SharedConfirmation
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.compiled]
 
 REQUESTS: Final = 40
 REPETITIONS: Final = 5

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from ogpgraph.domain.member import register_member, revise_member
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.graphql.compiled.operation import CompiledOperation
+from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.settings import Settings
@@ -212,6 +213,16 @@ def test_nothing_is_chosen_while_comparing_has_taken_more_than_its_share(recorde
     assert comparison.execute() is None
     used[0] = 41.0
     assert comparison.execute() is not None
+
+
+def test_who_has_prepared_a_disabled_operation_before_cannot_run_it(recorded: System) -> None:
+    comparison = Comparison(recorded)
+    parameters = RequestParameters(QUERY, variables={"code": "FR"})
+    executor = comparison.runner.create_executor(comparison.runner.prepare(parameters), parameters)
+    with wrong_names():
+        assert comparison.compare(comparison.execute()) is Outcome.DIFFERENT
+    with recorded.read_session() as session, pytest.raises(NotCovered):
+        executor.run_compiled(Context(session, "1"), check_deadline=lambda: None)
 
 
 def test_a_disabled_document_is_not_compiled_again_once_it_was_dropped(recorded: System) -> None:

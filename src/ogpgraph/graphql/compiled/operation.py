@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, Self
 
 import strawberry
 from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
@@ -22,11 +22,12 @@ MAX_FUNCTIONS: Final = 16
 
 
 class CompiledOperation:
-    """How an operation is written, under certain conditions. Threads may use it at once; it is not changed."""
+    """How an operation is written, under certain conditions. Threads may use it at once."""
 
     def __init__(self, root: ObjectSelection, conversions: Sequence[ConvertArguments]) -> None:
         self._root = root
         self._conversions = tuple(conversions)
+        self._is_disabled = False
 
     @classmethod
     def compile(cls, writer: OperationWriter) -> Self:
@@ -47,15 +48,13 @@ class CompiledOperation:
         Raises:
             Exception: if anything is not as it is where nothing goes wrong; then graphql-core has to execute it.
         """
+        if self._is_disabled:
+            raise NotCovered("the operation is disabled")
         return self._root.write(source, run)
 
     def disable(self) -> None:
         """Have graphql-core execute the operation from now on, also for those who have this object."""
-        self._function = _refuse_all
-
-
-def _refuse_all(_source: object, _run: Run) -> NoReturn:
-    raise NotCovered("the operation is disabled")
+        self._is_disabled = True
 
 
 class CompiledOperations:
