@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ogpgraph.search.words import Word, find_words
+from ogpgraph.search.words import find_spans
 
 SNIPPET_LENGTH: Final = 240
 """The code points of a snippet at most, unless a single word is longer."""
 LEAD: Final = 40
 """About how much text a snippet has before its first highlight."""
+
+
+Span = tuple[int, int]
+"""A word, from one code point until before another."""
 
 
 class Highlight(NamedTuple):
@@ -33,47 +38,51 @@ def cut_snippet(text: str, places: Collection[int]) -> Snippet:
 
     It begins and ends between words. Without places it is the beginning of the text.
     """
-    words = list(find_words(text))
+    words = find_spans(text)
     marked = [words[place] for place in sorted(places) if place < len(words)]
     first, last = _choose_window(marked)
-    start = _start_of(words, marked[first].start) if marked else 0
-    end = _end_of(words, start, len(text), marked[last].end if marked else 0)
-    inside = (each for each in marked[first : last + 1] if each.end <= end)
+    start = _start_of(words, marked[first][0]) if marked else 0
+    end = _end_of(words, start, len(text), marked[last][1] if marked else 0)
+    inside = (each for each in marked[first : last + 1] if each[1] <= end)
     return Snippet(text[start:end], start, tuple(_merge(inside, start)))
 
 
-def _choose_window(marked: list[Word]) -> tuple[int, int]:
+def _choose_window(marked: Sequence[Span]) -> tuple[int, int]:
     """Return the numbers of the first and the last marked word of the part with most of them."""
-    best = first = 0, 0
+    best = 0, 0
     begin = 0
-    for end, word in enumerate(marked):
-        while word.end - marked[begin].start > SNIPPET_LENGTH - LEAD and begin < end:
+    for number, (_, end) in enumerate(marked):
+        while end - marked[begin][0] > SNIPPET_LENGTH - LEAD and begin < number:
             begin += 1
-        if end - begin > best[1] - best[0]:
-            best = begin, end
-    return best if marked else first
+        if number - begin > best[1] - best[0]:
+            best = begin, number
+    return best
 
 
-def _start_of(words: list[Word], wanted: int) -> int:
+def _start_of(words: Sequence[Span], wanted: int) -> int:
     """Return where a snippet begins that has some text before a word: at the beginning of a word, or of the text."""
-    if wanted <= LEAD:
-        return 0
-    return next((each.start for each in words if each.start >= wanted - LEAD), wanted)
+    return 0 if wanted <= LEAD else words[bisect_left(words, (wanted - LEAD, 0))][0]
 
 
-def _end_of(words: list[Word], start: int, length: int, least: int) -> int:
+def _end_of(words: Sequence[Span], start: int, length: int, least: int) -> int:
     """Return where a snippet ends: at the end of the text or of a word."""
     limit = max(start + SNIPPET_LENGTH, least)
     if length <= limit:
         return length
-    return max((each.end for each in words if start < each.end <= limit), default=limit)
+    following = bisect_right(words, limit, key=_end)
+    end = words[following - 1][1] if following else 0
+    return end if end > start else limit
 
 
-def _merge(marked: Iterator[Word] | Collection[Word], start: int) -> Iterator[Highlight]:
+def _end(word: Span) -> int:
+    return word[1]
+
+
+def _merge(marked: Iterable[Span], start: int) -> Iterator[Highlight]:
     """Yield the highlights of some words; those of words that overlap are one."""
     current: Highlight | None = None
-    for word in marked:
-        highlight = Highlight(word.start - start, word.end - start)
+    for first, end in marked:
+        highlight = Highlight(first - start, end - start)
         if current and highlight.start < current.end:
             current = Highlight(current.start, max(current.end, highlight.end))
             continue

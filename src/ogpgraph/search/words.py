@@ -43,10 +43,21 @@ class Word(NamedTuple):
 
 def split_words(text: str) -> list[str]:
     """Return the words of a text as they are written, in order; the place of a word is its number there."""
-    patterns = _patterns()
-    if text.isascii() or not (_is_astral(text) or patterns.other.search(text)):
-        return patterns.plain.findall(text)
+    if _is_plain(text):
+        return _patterns().plain.findall(text)
     return [word.text for word in find_words(text)]
+
+
+def find_spans(text: str) -> list[tuple[int, int]]:
+    """Return where the words of a text, as `split_words` returns them, begin and end: much faster than `find_words`."""
+    if _is_plain(text):
+        return [match.span() for match in _patterns().plain.finditer(text)]
+    return [(word.start, word.end) for word in find_words(text)]
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether the words of a text are those that the pattern `plain` finds."""
+    return text.isascii() or not (_is_astral(text) or _patterns().other.search(text))
 
 
 def find_words(text: str) -> Iterator[Word]:
