@@ -24,6 +24,7 @@ def parse(text: str, language: str | None = None) -> Query:
         ("-tax", Clause(("tax",), code="TAX", is_excluded=True)),
         ("--tax", Clause(("tax",), code="TAX", is_excluded=True)),
         ("budg*", Clause(("budg",), code="BUDG", is_prefix=True)),
+        ("b*", Clause(("b",), code="B")),
         ("title:budget", Clause(("budget",), code="BUDGET", field="title")),
         ('institution: "of health"', Clause(("of", "health"), field="institution", is_exact=True)),
         ("-Title:tax", Clause(("tax",), code="TAX", field="title", is_excluded=True)),

@@ -231,8 +231,8 @@ class RecordView:
         language: Annotated[
             str | None,
             strawberry.argument(
-                description="Search only texts in this language, a lower-case code such as `en`. Omitted or null: in "
-                "all languages."
+                description="Search only texts in this language, by its code, such as `en`, in any case. Omitted or "
+                "null: in all languages."
             ),
         ] = None,
         where: SearchFilter | None = None,

@@ -258,7 +258,7 @@ def search_record(
         GraphQLError: as `parse_page_request`.
     """
     page_request = parse_page_request(snapshot.session, first, after, None, None, parse_cursor=_parse_hit_cursor)
-    search = Search(query, language, snapshot.session, snapshot.index)
+    search = Search(query, language and language.lower(), snapshot.session, snapshot.index)
     found = Found(search, snapshot, where)
     fetch = _PageReader(search, found, snapshot, page_request)
     return SearchConnection(

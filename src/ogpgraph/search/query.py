@@ -6,7 +6,7 @@ A query is a sequence of clauses, all of which an object has to fulfil:
   has none;
 - `"open budget"`: these words one after the other, as they are written, but for case and, where the query has none,
   accents;
-- `budg*`: words that begin so;
+- `budg*`: words that begin so, with at least two letters;
 - `co-creation`: these words one after the other, or written as one;
 - `institution:finance`: a clause on the fields whose name contains `institution`; `code:FR0043` on codes;
 - `-tax`: the clause is not fulfilled.
@@ -30,6 +30,8 @@ MAX_WORDS: Final = 32
 """The words of a query that are searched for; those after them are ignored."""
 MAX_CHARACTERS: Final = 2_000
 """The code points of a query that are read."""
+MIN_BEGINNING: Final = 2
+"""The letters of the beginning of a word: with a single one a query would take up most texts, and be as slow."""
 CODE_FIELD: Final = "code"
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
 _CHUNK: Final = re.compile(
@@ -144,14 +146,15 @@ def _plain(content: str) -> Clause | None:
     found = list(find_words(content))
     if not found:
         return None
-    is_prefix = content[found[-1].end :].startswith("*")
+    has_star = content[found[-1].end :].startswith("*")
     code = content[found[0].start : found[-1].end].upper()
     if _APOSTROPHES.search(content):
         found = [each for each in found if len(each.text) > 1 and each.text.lower() not in _ELISIONS] or found
     forms = tuple(map(normalize_word, _searched(found)))
     is_spaced = not any(map(is_unspaced, forms))
     joined = "".join(forms) if len(forms) > 1 and is_spaced else ""
-    return Clause(forms, joined, code=code, is_prefix=is_prefix or _is_lone_character(forms))
+    is_prefix = (has_star and len(forms[-1]) >= MIN_BEGINNING) or _is_lone_character(forms)
+    return Clause(forms, joined, code=code, is_prefix=is_prefix)
 
 
 def _searched(found: Sequence[Word]) -> list[str]:
