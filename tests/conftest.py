@@ -23,6 +23,7 @@ from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, migrate, open_system
+from tests.search.corpus import record_corpus
 from tests.support.postgres import run_postgres
 
 # A test may take a while on a busy machine, and examples share a fixture where each makes a database of its own.
@@ -121,6 +122,23 @@ def new_id() -> Callable[[], str]:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with run_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def corpus_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a SQLite database with the corpus of the search, made once for all tests, which only read it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('corpus') / 'log.db'}"
+    migrate(url)
+    with open_system(url) as system:
+        record_corpus(system)
+    return url
+
+
+@pytest.fixture(scope="session")
+def corpus_system(corpus_database: str) -> Iterator[System]:
+    """The database of the corpus, opened."""
+    with open_system(corpus_database) as system:
+        yield system
 
 
 @pytest.fixture

@@ -56,6 +56,11 @@ def read_held_out_searches() -> tuple[LabelledSearch, ...]:
     return _read("labels-held-out.toml")
 
 
+def read_sample_searches() -> tuple[LabelledSearch, ...]:
+    """Return the searches of OGP's published files."""
+    return _read("labels-samples.toml")
+
+
 def _read(name: str) -> tuple[LabelledSearch, ...]:
     return msgspec.toml.decode((_FOLDER / name).read_bytes(), type=_File).search
 

@@ -7,10 +7,9 @@ from collections import Counter
 import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS
-from ogpgraph.system import migrate, open_system
-from tests.conftest import DatabaseFactory
+from ogpgraph.system import System
 from tests.graphql.client import execute_query
-from tests.search.corpus import read_plans, record_corpus
+from tests.search.corpus import read_plans
 from tests.search.labels import (
     Kind,
     LabelledSearch,
@@ -34,17 +33,12 @@ def test_the_corpus_has_commitments_of_many_plans_in_several_languages() -> None
     assert {area for each in COMMITMENTS for area in each.areas} <= set(POLICY_AREAS)
 
 
-def test_the_corpus_is_recorded_as_it_is_written(new_database: DatabaseFactory) -> None:
-    url = new_database()
-    migrate(url)
-    with open_system(url) as system:
-        record_corpus(system)
-        counts = execute_query(
-            system, "{ members { totalCount } actionPlans { totalCount } commitments { totalCount } }"
-        )
-        query = """{ commitment(code: "CA0101") { title french: title(language: "fr") leadInstitutions
-            milestones { number title } actionPlan { code } member { code } } }"""
-        recorded = execute_query(system, query)["commitment"]
+def test_the_corpus_is_recorded_as_it_is_written(corpus_system: System) -> None:
+    lists = "members { totalCount } actionPlans { totalCount } commitments { totalCount }"
+    counts = execute_query(corpus_system, f"{{ {lists} }}")
+    query = """{ commitment(code: "CA0101") { title french: title(language: "fr") leadInstitutions
+        milestones { number title } actionPlan { code } member { code } } }"""
+    recorded = execute_query(corpus_system, query)["commitment"]
     members = {plan.member for plan in PLANS}
     assert [each["totalCount"] for each in counts.values()] == [len(members), len(PLANS), len(COMMITMENTS)]
     written = next(each for each in COMMITMENTS if each.code == "CA0101")

@@ -1,0 +1,94 @@
+"""Masked and removed texts are never found, completed, suggested, counted or shown, now or at a past position."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ogpgraph.system import System
+from tests.conftest import BOTH_ENGINES
+from tests.graphql.client import read_position
+from tests.importer.sample_pages import FERRIES, Sibling, import_sample_page
+from tests.search.client import search, search_at
+
+CONTACT = "Print the tables. Contact: Janet Doherty, janet@gov.example, +598 2 555 0134. The plan runs 2018-2020."
+SECRETS = ("Janet", "Doherty", "janet@gov.example", "gov.example", "0134", "5550134")
+SEARCHES = (
+    *SECRETS,
+    "janet doherty",
+    '"Janet Doherty"',
+    '"Contact: Janet Doherty"',
+    "jan*",
+    "doh*",
+    "Jannet",
+    "Dohertey",
+    "janetgovexample",
+    "description:doherty",
+    "institution:janet",
+    "contact doherty",
+    "555",
+    "598",
+    "█",
+    "████████",
+    '"Contact ██████"',
+)
+
+
+def require_hidden(system: System, position: int) -> None:
+    """Require that no search finds, counts or shows what is masked, now or at a position."""
+    for query in SEARCHES:
+        for answer in (json.dumps(search(system, query)), search_at(system, query, position).decode()):
+            assert not any(secret in answer for secret in SECRETS), query
+            assert "oherty" not in answer
+    for query in ("█", "████████", *SECRETS, '"Janet Doherty"', "doh*", "description:doherty", "institution:janet"):
+        assert search(system, query)["totalCount"] == 0, query
+        assert search(system, query)["suggestions"] == [], query
+
+
+@BOTH_ENGINES
+def test_masked_personal_data_is_never_found_or_shown(system: System) -> None:
+    page = FERRIES.with_changes(
+        description=CONTACT,
+        lead="Ministry of Ferries, janet@gov.example",
+        siblings=[Sibling("UY0902", "Ask janet@gov.example or Contact: Janet Doherty")],
+    )
+    import_sample_page(system, page)
+    first = read_position(system)
+    require_hidden(system, first)
+    import_sample_page(system, page.with_changes(description="Print the tables."), 2)
+    require_hidden(system, first)
+    (node,) = [node for node in search(system, "ferries")["nodes"] if node["item"].get("code") == "UY0901"][:1]
+    assert "█" not in node["snippet"]["text"] or "@" not in node["snippet"]["text"]
+
+
+@BOTH_ENGINES
+def test_what_stands_beside_masked_data_is_found_and_shown_with_the_mask(system: System) -> None:
+    import_sample_page(system, FERRIES.with_changes(description=CONTACT))
+    result = search(system, "description:contact")
+    (node,) = result["nodes"]
+    snippet = node["snippet"]
+    assert "Contact: █████████████" in snippet["text"]
+    assert [snippet["text"][each["start"] : each["end"]] for each in snippet["highlights"]] == ["Contact"]
+
+
+@BOTH_ENGINES
+@pytest.mark.parametrize(
+    "query", ["lighthouses", "lighthous*", '"open lighthouses"', "lighthuoses", "title:lighthouses"]
+)
+def test_a_removed_text_is_never_found_or_shown(system: System, query: str) -> None:
+    import_sample_page(system, FERRIES.with_changes(title="Open Lighthouses", description="Print the tables."))
+    before = read_position(system)
+    import_sample_page(system, FERRIES.with_changes(title="Open Harbours", description="Print the tables."), 2)
+    assert b"ighthouses" in search_at(system, query, before)
+    remove_texts(system, "Lighthouses")
+    for answer in (json.dumps(search(system, query)), search_at(system, query, before).decode()):
+        assert "ighthouses" not in answer
+        assert '"nodes":[]' in answer.replace(" ", "")
+
+
+def remove_texts(system: System, word: str) -> None:
+    """Remove the texts that contain a word, as a redaction does."""
+    with system.database.write() as transaction:
+        transaction.execute("delete from stored_text where content like :pattern", pattern=f"%{word}%")
+        transaction.execute("update log set redaction_version = redaction_version + 1")
