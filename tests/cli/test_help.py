@@ -13,7 +13,7 @@ from tests.cli.conftest import RunCommand
 from tests.cli.processes import RUN_MAIN, start_command
 from tests.importer.sample_pages import LIGHTHOUSE
 
-COMMANDS = ["migrate", "import", "serve", "demo", "rebuild", "schema"]
+COMMANDS = ["migrate", "import", "serve", "demo", "search", "rebuild", "schema"]
 SLOW_IMPORTS = {"strawberry", "graphql", "starlette", "uvicorn", "eventsourcing", "msgspec"}
 
 

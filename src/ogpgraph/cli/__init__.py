@@ -16,6 +16,7 @@ from ogpgraph.cli.backups import backup, check, copy, restore
 from ogpgraph.cli.follow import follow
 from ogpgraph.cli.imports import import_, revert
 from ogpgraph.cli.maintenance import migrate, rebuild, schema
+from ogpgraph.cli.search import search
 from ogpgraph.cli.server import demo, serve
 from ogpgraph.cli.shared import print_error, print_version
 
@@ -26,6 +27,7 @@ app.command("revert")(revert)
 app.command("serve")(serve)
 app.command("demo")(demo)
 app.command("follow")(follow)
+app.command("search")(search)
 app.command("rebuild")(rebuild)
 app.command("backup")(backup)
 app.command("restore")(restore)
