@@ -50,18 +50,30 @@ def data_folder() -> Path:
 
 
 def open_record(scale: int) -> Path:
-    """Return the SQLite database with `scale` times the commitments and entries; it is made where it is missing.
+    """Return the SQLite database with `scale` times the commitments and entries; it is made where it is missing."""
+    return keep_record(f"serving-{scale}", partial(_make_record, scale))
 
-    There is a file for each version of the read model, so that checkouts that differ in it can share a folder.
+
+def keep_record(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the SQLite database of a name, which `make` makes where it is missing.
+
+    There is a file for each version of the read model, so that checkouts that differ in it can share a folder; it is
+    made from one of another version if there is one.
     """
-    folder, stem = data_folder(), f"serving-{scale}-format-{LOG_FORMAT}"
+    folder, stem = data_folder(), f"{name}-format-{LOG_FORMAT}"
     file = folder / f"{stem}-projection-{PROJECTION_VERSION}.db"
     if file.exists():
         return file
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{file.name}.{os.getpid()}.part"
+    former = sorted(folder.glob(f"{stem}-projection-*.db"))
     try:
-        _make_record(part, scale, sorted(folder.glob(f"{stem}-projection-*.db")))
+        if former:
+            _rebuild_record(former[-1], part)
+        else:
+            make(part)
+        with closing(sqlite3.connect(part)) as connection:
+            connection.execute("pragma journal_mode = delete")  # all in one file, which can be copied
         part.rename(file)
     finally:
         for leftover in folder.glob(f"{part.name}*"):
@@ -69,19 +81,17 @@ def open_record(scale: int) -> Path:
     return file
 
 
-def _make_record(part: Path, scale: int, former: list[Path]) -> None:
-    """Make the database, from one of another version of the read model if there is one."""
-    if former:
-        shutil.copy(former[-1], part)
-        with create_progress("events") as progress:
-            migrate(f"sqlite:///{part}", progress=track_task(progress, "rebuilding the read model"))
-    else:
-        registered = database(MEMBERS * scale, COMMITMENTS * scale, folder=part.parent)
-        shutil.copy(registered.removeprefix("sqlite:///"), part)
-        with create_progress("entries") as progress:
-            revise_until(f"sqlite:///{part}", ENTRIES * scale, track_task(progress, "revising"))
-    with closing(sqlite3.connect(part)) as connection:
-        connection.execute("pragma journal_mode = delete")  # all in one file, which can be copied
+def _rebuild_record(former: Path, part: Path) -> None:
+    shutil.copy(former, part)
+    with create_progress("events") as progress:
+        migrate(f"sqlite:///{part}", progress=track_task(progress, "rebuilding the read model"))
+
+
+def _make_record(scale: int, part: Path) -> None:
+    registered = database(MEMBERS * scale, COMMITMENTS * scale, folder=part.parent)
+    shutil.copy(registered.removeprefix("sqlite:///"), part)
+    with create_progress("entries") as progress:
+        revise_until(f"sqlite:///{part}", ENTRIES * scale, track_task(progress, "revising"))
 
 
 def copy_record(file: Path, folder: Path) -> Path:
