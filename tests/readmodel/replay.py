@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ogpgraph.application.aggregate_loader import decode_logged_event
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
 from ogpgraph.domain.as_of import (
     AggregateAsOf,
@@ -26,7 +26,8 @@ from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot
-from ogpgraph.readmodel.tags import OBSERVED, DatedTag, DayCounter, build_rules, code_of, compute_tags
+from ogpgraph.readmodel.tag_rules import WHOLE, TagRule, build_rules
+from ogpgraph.readmodel.tags import OBSERVED, DatedTag, DayCounter, code_of, compute_tags
 from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash
 from ogpgraph.system import System
@@ -202,9 +203,29 @@ def _naive_tags(state: AggregateAsOf, present: Aggregate) -> set[Tag]:
     """The tags of every rule, from all that may have been so; of an undated one from the state at the position."""
     found: set[Tag] = set()
     for rule in build_rules(AGGREGATE_TYPES[present.type]):
+        if rule.is_whole:
+            found |= set(rule.derive(present))
+            continue
         states = [state.aggregate] if rule.is_reference else possible_states(state)
-        states = states if rule.is_dated else [present]
-        possible = [set(rule.derive(each)) for each in states]
-        certain = set.intersection(*possible)
-        found |= certain | {(f"unknown/{dimension}", "") for dimension, _ in set.union(*possible) - certain}
+        by_group = [_tags_by_group(rule, each if rule.is_dated else present) for each in states]
+        certain, perhaps = set[Tag](), set[Tag]()
+        for group in {group for each in by_group for group in each}:
+            possible = [each.get(group, set()) for each in by_group]
+            certain |= set.intersection(*possible)
+            perhaps |= set.union(*possible)
+        found |= certain | {(f"unknown/{dimension}", "") for dimension, _ in perhaps - certain}
+    return found
+
+
+def _tags_by_group(rule: TagRule, state: Aggregate) -> dict[str, set[Tag]]:
+    """The tags that follow from what a state has in each group of paths, by itself."""
+    groups: dict[str, dict[str, Claim]] = {WHOLE: {}} if rule.has_one_group else {}
+    for path, claim in state.current_claims.items():
+        if (group := rule.find_group(path)) is not None:
+            groups.setdefault(group, {})[path] = claim
+    found = {}
+    for group, claims in groups.items():
+        part = Aggregate(state.id, state.revision, {path: (claim,) for path, claim in claims.items()})
+        part.__dict__["current_claims"] = claims
+        found[group] = set(rule.derive(part))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from ogpgraph.domain.as_of import Advance, Timeline, advance_timeline
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import ReadEvents
 from ogpgraph.domain.unit_of_work import UnitOfWork
-from ogpgraph.readmodel import projector, tags
+from ogpgraph.readmodel import projector
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.storage.logged_event import hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
@@ -144,14 +144,12 @@ def test_corrupt_event_is_never_returned_to_a_command(system: System) -> None:
 def test_failed_projection_is_classified_and_exposes_no_details(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    diff_tags = tags.diff_tags
-
-    def fail(before: Timeline, after: Timeline, paths: Iterable[str]) -> tags.TagDifference:
-        if after.aggregate.id.endswith("FR0004"):
+    def fail(before: Timeline, applied: Event, read: ReadEvents) -> Advance:
+        if applied.stream.endswith("FR0004"):
             raise ValueError("a secret detail")
-        return diff_tags(before, after, paths)
+        return advance_timeline(before, applied, read)
 
-    monkeypatch.setattr(projector, "diff_tags", fail)
+    monkeypatch.setattr(projector, "advance_timeline", fail)
     save_two(system, "FR0001", "FR0002")
     save_two(system, "FR0003", "FR0004")
     with capture_logs() as logs:
@@ -162,7 +160,7 @@ def test_failed_projection_is_classified_and_exposes_no_details(
     assert "ValueError" in status.failure.message
     assert "secret" not in status.failure.message
     assert any(line.get("exc_info") for line in logs)
-    monkeypatch.setattr(projector, "diff_tags", diff_tags)
+    monkeypatch.setattr(projector, "advance_timeline", advance_timeline)
     system.projection._failure = None
     with system.read_session() as session:
         assert session.head == 8

@@ -12,7 +12,7 @@ from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter
 from ogpgraph.domain.values import PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState, RatingValue
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, compute_projection_version
-from ogpgraph.readmodel.tags import build_rules
+from ogpgraph.readmodel.tag_rules import build_rules
 from tests.domain.events import build_aggregate, text_value
 
 
@@ -50,7 +50,7 @@ def test_a_field_that_is_filtered_has_a_tag_for_each_of_its_values(
 def test_a_derived_dimension_is_computed_from_the_paths_that_it_depends_on() -> None:
     dimension = DerivedDimension("size", (ANY_PATH,), lambda a: [("size", str(len(a.claims)))], "Size", "Its size.")
     (rule,) = build_rules(AggregateType("commitment", "Anything.", (), (), (dimension,)))
-    assert rule.segments == {ANY_PATH}
+    assert rule.is_whole
     assert list(rule.derive(build_aggregate(({"a": 1, "b": 2}, {})))) == [("size", "2")]
 
 

@@ -98,6 +98,8 @@ def rank_at(path: str, claim: Claim) -> tuple[bool, Rank]:
 
 def select_current(path: str, claims: tuple[Claim, ...]) -> Claim | None:
     """Return the current one of the claims at a path, None if none of them can be current."""
+    if not claims:
+        return None
     if len(claims) == 1:  # nearly always
         return claims[0] if can_be_current(path, claims[0]) else None
     eligible = (claim for claim in claims if can_be_current(path, claim))
@@ -163,16 +165,18 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
 
     def current_claim(self, path: str) -> Claim | None:
         """Return the current claim at a path, None if there is none."""
-        return self.current_claims.get(path)
+        if (known := self.__dict__.get("current_claims")) is not None:
+            return known.get(path)  # type: ignore[no-any-return]
+        return select_current(path, self.claims.get(path, ()))
 
     def value(self, path: str) -> Value | None:
         """Return the current value at a path, None if there is none."""
-        claim = self.current_claims.get(path)
+        claim = self.current_claim(path)
         return claim.value if claim else None
 
     def string(self, path: str) -> str | None:
         """Return the current value at a path if it is a string, otherwise None."""
-        claim = self.current_claims.get(path)
+        claim = self.current_claim(path)
         if claim is None:
             return None
         value = claim.value

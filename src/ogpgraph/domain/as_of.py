@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from operator import attrgetter
 from types import MappingProxyType
@@ -93,14 +93,16 @@ class Advance(NamedTuple):
 def advance_timeline(timeline: Timeline, event: Event, read: ReadEvents) -> Advance:
     """Return what one more event of its stream changes in an aggregate and its earlier claims."""
     fold = Fold(timeline.aggregate, event, read)
-    fold.activate(event)
-    delta = fold.delta()
+    fold.activate()
+    delta, touched = fold.delta(), fold.touched()
     after = apply_delta(timeline.aggregate, delta)
-    paths = frozenset(path for path, _ in fold.touched())
+    paths = frozenset(path for path, _ in touched)
     if after.type not in DATED_TYPES:
         return Advance(delta, Timeline(after), paths)
+    if all(newest and not newest.is_later_claim for newest in touched.values()):
+        return Advance(delta, Timeline(after, timeline.earlier), paths)
     earlier = dict(timeline.earlier)
-    for path, key in fold.touched():
+    for path, key in touched:
         others = tuple(claim for claim in earlier.get(path, ()) if claim.key != key)
         known = tuple(claim for claim in earlier.get(path, ()) if claim.key == key)
         found = fold.earlier_claims(path, key, known)
@@ -121,17 +123,94 @@ def last_instant(day: int) -> datetime:
     return datetime.combine(date.fromordinal(max(day, 1)), time.max, UTC)
 
 
+@lru_cache(maxsize=10_000)  # claims of one event have them in common
+def turning_days_of(after: datetime | None, before: datetime) -> tuple[int, int, int]:
+    """Return the days on which a claim of an interval changes a state; FIRST_DAY where it is not known since when."""
+    since = FIRST_DAY if after is None else day_of(after + _MICROSECOND)
+    return since, day_of(before), day_of(before + _MICROSECOND)
+
+
 def turning_days(timeline: Timeline, path: str) -> Iterator[int]:
     """Yield the days on which the state at a path changes, in no order; FIRST_DAY where it is not known since when."""
     for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
-        yield day_of(claim.before)
-        yield day_of(claim.before + _MICROSECOND)
-        yield FIRST_DAY if claim.after is None else day_of(claim.after + _MICROSECOND)
+        yield from turning_days_of(claim.after, claim.before)
 
 
 def is_dated(path: str) -> bool:
     """Return whether the state at a path depends on the date."""
     return path.partition("/")[0] not in _UNDATED
+
+
+# The readings of a path
+
+
+class Reading(Struct, frozen=True, gc=False):
+    """What a path reads from a day on: what is current of what sources had decided, and what may be current.
+
+    None stands for no value. Nothing is unknown where only one is possible.
+    """
+
+    first_day: int
+    decided: Claim | None
+    possible: tuple[Claim | None, ...]
+
+    @property
+    def required(self) -> Claim | None:
+        """Return what a required field reads: the claim decided last or, without one, the next."""
+        return self.decided or next(filter(None, self.possible), None)
+
+
+_NO_VALUE: Final = Reading(FIRST_DAY, None, (None,))
+
+
+def list_readings(timeline: Timeline, path: str) -> list[Reading]:
+    """Return what a path reads, from FIRST_DAY on, by day: what `cut` finds there at the last instant of each day."""
+    latest, earlier = timeline.aggregate.claims.get(path, ()), timeline.earlier.get(path, ())
+    if len(latest) == 1:  # nearly always
+        if not earlier:
+            return _list_first_readings(path, latest[0])
+        return [_read_options(path, day, (options,)) for day, options in _dated_options([*earlier, *latest])]
+    if not latest:
+        return [_NO_VALUE]
+    by_source = [_dated_options(claims) for claims in _by_source(latest, earlier)]
+    days = sorted({day for dated in by_source for day, _ in dated})
+    return [_read_options(path, day, [_last_options(dated, day) for dated in by_source]) for day in days]
+
+
+def _list_first_readings(path: str, claim: Claim) -> list[Reading]:
+    """Return what a path reads where there is one claim only."""
+    if not can_be_current(path, claim):
+        return [_NO_VALUE]
+    since, day, _ = turning_days_of(claim.after, claim.before)
+    readings = [_NO_VALUE] if since > FIRST_DAY else []
+    if since < day:
+        readings.append(Reading(since, None, (None, claim)))
+    readings.append(Reading(day, claim, (claim,)))
+    return readings
+
+
+def _dated_options(claims: Sequence[Claim]) -> list[tuple[int, _Options]]:
+    """Return what a source may say, with the day from which on it may, from its claims by time."""
+    found = {FIRST_DAY: _NOTHING}
+    decided: Claim | None = None
+    for following in claims:
+        options, day = _Options(decided, following), day_of(following.before)
+        after, _ = _bounds(options)
+        undecided_since = FIRST_DAY if after is None else day_of(after + _MICROSECOND)
+        if undecided_since < day:
+            found[undecided_since] = options
+        found[day] = _Options(following, None)
+        decided = following
+    return list(found.items())
+
+
+def _last_options(dated: Sequence[tuple[int, _Options]], day: int) -> _Options:
+    return next(options for since, options in reversed(dated) if since <= day)
+
+
+def _read_options(path: str, day: int, options: Sequence[_Options]) -> Reading:
+    decided = select_current(path, tuple(each.decided for each in options if each.decided))
+    return Reading(day, decided, _list_possible(path, options) or (decided,))
 
 
 # The state
@@ -201,9 +280,17 @@ class _Options(NamedTuple):
     following: Claim | None
 
 
+_NOTHING: Final = _Options(None, None)
+
+
 def _list_options(latest: tuple[Claim, ...], earlier: tuple[Claim, ...], instant: datetime) -> list[_Options]:
+    return [_options_of(claims, instant) for claims in _by_source(latest, earlier)]
+
+
+def _by_source(latest: tuple[Claim, ...], earlier: tuple[Claim, ...]) -> list[list[Claim]]:
+    """Return the claims of each source at a path, by time."""
     by_key = {key: list(claims) for key, claims in groupby(earlier, key=by_source)}
-    return [_options_of([*by_key.get(claim.key, ()), claim], instant) for claim in latest]
+    return [[*by_key.get(claim.key, ()), claim] for claim in latest]
 
 
 def _options_of(claims: list[Claim], instant: datetime) -> _Options:
@@ -235,25 +322,44 @@ def _build_choice(path: str, number: int, claim: Claim | None) -> _Choice:
     return _Choice((*rank_at(path, claim), -number), claim)
 
 
-def _find_unknown(path: str, options: list[_Options]) -> Unknown | None:
-    """Return what is unknown at a path, None if every choice that the sources have gives the same value."""
+def _list_possible(path: str, options: Sequence[_Options]) -> tuple[Claim | None, ...]:
+    """Return the first claim of each value that is possible at a path, by time; none where there is only one.
+
+    None stands for no value.
+    """
     if not any(each.following for each in options):
-        return None
+        return ()
     if len(options) == 1:  # nearly always
-        return _find_unknown_of_one(path, options[0])
-    choices = [
-        [_build_choice(path, number, claim) for claim in (each if each.following else each[:1])]
-        for number, each in enumerate(options)
-    ]
+        decided, following = (each if each and can_be_current(path, each) else None for each in options[0])
+        if _finding(decided) == _finding(following):
+            return ()
+        return (decided, following) if following else (following, decided)
     possible: dict[object, Claim | None] = {}
-    for claim in sorted((each.claim for each in _possible_winners(choices)), key=_time_of):
+    winners = (each.claim for each in _possible_winners(_list_choices(path, options)))
+    for claim in sorted(winners, key=_time_of):
         possible.setdefault(_finding(claim), claim)
-    if len(possible) < 2:
+    return tuple(possible.values()) if len(possible) > 1 else ()
+
+
+def _find_unknown(path: str, options: Sequence[_Options]) -> Unknown | None:
+    """Return what is unknown at a path, None if every choice that the sources have gives the same value."""
+    possible = _list_possible(path, options)
+    if not possible:
         return None
+    if len(options) == 1:
+        return Unknown(*_bounds(options[0]), possible)
+    choices = _list_choices(path, options)
     decisive = [each.following for number, each in enumerate(options) if _is_decisive(choices, number)]
     strongest = max(filter(None, decisive), key=partial(rank_at, path))
     (of_strongest,) = (each for each in options if each.following is strongest)
-    return Unknown(*_bounds(of_strongest), tuple(possible.values()))
+    return Unknown(*_bounds(of_strongest), possible)
+
+
+def _list_choices(path: str, options: Sequence[_Options]) -> list[list[_Choice]]:
+    return [
+        [_build_choice(path, number, claim) for claim in (each if each.following else each[:1])]
+        for number, each in enumerate(options)
+    ]
 
 
 def _possible_winners(choices: Sequence[Sequence[_Choice]]) -> Iterator[_Choice]:
@@ -281,14 +387,6 @@ def _strength_of(choice: _Choice) -> _Strength:
 
 def _time_of(claim: Claim | None) -> tuple[Any, ...]:
     return (claim.before, rank(claim)) if claim else ()
-
-
-def _find_unknown_of_one(path: str, options: _Options) -> Unknown | None:
-    """Return what is unknown at a path where only one source states something."""
-    possible = {_finding(claim): claim for _, claim in (_build_choice(path, 0, each) for each in options)}
-    if len(possible) < 2:
-        return None
-    return Unknown(*_bounds(options), tuple(sorted(possible.values(), key=_time_of)))
 
 
 def _finding(claim: Claim | None) -> object:

@@ -60,7 +60,8 @@ Number = Annotated[str, Meta(pattern=f"^{_NUMBER}$", description="A number as pu
 
 def is_listed_only(commitment: Aggregate) -> bool:
     """Return whether a commitment is known only from lists on other pages of its member."""
-    return all(claim.origin is Origin.SIBLING_LIST for claim in commitment.current_claims.values())
+    current = (commitment.current_claim(path) for path in commitment.claims)
+    return all(claim.origin is Origin.SIBLING_LIST for claim in current if claim)
 
 
 def language_tags(commitment: Aggregate) -> Iterable[Tag]:
@@ -302,7 +303,7 @@ _FIELDS = fields_by_name(COMMITMENT_FIELDS)
 COMMITMENT_DIMENSIONS = (
     DerivedDimension(
         "language",
-        ("title", "description"),
+        ("title/{language}", "description/{language}"),
         language_tags,
         "Language",
         "Each language of its title or description.",

@@ -233,7 +233,8 @@ class DerivedDimension(Struct, frozen=True):
     """A dimension of the index that is computed from several fields.
 
     `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
-    segments `paths`, with ANY_PATH among them on all. `orders` sort by these tags.
+    patterns `paths`, with ANY_PATH among them on all. What the patterns' variable segments stand for divides the paths
+    into groups, each of which determines its tags by itself. `orders` sort by these tags.
     """
 
     name: str

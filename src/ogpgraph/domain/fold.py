@@ -17,7 +17,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, structs
 
@@ -96,7 +96,7 @@ def replay(stream: str, events: Iterable[Event]) -> Aggregate:
 def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
     """Return what one more event of its stream changes in an aggregate."""
     fold = Fold(aggregate, event, read)
-    fold.activate(event)
+    fold.activate()
     return fold.delta()
 
 
@@ -186,25 +186,87 @@ def effective_facts(aggregate: Aggregate, event: Event, read: ReadEvents) -> Fac
     return {path: value for path, value in event.facts.items() if fold.adds(path, value)}
 
 
+class Newest(NamedTuple):
+    """A source's claim at a path before and after an event that states the latest there, and all that it states."""
+
+    before: Claim | None
+    after: Claim
+
+    @property
+    def is_later_claim(self) -> bool:
+        """Return whether another claim of the source precedes the latest since the event."""
+        return self.before is not None and self.after.before != self.before.before
+
+
 class Fold:
-    """The changes that one event makes, collected until the delta is complete."""
+    """The changes that one event makes, collected until the delta is complete.
+
+    What a plain event states last follows from the event and the claim before alone. That is nearly always so. Where it
+    states something older, and for amendments, the sequence of the source's statements decides.
+    """
 
     def __init__(self, aggregate: Aggregate, event: Event, read: ReadEvents) -> None:
         self._aggregate = aggregate
         self._event = event
         self._read_events = read
         self._is_recorded_order = aggregate_type_of(aggregate.id) in _RECORDED_ORDER
+        self._key = source_key(event)
+        self._interval = statement_interval(event)
+        self._ref = self._ref_of(event)
         self._events: dict[int, Event] = {event.revision: event}
+        self._touched: dict[tuple[str, SourceKey], Newest | None] = {}
         self._sequences: dict[tuple[str, SourceKey], list[StatementRef]] = {}
+        self._sequence_changes: SequenceChanges = {}
         self._withdrawn: dict[int, tuple[int, ...]] = {}
         self._amended: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
         self._refreshed: dict[str, set[int]] = defaultdict(set)
 
     # Events become live and cease to be live
 
-    def activate(self, event: Event) -> None:
-        """Let an event take effect: what it withdraws, what it amends, and what it states."""
-        self._set_live(event, is_live=True)
+    def activate(self) -> None:
+        """Let the event take effect: what it withdraws, what it amends, and what it states."""
+        if self._event.is_amendment:
+            self._set_live(self._event, is_live=True)
+            return
+        for path, value in self._event.facts.items():
+            if not self._append(path, value):
+                self._refresh(self._event.revision, path)
+
+    def _append(self, path: str, value: Value | None) -> bool:
+        """Append what the event states at a path to the sequence of its source; returns whether it is the latest."""
+        key, ref, before = self._key, self._ref, self._claim(path, self._key)
+        stated = self._state(value)
+        if before is None:
+            self._touched[path, key] = Newest(None, stated)
+            return True
+        stored = self._aggregate.sequences.get(path, {}).get(" ".join(key), ())
+        known = stored or tuple(self._implied_refs(before))
+        last, is_observed = known[-1], self._is_observed(key)
+        is_read_again = is_observed and last.time == ref.time
+        if last > ref or is_read_again or not last.revision:
+            return False
+        if not is_observed:
+            after = stated
+        elif before.value == value:
+            after = before
+        else:
+            after = _narrow(stated, structs.replace(before, before=_to_datetime(last.time)))
+        self._touched[path, key] = Newest(before, after)
+        kept = tuple(_shorten([*known, ref]))
+        self._sequence_changes.setdefault(path, {})[" ".join(key)] = _difference(stored, kept)
+        return True
+
+    def _state(self, value: Value | None) -> Claim:
+        envelope, interval = self._event.envelope, self._interval
+        return Claim(
+            value,
+            envelope.origin,
+            envelope.source,
+            envelope.language,
+            interval.after,
+            interval.before,
+            self._event.revision,
+        )
 
     def _set_live(self, event: Event, *, is_live: bool) -> None:
         change = _include if is_live else _exclude
@@ -240,6 +302,7 @@ class Fold:
             return
         self._refreshed[path].add(revision)
         key, ref = source_key(event), self._ref_of(event)
+        self._touched[path, key] = None
         sequence = self._sequence(path, key)
         if len(sequence) > 1 and not sequence[0].revision and ref < sequence[1] and ref.time <= sequence[0].time:
             return  # one of the older statements, which the state does not refer to
@@ -257,22 +320,23 @@ class Fold:
 
     # Earlier claims
 
-    def touched(self) -> Iterable[tuple[str, SourceKey]]:
+    def touched(self) -> Mapping[tuple[str, SourceKey], Newest | None]:
         """Return where statements were added, removed or amended: the paths and the sources."""
-        return self._sequences.keys()
+        return self._touched
 
     def earlier_claims(self, path: str, key: SourceKey, known: tuple[Claim, ...]) -> tuple[Claim, ...]:
         """Return the claims of a source that precede its latest, of which `known` were there before the event.
 
         Of those of one day only the first and the last are among them: dates are days.
         """
-        before, latest = self._claim(path, key), self._claim_after(path, key)
+        if newest := self._touched[path, key]:
+            if newest.before is None or not newest.is_later_claim:
+                return known
+            is_shown = not known or day_of(known[-1].before) < day_of(newest.after.before)
+            return (*known, newest.before) if is_shown else known
+        latest = self._claim_after(path, key)
         if latest is None:
             return ()
-        if self._is_newest(path, key):
-            if before is None or latest is before or latest.before == before.before:
-                return known
-            return (*known, before) if not known or day_of(known[-1].before) < day_of(latest.before) else known
         refs = [self._ref_of(self._event_at(revision)) for revision in self._refreshed[path]]
         if not self._is_observed(key) and all(_is_within_day(ref.time, (*known, latest)) for ref in refs):
             return known
@@ -339,7 +403,10 @@ class Fold:
         return [StatementRef(self._order_time(claim.before), claim.revision)] if claim else []
 
     def _claim(self, path: str, key: SourceKey) -> Claim | None:
-        return next((claim for claim in self._aggregate.claims.get(path, ()) if claim.key == key), None)
+        for claim in self._aggregate.claims.get(path, ()):
+            if claim.key == key:
+                return claim
+        return None
 
     def _event_at(self, revision: int) -> Event:
         if revision not in self._events:
@@ -383,13 +450,13 @@ class Fold:
 
     def adds(self, path: str, value: Value | None) -> bool:
         """Return whether the event's fact at a path adds something to what is known."""
-        key, ref, interval = source_key(self._event), self._ref_of(self._event), statement_interval(self._event)
+        key, ref, interval = self._key, self._ref, self._interval
         claim, known = self._claim(path, key), self._known_sequence(path, key)
         if not known or ref > known[-1]:
             # A source that begins to say what a correction says has changed: the correction may be reverted.
             is_corrected = bool(known) and self._is_observed(key) and bool(self._amending(known[-1].revision, path))
             is_changed = is_corrected or (claim.value if claim else None) != value
-            return is_changed or self._changes_current(path, key, value, interval)
+            return is_changed or self._changes_current(path, key, value)
         index = bisect_left(known, ref)
         if index == 0 or not known[index - 1].revision:
             return True
@@ -398,14 +465,12 @@ class Fold:
         is_known_until_then = later.value == value or (later.after is not None and later.after >= interval.before)
         return not (is_repeated and is_known_until_then)
 
-    def _changes_current(self, path: str, key: SourceKey, value: Value | None, interval: Interval) -> bool:
+    def _changes_current(self, path: str, key: SourceKey, value: Value | None) -> bool:
         """Return whether repeating its source's value makes it current again: a person's later statement does."""
         if self._is_observed(key):
             return False
-        envelope, claims = self._event.envelope, self._aggregate.claims.get(path, ())
-        repeated = Claim(
-            value, envelope.origin, envelope.source, envelope.language, None, interval.before, self._event.revision
-        )
+        claims = self._aggregate.claims.get(path, ())
+        repeated = structs.replace(self._state(value), after=None)
         current, after = select_current(path, claims), select_current(path, _replace(claims, key, repeated))
         return (current and current.value) != (after and after.value)
 
@@ -414,31 +479,39 @@ class Fold:
     def delta(self) -> Delta:
         """Return what changed."""
         claims: dict[str, tuple[Claim, ...]] = {}
-        sequences: SequenceChanges = defaultdict(dict)
-        for (path, key), sequence in self._sequences.items():
-            claim = self._claim_after(path, key)
-            claims[path] = _replace(claims.get(path, self._aggregate.claims.get(path, ())), key, claim)
-            known = self._aggregate.sequences.get(path, {}).get(" ".join(key), ())
-            kept = () if sequence == self._implied_refs(claim) else tuple(_shorten(sequence))
-            if known != kept:
-                sequences[path][" ".join(key)] = _difference(known, kept)
+        for (path, key), newest in self._touched.items():
+            before = claims.get(path, self._aggregate.claims.get(path, ()))
+            claims[path] = _replace(before, key, newest.after if newest else self._claim_after(path, key))
         changed = {
             path: _changed_claims(path, before, after)
             for path, after in claims.items()
             if (before := self._aggregate.claims.get(path, ())) != after
         }
+        for path, key in self._sequences:
+            self._change_sequence(path, key)
         amended = {revision: self._amendments_after(revision, paths) for revision, paths in self._amended.items()}
         superseded = dict(self._superseded_changes(changed))
-        return Delta(self._event.revision, changed, dict(sequences), self._withdrawn, amended, superseded)
+        return Delta(self._event.revision, changed, self._sequence_changes, self._withdrawn, amended, superseded)
+
+    def _change_sequence(self, path: str, key: SourceKey) -> None:
+        sequence, text = self._sequences[path, key], " ".join(key)
+        known = self._aggregate.sequences.get(path, {}).get(text, ())
+        implied = self._implied_refs(self._claim_after(path, key))
+        if known != (kept := () if sequence == implied else tuple(_shorten(sequence))):
+            self._sequence_changes.setdefault(path, {})[text] = _difference(known, kept)
 
     def _superseded_changes(
         self, changed: Mapping[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]]
     ) -> Iterator[tuple[str, tuple[Value | None, Value | None]]]:
         """Yield path → before and after of the latest statement that changed, where no claim has another value."""
-        for path, revisions in self._refreshed.items():
+        for (path, _), newest in self._touched.items():
+            if newest:
+                if newest.before and newest.before.value == newest.after.value is not None:
+                    yield path, (None, newest.after.value)
+                continue
             before, after = ({claim.key: claim.value for claim in claims} for claims in changed.get(path, ((), ())))
             if before == after:
-                latest = max(revisions, key=lambda revision: self._ref_of(self._event_at(revision)))
+                latest = max(self._refreshed[path], key=lambda revision: self._ref_of(self._event_at(revision)))
                 old, new = self._value_before(latest, path), self._value_after(latest, path)
                 if old != new:
                     yield path, (old, new)
@@ -461,30 +534,8 @@ class Fold:
         return {path: amending for path, amending in after.items() if amending}
 
     def _claim_after(self, path: str, key: SourceKey) -> Claim | None:
-        """Return the claim of a source after the event, nearly always from the event and the claim before alone."""
-        sequence = self._sequences[path, key]
-        if not self._is_newest(path, key):
-            return self._new_claim(path, key, sequence)
-        before, new = self._claim(path, key), self._statement(sequence[-1], path)
-        if not self._is_observed(key) or before is None:
-            return new
-        if before.value == new.value:
-            return before
-        return _narrow(new, structs.replace(before, before=_to_datetime(sequence[-2].time)))
-
-    def _is_newest(self, path: str, key: SourceKey) -> bool:
-        """Return whether the event itself states the latest at a path, and changes nothing before it."""
-        sequence, event = self._sequences[path, key], self._event
-        if not sequence or sequence[-1].revision != event.revision or path not in event.facts:
-            return False
-        # An amendment may change the claim that precedes the new one.
-        is_older_needed = len(sequence) > 1 and not sequence[-2].revision
-        return not (event.is_amendment or is_older_needed or self._is_read_again(path, key))
-
-    def _is_read_again(self, path: str, key: SourceKey) -> bool:
-        """Return whether the last two statements of a source are readings of one observation."""
-        sequence = self._sequences[path, key]
-        return self._is_observed(key) and len(sequence) > 1 and sequence[-1].time == sequence[-2].time
+        """Return the claim of a source after the event, where its sequence decides."""
+        return self._new_claim(path, key, self._sequences[path, key])
 
 
 def _narrow(first: Claim, previous: Claim | None) -> Claim:

@@ -128,15 +128,17 @@ def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
 
 def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
     """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
-    for number in milestone_numbers(commitment):
-        path = f"milestones/{number}"
-        yield "milestone", f"{commitment.string(f'{path}/status') or ''}|{commitment.string(f'{path}/endsOn') or ''}"
+    current = commitment.current_claims
+    paths = (path for path in current if path.startswith("milestones/"))
+    for number in {path.split("/", 2)[1] for path in paths if not path.endswith(f"/{RENUMBERED_TO}")}:
+        stated = (current.get(f"milestones/{number}/{name}") for name in ("status", "endsOn"))
+        yield "milestone", "|".join(str(claim.value) if claim else "" for claim in stated)
 
 
 MILESTONE_DIMENSIONS = (
     DerivedDimension(
         "milestone",
-        ("milestones",),
+        ("milestones/{number}",),
         milestone_tags,
         "Milestone",
         "The status and the due date of each of its milestones.",

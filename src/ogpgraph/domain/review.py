@@ -166,7 +166,10 @@ def rating_dimension(indicator: Indicator, stage: Stage | None = None, ogp_value
 def rating_tags(commitment: Aggregate) -> Iterable[Tag]:
     """Yield the finding of each rating, and of each indicator without a stage that of the chosen one."""
     by_indicator: dict[Indicator, list[RatingAt]] = {}
-    for each in ratings_of(commitment):
+    for path, claim in commitment.current_claims.items():
+        if not path.startswith("ratings/") or not isinstance(claim.value, Rating):
+            continue
+        each = RatingAt(*_parse_rating_path(path), path, claim.value)
         yield rating_dimension(each.indicator, each.stage, each.ogp_value), each.finding
         by_indicator.setdefault(each.indicator, []).append(each)
     for indicator, ratings in by_indicator.items():
@@ -177,7 +180,7 @@ def rating_tags(commitment: Aggregate) -> Iterable[Tag]:
 REVIEW_DIMENSIONS = (
     DerivedDimension(
         "starred",
-        ("ratings",),
+        ("ratings/STARRED",),
         starred_tags,
         "Starred",
         "Whether the IRM awarded it a star.",
@@ -186,7 +189,7 @@ REVIEW_DIMENSIONS = (
     ),
     DerivedDimension(
         "rating",
-        ("ratings",),
+        ("ratings/{indicator}",),
         rating_tags,
         "Rating",
         "The IRM's ratings: `rating:INDICATOR:STAGE`, with an OGP value where the rating refers to one, and "

@@ -151,6 +151,7 @@ def last_day(period: str) -> int:
     return period_days(period)[1].toordinal()
 
 
+@lru_cache(maxsize=10_000)
 def day_of(moment: datetime) -> int:
     """Return the day of a moment in UTC, counted as `date.toordinal` does."""
     return moment.astimezone(UTC).toordinal()

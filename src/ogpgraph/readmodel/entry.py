@@ -200,8 +200,18 @@ def diff_delta(delta: Delta) -> list[FieldChange]:
 
 
 def changed_paths(delta: Delta) -> list[str]:
-    """Return the paths of the changes of an event, sorted."""
-    return sorted({change.path for change in diff_delta(delta)})
+    """Return the paths of the changes of an event, sorted: those that `diff_delta` finds."""
+    paths: set[str] = set()
+    others = {}
+    for path, (before, after) in delta.claims.items():
+        if not before and (value := _current_value(path, after)) is not None:  # nearly always
+            paths.update(field for field, _ in iter_fields(path, value))
+        else:
+            others[path] = before, after
+    if others or delta.superseded:
+        rest = Delta(delta.revision, others, superseded=delta.superseded)
+        paths.update(change.path for change in diff_delta(rest))
+    return sorted(paths)
 
 
 def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.field import Tag
-from ogpgraph.readmodel.tags import TagDifference
+from ogpgraph.readmodel.tags import FOREVER, TagDifference
 
 
 class StreamVersion(NamedTuple):
@@ -64,8 +64,10 @@ class ChangeRecorder:
         self._versions.append(StreamVersion(position, after.id, after.type, code))
         self._latest[after.id] = after
         for difference in differences:
-            self._tags.subtract((after.id, tag) for tag in difference.lost)
-            self._tags.update((after.id, tag) for tag in difference.gained)
+            for tags, step in ((difference.ended, -1), (difference.begun, 1)):
+                for each in tags:
+                    if each.end_day == FOREVER:
+                        self._tags[after.id, each.tag] += step
 
     def to_change(self, before: int, after: int, root: bytes) -> ModelChange:
         """Return all that was added as one change."""

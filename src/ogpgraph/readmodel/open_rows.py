@@ -7,7 +7,7 @@ dimension of tags or of a column of entries, gets the next number when it is fir
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, count
@@ -21,14 +21,13 @@ from ogpgraph.readmodel.queries import select_chains, select_earlier_claims, sel
 from ogpgraph.readmodel.searched_texts import SearchedText
 from ogpgraph.readmodel.states import (
     Chain,
-    VersionContent,
     decode_chain,
     decompress,
     group_chains,
     restore_chain,
     restore_fold,
 )
-from ogpgraph.readmodel.tags import FOREVER, DatedTag, DayCounter, code_of
+from ogpgraph.readmodel.tags import FOREVER, AggregateTags, DatedTag, DayCounter, code_of
 from ogpgraph.storage.database import Transaction, iter_chunks
 
 MAX_OPEN_AGGREGATES = 2_000
@@ -82,11 +81,17 @@ ItemT = TypeVar("ItemT")
 
 @dataclass
 class OpenRows:
-    """The last row of an aggregate: its timeline, the key of its stream (0 if it has no row yet), and its chain."""
+    """The last row of an aggregate: its timeline, the key of its stream (0 without any row yet), code, and chain."""
 
     timeline: Timeline
     key: int = 0
+    code: str = ""
     chain: Chain = Chain()  # noqa: RUF009 - it is immutable
+
+    @cached_property
+    def tags(self) -> AggregateTags:
+        """Return its tags, which are moved on with the timeline."""
+        return AggregateTags(self.timeline)
 
     @cached_property
     def days(self) -> DayCounter:
@@ -137,7 +142,7 @@ def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -
             folds = (decompress(row["fold"]) for row in own if row["fold"] is not None)
             state = restore_fold(decode_chain(stream, own), folds)
             timeline = Timeline(state, earlier.get(stream, {}))
-            open_rows[stream] = OpenRows(timeline, key_of[stream], restore_chain(own))
+            open_rows[stream] = OpenRows(timeline, key_of[stream], code_of(state), restore_chain(own))
     return open_rows
 
 
@@ -200,14 +205,14 @@ class RowChanges(Generic[ItemT]):
         self._closed: list[tuple[int, ItemT, int, int]] = []
         self.ended: list[tuple[int, ItemT, int]] = []
 
-    def replace(self, stream: int, old: Set[ItemT], new: Set[ItemT], position: int) -> None:
-        """Close the rows of items that a stream no longer has, and open those of the others."""
-        for item in old - new:
+    def replace(self, stream: int, ended: Iterable[ItemT], begun: Iterable[ItemT], position: int) -> None:
+        """Close the rows of items that a stream no longer has, and open those of others that it has now."""
+        for item in ended:
             if (since := self._open.pop((stream, item), None)) is not None:
                 self._closed.append((stream, item, since, position))
             else:
                 self.ended.append((stream, item, position))
-        for item in new - old:
+        for item in begun:
             self._open[stream, item] = position
 
     def iter_rows(self) -> Iterator[tuple[int, ItemT, int, int]]:
@@ -242,10 +247,6 @@ class RowBatch:
     def add_stream(self, key: int, aggregate: Aggregate) -> None:
         """Add the row of a stream."""
         self.streams.append((key, aggregate.type, aggregate.id))
-
-    def add_version(self, position: int, aggregate: Aggregate, content: VersionContent) -> None:
-        """Add the row of a state that is valid from a position on."""
-        self.versions.append((position, code_of(aggregate), *content))
 
     def write(self, transaction: Transaction, prefix: str, terms: TermKeys) -> None:
         """Write all rows into a set of tables."""

@@ -19,6 +19,7 @@ from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
+from ogpgraph.domain.field import Tag
 from ogpgraph.domain.fold import statement_interval
 from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths
@@ -30,13 +31,15 @@ from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
-from ogpgraph.readmodel.tags import TagDifference, code_of, compare_tags, diff_tags
+from ogpgraph.readmodel.tags import CODE_PATHS, TagDifference, code_of
 from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
 
 BATCH_SIZE = 500
 """About how many events one transaction projects; a save is never split."""
+REBUILD_BATCH_SIZE = 4_000
+"""The same of a rebuild, for which no reader waits: more rows end in the batch in which they began."""
 
 # An update that changes nothing: it locks the row, so that one transaction at a time projects into a set of tables.
 _LOCK_CHECKPOINT = (
@@ -120,12 +123,15 @@ class ProjectionStep(NamedTuple):
 class Projector:
     """Projects into one set of tables, named by its prefix."""
 
-    def __init__(self, database: Database, log: EventLog, prefix: str) -> None:
+    def __init__(self, database: Database, log: EventLog, prefix: str, *, is_rebuild: bool = False) -> None:
+        """Project into the tables with a prefix. A rebuild has greater batches, and nobody follows its changes."""
         self._database = database
         self._log = log
         self._prefix = prefix
         self._open_rows = OpenRowsCache(prefix)
-        self._limit = BATCH_SIZE
+        self._is_rebuild = is_rebuild
+        self._batch_size = REBUILD_BATCH_SIZE if is_rebuild else BATCH_SIZE
+        self._limit = self._batch_size
 
     def step(self, lock_seconds: float | None = None) -> ProjectionStep:
         """Project about one batch in a transaction of its own, which waits for locks as `Database.write` does.
@@ -151,7 +157,7 @@ class Projector:
                     )
                 self._limit = len(saves) // 2
             else:
-                self._limit = min(BATCH_SIZE, self._limit * 2)
+                self._limit = min(self._batch_size, self._limit * 2)
                 return step
 
     def lock_checkpoint(self, transaction: Transaction) -> Checkpoint:
@@ -187,6 +193,8 @@ class Projector:
         after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=batch.frontier)
         self._write(transaction, batch.rows, after)
         self._open_rows.advance_to((after.build, after.position))
+        if self._is_rebuild:
+            return begun._replace(checkpoint=after, before=checkpoint)
         change = batch.changes.to_change(checkpoint.position, after.position, after.frontier.root())
         return begun._replace(checkpoint=after, before=checkpoint, change=change)
 
@@ -242,23 +250,26 @@ class _BatchProjection:
         if event.revision != before.aggregate.revision + 1:  # an event of the stream was deleted from the log
             raise ValueError(f"revision {event.revision} follows revision {before.aggregate.revision}")
         delta, timeline, touched = advance_timeline(before, event, partial(self._read_events, logged.stream))
-        after = timeline.aggregate
+        after, former_code = timeline.aggregate, open_rows.code
+        if not open_rows.key or not CODE_PATHS.isdisjoint(touched):
+            open_rows.code = code_of(after)
         self.frontier = self.frontier.append(logged.leaf)
         position = self.frontier.size
         is_first = not open_rows.key
         if is_first:
             open_rows.key = position
             self.rows.add_stream(position, after)
-        if is_first or code_of(after) != code_of(before.aggregate):
-            self.rows.codes.append((open_rows.key, position, code_of(after)))
+        if is_first or open_rows.code != former_code:
+            self.rows.codes.append((open_rows.key, position, open_rows.code))
         open_rows.chain, content = extend_chain(open_rows.chain, position, delta, after)
-        self.rows.add_version(position, after, content)
+        self.rows.versions.append((position, open_rows.code, *content))
         paths = changed_paths(delta)
-        if paths:
-            self.rows.path_sets[path_set_term(paths)] = tuple(entry_term("path", path) for path in paths)
-        self.rows.entries.append(_entry_row(logged, event, open_rows.key, paths, self.frontier))
+        path_set = path_set_term(paths) if paths else None
+        if path_set and path_set not in self.rows.path_sets:
+            self.rows.path_sets[path_set] = tuple(entry_term("path", path) for path in paths)
+        self.rows.entries.append(_entry_row(logged, event, open_rows.key, path_set, self.frontier))
         differences = _update_dated_rows(self.rows, open_rows, timeline, touched, position)
-        self.changes.add(position, code_of(after), after, differences)
+        self.changes.add(position, open_rows.code, after, differences)
         open_rows.timeline = timeline
 
 
@@ -269,21 +280,19 @@ def _update_dated_rows(
 
     Returns in which tags they differ, and in which of those of the days on which a state changes.
     """
-    before, days = open_rows.timeline, open_rows.days
-    by_rules = diff_tags(before, after, paths)
-    old_days = days.tags()
-    days.move(before, after, paths)
-    by_days = compare_tags(old_days, days.tags())
+    before = open_rows.timeline
+    by_rules = open_rows.tags.move(after, paths, is_listed=bool(open_rows.code))
+    by_days = open_rows.days.move(before, after, paths)
     for difference in (by_rules, by_days):
         rows.tags.replace(open_rows.key, difference.ended, difference.begun, position)
     old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
-    rows.earlier_claims.replace(open_rows.key, old_claims, new_claims, position)
+    rows.earlier_claims.replace(open_rows.key, old_claims - new_claims, new_claims - old_claims, position)
     rows.searched_texts.replace(open_rows.key, *diff_searched_texts(before, after, paths), position)
     return by_rules, by_days
 
 
 def _entry_row(
-    logged: LoggedEvent, event: Event, stream: int, paths: Sequence[str], frontier: Frontier
+    logged: LoggedEvent, event: Event, stream: int, path_set: Tag | None, frontier: Frontier
 ) -> tuple[Any, ...]:
     """Return the row of an entry, in the order of `ENTRY_COLUMNS`."""
     envelope, effective = event.envelope, statement_interval(event)
@@ -302,7 +311,7 @@ def _entry_row(
         entry_term("role", envelope.role),
         entry_term("source", envelope.source) if envelope.source else None,
         entry_term("correlation", envelope.correlation),
-        path_set_term(paths) if paths else None,
+        path_set,
         frontier.root(),
     )
 

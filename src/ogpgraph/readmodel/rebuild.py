@@ -6,7 +6,10 @@ leaves are dropped by the next one. Of two rebuilds at the same time the later o
 
 from __future__ import annotations
 
+import gc
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ogpgraph.readmodel.projection import ProgressCallback
 from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
@@ -17,7 +20,8 @@ from ogpgraph.readmodel.tables import (
     PROJECTOR_TABLE,
     drop_tables,
     insert_projector,
-    render_ddl,
+    render_indexes,
+    render_tables,
     swap_tables,
     table_names,
 )
@@ -38,7 +42,7 @@ class Rebuild:
         self._database = database
         self._log = log
         self._build = 1 + secrets.randbelow(MAX_BUILD - 1)
-        self._next = Projector(database, log, NEXT_PREFIX)
+        self._next = Projector(database, log, NEXT_PREFIX, is_rebuild=True)
         self._live_tables: list[str] = []
 
     def run(self, progress: ProgressCallback | None = None) -> int:
@@ -48,24 +52,39 @@ class Rebuild:
         read model already holds: a rebuild never shows less than before.
         """
         self._begin()
+        has_indexes = False
         while True:
             step = self._step()
             if progress:
                 progress(step.checkpoint.log_position, step.head)
-            if step.is_last and (position := self._switch()) is not None:
+            if not step.is_last:
+                continue
+            if not has_indexes:
+                self._create_indexes()
+                has_indexes = True
+            elif (position := self._switch()) is not None:
                 return position
 
     def _begin(self) -> None:
         with self._database.write() as transaction:
             drop_tables(transaction, NEXT_PREFIX)
-            self._database.execute_ddl(transaction, render_ddl(NEXT_PREFIX, self._build))
+            self._database.execute_ddl(transaction, render_tables(NEXT_PREFIX))
             insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
         # Tables that are missing are replaced like damaged ones: nothing is needed of the live set.
         self._live_tables = [table for table in table_names() if self._database.has_table(table)]
 
+    def _create_indexes(self) -> None:
+        """Create the indexes of what is projected: sorting all rows takes less time than inserting each in its place.
+
+        The projector does not use them. What is projected afterwards is inserted into them.
+        """
+        with self._database.write() as transaction:
+            self._database.execute_ddl(transaction, render_indexes(NEXT_PREFIX, self._build))
+
     def _step(self) -> ProjectionStep:
         try:
-            step = self._next.step()
+            with _paused_collection():
+                step = self._next.step()
         except (TablesMissing, ProjectorMissing) as error:
             raise RebuildStopped("another rebuild has started") from error
         self._require_own_build(step.checkpoint)
@@ -105,3 +124,15 @@ class Rebuild:
     def _require_own_build(self, checkpoint: Checkpoint) -> None:
         if checkpoint.build != self._build:
             raise RebuildStopped("another rebuild has started")
+
+
+@contextmanager
+def _paused_collection() -> Iterator[None]:
+    """Pause the garbage collector: a projection makes no cycles, but many objects, and looking at them takes time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

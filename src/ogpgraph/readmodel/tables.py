@@ -19,8 +19,8 @@ from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.readmodel.states import decompress
-from ogpgraph.readmodel.tags import describe_rules
-from ogpgraph.storage.database import Row, Transaction
+from ogpgraph.readmodel.tag_rules import describe_rules
+from ogpgraph.storage.database import Row, Transaction, split_statements
 
 LIVE_PREFIX = ""
 NEXT_PREFIX = "next_"
@@ -98,9 +98,22 @@ def table_names() -> list[str]:
 
 
 def render_ddl(prefix: str, build: int) -> str:
-    """Return the definitions of a set; `build` makes its index names unique, as SQLite cannot rename an index."""
-    prefixed = _TABLE_PATTERN.sub(rf"create table if not exists {prefix}\1", _definitions())
-    return _INDEX_PATTERN.sub(rf"create index if not exists \1_{build} on {prefix}\2", prefixed)
+    """Return the definitions of a set."""
+    return f"{render_tables(prefix)};{render_indexes(prefix, build)}"
+
+
+def render_tables(prefix: str) -> str:
+    """Return the definitions of a set's tables, without those indexes that only readers need."""
+    tables = (each for each in split_statements(_definitions()) if _TABLE_PATTERN.match(each))
+    return ";".join(_TABLE_PATTERN.sub(rf"create table if not exists {prefix}\1", each) for each in tables)
+
+
+def render_indexes(prefix: str, build: int) -> str:
+    """Return the definitions of a set's other indexes; `build` makes their names unique: SQLite cannot rename them."""
+    indexes = (each for each in split_statements(_definitions()) if _INDEX_PATTERN.match(each))
+    return ";".join(
+        _INDEX_PATTERN.sub(rf"create index if not exists \1_{build} on {prefix}\2", each) for each in indexes
+    )
 
 
 def drop_tables(transaction: Transaction, prefix: str) -> None:

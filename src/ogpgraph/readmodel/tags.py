@@ -1,41 +1,41 @@
 """Tags: the (dimension, value) pairs by which an aggregate is filtered, sorted and counted, derived from its state.
 
-The rules follow from the declarations of fields and derived dimensions in the domain; nothing about a single field is
-written here. A tag is valid on some days: an aggregate has those of the present from the last change on.
+A tag is valid on some days: an aggregate has those of the present from the last change on. `AggregateTags` follows the
+changes of an aggregate, and derives the tags of those groups of paths anew that a change is about (`tag_rules`).
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_type import AggregateType
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from msgspec import Struct, structs
+
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.as_of import (
     DATED_TYPES,
     FIRST_DAY,
-    AggregateAsOf,
+    Reading,
     Timeline,
-    cut,
     is_dated,
-    last_instant,
-    possible_states,
-    turning_days,
+    list_readings,
+    turning_days_of,
 )
-from ogpgraph.domain.field import ANY_PATH, Field, Tag, items_of
-from ogpgraph.domain.values import (
-    Observation,
-    Rating,
-    TextListValue,
-    TextValue,
-    Value,
-    day_of,
-    value_text_references,
-)
+from ogpgraph.domain.field import Tag
+from ogpgraph.readmodel.tag_rules import CODED_TYPES, RULES, FieldRule, TagRule
+
+__all__ = [
+    "CODED_TYPES",
+    "CODE_PATHS",
+    "FOREVER",
+    "OBSERVED",
+    "AggregateTags",
+    "DatedTag",
+    "DayCounter",
+    "TagDifference",
+    "code_of",
+    "compute_tags",
+]
 
 OBSERVED: Final[Tag] = ("observed", "")
 CHANGED: Final[Tag] = ("changedOn", "")
@@ -43,17 +43,8 @@ FOREVER: Final = 2**31 - 1
 """The end of what is still valid, as a position and as a day. Positions and days are below it: four bytes at most."""
 
 
-class TagRule(NamedTuple):
-    """Derives some tags. They depend on the paths that begin with `segments`; with ANY_PATH among them, on all."""
-
-    segments: frozenset[str]
-    derive: Callable[[Aggregate], Iterable[Tag]]
-    is_reference: bool = False
-
-    @property
-    def is_dated(self) -> bool:
-        """Return whether the tags depend on the date. Those of all paths are about what the record has, as a whole."""
-        return ANY_PATH not in self.segments
+CODE_PATHS: Final = frozenset({"type", "code", "language", "mergedInto", "key"})
+"""The paths that the code of an aggregate depends on."""
 
 
 def code_of(aggregate: Aggregate) -> str:
@@ -67,7 +58,7 @@ def code_of(aggregate: Aggregate) -> str:
             return "" if aggregate.string("mergedInto") else aggregate.string("code") or aggregate.string("key") or ""
 
 
-class DatedTag(NamedTuple):
+class DatedTag(Struct, frozen=True, gc=False):
     """A tag that an aggregate has from one day until before another; until FOREVER where nothing later is stated."""
 
     dimension: str
@@ -81,38 +72,14 @@ class DatedTag(NamedTuple):
         return self.dimension, self.value
 
 
-class DayCounter:
-    """Counts the claims of an aggregate by the days on which they begin and by those on which its state changes."""
+class TagDifference(NamedTuple):
+    """The tags that end and that begin between two states; one that goes on with other days ends and begins."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._observed: Counter[int] = Counter()
-        self._turning: Counter[int] = Counter()
-        if timeline.aggregate.type in DATED_TYPES:
-            self._count(timeline, timeline.aggregate.claims, 1)
+    ended: Collection[DatedTag]
+    begun: Collection[DatedTag]
 
-    def move(self, before: Timeline, after: Timeline, paths: Collection[str]) -> None:
-        """Follow a change at some paths."""
-        if after.aggregate.type in DATED_TYPES:
-            self._count(before, paths, -1)
-            self._count(after, paths, 1)
 
-    def tags(self) -> frozenset[DatedTag]:
-        """Return a tag that begins when the aggregate was first observed, and one for each day on which it changed.
-
-        The latter are found by the day, and in no index: they are valid on none.
-        """
-        observed = [day for day, number in self._observed.items() if number]
-        turning = (day for day, number in self._turning.items() if number and day > FIRST_DAY)
-        first = [DatedTag(*OBSERVED, min(observed), FOREVER)] if observed else []
-        return frozenset([*first, *(DatedTag(*CHANGED, day, day) for day in turning)])
-
-    def _count(self, timeline: Timeline, paths: Iterable[str], step: int) -> None:
-        for path in paths:
-            for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
-                self._observed[day_of(claim.before)] += step
-            if is_dated(path):
-                for day in turning_days(timeline, path):
-                    self._turning[day] += step
+NO_DIFFERENCE: Final = TagDifference((), ())
 
 
 def unknown_dimension(dimension: str) -> str:
@@ -122,204 +89,303 @@ def unknown_dimension(dimension: str) -> str:
 
 def compute_tags(timeline: Timeline) -> frozenset[DatedTag]:
     """Return all tags of an aggregate; an aggregate that no list shows has none."""
-    if not code_of(timeline.aggregate):
-        return frozenset()
-    return _apply_rules(timeline, _RULES.get(timeline.aggregate.type, ()))
+    return frozenset(AggregateTags(timeline).list_all())
 
 
-class TagDifference(NamedTuple):
-    """The tags that end and that begin between two states, and those that an aggregate no longer has, or has then.
+class AggregateTags:
+    """The tags of an aggregate, which follow its changes; those of a rule are derived when they are first needed."""
 
-    The latter are of PRESENT_DAY. A tag that goes on for another reason, or with other days, ends but is not lost.
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._is_listed = bool(code_of(timeline.aggregate))
+        self._rules = RULES[timeline.aggregate.type]
+        self._by_rule: dict[TagRule, _RuleTags] = {}
+        self._whole: frozenset[Tag] | None = None
+
+    def list_all(self) -> list[DatedTag]:
+        """Return all tags; an aggregate that no list shows has none."""
+        if not self._is_listed:
+            return []
+        groups = self._rules.group_all(self._timeline.aggregate)
+        for rule in self._rules.by_groups:
+            if rule not in self._by_rule:
+                self._by_rule[rule] = _RuleTags(rule, self._timeline, groups.get(rule, {}))
+        by_groups = (tag for tags in self._by_rule.values() for tag in tags)
+        return [*by_groups, *map(_undated, self._derive_whole())]
+
+    def move(self, after: Timeline, paths: Iterable[str], *, is_listed: bool) -> TagDifference:
+        """Follow a change at some paths, and return the difference; `is_listed` says whether lists show the state."""
+        was_listed = self._is_listed
+        if was_listed and is_listed:
+            return self._move(after, paths)
+        ended = self.list_all()
+        self._timeline, self._is_listed, self._by_rule, self._whole = after, is_listed, {}, None
+        return TagDifference(ended, self.list_all())
+
+    def _move(self, after: Timeline, paths: Iterable[str]) -> TagDifference:
+        whole, before, self._timeline = self._derive_whole(), self._timeline, after
+        self._whole = None
+        ended = [*map(_undated, whole - self._derive_whole())]
+        begun = [*map(_undated, self._derive_whole() - whole)]
+        for rule, groups in self._rules.group(paths).items():
+            if (tags := self._by_rule.get(rule)) is None:
+                own = self._rules.group_all(before.aggregate).get(rule, {})
+                tags = self._by_rule[rule] = _RuleTags(rule, before, own)
+            for old, new in tags.move(after, groups):
+                ended += old - new
+                begun += new - old
+        return TagDifference(ended, begun)
+
+    def _derive_whole(self) -> frozenset[Tag]:
+        """Return the tags of the rules that depend on all paths."""
+        if self._whole is None:
+            aggregate = self._timeline.aggregate
+            self._whole = frozenset(tag for rule in self._rules.whole for tag in rule.derive(aggregate))
+        return self._whole
+
+
+def _undated(tag: Tag) -> DatedTag:
+    return DatedTag(*tag, FIRST_DAY, FOREVER)
+
+
+_Span = tuple[str, bool, int, int]
+"""A value of a dimension that a group has, whether certainly or perhaps, from which day, and until before which."""
+_Spans = Mapping[str, Sequence[_Span]]
+"""Dimension → what a group has of it."""
+_NO_TAGS: Final[frozenset[DatedTag]] = frozenset()
+_NO_SPANS: Final[_Spans] = {}
+
+
+class _RuleTags:
+    """The tags of one rule for one aggregate, by dimension, and what each group of paths contributes to them."""
+
+    def __init__(self, rule: TagRule, timeline: Timeline, groups: Mapping[str, Sequence[str]]) -> None:
+        """Derive the tags from all groups, given with their paths."""
+        self._rule = rule
+        self._paths: dict[str, list[str]] = {}
+        self._groups: dict[str, _Spans] = {}
+        self._tags: dict[str, frozenset[DatedTag]] = {}
+        for _ in self.move(timeline, groups):
+            pass
+
+    def __iter__(self) -> Iterator[DatedTag]:
+        return (tag for tags in self._tags.values() for tag in tags)
+
+    def move(
+        self, after: Timeline, touched: Mapping[str, Sequence[str]]
+    ) -> Iterator[tuple[frozenset[DatedTag], frozenset[DatedTag]]]:
+        """Derive groups anew that changed at some paths; yields former and present tags of each other dimension."""
+        dimensions: dict[str, None] = {}
+        for group, paths in touched.items():
+            before, spans = self._groups.get(group, _NO_SPANS), self._derive(after, group, paths)
+            if spans != before:
+                self._groups[group] = spans
+                dimensions |= dict.fromkeys((*before, *spans))
+        for dimension in dimensions:
+            old = self._tags.get(dimension, _NO_TAGS)
+            groups = [own for each in self._groups.values() if (own := each.get(dimension))]
+            new = self._tags[dimension] = _combine(dimension, groups)
+            yield old, new
+
+    def _derive(self, timeline: Timeline, group: str, touched: Sequence[str]) -> _Spans:
+        rule = self._rule
+        if isinstance(rule, FieldRule):
+            return _derive_field(rule, timeline, group)
+        paths = self._paths.setdefault(group, [])
+        paths += [path for path in touched if path not in paths]
+        return _list_spans(_iter_group(rule, timeline, paths))
+
+
+_Possible = tuple[int, Iterable[Tag], Iterable[Tag]]
+"""A day, and from then on the tags that an aggregate certainly has, and those that it may have."""
+
+
+def _derive_field(rule: FieldRule, timeline: Timeline, path: str) -> _Spans:
+    """Return the spans that follow from one path."""
+    spans: list[_Span] = []
+    readings = list_readings(timeline, path)
+    if not (rule.is_dated and is_dated(path)):
+        readings = [structs.replace(readings[-1], first_day=FIRST_DAY)]
+    end = FOREVER
+    for reading in reversed(readings):
+        day = reading.first_day
+        claims = (reading.required,) if rule.is_reference else reading.possible
+        possible = [rule.list_values(path, claim.value) if claim else () for claim in claims]
+        values = dict.fromkeys(value for each in possible for value in each)
+        spans += [(value, all(value in each for each in possible), day, end) for value in values]
+        end = day
+    return {rule.dimension: spans} if spans else _NO_SPANS
+
+
+def _iter_group(rule: TagRule, timeline: Timeline, paths: Sequence[str]) -> Iterator[_Possible]:
+    """Yield the tags that follow from several paths."""
+    readings = [list_readings(timeline, path) for path in paths]
+    if not rule.is_dated:
+        readings = [[structs.replace(each[-1], first_day=FIRST_DAY)] for each in readings]
+    derived: dict[tuple[int, ...], frozenset[Tag]] = {}
+    for day in sorted({FIRST_DAY, *(each.first_day for at_path in readings for each in at_path)}):
+        possible = []
+        for claims in _possible_claims([_reading_at(at_path, day) for at_path in readings]):
+            key = tuple(map(id, claims))  # the claims live as long as the timeline
+            if key not in derived:
+                derived[key] = frozenset(rule.derive(_build_state(timeline.aggregate, paths, claims)))
+            possible.append(derived[key])
+        certain = possible[0].intersection(*possible[1:])
+        yield day, certain, possible[0].union(*possible[1:]) - certain
+
+
+def _reading_at(readings: Sequence[Reading], day: int) -> Reading:
+    for reading in reversed(readings):
+        if reading.first_day <= day:
+            return reading
+    raise ValueError(f"nothing is read on day {day}")
+
+
+def _possible_claims(readings: Sequence[Reading]) -> list[tuple[Claim | None, ...]]:
+    """Return what may be current together, as `possible_states` does."""
+    firsts = tuple(each.possible[0] for each in readings)
+    unknown = [number for number, each in enumerate(readings) if len(each.possible) > 1]
+    choices = [firsts]
+    for number in unknown:
+        choices += ((*firsts[:number], claim, *firsts[number + 1 :]) for claim in readings[number].possible[1:])
+    if len(unknown) > 1:
+        choices.append(tuple(each.possible[-1] for each in readings))
+    return choices
+
+
+def _build_state(aggregate: Aggregate, paths: Sequence[str], claims: Sequence[Claim | None]) -> Aggregate:
+    current = {path: claim for path, claim in zip(paths, claims, strict=True) if claim}
+    state = Aggregate(aggregate.id, aggregate.revision, {path: (claim,) for path, claim in current.items()})
+    state.__dict__["current_claims"] = current
+    return state
+
+
+def _list_spans(by_day: Iterable[_Possible]) -> _Spans:
+    """Return the spans in which a group has tags, by dimension; one that goes on from day to day is several."""
+    spans: dict[str, list[_Span]] = {}
+    end = FOREVER
+    for day, certain, perhaps in reversed(list(by_day)):
+        for tags, is_certain in ((certain, True), (perhaps, False)):
+            for dimension, value in tags:
+                spans.setdefault(dimension, []).append((value, is_certain, day, end))
+        end = day
+    return spans
+
+
+_Days = tuple[int, int]
+"""A first day, and the day after the last one."""
+
+
+def _combine(dimension: str, groups: Sequence[Sequence[_Span]]) -> frozenset[DatedTag]:
+    """Return the tags of a dimension, from what all groups have of it.
+
+    A tag is certain on the days on which it is for one group. Others that it may have make the dimension unknown.
+    """
+    if len(groups) == 1 and len(groups[0]) == 1:  # nearly half of all
+        ((value, is_certain, first, end),) = groups[0]
+        own = (dimension, value) if is_certain else (unknown_dimension(dimension), "")
+        return frozenset([DatedTag(*own, first, end)])
+    certain: dict[str, list[_Days]] = {}
+    perhaps: dict[str, list[_Days]] = {}
+    for spans in groups:
+        for value, is_certain, first, end in spans:
+            (certain if is_certain else perhaps).setdefault(value, []).append((first, end))
+    tags = [DatedTag(dimension, value, *days) for value, spans in certain.items() for days in _merge(spans)]
+    unknown: list[_Days] = []
+    for value, possible in perhaps.items():
+        unknown += _subtract(possible, certain[value]) if value in certain else possible
+    if unknown:
+        tags += [DatedTag(unknown_dimension(dimension), "", *days) for days in _merge(unknown)]
+    return frozenset(tags)
+
+
+def _merge(spans: Sequence[_Days]) -> Sequence[_Days]:
+    """Return days as the fewest spans without a gap."""
+    if len(spans) == 1:
+        return spans
+    merged: list[_Days] = []
+    for first, end in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((first, end))
+    return merged
+
+
+def _subtract(spans: Sequence[_Days], others: Iterable[_Days]) -> Sequence[_Days]:
+    """Return days without others."""
+    for first, end in others:
+        pieces = (piece for a, b in spans for piece in ((a, min(b, first)), (max(a, end), b)))
+        spans = [(a, b) for a, b in pieces if a < b]
+    return spans
+
+
+# Days
+
+
+class DayCounter:
+    """Counts the claims of an aggregate by the days on which they begin and by those on which its state changes.
+
+    The aggregate has a tag that begins when it was first observed, and one for each day on which it changed. The latter
+    are found by the day, and in no index: they are valid on none.
     """
 
-    ended: frozenset[DatedTag]
-    begun: frozenset[DatedTag]
-    lost: frozenset[Tag]
-    gained: frozenset[Tag]
+    def __init__(self, timeline: Timeline) -> None:
+        self._observed: dict[int, int] = {}
+        self._turning: dict[int, int] = {}
+        self.move(Timeline(Aggregate(timeline.aggregate.id)), timeline, timeline.aggregate.claims)
+
+    def tags(self) -> frozenset[DatedTag]:
+        """Return all tags."""
+        return frozenset([*self._first_observed(), *map(_changed_on, self._turning)])
+
+    def move(self, before: Timeline, after: Timeline, paths: Iterable[str]) -> TagDifference:
+        """Follow a change at some paths, and return the difference."""
+        if after.aggregate.type not in DATED_TYPES:
+            return NO_DIFFERENCE
+        observed: dict[int, int] = {}
+        turning: dict[int, int] = {}
+        for path in paths:
+            _count_days(before, path, -1, observed, turning)
+            _count_days(after, path, 1, observed, turning)
+        turning.pop(FIRST_DAY, None)
+        first = self._first_observed()
+        _add(self._observed, observed)
+        ended, begun = _add(self._turning, turning)
+        now_first = self._first_observed()
+        if now_first == first:
+            first = now_first = []
+        return TagDifference([*map(_changed_on, ended), *first], [*map(_changed_on, begun), *now_first])
+
+    def _first_observed(self) -> list[DatedTag]:
+        return [DatedTag(*OBSERVED, min(self._observed), FOREVER)] if self._observed else []
 
 
-NO_DIFFERENCE: Final = TagDifference(frozenset(), frozenset(), frozenset(), frozenset())
+def _count_days(timeline: Timeline, path: str, step: int, observed: dict[int, int], turning: dict[int, int]) -> None:
+    """Count the claims at a path by the day of the observation, and by the days on which the state changes."""
+    is_path_dated = is_dated(path)
+    for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
+        days = turning_days_of(claim.after, claim.before)
+        observed[days[1]] = observed.get(days[1], 0) + step
+        for day in days if is_path_dated else ():
+            turning[day] = turning.get(day, 0) + step
 
 
-def compare_tags(before: frozenset[DatedTag], after: frozenset[DatedTag]) -> TagDifference:
-    """Return the difference between all tags of some dimensions and those of a later state."""
-    ended, begun = before - after, after - before
-    had, has = (frozenset(each.tag for each in tags if each.end_day == FOREVER) for tags in (before, after))
-    return TagDifference(ended, begun, had - has, has - had)
+def _add(counts: dict[int, int], added: Mapping[int, int]) -> tuple[list[int], list[int]]:
+    """Add to the numbers of days; returns the days that are gone, and those that are new."""
+    ended, begun = [], []
+    for day, number in added.items():
+        if not number:
+            continue
+        before = counts.pop(day, 0)
+        if after := before + number:
+            counts[day] = after
+        else:
+            ended.append(day)
+        if not before:
+            begun.append(day)
+    return ended, begun
 
 
-def diff_tags(before: Timeline, after: Timeline, paths: Iterable[str]) -> TagDifference:
-    """Return the difference between the tags of two states that differ at most at the given paths.
-
-    Only the rules that depend on these paths are applied: deriving tags is the greater part of a projection.
-    """
-    if not (rules := _RULES.get(after.aggregate.type, ())):
-        return NO_DIFFERENCE
-    if not code_of(before.aggregate) or not code_of(after.aggregate):
-        return compare_tags(compute_tags(before), compute_tags(after))
-    touched = {ANY_PATH, *(path.partition("/")[0] for path in paths)}
-    affected = [rule for rule in rules if not rule.segments.isdisjoint(touched)]
-    old = _apply_rules(before, affected)
-    _derived_tags(after.aggregate).update(_derived_tags(before.aggregate))
-    for rule in affected:
-        _derived_tags(after.aggregate).pop(rule, None)
-    return compare_tags(old, _apply_rules(after, affected))
-
-
-def _apply_rules(timeline: Timeline, rules: Iterable[TagRule]) -> frozenset[DatedTag]:
-    derived = _derived_tags(timeline.aggregate)
-    for rule in rules:
-        if rule not in derived:
-            derived[rule] = frozenset(_derive_dated(rule, timeline))
-    return frozenset().union(*(derived[rule] for rule in rules))
-
-
-def _derived_tags(aggregate: Aggregate) -> dict[TagRule, frozenset[DatedTag]]:
-    """Return the tags derived from a state so far, by rule; they are cached with the state, which never changes."""
-    derived: dict[TagRule, frozenset[DatedTag]] = aggregate.cache.setdefault("tags", {})
-    return derived
-
-
-def _derive_dated(rule: TagRule, timeline: Timeline) -> Iterator[DatedTag]:
-    """Yield the tags of a rule, each with the days on which an aggregate has it without interruption."""
-    part = _restrict(timeline, rule.segments) if rule.is_dated else timeline
-    days = sorted({FIRST_DAY, *(day for path in _dated_paths(rule, part) for day in turning_days(part, path))})
-    open_since: dict[Tag, int] = {}
-    for day in days:
-        is_last = day == days[-1]
-        tags = _tags_as_of(rule, AggregateAsOf(part.aggregate) if is_last else cut(part, last_instant(day)))
-        for tag in [each for each in open_since if each not in tags]:
-            yield DatedTag(*tag, open_since.pop(tag), day)
-        for tag in tags:
-            open_since.setdefault(tag, day)
-    for tag, since in open_since.items():
-        yield DatedTag(*tag, since, FOREVER)
-
-
-def _restrict(timeline: Timeline, segments: frozenset[str]) -> Timeline:
-    """Return what a timeline has at the paths that begin with some segments."""
-    aggregate, earlier = timeline.aggregate, timeline.earlier
-    paths = [path for segment in sorted(segments) for path in _paths_by_segment(aggregate).get(segment, ())]
-    claims = {path: aggregate.claims[path] for path in paths}
-    known = {path: earlier[path] for path in paths if path in earlier}
-    return Timeline(Aggregate(aggregate.id, aggregate.revision, claims), known)
-
-
-def _paths_by_segment(aggregate: Aggregate) -> dict[str, list[str]]:
-    """Return the paths of an aggregate by their first segments, for all rules at once."""
-    if "paths" not in aggregate.cache:
-        found: dict[str, list[str]] = defaultdict(list)
-        for path in aggregate.claims:
-            found[path.partition("/")[0]].append(path)
-        aggregate.cache["paths"] = found
-    paths: dict[str, list[str]] = aggregate.cache["paths"]
-    return paths
-
-
-def _dated_paths(rule: TagRule, timeline: Timeline) -> list[str]:
-    if not rule.is_dated or timeline.aggregate.type not in DATED_TYPES:
-        return []
-    return [path for path in timeline.aggregate.claims if is_dated(path)]
-
-
-def _tags_as_of(rule: TagRule, as_of: AggregateAsOf) -> frozenset[Tag]:
-    """Return the tags that an aggregate certainly has, and one for each dimension of which it may have others.
-
-    A reference is required, and so has a value where that is unknown: a thing is always listed under its parent.
-    """
-    if not as_of.unknown or rule.is_reference:
-        return frozenset(rule.derive(as_of.aggregate))
-    possible = [frozenset(rule.derive(state)) for state in possible_states(as_of)]
-    certain = frozenset.intersection(*possible)
-    unclear = {dimension for dimension, _ in frozenset.union(*possible) - certain}
-    return certain | {(unknown_dimension(dimension), "") for dimension in unclear}
-
-
-# Rules, read from the declarations
-
-
-def describe_rules(aggregate_type: AggregateType) -> list[tuple[str, str]]:
-    """Return dimension and paths of each rule of a type: from other ones, the same events give other tags."""
-    fields = [
-        (dimension, f"{field.pattern} {field.is_set}")
-        for field in aggregate_type.fields
-        if (dimension := field.index_dimension) is not None
-    ]
-    return [*fields, *((each.index_dimension, " ".join(each.paths)) for each in aggregate_type.dimensions)]
-
-
-def build_rules(aggregate_type: AggregateType) -> tuple[TagRule, ...]:
-    """Return a rule for each field that has a dimension of the index, and for each derived dimension.
-
-    Fields can share a dimension, as all codes do, and have a value in common. Their rules are applied together:
-    otherwise the tag would end when one field loses the value.
-    """
-    fields = [(field, dimension) for field in aggregate_type.fields if (dimension := field.index_dimension) is not None]
-    groups: dict[str, set[str]] = defaultdict(set)
-    for field, dimension in fields:
-        groups[dimension].add(field.group)
-    return (
-        *(
-            TagRule(
-                frozenset(groups[dimension]), _tags_of(field, dimension), bool(field.refers_to and field.is_required)
-            )
-            for field, dimension in fields
-        ),
-        *(TagRule(frozenset(each.paths), each.compute) for each in aggregate_type.dimensions),
-    )
-
-
-def _tags_of(field: Field, dimension: str) -> Callable[[Aggregate], Iterable[Tag]]:
-    fixed, is_variable, _ = field.pattern.partition("{")
-    if field.is_set:
-        return partial(_set_tags, dimension, field.group)
-    if is_variable:
-        return partial(_variable_path_tags, dimension, fixed, re.compile(field.regex))
-    return partial(_fixed_path_tags, dimension, fixed)
-
-
-def _fixed_path_tags(dimension: str, path: str, aggregate: Aggregate) -> list[Tag]:
-    return [(dimension, text) for text in _tag_values(aggregate.value(path))]
-
-
-def _set_tags(dimension: str, name: str, aggregate: Aggregate) -> list[Tag]:
-    return [(dimension, item) for item in items_of(aggregate, name)]
-
-
-def _variable_path_tags(dimension: str, prefix: str, pattern: re.Pattern[str], aggregate: Aggregate) -> list[Tag]:
-    return [
-        (dimension, text)
-        for path, claim in aggregate.claims_under(prefix)
-        if pattern.fullmatch(path)
-        for text in _tag_values(claim.value)
-    ]
-
-
-def _tag_values(value: Value | None) -> tuple[str, ...]:
-    """Return a value as texts: one for each item of a list; texts by reference, as the index has them."""
-    match value:
-        case None:
-            return ()
-        case str():
-            return (value,)
-        case bool():
-            return ("true" if value else "false",)
-        case tuple():
-            return value
-        case Rating(state=state, value=rating):
-            return (rating or state,)
-        case TextValue() | TextListValue() | Observation():
-            return value_text_references(value)
-        case _:
-            return (str(value),)
-
-
-CODED_TYPES: Final = frozenset(
-    name
-    for name, aggregate_type in AGGREGATE_TYPES.items()
-    if any(field.index_dimension == "code" for field in aggregate_type.fields)
-)
-"""The types of aggregates that have codes; the code of a state is one of its tags."""
-_RULES: Final = {name: build_rules(aggregate_type) for name, aggregate_type in AGGREGATE_TYPES.items()}
-"""The rules of each aggregate type; a type without dimensions has no tags."""
+def _changed_on(day: int) -> DatedTag:
+    return DatedTag(*CHANGED, day, day)
