@@ -50,6 +50,17 @@ class ReadModel:
         with self.session() as session:
             session.load_entries(range(max(1, session.head - WARM_ENTRIES + 1), session.head + 1))
         self._model.warm(until=until, pause=pause, read_more=self._read_texts)
+        self._warm_search(pause)
+
+    def _warm_search(self, pause: Callable[[float], bool]) -> None:
+        """Load the index of texts in parts, with pauses in between."""
+        is_missing = True
+        while is_missing:
+            began = time.monotonic()
+            with self.session() as session:
+                is_missing = session.load_search_part()
+            if pause(time.monotonic() - began):
+                return
 
     @property
     def is_warm(self) -> bool:

@@ -6,7 +6,7 @@ rows that are valid there, and rules that know no statistics (`ogpgraph.search`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -29,7 +29,7 @@ from ogpgraph.search.matching import Matches as FoundObjects
 from ogpgraph.search.points import Numbers
 from ogpgraph.search.query import parse_query
 from ogpgraph.search.text_index import Mask, TextIndex
-from ogpgraph.search.vocabulary import PLACE_BITS
+from ogpgraph.search.vocabulary import MAX_PLACES, PLACE_BITS
 
 if TYPE_CHECKING:
     from ogpgraph.readmodel.snapshot import RecordReader
@@ -162,10 +162,8 @@ class Search:
         for name in SEARCHED_TYPES:
             if name not in wanted:
                 matching[:count][self._slice(name)] = False
-        lists = tuple(f"{each}/" for each in with_parts)
-        found = np.flatnonzero(matching[count:])
-        unwanted = [number for number in found if not self._texts.parts[number].startswith(lists)] if lists else found
-        matching[count:][unwanted] = False
+        part_fields = self._texts.part_fields()[: len(matching) - count]
+        matching[count:] &= SEARCHED_FIELDS.of_lists(with_parts)[part_fields]
         return matching
 
     def page(self, found: Mask, limit: int, after: HitKey | None = None) -> list[Hit]:
@@ -183,15 +181,21 @@ class Search:
         chosen = _least(ranks, limit + skipped)
         keyed = sorted((int(ranks[n]), self._part_of(int(numbers[n])), int(numbers[n])) for n in chosen)
         following = (each for each in keyed if after is None or each[:2] > (last, after.part))
-        return [self._build_hit(number) for _, _, number in islice(following, limit)]
+        return self._build_hits([number for _, _, number in islice(following, limit)])
 
-    def _build_hit(self, number: int) -> Hit:
-        owner, part = int(self._owner_of[number]), self._part_of(number)
-        key = HitKey(int(self._matches.scores[number]), self._stream_of(owner), part)
-        row = self._best_row(owner, part)
-        if row is None:
-            return Hit(key, "code", "", ())
-        return Hit(key, self._texts.paths[row], self._texts.references[row].hex(), tuple(self._places(row)))
+    def _build_hits(self, numbers: Sequence[int]) -> list[Hit]:
+        rows = [self._best_row(int(self._owner_of[number]), self._part_of(number)) for number in numbers]
+        places = self._find_places([row for row in rows if row is not None])
+        hits = []
+        for number, row in zip(numbers, rows, strict=True):
+            stream = self._stream_of(int(self._owner_of[number]))
+            key = HitKey(int(self._matches.scores[number]), stream, self._part_of(number))
+            if row is None:
+                hits.append(Hit(key, "code", "", ()))
+            else:
+                reference = self._texts.references[row].hex()
+                hits.append(Hit(key, self._texts.paths[row], reference, tuple(sorted(places[row]))))
+        return hits
 
     def _best_row(self, owner: int, part: str) -> int | None:
         """Return the row of an object that has most points; the first by path if several have."""
@@ -207,14 +211,16 @@ class Search:
         best = int(np.argmax(points))
         return rows[best] if points[best] else None
 
-    def _places(self, row: int) -> Iterable[int]:
-        """Return the places in a row of the words that were searched for."""
-        first, end = row << PLACE_BITS, row + 1 << PLACE_BITS
+    def _find_places(self, rows: Sequence[int]) -> dict[int, set[int]]:
+        """Return row → the places in it of the words that were searched for."""
+        is_shown = np.zeros(len(self._valid.rows), dtype=np.bool_)
+        is_shown[list(rows)] = True
+        found: dict[int, set[int]] = {row: set() for row in rows}
         for clause, matches in zip(self.query.required, self._matches.clauses, strict=True):
-            bounds = np.searchsorted(matches.occurrences, [first, end])
-            for occurrence in matches.occurrences[bounds[0] : bounds[1]]:
-                last = int(occurrence) - first
-                yield from range(max(0, last - len(clause.words) + 1), last + 1)
+            for occurrence in matches.within(is_shown).tolist():
+                row, last = occurrence >> PLACE_BITS, occurrence & MAX_PLACES - 1
+                found[row].update(range(max(0, last - len(clause.words) + 1), last + 1))
+        return found
 
     @cached_property
     def _owner_of(self) -> Numbers:

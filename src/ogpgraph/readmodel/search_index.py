@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -60,6 +60,11 @@ class SearchedFields:
         assert field is not None, path
         return self._numbers[aggregate_type, field.pattern]
 
+    def of_lists(self, lists: Iterable[str]) -> Mask:
+        """Return which fields are those of parts in some lists, which are named by their first segments."""
+        wanted = set(lists)
+        return np.array([each.group in wanted for each in self.fields])
+
     def part_of(self, number: int, path: str) -> str:
         """Return the path of the part that a text at a path is about; empty for one about the aggregate itself."""
         length = self._part_lengths[number]
@@ -107,9 +112,8 @@ class SearchIndex:
             while self._load_part(reader, position):
                 checkpoint()
             if self._position < position:
-                for row, text in reader.fetch_changed(self._position, position):
-                    if not self._index.close(row):
-                        self._add(row, text)
+                changed = reader.fetch_changed(self._position, position)
+                self._add([(row, text) for row, text in changed if not self._index.close(row)])
                 self._position = position
             return self._index
 
@@ -159,14 +163,12 @@ class SearchIndex:
         elif self._loaded_until >= self._target:
             return False
         until = min(self._loaded_until + LOADED_POSITIONS, self._target)
-        for row, text in reader.fetch_of_streams(self._loaded_until, until, self._target):
-            self._add(row, text)
+        self._add(reader.fetch_of_streams(self._loaded_until, until, self._target))
         self._loaded_until = until
         return until < self._target
 
-    def _add(self, row: TextRow, text: str | None) -> None:
-        if text is not None:
-            self._index.add(row, text)
+    def _add(self, found: Sequence[tuple[TextRow, str | None]]) -> None:
+        self._index.add([(row, text) for row, text in found if text is not None])
 
 
 class OpenSearchIndex(NamedTuple):

@@ -342,11 +342,19 @@ class ReadSession:
             self._values[key] = tuple(row["value"] for row in found)
         return self._values[key]
 
+    def load_search_part(self) -> bool:
+        """Load a part of the index of texts; returns whether more is missing."""
+        return self.caches.search.load_part(self._row_reader(), self.state.position)
+
     def open_search_index(self) -> OpenSearchIndex:
         """Return the index of the texts of all positions up to the head."""
-        index, streams, version = self.caches.search, self.state.streams, self.log_identity.redaction_version
-        reader = RowReader(self.transaction, streams, self.shared.texts, version)
-        return OpenSearchIndex(index, index.read(reader, self.state.position, self.checkpoint), streams)
+        index = self.caches.search
+        texts = index.read(self._row_reader(), self.state.position, self.checkpoint)
+        return OpenSearchIndex(index, texts, self.state.streams)
+
+    def _row_reader(self) -> RowReader:
+        version = self.log_identity.redaction_version
+        return RowReader(self.transaction, self.state.streams, self.shared.texts, version)
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""

@@ -21,6 +21,8 @@ _FORM_MASK: Final = (1 << _FORM_BITS) - 1
 _MAX_NEAR: Final = 10
 """So many forms of words that are taken for the one meant are searched for."""
 _CHECKED_FORMS: Final = 500
+_DENSE_RATIO: Final = 8
+"""Of more occurrences than one in so many rows, all rows are gone through, which is faster than sorting then."""
 _LENIENT_WORDS: Final = 3
 """Of so many words of a query one may be missing where no object has all."""
 Checkpoint = Callable[[], None]
@@ -59,8 +61,8 @@ class View(NamedTuple):
 class ClauseMatches(NamedTuple):
     """Where a clause is fulfilled.
 
-    `occurrences` are those of its last word, ascending. Each of `rows` has one of them, with its `points`. Each of
-    `objects`, by number, has the sum of `object_points`.
+    `occurrences` are those of its last word, in no order. Each of `rows`, which are ascending, has one of them, and its
+    `points`. Each of `objects` has the sum of `object_points`.
     """
 
     occurrences: Numbers
@@ -68,6 +70,10 @@ class ClauseMatches(NamedTuple):
     points: Numbers
     objects: Numbers
     object_points: Numbers
+
+    def within(self, rows: Mask) -> Numbers:
+        """Return the occurrences in some rows, ascending."""
+        return np.sort(self.occurrences[rows[self.occurrences >> PLACE_BITS]])
 
 
 class Matches(NamedTuple):
@@ -136,7 +142,10 @@ def _add_codes(objects: Numbers, points: Numbers, owners: Numbers) -> tuple[Numb
 
 
 def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Numbers:
-    """Return the occurrences of the last word of a clause, each with the form of its words that is least alike."""
+    """Return the occurrences of the last word of a clause, each with the form of its words that is least alike.
+
+    As those of a word, they are in no order, with the form in the lowest bits.
+    """
     last = len(clause.words) - 1
     found = _find_word(clause.words[0], clause, view, near, is_prefix=clause.is_prefix and last == 0)
     for number, word in enumerate(clause.words[1:], start=1):
@@ -144,7 +153,7 @@ def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Num
         found = _follow(found, following, 1)
     if clause.joined:
         joined = _find_word(clause.joined, clause, view, None, is_prefix=clause.is_prefix)
-        found = np.sort(np.concatenate([found, joined]))
+        found = np.concatenate([found, joined])
     return found
 
 
@@ -152,6 +161,7 @@ def _follow(first: Numbers, second: Numbers, distance: int) -> Numbers:
     """Return those of some occurrences that others precede by a distance, with the less alike form of both."""
     if not len(first) or not len(second):
         return _NONE
+    first = np.sort(first)
     places, wanted = first >> _FORM_BITS, (second >> _FORM_BITS) - distance
     before = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
     is_found = places[before] == wanted
@@ -161,7 +171,7 @@ def _follow(first: Numbers, second: Numbers, distance: int) -> Numbers:
 
 
 def _find_word(word: str, clause: Clause, view: View, near: dict[str, None] | None, *, is_prefix: bool) -> Numbers:
-    """Return the valid occurrences of a word, ascending, each with the form that it has there in the lowest bits."""
+    """Return the valid occurrences of a word, each with the form that it has there in the lowest bits."""
     languages = view.texts.vocabulary.select(view.language)
     if is_prefix:
         return _collect({Form.BEGINNING: [n for each in languages for n in each.beginning(word)]}, view)
@@ -219,7 +229,7 @@ def _valid_occurrences(form: int, view: View) -> Numbers:
 
 
 def _collect(forms: Mapping[Form, Sequence[int]], view: View) -> Numbers:
-    """Return the valid occurrences of some forms, ascending, with how each relates to the word in the lowest bits."""
+    """Return the valid occurrences of some forms, with how each relates to the word in the lowest bits."""
     found = []
     number = 0
     for relation, numbers in forms.items():
@@ -230,23 +240,38 @@ def _collect(forms: Mapping[Form, Sequence[int]], view: View) -> Numbers:
                 view.checkpoint()
     if not found:
         return _NONE
-    return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 # Points
 
 
 def _points_of_rows(coded: Numbers, view: View) -> tuple[Numbers, Numbers]:
-    """Return the rows of some occurrences with the points of each."""
+    """Return the rows of some occurrences, ascending, with the points of each."""
     if not len(coded):
         return _NONE, _NONE
-    row_of = coded >> _FORM_BITS + PLACE_BITS
-    starts = np.concatenate([[0], np.flatnonzero(row_of[1:] != row_of[:-1]) + 1])
-    frequencies = np.diff(starts, append=len(coded))
-    forms = np.maximum.reduceat(coded & _FORM_MASK, starts)
-    rows = row_of[starts]
+    is_dense = len(coded) * _DENSE_RATIO > len(view.valid)
+    rows, forms, frequencies = _count_dense(coded, len(view.valid)) if is_dense else _count_sparse(coded)
     weights = view.weights[view.column("field")[rows]]
     return rows, text_points(weights, forms, frequencies, view.column("length")[rows].astype(np.int64))
+
+
+def _count_sparse(coded: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Return the rows of some occurrences, the best form in each, and how many are in it."""
+    coded = np.sort(coded)
+    row_of = coded >> _FORM_BITS + PLACE_BITS
+    starts = np.concatenate([[0], np.flatnonzero(row_of[1:] != row_of[:-1]) + 1])
+    return row_of[starts], np.maximum.reduceat(coded & _FORM_MASK, starts), np.diff(starts, append=len(coded))
+
+
+def _count_dense(coded: Numbers, row_count: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Return the same in time linear in the number of all rows."""
+    row_of, relations = coded >> _FORM_BITS + PLACE_BITS, coded & _FORM_MASK
+    best = np.zeros(row_count, dtype=np.int64)
+    for relation in Form:  # the best one last
+        best[row_of[relations == relation]] = relation
+    rows = np.flatnonzero(best)
+    return rows, best[rows], np.bincount(row_of, minlength=row_count)[rows]
 
 
 def _sum_by_object(rows: Numbers, points: Numbers, view: View) -> tuple[Numbers, Numbers]:
@@ -283,9 +308,9 @@ def _best_of(keys: Numbers, points: Numbers) -> tuple[Numbers, Numbers]:
 
 def _match_pair(first: ClauseMatches, second: ClauseMatches, distance: int, view: View) -> tuple[Numbers, Numbers]:
     """Return the objects in which one word follows another, and the points that they get for it."""
-    if not len(first.occurrences) or not len(second.occurrences):
-        return _NONE, _NONE
-    found = _intersect(first.occurrences + distance, second.occurrences)
+    both = np.zeros(len(view.valid), dtype=np.bool_)
+    both[_intersect(first.rows, second.rows)] = True
+    found = _intersect(first.within(both) + distance, second.within(both))
     rows = np.unique(found >> PLACE_BITS)
     weights = view.weights[view.column("field")[rows]] * PAIR
     objects, _, points = _spread(rows, weights, view)
@@ -297,6 +322,8 @@ def _match_pair(first: ClauseMatches, second: ClauseMatches, distance: int, view
 def _intersect(first: Numbers, second: Numbers) -> Numbers:
     """Return the numbers that two ascending arrays have in common."""
     fewer, more = sorted((first, second), key=len)
+    if not len(fewer):
+        return _NONE
     places = np.minimum(np.searchsorted(more, fewer), len(more) - 1)
     common: Numbers = fewer[more[places] == fewer]
     return common

@@ -91,6 +91,7 @@ class TextIndex:
         self.parts: list[str] = []
         """The path of each part, by its number."""
         self._part_owners = array("i")
+        self._part_fields = array("i")
         self._part_numbers: dict[tuple[int, str], int] = {}
         self._rows_of_owner: defaultdict[int, array[int]] = defaultdict(partial(array, "i"))
 
@@ -99,16 +100,19 @@ class TextIndex:
         """Return how many rows there are."""
         return self.columns.count
 
-    def add(self, row: TextRow, text: str) -> None:
-        """Add a row with its text."""
-        words = split_words(text)
-        number = self.columns.count
-        self.vocabulary.add_text(row.language, number, words)
-        self._rows_of_owner[row.owner].append(number)
+    def add(self, rows: Sequence[tuple[TextRow, str]]) -> None:
+        """Add rows with their texts."""
+        words = [split_words(text) for _, text in rows]
+        self.vocabulary.add_texts(self.count, zip((row.language for row, _ in rows), words, strict=True))
+        for (row, _), each in zip(rows, words, strict=True):
+            self._add_row(row, len(each))
+
+    def _add_row(self, row: TextRow, length: int) -> None:
+        self._rows_of_owner[row.owner].append(self.count)
         self.paths.append(row.path)
         self.references.append(row.reference)
         part = self._number_part(row) if row.part else NO_PART
-        self.columns.append(row.owner, part, row.field, len(words), row.since, row.until, row.first_day, row.end_day)
+        self.columns.append(row.owner, part, row.field, length, row.since, row.until, row.first_day, row.end_day)
 
     def close(self, row: TextRow) -> bool:
         """Set the end of a row that was added before; returns whether it was."""
@@ -135,6 +139,10 @@ class TextIndex:
         """Return the owner of each part, by its number."""
         return np.array(self._part_owners, dtype=np.int64)
 
+    def part_fields(self) -> NDArray[np.int64]:
+        """Return the field of a text of each part, by its number."""
+        return np.array(self._part_fields, dtype=np.int64)
+
     def find_valid(self, count: int, position: int, day: int, owners: Mask) -> Mask:
         """Return which of the first rows are valid at a position and on a day, of some aggregates."""
         column = self.columns.column
@@ -153,5 +161,6 @@ class TextIndex:
         if key not in self._part_numbers:
             self._part_numbers[key] = len(self.parts)
             self._part_owners.append(row.owner)
+            self._part_fields.append(row.field)
             self.parts.append(row.part)
         return self._part_numbers[key]

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -62,12 +63,26 @@ class Vocabulary:
         self._occurrences.append(array("q"))
         return len(self.forms) - 1
 
-    def add_text(self, language: str, row: int, words: Sequence[str]) -> None:
-        """Add the words of a text in a row, which has a higher number than all before it."""
-        occurrences, number_of = self._occurrences, self.of_language(language).numbers
-        for occurrence, word in enumerate(words[:MAX_PLACES], start=row << PLACE_BITS):
-            occurrences[number_of[word]].append(occurrence)
-        self.occurrence_count += len(words)
+    def add_texts(self, first_row: int, texts: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """Add texts, each as its language and its words, in the rows from a number on, which has none so far.
+
+        Texts are added many at a time: each form gets all its occurrences at once.
+        """
+        numbers, lengths = array("i"), array("q")
+        for language, words in texts:
+            numbers.extend(map(self.of_language(language).numbers.__getitem__, words[:MAX_PLACES]))
+            lengths.append(min(len(words), MAX_PLACES))
+        if not numbers:
+            return
+        forms, counts = np.array(numbers), np.array(lengths)
+        rows = np.repeat(np.arange(first_row, first_row + len(counts)), counts)
+        places = np.arange(len(forms)) - np.repeat(np.cumsum(counts) - counts, counts)
+        order = np.argsort(forms, kind="stable")
+        forms, occurrences = forms[order], (rows << PLACE_BITS | places)[order]
+        bounds = [0, *(np.flatnonzero(forms[1:] != forms[:-1]) + 1), len(forms)]
+        for start, end in pairwise(bounds):
+            self._occurrences[forms[start]].frombytes(occurrences[start:end].tobytes())
+        self.occurrence_count += len(forms)
 
     def occurrences(self, form: int) -> Numbers:
         """Return where a form occurs."""
