@@ -268,7 +268,7 @@ def _count_dense(coded: Numbers, row_count: int) -> tuple[Numbers, Numbers, Numb
     """Return the same in time linear in the number of all rows."""
     row_of, relations = coded >> _FORM_BITS + PLACE_BITS, coded & _FORM_MASK
     best = np.zeros(row_count, dtype=np.int64)
-    for relation in Form:  # the best one last
+    for relation in np.flatnonzero(np.bincount(relations)):  # the best one last
         best[row_of[relations == relation]] = relation
     rows = np.flatnonzero(best)
     return rows, best[rows], np.bincount(row_of, minlength=row_count)[rows]

@@ -49,14 +49,9 @@ class Form(IntEnum):
 
 def text_points(weights: Numbers, forms: Numbers, frequencies: Numbers, lengths: Numbers) -> Numbers:
     """Return the points of a word in some texts."""
-    brevity = np.maximum(MAX_BREVITY - binary_digits(lengths), 0)
+    brevity = _BREVITY[np.minimum(lengths, len(_BREVITY) - 1)]
     return weights * (forms + np.minimum(frequencies, MAX_FREQUENCY) + brevity)
 
 
-def binary_digits(numbers: Numbers) -> Numbers:
-    """Return how many binary digits numbers have; 0 has none."""
-    return np.searchsorted(_POWERS, numbers, side="right").astype(np.int64)
-
-
-_POWERS: Final = np.array([1 << digit for digit in range(MAX_BREVITY + 1)], dtype=np.int64)
-"""Longer texts than the last of them get no points for brevity anyhow."""
+_BREVITY: Final[Numbers] = np.array([MAX_BREVITY - each.bit_length() for each in range((1 << MAX_BREVITY - 1) + 1)])
+"""The points for the brevity of a text of so many words; longer ones get none."""
