@@ -227,6 +227,16 @@ def test_sources_are_ordered_and_have_their_observations(example_system: System)
     assert page["lastObservedAt"] == "2021-03-20T00:00:00.000000Z"
 
 
+def test_evidence_is_found_in_the_text_of_the_observation_with_its_hash(example_system: System) -> None:
+    fields = "sources { observations { contentHash text } } blame { evidence { contentHash start end quote row } }"
+    commitment = query_commitment(example_system, "UY0901", fields)
+    texts = {each["contentHash"]: each["text"] for s in commitment["sources"] for each in s["observations"]}
+    evidence = [each for blame in commitment["blame"] for each in blame["evidence"]]
+    assert len(evidence) > 5
+    for each in evidence:
+        assert texts[each["contentHash"]][each["start"] : each["end"]] == each["quote"]
+
+
 # ---------------------------------------------------------------------------------------------------------------- texts
 
 

@@ -379,6 +379,7 @@ class Source(Subject):
                 observed_at=DateTime(time),
                 content_hash=observation.content_hash,
                 importer_version=observation.reader,
+                reference=observation.text,
                 owner=self,
             )
             for time, observation in observations(self.state)
@@ -397,6 +398,15 @@ class Observation(Part):
         description="The SHA-256 hash of the observed bytes: `sha256:` and 64 hexadecimal digits."
     )
     importer_version: str = strawberry.field(description="The version of the importer that read the content.")
+    reference: strawberry.Private[str]
+
+    @strawberry.field(
+        metadata=computed(5),
+        description="The text that was read, without the navigation around it: what `start` and `end` of evidence "
+        "count in. Personal data in it is masked. Null if it was removed from the record.",
+    )
+    def text(self) -> str | None:
+        return self.owner.snapshot.text(self.owner.state, self.locate(), self.reference)
 
     def locate(self) -> str:
         """Return the path of the observation."""
