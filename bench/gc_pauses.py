@@ -30,8 +30,8 @@ from bench.attack.__main__ import copy_database
 from bench.attack.connections import SERVER_ADDRESS, Connection, encode_get, encode_post
 from bench.data import database
 from bench.servers import PROGRAM, resident_bytes
+from ogpgraph.server import serve
 from ogpgraph.settings import Settings
-from ogpgraph.web.server import serve
 
 PORT, CONNECTIONS, WRITE_SECONDS = 18_444, 8, 0.1
 _QUERY = """query Q($cycle: Int!) { commitments(first: 100, where: {cycle: {eq: $cycle}}) { nodes { code title

@@ -47,11 +47,11 @@ from bench.subscribers import Arrivals, ResumedStream, Subscriber, connect_many
 from ogpgraph.application.command_group import AfterSave
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.server import SystemLifespan, create_app
 from tests.support.writers import change_title, register_commitment
 
 T = TypeVar("T")

@@ -14,9 +14,9 @@ import httpx
 import uvicorn
 
 from ogpgraph.clock import system_clock
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, open_system
-from ogpgraph.web.server import SystemLifespan, create_app
 from tests.graphql.mutations.client import MutationClient, mutation_document
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
-from ogpgraph.web.server import SystemLifespan, create_app
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, TickingClock
 from tests.graphql.client import COMMITMENT_FIELDS, RECORD_FIELDS
 from tests.graphql.example_log import record_example, sequential_ids

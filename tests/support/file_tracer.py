@@ -18,9 +18,9 @@ from typing import Any
 import ogpgraph
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_page
+from ogpgraph.server import bind_socket, serve
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate, open_system
-from ogpgraph.web.server import bind_socket, serve
 
 SOURCE = str(Path(ogpgraph.__file__).parent) + "/"
 PAGES = sorted((Path(__file__).parents[1] / "importer").rglob("budget_*.txt"))

@@ -22,10 +22,10 @@ from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.caching import CacheKey, CacheVersion, cache_version, etag_matches
-from ogpgraph.web.server import SystemLifespan, create_app
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 from tests.web.sample_app import make_client
 

@@ -19,6 +19,7 @@ import pytest
 from ogpgraph.domain.member import register_member
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.host import parse_host_pattern
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.storage.waiting import WouldWait, waiting, waiting_refused
 from ogpgraph.system import System, open_system
@@ -26,7 +27,6 @@ from ogpgraph.web.app import Application
 from ogpgraph.web.direct_path import BODY_SECONDS, SHARE_SECONDS, LoopShares
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
-from ogpgraph.web.server import SystemLifespan, create_app
 from ogpgraph.web.shared_confirmation import SharedConfirmation
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example

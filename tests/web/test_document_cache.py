@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from ogpgraph import server
 from ogpgraph.graphql.executor import Executor
 from ogpgraph.settings import Settings
-from ogpgraph.web import server
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
 from tests.web.sample_app import SCHEMA, post, single_error
 

@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from ogpgraph.domain.roles import Role
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web.server import SystemLifespan, create_app
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 from tests.graphql.compiled.both_ways import BothWays
 from tests.graphql.example_log import record_example, sequential_ids

@@ -19,13 +19,13 @@ from ogpgraph.graphql.compiled.operation import CompiledOperation
 from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
+from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, open_system
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.operation import OperationRunner
 from ogpgraph.web.request import RequestParameters
-from ogpgraph.web.server import SystemLifespan, create_app
 from ogpgraph.web.shadow_check import ExecutedQuery, Outcome, ShadowCheck, find_different_path
 from tests.conftest import BOTH_ENGINES
 from tests.web.sample_app import make_client

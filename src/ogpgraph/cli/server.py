@@ -47,7 +47,7 @@ def serve(
     accept_history: AcceptHistoryOption = False,
 ) -> None:
     """Serve the GraphQL API over HTTP and WebSocket, with a query console on `/`."""
-    from ogpgraph.web.server import serve as serve_system
+    from ogpgraph.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, workers=workers)
     ensure_migrated(settings)
@@ -71,10 +71,10 @@ def demo(
     """Serve a demonstration: two action plans of France, with invented actors and texts."""
     from ogpgraph.cli.progress import create_progress, track_task
     from ogpgraph.demo.loader import load_demo, load_example_queries, require_no_other_log
+    from ogpgraph.server import SystemLifespan, bind_socket, create_app, server_url
+    from ogpgraph.server import serve as serve_system
     from ogpgraph.system import migrate, open_system
     from ogpgraph.web.console import Example
-    from ogpgraph.web.server import SystemLifespan, bind_socket, create_app, server_url
-    from ogpgraph.web.server import serve as serve_system
 
     settings = load_settings(database, DEMO_DATABASE, host=host, port=port, log_level="warning")
     # The port is bound first, so that no database is created when it is not available.
@@ -93,7 +93,7 @@ def demo(
 
 @contextmanager
 def _report_unavailable_address() -> Iterator[None]:
-    from ogpgraph.web.server import AddressUnavailable
+    from ogpgraph.server import AddressUnavailable
 
     try:
         yield

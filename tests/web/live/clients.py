@@ -15,11 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from ogpgraph.server import MAX_WEBSOCKET_MESSAGE_BYTES, SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import open_system
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.server import MAX_WEBSOCKET_MESSAGE_BYTES, SystemLifespan, create_app
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 POSITIONS = "subscription ($after: Position) { entries(after: $after) { position kind subject { id } } }"

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from ogpgraph.demo.loader import load_demo
+from ogpgraph.server import MAX_WEBSOCKET_MESSAGE_BYTES
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.live import credential_recheck, hub, sse, subscribers, websocket, websocket_operation
-from ogpgraph.web.server import MAX_WEBSOCKET_MESSAGE_BYTES
 from tests.support.tools import find_node
 from tests.web.live.clients import (
     open_acknowledged_socket,

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from ogpgraph import server
 from ogpgraph.cli.follow import FeedCursor, FeedRejected, stream_entries
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from ogpgraph.web import server
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, execute_statement
 from tests.support.writers import change_title, register_commitment
 from tests.web.live.clients import (

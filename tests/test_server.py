@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from uvicorn.importer import import_from_string
 
+from ogpgraph.server import configure_server
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
-from ogpgraph.web.server import configure_server
 
 
 def test_the_server_limits_the_time_for_headers_and_does_not_trust_proxies_by_default() -> None:
@@ -28,10 +28,10 @@ def test_the_documented_application_factory_creates_the_application(
 ) -> None:
     documentation = (Path(__file__).parents[2] / "docs" / "production.md").read_text("utf-8")
     named = set(re.findall(r"[\w.]+:create\w+", documentation))
-    assert named == {"ogpgraph.web.server:create_app_from_environment"}
+    assert named == {"ogpgraph.server:create_app_from_environment"}
     url = f"sqlite:///{tmp_path}/log.db"
     migrate(url)
-    monkeypatch.setattr("ogpgraph.web.server.configure_logging", lambda *_: None)
+    monkeypatch.setattr("ogpgraph.server.configure_logging", lambda *_: None)
     monkeypatch.setenv("OGPGRAPH_DATABASE", url)
     with TestClient(import_from_string(named.pop())()) as client:
         assert client.get("/ready").status_code == 200

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from ogpgraph.server import GRACEFUL_SHUTDOWN_SECONDS
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
-from ogpgraph.web.server import GRACEFUL_SHUTDOWN_SECONDS
 from tests.conftest import BOTH_ENGINES
 from tests.support.server import OGPGRAPH, post_query, run_server
 from tests.support.writers import change_title, register_commitment
