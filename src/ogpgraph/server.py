@@ -34,6 +34,8 @@ from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.settings import Settings
+from ogpgraph.site.endpoint import build_routes
+from ogpgraph.site.pages import page_documents
 from ogpgraph.storage.database import StorageError
 from ogpgraph.storage.waiting import WouldWait
 from ogpgraph.system import PositionNotReached, System, open_configured_system, unsafe_sqlite_version
@@ -243,7 +245,7 @@ def create_app(
     )
     options = AppOptions(
         limits=_limits(settings),
-        persisted_documents=load_persisted_documents(),
+        persisted_documents=load_persisted_documents() | page_documents(),
         examples=examples,
         hosts=settings.checked_hosts,
         origins=settings.origins,
@@ -275,6 +277,7 @@ def create_app(
         live=live,
         shadow_check=served.shadow_check,
         open_in_memory=served.open_in_memory if _are_compiled(settings) else None,
+        build_pages=build_routes,
     )
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from ogpgraph.cli.shared import (
     AcceptHistoryOption,
@@ -46,7 +45,7 @@ def serve(
     *,
     accept_history: AcceptHistoryOption = False,
 ) -> None:
-    """Serve the GraphQL API over HTTP and WebSocket, with a query console on `/`."""
+    """Serve the GraphQL API over HTTP and WebSocket, with web pages for people."""
     from ogpgraph.server import serve as serve_system
 
     settings = load_settings(database, host=host, port=port, workers=workers)
@@ -120,8 +119,8 @@ def _print_introduction(system: System, settings: Settings, url: str) -> None:
         out.print(f"{number}. {example.title}\n", style="bold", soft_wrap=True)
         out.print(example.query + "\n", style="cyan", soft_wrap=True)
         out.print(format_json(result.data) + "\n", soft_wrap=True)
-    console = Text.assemble((f"Try your own queries at {url}/", "bold"), f" (clients use {url}/graphql). Ctrl-C stops.")
-    out.print(console, soft_wrap=True)
+    out.print(f"Look at it: {url}/", style="bold", soft_wrap=True)
+    out.print(f"Try your own queries at {url}/console (clients use {url}/graphql). Ctrl-C stops.", soft_wrap=True)
 
 
 def format_json(value: Any, width: int = JSON_WIDTH) -> str:

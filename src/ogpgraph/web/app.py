@@ -12,12 +12,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.host import Host
 from ogpgraph.system import generate_id
-from ogpgraph.web.console import Console, Example
+from ogpgraph.web.console import Console, Example, respond_with_index
 from ogpgraph.web.direct_path import DirectPath, OpenInMemory
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
@@ -46,6 +46,9 @@ from ogpgraph.web.shadow_check import ShadowCheck
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 """Entered on the event loop when the server starts to serve, left when it has served its last request."""
+
+BuildPages = Callable[[OperationService], Sequence[BaseRoute]]
+"""Returns the routes of the web pages, whose documents the service executes."""
 
 GRAPHQL_PATH: Final = "/graphql"
 _EXPOSED_HEADERS: Final = (
@@ -110,11 +113,12 @@ def build_app(
     live: LiveService | None = None,
     shadow_check: ShadowCheck | None = None,
     open_in_memory: OpenInMemory | None = None,
+    build_pages: BuildPages = lambda _operations: (),
 ) -> Application:
     """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
-    `open_context`, `check_readiness` and `identify` are called in worker threads and may block. Queries in contexts
-    that `open_in_memory` opens are answered by the direct path.
+    `build_pages` returns the routes of its web pages. `open_context`, `check_readiness` and `identify` are called in
+    worker threads and may block. Queries in contexts that `open_in_memory` opens are answered by the direct path.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
@@ -133,7 +137,9 @@ def build_app(
     websockets = {GRAPHQL_PATH: live.build_websocket_endpoint(operations, options.new_request_id)} if live else {}
     app = Application(
         routes=[
-            Route("/", without_parameters(Console(options.examples).__call__)),
+            *build_pages(operations),
+            Route("/", without_parameters(respond_with_index)),  # where there are no pages
+            Route("/console", without_parameters(Console(options.examples).__call__)),
             Route(GRAPHQL_PATH, endpoint),
             *([Route("/feed", live.serve_feed)] if live else []),
             Route("/health", without_parameters(health)),

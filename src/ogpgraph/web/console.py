@@ -1,11 +1,11 @@
-"""The query console, an HTML page that loads nothing from the network, and an index for clients other than browsers."""
+"""The query console, an HTML page that loads nothing from the network, and an index for programs."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -16,6 +16,8 @@ from starlette.responses import Response
 from ogpgraph.web.errors import json_response
 from ogpgraph.web.request import HTML, prefer_over_json
 
+Respond = Callable[[Request], Awaitable[Response]]
+
 _INDEX: Final = {
     "endpoints": [
         {
@@ -23,6 +25,7 @@ _INDEX: Final = {
             "methods": ["GET", "POST"],
             "what": "GraphQL over HTTP; the schema describes itself by introspection",
         },
+        {"path": "console", "methods": ["GET"], "what": "a page to try queries"},
         {"path": "health", "methods": ["GET"], "what": "the process is alive"},
         {"path": "ready", "methods": ["GET"], "what": "the process can serve requests"},
     ]
@@ -38,7 +41,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Console:
-    """The endpoint `/`: the console for a browser, an index of the endpoints for every other client."""
+    """The endpoint `/console`."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
         template = (files("ogpgraph.web") / "console.html").read_text("utf-8")
@@ -46,14 +49,27 @@ class Console:
         # Of the template: the examples are data, which browsers do not execute, so the policy need not allow them.
         self._headers = {
             "Content-Type": f"{HTML}; charset=utf-8",
-            "Vary": "Accept",
             "Content-Security-Policy": _content_security_policy(template),
         }
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, _request: Request) -> Response:
+        return Response(self._page, headers=self._headers)
+
+
+def serve_index(respond: Respond) -> Respond:
+    """Return the endpoint `/`: a page for a browser, an index of the endpoints for every other client."""
+
+    async def respond_or_index(request: Request) -> Response:
         if prefer_over_json(HTML, request.headers.get("accept")) == HTML:
-            return Response(self._page, headers=self._headers)
-        return json_response(200, _INDEX, {"Vary": "Accept"})
+            return await respond(request)
+        return await respond_with_index(request)
+
+    return respond_or_index
+
+
+async def respond_with_index(_request: Request) -> Response:
+    """Return the index of the endpoints."""
+    return json_response(200, _INDEX, {"Vary": "Accept"})
 
 
 def _encode_for_html(examples: Sequence[Example]) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.system import System, migrate, open_system
+from tests.support.browser import CHROMIUM, Browser, Page, run_browser
 from tests.support.server import run_server
 from tests.support.writers import change_title, register_commitment
-from tests.web.live.browser import CHROMIUM, Browser, Page, run_browser
 
 pytestmark = [
     pytest.mark.slow,

@@ -58,10 +58,7 @@ class Browser:
         """Open a new page and wait until it has loaded a URL."""
         target = self.send_command("Target.createTarget", url=url)["targetId"]
         page = Page(self, self.send_command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while page.run("document.readyState + ' ' + document.URL") != f"complete {url}":
-            assert time.monotonic() < deadline, f"{url} did not load"
-            time.sleep(0.02)
+        page.wait_for(f"document.readyState + ' ' + document.URL === {json.dumps(f'complete {url}')}")
         return page
 
 
@@ -72,9 +69,27 @@ class Page:
         self._browser = browser
         self._session = session
 
+    def go_to(self, url: str) -> None:
+        """Load another URL and wait until it is there."""
+        self.run("window.isLeft = true")  # it may be the same URL
+        self.send("Page.navigate", url=url)
+        loaded = f"document.readyState + ' ' + document.URL === {json.dumps(f'complete {url}')}"
+        self.wait_for(f"{loaded} && window.isLeft === undefined")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until a script's value is true."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while self.run(condition) is not True:
+            assert time.monotonic() < deadline, f"in vain: {condition}"
+            time.sleep(0.02)
+
+    def send(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Send a command to the page; returns its result."""
+        return self._browser.send_command(method, self._session, **parameters)
+
     def run(self, script: str) -> Any:
-        """Run a script in the page and return its value; an exception in it fails the test."""
-        result = self._browser.send_command("Runtime.evaluate", self._session, expression=script, returnByValue=True)
+        """Run a script in the page and return its value, awaited; an exception in it fails the test."""
+        result = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 

@@ -1,0 +1,97 @@
+"""The moment that a page shows: a position or a time of the record, and a date on the axis of what was so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from graphql import DocumentNode, parse, print_ast
+
+from ogpgraph.clock import format_timestamp, parse_rfc3339
+from ogpgraph.domain.values import PARTIAL_DATE
+from ogpgraph.graphql.scalars import MAX_POSITION, SCALAR_FORMS
+from ogpgraph.web.errors import bad_request
+
+_POSITION: Final = re.compile(r"[0-9]{1,16}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_at(text: str) -> int | str:
+    """Return a position, or a time in RFC 3339; a day stands for its last instant in UTC.
+
+    Raises:
+        RequestRejected: 400, if it is neither.
+    """
+    if _POSITION.fullmatch(text) and int(text) <= MAX_POSITION:
+        return int(text)
+    try:
+        return format_timestamp(parse_rfc3339(f"{text}T23:59:59.999999Z" if _DAY.fullmatch(text) else text))
+    except ValueError:
+        raise bad_request(
+            "`at` is a position of the record, such as 216, a day, such as 2018-12-31, or a time with its offset, such "
+            "as 2018-12-31T12:00:00Z."
+        ) from None
+
+
+def parse_date(text: str) -> str:
+    """Return a partial date; raises RequestRejected (400) for anything else."""
+    if not re.fullmatch(PARTIAL_DATE, text):
+        raise bad_request(f"A date is {SCALAR_FORMS['PartialDate']}.")
+    return text
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What `?at=` and `?asOf=` name; both None at the present. `at` is a position, or a time in RFC 3339."""
+
+    at: int | str | None = None
+    as_of: str | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Return whether neither axis is named."""
+        return self.at is None and self.as_of is None
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Return the parameters of a URL that name the moment."""
+        named = {"at": self.at, "asOf": self.as_of}
+        return {name: str(value) for name, value in named.items() if value is not None}
+
+    @property
+    def variables(self) -> dict[str, int | str]:
+        """Return the variables of a document that is read at the moment."""
+        axis = "position" if isinstance(self.at, int) else "time"
+        named = {axis: self.at, "date": self.as_of}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+def read_at(document: str, moment: Moment) -> str:
+    """Return a document whose one operation has all its root fields in a fragment, read at a moment.
+
+    At the present it is the document itself.
+    """
+    if moment.is_present:
+        return document
+    declarations, fields = [], []
+    if moment.at is not None:
+        name, type_ = ("position", "Position") if isinstance(moment.at, int) else ("time", "DateTime")
+        declarations.append(f"${name}: {type_}!")
+        fields.append(f"at({name}: ${name})")
+    if moment.as_of is not None:
+        declarations.append("$date: PartialDate!")
+        fields.append("asOf(date: $date)")
+    return _wrap(parse(document), declarations, fields)
+
+
+def _wrap(document: DocumentNode, declarations: list[str], fields: list[str]) -> str:
+    operation, *fragments = document.definitions
+    head, _, selection = print_ast(operation).partition("{")
+    head = head.strip()
+    declared = ", ".join(declarations)
+    head = f"{head[:-1]}, {declared})" if head.endswith(")") else f"{head}({declared})"
+    nested = "{" + selection
+    for field in reversed(fields):
+        nested = f"{{ {field} {nested} }}"
+    return "\n\n".join([f"{head} {nested}", *map(print_ast, fragments)])

@@ -1,0 +1,373 @@
+"""What templates need besides the data of a document: filters as variables, values with who stated them, passages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby, pairwise
+from typing import Any, Final
+
+from ogpgraph.domain.event import Cause
+from ogpgraph.domain.vocabulary import Indicator, Stage
+from ogpgraph.graphql.enums import EntryKind
+from ogpgraph.site.moment import parse_at
+from ogpgraph.site.page_request import PageRequest, page_not_found
+
+Data = Mapping[str, Any]
+PAGE_SIZE: Final = 50
+
+
+@dataclass(frozen=True)
+class Words:
+    """How values are named in the reader's language: codes of vocabularies, and sentences of the catalogue."""
+
+    label: Callable[[str], str]
+    translate: Callable[[str], str]
+
+
+def format_value(value: object, words: Words) -> str:
+    """Return the value of a field (FieldValue) as text; an empty text for none."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return words.translate("Yes") if value else words.translate("No")
+        case list():
+            return "; ".join(format_value(each, words) for each in value)
+        case dict():
+            return words.label(str(value.get("value") or value.get("state") or ""))
+        case str() if re.fullmatch("[A-Z][A-Z_]+", value):
+            return words.label(value)
+        case _:
+            return str(value)
+
+
+def combine_changes(changes: Sequence[Data]) -> list[Data]:
+    """Return the changes of an entry as people read them: those of the parts of a rating as one.
+
+    Where it has no value, before or after, the reason why takes its place. A change of a link has the id of the thing
+    that it leads to.
+    """
+    ratings: dict[str, dict[str, Any]] = {}
+    combined: list[Data] = []
+    for change in changes:
+        name, _, rest = change["path"].partition("/")
+        if name not in ("ratings", "findings"):
+            named = [*change["path"].split("/"), str(change["after"]), str(change["before"])]
+            combined.append({**change, "id": next(filter(_ID.fullmatch, named), None)})
+            continue
+        prefix, _, part = rest.rpartition("/")
+        if prefix not in ratings:
+            ratings[prefix] = {"path": f"{name}/{prefix}", "before": None, "after": None, "id": None}
+            combined.append(ratings[prefix])
+        for side in ("before", "after"):
+            if part == "value" or (part == "state" and ratings[prefix][side] is None):
+                ratings[prefix][side] = change[side] or ratings[prefix][side]
+    return [each for each in combined if each["before"] != each["after"]]
+
+
+# Lists
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A filter of a list, which is a parameter of the page: `where` turns its values into a condition."""
+
+    name: str
+    where: Callable[[Sequence[str]], dict[str, Any]]
+    dimension: str | None = None
+    """The dimension whose facets are the values to choose from."""
+
+
+def _rating(indicator: str) -> Callable[[Sequence[str]], dict[str, Any]]:
+    return lambda values: {"rating": {"indicator": indicator, "value": list(values)}}
+
+
+COMMITMENT_CHOICES: Final = (
+    Choice("region", lambda values: {"member": {"region": {"in": list(values)}}}, "REGION"),
+    Choice("member", lambda values: {"member": {"code": {"in": list(values)}}}, "MEMBER"),
+    Choice("cycle", lambda values: {"cycle": {"in": [int(each) for each in values if each.isdecimal()]}}, "CYCLE"),
+    Choice("area", lambda values: {"policyArea": {"in": list(values)}}, "POLICY_AREA"),
+    Choice("completion", _rating("COMPLETION"), "COMPLETION"),
+    Choice("status", lambda values: {"status": {"in": list(values)}}, "STATUS"),
+    Choice("starred", lambda values: {"starred": values[-1] == "true"}, "STARRED"),
+    Choice("overdue", lambda _values: {"overdue": True}),
+    Choice("disappeared", lambda _values: {"disappeared": True}),
+)
+COMMITMENT_ORDERS: Final = ("CODE", "CYCLE", "STATUS", "COMPLETION", "CHANGED", "ENDS_ON")
+COMMITMENT_PARAMETERS: Final = (*(each.name for each in COMMITMENT_CHOICES), "order", "before", "after")
+
+
+def choose_commitments(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of the list of commitments."""
+    conditions = [each.where(values) for each in COMMITMENT_CHOICES if (values := request.many(each.name))]
+    where = {"where": {"and": conditions}} if conditions else {}
+    return {"language": request.language, **where, **_order(request, COMMITMENT_ORDERS), **choose_slice(request)}
+
+
+def _order(request: PageRequest, fields: Iterable[str]) -> dict[str, Any]:
+    """Return the variable `orderBy`: the field that the page is asked to order by, descending behind a minus."""
+    asked = request.one("order")
+    field = asked.removeprefix("-").upper()
+    if field not in fields:
+        return {}
+    return {"orderBy": [{"field": field, "direction": "DESC" if asked.startswith("-") else "ASC"}]}
+
+
+def choose_slice(request: PageRequest, size: int = PAGE_SIZE) -> dict[str, Any]:
+    """Return the variables for the page of a list behind or before a cursor; otherwise for the first one."""
+    if before := request.one("before"):
+        return {"last": size, "before": before}
+    return {"first": size, **({"after": after} if (after := request.one("after")) else {})}
+
+
+def describe_filters(data: Data, request: PageRequest, _words: Words) -> dict[str, Any]:
+    """Return the filters of the list of commitments with the values that they offer, and those that are chosen."""
+    connection = data["commitments"] or {}
+    facets = {facet["dimension"]: facet["values"] for facet in connection.get("facets") or ()}
+    filters = [
+        {"name": each.name, "values": facets.get(each.dimension or "", []), "chosen": request.many(each.name)}
+        for each in COMMITMENT_CHOICES
+    ]
+    return {"filters": filters, "orders": COMMITMENT_ORDERS}
+
+
+def choose_members(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of the list of members."""
+    region = request.many("region")
+    where = {"where": {"region": {"in": list(region)}}} if region else {}
+    return {"language": request.language, **where, **_order(request, ("CODE", "REGION", "CHANGED"))}
+
+
+# Changes
+
+CHANGE_PARAMETERS: Final = (
+    *("cause", "member", "commitment", "area", "kind", "from", "until", "readings", "before", "after"),
+)
+_READ_AGAIN: Final = Cause.EXTRACTION.name
+_OF_SOURCES: Final = frozenset(each.name for each in EntryKind if each.name.startswith("Source"))
+SHOWN_KINDS: Final = [each.name for each in EntryKind if each.name not in _OF_SOURCES]
+SHOWN_CAUSES: Final = [each.name for each in Cause if each.name != _READ_AGAIN]
+
+
+def choose_changes(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of the list of changes: without those that say nothing new of the world, by default."""
+    where: dict[str, Any] = {}
+    if member := request.many("member"):
+        where["member"] = list(member)
+    if commitment := request.many("commitment"):
+        where["commitment"] = list(commitment)
+    if area := request.many("area"):
+        where["policyArea"] = list(area)
+    recorded = {name: f"{value}T00:00:00Z" for name in ("from", "until") if (value := request.one(name))}
+    if recorded:
+        where["recorded"] = recorded
+    shown = {"kind": list(request.many("kind")) or SHOWN_KINDS, "cause": list(request.many("cause")) or SHOWN_CAUSES}
+    if request.one("readings"):
+        shown = {}
+    hidden = {**where, "kind": SHOWN_KINDS, "cause": [_READ_AGAIN]}
+    return {"language": request.language, "where": where | shown, "hidden": hidden, **choose_slice(request, 25)}
+
+
+def describe_changes(data: Data, _request: PageRequest, _words: Words) -> dict[str, Any]:
+    """Return the entries by the day on which they were recorded, and the values of the filters."""
+    entries = (data["entries"] or {}).get("nodes") or []
+    days = [(day, list(group)) for day, group in groupby(entries, key=lambda entry: entry["recordedAt"][:10])]
+    return {"days": days, "causes": SHOWN_CAUSES, "kinds": SHOWN_KINDS}
+
+
+# Search
+
+
+def choose_search(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of a search; nothing is searched without a query."""
+    after = {"after": request.one("after")} if request.one("after") else {}
+    query = request.one("q")
+    return {"query": query, "isAsked": bool(query), "language": request.language, "first": 20, **after}
+
+
+# Comparison
+
+
+COMPARISON_PARAMETERS: Final = ("from", "to", "axis", "commitment", "member", "before", "after")
+
+
+def choose_comparison(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of a comparison of two positions or dates; nothing is compared without the first."""
+    suffix = "Date" if request.one("axis") == "effective" else ""
+    given = {f"{name}{suffix}": value for name in ("from", "to") if (value := request.one(name))}
+    sides: dict[str, str | int] = {
+        name: value if suffix else int(value) for name, value in given.items() if suffix or value.isdecimal()
+    }
+    conditions: list[dict[str, Any]] = [{"code": {"eq": code}} for code in request.many("commitment")]
+    conditions += [{"member": {"code": {"eq": code}}} for code in request.many("member")]
+    return {
+        "language": request.language,
+        "isAsked": f"from{suffix}" in sides,
+        **sides,
+        **({"where": {"and": conditions}} if conditions else {}),
+        **choose_slice(request, 20),
+    }
+
+
+def find_compared_positions(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str | None:
+    """Return the permanent address of a comparison of two times: that of the positions which the record had then.
+
+    Raises:
+        RequestRejected: 400, if one of them is neither a position nor a time.
+    """
+    sides = {name: parse_at(value) for name in ("from", "to") if (value := request.one(name))}
+    times = {name: value for name, value in sides.items() if isinstance(value, str)}
+    if not times or request.one("axis") == "effective":
+        return None
+    first = next(iter(times.values()))
+    found = execute("moments", {name: times.get(name, first) for name in ("from", "to")})
+    if any(found.get(name) is None for name in times):
+        return None
+    return request.link_here(**{name: str(found[name]["meta"]["position"]) for name in times})
+
+
+# One commitment
+
+
+@dataclass(frozen=True)
+class RatingCell:
+    """What the IRM says of an indicator at a stage; None where nothing was published."""
+
+    stage: str
+    ratings: Sequence[Data]
+
+
+def explain_commitment(data: Data, request: PageRequest, words: Words) -> dict[str, Any]:
+    """Return the values of a commitment with who stated them, its ratings by stage, and its timeline."""
+    commitment = data["commitment"]
+    entries = list(reversed(commitment["history"]["nodes"]))
+    stated = {each["path"]: each for each in commitment["blame"]}
+    originals = {each["path"] for each in commitment["localizedTexts"] if each["translationKind"] == "ORIGINAL"}
+    shown = [each for each in entries if request.one("readings") or each["cause"] != _READ_AGAIN]
+    return {
+        "stated": stated,
+        "ratings": _rate(commitment["ratings"]),
+        "stages": [each.name for each in Stage],
+        "days": [(day, list(group)) for day, group in groupby(shown, key=lambda entry: entry["recordedAt"][:10])],
+        "hidden": len(entries) - len(shown),
+        "disagreements": list(find_disagreements(commitment["claims"], words)),
+        "unknown": {each["path"] for each in commitment["unknown"]},
+        "language_of": partial(find_language, stated, originals, request.language),
+    }
+
+
+def find_language(paths: Iterable[str], originals: Collection[str], preferred: str, field: str) -> str | None:
+    """Return the language of the text of a field that a page shows: the reader's, otherwise the original, or None.
+
+    `paths` are those of the values, `originals` those of texts in their original language. Which text the API gives
+    without a language is described in `graphql.output_fields.choose_text`.
+    """
+    prefix = f"{field}/"
+    found = {path.removeprefix(prefix): path for path in paths if path.rpartition("/")[0] == field}
+    order = sorted(found, key=lambda each: (found[each] not in originals, each != "en", each))
+    return preferred if preferred in found else next(iter(order), None)
+
+
+def _rate(ratings: Sequence[Data]) -> list[tuple[str, list[RatingCell]]]:
+    """Return the ratings as rows: of each indicator that was rated at any stage, the ratings at each stage."""
+    indicators = [each.name for each in Indicator if any(rating["indicator"] == each.name for rating in ratings)]
+    return [
+        (
+            indicator,
+            [
+                RatingCell(
+                    stage.name,
+                    [each for each in ratings if (each["indicator"], each["stage"]) == (indicator, stage.name)],
+                )
+                for stage in Stage
+            ],
+        )
+        for indicator in indicators
+    ]
+
+
+def find_disagreements(claims: Sequence[Data], words: Words) -> Iterator[tuple[str, list[Data]]]:
+    """Yield the paths at which sources say different things, with what each of them says; the current one first."""
+    for path, group in groupby(claims, key=lambda claim: claim["path"]):
+        stated = sorted(group, key=lambda claim: not claim["isCurrent"])
+        if len({format_value(claim["value"], words) for claim in stated}) > 1:
+            yield path, stated
+
+
+# Things by their ids
+
+_PATHS: Final = {"Commitment": "/commitments/", "ActionPlan": "/plans/", "Member": "/members/"}
+_ID: Final = re.compile(r"[a-z]+-[0-9a-f]{32}")
+
+
+def find_thing(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str:
+    """Return the address of the page of a thing, by its id; raises PageFailed where there is none."""
+    thing = execute("thing", {"id": request.codes["id"]}).get("node") or {}
+    if thing.get("__typename") == "Source":
+        return request.link(f"/sources/{thing['stableId']}")
+    if thing.get("code") is None or thing["__typename"] not in _PATHS:
+        raise page_not_found()
+    return request.link(_PATHS[thing["__typename"]] + thing["code"])
+
+
+# Sources
+
+
+def choose_source(request: PageRequest) -> dict[str, Any]:
+    """Return the variables of a source."""
+    id_ = request.codes["id"]
+    return {"id": id_, "source": [id_], "language": request.language}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A part of the text of a source: what the record quotes from it, or None for what is between."""
+
+    text: str
+    start: int
+    quoted: Sequence[Data] = ()
+
+
+def mark_passages(data: Data, request: PageRequest, _words: Words) -> dict[str, Any]:
+    """Return a text of a source in passages, with what each quoted one is evidence of; the latest by default."""
+    source, entries = data["source"], (data["entries"] or {}).get("nodes") or []
+    observations = [each for each in source["observations"] if each["text"]]
+    if not observations:
+        return {"observation": None, "passages": [], "rows": _find_rows(entries)}
+    named = [each for each in observations if shorten_hash(each["contentHash"]) == request.one("text")]
+    observation = (named or observations)[-1]
+    quoted = [
+        {**evidence, "entry": entry}
+        for entry in entries
+        for evidence in entry["evidence"]
+        if evidence["contentHash"] == observation["contentHash"] and evidence["row"] is None
+    ]
+    passages = list(divide_text(observation["text"], quoted))
+    return {"observation": observation, "passages": passages, "rows": _find_rows(entries)}
+
+
+def shorten_hash(content_hash: str) -> str:
+    """Return the digits by which an address names the text of an observation."""
+    return content_hash.removeprefix("sha256:")[:12]
+
+
+def divide_text(text: str, quoted: Sequence[Data]) -> Iterator[Passage]:
+    """Yield a text in its passages: each begins or ends where a quoted one does, so that they may overlap."""
+    inside = [each for each in quoted if 0 <= each["start"] < each["end"] <= len(text)]
+    edges = sorted({0, len(text), *(each["start"] for each in inside), *(each["end"] for each in inside)})
+    for start, end in pairwise(edges):
+        covering = [each for each in inside if each["start"] <= start and end <= each["end"]]
+        yield Passage(text[start:end], start, covering)
+
+
+def _find_rows(entries: Sequence[Data]) -> list[Data]:
+    """Return the evidence that is in rows of a file, each with its entry."""
+    return [
+        {**evidence, "entry": entry}
+        for entry in entries
+        for evidence in entry["evidence"]
+        if evidence["row"] is not None
+    ]

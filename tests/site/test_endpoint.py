@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from ogpgraph.system import System
+from tests.site.pages import PATHS, source_path
+
+MAX_BYTES = 60_000
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+class Structure(HTMLParser):
+    """Checks that elements are closed in order, and collects ids, links, headings and labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[int] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        if identifier := values.get("id"):
+            self.ids.append(identifier)
+        if tag == "a" and (address := values.get("href")):
+            self.links.append(address)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+def read_structure(text: str) -> Structure:
+    structure = Structure()
+    structure.feed(text)
+    assert structure.open == []
+    return structure
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_is_well_formed_small_and_names_its_moment(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    structure = read_structure(response.text)
+    assert len(structure.ids) == len(set(structure.ids))
+    assert structure.headings.count(1) == 1
+    styles = re.search(r'href="(/static/[^"]+css)"', response.text)
+    assert styles
+    assert len(response.content) + len(client.get(styles[1]).content) <= MAX_BYTES
+    assert "position" in response.text
+    assert 'lang="en"' in response.text
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("language", ["es", "fr"])
+def test_a_page_is_in_the_reader_s_language(client: TestClient, path: str, language: str) -> None:
+    response = client.get(path, headers={"Accept-Language": language})
+    assert response.headers["content-language"] == language
+    assert f'<html lang="{language}">' in response.text
+    read_structure(response.text)
+
+
+def test_links_inside_lead_somewhere(client: TestClient) -> None:
+    seen, waiting = (
+        set[str](),
+        {"/", "/commitments/FR0043", "/commitments/FR0031", "/members/FRA", "/changes", source_path(client)},
+    )
+    for _ in range(60):
+        if not (waiting := waiting - seen):
+            break
+        path = min(waiting)
+        seen.add(path)
+        response = client.get(path)
+        assert response.status_code == 200, (path, response.text[-800:])
+        if "text/html" in response.headers["content-type"]:
+            links = (urlsplit(each.replace("&amp;", "&")) for each in read_structure(response.text).links)
+            waiting |= {
+                each._replace(fragment="").geturl()
+                for each in links
+                if not each.netloc and each.path and each.path != "/feed"
+            }
+
+
+def test_a_permanent_link_shows_the_same_bytes_apart_from_the_bar(client: TestClient) -> None:
+    present = client.get("/commitments/FR0043")
+    link = re.search(r'rel="bookmark" href="([^"]+)"', present.text)
+    assert link
+    past = client.get(link[1])
+    assert past.status_code == 200
+    assert "back to the present" in past.text
+    assert past.headers["cache-control"] == "public, max-age=3600"
+
+    def content(text: str) -> str:
+        main = text[text.index("<main") : text.index("</main>")]
+        return re.sub(r"\?at=\d+(&amp;)?", "?", main).replace("?", "")
+
+    assert content(past.text) == content(present.text)
+
+
+def test_a_permanent_link_shows_the_same_bytes_after_a_rebuild(client: TestClient, demonstration: System) -> None:
+    paths = [path for path in PATHS if "at=" in path and "2018-12" not in path] + ["/compare?from=200&to=300&at=300"]
+    before = [client.get(path).content for path in paths]
+    demonstration.rebuild()
+    assert [client.get(path).content for path in paths] == before
+
+
+def test_what_the_reader_has_is_not_sent_again(client: TestClient) -> None:
+    for path in ("/commitments", "/commitments/FR0043?at=250"):
+        first = client.get(path)
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        other = client.get(path, headers={"If-None-Match": first.headers["etag"], "Accept-Language": "fr"})
+        assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/commitments/FR9999", 404, "There is nothing in the record at this address."),
+        ("/commitments/FR0043?at=2", 404, "It may have been recorded later."),
+        ("/members/ZZZ", 404, "There is nothing in the record"),
+        ("/commitments/FR0043?at=99999999", 404, "does not reach that position yet"),
+        ("/commitments/FR0043?at=yesterday", 400, "`at` is a position"),
+        ("/commitments/FR0043?asOf=soon", 400, "A date is"),
+        ("/sources/nonsense", 404, "There is nothing in the record"),
+        ("/things/commitment-" + "0" * 32, 404, "There is nothing in the record"),
+        ("/commitments?after=nonsense", 400, "This page cannot be shown"),
+        ("/compare?from=soon", 400, "`at` is a position"),
+        ("/?csv=nonsense", 404, "Not found"),
+    ],
+)
+def test_a_page_that_cannot_be_shown_says_why(client: TestClient, path: str, status: int, text: str) -> None:
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    assert text in re.sub(r"\s+", " ", response.text)
+    assert response.headers["cache-control"] == "no-store"
+    read_structure(response.text)
+
+
+def test_programs_get_the_index_at_the_root(client: TestClient) -> None:
+    response = client.get("/", headers={"Accept": "application/json"})
+    assert {each["path"] for each in response.json()["endpoints"]} >= {"graphql", "console"}
+    assert "query" in client.get("/console").text
+
+
+def test_every_page_leads_to_its_data(client: TestClient) -> None:
+    for path in ("/commitments/FR0043?at=250", "/members"):
+        link = re.search(r'type="application/json" href="([^"]+)"', client.get(path).text)
+        assert link
+        response = client.get(link[1].replace("&amp;", "&"), headers={"Accept": "application/json"})
+        assert response.status_code == 200
+        assert "errors" not in response.json()
+
+
+def test_charts_have_a_table_and_their_data(client: TestClient) -> None:
+    page = client.get("/").text
+    assert page.count("<svg") == page.count("</table>") >= 2
+    lines = list(csv.reader(io.StringIO(client.get("/?csv=completion-by-year").text)))
+    assert lines[0] == ["Year", "Complete", "Substantial", "Limited", "Withdrawn", "All commitments"]
+    assert [line[0] for line in lines[1:]] == ["2015", "2018"]
+
+
+def test_a_table_is_sorted_by_links_in_both_directions(client: TestClient) -> None:
+    def codes(order: str) -> list[str]:
+        return re.findall(r'<td class="code">(\w+)</td>', client.get(f"/commitments?order={order}").text)
+
+    assert codes("code") == sorted(codes("code"))
+    assert codes("-code") == sorted(codes("code"), reverse=True)
+    assert 'aria-sort="descending"' in client.get("/commitments?order=-code").text
+
+
+def test_filters_and_facets_belong_together(client: TestClient) -> None:
+    page = client.get("/commitments?completion=COMPLETE&cycle=2018").text
+    assert re.search(r'value="COMPLETE" checked', page)
+    counted = re.search(r"(\d+) commitments", page)
+    assert counted
+    assert page.count('<td class="code">') == int(counted[1])
+
+
+def test_a_comparison_of_times_leads_to_that_of_positions(client: TestClient) -> None:
+    response = client.get("/compare?from=2018-12-31&to=2020-01-01", follow_redirects=False)
+    assert response.status_code == 302
+    assert re.fullmatch(r"/compare\?from=\d+&to=\d+", response.headers["location"])
+
+
+def test_a_search_shows_what_it_found_and_where(client: TestClient) -> None:
+    page = client.get("/search?q=procurement").text
+    assert re.search(r"\d+ results", page)
+    assert re.search(r"<mark>[Pp]rocurement</mark>", page)
+    assert "Searched also for" in client.get("/search?q=procuremant").text
+    assert "Nothing was found" in client.get("/search?q=xyzzyx").text
+    assert "<script>" not in client.get("/search?q=%3Cscript%3E").text
+
+
+def test_a_link_of_a_change_leads_to_the_page_of_the_thing(client: TestClient) -> None:
+    link = re.search(r'href="(/things/[^"]+)"', client.get("/commitments/FR0031").text)
+    assert link
+    assert re.search("/commitments/FR[0-9]{4}$", str(client.get(link[1]).url))
+
+
+def test_a_passage_is_marked_in_the_text_of_its_source(client: TestClient) -> None:
+    quoted = re.search(
+        r'<q>([^<]+)</q> <a href="(/sources/[^"#]+)#(passage-\d+)"', client.get("/commitments/FR0043").text
+    )
+    assert quoted
+    source = client.get(quoted[2]).text
+    marked = re.search(rf'<mark id="{quoted[3]}"[^>]*>([^<]+)</mark>', source)
+    assert marked
+    assert quoted[1].startswith(marked[1][:10])
+
+
+def test_texts_of_the_record_are_escaped(client: TestClient) -> None:
+    hostile = '"><script>alert(1)</script>'
+    for path in (
+        f"/commitments?area={hostile}",
+        f"/commitments/{hostile}",
+        f"/compare?from={hostile}",
+        f"/changes?member={hostile}",
+    ):
+        assert "<script>alert" not in client.get(path).text
+
+
+def test_the_policy_allows_nothing_but_this_server(client: TestClient) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r'(?:src|href)="(?:https?:)?//(?!localhost)', client.get("/about").text)
+
+
+def test_files_of_pages_may_be_kept_for_ever(client: TestClient) -> None:
+    address = re.search(r'src="(/static/[^"]+)"', client.get("/").text)
+    assert address
+    response = client.get(address[1])
+    assert "immutable" in response.headers["cache-control"]
+    assert len(response.content) < 15_000
+    assert client.get(address[1].replace("/static/", "/static/0")).status_code == 404
