@@ -8,7 +8,7 @@ import pytest
 
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
-from tests.graphql.client import execute_query, expect_error, position_at, query_commitment
+from tests.graphql.client import QueryResult, execute_query, expect_error, position_at, query_commitment
 from tests.graphql.rated_log import COMMITMENTS
 
 pytestmark = BOTH_ENGINES
@@ -138,6 +138,15 @@ def test_a_misspelled_word_is_refused_with_the_nearest_one(rated_system: System,
     found, code = expect_error(rated_system, f"{{ commitments(where: {where}) {{ totalCount }} }}")
     assert message in found
     assert code == "UNKNOWN_VALUE"
+
+
+def test_what_began_later_is_known_at_a_past_position_without_reading_all_values(rated_system: System) -> None:
+    where = '{member: {code: {in: ["FRA", "KEN"]}}, code: {in: ["FR0001", "KE0002"]}, policyArea: {eq: "Gender"}}'
+    query = f"query ($at: Position!) {{ at(position: $at) {{ commitments(where: {where}) {{ totalCount }} }} }}"
+    rated_system.model.warm(seconds=0, pause=lambda _: False)
+    found = QueryResult(rated_system, query, {"at": 2})
+    assert (found.errors, found.statements) == ([], 0)
+    assert found.data["at"]["commitments"]["totalCount"] == 0
 
 
 @pytest.mark.parametrize("code", ["URY-2018", "ury-2018", " Ury-2018 "])

@@ -240,8 +240,8 @@ class _Dimension(NamedTuple):
         return cls(aggregate_type, dimension, declared.filter, vocabulary)
 
     def indexed(self, snapshot: Snapshot) -> Mapping[str, Posting]:
-        """Return the values that aggregates have at a snapshot, as the index has them."""
-        return snapshot.index(self.aggregate_type).values(self.name)
+        """Return the values that aggregates have at the head: nearly all that they have had, in memory already."""
+        return snapshot.session.at_head().index(self.aggregate_type).values(self.name)
 
     def read_values(self, snapshot: Snapshot) -> Sequence[str]:
         """Return the values that aggregates have had at any position."""
