@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -27,6 +28,8 @@ from ogpgraph.importer.run import import_page
 from ogpgraph.system import System, open_system
 
 ROOT = Path(__file__).parent.parent.parent
+THREADS = 3
+"""The threads of each writer that is killed."""
 PAGE = ROOT / "tests" / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
@@ -65,12 +68,25 @@ def change_title(system: System, code: str, title: str, key: str | None = None) 
     return system.execute(command_context(key), commands)
 
 
-def run_writer(url: str, writer: str, codes: list[str], acknowledged: Path, limit: int | None = None) -> None:
+def run_writer(
+    url: str, writer: str, codes: list[str], acknowledged: Path, limit: int | None = None, threads: int = 1
+) -> None:
+    """Change the titles of commitments in several threads of one system, each up to a limit."""
+    with open_system(url) as system, ThreadPoolExecutor(threads) as pool:
+        running = [
+            pool.submit(write_titles, system, f"{writer}.{number}", codes, acknowledged, limit)
+            for number in range(threads)
+        ]
+        for each in running:
+            each.result()
+
+
+def write_titles(system: System, writer: str, codes: list[str], acknowledged: Path, limit: int | None) -> None:
     """Change the titles of commitments in turn, up to a limit, and append each acknowledged write to a file.
 
     A line contains the idempotency key, the number of conflicts before, and the title it replaced, as stored.
     """
-    with open_system(url) as system, acknowledged.open("a") as file:
+    with acknowledged.open("a") as file:
         for number in range(limit) if limit is not None else count():
             key, code, conflicts = f"{writer}-{number}", codes[number % len(codes)], 0
             while (receipt := try_change_title(system, code, key)) is None:
@@ -87,7 +103,9 @@ def try_change_title(system: System, code: str, key: str) -> Receipt[str] | None
         return None
 
 
-def run_writers(url: str, writers: int, codes: list[str], folder: Path, limit: int | None, *, shared: bool) -> int:
+def run_writers(
+    url: str, writers: int, codes: list[str], folder: Path, limit: int | None, *, shared: bool, threads: int = 1
+) -> int:
     """Run `run_writer` in several processes, on the same commitments or on some each; returns how many failed.
 
     They are forked before a database is opened, because a child must not use a connection of its parent.
@@ -96,7 +114,7 @@ def run_writers(url: str, writers: int, codes: list[str], folder: Path, limit: i
     for number in range(writers):
         if (child := os.fork()) == 0:
             own = codes if shared else codes[number::writers]
-            run_writer(url, f"{folder.name}-{number}", own, folder / str(number), limit)
+            run_writer(url, f"{folder.name}-{number}", own, folder / str(number), limit, threads)
             os._exit(0)
         children.append(child)
     return sum(os.waitpid(child, 0)[1] != 0 for child in children)
@@ -189,7 +207,8 @@ def start_writers(
 def run_group(url: str, folder: str, writers: str, codes: str, limit: str, mode: str) -> int:
     """Run writers on the same commitments (`shared`, `mixed`) or on some each (`own`); returns how many failed.
 
-    `mixed` adds a serving and an importing process. The arguments are those of a command line.
+    `mixed` adds a serving and an importing process, and each writer has several threads, whose commands are saved in
+    groups. The arguments are those of a command line.
     """
     if mode == "mixed":
         if os.fork() == 0:
@@ -197,7 +216,10 @@ def run_group(url: str, folder: str, writers: str, codes: str, limit: str, mode:
         if os.fork() == 0:
             run_importer(url, PAGE, Path(folder) / "imported")
     max_writes = int(limit) if limit else None
-    return run_writers(url, int(writers), codes.split(","), Path(folder), max_writes, shared=mode != "own")
+    threads = THREADS if mode == "mixed" else 1
+    return run_writers(
+        url, int(writers), codes.split(","), Path(folder), max_writes, shared=mode != "own", threads=threads
+    )
 
 
 if __name__ == "__main__":
