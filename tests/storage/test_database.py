@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ogpgraph.clock import to_microseconds
-from ogpgraph.storage import postgres, sqlite
+from ogpgraph.storage import postgres, sqlite, sqlite_readers
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import (
     Database,
@@ -184,7 +184,7 @@ def test_reader_gets_a_lock_timeout_when_all_connections_are_in_use(
 ) -> None:
     if isinstance(database, sqlite.SQLiteDatabase):
         database._readers.timeout_seconds = 0.2
-        most = sqlite.MAX_READERS
+        most = sqlite_readers.MAX_READERS
     else:
         assert isinstance(database, postgres.PostgresDatabase)
         database._pool.timeout = 0.2

@@ -22,6 +22,7 @@ import structlog
 
 from ogpgraph.storage.clock_guard import ClockReading
 from ogpgraph.storage.database_file import open_private_file
+from ogpgraph.storage.waiting import waiting
 
 if sys.platform != "win32":
     import fcntl
@@ -51,6 +52,7 @@ class HeadFile:
         self.path = path
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._storing = threading.Lock()
         self._written_at = float("-inf")
         self._pending: RememberedHead | None = None
         self._timer: threading.Timer | None = None
@@ -70,20 +72,20 @@ class HeadFile:
     def remember(self, head: RememberedHead) -> None:
         """Remember a position within INTERVAL_SECONDS, unless a later one of the same log is remembered."""
         with self._lock:
-            if self._timer is None and self._monotonic() - self._written_at >= INTERVAL_SECONDS:
-                self._store(head, only_forward=True)
-                return
-            self._pending = head
-            if self._timer is None:
-                self._timer = threading.Timer(INTERVAL_SECONDS, self._flush)
-                self._timer.daemon = True
-                self._timer.start()
+            is_due = self._timer is None and self._monotonic() - self._written_at >= INTERVAL_SECONDS
+            if is_due:
+                self._written_at = self._monotonic()
+            else:
+                self._pending = head
+                self._start_timer()
+        if is_due:
+            self._store(head, only_forward=True)
 
     def replace(self, head: RememberedHead) -> None:
         """Remember a position in place of whatever is remembered."""
         with self._lock:
             self._pending = None
-            self._store(head, only_forward=False)
+        self._store(head, only_forward=False)
 
     def close(self) -> None:
         """Write what is to be remembered."""
@@ -91,16 +93,26 @@ class HeadFile:
             self._timer.cancel()
         self._flush()
 
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(INTERVAL_SECONDS, self._flush)
+            self._timer.daemon = True
+            self._timer.start()
+
     def _flush(self) -> None:
         with self._lock:
             self._timer = None
-            if self._pending is not None:
-                self._store(self._pending, only_forward=True)
-                self._pending = None
+            pending, self._pending = self._pending, None
+        if pending is not None:
+            self._store(pending, only_forward=True)
 
     def _store(self, head: RememberedHead, *, only_forward: bool) -> None:
+        # Without `_lock`: a writer that has something else to remember does not wait for the disk.
         try:
-            with _lock_folder(self.path.parent):  # other processes remember in the same file
+            with (
+                waiting(),
+                _lock_folder(self.path.parent),
+            ):  # others remember in the same file, by threads and processes
                 known = self.read() if only_forward else None
                 if known is None or known.log_id != head.log_id or known.position <= head.position:
                     self._write(msgspec.json.encode(head) + b"\n")

@@ -1,0 +1,117 @@
+"""Connections to a SQLite database: how they are opened, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ogpgraph.storage.database import (
+    DatabaseError,
+    DataRejected,
+    LockTimeout,
+    StatementCancelled,
+    StorageDamaged,
+    StorageError,
+    StorageFull,
+    StorageReadOnly,
+    StorageUnavailable,
+    TablesMissing,
+    UniqueViolation,
+)
+from ogpgraph.storage.database_file import open_private_file, translate_os_error
+
+LOCK_TIMEOUT_SECONDS = 30
+INCREMENTAL = 2
+"""The value of `PRAGMA auto_vacuum` with which free pages are released when the program asks for it."""
+
+
+class DiskFailure(StorageUnavailable):
+    """An operation of the disk failed: whether what was written before is on the disk is not known."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a new connection in autocommit mode to a database in WAL mode; raises DatabaseError."""
+    try:
+        if not path.exists():
+            os.close(open_private_file(path))  # SQLite would create it as the umask permits
+    except OSError as error:
+        raise translate_os_error(error, path) from error
+    with translate_errors():
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=LOCK_TIMEOUT_SECONDS)
+    connection.row_factory, connection.text_factory = sqlite3.Row, _decode_text
+    try:
+        if read_pragma(connection, "page_count") == 0:  # in a file with pages this would begin a writing transaction
+            connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        connection.execute("PRAGMA journal_mode = WAL")
+    except UnicodeDecodeError as error:  # as in `translate_errors`
+        connection.close()
+        raise StorageDamaged(f"{path} cannot be used: {_DAMAGED_SCHEMA}") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if _error_code(error) == sqlite3.SQLITE_CANTOPEN and not os.access(path.absolute().parent, os.W_OK):
+            raise StorageReadOnly(
+                f"{path} cannot be used: its folder can only be read, and SQLite needs files beside it"
+            ) from error
+        raise _translate_storage_error(error, f"{path} cannot be used: {error}") from error
+    return connection
+
+
+def read_pragma(connection: sqlite3.Connection, name: str) -> int:
+    """Return the value of a pragma that is a number."""
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _decode_text(data: bytes) -> str:
+    """Return a stored text; bytes that are no UTF-8 become lone surrogates, so that a damaged event is still named."""
+    return data.decode(errors="surrogateescape")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise the errors of the interface for those of SQLite."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise UniqueViolation(str(error)) from error
+    except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
+        raise DataRejected(str(error)) from error
+    except UnicodeDecodeError as error:  # of SQLite's message, which quotes a damaged definition
+        raise StorageDamaged(_DAMAGED_SCHEMA) from error
+    except sqlite3.DatabaseError as error:
+        code = _error_code(error)
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise StatementCancelled("the statement took too long") from error
+        if "no such table" in str(error):
+            raise TablesMissing from error
+        if "no such column" in str(error) or "has no column named" in str(error):
+            raise DataRejected(str(error)) from error
+        if code not in _STORAGE_ERRORS:
+            raise
+        raise _translate_storage_error(error, str(error)) from error
+
+
+_DAMAGED_SCHEMA = "the definition of a table or index is damaged"
+_STORAGE_ERRORS: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_BUSY: LockTimeout,
+    sqlite3.SQLITE_LOCKED: LockTimeout,
+    sqlite3.SQLITE_PROTOCOL: LockTimeout,
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_READONLY: StorageReadOnly,
+    sqlite3.SQLITE_IOERR: DiskFailure,
+    sqlite3.SQLITE_CANTOPEN: StorageUnavailable,
+    sqlite3.SQLITE_PERM: StorageUnavailable,
+    sqlite3.SQLITE_AUTH: StorageUnavailable,
+    sqlite3.SQLITE_CORRUPT: StorageDamaged,
+    sqlite3.SQLITE_NOTADB: StorageDamaged,
+}
+
+
+def _error_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code is the primary one
+
+
+def _translate_storage_error(error: sqlite3.Error, message: str) -> DatabaseError:
+    return _STORAGE_ERRORS.get(_error_code(error), DatabaseError)(message)
