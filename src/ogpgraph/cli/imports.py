@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -39,6 +40,10 @@ _DATE_ORDERS: dict[DateStyle, DateOrder] = {
     DateStyle.DAY_FIRST: "day first",
     DateStyle.MONTH_FIRST: "month first",
 }
+
+
+_YOUNG_OBJECTS = 50_000
+"""The objects that are allocated between two collections of garbage: an import makes many, and nearly no cycles."""
 
 
 def import_(
@@ -81,6 +86,7 @@ def import_(
     from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.system import generate_id
 
+    gc.set_threshold(_YOUNG_OBJECTS)
     settings = load_settings(database)
     context = CommandContext(
         actor="importer",

@@ -155,6 +155,11 @@ class Reading(Struct, frozen=True, gc=False):
     possible: tuple[Claim | None, ...]
 
     @property
+    def known(self) -> Claim | None:
+        """Return the only claim that is possible; None where a value is unknown, or there is none."""
+        return self.decided if len(self.possible) == 1 else None
+
+    @property
     def required(self) -> Claim | None:
         """Return what a required field reads: the claim decided last or, without one, the next."""
         return self.decided or next(filter(None, self.possible), None)
@@ -175,6 +180,11 @@ def list_readings(timeline: Timeline, path: str) -> list[Reading]:
     by_source = [_dated_options(claims) for claims in _by_source(latest, earlier)]
     days = sorted({day for dated in by_source for day, _ in dated})
     return [_read_options(path, day, [_last_options(dated, day) for dated in by_source]) for day in days]
+
+
+def reading_on(readings: Sequence[Reading], day: int) -> Reading:
+    """Return what a path reads on a day, from all that it reads."""
+    return next(each for each in reversed(readings) if each.first_day <= day)
 
 
 def _list_first_readings(path: str, claim: Claim) -> list[Reading]:

@@ -74,6 +74,8 @@ _LABELLED_NUMBER = "[+(]{0,2}\\d(?:[ \u00a0().\u2010-\u2013-]{0,2}\\d){5,14}"
 _LABELLED_NUMBERS = re.compile(_LABELLED_NUMBER)
 _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./ -]\d{1,2}[./ -](?:19|20)\d\d|(?:19|20)\d\d[./ -]\d{1,2}[./ -]\d{1,2})(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_DIGIT = re.compile(r"\d")
+_FEWEST_LABELLED_DIGITS = 6
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 _CONTEXT = 40
 """The characters before a number in which a word may state what it is the number of."""
@@ -167,6 +169,8 @@ class PersonalDataDetector:
 
     def _find_phones(self, text: str) -> Iterator[Mark]:
         """Yield phone numbers: any number behind a word for one, elsewhere only what has the form of one."""
+        if len(_DIGIT.findall(text)) < _FEWEST_LABELLED_DIGITS:  # nearly always, and found at once
+            return
         for labelled in self._labelled_numbers.finditer(text):
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):

@@ -7,14 +7,14 @@ the record takes all its words with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Timeline, cut, last_instant, turning_days
+from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Reading, Timeline, list_readings, reading_on
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.field import Field, Tag
 from ogpgraph.domain.values import day_of, value_text_references
@@ -123,19 +123,29 @@ def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> Iterator[S
 
 def derive_dated_texts(timeline: Timeline, path: str, paths: Iterable[str]) -> Iterator[SearchedText]:
     """Yield the texts at a path, each with the days on which the state has it; they depend on some paths."""
-    aggregate, earlier = timeline.aggregate, timeline.earlier
-    claims = {each: aggregate.claims[each] for each in paths}
-    part = Timeline(
-        Aggregate(aggregate.id, aggregate.revision, claims), {each: earlier[each] for each in claims if each in earlier}
-    )
-    days = sorted({FIRST_DAY, *(day for each in claims for day in turning_days(part, each))})
+    field = find_searched_field(timeline.aggregate.type, path)
+    is_required = field is not None and field.is_required
+    readings = {each: list_readings(timeline, each) for each in paths}
     open_since: dict[str, int] = {}
-    for day in days:
-        state = part.aggregate if day == days[-1] else cut(part, last_instant(day)).aggregate
-        texts = set(value_text_references(state.value(path)))
-        for text in open_since.keys() - texts:
+    for day in sorted({FIRST_DAY, *(each.first_day for at_path in readings.values() for each in at_path)}):
+        at_day = {each: reading_on(at_path, day) for each, at_path in readings.items()}
+        claim = _find_required(path, at_day) if is_required else at_day[path].known
+        texts = value_text_references(claim.value) if claim else ()
+        for text in open_since.keys() - set(texts):
             yield SearchedText(path, text, open_since.pop(text), day)
         for text in texts:
             open_since.setdefault(text, day)
     for text, first_day in open_since.items():
         yield SearchedText(path, text, first_day, FOREVER)
+
+
+def _find_required(path: str, readings: Mapping[str, Reading]) -> Claim | None:
+    """Return the claim that a state has at a path of a required field, from what all its languages read.
+
+    Where none has a value yet, the one that follows first stands in.
+    """
+    if any(each.decided for each in readings.values()):
+        return readings[path].decided
+    following = ((each, claim) for each, reading in readings.items() if (claim := reading.required))
+    first = min(following, key=lambda item: (item[1].before, item[0]), default=None)
+    return first[1] if first and first[0] == path else None

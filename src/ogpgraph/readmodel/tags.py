@@ -19,6 +19,7 @@ from ogpgraph.domain.as_of import (
     Timeline,
     is_dated,
     list_readings,
+    reading_on,
     turning_days_of,
 )
 from ogpgraph.domain.field import Tag
@@ -225,20 +226,13 @@ def _iter_group(rule: TagRule, timeline: Timeline, paths: Sequence[str]) -> Iter
     derived: dict[tuple[int, ...], frozenset[Tag]] = {}
     for day in sorted({FIRST_DAY, *(each.first_day for at_path in readings for each in at_path)}):
         possible = []
-        for claims in _possible_claims([_reading_at(at_path, day) for at_path in readings]):
+        for claims in _possible_claims([reading_on(at_path, day) for at_path in readings]):
             key = tuple(map(id, claims))  # the claims live as long as the timeline
             if key not in derived:
                 derived[key] = frozenset(rule.derive(_build_state(timeline.aggregate, paths, claims)))
             possible.append(derived[key])
         certain = possible[0].intersection(*possible[1:])
         yield day, certain, possible[0].union(*possible[1:]) - certain
-
-
-def _reading_at(readings: Sequence[Reading], day: int) -> Reading:
-    for reading in reversed(readings):
-        if reading.first_day <= day:
-            return reading
-    raise ValueError(f"nothing is read on day {day}")
 
 
 def _possible_claims(readings: Sequence[Reading]) -> list[tuple[Claim | None, ...]]:
