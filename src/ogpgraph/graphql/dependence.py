@@ -13,13 +13,16 @@ position, so that everything below depends on the entry alone: `metadata=FIXED`.
 A field that leads to the thing whose id is at a path of its own is declared by `metadata=links(path)`, a list of the
 things that name it as their parent by `metadata=lists(…)`: the other thing is looked up for each reader.
 
+What is computed of many things, such as counts, may depend on less than all of them: `metadata=keyed(…)` has the
+function that finds it.
+
 All other fields are evaluated for each reader, which is always right. `tests/graphql/test_dependence.py` changes
 everything else and compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLField
@@ -53,7 +56,13 @@ class Part(Struct, frozen=True):
     select: SelectPart
 
 
-Dependence = Own | Link | Part
+class Keyed(Struct, frozen=True):
+    """The field depends on a key alone, which a function finds with the object and its arguments; None for no key."""
+
+    find_key: Callable[..., Hashable]
+
+
+Dependence = Own | Link | Part | Keyed
 OWN: Final[Metadata] = {_KEY: Own()}
 FIXED: Final[Metadata] = {_KEY: Own(is_fixed=True)}
 
@@ -66,6 +75,11 @@ def links(path: str) -> Metadata:
 def lists(select: SelectPart) -> Metadata:
     """Return the metadata of a field that is a list of the things that belong to its object."""
     return {_KEY: Part(select)}
+
+
+def keyed(find_key: Callable[..., Hashable]) -> Metadata:
+    """Return the metadata of a field that depends on a key alone."""
+    return {_KEY: Keyed(find_key)}
 
 
 def dependence_of(field: GraphQLField) -> Dependence | None:

@@ -35,7 +35,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from ogpgraph.graphql.compiled.operation import CompiledOperation, CompiledOperations
+from ogpgraph.graphql.compiled.operation import CompiledOperations, PreparedVariables
 from ogpgraph.graphql.compiled.run import Run
 from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.input_errors import describe_variable_errors
@@ -128,6 +128,28 @@ class CoreExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
 
+class _Uncoerced(Exception):
+    """The variables cannot be coerced."""
+
+
+def _prepare(
+    schema: strawberry.Schema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    compiled: CompiledOperations,
+    prepare_core: Callable[[], CoreExecutor],
+) -> PreparedVariables:
+    definitions = operation.variable_definitions or ()
+    values = get_variable_values(core_schema(schema), definitions, dict(variables), max_errors=1, hide_suggestions=True)
+    if isinstance(values, list):
+        raise _Uncoerced
+    found = compiled.find(schema, document, operation, values, prepare_core)
+    with suppress(Exception):  # graphql-core converts the arguments, too, and reports errors where they are used
+        return PreparedVariables(found, found.convert_arguments(values) if found else (), values.coerced)
+    return PreparedVariables(None, (), {})
+
+
 class Executor:
     """Executes one operation of a validated document, with its variables, as often as `run` is called.
 
@@ -138,15 +160,12 @@ class Executor:
         self,
         operation: OperationDefinitionNode,
         prepare_core: Callable[[], CoreExecutor],
-        compiled: CompiledOperation | None,
-        arguments: list[dict[str, Any]],
-        variables: Mapping[str, Any],
+        prepared: PreparedVariables,
     ) -> None:
         self.operation = operation
         self._prepare_core = prepare_core
-        self._compiled = compiled
-        self._arguments = arguments
-        self._variables = variables
+        self._compiled = prepared.operation
+        self._prepared = prepared
 
     @classmethod
     def prepare(
@@ -173,20 +192,16 @@ class Executor:
         # A mutation must not be executed twice.
         if operation is None or compiled is None or operation.operation is OperationType.MUTATION:
             return cls._of_core(prepare_core())
-        definitions = operation.variable_definitions or ()
-        values = get_variable_values(
-            core_schema(schema), definitions, dict(variables or {}), max_errors=1, hide_suggestions=True
-        )
-        if isinstance(values, list):
+        build = partial(_prepare, schema, document, operation, variables or {}, compiled, prepare_core)
+        try:
+            prepared = compiled.prepare(operation_name, variables or {}, build)
+        except _Uncoerced:
             return cls._of_core(prepare_core())  # which raises the errors
-        found = compiled.find(schema, document, operation, values, prepare_core)
-        with suppress(Exception):  # graphql-core converts the arguments, too, and reports errors where they are used
-            return cls(operation, prepare_core, found, found.convert_arguments(values) if found else [], values.coerced)
-        return cls(operation, prepare_core, None, [], {})
+        return cls(operation, prepare_core, prepared)
 
     @classmethod
     def _of_core(cls, core: CoreExecutor) -> Self:
-        return cls(core.operation, lambda: core, None, [], {})
+        return cls(core.operation, lambda: core, PreparedVariables(None, (), {}))
 
     @cached_property
     def core(self) -> CoreExecutor:
@@ -210,7 +225,8 @@ class Executor:
         if self._compiled is None:
             raise NotCovered("the operation is not compiled")
         return self._compiled.run(
-            root_value, Run(context, check_deadline, count_objects, self._arguments, self._variables)
+            root_value,
+            Run(context, check_deadline, count_objects, self._prepared.arguments, self._prepared.variables),
         )
 
     def run(

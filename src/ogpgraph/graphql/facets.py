@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -137,30 +137,41 @@ class TimelinePoint:
     )
 
 
-def count_facets(
-    snapshot: Snapshot,
-    query: AggregateQuery,
-    owned: int,
-    dimensions: list[Dimension],
-    across: Dimension | None,
-    *,
-    ignore_own_filter: bool,
-) -> list[Facet]:
-    """Return the counts of a list by each of some dimensions.
+def select_lists(
+    snapshot: Snapshot, query: AggregateQuery, owned: int, dimensions: list[Dimension], *, ignore_own_filter: bool
+) -> Iterator[int]:
+    """Yield the bitsets of a list as each of some dimensions counts it.
 
     `owned` is the bitset of the commitments that the list is taken from. With `ignore_own_filter` each dimension is
     counted as if the list were not filtered by it, so that the values that the filter excludes are counted too.
+    """
+    for dimension in dimensions:
+        counted = query
+        if ignore_own_filter:
+            counted = AggregateQuery(query.aggregate_type, drop_dimension(query.condition, dimension.value))
+        yield snapshot.select(counted) & owned
+
+
+def count_facets(
+    snapshot: Snapshot, masks: Iterable[int], dimensions: list[Dimension], across: Dimension | None
+) -> list[Facet]:
+    """Return the counts of a list by each of some dimensions, each of which has its bitset.
 
     Raises:
         GraphQLError: INVALID, if a dimension is given twice.
     """
     require_distinct("dimensions", [dimension.name for dimension in dimensions])
-    facets = []
-    for dimension in dimensions:
-        condition = drop_dimension(query.condition, dimension.value) if ignore_own_filter else query.condition
-        mask = snapshot.select(AggregateQuery(query.aggregate_type, condition)) & owned
-        facets.append(Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across)))
-    return facets
+    return [
+        Facet(dimension=dimension, values=_facet_values(snapshot, dimension, mask, across))
+        for dimension, mask in zip(dimensions, masks, strict=True)
+    ]
+
+
+def find_version(snapshot: Snapshot, dimension: Dimension) -> int:
+    """Return a position since which the values of a dimension are as they are in a snapshot, the last if unknown."""
+    if dimension.value in ("member", "region"):
+        return snapshot.position  # the codes and the regions of members are not followed here
+    return snapshot.index("commitment").version(dimension.value)
 
 
 def count_dimensions(arguments: Arguments) -> int:

@@ -11,7 +11,7 @@ What all things share is in `subject`, the parts of plans and commitments are in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Final
 
@@ -35,7 +35,7 @@ from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, R
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.changes import Interval
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
-from ogpgraph.graphql.dependence import OWN, links, lists
+from ogpgraph.graphql.dependence import OWN, keyed, links, lists
 from ogpgraph.graphql.facets import (
     ACROSS_COST,
     DIMENSION_COST,
@@ -50,6 +50,8 @@ from ogpgraph.graphql.facets import (
     count_facets,
     count_moments,
     count_timeline,
+    find_version,
+    select_lists,
 )
 from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter, list_condition
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, OrderSteps, build_order
@@ -68,7 +70,9 @@ from ogpgraph.graphql.parts import (
 from ogpgraph.graphql.scalars import DateTime, PartialDate
 from ogpgraph.graphql.subject import Entry, Node, Part, Source, Subject, SubjectT, build_subject
 from ogpgraph.graphql.weights import LIST, STATE_COST, computed, weighs
+from ogpgraph.readmodel.filters import Condition
 from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, Page, PageRequest
+from ogpgraph.readmodel.read_caches import QueryKey
 from ogpgraph.readmodel.snapshot import Snapshot
 
 SPLIT_LEFT_OUT: Final = (
@@ -86,12 +90,25 @@ def build_query(
     snapshot: Snapshot,
     parent: str | None = None,
 ) -> AggregateQuery:
-    """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner."""
+    """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner.
+
+    It is kept for whoever uses the same filter at the same position: requests with equal variables share theirs.
+    """
+    kept, order = snapshot.session.caches.queries, build_order(list(order_by or ()))
+    version = snapshot.session.log_identity.redaction_version
+    key = QueryKey(aggregate_type, parent, order, id(where), snapshot.position, snapshot.day, version)
+    found = kept.get(key)
+    if found is not None and found[0] is where:  # while it is kept, no other filter has its id
+        return found[1]
+    query = AggregateQuery(aggregate_type, _build_condition(aggregate_type, where, snapshot), order, parent)
+    kept.add({key: (where, query)})
+    return query
+
+
+def _build_condition(aggregate_type: str, where: AggregateFilter | None, snapshot: Snapshot) -> Condition:
     if aggregate_type == "commitment":
-        condition = list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
-    else:
-        condition = where.condition(snapshot) if where else MATCH_ALL
-    return AggregateQuery(aggregate_type, condition, build_order(list(order_by or ())), parent)
+        return list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
+    return where.condition(snapshot) if where else MATCH_ALL
 
 
 def select_part(
@@ -514,7 +531,7 @@ class CommitmentConnection(Connection[Commitment]):
     parent: strawberry.Private[Aggregate | None]
 
     @strawberry.field(
-        metadata=computed(FACET_COST, length=count_dimensions),
+        metadata=computed(FACET_COST, length=count_dimensions) | keyed(lambda self, **of: self.find_facet_key(**of)),
         description="The whole list, counted by the values of one or more dimensions.",
     )
     def facets(
@@ -540,8 +557,22 @@ class CommitmentConnection(Connection[Commitment]):
             ),
         ] = False,
     ) -> list[Facet] | None:
+        masks = self._select_lists(dimensions, ignore_own_filter=ignore_own_filter)
+        return count_facets(self.snapshot, masks, dimensions, across)
+
+    def find_facet_key(
+        self, dimensions: list[Dimension], across: Dimension | None = None, ignore_own_filter: bool = False
+    ) -> Hashable:
+        """Return what the facets depend on, besides their arguments; None for no key."""
+        if self.snapshot.date is not None:
+            return None
+        masks = self._select_lists(dimensions, ignore_own_filter=ignore_own_filter)
+        return *masks, *(find_version(self.snapshot, each) for each in (*dimensions, across) if each)
+
+    def _select_lists(self, dimensions: list[Dimension], *, ignore_own_filter: bool) -> list[int]:
+        """Return the bitsets of the list as each of some dimensions counts it."""
         owned = self.snapshot.select(AggregateQuery("commitment", parent=self.query.parent), self.parent)
-        return count_facets(self.snapshot, self.query, owned, dimensions, across, ignore_own_filter=ignore_own_filter)
+        return list(select_lists(self.snapshot, self.query, owned, dimensions, ignore_own_filter=ignore_own_filter))
 
     @strawberry.field(
         metadata=computed(item=STATE_COST, length=count_moments),

@@ -1,6 +1,7 @@
 """The fragment cache: parts of responses that depend on a version of the record alone, which never change.
 
-A version is named by the position of its entry: that of an aggregate, and the entry itself. The fragments of the same
+A version is named by the position of its entry: that of an aggregate, and the entry itself. Counts of lists are kept by
+what they depend on instead. The fragments of the same
 selection are in one table, so that a reader of a hundred versions makes a hundred look-ups in a dict and takes no lock.
 
 What was not used for longest is dropped. To know that exactly, each use would have to be noted. Instead there are two
@@ -28,16 +29,16 @@ owner knows: bytes, tuples of bytes, or ids."""
 
 
 class FragmentTable:
-    """The fragments of one selection, by the positions of the versions."""
+    """The fragments of one selection, by the positions of the versions, or by what else they depend on."""
 
     __slots__ = ("_cache", "old", "young")
 
     def __init__(self, cache: FragmentCache) -> None:
         self._cache = cache
-        self.young: dict[int, Fragment] = {}
-        self.old: dict[int, Fragment] = {}
+        self.young: dict[Hashable, Fragment] = {}
+        self.old: dict[Hashable, Fragment] = {}
 
-    def find(self, versions: Iterable[int]) -> list[Fragment | None]:
+    def find(self, versions: Iterable[Hashable]) -> list[Fragment | None]:
         """Return the fragments of versions in their order, None for those that are not cached."""
         wanted = list(versions)
         found = list(map(self.young.get, wanted))
@@ -50,7 +51,7 @@ class FragmentTable:
                     found[n] = each
         return found
 
-    def add(self, fragments: Mapping[int, Fragment]) -> None:
+    def add(self, fragments: Mapping[Any, Fragment]) -> None:
         """Add fragments, unless they are large."""
         self._cache.add(self, fragments)
 
@@ -74,7 +75,7 @@ class FragmentCache:
                 table = self._tables.setdefault(key, FragmentTable(self))
         return table
 
-    def add(self, table: FragmentTable, fragments: Mapping[int, Fragment]) -> None:
+    def add(self, table: FragmentTable, fragments: Mapping[Any, Fragment]) -> None:
         """Add fragments to a table, unless they are large, and drop old ones."""
         sized = {version: (fragment, _count_bytes(fragment)) for version, fragment in fragments.items()}
         with self._lock:

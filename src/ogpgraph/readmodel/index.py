@@ -135,6 +135,10 @@ class Index:
         found.universe = self.universe & universe
         return found
 
+    def version(self, dimension: str) -> int:
+        """Return a position since which no tag of a dimension has changed: its values are those of that position."""
+        return self.changed_at.get(dimension, self.read_at)
+
     def unchanged_since(self, position: int, dimension: str) -> bool:
         """Return whether no tag of a dimension has changed since a position, as far as that is known."""
         return self.changed_at.get(dimension, self.read_at) <= position <= self.position

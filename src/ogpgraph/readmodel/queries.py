@@ -11,6 +11,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Generic, TypeVar
 
@@ -70,6 +71,14 @@ class AggregateQuery:
     condition: Condition = MATCH_ALL
     order: Order = BY_CODE
     parent: str | None = None
+
+    def __hash__(self) -> int:
+        """Return the hash, computed once: that of the conditions takes longer than finding a list by it."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.aggregate_type, self.condition, self.order, self.parent))
 
 
 @dataclass(frozen=True)

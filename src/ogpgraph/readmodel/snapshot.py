@@ -13,12 +13,15 @@ from typing import Protocol
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateReader, AggregateSnapshot
+from ogpgraph.readmodel.bitsets import EMPTY_POSTING
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, BY_POSITION, LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
+from ogpgraph.readmodel.page_cache import PageKind
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
 from ogpgraph.readmodel.search_index import OpenSearchIndex
+from ogpgraph.readmodel.sort_keys import BY_CODE
 from ogpgraph.readmodel.text_search import FoldedText, FoldedTexts, fold_text
 from ogpgraph.storage.database import Row, iter_chunks
 from ogpgraph.storage.log_identity import LogIdentity
@@ -173,15 +176,45 @@ class Snapshot(AggregateSnapshot):
 
         No aggregate is loaded. The snapshot is none as of a day, which has no versions.
         """
-        mask = self._evaluate(query)
         if parent is not None:
-            mask &= self._select_owned(query, parent)
-        index, bounds = self.index(query.aggregate_type), (page_request.after, page_request.before)
-        found = index.page(mask, query.order, page_request.limit, bounds, backward=page_request.backward)
-        if page_request.backward:
-            found.reverse()
-        slots = index.streams.slots
-        return index.streams.versions_at([slots[stream] for _, stream in found], self.position)
+            return self.page_versions_of_parts(query, page_request, [parent])[0]
+        [versions] = self._find_page_versions(query, page_request, [(0, self._evaluate(query))])
+        return versions
+
+    def page_versions_of_parts(
+        self, query: AggregateQuery, page_request: PageRequest, parents: Iterable[str]
+    ) -> list[list[int]]:
+        """Return the versions of the aggregates of a slice of each parent's part of a list, as `page_versions` does."""
+        mask, postings = self._evaluate(query), self.index(query.aggregate_type).values(query.parent or "")
+        owned = [postings.get(parent, EMPTY_POSTING) for parent in parents]
+        parts = [(offset, mask >> offset & bits) for offset, bits in owned]
+        return self._find_page_versions(query, page_request, parts)
+
+    def _find_page_versions(
+        self, query: AggregateQuery, page_request: PageRequest, parts: Sequence[tuple[int, int]]
+    ) -> list[list[int]]:
+        """Return the versions of the aggregates of a slice of each of some bitsets, given by offset and bits."""
+        index, pages = self.index(query.aggregate_type), self.session.caches.pages
+        streams = index.streams
+        kind = PageKind(query.aggregate_type, page_request, streams.recodings)
+        known = pages.of_kind(kind) if query.order == BY_CODE else {}
+        found = [known.get(part) for part in parts]
+        missing = [number for number, each in enumerate(found) if each is None]
+        for number in missing:
+            found[number] = slots = self._sort_page(index, query, page_request, parts[number])
+            if query.order == BY_CODE and not streams.are_recoded(slots):
+                pages.add(kind, parts[number], slots)
+        pages.count(len(parts) - len(missing), len(missing))
+        return [streams.versions_at(slots or (), self.position) for slots in found]
+
+    def _sort_page(
+        self, index: Index, query: AggregateQuery, page_request: PageRequest, part: tuple[int, int]
+    ) -> tuple[int, ...]:
+        offset, bits = part
+        bounds = page_request.after, page_request.before
+        found = index.page(bits << offset, query.order, page_request.limit, bounds, backward=page_request.backward)
+        slots = [index.streams.slots[stream] for _, stream in found]
+        return tuple(slots[::-1] if page_request.backward else slots)
 
     def page_positions(self, query: EntryQuery, page_request: PageRequest) -> list[int] | None:
         """Return the positions of a slice of a list of entries in its order; None where they have to be looked for."""
@@ -221,9 +254,20 @@ class Snapshot(AggregateSnapshot):
 
     def _evaluate(self, query: AggregateQuery) -> int:
         if query not in self._masks:
-            matches = query.condition.evaluate(self.index(query.aggregate_type), self.index)
-            self._masks[query] = matches.fulfilled
+            self._masks[query] = self._find_matches(query) if self.day == PRESENT_DAY else self._match(query)
         return self._masks[query]
+
+    def _find_matches(self, query: AggregateQuery) -> int:
+        """Return the members of a list, from the cache: they are the same for all readers at a position."""
+        matches, version = self.session.caches.matches, self.session.log_identity.redaction_version
+        key = self.position, version, query
+        if (mask := matches.get(key)) is None:
+            mask = self._match(query)
+            matches.add({key: mask})
+        return mask
+
+    def _match(self, query: AggregateQuery) -> int:
+        return query.condition.evaluate(self.index(query.aggregate_type), self.index).fulfilled
 
     def _select_owned(self, query: AggregateQuery, parent: str) -> int:
         return self.index(query.aggregate_type).select(query.parent or "", (parent,))

@@ -56,6 +56,8 @@ class TypeStreams:
         """The present code of each slot."""
         self.code_changes: dict[int, list[tuple[int, str]]] = {}
         """Slot → each code with the position since which it holds, for streams that had several."""
+        self.recodings = 0
+        """How often a stream got another code since the table was loaded."""
         self.slots_of_code: dict[str, tuple[int, ...]] = {}
         """Code → the slots of the streams that have it, or had it at some position."""
         self.codeless: set[int] = set()
@@ -81,6 +83,10 @@ class TypeStreams:
             version if version <= position else self.version_at(slot, position)
             for slot, version in zip(wanted, latest, strict=True)
         ]
+
+    def are_recoded(self, slots: Iterable[int]) -> bool:
+        """Return whether one of some streams had another code before."""
+        return bool(self.code_changes) and not self.code_changes.keys().isdisjoint(slots)
 
     def code_at(self, slot: int, position: int) -> str:
         """Return the code of a stream at a position from its first on; empty where no list shows it."""
@@ -115,6 +121,7 @@ class TypeStreams:
         elif code != self.codes[slot]:
             first = (self.first_positions[slot], self.codes[slot])
             # A list that readers have is not changed, and the present code is replaced last.
+            self.recodings += 1
             self.code_changes[slot] = [*self.code_changes.get(slot, [first]), (position, code)]
             self.codes[slot] = code
             self._add_code(code, slot)

@@ -40,7 +40,7 @@ class _Fragments:
         self._variables = tuple(variables)
 
     def find(
-        self, versions: Sequence[int], view: Snapshot, run: Run, sources: Sequence[Any] | None = None
+        self, versions: Sequence[Any], view: Snapshot, run: Run, sources: Sequence[Any] | None = None
     ) -> list[Fragment]:
         """Return the fragments of versions; those that are missing are made, of the sources if these are given."""
         table = run.tables.get(self._number) or self._open_table(view.session, run)
@@ -66,11 +66,11 @@ class _Fragments:
         return table
 
     def _make_all(
-        self, versions: Sequence[int], view: Snapshot, run: Run, sources: Sequence[Any] | None
-    ) -> dict[int, Fragment]:
+        self, versions: Sequence[Any], view: Snapshot, run: Run, sources: Sequence[Any] | None
+    ) -> dict[Any, Fragment]:
         distinct = list(dict.fromkeys(versions))
         sources = self.read(distinct, view) if sources is None else sources
-        made: dict[int, Fragment] = {}
+        made: dict[Any, Fragment] = {}
         stop = run.listen_to(view.session)
         try:
             for version, source in zip(distinct, sources, strict=True):
@@ -93,6 +93,28 @@ class _Fragments:
 def _count_cached(fragments: Sequence[Any], session: RecordReader, run: Run) -> None:
     run.count_objects(sum(map(_objects_of, fragments)))
     session.count_characters(sum(map(_characters_of, fragments)))
+
+
+class KeyedField(_Fragments):
+    """A field that is kept by a key that it depends on alone."""
+
+    def __init__(self, before: bytes, find_key: Function, function: Function, variables: Sequence[str]) -> None:
+        super().__init__(variables)
+        self._before = before
+        self._find_key = find_key
+        self._function = function
+
+    def write(self, source: Any, run: Run) -> bytes:
+        """Return the field as JSON."""
+        key = self._find_key(source, run)
+        if key is None:
+            return self._before + encode(self._function(source, run))
+        written: bytes = self.find([key], source.snapshot, run, [source])[0][_FIRST_PIECE]
+        return self._before + written
+
+    def make(self, source: Any, run: Run) -> Iterable[bytes]:
+        """Return the field as JSON."""
+        return (encode(self._function(source, run)),)
 
 
 # Entries
@@ -261,12 +283,13 @@ class LinkJoin:
         self, _versions: Sequence[int], targets: Sequence[str | None], view: Snapshot, run: Run
     ) -> list[bytes]:
         """Return the aggregates of the targets as a view has them; null where it has none."""
-        distinct = [each for each in dict.fromkeys(targets) if each is not None]
-        versions = view.session.state.streams.versions_of(distinct, view.position)
+        streams = view.session.state.streams.of_type(self._aggregate_type)
+        distinct = [each for each in dict.fromkeys(targets) if each in streams.slots]
+        versions = streams.versions_at([streams.slots[each] for each in distinct], view.position)
         existing = {target: version for target, version in zip(distinct, versions, strict=True) if version}
         written = self._selection.write_versions(list(existing.values()), view, run)
-        by_target = dict(zip(existing, written, strict=True))
-        return [by_target.get(target, NULL) for target in targets]  # type: ignore[arg-type]  # None is no key
+        by_target: dict[str | None, bytes] = dict(zip(existing, written, strict=True))
+        return [by_target.get(target, NULL) for target in targets]
 
 
 class ListJoin:
@@ -300,7 +323,7 @@ class ListJoin:
             if selection is None:
                 columns.append([b"%b%d" % (before, view.count_part(query, parent)) for parent in parents])
                 continue
-            pages = pages or [view.page_versions(query, page_request, parent) for parent in parents]
+            pages = pages or view.page_versions_of_parts(query, page_request, parents)
             columns.append([b"%b[%b]" % (before, each) for each in _write_pages(pages, selection, view, run)])
         return [b"".join(each) + self._after for each in zip(*columns, strict=True)]
 

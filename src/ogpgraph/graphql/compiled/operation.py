@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any, Final, NamedTuple, Self
 
 import strawberry
 from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
@@ -11,14 +12,22 @@ from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ogpgraph.graphql.compiled.planner import Planner
-from ogpgraph.graphql.compiled.run import Run
+from ogpgraph.graphql.compiled.run import Run, encode
 from ogpgraph.graphql.compiled.selections import ObjectSelection
 from ogpgraph.graphql.compiled.writer import ConvertArguments, NotCovered, OperationWriter
+from ogpgraph.storage.byte_cache import ByteCache
 
 MAX_FIELDS: Final = 2_000
 """The fields of the functions of one document. A field of an interface counts once for each type that has it."""
 MAX_FUNCTIONS: Final = 16
 """The operations of one document, and combinations of conditions of their `@skip` and `@include`, that are compiled."""
+
+MAX_VARIABLES_BYTES: Final = 16 * 2**20
+MAX_KEPT_VARIABLES: Final = 20_000
+"""Variables with more bytes are prepared for each request."""
+_BYTES_OF_VARIABLES: Final = 2_000
+_BYTES_PER_CHARACTER: Final = 20
+"""About what a character of the variables takes as JSON, coerced, and as arguments."""
 
 
 class CompiledOperation:
@@ -57,6 +66,29 @@ class CompiledOperation:
         self._is_disabled = True
 
 
+class PreparedVariables(NamedTuple):
+    """The variables of a request, the arguments made of them, and the compiled operation, None where it is not covered.
+
+    They are not changed, so requests with equal variables share them.
+    """
+
+    operation: CompiledOperation | None
+    arguments: Sequence[dict[str, Any]]
+    variables: Mapping[str, Any]
+
+
+VariablesKey = tuple[int, str | None, bytes]
+"""The number of the operations of a document, the name of the operation, and the variables as JSON."""
+
+
+def _count_bytes(prepared: PreparedVariables) -> int:
+    return _BYTES_OF_VARIABLES + _BYTES_PER_CHARACTER * len(repr(prepared.variables))
+
+
+_prepared: Final = ByteCache[VariablesKey, PreparedVariables](MAX_VARIABLES_BYTES, _count_bytes)
+_numbers: Final = count()
+
+
 class CompiledOperations:
     """The compiled operations of one valid document, compiled when they are first needed and kept with it.
 
@@ -73,6 +105,23 @@ class CompiledOperations:
         self._conditions: tuple[str, ...] | None = None
         self.fields = 0
         self._is_disabled = False
+        self._number = next(_numbers)
+
+    def prepare(
+        self, name: str | None, variables: Mapping[str, Any], build: Callable[[], PreparedVariables]
+    ) -> PreparedVariables:
+        """Return what was prepared for equal variables, or else what `build` returns, which is kept."""
+        if self._is_disabled:
+            return build()
+        try:
+            key = self._number, name, encode(variables)
+        except (TypeError, ValueError):  # no JSON: the caller is in this process
+            return build()
+        if (found := _prepared.get(key)) is None:
+            found = build()
+            if len(key[2]) < MAX_KEPT_VARIABLES:
+                _prepared.add({key: found})
+        return found
 
     def disable(self) -> None:
         """Have graphql-core execute all operations of the document from now on."""

@@ -23,6 +23,7 @@ from ogpgraph.graphql.compiled.fragments import (
     EntrySelection,
     Group,
     Join,
+    KeyedField,
     LinkJoin,
     ListJoin,
     ObjectJoin,
@@ -43,7 +44,7 @@ from ogpgraph.graphql.compiled.selections import (
 )
 from ogpgraph.graphql.compiled.writer import DEFINITION, FieldSet, NotCovered, OperationWriter, class_of
 from ogpgraph.graphql.connections import Connection
-from ogpgraph.graphql.dependence import Link, Own, Part, dependence_of
+from ogpgraph.graphql.dependence import Keyed, Link, Own, Part, dependence_of
 from ogpgraph.graphql.subject import Entry, Subject
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE
 
@@ -144,7 +145,7 @@ class Planner:
         field = type_.fields.get(details[0].node.name.value)
         if field is None or not is_composite_type(named := get_named_type(field.type)):
             return False
-        return self._has_joins(named, details)
+        return isinstance(dependence_of(field), Keyed) or self._has_joins(named, details)
 
     # Objects
 
@@ -160,12 +161,20 @@ class Planner:
 
     def _plan_joined(self, type_: GraphQLObjectType, before: bytes, details: list[Any]) -> Member:
         name = details[0].node.name.value
+        declared = dependence_of(type_.fields[name])
+        if isinstance(declared, Keyed):
+            return self._plan_keyed(type_, before, details, declared)
         value = self._plan_value(type_.fields[name].type, details)
         joined = JoinedField(before, self._function(self._writer.write_reader(type_, details)), value)
         if issubclass(class_of(type_)[1], Connection) and name == "nodes":
             nodes = self._plan_nodes(type_, details)
             return NodesOfConnection(joined, before, nodes) if nodes else joined
         return joined
+
+    def _plan_keyed(self, type_: GraphQLObjectType, before: bytes, details: list[Any], declared: Keyed) -> KeyedField:
+        find_key = self._function(self._writer.write_selector(type_, details, declared.find_key))
+        function = self._function(self._writer.write_value(type_, details))
+        return KeyedField(before, find_key, function, sorted(self._writer.find_variables(details)))
 
     def _plan_nodes(self, connection: GraphQLObjectType, details: list[Any]) -> VersionedSelection | None:
         """Return what is selected of the nodes of a connection, if these have versions and are of one type."""
