@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.graphql.compiled.leaves import refuse
-from ogpgraph.graphql.compiled.run import Run, encode
+from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
 from ogpgraph.graphql.compiled.selections import NULL, Function, VersionedSelection
 from ogpgraph.graphql.subject import Entry, Subject, build_subject
 from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
@@ -104,13 +104,12 @@ class KeyedField(_Fragments):
         self._find_key = find_key
         self._function = function
 
-    def write(self, source: Any, run: Run) -> bytes:
+    def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
         key = self._find_key(source, run)
         if key is None:
             return self._before + encode(self._function(source, run))
-        written: bytes = self.find([key], source.snapshot, run, [source])[0][_FIRST_PIECE]
-        return self._before + written
+        return [self._before, self.find([key], source.snapshot, run, [source])[0][_FIRST_PIECE]]
 
     def make(self, source: Any, run: Run) -> Iterable[bytes]:
         """Return the field as JSON."""
@@ -134,11 +133,11 @@ class EntrySelection(_Fragments):
         written: bytes = self.find([value.entry.position], value.snapshot, run, [value])[0][_FIRST_PIECE]
         return written
 
-    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
         """Return each of some entries as JSON."""
         return [self.write(value, run) for value in values]
 
-    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[bytes]:
+    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[Json]:
         """Return the entries of some positions as JSON."""
         return list(map(itemgetter(_FIRST_PIECE), self.find(versions, view, run)))
 
@@ -155,14 +154,16 @@ class EntrySelection(_Fragments):
 
 
 class Join(Protocol):
-    """A field between the groups, which is written for each reader."""
+    """A field between the groups, which is written for each reader. The JSON of one that `is_short` is in one piece."""
+
+    is_short: bool
 
     def find_target(self, source: Any) -> str | None:
         """Return what is kept of it in the fragment of an object."""
 
     def write_versions(
         self, versions: Sequence[int], targets: Sequence[str | None], view: Snapshot, run: Run
-    ) -> list[bytes]:
+    ) -> list[Json]:
         """Return its values for versions of an aggregate, of which the fragments have the targets."""
 
 
@@ -205,13 +206,19 @@ class AggregateSelection(_Fragments):
         self._whole = whole
         self._groups = groups
         self._joins = joins
+        self._has_lists = not all(join.is_short for join in joins)
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether the JSON of an aggregate is in one piece."""
+        return not self._has_lists
 
     @property
     def aggregate_type(self) -> str:
         """Return the name of the type of the aggregates."""
         return self._class.AGGREGATE_TYPE
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return an aggregate as JSON."""
         if type(value) is not self._class:
             refuse(value)
@@ -220,20 +227,23 @@ class AggregateSelection(_Fragments):
             return encode(self._whole(value, run))
         return self.write_versions([view.since(value.state.id)], view, run)[0]
 
-    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
         """Return each of some aggregates as JSON."""
         return [self.write(value, run) for value in values]
 
-    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[bytes]:
+    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[Json]:
         """Return the aggregates of some versions, as a view has them, as JSON."""
         found = self.find(versions, view, run)
-        columns = [self._column(0, found, view)]
+        columns: list[Iterable[Any]] = [self._column(0, found, view)]
         for number, join in enumerate(self._joins):
             targets = list(map(itemgetter(_FIRST_PIECE + 2 * number + 1), found))
             columns += join.write_versions(versions, targets, view, run), self._column(number + 1, found, view)
-        return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
+        if not self._joins:
+            return list(columns[0])
+        rows = zip(*columns, strict=True)
+        return list(map(list, rows)) if self._has_lists else list(map(b"".join, rows))
 
-    def _column(self, number: int, found: Sequence[Fragment], view: Snapshot) -> list[bytes]:
+    def _column(self, number: int, found: Sequence[Fragment], view: Snapshot) -> list[Json]:
         pieces = map(itemgetter(_FIRST_PIECE + 2 * number), found)
         if not self._groups[number].has_ids:
             return list(pieces)
@@ -267,7 +277,8 @@ def read_aggregates(
 class LinkJoin:
     """The aggregate whose id is at a path."""
 
-    def __init__(self, path: str, aggregate_type: str, selection: VersionedSelection) -> None:
+    def __init__(self, path: str, aggregate_type: str, selection: AggregateSelection) -> None:
+        self.is_short = selection.is_short
         self._path = path
         self._aggregate_type = aggregate_type
         self._selection = selection
@@ -281,19 +292,21 @@ class LinkJoin:
 
     def write_versions(
         self, _versions: Sequence[int], targets: Sequence[str | None], view: Snapshot, run: Run
-    ) -> list[bytes]:
+    ) -> list[Json]:
         """Return the aggregates of the targets as a view has them; null where it has none."""
         streams = view.session.state.streams.of_type(self._aggregate_type)
         distinct = [each for each in dict.fromkeys(targets) if each in streams.slots]
         versions = streams.versions_at([streams.slots[each] for each in distinct], view.position)
         existing = {target: version for target, version in zip(distinct, versions, strict=True) if version}
         written = self._selection.write_versions(list(existing.values()), view, run)
-        by_target: dict[str | None, bytes] = dict(zip(existing, written, strict=True))
+        by_target: dict[str | None, Json] = dict(zip(existing, written, strict=True))
         return [by_target.get(target, NULL) for target in targets]
 
 
 class ListJoin:
     """A list of the aggregates that belong to one, or its length, in an object with some constant bytes."""
+
+    is_short = False
 
     def __init__(
         self,
@@ -312,33 +325,37 @@ class ListJoin:
 
     def write_versions(
         self, versions: Sequence[int], _targets: Sequence[str | None], view: Snapshot, run: Run
-    ) -> list[bytes]:
+    ) -> list[Json]:
         """Return the lists of the aggregates of some versions."""
         run.count_objects(len(versions))
         query, page_request = self._select(view, run)
         parents = view.session.state.streams.streams_of(versions)
         pages: list[list[int]] | None = None
-        columns: list[Iterable[bytes]] = []
+        columns: list[Iterable[Json]] = []
         for before, selection in self._members:
             if selection is None:
                 columns.append([b"%b%d" % (before, view.count_part(query, parent)) for parent in parents])
                 continue
             pages = pages or view.page_versions_of_parts(query, page_request, parents)
-            columns.append([b"%b[%b]" % (before, each) for each in _write_pages(pages, selection, view, run)])
-        return [b"".join(each) + self._after for each in zip(*columns, strict=True)]
+            columns.append([[before, b"[", each, b"]"] for each in _write_pages(pages, selection, view, run)])
+        return [[*each, self._after] for each in zip(*columns, strict=True)]
 
 
 def _write_pages(
     pages: Sequence[Sequence[int]], selection: VersionedSelection, view: Snapshot, run: Run
-) -> Iterable[bytes]:
+) -> Iterable[Json]:
     """Yield the nodes of each page, with commas between them; those of all pages are written together."""
-    nodes = iter(selection.write_versions(list(chain.from_iterable(pages)), view, run))
+    nodes = selection.write_versions(list(chain.from_iterable(pages)), view, run)
+    first = 0
     for page in pages:
-        yield b",".join([next(nodes) for _ in page])
+        yield join_items(nodes[first : first + len(page)])
+        first += len(page)
 
 
 class ObjectJoin:
     """A field that is evaluated on the object, by a generated function."""
+
+    is_short = True
 
     def __init__(self, function: Function, class_: type[Subject]) -> None:
         self._function = function
@@ -350,6 +367,6 @@ class ObjectJoin:
 
     def write_versions(
         self, versions: Sequence[int], _targets: Sequence[str | None], view: Snapshot, run: Run
-    ) -> list[bytes]:
+    ) -> list[Json]:
         """Return the field of the aggregates of some versions."""
         return [encode(self._function(each, run)) for each in read_aggregates(versions, view, view, self._class)]

@@ -12,7 +12,7 @@ from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ogpgraph.graphql.compiled.planner import Planner
-from ogpgraph.graphql.compiled.run import Run, encode
+from ogpgraph.graphql.compiled.run import Run, encode, join
 from ogpgraph.graphql.compiled.selections import ObjectSelection
 from ogpgraph.graphql.compiled.writer import ConvertArguments, NotCovered, OperationWriter
 from ogpgraph.storage.byte_cache import ByteCache
@@ -59,7 +59,7 @@ class CompiledOperation:
         """
         if self._is_disabled:
             raise NotCovered("the operation is disabled")
-        return self._root.write(source, run)
+        return join(self._root.write(source, run))
 
     def disable(self) -> None:
         """Have graphql-core execute the operation from now on, also for those who have this object."""

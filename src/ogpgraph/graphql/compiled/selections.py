@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ogpgraph.graphql.compiled.leaves import items, refuse
-from ogpgraph.graphql.compiled.run import Run, encode
+from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
 from ogpgraph.readmodel.snapshot import Snapshot
 
 Function = Callable[[Any, Run], Any]
@@ -21,28 +21,28 @@ NULL = b"null"
 class Value(Protocol):
     """What is written of a value."""
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the value as JSON; raises whatever is wrong."""
 
-    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
         """Return each of some values as JSON."""
 
 
 class VersionedSelection(Protocol):
     """What is selected of things that are read by their versions, without making objects where it is not needed."""
 
-    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[bytes]:
+    def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[Json]:
         """Return the things of some versions as JSON."""
 
 
 class OneByOne:
     """Writes several values one after the other."""
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the value as JSON."""
         raise NotImplementedError
 
-    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
         """Return each of some values as JSON."""
         return [self.write(value, run) for value in values]
 
@@ -56,11 +56,11 @@ class Nullable:
     def __init__(self, inner: Value) -> None:
         self._inner = inner
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the value as JSON."""
         return NULL if value is None else self._inner.write(value, run)
 
-    def write_all(self, values: Sequence[Any], run: Run) -> list[bytes]:
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
         """Return each of some values as JSON."""
         if None not in values:
             return self._inner.write_all(values, run)
@@ -73,9 +73,9 @@ class ListOf(OneByOne):
     def __init__(self, item: Value) -> None:
         self._item = item
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the list as JSON."""
-        return b"[" + b",".join(self._item.write_all(list(items(value)), run)) + b"]"
+        return [b"[", join_items(self._item.write_all(list(items(value)), run)), b"]"]
 
 
 class ByClass(OneByOne):
@@ -84,7 +84,7 @@ class ByClass(OneByOne):
     def __init__(self, selections: Mapping[type, Value]) -> None:
         self._selections = selections
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the object as JSON."""
         return self._selections[type(value)].write(value, run)
 
@@ -95,7 +95,7 @@ class PlainValue(OneByOne):
     def __init__(self, function: Function) -> None:
         self._function = function
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the value as JSON."""
         return encode(self._function(value, run))
 
@@ -106,7 +106,7 @@ class PlainValue(OneByOne):
 class Member(Protocol):
     """A part of the JSON of an object, with the bytes before it."""
 
-    def write(self, source: Any, run: Run) -> bytes:
+    def write(self, source: Any, run: Run) -> Json:
         """Return the part as JSON."""
 
 
@@ -117,7 +117,7 @@ class PlainFields:
         self._before = before
         self._function = function
 
-    def write(self, source: Any, run: Run) -> bytes:
+    def write(self, source: Any, run: Run) -> Json:
         """Return the fields as JSON, without braces."""
         return self._before + encode(self._function(source, run))[1:-1]
 
@@ -130,9 +130,9 @@ class JoinedField:
         self._read = read
         self._value = value
 
-    def write(self, source: Any, run: Run) -> bytes:
+    def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
-        return self._before + self._value.write(self._read(source, run), run)
+        return [self._before, self._value.write(self._read(source, run), run)]
 
 
 class NodesOfConnection:
@@ -143,12 +143,13 @@ class NodesOfConnection:
         self._before = before
         self._nodes = nodes
 
-    def write(self, source: Any, run: Run) -> bytes:
+    def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
         versions = source.find_versions()
         if versions is None:
             return self._otherwise.write(source, run)
-        return b"%b[%b]" % (self._before, b",".join(self._nodes.write_versions(versions, source.snapshot, run)))
+        nodes = self._nodes.write_versions(versions, source.snapshot, run)
+        return [self._before, b"[", join_items(nodes), b"]"]
 
 
 class ObjectSelection(OneByOne):
@@ -158,10 +159,10 @@ class ObjectSelection(OneByOne):
         self._class = class_
         self._members = members
 
-    def write(self, value: Any, run: Run) -> bytes:
+    def write(self, value: Any, run: Run) -> Json:
         """Return the object as JSON."""
         if self._class is not None and type(value) is not self._class:
             refuse(value)
         run.check()
-        written = b"".join([member.write(value, run) for member in self._members])
-        return (written or b"{") + b"}"
+        written: list[Json] = [member.write(value, run) for member in self._members]
+        return [*(written or [b"{"]), b"}"]
