@@ -210,8 +210,9 @@ class SearchConnection(Connection[SearchHit]):
             ),
         ],
     ) -> list[Facet] | None:
-        query, commitments = AggregateQuery("commitment"), self.search.select_owners(self.found.mask, "commitment")
-        return count_facets(self.snapshot, query, commitments, dimensions, None, ignore_own_filter=False)
+        listed = self.snapshot.select(AggregateQuery("commitment"))
+        commitments = listed & self.search.select_owners(self.found.mask, "commitment")
+        return count_facets(self.snapshot, [commitments] * len(dimensions), dimensions, None)
 
     @strawberry.field(
         description="The words that were also searched for, because no text has a word of the query, but some have "

@@ -101,7 +101,8 @@ def build_query(
     if found is not None and found[0] is where:  # while it is kept, no other filter has its id
         return found[1]
     query = AggregateQuery(aggregate_type, _build_condition(aggregate_type, where, snapshot), order, parent)
-    kept.add({key: (where, query)})
+    if query.is_portable:
+        kept.add({key: (where, query)})
     return query
 
 

@@ -32,6 +32,11 @@ class Matches(NamedTuple):
 class Condition(ABC):
     """A condition that an aggregate fulfils or not. Hashable, so that a list is evaluated once for a snapshot."""
 
+    @property
+    def is_portable(self) -> bool:
+        """Return whether it may be kept for other sessions: it refers to nothing of the one that it was made in."""
+        return True
+
     @abstractmethod
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         """Return the aggregates in `index` that fulfil the condition."""
@@ -42,6 +47,11 @@ class AllOf(Condition):
     """All of some conditions; without any, every aggregate fulfils it."""
 
     conditions: tuple[Condition, ...] = ()
+
+    @property
+    def is_portable(self) -> bool:
+        """Return whether all of them are."""
+        return all(each.is_portable for each in self.conditions)
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = index.universe
@@ -59,6 +69,11 @@ class AnyOf(Condition):
 
     conditions: tuple[Condition, ...]
 
+    @property
+    def is_portable(self) -> bool:
+        """Return whether all of them are."""
+        return all(each.is_portable for each in self.conditions)
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = 0
         for condition in self.conditions:
@@ -75,6 +90,11 @@ class Not(Condition):
 
     condition: Condition
 
+    @property
+    def is_portable(self) -> bool:
+        """Return whether its condition is."""
+        return self.condition.is_portable
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matches = self.condition.evaluate(index, index_of)
         return Matches(index.universe & ~matches.possible, index.universe & matches.unknown)
@@ -85,6 +105,11 @@ class Possible(Condition):
     """A condition is fulfilled, or may be."""
 
     condition: Condition
+
+    @property
+    def is_portable(self) -> bool:
+        """Return whether its condition is."""
+        return self.condition.is_portable
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return Matches(self.condition.evaluate(index, index_of).possible)
@@ -187,6 +212,11 @@ class RelatedTo(Condition):
     aggregate_type: str
     condition: Condition
 
+    @property
+    def is_portable(self) -> bool:
+        """Return whether its condition is."""
+        return self.condition.is_portable
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)
         matches = self.condition.evaluate(other, index_of)
@@ -202,6 +232,11 @@ class HasRelated(Condition):
     aggregate_type: str
     dimension: str
     condition: Condition
+
+    @property
+    def is_portable(self) -> bool:
+        """Return whether its condition is."""
+        return self.condition.is_portable
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)

@@ -77,6 +77,11 @@ class AggregateQuery:
         return self._hash
 
     @cached_property
+    def is_portable(self) -> bool:
+        """Return whether it may be kept for other sessions."""
+        return self.condition.is_portable
+
+    @cached_property
     def _hash(self) -> int:
         return hash((self.aggregate_type, self.condition, self.order, self.parent))
 

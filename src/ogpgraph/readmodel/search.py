@@ -254,6 +254,11 @@ class TextMatches(Condition):
     text: str
     session: RecordReader = field(compare=False)
 
+    @property
+    def is_portable(self) -> bool:
+        """Return False: it reads in a session."""
+        return False
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         search = Search(self.text, None, self.session, index_of, all_by_default=True)
         return Matches(index.universe & search.select(index.aggregate_type))

@@ -254,11 +254,13 @@ class Snapshot(AggregateSnapshot):
 
     def _evaluate(self, query: AggregateQuery) -> int:
         if query not in self._masks:
-            self._masks[query] = self._find_matches(query) if self.day == PRESENT_DAY else self._match(query)
+            self._masks[query] = self._find_matches(query)
         return self._masks[query]
 
     def _find_matches(self, query: AggregateQuery) -> int:
-        """Return the members of a list, from the cache: they are the same for all readers at a position."""
+        """Return the members of a list, from the cache if possible: they are the same for all readers at a position."""
+        if self.day != PRESENT_DAY or not query.is_portable:
+            return self._match(query)
         matches, version = self.session.caches.matches, self.session.log_identity.redaction_version
         key = self.position, version, query
         if (mask := matches.get(key)) is None:
