@@ -1,0 +1,98 @@
+"""Fragments serve readers at all positions, are made anew for what was written, and count as what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from graphql import parse
+
+from ogpgraph.domain.member import revise_member
+from ogpgraph.graphql.compiled.operation import CompiledOperations
+from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.executor import CoreExecutor, Executor
+from ogpgraph.graphql.schema import build_schema
+from ogpgraph.system import System
+from tests.graphql.example_log import command_context, record_example
+
+SCHEMA = build_schema()
+TREE = """
+{ members { totalCount nodes { id name commitments(first: 1) { totalCount nodes { id code milestones { id number } }
+  again: nodes { title } } actionPlans { nodes { id title member { id code } } all: totalCount } } } }
+"""
+ENTRIES = "{ entries(last: 9) { nodes { position subject { id code } changes { path after } } } }"
+
+
+class Responses:
+    """The responses of compiled operations on a system, with the number of the objects of each."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self._compiled: dict[str, CompiledOperations] = {}
+
+    def read(self, text: str, **variables: Any) -> tuple[Any, int]:
+        objects: list[int] = []
+        compiled = self._compiled.setdefault(text, CompiledOperations())
+        executor = Executor.prepare(SCHEMA, parse(text), variables, compiled=compiled)
+        with self.system.read_session() as session:
+            data = executor.run_compiled(
+                Context(session, "1"), check_deadline=lambda: objects.append(1), count_objects=objects.append
+            )
+        return msgspec.json.decode(data), sum(objects)
+
+    def count_made(self, text: str, **variables: Any) -> int:
+        """Return how many objects are made."""
+        made: list[None] = []
+        executor = Executor.prepare(SCHEMA, parse(text), variables, compiled=self._compiled[text])
+        with self.system.read_session() as session:
+            executor.run_compiled(Context(session, "1"), check_deadline=lambda: made.append(None))
+        return len(made)
+
+    def read_by_core(self, text: str, **variables: Any) -> Any:
+        with self.system.read_session() as session:
+            executor = CoreExecutor.prepare(SCHEMA, parse(text), variables)
+            result = executor.run(Context(session, "1"), check_deadline=lambda: None)
+        assert result.errors is None
+        return msgspec.json.decode(msgspec.json.encode(result.data))
+
+
+@pytest.fixture
+def responses(make_system: Callable[..., System]) -> Responses:
+    system = make_system()
+    record_example(system)
+    return Responses(system)
+
+
+def below(text: str) -> str:
+    return "query ($p: Position!) { at(position: $p) " + text.strip() + " }"
+
+
+@pytest.mark.parametrize("text", [TREE, ENTRIES])
+def test_the_response_and_the_number_of_its_objects_are_the_same_from_fragments(
+    responses: Responses, text: str
+) -> None:
+    first = responses.read(text)
+    assert first[0] == responses.read_by_core(text)
+    assert responses.read(text) == first
+
+
+def test_a_fragment_serves_every_position_at_which_its_version_is_read(responses: Responses) -> None:
+    with responses.system.read_session() as session:
+        head = session.head
+    text = below(TREE)
+    for position in (head, head - 1, head - 9):
+        assert responses.read(text, p=position)[0] == responses.read_by_core(text, p=position)
+    made = responses.count_made(text, p=head - 2)
+    assert made < responses.read(text, p=head - 2)[1] / 2
+
+
+def test_a_write_makes_anew_what_it_changes_only(responses: Responses) -> None:
+    responses.read(TREE)
+    before = responses.count_made(TREE)
+    responses.system.execute(
+        command_context(9), lambda uow: revise_member(uow, uow.require_by_code("member", "URY"), {"joinedOn": "2012"})
+    )
+    assert responses.count_made(TREE) == before + 2  # the member is selected twice
+    assert responses.read(TREE)[0] == responses.read_by_core(TREE)
