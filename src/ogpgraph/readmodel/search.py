@@ -88,12 +88,12 @@ class Search:
 
     @property
     def _texts(self) -> TextIndex:
-        return self._open.texts
+        return self._open.rows.texts
 
     @cached_property
     def _valid(self) -> ValidRows:
         commitments = self._index_of("commitment")
-        return self._open.source.find_valid(commitments.position, commitments.day, self._index_of)
+        return self._open.rows.find_valid(commitments.position, commitments.day, self._index_of)
 
     @cached_property
     def _view(self) -> View:
@@ -111,9 +111,7 @@ class Search:
 
     @cached_property
     def _matches(self) -> FoundObjects:
-        view = self._view
-        with view.texts.lock:
-            return match(self.query, view, all_by_default=self._all_by_default)
+        return match(self.query, self._view, all_by_default=self._all_by_default)
 
     def _find_code(self, code: str, is_prefix: bool) -> Numbers:
         """Return the listed aggregates that have a code, have had it, or have one that begins so."""

@@ -6,8 +6,10 @@ It is loaded in parts, so that a thread can do it with pauses, and whoever searc
 from __future__ import annotations
 
 import sys
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,10 +25,11 @@ from ogpgraph.search.text_index import Mask, TextIndex, TextRow
 from ogpgraph.storage.byte_cache import CacheUse
 from ogpgraph.storage.database import Row, Transaction
 from ogpgraph.storage.texts import TextReader
+from ogpgraph.storage.waiting import acquire_lock
 
 SEARCHED_TYPES: Final = ("commitment", "plan", "member")
 """The types whose texts are searched. An aggregate has the number `slot * len(SEARCHED_TYPES) + number of the type`."""
-LOADED_POSITIONS: Final = 1_000
+LOADED_POSITIONS: Final = 250
 """The texts of streams that began at so many positions are loaded at a time."""
 MAX_VALID_BYTES: Final = 32 * 2**20
 _SELECT = (
@@ -94,67 +97,86 @@ class ValidRows(NamedTuple):
     owners: Mask
 
 
+class SearchedRows:
+    """The index of texts, and the rows that are valid in the states that were searched most recently."""
+
+    def __init__(self) -> None:
+        self.texts = TextIndex()
+        self._lock = threading.Lock()
+        self._valid: OrderedDict[tuple[int, int], ValidRows] = OrderedDict()
+        self._hits = self._misses = 0
+
+    def find_valid(self, position: int, day: int, index_of: Callable[[str], Index]) -> ValidRows:
+        """Return the rows that are searched at a position up to which the index was read, and as of a day."""
+        key = position, day
+        with self._lock:
+            if (known := self._valid.get(key)) is not None:
+                self._hits += 1
+                self._valid.move_to_end(key)
+                return known
+            self._misses += 1
+        owners = _listed_owners(index_of)
+        found = ValidRows(self.texts.find_valid(self.texts.count, position, day, owners), owners)
+        with self._lock:
+            self._valid[key] = found
+            while len(self._valid) > 1 and self._count_valid_bytes() > MAX_VALID_BYTES:
+                self._valid.popitem(last=False)
+        return found
+
+    def use(self) -> CacheUse:
+        """Return how much memory this takes, and how often the rows of a state were known."""
+        with self._lock:
+            size = self.texts.size_bytes() + self._count_valid_bytes()
+            return CacheUse(self.texts.count, size, self._hits, self._misses)
+
+    def _count_valid_bytes(self) -> int:
+        return sum(each.rows.nbytes + each.owners.nbytes for each in self._valid.values())
+
+
 class SearchIndex:
     """The index of the texts of one history, up to the position at which it was read last."""
 
     def __init__(self) -> None:
-        self._index = TextIndex()
+        self._lock = threading.Lock()
+        self._rows = SearchedRows()
         self._redaction_version = 0
         self._is_begun = False
         self._target = self._loaded_until = self._position = 0
-        self._valid: OrderedDict[tuple[int, int], ValidRows] = OrderedDict()
-        self._hits = self._misses = 0
 
-    def read(self, reader: RowReader, position: int, checkpoint: Checkpoint) -> TextIndex:
+    def read(self, reader: RowReader, position: int, checkpoint: Checkpoint) -> SearchedRows:
         """Return the index led to a position, or past it; raises StorageError, and what the checkpoint raises."""
-        with self._index.lock:
+        with self._hold_lock():
             self._follow_redaction(reader.redaction_version)
             while self._load_part(reader, position):
                 checkpoint()
-            if self._position < position:
-                changed = reader.fetch_changed(self._position, position)
-                self._add([(row, text) for row, text in changed if not self._index.close(row)])
-                self._position = position
-            return self._index
+            while self._position < position:
+                self._follow(reader, min(self._position + LOADED_POSITIONS, position))
+                checkpoint()
+            return self._rows
 
     def load_part(self, reader: RowReader, position: int) -> bool:
         """Load a part of what is missing up to a position; returns whether more is."""
-        with self._index.lock:
+        with self._hold_lock():
             self._follow_redaction(reader.redaction_version)
             return self._load_part(reader, position)
 
-    def find_valid(self, position: int, day: int, index_of: Callable[[str], Index]) -> ValidRows:
-        """Return the rows that are searched at a position that was read, and as of a day."""
-        key = position, day
-        if (found := self._valid.get(key)) is None:
-            self._misses += 1
-            owners = _listed_owners(index_of)
-            with self._index.lock:
-                found = ValidRows(self._index.find_valid(self._index.count, position, day, owners), owners)
-                self._valid[key] = found
-                while len(self._valid) > 1 and self._valid_bytes() > MAX_VALID_BYTES:
-                    self._valid.popitem(last=False)
-        else:
-            self._hits += 1
-        return found
-
     def use(self) -> CacheUse:
         """Return how much memory the index takes, and how often the rows of a state were known."""
-        size = self._index.size_bytes() + self._valid_bytes()
-        return CacheUse(self._index.count, size, self._hits, self._misses)
+        return self._rows.use()
 
-    def _valid_bytes(self) -> int:
-        return sum(each.rows.nbytes + each.owners.nbytes for each in list(self._valid.values()))
+    @contextmanager
+    def _hold_lock(self) -> Iterator[None]:
+        acquire_lock(self._lock)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _follow_redaction(self, version: int) -> None:
         """Begin anew if a text was removed since: none of its words is found at any position."""
         if version > self._redaction_version:
-            lock = self._index.lock
-            self._index = TextIndex()
-            self._index.lock = lock
-            self._redaction_version = version
+            self._rows, self._redaction_version = SearchedRows(), version
             self._is_begun, self._loaded_until, self._position = False, 0, 0
-            self._valid.clear()
 
     def _load_part(self, reader: RowReader, position: int) -> bool:
         """Load a part of what is missing; returns whether more is."""
@@ -167,15 +189,19 @@ class SearchIndex:
         self._loaded_until = until
         return until < self._target
 
+    def _follow(self, reader: RowReader, position: int) -> None:
+        changed, texts = reader.fetch_changed(self._position, position), self._rows.texts
+        self._add([(row, text) for row, text in changed if not texts.close(row)])
+        self._position = position
+
     def _add(self, found: Sequence[tuple[TextRow, str | None]]) -> None:
-        self._index.add([(row, text) for row, text in found if text is not None])
+        self._rows.texts.add([(row, text) for row, text in found if text is not None])
 
 
 class OpenSearchIndex(NamedTuple):
     """The index of texts as a session reads it, led to its head, with the streams that its numbers stand for."""
 
-    source: SearchIndex
-    texts: TextIndex
+    rows: SearchedRows
     streams: StreamTable
 
 

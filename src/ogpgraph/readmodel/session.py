@@ -348,9 +348,8 @@ class ReadSession:
 
     def open_search_index(self) -> OpenSearchIndex:
         """Return the index of the texts of all positions up to the head."""
-        index = self.caches.search
-        texts = index.read(self._row_reader(), self.state.position, self.checkpoint)
-        return OpenSearchIndex(index, texts, self.state.streams)
+        rows = self.caches.search.read(self._row_reader(), self.state.position, self.checkpoint)
+        return OpenSearchIndex(rows, self.state.streams)
 
     def _row_reader(self) -> RowReader:
         version = self.log_identity.redaction_version

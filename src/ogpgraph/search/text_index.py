@@ -6,7 +6,6 @@ never changes: readers of all states share one, and take from it the rows that a
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
@@ -77,11 +76,11 @@ class Columns:
 class TextIndex:
     """The rows of texts, and where their words are.
 
-    Whoever adds or closes rows, and whoever reads what changes with them, holds the lock.
+    One thread at a time adds and closes rows. Readers need no lock: they read rows up to a number that `count` had
+    before, and a row is closed at a position that none of them reads yet.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
         self.columns = Columns()
         self.vocabulary = Vocabulary()
         self.paths: list[str] = []
@@ -137,11 +136,11 @@ class TextIndex:
 
     def part_owners(self) -> NDArray[np.int64]:
         """Return the owner of each part, by its number."""
-        return np.array(self._part_owners, dtype=np.int64)
+        return _copy(self._part_owners)
 
     def part_fields(self) -> NDArray[np.int64]:
         """Return the field of a text of each part, by its number."""
-        return np.array(self._part_fields, dtype=np.int64)
+        return _copy(self._part_fields)
 
     def find_valid(self, count: int, position: int, day: int, owners: Mask) -> Mask:
         """Return which of the first rows are valid at a position and on a day, of some aggregates."""
@@ -164,3 +163,8 @@ class TextIndex:
             self._part_fields.append(row.field)
             self.parts.append(row.part)
         return self._part_numbers[key]
+
+
+def _copy(numbers: array[int]) -> NDArray[np.int64]:
+    """Return numbers of four bytes that may grow meanwhile, by a copy that is made at once."""
+    return np.frombuffer(numbers.tobytes(), dtype=np.int32).astype(np.int64)

@@ -1,6 +1,7 @@
 """The vocabulary of all texts: the forms of words by language, and the places where each occurs.
 
-It only grows. What is searched in one state of the record, a reader takes from it by the rows that are valid there.
+It only grows, and one thread at a time adds to it. Readers need no lock: what is searched in one state of the record,
+they take from it by the rows that are valid there, and what is added meanwhile is not.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Vocabulary:
 
     def occurrences(self, form: int) -> Numbers:
         """Return where a form occurs."""
-        return np.array(self._occurrences[form], dtype=np.int64)
+        # By a copy that is made at once: an array that numpy looks at cannot grow meanwhile.
+        return np.frombuffer(self._occurrences[form].tobytes(), dtype=np.int64)
 
     def size_bytes(self) -> int:
         """Return about how many bytes the vocabulary takes."""
@@ -126,8 +128,8 @@ class LanguageForms:
             return number
         number = self._vocabulary.add_form(form)
         folded = fold_accents(form)
+        self._ids.append(number)  # before the form, by which readers know how many there are
         self._folded.append(folded)
-        self._ids.append(number)
         if folded != form:
             self._by_folded[folded].append(number)
         if self._stemmer:
