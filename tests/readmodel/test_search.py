@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import Phase, given, settings
 
+from ogpgraph.domain.commitment import register_commitment
 from ogpgraph.domain.values import value_text_references
+from ogpgraph.readmodel import search_index
 from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.readmodel.search import Hit, Search, TextMatches
 from ogpgraph.readmodel.searched_texts import find_searched_field
@@ -19,8 +22,11 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.search.points import Form
 from ogpgraph.search.stems import find_stemmer
 from ogpgraph.search.words import fold_accents, normalize_word, split_words
+from ogpgraph.system import System
+from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
+from tests.readmodel.sample_log import code_of_number, record_commitments
 
 pytestmark = pytest.mark.slow
 NAMES = count()
@@ -212,3 +218,52 @@ def _pair_points(pair: tuple[str, str], texts: Sequence[Text], accented: set[tup
         ),
         default=0,
     )
+
+
+@BOTH_ENGINES
+def test_searches_of_the_past_find_the_same_while_texts_are_added(system: System) -> None:
+    record_commitments(system, 5)
+    with system.read_session() as session:
+        head = session.head
+        expected = [describe(session.at(head), query) for query in OTHERS]
+
+    def search_again(_number: int) -> bool:
+        with system.read_session() as session:
+            return [describe(session.at(head), query) for query in OTHERS] == expected
+
+    with ThreadPoolExecutor(3) as threads:
+        found = threads.map(search_again, range(12))
+        for number in range(6, 12):
+            register(system, code_of_number(100 + number), "Open, closed")
+        assert all(found)
+
+
+def test_a_search_that_is_stopped_while_texts_are_loaded_leaves_them_to_the_next(system: System) -> None:
+    record_commitments(system, 5)
+    with system.read_session() as session:
+        expected = [describe(session.at_head(), query) for query in OTHERS]
+    system.rebuild()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search_index, "LOADED_POSITIONS", 3)
+        with system.read_session() as session:
+            session.checkpoint = _Stop()
+            with pytest.raises(TimeoutError):
+                describe(session.at_head(), "open")
+        with system.read_session() as session:
+            assert [describe(session.at_head(), query) for query in OTHERS] == expected
+
+
+def register(system: System, code: str, title: str) -> None:
+    system.execute(command_context(), lambda uow: register_commitment(uow, code, {"title/en": uow.text_value(title)}))
+
+
+class _Stop:
+    """A checkpoint that stops the reader the third time."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == 3:
+            raise TimeoutError
