@@ -24,6 +24,10 @@ WARM_ENTRIES: Final = 500
 """So many entries, the newest, are read into memory at the start."""
 
 
+SEARCH_PAUSES: Final = 0.25
+"""Pauses between the parts of the index of texts are so much shorter than between states: a search waits for all."""
+
+
 class ReadModel:
     """Opens read sessions.
 
@@ -59,7 +63,7 @@ class ReadModel:
             began = time.monotonic()
             with self.session() as session:
                 is_missing = session.load_search_part()
-            if pause(time.monotonic() - began):
+            if pause((time.monotonic() - began) * SEARCH_PAUSES):
                 return
 
     @property
