@@ -154,6 +154,7 @@ async def test_a_document_that_is_invalid_is_not_kept_under_its_hash(client: htt
     assert response.json()["errors"][0]["message"] == "PersistedQueryNotFound"
 
 
+@pytest.mark.compiled
 async def test_documents_are_kept_within_the_budget_of_the_cache() -> None:
     compiled = len("query Number0 { hello }") + CHARACTERS_PER_FIELD
     limits = WebLimits(document=DocumentLimits(cached_characters=8 * compiled))
