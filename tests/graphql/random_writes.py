@@ -67,9 +67,11 @@ class RandomWrites:
         """Remove a text of what is shown now, as the demand of a person does."""
         with self._system.read_session() as session:
             ids = [row["id"] for row in session.transaction.fetch_all("select id from stream order by id")]
-            states = session.at_head().find_many(ids).values()
-            claims = (claim for state in states for claim in state.current_claims.values())
-            shown = sorted({each for claim in claims for each in value_text_references(claim.value)})
+            found = session.at_head().find_many(ids)
+            states = (found[each] for each in ids if each in found)
+            claims = (state.current_claims[path] for state in states for path in sorted(state.current_claims))
+            # In an order that does not depend on the references, which depend on the secret key of the log.
+            shown = list(dict.fromkeys(each for claim in claims for each in value_text_references(claim.value)))
         with self._system.database.write() as transaction:
             reference = self._chance.choice(shown)
             transaction.execute("delete from stored_text where reference = :reference", reference=reference)
