@@ -46,10 +46,10 @@ class RandomWrites:
         self._clients += [open_account(system, Role.REPORTER, "URY"), MutationClient(system, None)]
 
     def write(self, values: RandomValues) -> None:
-        """Let time pass, and execute some units of work and mutations; sometimes remove a text."""
+        """Let time pass, and execute some units of work and mutations; sometimes remove texts."""
         self._clock.now += self._chance.choice(TIMES)
-        if self._chance.random() < 0.4:
-            self._remove_text()
+        if self._chance.random() < 0.2:
+            self._remove_texts()
         self._send_mutation(values)
         for step in (self._steps.pop() for _ in range(min(2, len(self._steps)))):
             context = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
@@ -63,8 +63,8 @@ class RandomWrites:
         with suppress(GraphQLError):  # its values may be wrong
             self._chance.choice(self._clients).send(name, "__typename errors { code }", **given)
 
-    def _remove_text(self) -> None:
-        """Remove a text of what is shown now, as the demand of a person does."""
+    def _remove_texts(self) -> None:
+        """Remove some texts of what is shown now, as the demand of a person does."""
         with self._system.read_session() as session:
             ids = [row["id"] for row in session.transaction.fetch_all("select id from stream order by id")]
             found = session.at_head().find_many(ids)
@@ -73,8 +73,8 @@ class RandomWrites:
             # In an order that does not depend on the references, which depend on the secret key of the log.
             shown = list(dict.fromkeys(each for claim in claims for each in value_text_references(claim.value)))
         with self._system.database.write() as transaction:
-            reference = self._chance.choice(shown)
-            transaction.execute("delete from stored_text where reference = :reference", reference=reference)
+            for reference in self._chance.sample(shown, len(shown) // 8):
+                transaction.execute("delete from stored_text where reference = :reference", reference=reference)
             transaction.execute("update log set redaction_version = redaction_version + 1")
 
 
