@@ -6,6 +6,13 @@ import json
 
 import pytest
 
+from ogpgraph.domain.action_plan import register_action_plan
+from ogpgraph.domain.commitment import register_commitment
+from ogpgraph.domain.event import Facts
+from ogpgraph.domain.member import register_member
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
+from ogpgraph.domain.values import TextListValue
+from ogpgraph.readmodel.search_index import SEARCHED_FIELDS
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.graphql.client import read_position
@@ -60,6 +67,30 @@ def test_masked_personal_data_is_never_found_or_shown(system: System) -> None:
     require_hidden(system, first)
     (node,) = [node for node in search(system, "ferries")["nodes"] if node["item"].get("code") == "UY0901"][:1]
     assert "█" not in node["snippet"]["text"] or "@" not in node["snippet"]["text"]
+
+
+def test_masked_personal_data_is_found_in_no_field(system: System) -> None:
+    system.executor.execute(
+        CommandContext(actor="publisher", role="administrator", time=system.clock()), record_contact_in_every_field
+    )
+    system.projection.catch_up()
+    assert len(search(system, "tables")["nodes"]) > 3  # of the plan, the commitment, its milestone and its narrative
+    require_hidden(system, read_position(system))
+
+
+def record_contact_in_every_field(uow: UnitOfWork) -> None:
+    """Record a text with personal data in every field that is searched, and in a translation."""
+    text, texts = uow.text_value(CONTACT), TextListValue((uow.text_ref(CONTACT),))
+    member = register_member(uow, "URY", {"name/en": text, "prefix": "UY"})
+    own: Facts = {"member": member.id, "cycle": 2018, "status": "ACTIVE"}
+    plan = register_action_plan(uow, "URY-2018", own | {"title/en": text})
+    facts: Facts = dict.fromkeys(("title/en", "title/es", "description/en", "commitmentText/en", "theme/en"), text)
+    facts |= dict.fromkeys(("leadInstitutions/en", "supportingInstitutions/en"), texts)
+    facts |= {"milestones/1.1/title/en": text, "narratives/DESIGN/OVERVIEW/en": text}
+    facts["milestones/1.1/updates/2020-01-01T00:00:00.000000Z/en"] = text
+    register_commitment(uow, "UY0901", own | {"actionPlan": plan.id} | facts)
+    written = {"name", "title", *(path.partition("/")[0] for path in facts)}
+    assert written >= {field.prefix.partition("/")[0] for field in SEARCHED_FIELDS.fields}
 
 
 @BOTH_ENGINES
