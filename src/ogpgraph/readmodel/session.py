@@ -64,6 +64,13 @@ class SharedState:
     folded_texts: FoldedTexts = field(default_factory=FoldedTexts)
     damage: DamageRegister = field(default_factory=DamageRegister)
 
+    def identify(self, progress: ProjectionProgress) -> LogIdentity:
+        """Return the log's identity as of what was confirmed."""
+        known, id_, redaction_version = self.log_identity, progress.log_id, progress.redaction_version
+        if (known.id, known.redaction_version) == (id_, redaction_version):
+            return known
+        return replace(known, id=id_, redaction_version=redaction_version)
+
 
 def _continue() -> None:
     """Do nothing: the checkpoint of a reader that may read on for as long as it likes."""
@@ -98,9 +105,7 @@ class ReadSession:
         """Everything in the log up to there is shown."""
         self.is_behind = progress.is_behind and not (state and state.log_position >= progress.head)
         self.projection_version = progress.projection_version
-        self.log_identity = replace(
-            shared.log_identity, id=progress.log_id, redaction_version=progress.redaction_version
-        )
+        self.log_identity = shared.identify(progress)
         self.shared = shared
         self.checkpoint: Callable[[], None] = _continue
         self.count_characters: Callable[[int], None] = _ignore
