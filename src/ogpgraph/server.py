@@ -50,7 +50,7 @@ from ogpgraph.web.garbage_collection import collect_when_idle
 from ogpgraph.web.held_bytes import HoldLimits
 from ogpgraph.web.live.service import LiveLimits, LiveService
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
-from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
+from ogpgraph.web.middleware import RequestIds, caller_of, parse_at_least, request_id_of, set_response_bookmark
 from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from ogpgraph.web.persisted_documents import load_persisted_documents
 from ogpgraph.web.probes import Readiness
@@ -58,15 +58,16 @@ from ogpgraph.web.replacement import ReplacementWatch, stop_process
 from ogpgraph.web.request import BodyLimits
 from ogpgraph.web.scheduler import Scheduler
 from ogpgraph.web.shadow_check import ShadowCheck
-from ogpgraph.web.shared_confirmation import SharedConfirmation
+from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 
 GRACEFUL_SHUTDOWN_SECONDS = 8
 POSITION_WAIT_SECONDS = 3.0
 """How long a request waits for the position that it requires."""
 MAX_WEBSOCKET_MESSAGE_BYTES = 65_536
-SWITCH_INTERVAL_SECONDS = 0.001
-"""How long a thread that computes keeps the event loop waiting, which takes several such times for each request. With
-Python's default of 5 ms, a request beside an expensive operation takes 10 ms longer."""
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""How long a thread that computes keeps the event loop waiting, which takes several such times for each request: it
+lets others compute whenever it asks the system for something. With Python's default of 5 ms, a request beside an
+expensive operation takes 10 ms longer and more."""
 WORKER_START_SECONDS = 30
 """A new worker does not answer uvicorn's health check while it imports, which takes longer than its default allows."""
 
@@ -116,6 +117,7 @@ class ServedSystem:
         self._write_limiter = RateLimiter(settings.writes_per_minute, time.monotonic)
         self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
         self.shadow_check = ShadowCheck(schema, self.open_at_head, settings.compare_one_in)
+        self._recalled = IterationMemo(self._recall)
         self._confirmation = SharedConfirmation(self._refresh)
 
     @contextmanager
@@ -169,12 +171,15 @@ class ServedSystem:
             StorageError: if the storage fails.
         """
         model = self._lifespan.system.model
-        progress = model.recall() or await self._confirmation.get()
+        progress = self._recalled.get() or await self._confirmation.get()
         session = model.session_in_memory(progress)
         if at_least.position > session.head:
             raise WouldWait
         session.require(at_least)
         return Context(session, self._schema_version)
+
+    def _recall(self) -> ProjectionProgress | None:
+        return self._lifespan.system.model.recall()
 
     def _refresh(self) -> ProjectionProgress:
         return self._lifespan.system.model.refresh()
@@ -250,6 +255,7 @@ def create_app(
         hosts=settings.checked_hosts,
         origins=settings.origins,
         proxies=settings.trusted_proxies,
+        new_request_id=RequestIds(),
         access_log=True,
     )
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
+from itertools import count
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ from ogpgraph.web.app import Application
 from ogpgraph.web.direct_path import BODY_SECONDS, SHARE_SECONDS, LoopShares
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
-from ogpgraph.web.shared_confirmation import SharedConfirmation
+from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
 
@@ -333,6 +334,19 @@ async def test_who_asks_for_a_confirmation_gets_one_that_began_afterwards() -> N
     assert await first == 0
     assert await asyncio.gather(*others) == [1] * 5
     assert began == [0, 1]
+
+
+async def test_what_is_read_once_for_an_iteration_of_the_event_loop_is_read_again_in_the_next() -> None:
+    numbers = count(1)
+    memo = IterationMemo(lambda: next(numbers))
+
+    async def ask() -> int:
+        return memo.get()
+
+    assert list(await asyncio.gather(ask(), ask(), ask())) == [1, 1, 1]
+    await asyncio.sleep(0)
+    assert list(await asyncio.gather(ask(), ask())) == [2, 2]
+    assert [memo.get(), memo.get()] == [3, 4], "the same task may have seen a write in between"
 
 
 def test_what_may_not_wait_is_ended_where_it_would() -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import count
 from typing import Final
 
 import structlog
@@ -145,6 +147,20 @@ class RequestIdMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_with_request_id)
+
+
+class RequestIds:
+    """Returns ids of requests, all of one process with the same random beginning: none needs randomness of its own.
+
+    The system is asked for that, and lets other threads compute meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._beginning = secrets.token_hex(8)
+        self._numbers = count(1)
+
+    def __call__(self) -> str:
+        return f"{self._beginning}{next(self._numbers):016x}"
 
 
 def accept_request_id(request_id: str | None) -> str | None:
