@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, Self, cast
 
 import msgspec
@@ -39,6 +39,7 @@ from ogpgraph.graphql.compiled.operation import CompiledOperations, PreparedVari
 from ogpgraph.graphql.compiled.run import Run
 from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.input_errors import describe_variable_errors
+from ogpgraph.lazy import cached_property
 
 logger = structlog.stdlib.get_logger("ogpgraph.graphql")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from functools import cached_property
 from typing import Annotated, Final
 
 import strawberry
@@ -22,6 +21,7 @@ from ogpgraph.graphql.filters import CommitmentFilter, MemberFilter, list_condit
 from ogpgraph.graphql.subject import Entry, Node, build_subject, entry_of_claim
 from ogpgraph.graphql.types import find_node
 from ogpgraph.graphql.weights import LOOKUP_COST, SEARCH, computed, weighs
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.filters import AllOf, Condition, RelatedTo
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
-from functools import cached_property
 from typing import Final, Protocol, Self, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
@@ -30,6 +29,7 @@ from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.source import last_observation_of
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import value_text_references
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.existence import existed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.event import Envelope, Event
 from ogpgraph.domain.fold import Delta, statement_interval
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, Value
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
 from ogpgraph.readmodel.states import decode_delta, decompress
 from ogpgraph.storage.database import Row

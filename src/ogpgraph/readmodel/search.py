@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.filters import Condition, IndexOf, Matches
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.search_index import (

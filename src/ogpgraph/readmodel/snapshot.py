@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import cached_property
 from typing import Protocol
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateReader, AggregateSnapshot
 from ogpgraph.readmodel.bitsets import EMPTY_POSTING
