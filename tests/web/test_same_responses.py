@@ -32,8 +32,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 UNLIMITED = 10**12
 SEED = int(os.environ.get("OGPGRAPH_TEST_SEED") or random.SystemRandom().randrange(10**6))
 """Of the long comparison."""
-SMALLEST_SHARE = 0.3
-"""At least this share of the requests succeeds: some are broken, by another caller, or have errors."""
+SMALLEST_SHARE = 0.15
+"""At least this share of the requests succeeds: others are broken, by another caller, or have an error somewhere."""
 
 
 class SameServer:
