@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from graphql import parse
 
 from ogpgraph.domain.member import revise_member
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import CoreExecutor, Executor
@@ -65,6 +67,10 @@ def responses(make_system: Callable[..., System]) -> Responses:
     return Responses(system)
 
 
+def join_in(year: str, uow: UnitOfWork) -> None:
+    revise_member(uow, uow.require_by_code("member", "URY"), {"joinedOn": year})
+
+
 def below(text: str) -> str:
     return "query ($p: Position!) { at(position: $p) " + text.strip() + " }"
 
@@ -96,3 +102,34 @@ def test_a_write_makes_anew_what_it_changes_only(responses: Responses) -> None:
     )
     assert responses.count_made(TREE) == before + 2  # the member is selected twice
     assert responses.read(TREE)[0] == responses.read_by_core(TREE)
+
+
+def test_a_link_leads_to_its_thing_as_it_was_at_the_position(responses: Responses) -> None:
+    text = "{ commitments { nodes { code member { joinedOn } actionPlan { member { joinedOn } } } } }"
+    with responses.system.read_session() as session:
+        head = session.head
+    for year in ("2012", "2013"):
+        responses.system.execute(command_context(9), partial(join_in, year))
+        for _ in range(2):
+            assert responses.read(text)[0] == responses.read_by_core(text)
+            for position in (head, head + 1):
+                past = responses.read(below(text), p=position)[0]
+                assert past == responses.read_by_core(below(text), p=position)
+    assert year in str(responses.read(text)[0])
+    assert year not in str(responses.read(below(text), p=head)[0])
+
+
+def test_a_text_that_was_removed_is_in_no_fragment_at_any_position(responses: Responses) -> None:
+    text = """{ commitment(code: "UY0901") { title milestones { title } actionPlan { title } }
+      entries(last: 9) { nodes { reason changes { after } } } }"""
+    with responses.system.read_session() as session:
+        head = session.head
+    shown = responses.read(text)[0], responses.read(below(text), p=head)[0]
+    assert shown[0]["commitment"]["title"]
+    with responses.system.database.write() as transaction:
+        transaction.execute("delete from stored_text")
+        transaction.execute("update log set redaction_version = redaction_version + 1")
+    for _ in range(2):
+        assert responses.read(text)[0] == responses.read_by_core(text)
+        assert responses.read(below(text), p=head)[0] == responses.read_by_core(below(text), p=head)
+    assert responses.read(text)[0]["commitment"]["title"] is None
