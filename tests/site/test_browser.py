@@ -29,6 +29,11 @@ axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22
   ({violations}) => violations.map((each) => `${each.help}: ${each.nodes.map((node) => node.html).slice(0, 3)}`)
 )"""
 
+WIDER = """
+document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("*")]
+  .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 80))
+"""
+"""What makes a page wider than the window."""
 KEYS = {"Tab": 9, "Enter": 13}
 SCREENSHOTS = os.environ.get("OGPGRAPH_TEST_SCREENSHOTS")
 """A folder for what the pages look like."""
@@ -87,7 +92,7 @@ def test_a_page_is_accessible_fits_every_width_and_asks_nobody_else(page: Page, 
     for width in WIDTHS:
         set_width(page, width)
         wait_until_shown(page)
-        assert page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than {width}"
+        assert page.run(WIDER) == [], (path, width)
         for scheme in ("light", "dark"):
             set_scheme(page, scheme)
             wait_until_shown(page)

@@ -106,6 +106,8 @@ class PageEndpoint:
             "Cache-Control": PAST_CACHE_CONTROL if is_past else PRESENT_CACHE_CONTROL,
             "Vary": VARY,
             "Content-Language": asked.language,
+            # Of a 304, too: a browser updates the headers of the page that it has by those of the response.
+            "Content-Security-Policy": _POLICY,
         }
 
     def _execute(self, call: OperationCall, asked: PageRequest) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class PageEndpoint:
         return Response(
             render(self._page.name, asked.language, values),
             media_type=f"{HTML}; charset=utf-8",
-            headers={**headers, "Content-Security-Policy": _POLICY},
+            headers=headers,
         )
 
     def _json_link(self, asked: PageRequest) -> str:
