@@ -406,5 +406,5 @@ def _rating_states(dimension: str, states: list[str]) -> Condition:
     unrated = frozenset(enum_text(state) for state in RatingState) - {"RATED"}
     accepted = frozenset(states)
     return ValueMatches(
-        dimension, lambda tag: (tag if tag in unrated else "RATED") in accepted, ",".join(sorted(accepted))
+        dimension, lambda tag: (tag if tag in unrated else "RATED") in accepted, f"states {sorted(accepted)}"
     )

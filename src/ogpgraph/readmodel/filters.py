@@ -150,12 +150,17 @@ class HasAnyValue(Condition):
 class ValueMatches(Condition):
     """The aggregate has a value of a dimension for which a predicate is true.
 
-    Functions cannot be compared: `name` distinguishes the condition from others on the same dimension.
+    Functions cannot be compared: `name` distinguishes the condition from others on the same dimension. Without a
+    predicate it is empty, and with one it is not: what conditions match is kept for all that are equal.
     """
 
     dimension: str
     predicate: Callable[[str], bool] = field(default=bool, compare=False)
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.predicate is bool) is bool(self.name):
+            raise ValueError("a predicate needs a name")
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matching = filter(self.predicate, index.values(self.dimension))
