@@ -26,7 +26,7 @@ def test_the_server_limits_the_time_for_headers_and_does_not_trust_proxies_by_de
 def test_the_documented_application_factory_creates_the_application(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    documentation = (Path(__file__).parents[2] / "docs" / "production.md").read_text("utf-8")
+    documentation = (Path(__file__).parents[1] / "docs" / "production.md").read_text("utf-8")
     named = set(re.findall(r"[\w.]+:create\w+", documentation))
     assert named == {"ogpgraph.server:create_app_from_environment"}
     url = f"sqlite:///{tmp_path}/log.db"

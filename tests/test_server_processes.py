@@ -21,7 +21,7 @@ from tests.support.writers import change_title, register_commitment
 
 pytestmark = [BOTH_ENGINES, pytest.mark.slow]
 STOP_SECONDS = 30  # it promises ten, but the machine may be loaded
-PAGE = Path(__file__).parent.parent / "importer" / "pages" / "examples" / "budget_en.txt"
+PAGE = Path(__file__).parent / "importer" / "pages" / "examples" / "budget_en.txt"
 
 
 @pytest.mark.long
@@ -112,7 +112,7 @@ def test_poison_event_is_reported_by_meta_probes_and_log(url: str, tmp_path: Pat
         with writer.database.write() as transaction:
             transaction.execute("update event set topic = 'CommitmentSang.1' where position = 4")
             transaction.execute("update projector set log_position = 0, position = 0, frontier = ''")
-            for table in ("entry", "version", "tag", "stream", "stream_code", "term", "path_set"):
+            for table in ("entry", "version", "tag", "stream", "stream_code", "term", "path_set", "searched_text"):
                 transaction.execute(f"delete from {table}")
     with run_server(url, tmp_path / "log") as server:
         address = server.address

@@ -106,7 +106,7 @@ def test_demo_prints_its_queries_with_results_serves_them_and_stops_with_0(tmp_p
         query = "{ commitments(where: {starred: true}) { totalCount } }"
         response = httpx.post(f"{address}/graphql", json={"query": query}, timeout=60)
         assert response.json()["data"] == {"commitments": {"totalCount": 5}}
-        page = httpx.get(address, headers={"Accept": "text/html"}, timeout=60)
+        page = httpx.get(f"{address}/console", timeout=60)
         assert "query NowAndThen" in page.text
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
+from graphql import ExecutionResult
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.schema import build_schema
-from ogpgraph.system import System
+from ogpgraph.system import open_system
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.errors import RequestRejected
@@ -49,31 +47,30 @@ class CountingClock:
 
 
 @pytest.fixture
-def filled(system: System) -> System:
-    for number in range(1, 9):
-        register_commitment(system, f"FR000{number}")
-    for number in range(12):
-        change_title(system, "FR0001", f"Title {number}")
-    return system
+def filled(url: str) -> str:
+    with open_system(url) as system:
+        for number in range(1, 9):
+            register_commitment(system, f"FR000{number}")
+        for number in range(12):
+            change_title(system, "FR0001", f"Title {number}")
+    return url
 
 
-@contextmanager
-def open_context(system: System) -> Iterator[Context]:
-    with system.read_session() as session:
-        yield Context(session, "test")
+def run(query: str, url: str, deadline: Deadline) -> ExecutionResult:
+    """Execute a query in a system that keeps nothing of others."""
+    runner, parameters = OperationRunner(build_schema(), DocumentLimits()), RequestParameters(query)
+    executor = runner.create_executor(runner.prepare(parameters), parameters)
+    with open_system(url) as system, system.read_session() as session:
+        return runner.run(executor, Context(session, "test"), deadline)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_operation_stops_where_its_deadline_passes(kind: str, filled: System) -> None:
+def test_an_operation_stops_where_its_deadline_passes(kind: str, filled: str) -> None:
     query, fewest = KINDS[kind]
-    runner, parameters = OperationRunner(build_schema(), DocumentLimits()), RequestParameters(query)
-    operation = runner.prepare(parameters)
     clock = CountingClock()
-    with open_context(filled) as context:
-        result = runner.run(runner.create_executor(operation, parameters), context, Deadline(10**6, clock))
-    assert not result.errors
+    assert not run(query, filled, Deadline(10**6, clock)).errors
     assert clock.looks >= fewest
     for looks in {2, clock.looks // 2}:
-        with open_context(filled) as context, pytest.raises(RequestRejected) as rejected:
-            runner.run(runner.create_executor(operation, parameters), context, Deadline(looks - 1, CountingClock()))
+        with pytest.raises(RequestRejected) as rejected:
+            run(query, filled, Deadline(looks - 1, CountingClock()))
         assert rejected.value.code == "DEADLINE_EXCEEDED"

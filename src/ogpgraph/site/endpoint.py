@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.site.charts import Chart
 from ogpgraph.site.citations import Citation
 from ogpgraph.site.documents import find_document, load_document
@@ -167,7 +168,7 @@ def _cite(title: Markup, asked: PageRequest, meta: Mapping[str, Any]) -> Citatio
 
 def _failure_of(error: Mapping[str, Any]) -> PageFailed:
     code = error.get("extensions", {}).get("code", "")
-    status = HTTPStatus.NOT_FOUND if code in {"BAD_POSITION", "NOT_FOUND"} else HTTPStatus.BAD_REQUEST
+    status = HTTPStatus.NOT_FOUND if code == ReadErrorCode.BAD_POSITION.value else HTTPStatus.BAD_REQUEST
     return PageFailed(code, error["message"], status)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.site.moment import Moment, parse_at, parse_date
 
 LANGUAGES: Final = ("en", "es", "fr")
@@ -32,7 +33,7 @@ class PageFailed(Exception):
 
 def page_not_found() -> PageFailed:
     """Return the failure of a page whose thing does not exist at the moment that is read."""
-    return PageFailed("NOT_FOUND", "", HTTPStatus.NOT_FOUND)
+    return PageFailed(RefusalCode.NOT_FOUND.value, "", HTTPStatus.NOT_FOUND)
 
 
 @dataclass(frozen=True)

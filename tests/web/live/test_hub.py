@@ -168,7 +168,8 @@ async def test_a_slow_subscriber_fails_with_its_last_position_and_the_others_con
 
 
 # Objects are the units of the deadline in these tests: the clock advances by a second whenever it is read, which the
-# executor does for each object. An entry is two objects with its subscription, and has one more for each change.
+# executor does for each object, and when it counts those that it keeps. An entry is two objects with its subscription,
+# and has one more for each change.
 
 
 def one_second_per_object() -> Callable[[], float]:
@@ -195,7 +196,7 @@ async def append_positions(items: AsyncIterator[StreamItem], positions: list[int
 async def test_a_replay_ends_before_an_entry_that_exceeds_the_deadline(system: System) -> None:
     fill_log(system, 5)
     register_commitment(system, "FR0002")  # 6 has one change, 7 has two
-    async with run_hub(system, deadline_seconds=3, clock=one_second_per_object()) as hub:
+    async with run_hub(system, deadline_seconds=4, clock=one_second_per_object()) as hub:
         assert await collect_until_failure(hub, 2) == ([3, 4, 5, 6], "DEADLINE_EXCEEDED", 6)
         assert await take_positions(hub, 7, 0) == [1, 2, 3, 4, 5, 6, 7]
 
@@ -204,7 +205,7 @@ async def test_a_live_stream_ends_before_an_entry_that_exceeds_the_deadline_and_
     system: System,
 ) -> None:
     fill_log(system, 2)
-    async with run_hub(system, deadline_seconds=3, clock=one_second_per_object()) as hub:
+    async with run_hub(system, deadline_seconds=4, clock=one_second_per_object()) as hub:
         failing = [asyncio.create_task(collect_until_failure(hub, None)) for _ in range(2)]
         unaffected = asyncio.create_task(take_positions(hub, 4, None))
         await wait_until_subscribed(hub, 3)
