@@ -3,12 +3,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
+from ogpgraph.site import rendering
 from ogpgraph.system import System
 from tests.site.pages import PATHS, source_path
 
@@ -130,6 +133,25 @@ def test_what_the_reader_has_is_not_sent_again(client: TestClient) -> None:
         assert again.headers[policy] == first.headers[policy]
         other = client.get(path, headers={"If-None-Match": first.headers["etag"], "Accept-Language": "fr"})
         assert other.status_code == 200
+
+
+def test_pages_of_another_version_of_the_program_are_sent_anew(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = client.get("/about").headers["etag"]
+    monkeypatch.setattr("ogpgraph.site.endpoint.compute_version", lambda: "another")
+    assert client.get("/about", headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize("file", ["templates/about.html", "locale/fr.po", "documents/about.graphql", "views.py"])
+def test_the_version_is_another_one_with_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(Path(rendering.__file__).parent, copy)
+    monkeypatch.setattr(rendering, "files", lambda _package: copy)
+    before = rendering.compute_version.__wrapped__()
+    with (copy / file).open("a") as text:
+        text.write(" ")
+    assert rendering.compute_version.__wrapped__() != before
 
 
 @pytest.mark.parametrize(

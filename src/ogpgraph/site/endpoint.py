@@ -26,7 +26,7 @@ from ogpgraph.site.citations import Citation
 from ogpgraph.site.documents import find_document, load_document
 from ogpgraph.site.page_request import LANGUAGES, PageFailed, PageRequest, page_not_found
 from ogpgraph.site.pages import PAGES, Page
-from ogpgraph.site.rendering import STATIC, build_words, load_static, render, static_path
+from ogpgraph.site.rendering import STATIC, build_words, compute_version, load_static, render, static_path
 from ogpgraph.web.caching import NO_STORE, PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL, cache_version, etag_matches
 from ogpgraph.web.console import Respond, serve_index
 from ogpgraph.web.document_cache import RequestErrors
@@ -42,8 +42,6 @@ _POLICY: Final = (
 )
 VARY: Final = "Accept, Accept-Language, Authorization"
 _FOREVER: Final = "public, max-age=31536000, immutable"
-_VERSION: Final = "1"
-"""Raised with a change of what pages show that neither the schema nor a template tells."""
 
 
 class PageEndpoint:
@@ -95,12 +93,11 @@ class PageEndpoint:
         return RequestParameters(query=document, variables=variables, document_id=document_id(document))
 
     def _cache_headers(self, call: OperationCall, asked: PageRequest) -> dict[str, str]:
-        """Return the ETag of a page, from all that it depends on: the address, the language, and what can be read."""
+        """Return the headers of a page, with an ETag of all that it depends on: the request, the record, our files."""
         with self._operations.open_context(call.connection) as context:
             version = cache_version(context)
-        depends_on = (asked.path, asked.values, asked.moment, asked.language, asked.origin, version, _VERSION)
-        key = msgspec.json.encode(depends_on, order="deterministic")
-        etag = f'W/"{sha256(key + static_path("site.css").encode()).hexdigest()[:32]}"'
+        key = msgspec.json.encode((asked, version, compute_version()), order="deterministic")
+        etag = f'W/"{sha256(key).hexdigest()[:32]}"'
         is_past = isinstance(asked.moment.at, int)
         return {
             "ETag": etag,

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 import babel.dates
@@ -41,6 +42,19 @@ def load_static(name: str) -> bytes:
 def static_path(name: str) -> str:
     """Return the address of a file that pages load, which changes with its content."""
     return f"/static/{sha256(load_static(name)).hexdigest()[:12]}/{name}"
+
+
+@cache
+def compute_version() -> str:
+    """Return the hash of all files of this package: pages of another version may show the same data otherwise."""
+    digest, waiting = sha256(), [files("ogpgraph.site")]
+    while waiting:
+        each = waiting.pop()
+        if each.is_dir():
+            waiting += sorted((child for child in each.iterdir() if child.name != "__pycache__"), key=_name_of)
+        else:
+            digest.update(each.name.encode() + each.read_bytes())
+    return digest.hexdigest()
 
 
 @cache
@@ -87,6 +101,10 @@ def build_environment(language: str) -> Environment:
     }
     environment.globals |= {"static_path": static_path}
     return environment
+
+
+def _name_of(file: Traversable) -> str:
+    return file.name
 
 
 def build_words(language: str) -> Words:
