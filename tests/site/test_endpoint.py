@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from ogpgraph.site import rendering
 from ogpgraph.system import System
+from ogpgraph.web.error_codes import ERROR_CODES
 from tests.site.pages import PATHS, source_path
 
 MAX_BYTES = 60_000
@@ -176,6 +177,13 @@ def test_a_page_that_cannot_be_shown_says_why(client: TestClient, path: str, sta
     assert text in re.sub(r"\s+", " ", response.text)
     assert response.headers["cache-control"] == "no-store"
     read_structure(response.text)
+
+
+def test_the_page_of_failures_names_codes_that_exist() -> None:
+    template = (Path(rendering.__file__).parent / "templates" / "failure.html").read_text("utf-8")
+    named = set(re.findall(r'code == "(\w+)"', template))
+    assert len(named) > 5
+    assert named <= set(ERROR_CODES)
 
 
 def test_programs_get_the_index_at_the_root(client: TestClient) -> None:
