@@ -232,6 +232,14 @@ def test_a_comparison_of_times_leads_to_that_of_positions(client: TestClient) ->
     assert re.fullmatch(r"/compare\?from=\d+&to=\d+", response.headers["location"])
 
 
+def test_every_form_keeps_the_moment_and_the_language(client: TestClient) -> None:
+    for path in ("/", "/commitments", "/changes", "/compare", "/search", "/about"):
+        page = client.get(path, params={"at": 250, "lang": "es"}).text
+        for form in re.findall("<form.*?</form>", page, re.DOTALL):
+            assert 'name="lang" value="es"' in form
+            assert 'name="at"' in form
+
+
 def test_a_search_shows_what_it_found_and_where(client: TestClient) -> None:
     page = client.get("/search?q=procurement").text
     assert re.search(r"\d+ results", page)

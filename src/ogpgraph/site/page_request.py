@@ -84,15 +84,23 @@ class PageRequest:
 
     # Links
 
+    @property
+    def named_language(self) -> dict[str, str]:
+        """Return the parameter that names the language, if the address has it."""
+        return {"lang": self.language} if self.is_language_named else {}
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Return the parameters that links and forms keep: the moment, and the language if it is named."""
+        return self.moment.parameters | self.named_language
+
     def link(self, path: str, **values: str | Iterable[str] | None) -> str:
         """Return the address of another page at the same moment and in the same language."""
-        own = {"lang": self.language} if self.is_language_named else {}
-        return _join(path, {**self.moment.parameters, **own, **values})
+        return _join(path, {**self.kept, **values})
 
     def link_here(self, **values: str | Iterable[str] | None) -> str:
         """Return the address of this page with other values of some parameters; None takes one away."""
-        own = {"lang": self.language} if self.is_language_named else {}
-        return _join(self.path, {**self.values, **self.moment.parameters, **own, **values})
+        return _join(self.path, {**self.values, **self.kept, **values})
 
     def link_at(self, position: int) -> str:
         """Return the permanent address of this page: at a position, in its language."""
