@@ -16,22 +16,20 @@ COMPLETION: Final = [each.name for each in reversed(VALUES_OF[Indicator.COMPLETI
 
 
 def chart_home(data: Data, request: PageRequest, words: Words) -> list[Chart]:
-    """Return the completion of all commitments by year and by region."""
+    """Return the completion of all commitments by year and by region, and their ratings."""
     commitments = data["commitments"]
     if commitments is None:
         return []
-    by_cycle, by_region = (_find_values(commitments[name]) for name in ("byCycle", "byRegion"))
     return [
+        _chart_years(commitments, request, words),
         _chart_completion(
-            "completion-by-year",
-            words.translate("Completion by year of the action plan"),
-            "cycle",
-            by_cycle,
+            "completion-by-region",
+            words.translate("Completion by region"),
+            words.translate("Region"),
+            "region",
+            _find_values(commitments["byRegion"]),
             request,
             words,
-        ),
-        _chart_completion(
-            "completion-by-region", words.translate("Completion by region"), "region", by_region, request, words
         ),
         _chart_ratings(commitments, words),
     ]
@@ -40,17 +38,9 @@ def chart_home(data: Data, request: PageRequest, words: Words) -> list[Chart]:
 def chart_member(data: Data, request: PageRequest, words: Words) -> list[Chart]:
     """Return the completion of a member's commitments by year, and beside that of all members."""
     member, everyone = data["member"], data["commitments"]
-    by_cycle = _find_values(member["commitments"]["byCycle"])
     name = member["name"] or member["original"] or member["code"]
     return [
-        _chart_completion(
-            "completion-by-year",
-            words.translate("Completion by year of the action plan"),
-            "cycle",
-            by_cycle,
-            request,
-            words,
-        ),
+        _chart_years(member["commitments"], request, words),
         _compare_completion(
             [(name, member["commitments"]), (words.translate("All members"), everyone)] if everyone else [], words
         ),
@@ -70,9 +60,22 @@ def chart_plan(data: Data, _request: PageRequest, words: Words) -> list[Chart]:
     return [each for each in (then, now, _chart_milestones(milestones, words)) if each.rows]
 
 
+def _chart_years(commitments: Data, request: PageRequest, words: Words) -> Chart:
+    return _chart_completion(
+        "completion-by-year",
+        words.translate("Completion by year of the action plan"),
+        words.translate("Year"),
+        "cycle",
+        _find_values(commitments["byCycle"]),
+        request,
+        words,
+    )
+
+
 def _chart_completion(
-    name: str, title: str, parameter: str, values: Sequence[Data], request: PageRequest, words: Words
+    name: str, title: str, first: str, parameter: str, values: Sequence[Data], request: PageRequest, words: Words
 ) -> Chart:
+    """Return how far commitments are, which are divided by the values of a filter of their list."""
     present = _present_values(count["value"] for value in values for count in value["across"])
     rows = [
         Row(
@@ -86,17 +89,7 @@ def _chart_completion(
     description = words.translate(
         "How far commitments were completed by their latest rating; the rest of a bar are those without a rating."
     )
-    labels = [words.label(each) for each in present]
-    return Chart(
-        name,
-        title,
-        description,
-        words.translate("Year") if parameter == "cycle" else words.translate("Region"),
-        labels,
-        [_class_of(each) for each in present],
-        rows,
-        words.translate("All commitments"),
-    )
+    return _build_chart(name, title, description, first, present, rows, words, words.translate("All commitments"))
 
 
 def _chart_ratings(commitments: Data, words: Words) -> Chart:
@@ -109,16 +102,16 @@ def _chart_ratings(commitments: Data, words: Words) -> Chart:
         Row(words.label(facet["dimension"]), _counts(facet["values"], present), commitments["totalCount"])
         for facet in facets
     ]
-    return Chart(
+    return _build_chart(
         "ratings-by-indicator",
         words.translate("Ratings by indicator"),
         words.translate(
             "The latest rating of each commitment by each indicator; the rest of a bar are those without one."
         ),
         words.translate("Indicator"),
-        [words.label(each) for each in present],
-        [_class_of(each) for each in present],
+        present,
         rows,
+        words,
         words.translate("All commitments"),
     )
 
@@ -133,14 +126,14 @@ def _chart_milestones(milestones: Sequence[Data], words: Words) -> Chart:
         Row(year or words.translate("Not known"), [due[year].count(each) for each in present], len(due[year]))
         for year in sorted(due, key=lambda year: year or "9999")
     ]
-    return Chart(
+    return _build_chart(
         "milestones",
         words.translate("Milestones by the year in which they are due"),
         words.translate("How many milestones are due in each year, and how far they are."),
         words.translate("Year"),
-        [words.label(each) for each in present],
-        [_class_of(each) for each in present],
+        present,
         rows,
+        words,
         words.translate("All milestones"),
     )
 
@@ -149,14 +142,14 @@ def _compare_completion(connections: Sequence[tuple[str, Data]], words: Words) -
     facets = [(name, _find_values(each["facets"])) for name, each in connections]
     present = _present_values(value["value"] for _, values in facets for value in values)
     rows = [Row(name, _percentages(values, present)) for name, values in facets]
-    return Chart(
+    return _build_chart(
         "compared",
         words.translate("Completion beside that of all members, in percent of the rated commitments"),
         words.translate("Shares of the values of completion among the commitments that have one."),
         words.translate("Member"),
-        [words.label(each) for each in present],
-        [_class_of(each) for each in present],
+        present,
         rows,
+        words,
     )
 
 
@@ -164,16 +157,31 @@ def _chart_progress(name: str, title: str, points: Sequence[Data] | None, words:
     points = points or []
     present = _present_values(count["value"] for point in points for count in point["values"])
     rows = [Row(point["time"][:7], _counts(point["values"], present), point["totalCount"]) for point in points]
-    return Chart(
+    return _build_chart(
         name,
         title,
         words.translate("The number of commitments with each value of completion, quarter by quarter."),
         words.translate("Until"),
-        [words.label(each) for each in present],
-        [_class_of(each) for each in present],
+        present,
         rows if present else [],
+        words,
         words.translate("All commitments"),
     )
+
+
+def _build_chart(
+    name: str,
+    title: str,
+    description: str,
+    first: str,
+    values: Sequence[str],
+    rows: Sequence[Row],
+    words: Words,
+    total: str = "",
+) -> Chart:
+    """Return a chart whose series are the values of a vocabulary."""
+    labels, classes = [words.label(each) for each in values], [_class_of(each) for each in values]
+    return Chart(name, title, description, first, labels, classes, rows, total)
 
 
 def _find_values(facets: Sequence[Data] | None) -> Sequence[Data]:
