@@ -73,8 +73,9 @@ class PageEndpoint:
             headers = self._cache_headers(call, asked)
             if etag_matches(request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-            data = self._execute(call, asked)
-            return self._show(data, asked, request, headers)
+            parameters = self._parameters(asked)
+            data = self._find_data(self._execute(call, parameters), asked)
+            return self._show(data, asked, parameters, request, headers)
         except PageFailed as failed:
             return _render_failure(request, failed.code, failed.message, failed.status)
         except RequestErrors as errors:
@@ -88,9 +89,8 @@ class PageEndpoint:
             return _render_failure(request, code, error["message"], failure_status(failure))
 
     def _parameters(self, asked: PageRequest) -> RequestParameters:
-        document = find_document(self._page.name, asked.moment)
         variables = self._page.build_variables(asked) | asked.moment.variables
-        return RequestParameters(query=document, variables=variables, document_id=document_id(document))
+        return _name_document(find_document(self._page.name, asked.moment), variables)
 
     def _cache_headers(self, call: OperationCall, asked: PageRequest) -> dict[str, str]:
         """Return the headers of a page, with an ETag of all that it depends on: the request, the record, our files."""
@@ -108,10 +108,12 @@ class PageEndpoint:
             "Content-Security-Policy": _POLICY,
         }
 
-    def _execute(self, call: OperationCall, asked: PageRequest) -> dict[str, Any]:
+    def _execute(self, call: OperationCall, parameters: RequestParameters) -> dict[str, Any]:
+        response: dict[str, Any] = msgspec.json.decode(self._operations.respond(call, parameters))
+        return response
+
+    def _find_data(self, response: Mapping[str, Any], asked: PageRequest) -> dict[str, Any]:
         """Return the root fields of the page's document, whatever moment they are nested in; raises PageFailed."""
-        encoded = self._operations.respond(call, self._operations.find_document(self._parameters(asked)))
-        response = msgspec.json.decode(encoded)
         data = response.get("data") or {}
         for _ in asked.moment.parameters:
             data = next(iter(data.values()), None) or {}
@@ -124,11 +126,16 @@ class PageEndpoint:
         return data
 
     def _execute_other(self, call: OperationCall, name: str, variables: dict[str, Any]) -> Mapping[str, Any]:
-        document = load_document(name)
-        parameters = RequestParameters(query=document, variables=variables, document_id=document_id(document))
-        return msgspec.json.decode(self._operations.respond(call, parameters)).get("data") or {}
+        return self._execute(call, _name_document(load_document(name), variables)).get("data") or {}
 
-    def _show(self, data: dict[str, Any], asked: PageRequest, request: Request, headers: Mapping[str, str]) -> Response:
+    def _show(
+        self,
+        data: dict[str, Any],
+        asked: PageRequest,
+        parameters: RequestParameters,
+        request: Request,
+        headers: Mapping[str, str],
+    ) -> Response:
         words = build_words(asked.language)
         charts = self._page.build_charts(data, asked, words)
         if name := request.query_params.get("csv"):
@@ -137,12 +144,11 @@ class PageEndpoint:
         values = {
             **data,
             **self._page.build_values(data, asked, words),
-            "page": self._page,
             "request": asked,
             "charts": {each.name: each for each in charts},
             "languages": LANGUAGES,
             "cite": partial(_cite, asked=asked, meta=meta),
-            "json_link": self._json_link(asked),
+            "json_link": _link_json(parameters),
         }
         return Response(
             render(self._page.name, asked.language, values),
@@ -150,11 +156,15 @@ class PageEndpoint:
             headers=headers,
         )
 
-    def _json_link(self, asked: PageRequest) -> str:
-        """Return the address at which a program gets what the page shows."""
-        parameters = self._parameters(asked)
-        variables = msgspec.json.encode(parameters.variables).decode()
-        return f"/graphql?{urlencode({'documentId': parameters.document_id, 'variables': variables})}"
+
+def _name_document(document: str, variables: dict[str, Any]) -> RequestParameters:
+    return RequestParameters(query=document, variables=variables, document_id=document_id(document))
+
+
+def _link_json(parameters: RequestParameters) -> str:
+    """Return the address at which a program gets what a page shows."""
+    variables = msgspec.json.encode(parameters.variables).decode()
+    return f"/graphql?{urlencode({'documentId': parameters.document_id, 'variables': variables})}"
 
 
 def _cite(title: Markup, asked: PageRequest, meta: Mapping[str, Any]) -> Citation:

@@ -91,12 +91,13 @@ def describe_path(path: str, translate: Translate) -> str:
         return f"{prefix}: {describe_path(path.removeprefix('claims/'), translate)}"
     name, *rest = path.split("/")
     words = [translate(describe_code(name.removesuffix("s") if rest and name in _LISTS else name))]
-    details = [_describe_part(part, translate) for part in rest if part != "value" and not _ID.fullmatch(part)]
+    details = [_describe_part(part, translate) for part in rest if part != "value" and not ID.fullmatch(part)]
     return f"{words[0]}: {', '.join(details)}" if details else words[0]
 
 
+ID: Final = re.compile(r"[a-z]+-[0-9a-f]{32}")
+"""The id of a thing, which the paths of links end with."""
 _LISTS: Final = frozenset({"ratings", "milestones", "narratives", "findings", "updates"})
-_ID: Final = re.compile(r"[a-z]+-[0-9a-f]{32}")
 
 
 def _describe_part(part: str, translate: Translate) -> str:

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from ogpgraph.site.charts import draw_bars, draw_steps
 from ogpgraph.site.differences import Part, abbreviate, find_differences
 from ogpgraph.site.labels import describe_code, describe_path
-from ogpgraph.site.views import Words, combine_changes, format_value, shorten_hash
+from ogpgraph.site.views import Words, combine_changes, find_page, format_value, shorten_hash
 
 _HALF: Final = re.compile(r"([0-9]{4})-S([12])")
 _QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
@@ -90,12 +90,12 @@ def build_environment(language: str) -> Environment:
         "time": partial(format_time, language=language),
         "partial_date": partial(format_partial_date, language=language, translate=translate),
         "number": partial(babel.numbers.format_decimal, locale=language),
-        "percent": lambda share: babel.numbers.format_percent(share, locale=language),
         "value": partial(format_value, words=words),
         "difference": partial(mark_differences, words=words),
         "highlighted": mark_highlights,
         "combined": combine_changes,
         "short_hash": shorten_hash,
+        "page_path": find_page,
         "bars": draw_bars,
         "steps": draw_steps,
     }

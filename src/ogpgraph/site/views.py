@@ -12,6 +12,7 @@ from typing import Any, Final
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.vocabulary import Indicator, Stage
 from ogpgraph.graphql.enums import EntryKind
+from ogpgraph.site.labels import ID
 from ogpgraph.site.moment import parse_at
 from ogpgraph.site.page_request import PageRequest, page_not_found
 
@@ -56,7 +57,7 @@ def combine_changes(changes: Sequence[Data]) -> list[Data]:
         name, _, rest = change["path"].partition("/")
         if name not in ("ratings", "findings"):
             named = [*change["path"].split("/"), str(change["after"]), str(change["before"])]
-            combined.append({**change, "id": next(filter(_ID.fullmatch, named), None)})
+            combined.append({**change, "id": next(filter(ID.fullmatch, named), None)})
             continue
         prefix, _, part = rest.rpartition("/")
         if prefix not in ratings:
@@ -131,7 +132,7 @@ def describe_filters(data: Data, request: PageRequest, _words: Words) -> dict[st
         {"name": each.name, "values": facets.get(each.dimension or "", []), "chosen": request.many(each.name)}
         for each in COMMITMENT_CHOICES
     ]
-    return {"filters": filters, "orders": COMMITMENT_ORDERS}
+    return {"filters": filters}
 
 
 def choose_members(request: PageRequest) -> dict[str, Any]:
@@ -174,8 +175,12 @@ def choose_changes(request: PageRequest) -> dict[str, Any]:
 def describe_changes(data: Data, _request: PageRequest, _words: Words) -> dict[str, Any]:
     """Return the entries by the day on which they were recorded, and the values of the filters."""
     entries = (data["entries"] or {}).get("nodes") or []
-    days = [(day, list(group)) for day, group in groupby(entries, key=lambda entry: entry["recordedAt"][:10])]
-    return {"days": days, "causes": SHOWN_CAUSES, "kinds": SHOWN_KINDS}
+    return {"days": _divide_by_day(entries), "causes": SHOWN_CAUSES, "kinds": SHOWN_KINDS}
+
+
+def _divide_by_day(entries: Iterable[Data]) -> list[tuple[str, list[Data]]]:
+    """Return entries in their order by the day, in UTC, on which they were recorded."""
+    return [(day, list(group)) for day, group in groupby(entries, key=lambda entry: entry["recordedAt"][:10])]
 
 
 # Search
@@ -183,9 +188,8 @@ def describe_changes(data: Data, _request: PageRequest, _words: Words) -> dict[s
 
 def choose_search(request: PageRequest) -> dict[str, Any]:
     """Return the variables of a search; nothing is searched without a query."""
-    after = {"after": request.one("after")} if request.one("after") else {}
     query = request.one("q")
-    return {"query": query, "isAsked": bool(query), "language": request.language, "first": 20, **after}
+    return {"query": query, "isAsked": bool(query), "language": request.language, **choose_slice(request, 20)}
 
 
 # Comparison
@@ -232,14 +236,6 @@ def find_compared_positions(request: PageRequest, execute: Callable[[str, dict[s
 # One commitment
 
 
-@dataclass(frozen=True)
-class RatingCell:
-    """What the IRM says of an indicator at a stage; None where nothing was published."""
-
-    stage: str
-    ratings: Sequence[Data]
-
-
 def explain_commitment(data: Data, request: PageRequest, words: Words) -> dict[str, Any]:
     """Return the values of a commitment with who stated them, its ratings by stage, and its timeline."""
     commitment = data["commitment"]
@@ -251,7 +247,7 @@ def explain_commitment(data: Data, request: PageRequest, words: Words) -> dict[s
         "stated": stated,
         "ratings": _rate(commitment["ratings"]),
         "stages": [each.name for each in Stage],
-        "days": [(day, list(group)) for day, group in groupby(shown, key=lambda entry: entry["recordedAt"][:10])],
+        "days": _divide_by_day(shown),
         "hidden": len(entries) - len(shown),
         "disagreements": list(find_disagreements(commitment["claims"], words)),
         "unknown": {each["path"] for each in commitment["unknown"]},
@@ -271,22 +267,14 @@ def find_language(paths: Iterable[str], originals: Collection[str], preferred: s
     return preferred if preferred in found else next(iter(order), None)
 
 
-def _rate(ratings: Sequence[Data]) -> list[tuple[str, list[RatingCell]]]:
+def _rate(ratings: Sequence[Data]) -> list[tuple[str, list[list[Data]]]]:
     """Return the ratings as rows: of each indicator that was rated at any stage, the ratings at each stage."""
-    indicators = [each.name for each in Indicator if any(rating["indicator"] == each.name for rating in ratings)]
-    return [
-        (
-            indicator,
-            [
-                RatingCell(
-                    stage.name,
-                    [each for each in ratings if (each["indicator"], each["stage"]) == (indicator, stage.name)],
-                )
-                for stage in Stage
-            ],
-        )
-        for indicator in indicators
-    ]
+    cells: dict[tuple[str, str], list[Data]] = {}
+    for each in ratings:
+        cells.setdefault((each["indicator"], each["stage"]), []).append(each)
+    rated = {indicator for indicator, _ in cells}
+    indicators = [each.name for each in Indicator if each.name in rated]
+    return [(indicator, [cells.get((indicator, stage.name), []) for stage in Stage]) for indicator in indicators]
 
 
 def find_disagreements(claims: Sequence[Data], words: Words) -> Iterator[tuple[str, list[Data]]]:
@@ -300,17 +288,23 @@ def find_disagreements(claims: Sequence[Data], words: Words) -> Iterator[tuple[s
 # Things by their ids
 
 _PATHS: Final = {"Commitment": "/commitments/", "ActionPlan": "/plans/", "Member": "/members/"}
-_ID: Final = re.compile(r"[a-z]+-[0-9a-f]{32}")
+
+
+def find_page(thing: Data) -> str | None:
+    """Return the path of the page of a thing (`SubjectName`); None for one that has none."""
+    if thing["__typename"] == "Source":
+        return f"/sources/{thing['stableId']}"
+    prefix, code = _PATHS.get(thing["__typename"]), thing["code"]
+    return prefix + code if prefix and code else None
 
 
 def find_thing(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str:
     """Return the address of the page of a thing, by its id; raises PageFailed where there is none."""
     thing = execute("thing", {"id": request.codes["id"]}).get("node") or {}
-    if thing.get("__typename") == "Source":
-        return request.link(f"/sources/{thing['stableId']}")
-    if thing.get("code") is None or thing["__typename"] not in _PATHS:
+    path = find_page(thing) if "stableId" in thing else None
+    if path is None:
         raise page_not_found()
-    return request.link(_PATHS[thing["__typename"]] + thing["code"])
+    return request.link(path)
 
 
 # Sources
@@ -324,7 +318,7 @@ def choose_source(request: PageRequest) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Passage:
-    """A part of the text of a source: what the record quotes from it, or None for what is between."""
+    """A part of the text of a source, with the evidence that quotes it, if any does."""
 
     text: str
     start: int
