@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain, count
 from typing import Any, Generic, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.as_of import Timeline
 from ogpgraph.domain.field import Tag
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.earlier_claims import EarlierClaim, decode_earlier, encode_claim, hash_claim
 from ogpgraph.readmodel.queries import select_chains, select_earlier_claims, select_terms
 from ogpgraph.readmodel.searched_texts import SearchedText

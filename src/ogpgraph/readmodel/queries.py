@@ -11,10 +11,10 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from typing import Generic, TypeVar
 
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.sort_keys import BY_CODE, Order

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
 import strawberry
@@ -40,6 +39,7 @@ from ogpgraph.graphql.parts import Milestone
 from ogpgraph.graphql.scalars import Position
 from ogpgraph.graphql.subject import Entry, Subject, build_subject
 from ogpgraph.graphql.types import Account, ActionPlan, Commitment, Member
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.entry import changed_text_references, diff_delta
 from ogpgraph.readmodel.session import ReadSession, require_caught_up
 from ogpgraph.readmodel.snapshot import Snapshot
