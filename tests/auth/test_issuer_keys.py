@@ -12,16 +12,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from ogpgraph.auth.issuer_errors import KeysAwaited, KeysUnavailable, UnknownKey
 from ogpgraph.auth.issuer_keys import (
     COOLDOWN_SECONDS,
     KEY_LIFESPAN_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MAX_KEYS_BYTES,
     REFRESH_AFTER_SECONDS,
-    KeysAwaited,
-    KeysUnavailable,
     KeyUrl,
-    UnknownKey,
 )
 
 KEY = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))

@@ -13,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from ogpgraph.auth.issuer_keys import KeysUnavailable, open_key_source
-from ogpgraph.auth.oidc import Issuer, TokenRejected
+from ogpgraph.auth.issuer_errors import KeysUnavailable, TokenRejected
+from ogpgraph.auth.issuer_keys import open_key_source
+from ogpgraph.auth.oidc import Issuer
 from ogpgraph.settings import Settings
 from ogpgraph.system import System
 from tests.auth.client import execute_mutation, post_mutation, run_server

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
-from ogpgraph.auth.oidc import Issuer, TokenRejected
+from ogpgraph.auth.issuer_errors import TokenRejected
 from ogpgraph.clock import Clock
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.host import find_network
@@ -24,6 +25,9 @@ from ogpgraph.storage.accounts import (
     LoginCredential,
     TokenCredential,
 )
+
+if TYPE_CHECKING:
+    from ogpgraph.auth.oidc import Issuer
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_TOKEN_LENGTH = 8_192

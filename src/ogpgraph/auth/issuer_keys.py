@@ -20,12 +20,12 @@ import jwt
 import structlog
 
 from ogpgraph import __version__
+from ogpgraph.auth.issuer_errors import FETCH_SECONDS, KeysAwaited, KeysUnavailable, UnknownKey
 
 KEY_LIFESPAN_SECONDS: Final = 300.0
 """Keys that were fetched longer ago are not used any more: the issuer may have withdrawn them."""
 REFRESH_AFTER_SECONDS: Final = 150.0
 """Keys that were fetched longer ago are used, and fetched again meanwhile."""
-FETCH_SECONDS: Final = 5.0
 COOLDOWN_SECONDS: Final = 30.0
 """A token with an unknown key id makes the keys be fetched again, but not so soon after a fetch that succeeded."""
 FIRST_PAUSE_SECONDS: Final = 1.0
@@ -36,22 +36,6 @@ _CHUNK_BYTES: Final = 16_384
 _CONTENT_TYPES: Final = ("application/json", "application/jwk-set+json")
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-class UnknownKey(Exception):
-    """The issuer has no key with this id."""
-
-
-class KeysUnavailable(Exception):
-    """The issuer's keys cannot be read or fetched at the moment."""
-
-
-class KeysAwaited(Exception):
-    """The issuer's keys are being fetched; `fetched` is done once that has succeeded or failed, and has no result."""
-
-    def __init__(self, fetched: Future[None]) -> None:
-        super().__init__("the issuer's keys are being fetched")
-        self.fetched = fetched
 
 
 class KeySource(Protocol):

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import jwt
 
-from ogpgraph.auth.issuer_keys import KeySource, UnknownKey
+from ogpgraph.auth.issuer_errors import TokenRejected, UnknownKey
+from ogpgraph.auth.issuer_keys import KeySource
 from ogpgraph.settings import SIGNATURE_ALGORITHMS
 
 REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
-
-
-class TokenRejected(Exception):
-    """The token is not one that the issuer issued for us, or has expired; the message is for the log only."""
 
 
 class Issuer:

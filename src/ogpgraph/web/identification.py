@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 
 from ogpgraph.auth.authentication import Caller
-from ogpgraph.auth.issuer_keys import FETCH_SECONDS, KeysAwaited, KeysUnavailable
+from ogpgraph.auth.issuer_errors import FETCH_SECONDS, KeysAwaited, KeysUnavailable
 
 IdentifyCaller = Callable[[str, str, str], Caller]
 """Returns the caller for the Authorization header, the address and the id of a request; called in a worker thread.

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.issuer_keys import KeysUnavailable
+from ogpgraph.auth.issuer_errors import KeysUnavailable
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.readmodel.bookmark import Bookmark, parse_root
 from ogpgraph.readmodel.error_codes import ReadErrorCode

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.issuer_keys import KeysUnavailable
+from ogpgraph.auth.issuer_errors import KeysUnavailable
 from ogpgraph.web.identification import CallerIdentification, IdentifyCaller
 
 RECHECK_SECONDS = 30.0

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
-from ogpgraph.auth.issuer_keys import KeysUnavailable
+from ogpgraph.auth.issuer_errors import KeysUnavailable
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.fair_queue import Client

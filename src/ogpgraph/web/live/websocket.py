@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ogpgraph.auth.authentication import AuthenticationFailed
-from ogpgraph.auth.issuer_keys import KeysUnavailable
+from ogpgraph.auth.issuer_errors import KeysUnavailable
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.error_codes import CloseCode, RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
