@@ -31,7 +31,7 @@ def test_the_documented_application_factory_creates_the_application(
     assert named == {"ogpgraph.server:create_app_from_environment"}
     url = f"sqlite:///{tmp_path}/log.db"
     migrate(url)
-    monkeypatch.setattr("ogpgraph.server.configure_logging", lambda *_: None)
+    monkeypatch.setattr("ogpgraph.server.application.configure_logging", lambda *_: None)
     monkeypatch.setenv("OGPGRAPH_DATABASE", url)
     with TestClient(import_from_string(named.pop())()) as client:
         assert client.get("/ready").status_code == 200

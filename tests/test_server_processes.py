@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from ogpgraph.server import GRACEFUL_SHUTDOWN_SECONDS
+from ogpgraph.server.process import GRACEFUL_SHUTDOWN_SECONDS
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ogpgraph import server
 from ogpgraph.graphql.executor import Executor
+from ogpgraph.server import application
 from ogpgraph.settings import Settings
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
 from tests.web.sample_app import SCHEMA, post, single_error
@@ -58,7 +58,7 @@ def test_documents_are_compiled_unless_the_setting_says_that_graphql_core_execut
     execution: str, are_compiled: bool
 ) -> None:
     settings = Settings(execution=execution)
-    for limits in (server._limits(settings).document, server._live_limits(settings).document):
+    for limits in (application._limits(settings).document, application._live_limits(settings).document):
         documents = DocumentCache(SCHEMA._schema, limits)
         assert (documents.prepare("{ hello }").document.compiled is not None) is are_compiled
 

@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from ogpgraph.server import MAX_WEBSOCKET_MESSAGE_BYTES, SystemLifespan, create_app
+from ogpgraph.server import SystemLifespan, create_app
+from ogpgraph.server.process import MAX_WEBSOCKET_MESSAGE_BYTES
 from ogpgraph.settings import Settings
 from ogpgraph.system import open_system
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol

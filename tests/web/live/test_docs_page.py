@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ogpgraph.demo.loader import load_demo
-from ogpgraph.server import MAX_WEBSOCKET_MESSAGE_BYTES
+from ogpgraph.server.process import MAX_WEBSOCKET_MESSAGE_BYTES
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.live import credential_recheck, hub, sse, subscribers, websocket, websocket_operation

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ogpgraph import server
 from ogpgraph.cli.follow import FeedCursor, FeedRejected, stream_entries
+from ogpgraph.server import served_system
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, execute_statement
@@ -85,7 +85,7 @@ def address(
 ) -> Iterator[str]:
     """The address of a server of the restored backup."""
     assert remembered.entries
-    monkeypatch.setattr(server, "POSITION_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(served_system, "POSITION_WAIT_SECONDS", 0.2)
     if request.param != "shorter":
         with open_system(new_database("backup")) as system:
             change_titles(system, "Another future", REMEMBERED)
