@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.readmodel.kept_responses import Origin
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.log_identity import LogIdentity
@@ -38,6 +39,9 @@ class EmptySession(ReadSession):
     def __init__(self) -> None:
         self.head = self.projection_version = 0
         self.is_behind = False
+        self.origin = Origin("log", 0, 0)
+        self._state = None
+        self.count_characters = lambda _number: None
         self.shared: Any = SimpleNamespace(damage=DamageRegister())
 
     def read_log_identity(self) -> LogIdentity:

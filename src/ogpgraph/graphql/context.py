@@ -37,6 +37,11 @@ class Context:
     schema_version: str
     write_access: WriteAccess | None = None
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Return whether the operation is nobody's in particular."""
+        return self.write_access is None or self.write_access.caller.account is None
+
     def head(self) -> Snapshot:
         """Return the snapshot at the head of the session."""
         return self.session.at_head()

@@ -38,8 +38,13 @@ from strawberry.types.field import StrawberryField
 from ogpgraph.graphql.compiled.operation import CompiledOperations, PreparedVariables
 from ogpgraph.graphql.compiled.run import Run
 from ogpgraph.graphql.compiled.writer import NotCovered
+from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.input_errors import describe_variable_errors
+from ogpgraph.graphql.pinned_position import pinned_position
 from ogpgraph.lazy import cached_property
+from ogpgraph.readmodel.kept_responses import KeptData, Origin
+from ogpgraph.readmodel.model import ModelState
+from ogpgraph.readmodel.session import ReadSession
 
 logger = structlog.stdlib.get_logger("ogpgraph.graphql")
 
@@ -146,8 +151,11 @@ def _prepare(
     if isinstance(values, list):
         raise _Uncoerced
     found = compiled.find(schema, document, operation, values, prepare_core)
+    if found is None:
+        return PreparedVariables(None, (), {})
     with suppress(Exception):  # graphql-core converts the arguments, too, and reports errors where they are used
-        return PreparedVariables(found, found.convert_arguments(values) if found else (), values.coerced)
+        pinned = pinned_position(operation, values.coerced) if found.use.may_be_fixed else None
+        return PreparedVariables(found, found.convert_arguments(values), values.coerced, pinned)
     return PreparedVariables(None, (), {})
 
 
@@ -225,10 +233,42 @@ class Executor:
         """
         if self._compiled is None:
             raise NotCovered("the operation is not compiled")
-        return self._compiled.run(
-            root_value,
-            Run(context, check_deadline, count_objects, self._prepared.arguments, self._prepared.variables),
+        run = Run(context, check_deadline, count_objects, self._prepared.arguments, self._prepared.variables)
+        if not isinstance(context, Context) or not isinstance(session := context.session, ReadSession):
+            return self._compiled.run(root_value, run)
+        if context.is_anonymous and (kept := self.find_kept(session.whole_state, session.origin)) is not None:
+            count_objects(kept.objects)
+            session.count_characters(kept.characters)
+            return kept.data
+        with run.counting_characters(session):
+            data = self._compiled.run(root_value, run)
+        if context.is_anonymous:
+            self._keep(data, run, session)
+        return data
+
+    def find_kept(self, state: ModelState | None, origin: Origin) -> KeptData | None:
+        """Return the data that `run_compiled` returned before for equal variables, if they are right at a state.
+
+        The reader is anonymous. Each use counts as what is in the data. Several threads may call it at once.
+        """
+        number, operation = self._prepared.number, self._prepared.operation
+        if state is None or number is None or operation is None or operation.is_disabled:
+            return None
+        return state.caches.responses.find(number, state, origin)
+
+    def _keep(self, data: bytes, run: Run, session: ReadSession) -> None:
+        state, prepared = session.whole_state, self._prepared
+        if state is None or prepared.number is None or session.reads_clock:
+            return
+        kept = KeptData(
+            data=data,
+            objects=run.objects,
+            characters=run.characters,
+            origin=session.origin,
+            position=state.position if prepared.pinned is None else prepared.pinned,
+            is_fixed=prepared.pinned is not None,
         )
+        state.caches.responses.add({prepared.number: kept})
 
     def run(
         self,

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
+from ogpgraph.readmodel.kept_responses import Origin
 from ogpgraph.readmodel.projector import ProjectionFailure, ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
     LIVE_PREFIX,
@@ -81,6 +82,11 @@ class ProjectionProgress(NamedTuple):
     def is_behind(self) -> bool:
         """Return whether the log has events that are not projected yet."""
         return self.log_position < self.head
+
+    @property
+    def origin(self) -> Origin:
+        """Return what all responses depend on that are read there."""
+        return Origin(self.log_id, self.redaction_version, self.projection_version)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ogpgraph.readmodel.earlier_claims import DatedStateCache
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.fragment_cache import FragmentCache
 from ogpgraph.readmodel.index_cache import PastIndexes
+from ogpgraph.readmodel.kept_responses import KeptResponses
 from ogpgraph.readmodel.page_cache import PageCache
 from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.search_index import SearchIndex
@@ -64,6 +65,7 @@ class ReadCaches:
     entries: ByteCache[int, Entry] = field(default_factory=lambda: ByteCache(MAX_ENTRY_BYTES, _size_of_entry))
     past_indexes: PastIndexes = field(default_factory=PastIndexes)
     fragments: FragmentCache = field(default_factory=FragmentCache)
+    responses: KeptResponses = field(default_factory=KeptResponses)
     search: SearchIndex = field(default_factory=SearchIndex)
     pages: PageCache = field(default_factory=PageCache)
     matches: ByteCache[tuple[int, int, AggregateQuery], int] = field(
@@ -83,6 +85,7 @@ class ReadCaches:
             "entries": self.entries.use(),
             "pastIndexes": self.past_indexes.use(),
             "fragments": self.fragments.use(),
+            "responses": self.responses.use(),
             "pages": self.pages.use(),
             "queries": self.queries.use(),
             "matches": self.matches.use(),

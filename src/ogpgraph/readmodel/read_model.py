@@ -148,10 +148,15 @@ class ReadModel:
         Raises:
             WouldWait: if the model is not there; a reader raises it where it needs what is not in memory.
         """
+        state = self.state_in_memory(progress)
+        return ReadSession(self._shared, self._no_transaction, self.clock(), progress, state)
+
+    def state_in_memory(self, progress: ProjectionProgress) -> ModelState:
+        """Return the state of the model at what was just confirmed; raises WouldWait as `session_in_memory` does."""
         state = self._model.state
         if progress.is_behind or state is None or not state.is_at(progress):
             raise WouldWait
-        return ReadSession(self._shared, self._no_transaction, self.clock(), progress, state)
+        return state
 
     def _begin(self, open_: Callable[[], AbstractContextManager[Transaction]], head: int) -> LazyTransaction:
         return LazyTransaction(self._database.name, open_, partial(self._require_reached, head))

@@ -106,7 +106,10 @@ class ReadSession:
         self.is_behind = progress.is_behind and not (state and state.log_position >= progress.head)
         self.projection_version = progress.projection_version
         self.log_identity = shared.identify(progress)
+        self.origin = progress.origin
         self.shared = shared
+        self.reads_clock = False
+        """Whether something was read that may be another one later, although nothing is recorded."""
         self.checkpoint: Callable[[], None] = _continue
         self.count_characters: Callable[[int], None] = _ignore
         self._snapshots: dict[tuple[int, int], Snapshot] = {}
@@ -121,6 +124,12 @@ class ReadSession:
         if self._state is None:
             self._state = self.shared.model.get(self._progress)
         return self._state
+
+    @property
+    def whole_state(self) -> ModelState | None:
+        """The state of the model if it is at the head, which shows all that is recorded; None otherwise."""
+        state = self._state
+        return None if state is None or self.is_behind or state.position != self.head else state
 
     @property
     def caches(self) -> ReadCaches:
@@ -161,6 +170,7 @@ class ReadSession:
         recorded that is not projected yet: its entry will be in the answer later, and must not be missing now.
         """
         if moment > self.opened_at - PRESENT and (ahead_until := self._read_time_ahead()):
+            self.reads_clock = True
             if moment <= self.opened_at:
                 return self.at_head()
             if moment > ahead_until:

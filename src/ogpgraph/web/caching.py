@@ -8,14 +8,15 @@ response that is still right is never sent twice, and one that is not is never t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from graphql import FieldNode, IntValueNode, OperationDefinitionNode, VariableNode
+from graphql import OperationDefinitionNode
 
 from ogpgraph.graphql.context import Context
+from ogpgraph.graphql.pinned_position import pinned_position
 from ogpgraph.readmodel.bookmark import Bookmark
 
 PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
@@ -24,7 +25,6 @@ PAST_CACHE_CONTROL: Final = "public, max-age=3600"
 NO_STORE: Final = "no-store"
 VARY: Final = "Accept, Authorization, X-At-Least-Position, X-At-Least-Root"
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
-_MAX_POSITION_CHARACTERS: Final = 17
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -89,28 +89,3 @@ def etag_matches(if_none_match: str | None, etag: str) -> bool:
 def cache_headers(etag: str, *, past: bool) -> dict[str, str]:
     """Return the headers of a response that caches may store."""
     return {"ETag": etag, "Cache-Control": PAST_CACHE_CONTROL if past else PRESENT_CACHE_CONTROL}
-
-
-def pinned_position(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int | None:
-    """Return the latest position that an operation reads, if all its root fields are `at` with a position."""
-    positions = [_position(node, variables) for node in operation.selection_set.selections]
-    pinned = [position for position in positions if position is not None]
-    return max(pinned) if pinned and len(pinned) == len(positions) else None
-
-
-def _position(node: object, variables: Mapping[str, Any]) -> int | None:
-    if not isinstance(node, FieldNode) or node.name.value != "at":
-        return None
-    return _position_argument([(each.name.value, each.value) for each in node.arguments or ()], variables)
-
-
-def _position_argument(arguments: Sequence[tuple[str, object]], variables: Mapping[str, Any]) -> int | None:
-    # A root beside it selects nothing else: it is that of the position, or the response is an error.
-    others = [(name, value) for name, value in arguments if name != "root"]
-    if len(others) != 1 or others[0][0] != "position":
-        return None
-    value = others[0][1]
-    if isinstance(value, IntValueNode):
-        return int(value.value) if len(value.value) < _MAX_POSITION_CHARACTERS else None
-    variable = variables.get(value.name.value) if isinstance(value, VariableNode) else None
-    return variable if isinstance(variable, int) and not isinstance(variable, bool) else None

@@ -71,14 +71,10 @@ class _Fragments:
         distinct = list(dict.fromkeys(versions))
         sources = self.read(distinct, view) if sources is None else sources
         made: dict[Any, Fragment] = {}
-        stop = run.listen_to(view.session)
-        try:
-            for version, source in zip(distinct, sources, strict=True):
-                objects, characters = run.objects, run.characters
-                pieces = self.make(source, run)
-                made[version] = (run.objects - objects, run.characters - characters, *pieces)
-        finally:
-            stop()
+        for version, source in zip(distinct, sources, strict=True):
+            objects, characters = run.objects, run.characters
+            pieces = self.make(source, run)
+            made[version] = (run.objects - objects, run.characters - characters, *pieces)
         return made
 
     def read(self, versions: Sequence[int], view: Snapshot) -> list[Any]:

@@ -7,7 +7,16 @@ from itertools import count
 from typing import Any, Final, NamedTuple, Self
 
 import strawberry
-from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, VariableNode, Visitor, visit
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    visit,
+)
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -15,6 +24,7 @@ from ogpgraph.graphql.compiled.planner import Planner
 from ogpgraph.graphql.compiled.run import Run, encode, join
 from ogpgraph.graphql.compiled.selections import ObjectSelection
 from ogpgraph.graphql.compiled.writer import ConvertArguments, NotCovered, OperationWriter
+from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, selects_field
 from ogpgraph.storage.byte_cache import ByteCache
 
 MAX_FIELDS: Final = 2_000
@@ -30,22 +40,40 @@ _BYTES_PER_CHARACTER: Final = 20
 """About what a character of the variables takes as JSON, coerced, and as arguments."""
 
 
-class CompiledOperation:
-    """How an operation is written, under certain conditions. Threads may use it at once."""
+class ResponseUse(NamedTuple):
+    """Whether a response may be kept, and whether it is fixed where all positions are named that are read."""
 
-    def __init__(self, root: ObjectSelection, conversions: Sequence[ConvertArguments]) -> None:
-        self._root = root
-        self._conversions = tuple(conversions)
-        self._is_disabled = False
+    may_be_kept: bool
+    may_be_fixed: bool
 
     @classmethod
-    def compile(cls, writer: OperationWriter) -> Self:
+    def of(cls, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Self:
+        """Return how the response of an operation may be used, by the fields that it selects."""
+        if operation.operation is not OperationType.QUERY or selects_field(schema, document, operation, VOLATILE):
+            return cls(False, False)
+        return cls(True, not selects_field(schema, document, operation, READS_HEAD))
+
+
+class CompiledOperation:
+    """How an operation is written, under certain conditions. Threads may use it at once.
+
+    It `is_disabled` once graphql-core has to execute it, also for those who have this object.
+    """
+
+    def __init__(self, root: ObjectSelection, conversions: Sequence[ConvertArguments], use: ResponseUse) -> None:
+        self._root = root
+        self._conversions = tuple(conversions)
+        self.use = use
+        self.is_disabled = False
+
+    @classmethod
+    def compile(cls, writer: OperationWriter, use: ResponseUse) -> Self:
         """Plan an operation, and compile the functions that this needs; raises NotCovered."""
         planner = Planner(writer)
         root = planner.plan()
         exec(compile("\n".join(writer.lines), "<compiled operation>", "exec"), writer.names)  # noqa: S102 - its source is ours
         planner.bind(writer.names)
-        return cls(root, writer.conversions)
+        return cls(root, writer.conversions, use)
 
     def convert_arguments(self, variables: VariableValues) -> list[dict[str, Any]]:
         """Return the arguments that depend on variables, for a run; raises what their conversion raises."""
@@ -57,24 +85,23 @@ class CompiledOperation:
         Raises:
             Exception: if anything is not as it is where nothing goes wrong; then graphql-core has to execute it.
         """
-        if self._is_disabled:
+        if self.is_disabled:
             raise NotCovered("the operation is disabled")
         return join(self._root.write(source, run))
-
-    def disable(self) -> None:
-        """Have graphql-core execute the operation from now on, also for those who have this object."""
-        self._is_disabled = True
 
 
 class PreparedVariables(NamedTuple):
     """The variables of a request, the arguments made of them, and the compiled operation, None where it is not covered.
 
-    They are not changed, so requests with equal variables share them.
+    They are not changed, so requests with equal variables share them: these have the same `number`, which is None where
+    their response must not be kept. `pinned` is the position from which on it is always the same, if there is one.
     """
 
     operation: CompiledOperation | None
     arguments: Sequence[dict[str, Any]]
     variables: Mapping[str, Any]
+    pinned: int | None = None
+    number: int | None = None
 
 
 VariablesKey = tuple[int, str | None, bytes]
@@ -120,6 +147,8 @@ class CompiledOperations:
         if (found := _prepared.get(key)) is None:
             found = build()
             if len(key[2]) < MAX_KEPT_VARIABLES:
+                if found.operation and found.operation.use.may_be_kept:
+                    found = found._replace(number=next(_numbers))
                 _prepared.add({key: found})
         return found
 
@@ -128,7 +157,7 @@ class CompiledOperations:
         self._is_disabled = True
         for each in list(self._compiled.values()):
             if each is not None:
-                each.disable()
+                each.is_disabled = True
 
     def find(
         self,
@@ -151,12 +180,14 @@ class CompiledOperations:
         if key not in self._compiled:
             if len(self._compiled) >= MAX_FUNCTIONS:
                 return None
-            self._compiled[key] = self._compile(OperationWriter(schema, build_executor(), MAX_FIELDS - self.fields))
+            executor = build_executor()
+            use = ResponseUse.of(executor.schema, document, operation)
+            self._compiled[key] = self._compile(OperationWriter(schema, executor, MAX_FIELDS - self.fields), use)
         return self._compiled[key]
 
-    def _compile(self, writer: OperationWriter) -> CompiledOperation | None:
+    def _compile(self, writer: OperationWriter, use: ResponseUse) -> CompiledOperation | None:
         try:
-            compiled = CompiledOperation.compile(writer)
+            compiled = CompiledOperation.compile(writer, use)
         except NotCovered:
             return None
         self.fields += writer.fields

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -49,16 +50,15 @@ class Run:
 
     `check_deadline` is called for each object that is made, and may raise what stops the operation. `count_objects` is
     told how many objects the response got without one being made, and may raise, too. `objects` and `characters` are
-    the numbers of the objects that were made, and of the characters of texts that were read for them.
+    the numbers of all these objects, and of the characters of texts that were read.
     """
 
     __slots__ = (
         "_check_deadline",
-        "_forward",
+        "_count_objects",
         "arguments",
         "characters",
         "context",
-        "count_objects",
         "objects",
         "tables",
         "variables",
@@ -73,32 +73,34 @@ class Run:
         variables: Mapping[str, Any],
     ) -> None:
         self.context = context
-        self.count_objects = count_objects
         self.arguments = arguments
         self.variables = variables
         self.objects = self.characters = 0
         self.tables: dict[int, FragmentTable] = {}
         self._check_deadline = check_deadline
-        self._forward: Callable[[int], None] | None = None
+        self._count_objects = count_objects
 
     def check(self) -> None:
         """Count an object; raises what stops the operation."""
         self.objects += 1
         self._check_deadline()
 
-    def count_characters(self, number: int) -> None:
-        """Count the characters of a text, and have the session count them; raises if there are too many."""
-        self.characters += number
-        if self._forward is not None:
-            self._forward(number)
+    def count_objects(self, number: int) -> None:
+        """Count objects that were not made; raises what stops the operation."""
+        self.objects += number
+        self._count_objects(number)
 
-    def listen_to(self, session: RecordReader) -> Callable[[], None]:
-        """Have the session tell the run what it reads; returns what ends that."""
-        forward = self._forward = session.count_characters
-        session.count_characters = self.count_characters
+    @contextmanager
+    def counting_characters(self, session: RecordReader) -> Iterator[None]:
+        """Count the characters of the texts that are read in a session, which counts them, too."""
+        forward = session.count_characters
 
-        def stop() -> None:
+        def count_both(number: int) -> None:
+            self.characters += number
+            forward(number)
+
+        session.count_characters = count_both
+        try:
+            yield
+        finally:
             session.count_characters = forward
-            self._forward = None
-
-        return stop
