@@ -284,7 +284,7 @@ def open_system(
         )
         model = Model(database)
         projection = ProjectionRunner(database, event_log, remember=history_guard.remember, follow=model.follow)
-        read_model = ReadModel(database, log_identity, clock, projection, model)
+        read_model = ReadModel(database, log_identity, clock, projection, model, loader.begin_fill)
         system = System(
             database,
             event_log,

@@ -278,6 +278,48 @@ def test_memory_is_bounded(system: System) -> None:
     assert 1 < len(held) < 12
 
 
+def read_whole(system: System, *streams: str) -> list[Aggregate]:
+    return [replayed(system, stream) for stream in streams]
+
+
+def test_aggregates_that_were_filled_in_are_not_read(system: System, cached: str) -> None:
+    loader, states = new_loader(system), read_whole(system, cached)
+    loader.begin_fill()(states)
+    execute(system, "update event set payload = :payload", payload=b"damaged")
+    assert loader.load(cached) is states[0]
+
+
+def test_what_is_in_memory_is_not_replaced_by_what_was_read_before(system: System, cached: str) -> None:
+    loader = new_loader(system)
+    executor = new_executor(system, loader)
+    fill, before = loader.begin_fill(), read_whole(system, cached)
+    revise(executor, cached, {"endsOn": "2044"})
+    fill(before)
+    assert loader.load(cached) == replayed(system, cached)
+
+
+@pytest.mark.parametrize("max_paths", [10_000, 2])
+def test_what_was_forgotten_meanwhile_is_not_filled_in(make_system: SystemFactory, max_paths: int) -> None:
+    mine, other = make_system(), make_system()
+    stream = register(other.executor)
+    loader = new_loader(mine, max_paths=max_paths)
+    executor = new_executor(mine, loader)
+    fill, before = loader.begin_fill(), read_whole(mine, stream)
+    revise(executor if max_paths == 2 else other.executor, stream, {"endsOn": "2044"})
+    loader.load(stream)
+    register(executor, "FR0002")  # with little room the commitment is forgotten for this one
+    fill(before)
+    assert loader.load(stream) == replayed(mine, stream)
+
+
+def test_what_does_not_fit_is_not_filled_in(system: System, cached: str) -> None:
+    loader = new_loader(system, max_paths=5)
+    loader.load(cached)
+    loader.begin_fill()(read_whole(system, register(system.executor, "FR0002"), register(system.executor, "FR0003")))
+    assert loader._memory._paths <= 5
+    assert loader.load(cached) == replayed(system, cached)
+
+
 def test_events_are_read_by_revision(system: System, cached: str) -> None:
     found = system.executor.read_events(cached, [2, 7])
     assert found == {event.revision: event for event in system.executor.events(cached) if event.revision in (2, 7)}

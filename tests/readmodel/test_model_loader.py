@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.code import code_stream
+from ogpgraph.domain.correction import REVERSAL_EVENTS
+from ogpgraph.domain.fold import replay
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import model_loader
 from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult
 from tests.readmodel.sample_log import record_commitments
+from tests.support.writers import command_context
 
 LOADING = ["the read model is being loaded into memory"]
 FIRST_QUERY = """{ members { nodes { name actionPlans { nodes { title commitments { nodes { code title
@@ -41,6 +49,56 @@ def test_the_first_query_after_loading_takes_no_statement(make_system: SystemFac
     assert state is not None
     caches, texts = state.caches.describe().values(), reader.model._shared.texts.cache.use()
     assert described["bytes"] == state.indexes.size_bytes() + sum(use.bytes for use in caches) + texts.bytes
+
+
+def amend(system: System, code: str) -> None:
+    """Record statements of a commitment of which one is withdrawn and one amended."""
+
+    def revise(uow: UnitOfWork, ends_on: str) -> None:
+        commitment = uow.require_by_code("commitment", code)
+        commitment_commands.revise_commitment(uow, commitment, {"endsOn": ends_on})
+
+    for year in ("2031", "2032", "2033"):
+        system.execute(command_context(), partial(revise, ends_on=year))
+    stream = system.executor.load(code_stream("commitment", code)).string("aggregate") or ""
+    revision = system.executor.load(stream).revision
+    system.execute(command_context(), lambda uow: uow.withdraw(stream, REVERSAL_EVENTS["commitment"], [revision], {}))
+    system.execute(
+        command_context(), lambda uow: uow.amend(stream, "CommitmentCorrected", {revision - 1: {"endsOn": "2034"}})
+    )
+
+
+@BOTH_ENGINES
+def test_after_loading_commands_find_whole_aggregates_in_memory(
+    make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = make_system()
+    record_commitments(writer, 12)
+    amend(writer, "FR0001")
+    writer.rebuild()  # with one delta each, and with frames
+    amend(writer, "FR0002")
+    system = make_system()
+    system.model.warm(seconds=0, pause=lambda _: False)
+    monkeypatch.setattr(system.executor._loader, "_load_from_database", None)
+    with system.read_session() as session:
+        streams = [stream for name in AGGREGATE_TYPES for stream in session.state.streams.of_type(name).ids]
+    loaded = {stream: system.executor.load(stream) for stream in streams}
+    assert loaded == {stream: replay(stream, system.executor.events(stream)) for stream in streams}
+    assert sum(bool(each.amended and each.withdrawn and each.sequences) for each in loaded.values()) == 2
+
+
+@BOTH_ENGINES
+def test_commands_get_no_states_that_lack_events_of_the_log(make_system: SystemFactory) -> None:
+    record_commitments(make_system(), 3)
+    writer, system = make_system(), make_system()
+    code = code_stream("commitment", "FR0001")
+    stream = writer.executor.load(code).string("aggregate") or ""
+    writer.executor.execute(  # without projecting it
+        command_context(),
+        lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2035"}),
+    )
+    system.model.warm(seconds=0, pause=lambda _: False)
+    assert system.executor.load(stream).string("endsOn") == "2035"
 
 
 @BOTH_ENGINES

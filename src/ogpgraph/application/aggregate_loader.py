@@ -1,6 +1,6 @@
 """The loader of aggregates: from memory or the cache in the database, and the events that follow there.
 
-What is in memory is as of the head up to which the log was followed: whatever others append to a stream makes it
+At the start the memory is filled with the states that the read model loads. What is in memory is as of the head up to which the log was followed: whatever others append to a stream makes it
 forgotten, and so does a log in which that head has another leaf. Loading from the database reads the event at the
 cached revision, which must have the cached leaf, and all later ones. So an aggregate is never older than the log,
 whoever writes to it, and never of another log than the one in use.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ A record of OGP's size fits: a commitment has about 40.
 """
 MIN_EVENTS = 50
 """Fewer events than these after a cached aggregate are read faster than another row is worth."""
+
+Fill = Callable[[Iterable[Aggregate]], None]
+"""Called with whole aggregates that were read without any event of the log missing."""
 
 log = structlog.stdlib.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
@@ -65,6 +68,8 @@ class AggregateMemory:
         self._aggregates: OrderedDict[str, LoadedAggregate] = OrderedDict()
         self._lock = threading.Lock()
         self.head: LogHead | None = None
+        self.losses = 0
+        """How often something was forgotten. What was read before that may be older than what was forgotten."""
 
     def get(self, stream: str) -> LoadedAggregate | None:
         """Return the aggregate of a stream, None where it is not in memory."""
@@ -78,6 +83,7 @@ class AggregateMemory:
         with self._lock:
             self._aggregates.clear()
             self._paths = 0
+            self.losses += 1
             self.head = None
 
     def put(self, loaded: LoadedAggregate, as_of: LogHead | None) -> None:
@@ -86,9 +92,24 @@ class AggregateMemory:
             if as_of is not None and as_of == self.head:
                 self._put(loaded)
 
+    def fill(self, losses: int, aggregates: Iterable[Aggregate]) -> None:
+        """Keep aggregates that are not in memory, as far as there is room.
+
+        They were read as of `head` or later, when so much had been forgotten. If more was since, they are not kept:
+        what is not in memory was then not changed by this process, and is not known to be changed by others.
+        """
+        with self._lock:
+            if losses != self.losses or self.head is None:
+                return
+            for aggregate in aggregates:
+                is_new = aggregate.id not in self._aggregates
+                if is_new and self._paths + _measure(aggregate) <= self._max_paths:
+                    self._put(LoadedAggregate(aggregate))
+
     def follow(self, news: LogNews) -> None:
         """Go on to a later head, and forget what others have changed until there."""
         with self._lock:
+            self.losses += bool(news.streams) or not news.is_complete
             for stream in news.streams if news.is_complete else list(self._aggregates):
                 self._remove(stream)
             if self.head is None or not news.is_complete or news.head.position > self.head.position:
@@ -110,6 +131,7 @@ class AggregateMemory:
         self._paths += _measure(loaded.aggregate)
         while self._paths > self._max_paths and self._aggregates:
             self._remove(next(iter(self._aggregates)))
+            self.losses += 1
 
     def _remove(self, stream: str) -> None:
         if (removed := self._aggregates.pop(stream, None)) is not None:
@@ -152,6 +174,11 @@ class AggregateLoader:
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
         return {event.revision: decode_logged_event(event) for event in self._log.read_revisions(stream, revisions)}
+
+    def begin_fill(self) -> Fill:
+        """Return the function that keeps aggregates in memory which are read from now on."""
+        self.followed_head()
+        return partial(self._memory.fill, self._memory.losses)
 
     def follow(self, news: LogNews) -> None:
         """Take note of what others have appended."""

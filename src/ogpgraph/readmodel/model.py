@@ -26,6 +26,7 @@ from ogpgraph.readmodel.projection import ProjectionProgress, read_progress
 from ogpgraph.readmodel.projector import ProjectionStep
 from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.sort_keys import BY_CODE
+from ogpgraph.readmodel.states import restore_folds
 from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.readmodel.tags import unknown_dimension
 from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
@@ -36,6 +37,7 @@ WARM_CHUNK: Final = 50
 RECENT_STATES: Final = 16
 """So many states before the latest are kept: a reader may be at the position of one, which shares most with it."""
 ReadMore = Callable[[Transaction, Sequence[Aggregate]], None]
+Offer = Callable[[Sequence[Aggregate]], None]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -162,20 +164,28 @@ class Model:
 
     # Loading before the first reader
 
-    def warm(self, *, until: float, pause: Callable[[float], bool], read_more: ReadMore) -> None:
+    def warm(
+        self,
+        *,
+        until: float,
+        pause: Callable[[float], bool],
+        read_more: ReadMore,
+        begin_offer: Callable[[], Offer] = lambda: _ignore,
+    ) -> None:
         """Load the model, its orders by code, the states of the aggregates that changed last, and the tags of the past.
 
         `is_warm` is True once all states are there that fit, or at the time `until`. Those that are missing then follow
         with pauses: `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads
-        what else readers need of some states.
+        what else readers need of some states. What `begin_offer` returns is called with states of that moment or later,
+        with all that the fold needs.
         """
         with self._lock:
             state = self._lead()
         for name in state.streams.type_names:
             state.indexes.of_type(name).sort_index(BY_CODE)
-        for chunk in iter_chunks(_latest_versions(state), WARM_CHUNK):
+        for chunk in iter_chunks(_latest_streams(state), WARM_CHUNK):
             began = time.monotonic()
-            self._decode(state, chunk, read_more)
+            self._decode(state, chunk, read_more, begin_offer())
             self.is_warm = self.is_warm or time.monotonic() > until
             if state.caches.states.is_full or (self.is_warm and pause(time.monotonic() - began)):
                 break
@@ -194,11 +204,17 @@ class Model:
             if pause(time.monotonic() - began):
                 return
 
-    def _decode(self, state: ModelState, versions: Sequence[tuple[int, str]], read_more: ReadMore) -> None:
-        statement = queries.select_chains(versions)
+    def _decode(self, state: ModelState, streams: Sequence[str], read_more: ReadMore, offer: Offer) -> None:
+        """Decode the states of streams, as they are now, which may be after those of the model."""
         with self._database.read() as transaction:
+            progress = read_progress(transaction)
+            versions = [(progress.position, stream) for stream in streams]
+            statement = queries.select_chains(versions)
             rows = transaction.fetch_all(statement.sql, **statement.parameters)
-            read_more(transaction, [decoded for _, _, decoded in state.caches.states.decode(rows, versions)])
+            decoded = [aggregate for _, _, aggregate in state.caches.states.decode(rows, versions)]
+            read_more(transaction, decoded)
+        if not progress.is_behind:
+            offer(restore_folds(decoded, rows))
 
     def size_bytes(self) -> int:
         """Return about how many bytes the model and its caches take."""
@@ -241,14 +257,18 @@ def _keep_states(caches: ReadCaches, change: ModelChange) -> None:
     caches.states.add({(stream, since[stream]): state for stream, state in change.states.items()})
 
 
-def _latest_versions(state: ModelState) -> list[tuple[int, str]]:
-    """Return position and id of the present version of each stream, those that changed last before the others."""
+def _latest_streams(state: ModelState) -> list[str]:
+    """Return the ids of all streams, those that changed last before the others."""
     found = []
     for name in state.streams.type_names:
         streams = state.streams.of_type(name)
         slots = range(streams.count(state.position))
         found += [(streams.version_at(slot, state.position), streams.ids[slot]) for slot in slots]
-    return sorted(found, reverse=True)
+    return [stream for _, stream in sorted(found, reverse=True)]
+
+
+def _ignore(_states: Sequence[Aggregate]) -> None:
+    """Do nothing: nobody else needs states."""
 
 
 def _root_of(progress: ProjectionProgress) -> bytes:

@@ -12,7 +12,7 @@ from ogpgraph.clock import Clock
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel.freshness import HeadReader
-from ogpgraph.readmodel.model import Model, ModelState
+from ogpgraph.readmodel.model import Model, ModelState, Offer
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
@@ -36,12 +36,20 @@ class ReadModel:
     """
 
     def __init__(
-        self, database: Database, log_identity: LogIdentity, clock: Clock, projection: ProjectionRunner, model: Model
+        self,
+        database: Database,
+        log_identity: LogIdentity,
+        clock: Clock,
+        projection: ProjectionRunner,
+        model: Model,
+        begin_offer: Callable[[], Offer],
     ) -> None:
+        """Open sessions on the tables of a projection; who else needs states is offered those that are loaded."""
         self._database = database
         self._projection = projection
         self._shared = SharedState(projection, log_identity, model)
         self._model = model
+        self._begin_offer = begin_offer
         self._heads = HeadReader(database, projection.query_progress)
         self._no_transaction = RefusedTransaction(database.name)
         self.damage = self._shared.damage
@@ -53,7 +61,7 @@ class ReadModel:
         until = time.monotonic() + seconds
         with self.session() as session:
             session.load_entries(range(max(1, session.head - WARM_ENTRIES + 1), session.head + 1))
-        self._model.warm(until=until, pause=pause, read_more=self._read_texts)
+        self._model.warm(until=until, pause=pause, read_more=self._read_texts, begin_offer=self._begin_offer)
         self._warm_search(pause)
 
     def _warm_search(self, pause: Callable[[float], bool]) -> None:

@@ -139,6 +139,14 @@ def restore_fold(aggregate: Aggregate, encoded: Iterable[bytes]) -> Aggregate:
     return structs.replace(fold, revision=aggregate.revision, claims=aggregate.claims)
 
 
+def restore_folds(states: Iterable[Aggregate], rows: Iterable[Row]) -> list[Aggregate]:
+    """Return states as readers have them with what the fold needs, from the rows of their chains."""
+    encoded: dict[str, list[bytes]] = defaultdict(list)
+    for row in sorted((row for row in rows if row["fold"] is not None), key=_position_of):
+        encoded[row["id"]].append(decompress(row["fold"]))
+    return [restore_fold(state, encoded[state.id]) if state.id in encoded else state for state in states]
+
+
 def compress(data: bytes) -> bytes:
     """Return an encoded state or delta as a row holds it."""
     compressor = _compressor().copy()
