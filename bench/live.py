@@ -49,6 +49,7 @@ from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
+from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
@@ -240,10 +241,10 @@ class TimedExecutor(CommandExecutor):
         *,
         after_save: AfterSave | None = None,
     ) -> Receipt[T]:
-        def note(log_position: int) -> None:
+        def note(stored: StoredSaves) -> None:
             self.committed = time.perf_counter()
             if after_save is not None:
-                after_save(log_position)
+                after_save(stored)
 
         return super().execute(context, commands, check, after_save=note)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,10 +22,17 @@ from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.model import Model
 from ogpgraph.readmodel.model_loader import ModelLoader
-from ogpgraph.readmodel.projection import ProgressCallback, ProjectionPoller, ProjectionRunner, ProjectionStatus
+from ogpgraph.readmodel.projection import (
+    ProgressCallback,
+    ProjectionPoller,
+    ProjectionRunner,
+    ProjectionStatus,
+    query_progress,
+)
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.readmodel.rebuild import Rebuild
@@ -33,6 +41,7 @@ from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.settings import Settings
 from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
+from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.damage import DamagedRecord
@@ -80,6 +89,7 @@ class System:
     log: EventLog
     executor: CommandExecutor
     projection: ProjectionRunner
+    heads: HeadReader
     model: ReadModel
     accounts: accounts.AccountStore
     poller: ProjectionPoller
@@ -97,10 +107,11 @@ class System:
         """
         return self.executor.execute(context, commands, check, after_save=self._project)
 
-    def _project(self, log_position: int) -> None:
-        """Project a save. A failure is only logged: the events are stored, so their commands have succeeded."""
+    def _project(self, stored: StoredSaves) -> None:
+        """Project saves. A failure is only logged: the events are stored, so their commands have succeeded."""
+        self.heads.follow_append(stored.head, stored.commit)
         try:
-            self.projection.catch_up(to=log_position)
+            self.projection.catch_up(to=stored.head.position)
         except DatabaseError:  # the next reader or the poller will project them
             log.warning("projecting a save failed", exc_info=True)
 
@@ -283,16 +294,20 @@ def open_system(
             require_writable=history_guard.require_writable,
         )
         model = Model(database)
-        projection = ProjectionRunner(database, event_log, remember=history_guard.remember, follow=model.follow)
-        read_model = ReadModel(database, log_identity, clock, projection, model, loader.begin_fill)
+        heads = HeadReader(database, partial(query_progress, database))
+        projection = ProjectionRunner(
+            database, event_log, remember=history_guard.remember, follow=(model.follow, heads.follow)
+        )
+        read_model = ReadModel(database, log_identity, clock, projection, model, heads, loader.begin_fill)
         system = System(
             database,
             event_log,
             executor,
             projection,
+            heads,
             read_model,
             accounts.AccountStore(database),
-            ProjectionPoller(database, projection),
+            ProjectionPoller(database, projection, heads),
             ModelLoader(read_model),
             clock,
             history_guard,

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.domain.event import Facts
 from ogpgraph.readmodel.freshness import HeadReader, SharedRead
-from ogpgraph.readmodel.projection import ProjectionProgress
-from ogpgraph.system import open_system
+from ogpgraph.readmodel.projection import ProjectionProgress, query_progress
+from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, SystemFactory
 from tests.readmodel.sample_log import record_commitments
 from tests.support.peers import read_title, read_title_of, run_peers
-from tests.support.writers import change_title
+from tests.support.writers import change_title, command_context
 
 CHECKS = [60, pytest.param(10_000, marks=pytest.mark.long)]
 WAIT_SECONDS = 10
@@ -106,7 +111,7 @@ def test_nothing_is_read_while_nothing_was_committed(make_system: SystemFactory)
     def read() -> ProjectionProgress:
         nonlocal reads
         reads += 1
-        return system.projection.query_progress()
+        return query_progress(system.database)
 
     heads = HeadReader(system.database, read)
     before = heads.confirm()
@@ -115,6 +120,86 @@ def test_nothing_is_read_while_nothing_was_committed(make_system: SystemFactory)
     change_title(other, "FR0001", "By another process")
     assert heads.confirm().position == before.position + 1
     assert reads == 2
+
+
+def count_reads(system: System, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that gets longer whenever the system reads how far its read model is."""
+    reads: list[None] = []
+    read = system.heads._progress._read
+
+    def count() -> ProjectionProgress:
+        reads.append(None)
+        return read()
+
+    monkeypatch.setattr(system.heads._progress, "_read", count)
+    return reads
+
+
+@ONLY_SQLITE
+def test_what_this_process_has_recorded_is_not_read_to_be_known(
+    make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, other = make_system(), make_system()
+    record_commitments(system, 3)
+    change_title(system, "FR0001", "First")
+    system.heads.confirm()
+    reads = count_reads(system, monkeypatch)
+    for number in range(5):
+        change_title(system, "FR0001", f"Title {number}")
+        assert read_title(system)[1] == f"Title {number}"
+    assert len(reads) == 0
+    assert system.heads.confirm() == query_progress(system.database)
+    change_title(other, "FR0001", "By another process")
+    assert read_title(system)[1] == "By another process"
+    assert len(reads) > 0
+
+
+def change_something(system: System, change: str, number: int) -> None:
+    """Change what readers see, or what they do not, in one of the ways in which processes do."""
+    match change:
+        case "title":
+            change_title(system, "FR0001", f"Title {number}")
+        case "append":  # as by a process that is killed before it projects
+            facts: Facts = {"endsOn": f"{2000 + number}"}
+            system.executor.execute(
+                command_context(),
+                lambda uow: commitment_commands.revise_commitment(
+                    uow, uow.require_by_code("commitment", "FR0001"), facts
+                ),
+            )
+        case "person":
+            system.accounts.set_person("account-1", f"Name {number}", None)
+        case "rebuild":
+            system.rebuild()
+        case "nothing":
+            system.projection.catch_up()
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["title"] * 6 + ["append", "person", "rebuild", "nothing"]), st.integers(0, 1), st.booleans()
+    ),
+    max_size=25,
+)
+NUMBERS = count()
+
+
+@ONLY_SQLITE
+@settings(max_examples=15)
+@given(changes=CHANGES)
+def test_whatever_is_followed_is_what_the_tables_say(
+    changes: list[tuple[str, int, bool]], make_system: SystemFactory
+) -> None:
+    name = f"log-{next(NUMBERS)}"
+    systems = make_system(name), make_system(name)
+    record_commitments(systems[0], 1)
+    for number, (change, writer, is_confirmed) in enumerate(changes):
+        change_something(systems[writer], change, number)
+        for system in systems if is_confirmed else ():
+            assert system.heads.confirm() == query_progress(system.database)
+    for system in systems:
+        assert system.heads.confirm() == query_progress(system.database)
+        assert system.projection.catch_up() == system.heads.confirm().position
 
 
 @BOTH_ENGINES

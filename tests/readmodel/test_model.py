@@ -75,7 +75,7 @@ def test_what_the_projector_says_that_entries_change_is_what_the_tables_say(
 ) -> None:
     name = f"log-{next(NAMES)}"
     system, steps = make_system(name), list[ProjectionStep]()
-    system.projection._follow = steps.append
+    system.projection._follow = (steps.append,)
     record_history(system, history)
     with make_system(name).read_session() as session:
         for change in [step.change for step in steps if step.change]:

@@ -15,6 +15,7 @@ from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import model_loader
 from ogpgraph.readmodel.index import PRESENT_DAY
+from ogpgraph.readmodel.projection import query_progress
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult
@@ -118,11 +119,10 @@ def test_a_process_is_not_ready_before_its_model_is_loaded(system: System, monke
     record_commitments(system, 3)
     monkeypatch.setattr(model_loader, "RETRY_SECONDS", 0.01)
     may_read = threading.Event()
-    query = system.projection.query_progress
 
     def query_when_allowed() -> object:
         assert may_read.wait(20)
-        return query()
+        return query_progress(system.database)
 
     monkeypatch.setattr(system.model._heads._progress, "_read", query_when_allowed)
     with system.poller.run(), system.loader.run():

@@ -189,7 +189,7 @@ def test_thread_waits_while_its_process_catches_up_and_reports_if_that_hangs(
     writer: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refreshes, released, busy = [0], threading.Event(), threading.Event()
-    refresh = writer.projection.refresh
+    refresh = writer.heads.refresh
 
     def count_refreshes() -> ProjectionProgress:
         refreshes[0] += 1
@@ -199,7 +199,7 @@ def test_thread_waits_while_its_process_catches_up_and_reports_if_that_hangs(
         busy.set()
         released.wait()
 
-    monkeypatch.setattr(writer.projection, "refresh", count_refreshes)
+    monkeypatch.setattr(writer.heads, "refresh", count_refreshes)
     writer.executor.execute(command_context(), lambda uow: commitment_commands.register_commitment(uow, "FR0001", {}))
     catching_up = threading.Thread(target=writer.projection.catch_up, args=(block,))
     catching_up.start()

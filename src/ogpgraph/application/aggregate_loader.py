@@ -1,9 +1,10 @@
 """The loader of aggregates: from memory or the cache in the database, and the events that follow there.
 
-At the start the memory is filled with the states that the read model loads. What is in memory is as of the head up to which the log was followed: whatever others append to a stream makes it
-forgotten, and so does a log in which that head has another leaf. Loading from the database reads the event at the
-cached revision, which must have the cached leaf, and all later ones. So an aggregate is never older than the log,
-whoever writes to it, and never of another log than the one in use.
+At the start the memory is filled with the states that the read model loads. What is in memory is as of the head up to
+which the log was followed: whatever others append to a stream makes it forgotten, and so does a log in which that head
+has another leaf. Loading from the database reads the event at the cached revision, which must have the cached leaf, and
+all later ones. So an aggregate is never older than the log, whoever writes to it, and never of another log than the one
+in use.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import KeyReused, Refusal
 from ogpgraph.domain.event import VERSION, Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, Repository, UnitOfWork
-from ogpgraph.storage.append import LogHead, LogNews, Save
+from ogpgraph.storage.append import LogHead, LogNews, Save, StoredSaves
 from ogpgraph.storage.event_log import AppendCheck, StoredEvent
 
 T = TypeVar("T")
-AfterSave = Callable[[int], None]
-"""Called with the log position of the last event of a group, once it is stored."""
+AfterSave = Callable[[StoredSaves], None]
+"""Called once for a group, when it is stored."""
 
 
 class Submission(Generic[T]):

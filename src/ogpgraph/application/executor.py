@@ -184,6 +184,8 @@ class CommandExecutor:
                 news = append.read_news(group.head)
                 if is_valid := not group.is_overtaken(news) and _check_all(group, append.transaction):
                     stored = append.store(news.head, group.saves)
+            if stored:
+                stored = stored._replace(commit=append.transaction.commit)
         self._loader.follow(news)
         if is_valid:
             group.settle(stored.positions if stored else ())
@@ -197,7 +199,7 @@ class CommandExecutor:
             self._loader.advance(group.changed(), stored)
             for after_save in dict.fromkeys(decision.submission.after_save for decision in group.to_save):
                 if after_save is not None:
-                    after_save(stored.head.position)
+                    after_save(stored)
         except Exception:
             log.exception("what follows upon a save failed")
 

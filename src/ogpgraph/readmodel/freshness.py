@@ -1,8 +1,9 @@
 """Freshness: how far the read model is, as of a moment after a request arrived, with as little reading as possible.
 
 Every reader confirms the head before it reads, so that each process serves what any other one has acknowledged. Where
-the engine tells whether anything was committed, nothing is read unless something was. Otherwise readers that arrive
-while a read is under way share the next one: one that began before they arrived might lack what they must see.
+the engine tells whether anything was committed, nothing is read unless something was, by another process: what this one
+has stored and projected it knows. Otherwise readers that arrive while a read is under way share the next one: one that
+began before they arrived might lack what they must see.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from concurrent.futures import Future
 from typing import Generic, NamedTuple, TypeVar
 
 from ogpgraph.readmodel.projection import ProjectionProgress
-from ogpgraph.storage.database import Database
+from ogpgraph.readmodel.projector import ProjectionStep
+from ogpgraph.storage.append import LogHead
+from ogpgraph.storage.database import Commit, Database
 from ogpgraph.storage.waiting import waiting
 
 T = TypeVar("T")
@@ -51,17 +54,24 @@ class SharedRead(Generic[T]):
 
 
 class _Confirmed(NamedTuple):
+    """How far the read model is at the moment at which the database has a version, or later."""
+
     version: object
     progress: ProjectionProgress
 
 
 class HeadReader:
-    """Tells the threads of a process how far the read model is."""
+    """Tells the threads of a process how far the read model is.
+
+    It follows the commits of its process, as long as it is told of every one and nobody else's comes in between.
+    """
 
     def __init__(self, database: Database, read_progress: Callable[[], ProjectionProgress]) -> None:
         self._database = database
         self._progress = SharedRead(read_progress)
         self._confirmed: _Confirmed | None = None
+        self._lock = threading.Lock()
+        self._followed: Commit | None = None
 
     @property
     def last(self) -> ProjectionProgress:
@@ -83,6 +93,47 @@ class HeadReader:
         confirmed = self._confirmed
         if confirmed is not None and version is not None and confirmed.version == version:
             return confirmed.progress
+        return self._read(version)
+
+    def refresh(self) -> ProjectionProgress:
+        """Return what `confirm` does, and read it although nothing seems to have been committed.
+
+        A program that writes without taking our locks may have come between a commit of this process and its version.
+        """
+        return self._read(self._database.read_version())
+
+    def follow_append(self, head: LogHead, commit: Commit | None) -> None:
+        """Go on to the head of the log that a commit of this process led to."""
+        self._follow(commit, lambda progress: progress._replace(head=head.position))
+
+    def follow(self, step: ProjectionStep) -> None:
+        """Go on to the checkpoint that this process has projected up to."""
+        reached = step.checkpoint
+        self._follow(
+            step.commit,
+            lambda progress: progress._replace(
+                log_position=reached.log_position,
+                position=reached.position,
+                head=step.head,
+                projection_version=reached.projection_version,
+                root=reached.frontier.root() if reached.position else None,
+                build=reached.build,
+            ),
+        )
+
+    def _read(self, version: object) -> ProjectionProgress:
         progress = self._progress.get()
         self._confirmed = _Confirmed(version, progress)
         return progress
+
+    def _follow(self, commit: Commit | None, advance: Callable[[ProjectionProgress], ProjectionProgress]) -> None:
+        if commit is None:
+            return
+        with self._lock:
+            before, confirmed = self._followed, self._confirmed
+            if before is not None and before.number > commit.number:
+                return  # another thread was faster with a later one
+            self._followed = commit
+            is_next = before is not None and commit.follows(before)
+            if is_next and before and confirmed and confirmed.version == before.version:
+                self._confirmed = _Confirmed(commit.version, advance(confirmed.progress))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -40,7 +40,7 @@ GRACE_SECONDS = 0.02
 GRACE_POLL_SECONDS = 0.004
 """How often the poller looks during the grace period: subscribers are not to wait until its end."""
 REFRESH_SECONDS = 1.0
-"""How often the poller looks even if no change was signalled."""
+"""How often the poller reads the tables even if no change was signalled."""
 RETRY_DELAYS_SECONDS = (0.1, 0.5, 2.0)
 HEARTBEAT_TIMEOUT_SECONDS = 10.0
 JOIN_TIMEOUT_SECONDS = 5.0
@@ -155,12 +155,12 @@ class ProjectionRunner:
         notifier: PositionNotifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         remember: Callable[[int, str], None] = lambda _position, _root: None,
-        follow: Callable[[ProjectionStep], None] = lambda _step: None,
+        follow: Sequence[Callable[[ProjectionStep], None]] = (),
     ) -> None:
         """Project events.
 
-        Once a step is committed, `remember` is called with a new position and its root, in hex, and `follow` with the
-        step, before anybody is notified of it.
+        Once a step is committed, `remember` is called with a new position and its root, in hex, and each of `follow`
+        with the step, before anybody is notified of it.
         """
         self._database = database
         self._log = log
@@ -247,16 +247,6 @@ class ProjectionRunner:
         """Return how far the read model is, as a transaction sees it."""
         return read_progress(transaction)
 
-    def query_progress(self) -> ProjectionProgress:
-        """Return how far the read model is now, whichever process projected it."""
-        return _to_progress(self._database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
-
-    def refresh(self) -> ProjectionProgress:
-        """Return how far the read model is now, and notify of the position."""
-        progress = self.query_progress()
-        self.notifier.notify(progress.position)
-        return progress
-
     def status(self, transaction: Transaction) -> ProjectionStatus:
         """Return the status of the read model, as a transaction sees it."""
         progress = self.read_progress(transaction)
@@ -289,7 +279,8 @@ class ProjectionRunner:
         if step.checkpoint.position != self._position:
             self._remember(step.checkpoint.position, step.checkpoint.frontier.root().hex())
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
-        self._follow(step)
+        for follow in self._follow:
+            follow(step)
         self.notifier.notify(step.checkpoint.position)
 
 
@@ -306,14 +297,29 @@ def run_thread(target: Callable[[], None], name: str, stop: threading.Event) -> 
         thread.join(JOIN_TIMEOUT_SECONDS)
 
 
+class Heads(Protocol):
+    """Tells how far the read model is."""
+
+    def confirm(self) -> ProjectionProgress:
+        """Return how far it is at a moment after the call, without reading it where that is not needed."""
+
+    def refresh(self) -> ProjectionProgress:
+        """Return how far it is at a moment after the call, as the tables say."""
+
+
 class ProjectionPoller:
     """A thread of a serving process that projects what other processes append, and reports its health."""
 
     def __init__(
-        self, database: Database, projection: ProjectionRunner, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        projection: ProjectionRunner,
+        heads: Heads,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._projection = projection
+        self._heads = heads
         self._monotonic = monotonic
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -357,7 +363,6 @@ class ProjectionPoller:
         self._heartbeat_at = self._monotonic()
         if not changed and self._heartbeat_at - self._refreshed_at < REFRESH_SECONDS:
             return
-        self._refreshed_at = self._heartbeat_at
         before, since = self._refresh(), self._monotonic()
         while before.is_behind and not self._stop.wait(GRACE_POLL_SECONDS):
             after = self._refresh()
@@ -370,15 +375,28 @@ class ProjectionPoller:
             before, since = after, self._monotonic()
 
     def _refresh(self) -> ProjectionProgress:
-        """Return how far the read model is; while this process catches up, wait for it instead of competing with it."""
+        """Return how far the read model is, and notify of it.
+
+        While this process catches up, it waits for that instead of competing with it.
+        """
         position = -1
         while self._projection.is_running and not self._stop.wait(GRACE_POLL_SECONDS):
             if position != (position := self._projection.notifier.position):
                 self._heartbeat_at = self._monotonic()
-        return self._projection.refresh()
+        is_due = self._heartbeat_at - self._refreshed_at >= REFRESH_SECONDS
+        progress = self._heads.refresh() if is_due else self._heads.confirm()
+        if is_due:
+            self._refreshed_at = self._monotonic()
+        self._projection.notifier.notify(progress.position)
+        return progress
 
     def _record_progress(self, _log_position: int, _head: int) -> None:
         self._heartbeat_at = self._monotonic()
+
+
+def query_progress(database: Database) -> ProjectionProgress:
+    """Return how far the read model is now, whichever process projected it."""
+    return _to_progress(database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
 
 
 def read_progress(transaction: Transaction) -> ProjectionProgress:

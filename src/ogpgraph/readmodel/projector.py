@@ -32,7 +32,7 @@ from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import CODE_PATHS, TagDifference, code_of
-from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
+from ogpgraph.storage.database import Commit, Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
 
@@ -106,6 +106,7 @@ class ProjectionStep(NamedTuple):
     """The outcome of one transaction: the checkpoint reached, the log's head then, and the failure it stopped at.
 
     `change` is what the projected entries change since the checkpoint `before`; both are None where there were none.
+    `commit` is that of the transaction, if the engine tells.
     """
 
     checkpoint: Checkpoint
@@ -113,6 +114,7 @@ class ProjectionStep(NamedTuple):
     failure: ProjectionFailure | None = None
     before: Checkpoint | None = None
     change: ModelChange | None = None
+    commit: Commit | None = None
 
     @property
     def is_last(self) -> bool:
@@ -158,7 +160,7 @@ class Projector:
                 self._limit = len(saves) // 2
             else:
                 self._limit = min(self._batch_size, self._limit * 2)
-                return step
+                return step._replace(commit=transaction.commit)
 
     def lock_checkpoint(self, transaction: Transaction) -> Checkpoint:
         """Return the set's checkpoint; nobody else can move it before the transaction ends."""

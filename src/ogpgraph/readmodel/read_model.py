@@ -42,6 +42,7 @@ class ReadModel:
         clock: Clock,
         projection: ProjectionRunner,
         model: Model,
+        heads: HeadReader,
         begin_offer: Callable[[], Offer],
     ) -> None:
         """Open sessions on the tables of a projection; who else needs states is offered those that are loaded."""
@@ -50,7 +51,7 @@ class ReadModel:
         self._shared = SharedState(projection, log_identity, model)
         self._model = model
         self._begin_offer = begin_offer
-        self._heads = HeadReader(database, projection.query_progress)
+        self._heads = heads
         self._no_transaction = RefusedTransaction(database.name)
         self.damage = self._shared.damage
         self.log_identity = log_identity

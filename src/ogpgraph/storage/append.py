@@ -14,7 +14,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ogpgraph.clock import Clock, format_timestamp
 from ogpgraph.storage.clock_guard import ClockGuard
-from ogpgraph.storage.database import Parameters, Row, Transaction, UniqueViolation
+from ogpgraph.storage.database import Commit, Parameters, Row, Transaction, UniqueViolation
 from ogpgraph.storage.logged_event import hash_leaf, load_event
 from ogpgraph.storage.payload import compress_payload
 from ogpgraph.storage.texts import build_rows, insert_rows
@@ -79,11 +79,15 @@ class Save(NamedTuple):
 
 
 class StoredSaves(NamedTuple):
-    """Where saves were stored: the log positions of each, the leaf of each stream's last event, and the new head."""
+    """Where saves were stored: the log positions of each, the leaf of each stream's last event, and the new head.
+
+    `commit` is that of their transaction, once it is committed.
+    """
 
     positions: Sequence[tuple[int, ...]]
     leaves: Mapping[str, bytes]
     head: LogHead
+    commit: Commit | None = None
 
 
 class LogAppend:

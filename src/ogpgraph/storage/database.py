@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from ogpgraph.storage.error_codes import StorageErrorCode
 
@@ -107,14 +107,33 @@ class TablesMissing(DatabaseError):
         super().__init__("the database has no tables yet: run `ogpgraph migrate`")
 
 
+class Commit(NamedTuple):
+    """What an engine that tells knows of a committed transaction, so that nobody has to read what was written by it.
+
+    `number` counts the writing transactions of the process. `others` differs from that of an earlier one if anybody
+    else has committed in between. `version` is what `Database.read_version` returns until anything else is committed.
+    """
+
+    number: int
+    others: object
+    version: object
+
+    def follows(self, before: Commit | None) -> bool:
+        """Return whether nothing at all was committed in between."""
+        return before is not None and (self.number, self.others) == (before.number + 1, before.others)
+
+
 class Transaction(ABC):
     """A transaction in which statements run; `statements` counts them.
+
+    `commit` is set once a writing transaction is committed, if the engine tells.
 
     Only a statement that returns rows is waited for, with all before it: the error of any other statement may be
     raised by a later one, or by the commit.
     """
 
     statements = 0
+    commit: Commit | None = None
 
     @property
     @abstractmethod

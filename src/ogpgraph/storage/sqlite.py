@@ -22,6 +22,7 @@ from pathlib import Path
 import structlog
 
 from ogpgraph.storage.database import (
+    Commit,
     Database,
     DatabaseError,
     LockTimeout,
@@ -117,6 +118,7 @@ class SQLiteDatabase(Database):
         self._changes = ChangeDetector(self._file)
         self._writer_lock = WriterLock(self.path.with_name(self.path.name + "-lock"), LOCK_TIMEOUT_SECONDS)
         self._writer: sqlite3.Connection | None = None
+        self._writers = self._writes = 0
         self._configuration: tuple[sqlite3.Connection | None, int, str] = (None, 0, "")
         self._disk_failed = False
         self._checkpoint_due_at = time.monotonic() + CHECK_CHECKPOINT_SECONDS
@@ -143,7 +145,12 @@ class SQLiteDatabase(Database):
         with ExitStack() as syncing, self._writing(durable=durable, lock_seconds=lock_seconds) as writer:
             writer.execute("BEGIN IMMEDIATE")
             try:
-                yield SQLiteTransaction(writer)
+                transaction = SQLiteTransaction(writer)
+                # It changes with the commits of all connections but this one: versions of another do not compare.
+                others = self._writers, read_pragma(writer, "data_version")
+                self._writes += 1
+                number = self._writes
+                yield transaction
                 if durable:
                     syncing.enter_context(waiting())
                 writer.commit()
@@ -153,6 +160,8 @@ class SQLiteDatabase(Database):
                 raise
             self._file.require_unchanged()  # before the commit is acknowledged
             self._file.identify_companions()
+            with suppress(DatabaseError):  # it is committed; the next reader gets the error
+                transaction.commit = Commit(number, others, self._changes.read_version())
             self._check_checkpoint(writer)
 
     append = write
@@ -307,6 +316,7 @@ class SQLiteDatabase(Database):
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = connect(self.path)
+        self._writers += 1
         writer.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         if not read_pragma(writer, "secure_delete"):  # builds that overwrite everything keep doing so
             writer.execute("PRAGMA secure_delete = FAST")  # without it, a page keeps parts of what it had before
