@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import Final
 
 from ogpgraph.readmodel.bitsets import Posting
@@ -21,6 +22,7 @@ _SELECT_POSTINGS: Final = (
     "select m.dimension, m.value, g.streams from (select t.term, group_concat(t.stream) as streams from tag t "
     f"where {_VALID} group by t.term) g join term m on m.key = g.term"
 )
+_POSTINGS: Final = itemgetter("dimension", "value", "streams")
 _SELECT_VALUES: Final = (
     "select m.value, group_concat(t.stream) as streams from term m join tag t on t.term = m.key "
     f"where m.dimension = :dimension and {_VALID} group by m.value"
@@ -48,9 +50,9 @@ _SELECT_CHANGED_TAGS: Final = (
 def read_postings(transaction: Transaction, streams: StreamTable, position: int) -> dict[str, dict[str, Values]]:
     """Return type → dimension → the values that aggregates of the type have at a position, as of PRESENT_DAY."""
     found: defaultdict[str, defaultdict[str, dict[str, Posting]]] = defaultdict(lambda: defaultdict(dict))
-    for row in transaction.stream(_SELECT_POSTINGS, at=position, day=PRESENT_DAY):
-        for aggregate_type, posting in streams.postings_of(parse_numbers(row["streams"])).items():
-            found[aggregate_type][row["dimension"]][row["value"]] = posting
+    for dimension, value, keys in map(_POSTINGS, transaction.stream(_SELECT_POSTINGS, at=position, day=PRESENT_DAY)):
+        for aggregate_type, posting in streams.postings_of(parse_numbers(keys)).items():
+            found[aggregate_type][dimension][value] = posting
     return {
         aggregate_type: {dimension: PersistentMap(values.items()) for dimension, values in dimensions.items()}
         for aggregate_type, dimensions in found.items()

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -34,6 +35,9 @@ _SELECT_POSITIONS = (
     "group by stream order by stream"
 )
 _SELECT_CODES = "select stream, since, code from stream_code where since <= :at order by stream, since"
+_STREAM: Final = itemgetter("key", "aggregate_type", "id")
+_POSITIONS: Final = itemgetter("positions")
+_CODE: Final = itemgetter("stream", "since", "code")
 _parse_numbers: Final = msgspec.json.Decoder(list[int]).decode
 
 
@@ -143,9 +147,10 @@ class TypeStreams:
         if len(codes) > 1:
             self.code_changes[slot] = codes
         for _, code in codes:
-            self._add_code(code, slot)
-        if not all(code for _, code in codes):
-            self.codeless.add(slot)
+            if code:
+                self._add_code(code, slot)
+            else:
+                self.codeless.add(slot)
         return slot
 
     def find_by_code(self, code: str, position: int) -> list[str]:
@@ -185,12 +190,12 @@ class StreamTable:
         table.position = position
         table._entries.extend(array(_POSITION, [-1]) * position)
         codes: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        for row in transaction.stream(_SELECT_CODES, at=position):
-            codes[row["stream"]].append((row["since"], row["code"]))
-        streams = transaction.fetch_all(_SELECT_STREAMS, at=position)
-        for row, entries in zip(streams, transaction.stream(_SELECT_POSITIONS, at=position), strict=True):
-            positions = sorted(parse_numbers(entries["positions"]))
-            table._load_stream(row["aggregate_type"], row["id"], positions, codes[row["key"]])
+        for stream, since, code in map(_CODE, transaction.stream(_SELECT_CODES, at=position)):
+            codes[stream].append((since, code))
+        streams = map(_STREAM, transaction.fetch_all(_SELECT_STREAMS, at=position))
+        entries = map(_POSITIONS, transaction.stream(_SELECT_POSITIONS, at=position))
+        for (key, aggregate_type, stream), positions in zip(streams, entries, strict=True):
+            table._load_stream(aggregate_type, stream, sorted(parse_numbers(positions)), codes[key])
         return table
 
     def _load_stream(

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ogpgraph.storage.database import (
@@ -24,6 +25,8 @@ from ogpgraph.storage.database import (
 from ogpgraph.storage.database_file import open_private_file, translate_os_error
 
 LOCK_TIMEOUT_SECONDS = 30
+_decode_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Returns a stored text; bytes that are no UTF-8 become lone surrogates, so that a damaged event is still named."""
 INCREMENTAL = 2
 """The value of `PRAGMA auto_vacuum` with which free pages are released when the program asks for it."""
 
@@ -62,11 +65,6 @@ def connect(path: Path) -> sqlite3.Connection:
 def read_pragma(connection: sqlite3.Connection, name: str) -> int:
     """Return the value of a pragma that is a number."""
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _decode_text(data: bytes) -> str:
-    """Return a stored text; bytes that are no UTF-8 become lone surrogates, so that a damaged event is still named."""
-    return data.decode(errors="surrogateescape")
 
 
 @contextmanager
