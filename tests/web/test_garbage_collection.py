@@ -108,6 +108,16 @@ async def test_objects_of_the_start_are_frozen_and_the_collector_is_as_before_at
     assert read_resident_bytes() > 1_000_000
 
 
+@pytest.mark.anyio
+async def test_garbage_is_collected_after_a_start_without_collections() -> None:
+    gc.disable()
+    try:
+        async with collect_when_idle():
+            assert gc.isenabled()
+    finally:
+        gc.enable()
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

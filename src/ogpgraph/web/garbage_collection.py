@@ -97,8 +97,12 @@ def _has_older_objects() -> bool:
 
 @asynccontextmanager
 async def collect_when_idle() -> AsyncIterator[None]:
-    """Collect the garbage of this process as described above, from its start until its stop."""
+    """Collect the garbage of this process as described above, from its start until its stop.
+
+    A command may have disabled the collector until then.
+    """
     before = gc.get_threshold()
+    gc.enable()
     gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
     collecting = asyncio.create_task(_collect_forever(IdleCollector()))
     try:
