@@ -37,6 +37,14 @@ def test_if_one_bucket_has_too_few_tokens_none_is_charged() -> None:
     limiter.charge(["b"])
 
 
+def test_what_is_known_to_be_used_is_taken_if_there_is_the_whole_cost() -> None:
+    limiter = RateLimiter(10, Clock())
+    limiter.charge(["a"], 8, 3)
+    with pytest.raises(RateLimitExceeded):
+        limiter.charge(["a"], 8, 3)
+    limiter.charge(["a"], 7)
+
+
 def test_full_buckets_are_forgotten() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)

@@ -34,19 +34,21 @@ class RateLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}  # key → tokens, and the time when it had so many
         self._lock = threading.Lock()
 
-    def charge(self, keys: Sequence[str], cost: float = 1) -> None:
+    def charge(self, keys: Sequence[str], cost: float = 1, used: float | None = None) -> None:
         """Take tokens from the buckets of all keys; a cost above the capacity takes a full bucket.
 
-        Raises RateLimitExceeded, with nothing taken, if one of the buckets has too few tokens.
+        Where it is known that less is `used`, only that is taken. Raises RateLimitExceeded, with nothing taken, if one
+        of the buckets has fewer tokens than the cost.
         """
         charged = min(cost, self._capacity)
+        taken = charged if used is None else min(used, charged)
         with self._lock:
             now = self._clock()
             tokens = {key: self._tokens(key, now) for key in keys}
             fewest = min(tokens.values(), default=self._capacity)
             if fewest < charged:
                 raise RateLimitExceeded(math.ceil((charged - fewest) * MINUTE / self._capacity))
-            self._buckets |= {key: (amount - charged, now) for key, amount in tokens.items()}
+            self._buckets |= {key: (amount - taken, now) for key, amount in tokens.items()}
             if len(self._buckets) > MAX_KEYS:
                 self._evict(now)
 

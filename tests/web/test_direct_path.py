@@ -25,9 +25,10 @@ from ogpgraph.settings import Settings
 from ogpgraph.storage.waiting import WouldWait, waiting, waiting_refused
 from ogpgraph.system import System, open_system
 from ogpgraph.web.app import Application
-from ogpgraph.web.direct_path import BODY_SECONDS, SHARE_SECONDS, LoopShares
+from ogpgraph.web.direct_path import BODY_SECONDS
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
+from ogpgraph.web.loop_shares import SHARE_SECONDS, LoopShares
 from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
@@ -189,7 +190,7 @@ async def two_apps(system: System, **settings: Any) -> AsyncIterator[tuple[Appli
     """Two applications of a system, the second one without the direct path."""
     lifespan = SystemLifespan(lambda: open_system(system.database.name))
     lifespan._system = system  # it is open already
-    made = [create_app(lifespan, Settings(cost_per_minute=UNLIMITED, **settings)) for _ in "ab"]
+    made = [create_app(lifespan, Settings(**({"cost_per_minute": UNLIMITED} | settings))) for _ in "ab"]
     made[1].direct_path = None
     yield made[0], made[1]
 
@@ -262,6 +263,19 @@ async def test_an_operation_that_fails_is_not_tried_each_time(system: System) ->
         assert {each.status for each in responses} == {200}
         assert app.direct_path
         assert app.direct_path.answered == 0
+
+
+async def test_a_client_pays_the_same_whichever_way_it_is_answered(system: System) -> None:
+    record_example(system)
+    system.model.warm(seconds=10, pause=lambda _seconds: False)
+    request = post("{ commitments(first: 50) { nodes { code milestones { title } } } }")
+    async with two_apps(system, cost_per_minute=500) as apps:
+        answered = []
+        for app in apps:
+            statuses = [(await send(app, request)).status for _ in range(200)]
+            answered.append(statuses.index(429))
+        assert answered[1] > 5
+        assert abs(answered[0] - answered[1]) <= 1, "a little is given back with the time"
 
 
 async def test_a_client_without_a_body_is_waited_for_by_the_application(system: System) -> None:

@@ -156,7 +156,8 @@ class Comparison:
         with self.system.read_session() as session:
             executor = self.runner.create_executor(operation, parameters)
             data = executor.run_compiled(Context(session, "1"), check_deadline=lambda: None)
-            self.check.note(self.runner.documents, parameters, operation, session, data)
+            if self.check.chooses(operation):
+                self.check.note(self.runner.documents, parameters, operation, session, data)
         return self.check.take_chosen()
 
     def compare(self, executed: ExecutedQuery | None) -> Outcome:

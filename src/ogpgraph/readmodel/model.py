@@ -18,7 +18,9 @@ from typing import Final
 import structlog
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel import queries
+from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
 from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change, read_dimensions
 from ogpgraph.readmodel.model_change import ModelChange
@@ -52,6 +54,11 @@ class ModelState:
     build: int
     indexes: PresentIndexes
     caches: ReadCaches = field(default_factory=ReadCaches)
+
+    @cached_property
+    def bookmark(self) -> Bookmark:
+        """The position, and its root as bookmarks have it."""
+        return Bookmark(self.position, self.root.hex()[:ROOT_DIGITS])
 
     @property
     def streams(self) -> StreamTable:

@@ -93,7 +93,7 @@ def create_app(
         lifespan=run,
         live=live,
         shadow_check=served.shadow_check,
-        open_in_memory=served.open_in_memory if _are_compiled(settings) else None,
+        memory=served.memory if _are_compiled(settings) else None,
         build_pages=build_routes,
     )
 

@@ -13,18 +13,16 @@ from starlette.requests import HTTPConnection
 from ogpgraph.auth.authentication import Authenticator, Caller, RefusalLog
 from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
-from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
-from ogpgraph.readmodel.projection import ProjectionProgress
+from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.settings import Settings
 from ogpgraph.storage.database import StorageError
-from ogpgraph.storage.waiting import WouldWait
 from ogpgraph.system import PositionNotReached, System
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import RequestRejected, other_history
+from ogpgraph.web.memory_reader import MemoryReader
 from ogpgraph.web.middleware import caller_of, parse_at_least, request_id_of, set_response_bookmark
 from ogpgraph.web.probes import Readiness
 from ogpgraph.web.shadow_check import ShadowCheck
-from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 
 if TYPE_CHECKING:
     from ogpgraph.auth.oidc import Issuer
@@ -76,8 +74,7 @@ class ServedSystem:
         self._write_limiter = RateLimiter(settings.writes_per_minute, time.monotonic)
         self._issuer = _build_issuer(settings) if settings.oidc_issuer else None
         self.shadow_check = ShadowCheck(schema, self.open_at_head, settings.compare_one_in)
-        self._recalled = IterationMemo(self._recall)
-        self._confirmation = SharedConfirmation(self._refresh)
+        self.memory = MemoryReader(lambda: lifespan.system.model, schema_version)
 
     @contextmanager
     def open_context(self, request: HTTPConnection) -> Iterator[Context]:
@@ -119,29 +116,6 @@ class ServedSystem:
         """Open a context at a position that was the head of a request before; raises PositionError, StorageError."""
         with self._lifespan.system.model.peek(head) as session:
             yield Context(session, self._schema_version)
-
-    async def open_in_memory(self, at_least: Bookmark) -> Context:
-        """Return a context for queries that reads from memory only, as of a moment after the call.
-
-        Raises:
-            WouldWait: if the read model in memory is not there, or not at the position; a resolver raises it where it
-                needs anything else.
-            OtherHistory: if the position is one of another history.
-            StorageError: if the storage fails.
-        """
-        model = self._lifespan.system.model
-        progress = self._recalled.get() or await self._confirmation.get()
-        session = model.session_in_memory(progress)
-        if at_least.position > session.head:
-            raise WouldWait
-        session.require(at_least)
-        return Context(session, self._schema_version)
-
-    def _recall(self) -> ProjectionProgress | None:
-        return self._lifespan.system.model.recall()
-
-    def _refresh(self) -> ProjectionProgress:
-        return self._lifespan.system.model.refresh()
 
     def identify(self, authorization: str, address: str, request_id: str) -> Caller:
         """Return the caller for an Authorization header; raises as `Authenticator.identify`."""

@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ogpgraph.host import Host
 from ogpgraph.system import generate_id
 from ogpgraph.web.console import Console, Example, respond_with_index
-from ogpgraph.web.direct_path import DirectPath, OpenInMemory
+from ogpgraph.web.direct_path import DirectPath
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
 from ogpgraph.web.identification import IdentifyCaller
 from ogpgraph.web.live.service import LiveService
+from ogpgraph.web.memory_reader import MemoryReader
 from ogpgraph.web.middleware import (
     POSITION_HEADER,
     REQUEST_ID_HEADER,
@@ -112,13 +113,13 @@ def build_app(
     lifespan: Lifespan | None = None,
     live: LiveService | None = None,
     shadow_check: ShadowCheck | None = None,
-    open_in_memory: OpenInMemory | None = None,
+    memory: MemoryReader | None = None,
     build_pages: BuildPages = lambda _operations: (),
 ) -> Application:
     """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
     `build_pages` returns the routes of its web pages. `open_context`, `check_readiness` and `identify` are called in
-    worker threads and may block. Queries in contexts that `open_in_memory` opens are answered by the direct path.
+    worker threads and may block. Queries that `memory` has all for are answered by the direct path.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
@@ -150,12 +151,12 @@ def build_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header, which the client chooses
-    if open_in_memory is not None:
+    if memory is not None:
         app.direct_path = DirectPath(
             app.respond,
             GRAPHQL_PATH,
             operations,
-            open_in_memory,
+            memory,
             options.new_request_id,
             access_log=options.access_log,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 from graphql import OperationDefinitionNode
@@ -24,8 +24,29 @@ PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
 PAST_CACHE_CONTROL: Final = "public, max-age=3600"
 NO_STORE: Final = "no-store"
 VARY: Final = "Accept, Authorization, X-At-Least-Position, X-At-Least-Root"
+_ETAG: Final = "ETag"
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class CacheHeaders(NamedTuple):
+    """The headers of a response for caches: the entity tag, empty if it must not be stored, and the others."""
+
+    etag: str
+    others: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Self:
+        """Return headers by their names."""
+        return cls(headers.get(_ETAG, ""), tuple((name, value) for name, value in headers.items() if name != _ETAG))
+
+    def as_dict(self) -> dict[str, str]:
+        """Return all of them by their names."""
+        return {**({_ETAG: self.etag} if self.etag else {}), **dict(self.others)}
+
+    def with_others(self, headers: Mapping[str, str]) -> Self:
+        """Return these and others."""
+        return self._replace(others=(*self.others, *headers.items()))
 
 
 class CacheVersion(msgspec.Struct, frozen=True):
@@ -88,4 +109,4 @@ def etag_matches(if_none_match: str | None, etag: str) -> bool:
 
 def cache_headers(etag: str, *, past: bool) -> dict[str, str]:
     """Return the headers of a response that caches may store."""
-    return {"ETag": etag, "Cache-Control": PAST_CACHE_CONTROL if past else PRESENT_CACHE_CONTROL}
+    return {_ETAG: etag, "Cache-Control": PAST_CACHE_CONTROL if past else PRESENT_CACHE_CONTROL}

@@ -12,12 +12,12 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ogpgraph.error_code import ErrorCode
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import error_payload
 from ogpgraph.web.request import MAX_URL_BYTES
+from ogpgraph.web.whole_response import WholeResponseProtocol
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
 HEADER_TIMEOUT_SECONDS: Final = 15.0
@@ -97,7 +97,7 @@ class WriteTimeoutMixin(asyncio.Protocol):
             self._write_timer = None
 
 
-class HeaderTimeoutProtocol(WriteTimeoutMixin, HttpToolsProtocol):
+class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
     """uvicorn's HTTP protocol, which closes a connection that does not send a whole header in `header_timeout_seconds`.
 
     The time starts with the connection, and again with the first byte after a response. A request that exceeds a limit

@@ -25,10 +25,13 @@ class CostBudget:
     def __init__(self, cost_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limiter = RateLimiter(cost_per_minute, clock)
 
-    def charge(self, client: Client, cost: int) -> None:
-        """Take the cost of an operation from the budgets of a client; raises RequestRejected (429) if one is spent."""
+    def charge(self, client: Client, cost: int, used: int | None = None) -> None:
+        """Take the cost of an operation from the budgets of a client, or what it used where that is known to be less.
+
+        Raises RequestRejected (429) if one of them has less left than the cost.
+        """
         try:
-            self._limiter.charge(client.keys, cost)
+            self._limiter.charge(client.keys, cost, used)
         except RateLimitExceeded as exceeded:
             raise budget_exhausted(exceeded.wait_seconds) from None
 

@@ -44,6 +44,8 @@ ROOT: Final = _raw(ROOT_HEADER)
 AT_LEAST: Final = frozenset({_raw(AT_LEAST_POSITION_HEADER), _raw(AT_LEAST_ROOT_HEADER)})
 _OF_ONE_REQUEST: Final = frozenset({LENGTH, IF_NONE_MATCH, REQUEST_ID, *AT_LEAST, b"traceparent", b"tracestate"})
 """Headers that differ from request to request. Nothing depends on them before the endpoint, except for the id."""
+_REPEATED: Final = frozenset({LENGTH, IF_NONE_MATCH})
+"""Those of the former that many requests have in common."""
 _OF_ONE_RESPONSE: Final = (LENGTH, ETAG, REQUEST_ID, POSITION, ROOT)
 
 
@@ -53,6 +55,9 @@ class ResponseTemplate:
     def __init__(self, sent: RawHeaders) -> None:
         self._headers = sent
         self._slots = [(index, name) for index, (name, _) in enumerate(sent) if name in _OF_ONE_RESPONSE]
+        self._names = [name for _, name in self._slots]
+        values = (b"%s" if name in _OF_ONE_RESPONSE else value.replace(b"%", b"%%") for name, value in sent)
+        self._lines = b"".join(b"%s: %s\r\n" % (name, value) for (name, _), value in zip(sent, values, strict=True))
 
     def fill(self, values: Mapping[bytes, bytes]) -> RawHeaders:
         """Return the headers of a response with its own values."""
@@ -60,6 +65,10 @@ class ResponseTemplate:
         for index, name in self._slots:
             headers[index] = name, values[name]
         return headers
+
+    def format(self, values: Mapping[bytes, bytes]) -> bytes:
+        """Return the same headers as lines."""
+        return self._lines % tuple([values[name] for name in self._names])
 
 
 class HeaderSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +89,11 @@ class HeaderSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExaminedHeaders(NamedTuple):
-    """The headers of a request: the key of those that it shares with others, and those of its own."""
+    """The headers of a request: the key of those that it shares with others, those of its own, and what is known."""
 
     key: Hashable
     own: Mapping[bytes, bytes]
+    header_set: HeaderSet | None
 
 
 class HeaderSets:
@@ -91,6 +101,24 @@ class HeaderSets:
 
     def __init__(self) -> None:
         self._sets: OrderedDict[Hashable, HeaderSet] = OrderedDict()
+        self._examined: dict[Hashable, ExaminedHeaders] = {}
+        """By all headers: most clients send the same again and again, with bodies of the same lengths."""
+
+    def examine(self, scope: Scope) -> ExaminedHeaders | None:
+        """Return the headers of a request; None if they are unusual, so that the middleware has to deal with them."""
+        # The address and the protocol decide, too, which client it is, and which host.
+        client, server = scope.get("client"), scope.get("server")
+        around = (
+            scope["method"],
+            client[0] if client else None,
+            tuple(server) if server else None,
+            scope.get("http_version"),
+        )
+        exact = tuple(scope["headers"]), around
+        examined = self._examined.get(exact)
+        if examined is None and (examined := self._examine(scope["headers"], around)) is not None:
+            self._remember(exact, examined)
+        return examined
 
     def get(self, key: Hashable) -> HeaderSet | None:
         """Return what is known of requests with the headers of a key."""
@@ -105,28 +133,25 @@ class HeaderSets:
         if len(self._sets) > MAX_HEADER_SETS:
             self._sets.popitem(last=False)
 
-
-def examine_headers(scope: Scope) -> ExaminedHeaders | None:
-    """Return the headers of a request; None if they are unusual, so that the middleware has to deal with them."""
-    shared, own, size = [], {}, 0
-    for header in scope["headers"]:
-        name, value = header
-        size += len(name) + len(value)
-        if name not in _OF_ONE_REQUEST:
-            shared.append(header)
-        elif name in own or value != value.strip():
+    def _examine(self, headers: RawHeaders, around: Hashable) -> ExaminedHeaders | None:
+        shared, own, size = [], {}, 0
+        for header in headers:
+            name, value = header
+            size += len(name) + len(value)
+            if name not in _OF_ONE_REQUEST:
+                shared.append(header)
+            elif name in own or value != value.strip():
+                return None
+            else:
+                own[name] = value
+        if size > MAX_SET_BYTES:
             return None
-        else:
-            own[name] = value
-    if size > MAX_SET_BYTES:
-        return None
-    # The address and the protocol decide, too, which client it is, and which host.
-    client, server = scope.get("client"), scope.get("server")
-    key = (
-        tuple(shared),
-        scope["method"],
-        client[0] if client else None,
-        tuple(server) if server else None,
-        scope.get("http_version"),
-    )
-    return ExaminedHeaders(key, own)
+        key = tuple(shared), around
+        return ExaminedHeaders(key, own, self.get(key))
+
+    def _remember(self, exact: Hashable, examined: ExaminedHeaders) -> None:
+        if examined.header_set is None or not examined.own.keys() <= _REPEATED:
+            return
+        if len(self._examined) >= MAX_HEADER_SETS:
+            self._examined.clear()
+        self._examined[exact] = examined

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 import msgspec
 
-from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor
+from ogpgraph.web.caching import CacheHeaders
 from ogpgraph.web.document_cache import PreparedOperation, ValidatedDocument
 from ogpgraph.web.request import RequestParameters
 
@@ -29,6 +30,9 @@ RequestKey = tuple[str, bytes]
 class KnownOperation(msgspec.Struct, frozen=True, kw_only=True):
     """A query with its variables, prepared. `extensions` are those of each response, as JSON.
 
+    `cost` is what a client must have left of its budget. `deprecated` are headers of the response to a GET, and so are
+    `cache_headers`, by media type, with what they depend on besides the request.
+
     Several threads must not run the executor at a time, except for `run_compiled`.
     """
 
@@ -36,8 +40,15 @@ class KnownOperation(msgspec.Struct, frozen=True, kw_only=True):
     operation: PreparedOperation
     executor: Executor
     cost_limit: int
-    deprecations: tuple[Deprecation, ...]
+    cost: int
+    deprecated: Mapping[str, str]
     extensions: bytes
+    cache_headers: dict[str, tuple[Hashable, CacheHeaders]] = {}
+
+    def find_cache_headers(self, media_type: str, read_from: Hashable) -> CacheHeaders | None:
+        """Return the headers for caches that were kept for the same media type and the same state of the record."""
+        found = self.cache_headers.get(media_type)
+        return found[1] if found is not None and found[0] == read_from else None
 
 
 class KnownOperations:

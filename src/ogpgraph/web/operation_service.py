@@ -18,7 +18,9 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.deprecation import Deprecation
+from ogpgraph.graphql.deprecation import Deprecation, deprecation_headers
+from ogpgraph.readmodel.kept_responses import Origin
+from ogpgraph.readmodel.model import ModelState
 from ogpgraph.web.cost_budget import CostBudget, cost_divisor
 from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
@@ -231,13 +233,17 @@ class OperationService:
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
             data: object = result.data
-            if isinstance(data, msgspec.Raw):  # by a compiled operation
+            if isinstance(data, msgspec.Raw) and self.is_to_be_compared(operation):  # by a compiled operation
                 self._note_executed(operation, parameters, context, bytes(data))
         finally:
             used = _used_cost(operation, divisor, call.deadline)
             self._budget.refund(client, max(0, charged - used))
         deprecations = self.runner.find_deprecations(operation, parameters.variables)
         return Execution(result, payload, context.session.is_behind, deprecations)
+
+    def is_to_be_compared(self, operation: PreparedOperation) -> bool:
+        """Return whether the answer to a query that has just come is to be compared with graphql-core's."""
+        return self._shadow_check is not None and self._shadow_check.chooses(operation)
 
     def _note_executed(
         self, operation: PreparedOperation, parameters: RequestParameters, context: Context, data: bytes
@@ -282,32 +288,51 @@ class OperationService:
             operation=operation,
             executor=self.runner.create_executor(operation, parameters),
             cost_limit=cost_limit,
-            deprecations=deprecations,
+            cost=max(1, operation.cost // cost_divisor(parameters.document_id)),
+            deprecated=deprecation_headers(deprecations),
             extensions=msgspec.json.encode(extensions),
         )
 
     def execute_at_once(
-        self, client: Client, known: KnownOperation, context: Context, deadline: Deadline
+        self, client: Client, known: KnownOperation, context: Context, deadline: Deadline, *, is_compared: bool
     ) -> bytes | None:
         """Return the response to a query, and charge its client for it; None if it is too large.
+
+        Its data are compared with graphql-core's later if it `is_compared`.
 
         Raises:
             Exception: if anything went wrong. Nothing is charged then, and `execute` says what it is.
             OperationCancelled, WouldWait: at the deadline, and where it needs what is not in memory; likewise.
         """
         operation, divisor, used = known.operation, cost_divisor(known.parameters.document_id), 0
-        charged = self._charge(client, operation, divisor)
+        self._budget.charge(client, known.cost)
         try:
             deadline.apply_to(context.session)
             data = known.executor.run_compiled(context, check_deadline=deadline, count_objects=deadline.count_objects)
-            response = b"".join((b'{"data":', data, b',"extensions":', known.extensions, b"}"))
+            response = _join_response(data, known)
             if len(response) > self.limits.execution.response_bytes:
                 return None
             used = _used_cost(operation, divisor, deadline)
-            self._note_executed(operation, known.parameters, context, data)
+            if is_compared:
+                self._note_executed(operation, known.parameters, context, data)
             return response
         finally:
-            self._budget.refund(client, max(0, charged - used))
+            self._budget.refund(client, max(0, known.cost - used))
+
+    def repeat(self, client: Client, known: KnownOperation, state: ModelState, origin: Origin) -> bytes | None:
+        """Return the response to a query that was given before, and charge its client for it.
+
+        None if it is not right at a state of the model. Raises RequestRejected (429), if the client's budget is spent.
+        """
+        kept = known.executor.find_kept(state, origin)
+        if kept is None or kept.characters > MAX_RESPONSE_BYTES:
+            return None
+        response = _join_response(kept.data, known)
+        if len(response) > self.limits.execution.response_bytes:
+            return None
+        divisor = cost_divisor(known.parameters.document_id)
+        self._budget.charge(client, known.cost, 1 + known.operation.costs.used(kept.objects) // divisor)
+        return response
 
     def encode(self, call: OperationCall, payload: Mapping[str, object]) -> bytes:
         """Return a payload as JSON. That of a mutation may have any size: what was recorded must be reported.
@@ -337,6 +362,10 @@ class OperationService:
 def cost_extensions(cost: int, cost_limit: int) -> dict[str, object]:
     """Return the extensions that say what an operation may cost, and what it might."""
     return {"cost": {"requested": cost, "limit": cost_limit}}
+
+
+def _join_response(data: bytes, known: KnownOperation) -> bytes:
+    return b"".join((b'{"data":', data, b',"extensions":', known.extensions, b"}"))
 
 
 def _used_cost(operation: PreparedOperation, divisor: int, deadline: Deadline) -> int:

@@ -109,6 +109,13 @@ class ShadowCheck:
         self._counts = dict.fromkeys(Outcome, 0)
         self._running: set[asyncio.Task[None]] = set()
 
+    def chooses(self, operation: PreparedOperation) -> bool:
+        """Return whether the answer to a query that has just come is to be compared, if it is a compiled one."""
+        compiled = operation.document.compiled
+        if not self._one_in or compiled is None or self._chosen is not None:
+            return False
+        return (not compiled.is_compared or self._chance() * self._one_in < 1) and self._has_time()
+
     def note(
         self,
         documents: DocumentCache,
@@ -117,16 +124,12 @@ class ShadowCheck:
         session: ReadSession,
         data: bytes,
     ) -> None:
-        """Keep a query that a compiled function has answered, if it is chosen and can be read again."""
-        compiled = operation.document.compiled
-        if not self._one_in or compiled is None or self._chosen is not None:
-            return
-        if compiled.is_compared and self._chance() * self._one_in >= 1:
-            return
-        is_volatile = documents.is_volatile(operation.document, operation.operation)
-        if is_volatile or session.is_behind or len(data) > MAX_BYTES or not self._has_time():
+        """Keep a query that was chosen and that a compiled function has answered, if it can be read again."""
+        if (compiled := operation.document.compiled) is None or session.is_behind:
             return
         compiled.is_compared = True
+        if len(data) > MAX_BYTES or documents.is_volatile(operation.document, operation.operation):
+            return
         self._chosen = ExecutedQuery(
             documents=documents,
             parameters=parameters,

@@ -1,0 +1,136 @@
+"""Finds the response to a query in memory: the one that was given before, or one that its compiled operation gives.
+
+It is found by the functions of the endpoint and of the operation service, charged and scheduled like any other.
+Whatever is out of the ordinary is not answered here, and nothing has happened then.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import msgspec
+import structlog
+
+from ogpgraph.graphql.context import Context
+from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.model import ModelState
+from ogpgraph.readmodel.projection import ProjectionProgress
+from ogpgraph.storage.waiting import WouldWait, waiting_refused
+from ogpgraph.web.caching import NO_STORE, CacheHeaders, CacheKey, etag_matches
+from ogpgraph.web.deadline import OperationCancelled
+from ogpgraph.web.endpoint import PARSERS, find_cache_headers, is_cacheable
+from ogpgraph.web.fair_queue import Client
+from ogpgraph.web.known_operations import KnownOperation
+from ogpgraph.web.loop_shares import LoopShares, LoopSlice
+from ogpgraph.web.memory_reader import MemoryReader
+from ogpgraph.web.operation_service import OperationService
+
+ANY_POSITION: Final = Bookmark(0)
+_NOT_STORED: Final = CacheHeaders.of({"Cache-Control": NO_STORE})
+
+
+class DirectQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A query as it was sent, for the response of which a client may have the entity tags of `if_none_match`."""
+
+    client: Client
+    method: str
+    encoded: bytes
+    media_type: str
+    if_none_match: str | None
+    at_least: Bookmark
+    request_id: str
+
+
+class DirectAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The response to a query: its body, or None if the client has it; headers for caches; where it was read."""
+
+    body: bytes | None
+    headers: CacheHeaders
+    bookmark: Bookmark
+
+
+class DirectAnswers:
+    """Answers queries on the event loop. Each client has its share of the time there."""
+
+    def __init__(self, operations: OperationService, memory: MemoryReader) -> None:
+        self._operations = operations
+        self._memory = memory
+        self._shares = LoopShares()
+
+    async def find(self, query: DirectQuery) -> DirectAnswer | None:
+        """Return the response to a query; None if the application has to answer it."""
+        network = query.client.network
+        if self._shares.is_used_up(network):
+            await self._shares.wait(network)
+        began = time.perf_counter()
+        try:
+            known = self._operations.recall((query.method, query.encoded), PARSERS[query.method])
+            if known is None:
+                return None
+            progress = self._memory.recall()
+            if progress is None:
+                paused = time.perf_counter()
+                progress = await self._memory.confirm()
+                began += time.perf_counter() - paused  # others had the event loop
+            return self._answer(query, known, progress)
+        except (Exception, WouldWait, OperationCancelled):
+            return None
+        finally:
+            seconds = time.perf_counter() - began
+            self._shares.add(network, seconds)
+            self._operations.scheduler.charge_at_once(query.client, seconds)
+
+    def _answer(self, query: DirectQuery, known: KnownOperation, progress: ProjectionProgress) -> DirectAnswer | None:
+        state = self._memory.find_state(progress)
+        context = None if query.at_least is ANY_POSITION else self._memory.open(progress, query.at_least)
+        headers = _NOT_STORED
+        if is_cacheable(query.method, query.media_type, {}):
+            headers = self._find_cache_headers(query, known, state, progress)
+            if headers.etag and etag_matches(query.if_none_match, headers.etag):
+                return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
+        if not self._operations.scheduler.may_go_at_once(query.client):
+            return None
+        is_compared = self._operations.is_to_be_compared(known.operation)
+        body = None if is_compared else self._operations.repeat(query.client, known, state, progress.origin)
+        if body is None:
+            context = context or self._memory.open(progress, ANY_POSITION)
+            body = self._execute(query, known, context, is_compared=is_compared)
+        if body is None:
+            return None
+        if known.deprecated and query.method == "GET":
+            headers = headers.with_others(known.deprecated)
+        return DirectAnswer(body=body, headers=headers, bookmark=state.bookmark)
+
+    def _execute(
+        self, query: DirectQuery, known: KnownOperation, context: Context, *, is_compared: bool
+    ) -> bytes | None:
+        patience = known.operation.document.patience
+        if not patience.may_try():
+            return None
+        body: bytes | None = None
+        bound = structlog.contextvars.bind_contextvars(request_id=query.request_id)
+        try:
+            with waiting_refused():
+                body = self._operations.execute_at_once(
+                    query.client, known, context, LoopSlice(), is_compared=is_compared
+                )
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+            patience.note(succeeded=body is not None)
+        self._operations.compare_later()
+        return body
+
+    def _find_cache_headers(
+        self, query: DirectQuery, known: KnownOperation, state: ModelState, progress: ProjectionProgress
+    ) -> CacheHeaders:
+        """Return the headers for caches, which are the same for the same media type and state of the record."""
+        read_from = state.bookmark, progress.origin
+        if (headers := known.find_cache_headers(query.media_type, read_from)) is not None:
+            return headers
+        asked = known.parameters
+        key = CacheKey(asked.query, asked.operation_name, asked.variables, query.media_type, known.cost_limit)
+        context = self._memory.open(progress, ANY_POSITION)
+        headers = CacheHeaders.of(find_cache_headers(self._operations, key, known.operation.document, context))
+        known.cache_headers[query.media_type] = read_from, headers
+        return headers

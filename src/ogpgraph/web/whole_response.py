@@ -1,0 +1,73 @@
+"""Responses that are written at once, as an extension of ASGI that our HTTP protocol offers to the application.
+
+A response that is there as a whole needs no messages: its headers, whose lines were formatted before, are written with
+its body. The connection is left as uvicorn leaves it after the last message of a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+EXTENSION: Final = "ogpgraph.whole_response"
+"""The key of the extension in the scope of a request."""
+_CONNECTION: Final = "connection"
+
+
+class WholeResponses(Protocol):
+    """The connection of a request."""
+
+    def write_whole(self, scope: Scope, status: int, headers: bytes, body: bytes) -> bool:
+        """Write the response to a request: its headers are lines, and the server adds its own.
+
+        Returns False, with nothing written, where the response has to be sent by messages.
+        """
+
+    async def drain(self) -> None:
+        """Wait until most of what was written was sent."""
+
+
+def find_whole_responses(scope: Scope) -> WholeResponses | None:
+    """Return the connection of a request, if the server offers the extension."""
+    extension = scope.get("extensions", {}).get(EXTENSION)
+    return extension[_CONNECTION] if extension else None
+
+
+class WholeResponseProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which offers the extension."""
+
+    _server_headers: list[tuple[bytes, bytes]] | None = None
+    _server_lines = b""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {_CONNECTION: self}}
+
+    def write_whole(self, scope: Scope, status: int, headers: bytes, body: bytes) -> bool:
+        """Write a response as `WholeResponses` says."""
+        cycle: Any = self.cycle
+        if cycle.scope is not scope or cycle.response_started or cycle.disconnected or not cycle.keep_alive:
+            return False  # another request of the connection came after it, or the connection ends with it
+        if self.flow.write_paused:
+            return False
+        self.transport.write(b"".join((STATUS_LINE[status], self._format_server_headers(), headers, b"\r\n", body)))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        on_response: Callable[[], None] = cycle.on_response
+        on_response()
+        return True
+
+    async def drain(self) -> None:
+        """Wait until most of what was written was sent."""
+        await self.flow.drain()
+
+    def _format_server_headers(self) -> bytes:
+        """Return the headers of the server: one list until the second of its date is over."""
+        headers = self.server_state.default_headers
+        if headers is not self._server_headers:
+            self._server_headers = headers
+            self._server_lines = b"".join(b"%s: %s\r\n" % each for each in headers)
+        return self._server_lines
