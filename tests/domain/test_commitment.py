@@ -5,7 +5,8 @@ import pytest
 from ogpgraph.domain.action_plan import languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.commitment import decide_events, is_listed_only
+from ogpgraph.domain.commitment import decide_events
+from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.milestone import milestone_numbers, natural_sort_key

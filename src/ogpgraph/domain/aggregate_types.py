@@ -13,7 +13,8 @@ from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Period
 from ogpgraph.domain.code import CODE
-from ogpgraph.domain.commitment import AMENDMENT_EVENTS, COMMITMENT_DIMENSIONS, COMMITMENT_FIELDS, STATEMENT_EVENTS
+from ogpgraph.domain.commitment import AMENDMENT_EVENTS, STATEMENT_EVENTS
+from ogpgraph.domain.commitment_fields import COMMITMENT_DIMENSIONS, COMMITMENT_FIELDS
 from ogpgraph.domain.errors import UnknownEvent
 from ogpgraph.domain.event import VERSION, Envelope, Event, decode_payload
 from ogpgraph.domain.field import Field

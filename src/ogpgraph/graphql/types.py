@@ -18,11 +18,11 @@ from typing import Annotated, Any, ClassVar, Final
 import strawberry
 
 from ogpgraph.domain import code as codes
-from ogpgraph.domain import commitment as commitments
 from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.action_plan import PLAN, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import milestone_numbers
@@ -333,7 +333,7 @@ class Commitment(IrmDatabaseFields):
     )
     def listed_only(self) -> bool:
         # What the record has of it as a whole, at any date: the filter of this name goes by the same.
-        return commitments.is_listed_only(self.snapshot.undated.get_loaded(self.state.id) or self.state)
+        return is_listed_only(self.snapshot.undated.get_loaded(self.state.id) or self.state)
 
     @strawberry.field(
         metadata=OWN,
