@@ -296,7 +296,11 @@ def open_system(
         model = Model(database)
         heads = HeadReader(database, partial(query_progress, database))
         projection = ProjectionRunner(
-            database, event_log, remember=history_guard.remember, follow=(model.follow, heads.follow)
+            database,
+            event_log,
+            remember=history_guard.remember,
+            follow=(model.follow, heads.follow),
+            find_aggregate=loader.find_former,
         )
         read_model = ReadModel(database, log_identity, clock, projection, model, heads, loader.begin_fill)
         system = System(

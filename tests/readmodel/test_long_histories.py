@@ -11,7 +11,7 @@ from ogpgraph.domain.fold import Delta
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import states
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.open_rows import OpenRowsCache
+from ogpgraph.readmodel.open_rows import OpenRowsCache, find_no_aggregate
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tables import LIVE_PREFIX
@@ -135,7 +135,7 @@ def test_slices_of_a_history_are_those_of_its_list(system: System) -> None:
 def test_rows_of_a_projector_without_a_cache_are_those_of_one_with_it(system: System) -> None:
     register_commitment(system, "FR0001")
     for number in range(40):
-        system.projection._projector._open_rows = OpenRowsCache(LIVE_PREFIX)
+        system.projection._projector._open_rows = OpenRowsCache(LIVE_PREFIX, find_no_aggregate)
         change_title(system, "FR0001", f"Title {number}")
     with system.database.read() as transaction:
         assert transaction.fetch_value("select count(*) from version where frame is not null") > 1

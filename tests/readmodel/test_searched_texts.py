@@ -11,6 +11,7 @@ from ogpgraph.domain.as_of import Timeline, cut, last_instant, turning_days
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import searched_texts
 from ogpgraph.readmodel.index import PRESENT_DAY
+from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.searched_texts import find_searched_field
 from ogpgraph.readmodel.tags import code_of
 from tests.conftest import BOTH_ENGINES, SystemFactory
@@ -67,5 +68,6 @@ def test_what_one_claim_says_is_derived_as_what_several_say(make_system: SystemF
                 if (field := find_searched_field(aggregate.type, path)) and code_of(aggregate):
                     related = [each for each in aggregate.claims if each.startswith(field.prefix)]
                     paths = related if field.is_required else [path]
-                    general = frozenset(searched_texts.derive_dated_texts(timeline, path, paths))
-                    assert searched_texts.searched_texts(timeline, [path]) == general
+                    readings = Readings(timeline)
+                    general = frozenset(searched_texts.derive_dated_texts(readings, path, paths))
+                    assert searched_texts.searched_texts(readings, [path]) == general

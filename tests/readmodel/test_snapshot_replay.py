@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, count, groupby, pairwise
+from itertools import combinations, count, cycle, groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +13,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import projector, states
 from ogpgraph.readmodel.entry import iter_fields
 from ogpgraph.readmodel.entry_query import EntryQuery
-from ogpgraph.readmodel.open_rows import OpenRowsCache
+from ogpgraph.readmodel.open_rows import OpenRowsCache, find_no_aggregate
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.tables import LIVE_PREFIX
 from tests.conftest import BOTH_ENGINES, ONLY_POSTGRES, ONLY_SQLITE, SystemFactory
@@ -75,8 +75,11 @@ def test_rows_of_a_projector_without_caches_are_those_of_one_with_them_and_of_a_
         patched.setattr(states.Chain, "is_frame_due", lambda _chain, _added: True)
         system = make_system(f"log-{next(NAMES)}")
 
+        in_memory = system.projection._projector._open_rows._find_aggregate
+        sources = cycle((find_no_aggregate, in_memory))
+
         def forget() -> None:
-            system.projection._projector._open_rows = OpenRowsCache(LIVE_PREFIX)
+            system.projection._projector._open_rows = OpenRowsCache(LIVE_PREFIX, next(sources))
 
         record_history(system, history, after_each=forget)
         check_against_replay(system)
@@ -85,7 +88,8 @@ def test_rows_of_a_projector_without_caches_are_those_of_one_with_them_and_of_a_
         assert system.digest() == digest
         with system.database.read() as transaction:
             *_, (position, replay, _) = [(0, Replay(), None), *iter_replay(system)]
-            found = OpenRowsCache(LIVE_PREFIX).get(position, transaction, replay.aggregates)
+            next_revisions = {each: aggregate.revision + 1 for each, aggregate in replay.aggregates.items()}
+            found = OpenRowsCache(LIVE_PREFIX, find_no_aggregate).get(position, transaction, next_revisions)
             assert {each: rows.timeline for each, rows in found.items()} == replay.timelines
 
 

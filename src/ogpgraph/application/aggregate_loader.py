@@ -43,13 +43,17 @@ _decoder = msgspec.json.Decoder(Aggregate)
 
 
 class LoadedAggregate(NamedTuple):
-    """An aggregate, the leaf of its last event, and how much has been appended since its row in the database."""
+    """An aggregate, the leaf of its last event, and how much has been appended since its row in the database.
+
+    `former` is the aggregate before the last save of this process, if that changed it.
+    """
 
     aggregate: Aggregate
     leaf: bytes = b""
     document_length: int = 0
     events_since: int = 0
     bytes_since: int = 0
+    former: Aggregate | None = None
 
     @property
     def is_row_due(self) -> bool:
@@ -172,6 +176,12 @@ class AggregateLoader:
             self._memory.put(loaded, as_of)
         return loaded.aggregate
 
+    def find_former(self, stream: str, revision: int) -> Aggregate | None:
+        """Return the aggregate of a stream before the last save of this process, if it had this revision then."""
+        known = self._memory.get(stream)
+        former = known and known.former
+        return former if former and former.revision == revision else None
+
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
         return {event.revision: decode_logged_event(event) for event in self._log.read_revisions(stream, revisions)}
@@ -198,13 +208,15 @@ class AggregateLoader:
                 self._write_row(loaded, stored.head)
 
     def _extend(self, aggregate: Aggregate, events: Sequence[StoredEvent], stored: StoredSaves) -> LoadedAggregate:
-        before = self._memory.get(aggregate.id) or LoadedAggregate(aggregate)
+        known = self._memory.get(aggregate.id)
+        before = known or LoadedAggregate(aggregate)
         return LoadedAggregate(
             aggregate,
             stored.leaves[aggregate.id],
             before.document_length,
             before.events_since + len(events),
             before.bytes_since + sum(len(event.state) for event in events),
+            known.aggregate if known else None,
         )
 
     def _load_from_database(self, stream: str) -> LoadedAggregate:

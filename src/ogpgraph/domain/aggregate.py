@@ -208,9 +208,12 @@ def aggregate_type_of(stream: str) -> str:
 
 def own_sources(aggregate: Aggregate) -> list[str]:
     """Return the ids of an aggregate's own sources; of lists of siblings on other pages if it has no others."""
-    claims = [claim for at_path in aggregate.claims.values() for claim in at_path if claim.source]
-    own = [claim for claim in claims if claim.origin is not Origin.SIBLING_LIST]
-    return list(dict.fromkeys(claim.source for claim in own or claims if claim.source))
+    own: dict[str, None] = {}
+    for at_path in aggregate.claims.values():
+        for claim in at_path:
+            if claim.source and claim.origin is not Origin.SIBLING_LIST:
+                own[claim.source] = None
+    return list(own) or all_sources(aggregate)
 
 
 def all_sources(aggregate: Aggregate) -> list[str]:

@@ -172,9 +172,7 @@ def list_readings(timeline: Timeline, path: str) -> list[Reading]:
     """Return what a path reads, from FIRST_DAY on, by day: what `cut` finds there at the last instant of each day."""
     latest, earlier = timeline.aggregate.claims.get(path, ()), timeline.earlier.get(path, ())
     if len(latest) == 1:  # nearly always
-        if not earlier:
-            return _list_first_readings(path, latest[0])
-        return [_read_options(path, day, (options,)) for day, options in _dated_options([*earlier, *latest])]
+        return _list_readings_of_one(path, (*earlier, *latest))
     if not latest:
         return [_NO_VALUE]
     by_source = [_dated_options(claims) for claims in _by_source(latest, earlier)]
@@ -184,19 +182,33 @@ def list_readings(timeline: Timeline, path: str) -> list[Reading]:
 
 def reading_on(readings: Sequence[Reading], day: int) -> Reading:
     """Return what a path reads on a day, from all that it reads."""
-    return next(each for each in reversed(readings) if each.first_day <= day)
+    for each in reversed(readings):
+        if each.first_day <= day:
+            return each
+    raise LookupError("nothing is known of the days before FIRST_DAY")
 
 
-def _list_first_readings(path: str, claim: Claim) -> list[Reading]:
-    """Return what a path reads where there is one claim only."""
-    if not can_be_current(path, claim):
-        return [_NO_VALUE]
-    since, day, _ = turning_days_of(claim.after, claim.before)
-    readings = [_NO_VALUE] if since > FIRST_DAY else []
-    if since < day:
-        readings.append(Reading(since, None, (None, claim)))
-    readings.append(Reading(day, claim, (claim,)))
-    return readings
+def _list_readings_of_one(path: str, claims: Sequence[Claim]) -> list[Reading]:
+    """Return what a path reads where one source states something, from its claims by time."""
+    readings = {FIRST_DAY: _NO_VALUE}
+    decided: Claim | None = None
+    decided_at: datetime | None = None
+    for claim in claims:
+        following = claim if can_be_current(path, claim) else None
+        after = max(filter(None, (decided_at, claim.after)), default=None)
+        since, day, _ = turning_days_of(after, claim.before)
+        if since < day:
+            readings[since] = Reading(since, decided, _possible_of_one(decided, following))
+        readings[day] = Reading(day, following, (following,))
+        decided, decided_at = following, claim.before
+    return list(readings.values())
+
+
+def _possible_of_one(decided: Claim | None, following: Claim | None) -> tuple[Claim | None, ...]:
+    """Return what may be current while a source may state something else already, by time."""
+    if _finding(decided) == _finding(following):
+        return (decided,)
+    return (decided, following) if following else (following, decided)
 
 
 def _dated_options(claims: Sequence[Claim]) -> list[tuple[int, _Options]]:
@@ -340,10 +352,10 @@ def _list_possible(path: str, options: Sequence[_Options]) -> tuple[Claim | None
     if not any(each.following for each in options):
         return ()
     if len(options) == 1:  # nearly always
-        decided, following = (each if each and can_be_current(path, each) else None for each in options[0])
-        if _finding(decided) == _finding(following):
-            return ()
-        return (decided, following) if following else (following, decided)
+        possible_of_one = _possible_of_one(
+            *(each if each and can_be_current(path, each) else None for each in options[0])
+        )
+        return possible_of_one if len(possible_of_one) > 1 else ()
     possible: dict[object, Claim | None] = {}
     winners = (each.claim for each in _possible_winners(_list_choices(path, options)))
     for claim in sorted(winners, key=_time_of):

@@ -265,6 +265,7 @@ COMMITMENT_DIMENSIONS = (
         "Each language of its title or description.",
         filter=Filter("language", FilterKind.TEXT, "A language of its title or description, as a lower-case code."),
         facet="LANGUAGE",
+        reads_texts=False,
     ),
     DerivedDimension(
         "disappeared",

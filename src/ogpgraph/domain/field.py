@@ -234,7 +234,8 @@ class DerivedDimension(Struct, frozen=True):
 
     `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
     patterns `paths`, with ANY_PATH among them on all. What the patterns' variable segments stand for divides the paths
-    into groups, each of which determines its tags by itself. `orders` sort by these tags.
+    into groups, each of which determines its tags by itself. A dimension that `reads_texts` depends on what the texts
+    at these paths are, others only on whether there is one. `orders` sort by these tags.
     """
 
     name: str
@@ -244,6 +245,7 @@ class DerivedDimension(Struct, frozen=True):
     description: str
     filter: Filter | None = None
     facet: str | None = None
+    reads_texts: bool = True
     orders: tuple[ScaleOrder, ...] = ()
 
     @property

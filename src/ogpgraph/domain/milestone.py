@@ -143,6 +143,7 @@ MILESTONE_DIMENSIONS = (
         "Milestone",
         "The status and the due date of each of its milestones.",
         filter=Filter("milestone", FilterKind.OBJECT),
+        reads_texts=False,
     ),
 )
 

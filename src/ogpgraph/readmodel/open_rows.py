@@ -7,9 +7,9 @@ dimension of tags or of a column of entries, gets the next number when it is fir
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
@@ -17,7 +17,7 @@ from ogpgraph.domain.as_of import Timeline
 from ogpgraph.domain.field import Tag
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.earlier_claims import EarlierClaim, decode_earlier, encode_claim, hash_claim
-from ogpgraph.readmodel.queries import select_chains, select_earlier_claims, select_terms
+from ogpgraph.readmodel.queries import insert_terms, select_earlier_claims, select_terms
 from ogpgraph.readmodel.searched_texts import SearchedText
 from ogpgraph.readmodel.states import (
     Chain,
@@ -28,10 +28,12 @@ from ogpgraph.readmodel.states import (
     restore_fold,
 )
 from ogpgraph.readmodel.tags import FOREVER, AggregateTags, DatedTag, DayCounter, code_of
-from ogpgraph.storage.database import Transaction, iter_chunks
+from ogpgraph.storage.database import Parameters, Row, Transaction, iter_chunks
 
 MAX_OPEN_AGGREGATES = 2_000
 MAX_CACHED_TERMS = 50_000
+MAX_INSERTED_TERMS = 20
+"""Of more terms than these, as those of a rebuild are, it is read first which there are."""
 STREAM_COLUMNS = ["key", "aggregate_type", "id"]
 TERM_COLUMNS = ["key", "dimension", "value"]
 ENTRY_COLUMNS = [
@@ -60,23 +62,36 @@ EARLIER_CLAIM_COLUMNS = ["stream", "path", "hash", "since", "until", "first_day"
 SEARCHED_TEXT_COLUMNS = ["stream", "path", "reference", "since", "until", "first_day", "end_day"]
 _FIRST_TERM, _END_OF_TERMS = ENTRY_COLUMNS.index("name"), ENTRY_COLUMNS.index("root")
 
-_SELECT_KEYS = "select key, id from {}stream where id in :streams"
+_SELECT_CHAINS = (
+    "select s.id, s.key, v.position, v.chain, v.delta, v.frame, v.fold from {0}stream s join {0}entry e "
+    "on e.stream = s.key join {0}version v on v.position = e.position where s.id in :streams and e.position >= "
+    "(select c.chain from {0}version c "
+    "where c.position = (select max(l.position) from {0}entry l where l.stream = s.key))"
+)
 _SELECT_LAST_TERM = "select max(key) from {}term"
+# With `+until`, no index is used for it: the rows of a stream are few, those of a term that are still valid are many.
 _CLOSE_TAG = (
-    f"update {{}}tag set until = :until where stream = :stream and term = :term and until = {FOREVER} "
+    f"update {{}}tag set until = :until where stream = :stream and term = :term and +until = {FOREVER} "
     "and first_day = :first_day and end_day = :end_day"
 )
 _CLOSE_EARLIER_CLAIM = (
-    f"update {{}}earlier_claim set until = :until where stream = :stream and path = :path and until = {FOREVER} "
+    f"update {{}}earlier_claim set until = :until where stream = :stream and path = :path and +until = {FOREVER} "
     "and hash = :hash and first_day = :first_day and end_day = :end_day"
 )
 _CLOSE_SEARCHED_TEXT = (
-    f"update {{}}searched_text set until = :until where stream = :stream and path = :path and until = {FOREVER} "
+    f"update {{}}searched_text set until = :until where stream = :stream and path = :path and +until = {FOREVER} "
     "and reference = :reference and first_day = :first_day and end_day = :end_day"
 )
 
 
 ItemT = TypeVar("ItemT")
+FindAggregate = Callable[[str, int], Aggregate | None]
+"""Returns the aggregate of a stream at a revision, with all that the fold needs; None where it is not in memory."""
+
+
+def find_no_aggregate(_stream: str, _revision: int) -> Aggregate | None:
+    """Find none: for a projection of events that another process has recorded, or of old ones."""
+    return None
 
 
 @dataclass
@@ -91,7 +106,7 @@ class OpenRows:
     @cached_property
     def tags(self) -> AggregateTags:
         """Return its tags, which are moved on with the timeline."""
-        return AggregateTags(self.timeline)
+        return AggregateTags(self.timeline.aggregate.type)
 
     @cached_property
     def days(self) -> DayCounter:
@@ -106,22 +121,23 @@ class OpenRowsCache:
     `advance_to` names the checkpoint that it belongs to: after a failed transaction it belongs to none.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, find_aggregate: FindAggregate) -> None:
         self._prefix = prefix
+        self._find_aggregate = find_aggregate
         self._cached: OrderedDict[str, OpenRows] = OrderedDict()
         self._checkpoint: object = None
         self.terms = TermKeys(prefix)
 
-    def get(self, checkpoint: object, transaction: Transaction, streams: Iterable[str]) -> dict[str, OpenRows]:
-        """Return the open rows of some streams at a checkpoint."""
+    def get(self, checkpoint: object, transaction: Transaction, revisions: Mapping[str, int]) -> dict[str, OpenRows]:
+        """Return the open rows of some streams at a checkpoint, each given with the revision that follows."""
         if checkpoint != self._checkpoint:
             self._cached.clear()
             self.terms = TermKeys(self._prefix)
         self._checkpoint = None
-        requested = set(streams)
-        missing = sorted(requested - self._cached.keys())
-        self._cached.update(_read_open_rows(transaction, self._prefix, missing))
-        return {stream: self._cached[stream] for stream in requested}
+        missing = sorted(revisions.keys() - self._cached.keys())
+        known = {stream: self._find_aggregate(stream, revisions[stream] - 1) for stream in missing}
+        self._cached.update(_read_open_rows(transaction, self._prefix, known))
+        return {stream: self._cached[stream] for stream in revisions}
 
     def advance_to(self, checkpoint: object) -> None:
         """Accept the updated rows as those of another checkpoint."""
@@ -130,20 +146,25 @@ class OpenRowsCache:
             self._cached.popitem(last=False)
 
 
-def _read_open_rows(transaction: Transaction, prefix: str, streams: list[str]) -> dict[str, OpenRows]:
-    open_rows = {stream: OpenRows(Timeline(Aggregate(stream))) for stream in streams}
-    for chunk in iter_chunks(streams):
-        keys = transaction.fetch_all(_SELECT_KEYS.format(prefix), streams=chunk)
-        key_of = {row["id"]: row["key"] for row in keys}
-        statement = select_chains([(FOREVER, stream) for stream in key_of], prefix) if key_of else None
-        rows = transaction.fetch_all(statement.sql, **statement.parameters) if statement else []
-        earlier = _read_earlier_claims(transaction, prefix, list(key_of))
-        for stream, own in group_chains(rows).items():
-            folds = (decompress(row["fold"]) for row in own if row["fold"] is not None)
-            state = restore_fold(decode_chain(stream, own), folds)
-            timeline = Timeline(state, earlier.get(stream, {}))
-            open_rows[stream] = OpenRows(timeline, key_of[stream], code_of(state), restore_chain(own))
+def _read_open_rows(
+    transaction: Transaction, prefix: str, known: Mapping[str, Aggregate | None]
+) -> dict[str, OpenRows]:
+    """Return the open rows of some streams, of which the aggregates are given that are known."""
+    open_rows = {stream: OpenRows(Timeline(Aggregate(stream))) for stream in known}
+    for chunk in iter_chunks(list(known)):
+        rows = transaction.fetch_all(_SELECT_CHAINS.format(prefix), streams=chunk)
+        chains = group_chains(rows)
+        earlier = _read_earlier_claims(transaction, prefix, list(chains))
+        for stream, own in chains.items():
+            aggregate = known[stream] or _restore_aggregate(stream, own)
+            timeline = Timeline(aggregate, earlier.get(stream, {}))
+            open_rows[stream] = OpenRows(timeline, own[0]["key"], code_of(aggregate), restore_chain(own))
     return open_rows
+
+
+def _restore_aggregate(stream: str, rows: Sequence[Row]) -> Aggregate:
+    folds = (decompress(row["fold"]) for row in rows if row["fold"] is not None)
+    return restore_fold(decode_chain(stream, rows), folds)
 
 
 def _read_earlier_claims(
@@ -167,7 +188,12 @@ class TermKeys:
     def intern(self, transaction: Transaction, terms: Iterable[Tag]) -> dict[Tag, int]:
         """Return term → key; terms that have none get the next keys, in the order given."""
         requested = list(dict.fromkeys(terms))
-        self._insert(transaction, self.find_missing(transaction, requested))
+        missing = [term for term in requested if term not in self._keys]
+        if len(missing) > MAX_INSERTED_TERMS:
+            missing = self.find_missing(transaction, missing)
+            self._insert(transaction, missing)
+        elif missing:
+            self._insert_or_find(transaction, missing)
         found = {term: self._keys[term] for term in requested}
         while len(self._keys) > MAX_CACHED_TERMS:
             self._keys.popitem(last=False)
@@ -182,15 +208,27 @@ class TermKeys:
                 self._keys[row["dimension"], row["value"]] = row["key"]
         return [term for term in missing if term not in self._keys]
 
+    def _insert_or_find(self, transaction: Transaction, terms: Sequence[Tag]) -> None:
+        """Insert a few terms, which nearly always are new: those that the table has are read afterwards."""
+        statement = insert_terms(self._number(transaction, terms), self._prefix)
+        rows = transaction.fetch_all(statement.sql, **statement.parameters)
+        self._keys.update(((row["dimension"], row["value"]), row["key"]) for row in rows)
+        if len(rows) < len(terms):
+            self.find_missing(transaction, terms)
+
     def _insert(self, transaction: Transaction, terms: Sequence[Tag]) -> None:
         if not terms:
             return
-        self._last = self._last or transaction.fetch_value(_SELECT_LAST_TERM.format(self._prefix)) or 0
-        keys = count(self._last + 1)
-        rows = [(next(keys), *term) for term in terms]
+        rows = self._number(transaction, terms)
         transaction.insert(f"{self._prefix}term", TERM_COLUMNS, rows)
         self._keys.update(((dimension, value), key) for key, dimension, value in rows)
-        self._last += len(rows)
+
+    def _number(self, transaction: Transaction, terms: Sequence[Tag]) -> list[tuple[int, str, str]]:
+        """Return terms with the next keys, of which some may remain unused."""
+        self._last = self._last or transaction.fetch_value(_SELECT_LAST_TERM.format(self._prefix)) or 0
+        first = self._last + 1
+        self._last += len(terms)
+        return [(key, *term) for key, term in enumerate(terms, start=first)]
 
 
 class RowChanges(Generic[ItemT]):
@@ -252,22 +290,15 @@ class RowBatch:
         """Write all rows into a set of tables."""
         new_sets = {each: self.path_sets[each] for each in terms.find_missing(transaction, self.path_sets)}
         key_of = terms.intern(transaction, chain(self._iter_terms(), *new_sets.values()))
-        ended_tags = [
-            {"stream": stream, "term": key_of[each.tag], "until": until} | _days(each)
-            for stream, each, until in self.tags.ended
+        self._close_rows(transaction, prefix, key_of)
+        entries = [
+            (
+                *entry[:_FIRST_TERM],
+                *(term and key_of[term] for term in entry[_FIRST_TERM:_END_OF_TERMS]),
+                *entry[_END_OF_TERMS:],
+            )
+            for entry in self.entries
         ]
-        transaction.execute_many(_CLOSE_TAG.format(prefix), ended_tags)
-        ended_claims = [
-            {"stream": stream, "path": key_of[each.term], "hash": hash_claim(each.claim), "until": until} | _days(each)
-            for stream, each, until in self.earlier_claims.ended
-        ]
-        transaction.execute_many(_CLOSE_EARLIER_CLAIM.format(prefix), ended_claims)
-        ended_texts = [
-            {"stream": stream, "path": key_of[each.term], "reference": bytes.fromhex(each.reference), "until": until}
-            | _days(each)
-            for stream, each, until in self.searched_texts.ended
-        ]
-        transaction.execute_many(_CLOSE_SEARCHED_TEXT.format(prefix), ended_texts)
         tags = [
             (stream, key_of[tag.tag], since, until, tag.first_day, tag.end_day)
             for stream, tag, since, until in self.tags.iter_rows()
@@ -280,23 +311,41 @@ class RowBatch:
             (stream, key_of[each.term], bytes.fromhex(each.reference), *valid, *_days(each).values())
             for stream, each, *valid in self.searched_texts.iter_rows()
         ]
-        entries = [
-            (
-                *entry[:_FIRST_TERM],
-                *(term and key_of[term] for term in entry[_FIRST_TERM:_END_OF_TERMS]),
-                *entry[_END_OF_TERMS:],
-            )
-            for entry in self.entries
-        ]
-        transaction.insert(f"{prefix}stream", STREAM_COLUMNS, self.streams)
-        transaction.insert(f"{prefix}entry", ENTRY_COLUMNS, entries)
         of_sets = [(key_of[path], key_of[each]) for each, paths in new_sets.items() for path in paths]
-        transaction.insert(f"{prefix}path_set", PATH_SET_COLUMNS, sorted(of_sets))
-        transaction.insert(f"{prefix}version", VERSION_COLUMNS, self.versions)
-        transaction.insert(f"{prefix}stream_code", STREAM_CODE_COLUMNS, sorted(self.codes))
-        transaction.insert(f"{prefix}tag", TAG_COLUMNS, sorted(tags))
-        transaction.insert(f"{prefix}earlier_claim", EARLIER_CLAIM_COLUMNS, sorted(earlier_claims))
-        transaction.insert(f"{prefix}searched_text", SEARCHED_TEXT_COLUMNS, sorted(searched_texts))
+        for table, columns, rows in (
+            ("stream", STREAM_COLUMNS, self.streams),
+            ("entry", ENTRY_COLUMNS, entries),
+            ("path_set", PATH_SET_COLUMNS, sorted(of_sets)),
+            ("version", VERSION_COLUMNS, self.versions),
+            ("stream_code", STREAM_CODE_COLUMNS, sorted(self.codes)),
+            ("tag", TAG_COLUMNS, sorted(tags)),
+            ("earlier_claim", EARLIER_CLAIM_COLUMNS, sorted(earlier_claims)),
+            ("searched_text", SEARCHED_TEXT_COLUMNS, sorted(searched_texts)),
+        ):
+            if rows:
+                transaction.insert(prefix + table, columns, rows)
+
+    def _close_rows(self, transaction: Transaction, prefix: str, key_of: Mapping[Tag, int]) -> None:
+        ended_tags: list[Parameters] = [
+            {"stream": stream, "term": key_of[each.tag], "until": until} | _days(each)
+            for stream, each, until in self.tags.ended
+        ]
+        ended_claims: list[Parameters] = [
+            {"stream": stream, "path": key_of[each.term], "hash": hash_claim(each.claim), "until": until} | _days(each)
+            for stream, each, until in self.earlier_claims.ended
+        ]
+        ended_texts: list[Parameters] = [
+            {"stream": stream, "path": key_of[each.term], "reference": bytes.fromhex(each.reference), "until": until}
+            | _days(each)
+            for stream, each, until in self.searched_texts.ended
+        ]
+        for statement, ended in (
+            (_CLOSE_TAG, ended_tags),
+            (_CLOSE_EARLIER_CLAIM, ended_claims),
+            (_CLOSE_SEARCHED_TEXT, ended_texts),
+        ):
+            if ended:
+                transaction.execute_many(statement.format(prefix), ended)
 
     def _iter_terms(self) -> Iterable[Tag]:
         of_entries = (term for entry in self.entries for term in entry[_FIRST_TERM:_END_OF_TERMS] if term)

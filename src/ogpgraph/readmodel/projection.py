@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from ogpgraph.readmodel.kept_responses import Origin
+from ogpgraph.readmodel.open_rows import FindAggregate, find_no_aggregate
 from ogpgraph.readmodel.projector import ProjectionFailure, ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
     LIVE_PREFIX,
@@ -156,8 +157,9 @@ class ProjectionRunner:
         monotonic: Callable[[], float] = time.monotonic,
         remember: Callable[[int, str], None] = lambda _position, _root: None,
         follow: Sequence[Callable[[ProjectionStep], None]] = (),
+        find_aggregate: FindAggregate = find_no_aggregate,
     ) -> None:
-        """Project events.
+        """Project events; `find_aggregate` returns an aggregate as it was before its last events, if that is in memory.
 
         Once a step is committed, `remember` is called with a new position and its root, in hex, and each of `follow`
         with the step, before anybody is notified of it.
@@ -166,7 +168,7 @@ class ProjectionRunner:
         self._log = log
         self._remember = remember
         self._follow = follow
-        self._projector = Projector(database, log, LIVE_PREFIX)
+        self._projector = Projector(database, log, LIVE_PREFIX, find_aggregate)
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._log_position = 0

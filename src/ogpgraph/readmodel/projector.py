@@ -26,8 +26,9 @@ from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.model_change import ChangeRecorder, ModelChange
-from ogpgraph.readmodel.open_rows import OpenRows, OpenRowsCache, RowBatch
+from ogpgraph.readmodel.open_rows import FindAggregate, OpenRows, OpenRowsCache, RowBatch, find_no_aggregate
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
+from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
@@ -125,12 +126,23 @@ class ProjectionStep(NamedTuple):
 class Projector:
     """Projects into one set of tables, named by its prefix."""
 
-    def __init__(self, database: Database, log: EventLog, prefix: str, *, is_rebuild: bool = False) -> None:
-        """Project into the tables with a prefix. A rebuild has greater batches, and nobody follows its changes."""
+    def __init__(
+        self,
+        database: Database,
+        log: EventLog,
+        prefix: str,
+        find_aggregate: FindAggregate = find_no_aggregate,
+        *,
+        is_rebuild: bool = False,
+    ) -> None:
+        """Project into the tables with a prefix. A rebuild has greater batches, and nobody follows its changes.
+
+        Aggregates that are found in memory are not restored from the rows.
+        """
         self._database = database
         self._log = log
         self._prefix = prefix
-        self._open_rows = OpenRowsCache(prefix)
+        self._open_rows = OpenRowsCache(prefix, find_aggregate)
         self._is_rebuild = is_rebuild
         self._batch_size = REBUILD_BATCH_SIZE if is_rebuild else BATCH_SIZE
         self._limit = self._batch_size
@@ -186,8 +198,10 @@ class Projector:
         checkpoint = begun.checkpoint
         if not saves:
             return begun
-        streams = {logged.stream for save in saves for logged, _ in save}
-        open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, streams)
+        revisions: dict[str, int] = {}
+        for logged, _ in (each for save in saves for each in save):
+            revisions.setdefault(logged.stream, logged.revision)
+        open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, revisions)
         batch = _BatchProjection(checkpoint.frontier, open_rows, partial(self._read_events, transaction))
         if failure := batch.project(saves):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
@@ -270,26 +284,29 @@ class _BatchProjection:
         if path_set and path_set not in self.rows.path_sets:
             self.rows.path_sets[path_set] = tuple(entry_term("path", path) for path in paths)
         self.rows.entries.append(_entry_row(logged, event, open_rows.key, path_set, self.frontier))
-        differences = _update_dated_rows(self.rows, open_rows, timeline, touched, position)
+        differences = _update_dated_rows(self.rows, open_rows, former_code, timeline, touched, position)
         self.changes.add(position, open_rows.code, after, differences)
         open_rows.timeline = timeline
 
 
 def _update_dated_rows(
-    rows: RowBatch, open_rows: OpenRows, after: Timeline, paths: frozenset[str], position: int
+    rows: RowBatch, open_rows: OpenRows, former_code: str, after: Timeline, paths: frozenset[str], position: int
 ) -> tuple[TagDifference, TagDifference]:
     """Replace the rows of tags, earlier claims and texts that differ between two states that differ at some paths.
 
     Returns in which tags they differ, and in which of those of the days on which a state changes.
     """
-    before = open_rows.timeline
-    by_rules = open_rows.tags.move(after, paths, is_listed=bool(open_rows.code))
+    key, before, was_listed, is_listed = open_rows.key, open_rows.timeline, bool(former_code), bool(open_rows.code)
+    old, new = Readings(before), Readings(after)
+    by_rules = open_rows.tags.move(old, new, paths, was_listed=was_listed, is_listed=is_listed)
     by_days = open_rows.days.move(before, after, paths)
     for difference in (by_rules, by_days):
-        rows.tags.replace(open_rows.key, difference.ended, difference.begun, position)
-    old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
-    rows.earlier_claims.replace(open_rows.key, old_claims - new_claims, new_claims - old_claims, position)
-    rows.searched_texts.replace(open_rows.key, *diff_searched_texts(before, after, paths), position)
+        rows.tags.replace(key, difference.ended, difference.begun, position)
+    if before.earlier or after.earlier:
+        old_claims, new_claims = earlier_claims(before, paths), earlier_claims(after, paths)
+        rows.earlier_claims.replace(key, old_claims - new_claims, new_claims - old_claims, position)
+    texts = diff_searched_texts(old, new, paths, was_listed=was_listed, is_listed=is_listed)
+    rows.searched_texts.replace(key, texts.ended, texts.begun, position)
     return by_rules, by_days
 
 

@@ -190,6 +190,16 @@ def select_terms(terms: Sequence[tuple[str, str]], prefix: str = "") -> SqlState
     return SqlStatement(sql, parameters)
 
 
+def insert_terms(terms: Sequence[tuple[int, str, str]], prefix: str = "") -> SqlStatement:
+    """Return the statement that inserts terms (key, dimension, value), and returns those that were not there."""
+    values, parameters = _values_clause(("key", "dimension", "value"), terms)
+    sql = (
+        f"insert into {prefix}term (key, dimension, value) values {values} "
+        "on conflict (dimension, value) do nothing returning key, dimension, value"
+    )
+    return SqlStatement(sql, parameters)
+
+
 # Entries. An entry is read with its event, from which it has all but its position and the root, and with its delta. An
 # event that is missing from the log leaves nulls, so that the entry is not passed over in silence.
 

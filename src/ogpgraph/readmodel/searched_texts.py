@@ -7,19 +7,19 @@ the record takes all its words with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Reading, Timeline, list_readings, reading_on
+from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Reading, reading_on
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.field import Field, Tag
 from ogpgraph.domain.values import day_of, value_text_references
 from ogpgraph.readmodel.entry_query import entry_term
-from ogpgraph.readmodel.tags import FOREVER, code_of
+from ogpgraph.readmodel.rule_tags import FOREVER, Readings
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -45,23 +45,34 @@ class TextDifference(NamedTuple):
     begun: frozenset[SearchedText]
 
 
-def diff_searched_texts(before: Timeline, after: Timeline, paths: Iterable[str]) -> TextDifference:
-    """Return the difference between the searched texts of two states that differ at most at the given paths."""
-    if after.aggregate.type not in DATED_TYPES:  # no other type has searched fields
-        return TextDifference(frozenset(), frozenset())
-    if bool(code_of(before.aggregate)) != bool(code_of(after.aggregate)):
-        old, new = (searched_texts(each, each.aggregate.claims) for each in (before, after))
-    else:
-        related = _add_related(before, after, paths)
-        old, new = searched_texts(before, related), searched_texts(after, related)
-    return TextDifference(old - new, new - old)
+NO_DIFFERENCE: Final = TextDifference(frozenset(), frozenset())
 
 
-def searched_texts(timeline: Timeline, paths: Iterable[str]) -> frozenset[SearchedText]:
-    """Return the searched texts at some paths; an aggregate that no list shows has none."""
-    if not code_of(timeline.aggregate):
-        return frozenset()
-    return frozenset(each for path in paths for each in _iter_path(timeline, path))
+def diff_searched_texts(
+    before: Readings, after: Readings, paths: Iterable[str], *, was_listed: bool, is_listed: bool
+) -> TextDifference:
+    """Return the difference between the searched texts of two states that differ at most at the given paths.
+
+    An aggregate that no list shows has none.
+    """
+    if after.timeline.aggregate.type not in DATED_TYPES:  # no other type has searched fields
+        return NO_DIFFERENCE
+    related = _add_related(before.timeline.aggregate, after.timeline.aggregate, paths)
+    is_changed = was_listed != is_listed
+    if not related and not is_changed:  # nearly always
+        return NO_DIFFERENCE
+    ended, begun = (
+        searched_texts(each, each.timeline.aggregate.claims if is_changed else related)
+        if each_is_listed
+        else frozenset[SearchedText]()
+        for each, each_is_listed in ((before, was_listed), (after, is_listed))
+    )
+    return TextDifference(ended - begun, begun - ended)
+
+
+def searched_texts(readings: Readings, paths: Iterable[str]) -> frozenset[SearchedText]:
+    """Return the searched texts at some paths of an aggregate that a list shows."""
+    return frozenset(each for path in paths for each in _iter_path(readings, path))
 
 
 @lru_cache(maxsize=20_000)
@@ -74,40 +85,41 @@ def find_searched_field(aggregate_type: str, path: str) -> Field | None:
     return field if field.is_searched else None
 
 
-def _add_related(before: Timeline, after: Timeline, paths: Iterable[str]) -> set[str]:
+def _add_related(before: Aggregate, after: Aggregate, paths: Iterable[str]) -> Collection[str]:
     """Return the searched ones of some paths, with the other languages of required texts.
 
     Where all languages of these are unknown, the text in one of them is shown: so one depends on the others.
     """
     found: set[str] = set()
     for path in paths:
-        if (field := find_searched_field(after.aggregate.type, path)) is None:
+        if (field := find_searched_field(after.type, path)) is None:
             continue
         found.add(path)
         if field.is_required:
-            found.update(_paths_of(before.aggregate, field), _paths_of(after.aggregate, field))
+            found.update(_paths_of(before, field), _paths_of(after, field))
     return found
 
 
 def _paths_of(aggregate: Aggregate, field: Field) -> list[str]:
     """Return the paths of a required field: there are as many as it has languages."""
-    key = "searched", field.prefix
+    prefix = field.prefix
+    key = "searched", prefix
     if key not in aggregate.cache:
-        aggregate.cache[key] = [path for path in aggregate.claims if path.startswith(field.prefix)]
+        aggregate.cache[key] = [path for path in aggregate.claims if path.startswith(prefix)]
     paths: list[str] = aggregate.cache[key]
     return paths
 
 
-def _iter_path(timeline: Timeline, path: str) -> Iterator[SearchedText]:
-    aggregate = timeline.aggregate
+def _iter_path(readings: Readings, path: str) -> Iterator[SearchedText]:
+    aggregate = readings.timeline.aggregate
     field = find_searched_field(aggregate.type, path)
     if field is None or not (claims := aggregate.claims.get(path)):
         return
     paths = _paths_of(aggregate, field) if field.is_required else [path]
-    if len(claims) == len(paths) == 1 and path not in timeline.earlier:  # nearly always
+    if len(claims) == len(paths) == 1 and path not in readings.timeline.earlier:  # nearly always
         yield from _texts_of_claim(path, claims[0], is_required=field.is_required)
     else:
-        yield from derive_dated_texts(timeline, path, paths)
+        yield from derive_dated_texts(readings, path, paths)
 
 
 def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> Iterator[SearchedText]:
@@ -121,14 +133,14 @@ def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> Iterator[S
         yield SearchedText(path, text, first_day, FOREVER)
 
 
-def derive_dated_texts(timeline: Timeline, path: str, paths: Iterable[str]) -> Iterator[SearchedText]:
+def derive_dated_texts(readings: Readings, path: str, paths: Iterable[str]) -> Iterator[SearchedText]:
     """Yield the texts at a path, each with the days on which the state has it; they depend on some paths."""
-    field = find_searched_field(timeline.aggregate.type, path)
+    field = find_searched_field(readings.timeline.aggregate.type, path)
     is_required = field is not None and field.is_required
-    readings = {each: list_readings(timeline, each) for each in paths}
+    by_path = {each: readings[each] for each in paths}
     open_since: dict[str, int] = {}
-    for day in sorted({FIRST_DAY, *(each.first_day for at_path in readings.values() for each in at_path)}):
-        at_day = {each: reading_on(at_path, day) for each, at_path in readings.items()}
+    for day in sorted({FIRST_DAY, *(each.first_day for at_path in by_path.values() for each in at_path)}):
+        at_day = {each: reading_on(at_path, day) for each, at_path in by_path.items()}
         claim = _find_required(path, at_day) if is_required else at_day[path].known
         texts = value_text_references(claim.value) if claim else ()
         for text in open_since.keys() - set(texts):

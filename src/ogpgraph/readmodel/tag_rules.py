@@ -14,7 +14,7 @@ from typing import Final
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import PATH_CACHE_SIZE, AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import DATED_TYPES
+from ogpgraph.domain.as_of import DATED_TYPES, is_dated
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Tag
 from ogpgraph.domain.values import (
     Observation,
@@ -39,6 +39,10 @@ class TagRule:
 
     is_whole = False
     is_reference = False
+    prefixes: tuple[str, ...] = ()
+    """What the paths begin with that it depends on."""
+    reads_texts = True
+    """Whether it depends on what the texts are, and not only on whether there is one."""
 
     def __init__(self, *, is_dated: bool) -> None:
         self.is_dated = is_dated
@@ -65,16 +69,26 @@ class FieldRule(TagRule):
         self.is_reference = any(field.refers_to and field.is_required for field in fields)
         self.dimension = dimension
         self._patterns = [(re.compile(field.regex), field) for field in fields]
-        self._prefixes = tuple(field.prefix for field in fields)
+        self.prefixes = tuple(field.prefix for field in fields)
+        self._found: dict[str, Field | None] = {}
 
     def find_group(self, path: str) -> str | None:
         """Return the path itself if it is one of the fields'."""
         return path if self._find_field(path) else None
 
+    def depends_on_date(self, path: str) -> bool:
+        """Return whether the tags that follow from a path depend on the date."""
+        return self.is_dated and is_dated(path)
+
     def _find_field(self, path: str) -> Field | None:
-        if not path.startswith(self._prefixes):
+        if not path.startswith(self.prefixes):
             return None
-        return next((field for pattern, field in self._patterns if pattern.fullmatch(path)), None)
+        if path in self._found:
+            return self._found[path]
+        found = next((field for pattern, field in self._patterns if pattern.fullmatch(path)), None)
+        if len(self._found) < PATH_CACHE_SIZE:
+            self._found[path] = found
+        return found
 
     def derive(self, aggregate: Aggregate) -> Iterable[Tag]:
         """Yield a tag for each value."""
@@ -94,6 +108,8 @@ class DerivedRule(TagRule):
     def __init__(self, dimension: DerivedDimension, *, is_dated: bool) -> None:
         self.is_whole = ANY_PATH in dimension.paths
         super().__init__(is_dated=is_dated and not self.is_whole)
+        self.prefixes = tuple(path.partition("{")[0] for path in dimension.paths)
+        self.reads_texts = dimension.reads_texts
         self._compute = dimension.compute
         self._has_variables = any("{" in path for path in dimension.paths)
         self._patterns = [
@@ -122,7 +138,6 @@ class TypeRules:
         rules = build_rules(aggregate_type)
         self.whole = [rule for rule in rules if rule.is_whole]
         self.by_groups = [rule for rule in rules if not rule.is_whole]
-        self._with_one_group = [rule for rule in rules if rule.has_one_group]
         self._found: dict[str, tuple[tuple[TagRule, str], ...]] = {}
 
     def group(self, paths: Iterable[str]) -> dict[TagRule, dict[str, list[str]]]:
@@ -133,10 +148,14 @@ class TypeRules:
                 found.setdefault(rule, {}).setdefault(group, []).append(path)
         return found
 
-    def group_all(self, aggregate: Aggregate) -> dict[TagRule, dict[str, list[str]]]:
-        """Return all rules with the paths of an aggregate by group; a group without a variable is always there."""
-        empty: dict[TagRule, dict[str, list[str]]] = {rule: {WHOLE: []} for rule in self._with_one_group}
-        return empty | self.group(aggregate.claims)
+    def list_groups(self, rule: TagRule, paths: Iterable[str]) -> dict[str, list[str]]:
+        """Return the paths that a rule depends on by group; a group without a variable is always there."""
+        groups: dict[str, list[str]] = {WHOLE: []} if rule.has_one_group else {}
+        for path in [path for path in paths if path.startswith(rule.prefixes)]:
+            for found, group in self._find(path):
+                if found is rule:
+                    groups.setdefault(group, []).append(path)
+        return groups
 
     def _find(self, path: str) -> tuple[tuple[TagRule, str], ...]:
         """Return the rules that depend on a path, each with the group, except those that depend on all."""
