@@ -18,7 +18,8 @@ import msgspec
 
 from bench.data import COMMITMENTS, MEMBERS, WORDS, database
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.query_cost import OperationCost, QueryLimits
+from ogpgraph.graphql.operation_cost import OperationCost
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.system import System, open_system
 from ogpgraph.web.deadline import Deadline

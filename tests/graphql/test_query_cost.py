@@ -13,7 +13,8 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from ogpgraph.graphql.argument_cost import Tally
 from ogpgraph.graphql.errors import LimitExceeded
-from ogpgraph.graphql.query_cost import DocumentCost, QueryLimits, check_length, measure_document
+from ogpgraph.graphql.query_cost import DocumentCost, measure_document
+from ogpgraph.graphql.query_limits import QueryLimits, check_length
 from ogpgraph.graphql.weights import INPUT_OBJECT_COST, MAX_ARGUMENT_VALUES, STATE_COST, computed, count_items, weighs
 
 SCHEMA = build_schema("""

@@ -22,7 +22,8 @@ from ogpgraph.graphql.argument_cost import ArgumentWeight, Tally, fields_of
 from ogpgraph.graphql.cost_reference import build_cost_reference, iter_fields, iter_values
 from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.executor import core_schema
-from ogpgraph.graphql.query_cost import DocumentCost, QueryLimits, measure_document
+from ogpgraph.graphql.query_cost import DocumentCost, measure_document
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.graphql.weights import weight_of_field, weight_of_value
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE

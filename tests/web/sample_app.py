@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.readmodel.kept_responses import Origin
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamageRegister

@@ -8,7 +8,8 @@ from pathlib import Path
 from graphql import get_introspection_query, get_operation_ast, parse
 
 from ogpgraph.graphql.executor import core_schema
-from ogpgraph.graphql.query_cost import QueryLimits, measure_document
+from ogpgraph.graphql.query_cost import measure_document
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.graphql.weights import DEFAULT_LIST_LENGTH
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.web.document_cache import DocumentLimits
 from ogpgraph.web.errors import budget_exhausted
 from ogpgraph.web.held_bytes import HoldLimits

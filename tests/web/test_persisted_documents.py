@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.web.app import AppOptions
 from ogpgraph.web.document_cache import CHARACTERS_PER_FIELD, DocumentLimits
 from ogpgraph.web.operation_service import WebLimits

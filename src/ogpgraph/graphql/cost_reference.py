@@ -22,7 +22,8 @@ from graphql import (
 )
 
 from ogpgraph.graphql.mutations.derivation import MUTATION_COST
-from ogpgraph.graphql.query_cost import INTROSPECTION, QueryLimits
+from ogpgraph.graphql.query_cost import INTROSPECTION
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.weights import (
     CHARACTERS_PER_UNIT,
     DEFAULT_LIST_LENGTH,

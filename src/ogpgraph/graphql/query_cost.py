@@ -9,12 +9,10 @@ measured once, so measuring takes time in proportion to the length of the docume
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from graphql import (
     DocumentNode,
@@ -37,13 +35,13 @@ from msgspec import Struct, field
 
 from ogpgraph.graphql.argument_cost import PAGE_SIZE, PLAIN_VALUE, ArgumentWeight, Scope, VariableUse
 from ogpgraph.graphql.errors import DocumentErrorCode, LimitExceeded
+from ogpgraph.graphql.operation_cost import MAX_REPORTED_COST, OperationCost
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.weights import PLAIN, STATE_COST, FieldWeight, weight_of_field
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 
 MAX_NESTING: Final = 100
 """The limit of fields and fragments nested in each other, so that measuring cannot exceed Python's recursion limit."""
-MAX_REPORTED_COST: Final = 2**53 - 1
-"""The greatest cost that is reported exactly; JSON clients cannot represent a greater integer."""
 INTROSPECTION: Final[Mapping[str, FieldWeight]] = {
     "__schema": FieldWeight(base=500),
     "__type": FieldWeight(base=50),
@@ -57,44 +55,6 @@ INTROSPECTION: Final[Mapping[str, FieldWeight]] = {
     "directives": FieldWeight(length=5),
 }
 """The weights of the fields of introspection, which have no declaration of ours; lengths are means over all types."""
-
-
-# Limits
-
-
-class QueryLimits(Struct, frozen=True):
-    """The limits of one document. `persisted_cost` takes the place of `cost` for persisted documents."""
-
-    cost: int = 500_000
-    persisted_cost: int = 2_000_000
-    characters: int = 50_000
-    tokens: int = 2_000
-    depth: int = 20
-    fields: int = 1_000
-    aliases: int = 100
-    directives: int = 50
-    definitions: int = 50
-    repeated_fields: int = 50
-
-
-# The quantifiers are possessive and an unclosed string extends to the end, so the time is linear in any text.
-_TOKEN: Final = re.compile(
-    r'#[^\n\r]*+|"""(?:[^"\\]++|(?:\\""")++|\\|"(?!""))*+(?:""")?|"(?:[^"\\\n\r]++|(?:\\.)++)*+"?|\.\.\.|[\w.+-]++|[^\s,\ufeff]'
-)
-
-
-def check_length(text: str, limits: QueryLimits) -> None:
-    """Check, without parsing, the number of characters and of tokens (comments included) of a document.
-
-    Raises:
-        LimitExceeded: if there are too many.
-    """
-    if len(text) > limits.characters:
-        raise LimitExceeded(
-            f"The document has more than {limits.characters} characters.", DocumentErrorCode.TOO_MANY_TOKENS
-        )
-    if sum(1 for _ in islice(_TOKEN.finditer(text), limits.tokens + 1)) > limits.tokens:
-        raise LimitExceeded(f"The document has more than {limits.tokens} tokens.", DocumentErrorCode.TOO_MANY_TOKENS)
 
 
 class DocumentCost(Struct, frozen=True):
@@ -156,33 +116,6 @@ class DocumentCost(Struct, frozen=True):
                 f"costs {part_cost}. {advice}, select less, or send several operations.",
                 DocumentErrorCode.COST_EXCEEDED,
             )
-
-
-class OperationCost(NamedTuple):
-    """The cost of an operation with its variables, at most; of a subscription, that of its beginning and of one entry.
-
-    `once` is the part that it has whatever it finds: computed fields and arguments that no list repeats. The rest is
-    for up to so many `objects`. `beginning` is the part of a subscription that entries do not repeat: its filter.
-    """
-
-    total: int
-    once: int = 0
-    objects: int = 0
-    beginning: int = 0
-
-    @property
-    def of_entry(self) -> OperationCost:
-        """Return the cost of each entry that a subscription delivers."""
-        return self._replace(total=self.total - self.beginning, once=max(0, self.once - self.beginning), beginning=0)
-
-    def used(self, objects: int) -> int:
-        """Return what an operation cost that made so many objects: its part of the rest is in proportion to them."""
-        rest = self.total - self.once
-        share = rest * objects / self.objects if self.objects else objects
-        return min(self.total, self.once + max(objects, ceil(share)))
-
-
-NO_COST: Final = OperationCost(0)
 
 
 # Measuring

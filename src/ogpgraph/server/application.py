@@ -11,7 +11,7 @@ import strawberry
 from starlette.applications import Starlette
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
 from ogpgraph.server.served_system import ServedSystem, SystemLifespan

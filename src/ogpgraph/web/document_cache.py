@@ -40,7 +40,9 @@ from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_variables
 from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.input_errors import InputValuesRule, show_value
-from ogpgraph.graphql.query_cost import NO_COST, OperationCost, QueryLimits, check_length, measure_document
+from ogpgraph.graphql.operation_cost import NO_COST, OperationCost
+from ogpgraph.graphql.query_cost import measure_document
+from ogpgraph.graphql.query_limits import QueryLimits, check_length
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
 from ogpgraph.web.error_codes import RequestErrorCode
 

@@ -13,7 +13,7 @@ from graphql import DocumentNode, parse
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import CoreExecutor, Executor, VariableErrors, core_schema
-from ogpgraph.graphql.query_cost import QueryLimits
+from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System, open_system
