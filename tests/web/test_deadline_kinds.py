@@ -74,3 +74,14 @@ def test_an_operation_stops_where_its_deadline_passes(kind: str, filled: str) ->
         with pytest.raises(RequestRejected) as rejected:
             run(query, filled, Deadline(looks - 1, CountingClock()))
         assert rejected.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_validation_of_a_large_document_reaches_checkpoints_and_stops_at_one() -> None:
+    parts = " ".join(f"... on Commitment {{ code title number f{number}: status }}" for number in range(50))
+    parameters = RequestParameters(f'{{ node(id: "x") {{ {parts} }} }}')
+    clock, schema = CountingClock(), build_schema()
+    OperationRunner(schema, DocumentLimits()).prepare(parameters, check=Deadline(10**6, clock).check)
+    assert clock.looks > 200
+    with pytest.raises(RequestRejected) as rejected:
+        OperationRunner(schema, DocumentLimits()).prepare(parameters, check=Deadline(100, CountingClock()).check)
+    assert rejected.value.code == "DEADLINE_EXCEEDED"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from threading import Lock
 from typing import Any, Final
@@ -31,6 +32,7 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.validation.validation_context import ASTValidationContext
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
@@ -44,6 +46,7 @@ from ogpgraph.graphql.operation_cost import NO_COST, OperationCost
 from ogpgraph.graphql.query_cost import measure_document
 from ogpgraph.graphql.query_limits import QueryLimits, check_length
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
+from ogpgraph.readmodel.index import Checkpoint, run_on
 from ogpgraph.web.error_codes import RequestErrorCode
 
 CHARACTERS_PER_FIELD: Final = 3
@@ -204,8 +207,11 @@ class DocumentCache:
         variables: Mapping[str, Any] | None = None,
         *,
         max_cost: int | None = None,
+        check: Checkpoint = run_on,
     ) -> PreparedOperation:
         """Return the operation of that name, or the only one, of a document, parsed and validated unless it is cached.
+
+        `check` is called at each part of a document that is validated.
 
         Raises:
             RequestErrors: if the document cannot be parsed, exceeds a limit, is invalid or has no such operation. A
@@ -221,7 +227,7 @@ class DocumentCache:
         )
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
         cost = self._check_limits(document, document.operation(name), variables or {}, limit)
-        self._validate(document.ast, cost)
+        self._validate(document.ast, cost, check)
         operation = select_operation(document.ast, name)
         self._cache.put(text, document)
         return PreparedOperation(document, operation, cost)
@@ -304,8 +310,9 @@ class DocumentCache:
         memory.add(memory.read(variables), cost)
         return cost
 
-    def _validate(self, document: DocumentNode, cost: OperationCost) -> None:
-        errors = validate(self._schema, document, _RULES, max_errors=self._limits.max_errors)
+    def _validate(self, document: DocumentNode, cost: OperationCost, check: Checkpoint) -> None:
+        rules = (partial(_Checkpoint, check), *_RULES)
+        errors = validate(self._schema, document, rules, max_errors=self._limits.max_errors)  # type: ignore[arg-type]  # it calls each with a context
         if errors:
             raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost.total)
 
@@ -333,6 +340,17 @@ def _explain_missing_operation(document: DocumentNode) -> str:
     if any(isinstance(definition, OperationDefinitionNode) for definition in document.definitions):
         return "The document has several operations: choose one by `operationName`."
     return "The document has no operation."
+
+
+class _Checkpoint(ASTValidationRule):
+    """Calls a function at each part of a document, before the rules look at it."""
+
+    def __init__(self, check: Checkpoint, context: ASTValidationContext) -> None:
+        super().__init__(context)
+        self._check = check
+
+    def enter(self, *_args: Any) -> None:
+        self._check()
 
 
 class _PlainValuesRule(ValidationRule):

@@ -22,10 +22,10 @@ from ogpgraph.graphql.deprecation import Deprecation, deprecation_headers
 from ogpgraph.readmodel.kept_responses import Origin
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.web.cost_budget import CostBudget, cost_divisor
-from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline
+from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline, OperationCancelled
 from ogpgraph.web.document_cache import DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
-from ogpgraph.web.errors import bad_request, response_too_large
+from ogpgraph.web.errors import bad_request, deadline_exceeded, response_too_large
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.held_bytes import HeldBytes, HoldLimits
 from ogpgraph.web.known_operations import KnownOperation, KnownOperations, RequestKey
@@ -35,6 +35,7 @@ from ogpgraph.web.persisted_documents import PersistedQuery, find_document
 from ogpgraph.web.request import BodyLimits, RequestParameters
 from ogpgraph.web.scheduler import CHEAP_COST, Scheduler, SchedulerLimits
 from ogpgraph.web.shadow_check import ShadowCheck
+from ogpgraph.web.sliced_json import encode_sliced
 
 T = TypeVar("T")
 
@@ -203,10 +204,11 @@ class OperationService:
 
         Raises:
             RequestErrors: if the document is invalid, has no such operation, or asks for too much.
+            RequestRejected: 504 at the deadline.
         """
         call.cost_limit = self._cost_limit_of(parameters)
         try:
-            operation = self.runner.prepare(parameters, max_cost=call.cost_limit)
+            operation = self.runner.prepare(parameters, max_cost=call.cost_limit, check=call.deadline.check)
         except RequestErrors as invalid:
             call.cost = invalid.cost
             raise
@@ -338,9 +340,12 @@ class OperationService:
         """Return a payload as JSON. That of a mutation may have any size: what was recorded must be reported.
 
         Raises:
-            RequestRejected: 400, if it has more bytes than a response may have.
+            RequestRejected: 400, if it has more bytes than a response may have; 504 at the deadline.
         """
-        encoded = msgspec.json.encode(payload)
+        try:
+            encoded = encode_sliced(payload, call.deadline.check)
+        except OperationCancelled:
+            raise deadline_exceeded() from None
         max_bytes = self.limits.execution.response_bytes
         if len(encoded) > max_bytes and not call.deadline.is_disabled:
             raise response_too_large(max_bytes)
