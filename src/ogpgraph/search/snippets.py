@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple
 
-from ogpgraph.search.words import find_spans
+from ogpgraph.search.words import Span, find_word_start, iter_spans, locate_words
 
 SNIPPET_LENGTH: Final = 240
 """The code points of a snippet at most, unless a single word is longer."""
 LEAD: Final = 40
 """About how much text a snippet has before its first highlight."""
-
-
-Span = tuple[int, int]
-"""A word, from one code point until before another."""
 
 
 class Highlight(NamedTuple):
@@ -38,11 +34,10 @@ def cut_snippet(text: str, places: Collection[int]) -> Snippet:
 
     It begins and ends between words. Without places it is the beginning of the text.
     """
-    words = find_spans(text)
-    marked = [words[place] for place in sorted(places) if place < len(words)]
+    marked = list(locate_words(text, sorted(places)))
     first, last = _choose_window(marked)
-    start = _start_of(words, marked[first][0]) if marked else 0
-    end = _end_of(words, start, len(text), marked[last][1] if marked else 0)
+    start = _start_of(text, marked[first][0]) if marked else 0
+    end = _end_of(text, start, marked[last][1] if marked else 0)
     inside = (each for each in marked[first : last + 1] if each[1] <= end)
     return Snippet(text[start:end], start, tuple(_merge(inside, start)))
 
@@ -59,23 +54,19 @@ def _choose_window(marked: Sequence[Span]) -> tuple[int, int]:
     return best
 
 
-def _start_of(words: Sequence[Span], wanted: int) -> int:
+def _start_of(text: str, wanted: int) -> int:
     """Return where a snippet begins that has some text before a word: at the beginning of a word, or of the text."""
-    return 0 if wanted <= LEAD else words[bisect_left(words, (wanted - LEAD, 0))][0]
+    return 0 if wanted <= LEAD else find_word_start(text, wanted - LEAD)
 
 
-def _end_of(words: Sequence[Span], start: int, length: int, least: int) -> int:
+def _end_of(text: str, start: int, least: int) -> int:
     """Return where a snippet ends: at the end of the text or of a word."""
     limit = max(start + SNIPPET_LENGTH, least)
-    if length <= limit:
-        return length
-    following = bisect_right(words, limit, key=_end)
-    end = words[following - 1][1] if following else 0
-    return end if end > start else limit
-
-
-def _end(word: Span) -> int:
-    return word[1]
+    if len(text) <= limit:
+        return len(text)
+    ends = (end for _, end in iter_spans(text, start))
+    *_, end = (limit, *takewhile(lambda each: each <= limit, ends))
+    return end
 
 
 def _merge(marked: Iterable[Span], start: int) -> Iterator[Highlight]:

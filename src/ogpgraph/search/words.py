@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 MAX_WORD_LENGTH: Final = 64
@@ -33,6 +34,12 @@ _WITHOUT_DECOMPOSITION: Final = str.maketrans(
 _HAS_UNSPACED: Final = re.compile(f"[{_UNSPACED}{_RARE_UNSPACED}]")
 
 
+_SKIPPED: Final = 32
+"""So many words at a time are passed over on the way to one at a place, without looking at each."""
+Span = tuple[int, int]
+"""Where a word is: from one code point until before another."""
+
+
 class Word(NamedTuple):
     """A word of a text, from one code point until before another."""
 
@@ -48,11 +55,38 @@ def split_words(text: str) -> list[str]:
     return [word.text for word in find_words(text)]
 
 
-def find_spans(text: str) -> list[tuple[int, int]]:
-    """Return where the words of a text, as `split_words` returns them, begin and end: much faster than `find_words`."""
+def locate_words(text: str, places: Iterable[int]) -> Iterator[Span]:
+    """Yield where the words at some ascending places are, as long as the text has so many."""
+    if not _is_plain(text):
+        spans = list(iter_spans(text))
+        yield from (spans[place] for place in places if place < len(spans))
+        return
+    patterns, position, passed = _patterns(), 0, 0
+    for place in places:
+        while place - passed >= _SKIPPED:
+            if (skipped := patterns.skipped.match(text, position)) is None:
+                return
+            position, passed = skipped.end(), passed + _SKIPPED
+        word = next(islice(patterns.plain.finditer(text, position), place - passed, None), None)
+        if word is None:
+            return
+        position, passed = word.start(), place
+        yield word.span()
+
+
+def iter_spans(text: str, start: int = 0) -> Iterator[Span]:
+    """Yield where the words of a text begin and end, from one on that begins at `start`, or from the first on."""
     if _is_plain(text):
-        return [match.span() for match in _patterns().plain.finditer(text)]
-    return [(word.start, word.end) for word in find_words(text)]
+        return (word.span() for word in _patterns().plain.finditer(text, start))
+    return ((word.start, word.end) for word in find_words(text, start))
+
+
+def find_word_start(text: str, position: int) -> int:
+    """Return where the first word begins that does not begin before a position; the position if there is none."""
+    if _is_plain(text):
+        found = _patterns().beginning.search(text, position)
+        return found.start() if found else position
+    return next((start for start, _ in iter_spans(text) if start >= position), position)
 
 
 def _is_plain(text: str) -> bool:
@@ -60,10 +94,10 @@ def _is_plain(text: str) -> bool:
     return text.isascii() or not (_is_astral(text) or _patterns().other.search(text))
 
 
-def find_words(text: str) -> Iterator[Word]:
-    """Yield the words of a text, as `split_words` returns them, with where they are."""
+def find_words(text: str, start: int = 0) -> Iterator[Word]:
+    """Yield the words of a text from a code point on, as `split_words` returns them, with where they are."""
     patterns = _patterns()
-    for match in patterns.run.finditer(text):
+    for match in patterns.run.finditer(text, start):
         start, end = match.span()
         if match.lastgroup != "unspaced":
             yield Word(match.group(), start, end)
@@ -103,6 +137,10 @@ def _remove_joiners() -> dict[int, None]:
 class _Patterns(NamedTuple):
     plain: re.Pattern[str]
     """Words of texts in which `other` finds nothing, as in nearly all that are not of Asia."""
+    beginning: re.Pattern[str]
+    """Where such a word begins."""
+    skipped: re.Pattern[str]
+    """So many such words as _SKIPPED says, with what precedes each."""
     other: re.Pattern[str]
     run: re.Pattern[str]
 
@@ -115,6 +153,8 @@ def _patterns() -> _Patterns:
     word = f"{letters}+(?:{inside}+{letters}*)*"
     return _Patterns(
         re.compile(r"[^\W_]+"),
+        re.compile(r"(?<![^\W_])[^\W_]"),
+        re.compile(rf"(?:[\W_]*+[^\W_]++){{{_SKIPPED}}}"),
         re.compile(f"[{re.escape(marks)}{_INSIDE_WORDS}{_UNSPACED}]"),
         re.compile(f"(?P<unspaced>(?:[{_UNSPACED}]|[{_RARE_UNSPACED}])+)|(?P<spaced>{word})"),
     )
