@@ -1,15 +1,17 @@
 """The index of texts of one history of the log: loaded from the rows of searched texts, and led on when it is read.
 
-It is loaded in parts, so that a thread can do it with pauses, and whoever searches before loads the rest.
+A thread loads it with pauses after a process has started, and whoever searches before it is there loads the rest.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,10 +22,10 @@ from ogpgraph.domain.field import Field
 from ogpgraph.readmodel.index import Checkpoint, Index
 from ogpgraph.readmodel.searched_texts import find_searched_field
 from ogpgraph.readmodel.streams import StreamTable
-from ogpgraph.search.points import Numbers
-from ogpgraph.search.text_index import Mask, TextIndex, TextRow
+from ogpgraph.search.postings import Mask
+from ogpgraph.search.text_index import TextIndex, TextRow
 from ogpgraph.storage.byte_cache import CacheUse
-from ogpgraph.storage.database import Row, Transaction
+from ogpgraph.storage.database import Row, StorageUnavailable, Transaction
 from ogpgraph.storage.texts import TextReader
 from ogpgraph.storage.waiting import acquire_lock
 
@@ -32,6 +34,8 @@ SEARCHED_TYPES: Final = ("commitment", "plan", "member")
 LOADED_POSITIONS: Final = 250
 """The texts of streams that began at so many positions are loaded at a time."""
 MAX_VALID_BYTES: Final = 32 * 2**20
+_CODE_BYTES: Final = 8
+"""What a code takes in a list: the code itself is that of the index."""
 _SELECT = (
     "select s.id, m.value as path, x.reference, x.since, x.until, x.first_day, x.end_day from searched_text x "
     "join stream s on s.key = x.stream join term m on m.key = x.path where {} "
@@ -53,7 +57,7 @@ class SearchedFields:
         all_fields = [(name, each) for name in SEARCHED_TYPES for each in AGGREGATE_TYPES[name].fields]
         declared = [(name, each) for name, each in all_fields if each.is_searched]
         self.fields = tuple(each for _, each in declared)
-        self.weights: Numbers = np.array([each.search_weight for each in self.fields], dtype=np.int64)
+        self.weights = np.array([each.search_weight for each in self.fields], dtype=np.int32)
         self._numbers = {(name, each.pattern): number for number, (name, each) in enumerate(declared)}
         self._part_lengths = [_count_part_segments(each) for each in self.fields]
 
@@ -91,10 +95,25 @@ SEARCHED_FIELDS: Final = SearchedFields()
 
 
 class ValidRows(NamedTuple):
-    """The rows that are searched at a position and as of a day, and which aggregates lists show there."""
+    """The rows that are searched at a position and as of a day, and which aggregates lists show there.
+
+    `codes` are the codes that aggregates of a type have had until then, in order; they are read when they are needed.
+    """
 
     rows: Mask
     owners: Mask
+    codes: dict[str, Sequence[str]]
+
+    def find_codes(self, index: Index, beginning: str) -> Sequence[str]:
+        """Return the codes that begin in some way, as the index of a type at the position has them."""
+        if (codes := self.codes.get(index.aggregate_type)) is None:
+            codes = self.codes[index.aggregate_type] = sorted(index.values("code"))
+        first = bisect_left(codes, beginning)
+        return list(takewhile(lambda code: code.startswith(beginning), islice(codes, first, None)))
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes this takes."""
+        return self.rows.nbytes + self.owners.nbytes + _CODE_BYTES * sum(map(len, self.codes.values()))
 
 
 class SearchedRows:
@@ -116,7 +135,7 @@ class SearchedRows:
                 return known
             self._misses += 1
         owners = _listed_owners(index_of)
-        found = ValidRows(self.texts.find_valid(self.texts.count, position, day, owners), owners)
+        found = ValidRows(self.texts.find_valid(self.texts.count, position, day, owners), owners, {})
         with self._lock:
             self._valid[key] = found
             while len(self._valid) > 1 and self._count_valid_bytes() > MAX_VALID_BYTES:
@@ -130,35 +149,44 @@ class SearchedRows:
             return CacheUse(self.texts.count, size, self._hits, self._misses)
 
     def _count_valid_bytes(self) -> int:
-        return sum(each.rows.nbytes + each.owners.nbytes for each in self._valid.values())
+        return sum(each.size_bytes() for each in self._valid.values())
 
 
 class SearchIndex:
-    """The index of the texts of one history, up to the position at which it was read last."""
+    """The index of the texts of one history, up to the position at which it was read last.
+
+    It is loaded and led on in parts, each by one reader. While several need the rest, each does a part when it gets
+    the lock, and none waits for longer than a part takes.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows = SearchedRows()
         self._redaction_version = 0
-        self._is_begun = False
-        self._target = self._loaded_until = self._position = 0
+        self._begin(0)
 
-    def read(self, reader: RowReader, position: int, checkpoint: Checkpoint) -> SearchedRows:
-        """Return the index led to a position, or past it; raises StorageError, and what the checkpoint raises."""
-        with self._hold_lock():
-            self._follow_redaction(reader.redaction_version)
-            while self._load_part(reader, position):
-                checkpoint()
-            while self._position < position:
-                self._follow(reader, min(self._position + LOADED_POSITIONS, position))
-                checkpoint()
-            return self._rows
+    def _begin(self, position: int) -> None:
+        """Begin to load the texts of the streams that began up to a position, as of that position."""
+        self._rows = SearchedRows()
+        self._target = self._position = position
+        self._loaded_until = 0
 
-    def load_part(self, reader: RowReader, position: int) -> bool:
-        """Load a part of what is missing up to a position; returns whether more is."""
+    def read(self, reader: RowReader, checkpoint: Checkpoint) -> SearchedRows:
+        """Return the index led to the position of a reader, or past it.
+
+        Raises:
+            StorageError: where rows cannot be read.
+            Exception: what the checkpoint raises, which is called after each part; the parts are kept.
+        """
+        while True:
+            with self._hold_lock():
+                if not self._advance(reader):
+                    return self._rows
+            checkpoint()
+
+    def load_part(self, reader: RowReader) -> bool:
+        """Load a part of what is missing up to the position of a reader; returns whether more may be."""
         with self._hold_lock():
-            self._follow_redaction(reader.redaction_version)
-            return self._load_part(reader, position)
+            return self._advance(reader)
 
     def use(self) -> CacheUse:
         """Return how much memory the index takes, and how often the rows of a state were known."""
@@ -172,27 +200,35 @@ class SearchIndex:
         finally:
             self._lock.release()
 
-    def _follow_redaction(self, version: int) -> None:
-        """Begin anew if a text was removed since: none of its words is found at any position."""
-        if version > self._redaction_version:
-            self._rows, self._redaction_version = SearchedRows(), version
-            self._is_begun, self._loaded_until, self._position = False, 0, 0
-
-    def _load_part(self, reader: RowReader, position: int) -> bool:
-        """Load a part of what is missing; returns whether more is."""
-        if not self._is_begun:
-            self._is_begun, self._target, self._position = True, position, position
-        elif self._loaded_until >= self._target:
+    def _advance(self, reader: RowReader) -> bool:
+        """Load a part of what is missing up to the position of a reader; returns whether something was."""
+        if reader.redaction_version > self._redaction_version:  # no word of a removed text is found at any position
+            self._redaction_version = reader.redaction_version
+            self._begin(0)
+        if self._loaded_until == self._target and self._position >= reader.position:
             return False
+        if reader.redaction_version < self._redaction_version:
+            raise StorageUnavailable("a text was removed from the record while this search began: search again")
+        if self._loaded_until < self._target:
+            self._load(reader)
+        elif self._position == 0:
+            self._begin(reader.position)
+        else:
+            self._follow(reader)
+        return True
+
+    def _load(self, reader: RowReader) -> None:
+        if reader.position < self._target:  # what it reads from may not have the rows up to there
+            self._begin(reader.position)
         until = min(self._loaded_until + LOADED_POSITIONS, self._target)
         self._add(reader.fetch_of_streams(self._loaded_until, until, self._target))
         self._loaded_until = until
-        return until < self._target
 
-    def _follow(self, reader: RowReader, position: int) -> None:
-        changed, texts = reader.fetch_changed(self._position, position), self._rows.texts
+    def _follow(self, reader: RowReader) -> None:
+        until = min(self._position + LOADED_POSITIONS, reader.position)
+        changed, texts = reader.fetch_changed(self._position, until), self._rows.texts
         self._add([(row, text) for row, text in changed if not texts.close(row)])
-        self._position = position
+        self._position = until
 
     def _add(self, found: Sequence[tuple[TextRow, str | None]]) -> None:
         self._rows.texts.add([(row, text) for row, text in found if text is not None])
@@ -229,8 +265,16 @@ class RowReader:
     """Reads rows of searched texts with the texts themselves, in one session."""
 
     def __init__(
-        self, transaction: Transaction, streams: StreamTable, texts: TextReader, redaction_version: int
+        self,
+        transaction: Transaction,
+        streams: StreamTable,
+        texts: TextReader,
+        *,
+        position: int,
+        redaction_version: int,
     ) -> None:
+        self.position = position
+        """The position that the session reads up to."""
         self._transaction = transaction
         self._streams = streams
         self._texts = texts

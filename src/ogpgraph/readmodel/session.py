@@ -359,16 +359,18 @@ class ReadSession:
 
     def load_search_part(self) -> bool:
         """Load a part of the index of texts; returns whether more is missing."""
-        return self.caches.search.load_part(self._row_reader(), self.state.position)
+        return self.caches.search.load_part(self._row_reader())
 
     def open_search_index(self) -> OpenSearchIndex:
         """Return the index of the texts of all positions up to the head."""
-        rows = self.caches.search.read(self._row_reader(), self.state.position, self.checkpoint)
+        rows = self.caches.search.read(self._row_reader(), self.checkpoint)
         return OpenSearchIndex(rows, self.state.streams)
 
     def _row_reader(self) -> RowReader:
-        version = self.log_identity.redaction_version
-        return RowReader(self.transaction, self.state.streams, self.shared.texts, version)
+        position, version = self.head, self.log_identity.redaction_version
+        return RowReader(
+            self.transaction, self.state.streams, self.shared.texts, position=position, redaction_version=version
+        )
 
     def index(self, aggregate_type: str, position: int, day: int) -> Index:
         """Return the index of an aggregate type at a position and as of a day."""
