@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import Phase, given, settings
 
-from ogpgraph.domain.commitment import register_commitment
+from ogpgraph.domain.commitment import register_commitment, revise_commitment
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import search_index
 from ogpgraph.readmodel.index import PRESENT_DAY
@@ -22,11 +23,13 @@ from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.search.points import Form
 from ogpgraph.search.stems import find_stemmer
 from ogpgraph.search.words import fold_accents, normalize_word, split_words
+from ogpgraph.storage.database import StorageUnavailable
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
 from tests.readmodel.sample_log import code_of_number, record_commitments
+from tests.search.test_privacy import remove_texts
 
 pytestmark = pytest.mark.slow
 NAMES = count()
@@ -131,7 +134,7 @@ def describe(snapshot: Snapshot, query: str) -> Any:
     assert paged == whole[: len(paged)]
     condition = TextMatches(query, snapshot.session)
     matches = condition.evaluate(snapshot.index("commitment"), snapshot.index)
-    return whole, search.suggestions, int(found.sum()), matches.fulfilled.bit_count()
+    return whole, search.suggestions, len(found), matches.fulfilled.bit_count()
 
 
 def found_scores(snapshot: Snapshot, query: str) -> dict[tuple[str, str], int]:
@@ -238,23 +241,77 @@ def test_searches_of_the_past_find_the_same_while_texts_are_added(system: System
         assert all(found)
 
 
-def test_a_search_that_is_stopped_while_texts_are_loaded_leaves_them_to_the_next(system: System) -> None:
+def test_a_search_that_is_stopped_while_texts_are_loaded_leaves_them_to_the_next(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record_commitments(system, 5)
-    with system.read_session() as session:
-        expected = [describe(session.at_head(), query) for query in OTHERS]
+    expected = describe_head(system)
     system.rebuild()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(search_index, "LOADED_POSITIONS", 3)
-        with system.read_session() as session:
-            session.checkpoint = _Stop()
-            with pytest.raises(TimeoutError):
-                describe(session.at_head(), "open")
-        with system.read_session() as session:
-            assert [describe(session.at_head(), query) for query in OTHERS] == expected
+    monkeypatch.setattr(search_index, "LOADED_POSITIONS", 3)
+    stop_while_loading(system)
+    assert describe_head(system) == expected
+
+
+def stop_while_loading(system: System) -> None:
+    """Have a search begin to load the texts, and stop it."""
+    with system.read_session() as session:
+        session.checkpoint = _Stop()
+        with pytest.raises(TimeoutError):
+            describe(session.at_head(), "open")
+
+
+@BOTH_ENGINES
+def test_an_older_session_loads_the_texts_as_it_sees_them_and_the_next_one_what_is_newer(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_commitments(system, 5)
+    system.rebuild()
+    monkeypatch.setattr(search_index, "LOADED_POSITIONS", 3)
+    with system.read_session() as older:
+        head = older.head
+        older.transaction.fetch_all("select 1 as one")  # what it sees stays as it is
+        rename(system, code_of_number(3), "Open, closed")
+        register(system, code_of_number(99), "Open, closed")
+        stop_while_loading(system)
+        found = [describe(older.at_head(), query) for query in OTHERS]
+    expected_head = describe_head(system)
+    system.rebuild()
+    with system.read_session() as session:
+        assert [describe(session.at(head), query) for query in OTHERS] == found
+    assert describe_head(system) == expected_head
+
+
+def describe_head(system: System) -> list[Any]:
+    with system.read_session() as session:
+        return [describe(session.at_head(), query) for query in OTHERS]
+
+
+def test_a_session_from_before_the_removal_of_a_text_does_not_load_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_commitments(system, 5)
+    rename(system, code_of_number(3), "Lighthouses")
+    system.rebuild()
+    monkeypatch.setattr(search_index, "LOADED_POSITIONS", 3)
+    with system.read_session() as older:
+        older.transaction.fetch_all("select 1 as one")
+        remove_texts(system, "Lighthouses")
+        stop_while_loading(system)
+        with pytest.raises(StorageUnavailable, match="search again"):
+            describe(older.at_head(), "lighthouses")
+    with system.read_session() as session:
+        assert not search_all(session.at_head(), "lighthouses").select("commitment")
 
 
 def register(system: System, code: str, title: str) -> None:
     system.execute(command_context(), lambda uow: register_commitment(uow, code, {"title/en": uow.text_value(title)}))
+
+
+def rename(system: System, code: str, title: str) -> None:
+    def change(uow: UnitOfWork) -> None:
+        revise_commitment(uow, uow.require_by_code("commitment", code), {"title/en": uow.text_value(title)})
+
+    system.execute(command_context(), change)
 
 
 class _Stop:

@@ -16,31 +16,45 @@ def parse(text: str, language: str | None = None) -> Query:
 @pytest.mark.parametrize(
     ("text", "clause"),
     [
-        ("Budget", Clause(("budget",), code="BUDGET")),
-        ("thé", Clause(("thé",), code="THÉ")),
+        ("Budget", Clause(("budget",), codes=("BUDGET",))),
+        ("thé", Clause(("thé",), codes=("THÉ",))),
         ('"Open Budget"', Clause(("open", "budget"), is_exact=True)),
         ("“open budget”", Clause(("open", "budget"), is_exact=True)),
         ('"open budget', Clause(("open", "budget"), is_exact=True)),
-        ("-tax", Clause(("tax",), code="TAX", is_excluded=True)),
-        ("--tax", Clause(("tax",), code="TAX", is_excluded=True)),
-        ("budg*", Clause(("budg",), code="BUDG", is_prefix=True)),
-        ("b*", Clause(("b",), code="B")),
-        ("title:budget", Clause(("budget",), code="BUDGET", field="title")),
+        ("-tax", Clause(("tax",), codes=("TAX",), is_excluded=True)),
+        ("--tax", Clause(("tax",), codes=("TAX",), is_excluded=True)),
+        ("budg*", Clause(("budg",), codes=("BUDG",), is_prefix=True)),
+        ("b*", Clause(("b",), codes=("B",))),
+        ("title:budget", Clause(("budget",), codes=("BUDGET",), field="title")),
         ('institution: "of health"', Clause(("of", "health"), field="institution", is_exact=True)),
-        ("-Title:tax", Clause(("tax",), code="TAX", field="title", is_excluded=True)),
-        ("code:fr0043", Clause(("fr0043",), code="FR0043", field="code")),
-        ("l'eau", Clause(("eau",), code="L'EAU")),
-        ("qu’elle", Clause(("elle",), code="QU’ELLE")),
-        ("government's", Clause(("government",), code="GOVERNMENT'S")),
-        ("co-creation", Clause(("co", "creation"), "cocreation", code="CO-CREATION")),
-        ("FRA-2018", Clause(("fra", "2018"), "fra2018", code="FRA-2018")),
-        ("note:budget", Clause(("note", "budget"), "notebudget", code="NOTE:BUDGET")),
-        ("開放政府", Clause(("開放", "放政", "政府"), code="開放政府")),
-        ("政", Clause(("政",), code="政", is_prefix=True)),
+        ("-Title:tax", Clause(("tax",), codes=("TAX",), field="title", is_excluded=True)),
+        ("code:fr0043", Clause(("fr0043",), codes=("FR0043",), field="code")),
+        ("l'eau", Clause(("eau",), codes=("L'EAU",))),
+        ("qu’elle", Clause(("elle",), codes=("QU’ELLE",))),
+        ("government's", Clause(("government",), codes=("GOVERNMENT'S",))),
+        ("co-creation", Clause(("co", "creation"), "cocreation", codes=("CO-CREATION",))),
+        ("FRA-2018", Clause(("fra", "2018"), "fra2018", codes=("FRA-2018", "FRA2018"))),
+        ("KE-0121", Clause(("ke", "0121"), "ke0121", codes=("KE-0121", "KE0121"))),
+        ('"KE0121"', Clause(("ke0121",), codes=("KE0121",), is_exact=True)),
+        ('"ke 0121"', Clause(("ke", "0121"), codes=("KE0121", "KE-0121"), is_exact=True)),
+        ("note:budget", Clause(("note", "budget"), "notebudget", codes=("NOTE:BUDGET",))),
+        ("開放政府", Clause(("開放", "放政", "政府"), codes=("開放政府",))),
+        ("政", Clause(("政",), codes=("政",), is_prefix=True)),
     ],
 )
 def test_a_text_is_this_clause(text: str, clause: Clause) -> None:
     assert parse(text).clauses == (clause,)
+
+
+def test_a_word_and_a_number_may_be_a_code() -> None:
+    written = [("de",), ("0043",)]
+    for text in ("de 0043", "code:DE 0043", "budget de 0043"):
+        first, second = parse(text).clauses[-2:]
+        assert [first.words, second.words] == written
+        assert set(first.codes) & set(second.codes) == {"DE0043", "DE-0043"}
+    for text in ("de budget", "2018 0043", "de -0043", "de title:0043", "de* 0043", "de 0043*"):
+        first, second = parse(text).clauses
+        assert not set(first.codes) & set(second.codes)
 
 
 @pytest.mark.parametrize("text", ["", " ", "-", "*", '"""', "-*", ":", "█", "\x00", "\ud800", "'"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Final
 
@@ -27,8 +28,8 @@ from ogpgraph.readmodel.filters import AllOf, Condition, RelatedTo
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageKey, PageRequest, build_page
 from ogpgraph.readmodel.search import Hit, HitKey, Search
 from ogpgraph.readmodel.snapshot import Snapshot
+from ogpgraph.search.postings import Numbers
 from ogpgraph.search.snippets import SNIPPET_LENGTH, cut_snippet
-from ogpgraph.search.text_index import Mask
 
 _ORDER: Final = "search"
 """What the cursors of search results begin with."""
@@ -111,6 +112,7 @@ class SearchHit:
         "of it failed."
     )
     def item(self) -> Node | None:
+        self.page.load()
         return find_node(self.page.snapshot, StateId(self.hit.key.stream, self.hit.key.part))
 
     @strawberry.field(
@@ -165,6 +167,10 @@ class HitPage:
         self.snapshot = snapshot
         self._hits = hits
 
+    def load(self) -> Mapping[str, Aggregate]:
+        """Return the aggregates of all hits by id; they are loaded at once, and in memory from then on."""
+        return self._aggregates
+
     @cached_property
     def _aggregates(self) -> dict[str, Aggregate]:
         return self.snapshot.find_many(hit.key.stream for hit in self._hits)
@@ -211,7 +217,7 @@ class SearchConnection(Connection[SearchHit]):
         ],
     ) -> list[Facet] | None:
         listed = self.snapshot.select(AggregateQuery("commitment"))
-        commitments = listed & self.search.select_owners(self.found.mask, "commitment")
+        commitments = listed & self.search.select_owners(self.found.numbers, "commitment")
         return count_facets(self.snapshot, [commitments] * len(dimensions), dimensions, None)
 
     @strawberry.field(
@@ -231,7 +237,7 @@ class Found:
         self._where = where or SearchFilter()
 
     @cached_property
-    def mask(self) -> Mask:
+    def numbers(self) -> Numbers:
         """The objects, by number."""
         kinds = SearchKind if self._where.kinds is None else self._where.kinds
         aggregates, parts = (
@@ -242,7 +248,7 @@ class Found:
     @cached_property
     def count(self) -> int:
         """How many there are."""
-        return int(self.mask.sum())
+        return len(self.numbers)
 
 
 def search_record(
@@ -286,7 +292,7 @@ class _PageReader:
     def _page(self) -> Page[Hit]:
         after = self._request.after
         last = None if after is None else _read_key(after)
-        hits = self._search.page(self._found.mask, self._request.limit + 1, last)
+        hits = self._search.page(self._found.numbers, self._request.limit + 1, last)
         return build_page([((_ORDER, str(hit.key.score), *hit.key[1:]), hit) for hit in hits], self._request)
 
     @cached_property

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.filters import Condition, IndexOf, Matches
@@ -24,18 +26,18 @@ from ogpgraph.readmodel.search_index import (
     pack_bitset,
     unpack_bitset,
 )
-from ogpgraph.search.matching import ClauseMatches, View, match
 from ogpgraph.search.matching import Matches as FoundObjects
-from ogpgraph.search.points import Numbers
+from ogpgraph.search.matching import View, match
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Mask, Numbers
 from ogpgraph.search.query import parse_query
-from ogpgraph.search.text_index import Mask, TextIndex
-from ogpgraph.search.vocabulary import MAX_PLACES, PLACE_BITS
+from ogpgraph.search.text_index import TextIndex
 
 if TYPE_CHECKING:
     from ogpgraph.readmodel.snapshot import RecordReader
 
 _TYPE_COUNT: Final = len(SEARCHED_TYPES)
 _OWNER_BITS: Final = 31
+_OWNER_MASK: Final = (1 << _OWNER_BITS) - 1
 _HIGHEST_SCORE: Final = (1 << 62 - _OWNER_BITS) - 1
 
 
@@ -102,6 +104,7 @@ class Search:
             texts,
             valid.rows,
             len(valid.owners),
+            texts.part_columns.count,
             SEARCHED_FIELDS.weights,
             SEARCHED_FIELDS.named,
             self._find_code,
@@ -118,8 +121,7 @@ class Search:
         found = np.zeros(len(self._valid.owners), dtype=np.bool_)
         for number, name in enumerate(SEARCHED_TYPES):
             index = self._index_of(name)
-            known = index.values("code")
-            codes = [each for each in index.check(known) if each.startswith(code)] if is_prefix else [code]
+            codes = self._valid.find_codes(index, code) if is_prefix else [code]
             mask = unpack_bitset(index.select("code", codes), index.count)
             found[number::_TYPE_COUNT][: index.count] = mask
         return np.flatnonzero(found & self._valid.owners)
@@ -136,38 +138,42 @@ class Search:
         if aggregate_type not in SEARCHED_TYPES:
             return 0
         count = self._index_of(aggregate_type).count
-        return pack_bitset(self._matches.matching[self._slice(aggregate_type)][:count])
+        owners = self._mark_owners(self._matches.numbers[self._matches.numbers < self._view.owner_count])
+        return pack_bitset(owners[self._slice(aggregate_type)][:count])
 
-    def select_owners(self, found: Mask, aggregate_type: str) -> int:
+    def select_owners(self, found: Numbers, aggregate_type: str) -> int:
         """Return the aggregates of a type that some hits are, or are parts of, as a bitset of its index."""
-        owners = np.zeros(len(self._valid.owners), dtype=np.bool_)
-        owners[self._owner_of[np.flatnonzero(found)]] = True
+        owners = self._mark_owners(self._owners_of(found))
         return pack_bitset(owners[self._slice(aggregate_type)][: self._index_of(aggregate_type).count])
 
-    def find(self, allowed: Mapping[str, int], with_aggregates: Iterable[str], with_parts: Iterable[str]) -> Mask:
-        """Return the objects that match, by number: aggregates of some types, and parts of some lists.
+    def _mark_owners(self, owners: Numbers) -> Mask:
+        marked = np.zeros(self._view.owner_count, dtype=np.bool_)
+        marked[owners] = True
+        return marked
+
+    def find(self, allowed: Mapping[str, int], with_aggregates: Iterable[str], with_parts: Iterable[str]) -> Numbers:
+        """Return the objects that match, by ascending numbers: aggregates of some types, and parts of some lists.
 
         `allowed` has for each type the aggregates that are wanted, as a bitset of its index.
         """
-        owners = np.zeros(len(self._valid.owners), dtype=np.bool_)
+        owners = np.zeros(self._view.owner_count, dtype=np.bool_)
         for name, bitset in allowed.items():
             count = self._index_of(name).count
             owners[self._slice(name)][:count] = unpack_bitset(bitset, count)
-        count = len(owners)
-        # Parts that were recorded later may have owners that were, too. They match nothing.
-        matching = self._matches.matching & owners[np.minimum(self._owner_of, count - 1)]
-        wanted = list(with_aggregates)
-        for name in SEARCHED_TYPES:
-            if name not in wanted:
-                matching[:count][self._slice(name)] = False
-        part_fields = self._texts.part_fields()[: len(matching) - count]
-        matching[count:] &= SEARCHED_FIELDS.of_lists(with_parts)[part_fields]
-        return matching
+        is_listed = np.array([name in set(with_aggregates) for name in SEARCHED_TYPES])
+        is_shown = SEARCHED_FIELDS.of_lists(with_parts)
+        numbers = self._matches.numbers
+        first_part = int(np.searchsorted(numbers, len(owners)))
+        aggregates, parts = numbers[:first_part], numbers[first_part:] - len(owners)
+        aggregates = aggregates[owners.take(aggregates) & is_listed.take(aggregates % _TYPE_COUNT)]
+        fields, owners_of_parts = (self._part_column(name).take(parts) for name in ("field", "owner"))
+        parts = parts[is_shown.take(fields) & owners.take(owners_of_parts)]
+        return np.concatenate([aggregates, parts + len(owners)])
 
-    def page(self, found: Mask, limit: int, after: HitKey | None = None) -> list[Hit]:
+    def page(self, found: Numbers, limit: int, after: HitKey | None = None) -> list[Hit]:
         """Return up to `limit` of the objects that were found, the best first, after the place of a hit."""
-        numbers = np.flatnonzero(found)
-        ranks = (_HIGHEST_SCORE - self._matches.scores[numbers] << _OWNER_BITS) | self._owner_of[numbers]
+        numbers = found
+        ranks = (_HIGHEST_SCORE - self._matches.score(found) << _OWNER_BITS) | self._owners_of(found)
         if after is not None:
             owner = self._number_of(after.stream)
             last = (_HIGHEST_SCORE - after.score << _OWNER_BITS) | owner
@@ -179,15 +185,20 @@ class Search:
         chosen = _least(ranks, limit + skipped)
         keyed = sorted((int(ranks[n]), self._part_of(int(numbers[n])), int(numbers[n])) for n in chosen)
         following = (each for each in keyed if after is None or each[:2] > (last, after.part))
-        return self._build_hits([number for _, _, number in islice(following, limit)])
+        return self._build_hits([(number, rank) for rank, _, number in islice(following, limit)])
 
-    def _build_hits(self, numbers: Sequence[int]) -> list[Hit]:
-        rows = [self._best_row(int(self._owner_of[number]), self._part_of(number)) for number in numbers]
+    def _build_hits(self, ranked: Sequence[tuple[int, int]]) -> list[Hit]:
+        """Return the hits of some objects with their ranks."""
+        keys = [
+            HitKey(_HIGHEST_SCORE - (rank >> _OWNER_BITS), self._stream_of(rank & _OWNER_MASK), self._part_of(number))
+            for number, rank in ranked
+        ]
+        rows = self._find_best_rows(
+            [(rank & _OWNER_MASK, key.part) for key, (_, rank) in zip(keys, ranked, strict=True)]
+        )
         places = self._find_places([row for row in rows if row is not None])
         hits = []
-        for number, row in zip(numbers, rows, strict=True):
-            stream = self._stream_of(int(self._owner_of[number]))
-            key = HitKey(int(self._matches.scores[number]), stream, self._part_of(number))
+        for key, row in zip(keys, rows, strict=True):
             if row is None:
                 hits.append(Hit(key, "code", "", ()))
             else:
@@ -195,40 +206,47 @@ class Search:
                 hits.append(Hit(key, self._texts.paths[row], reference, tuple(sorted(places[row]))))
         return hits
 
-    def _best_row(self, owner: int, part: str) -> int | None:
-        """Return the row of an object that has most points; the first by path if several have."""
+    def _find_best_rows(self, objects: Iterable[tuple[int, str]]) -> list[int | None]:
+        """Return of each object, by owner and part, the row that has most points; the first by path if several have."""
+        candidates = [self._list_rows(owner, part) for owner, part in objects]
+        points = iter(self._matches.points(np.array([*chain(*candidates)], dtype=np.int64)).tolist())
+        found: list[int | None] = []
+        for rows in candidates:
+            scored = zip(islice(points, len(rows)), rows, strict=True)
+            best, row = max(scored, key=itemgetter(0), default=(0, None))  # the first of several
+            found.append(row if best else None)
+        return found
+
+    def _list_rows(self, owner: int, part: str) -> list[int]:
+        """Return the valid rows of an object, in order."""
         texts, valid = self._texts, self._valid.rows
         known = (n for n in texts.rows_of(owner) if n < len(valid) and valid[n])
         rows = [n for n in known if _is_at_or_below(texts.paths[n], part)]
         rows.sort(key=lambda each: (texts.paths[each], texts.references[each]))
-        if not rows:
-            return None
-        points = np.zeros(len(rows), dtype=np.int64)
-        for clause in self._matches.clauses:
-            points += _points_at(clause, np.array(rows, dtype=np.int64))
-        best = int(np.argmax(points))
-        return rows[best] if points[best] else None
+        return rows
 
     def _find_places(self, rows: Sequence[int]) -> dict[int, set[int]]:
         """Return row → the places in it of the words that were searched for."""
         is_shown = np.zeros(len(self._valid.rows), dtype=np.bool_)
         is_shown[list(rows)] = True
         found: dict[int, set[int]] = {row: set() for row in rows}
-        for clause, matches in zip(self.query.required, self._matches.clauses, strict=True):
-            for occurrence in matches.within(is_shown).tolist():
+        for words, occurrences in self._matches.occurrences_within(is_shown):
+            for occurrence in occurrences.tolist():
                 row, last = occurrence >> PLACE_BITS, occurrence & MAX_PLACES - 1
-                found[row].update(range(max(0, last - len(clause.words) + 1), last + 1))
+                found[row].update(range(max(0, last - words + 1), last + 1))
         return found
 
-    @cached_property
-    def _owner_of(self) -> Numbers:
-        """The owner of each object."""
-        owner_count, size = len(self._valid.owners), len(self._matches.matching)
-        parts = self._texts.part_owners()[: size - owner_count]
-        return np.concatenate([np.arange(owner_count, dtype=np.int64), parts])
+    def _part_column(self, name: str) -> NDArray[np.int32]:
+        return self._texts.part_columns.column(name, self._view.part_count)
+
+    def _owners_of(self, numbers: Numbers) -> Numbers:
+        """Return the owners of some objects."""
+        owners, is_part = numbers.copy(), numbers >= self._view.owner_count
+        owners[is_part] = self._part_column("owner").take(numbers[is_part] - self._view.owner_count)
+        return owners
 
     def _part_of(self, number: int) -> str:
-        owner_count = len(self._valid.owners)
+        owner_count = self._view.owner_count
         return "" if number < owner_count else self._texts.parts[number - owner_count]
 
     def _stream_of(self, owner: int) -> str:
@@ -272,11 +290,3 @@ def _least(ranks: Numbers, number: int) -> Numbers:
         return np.arange(len(ranks))
     bound = np.partition(ranks, number)[number]
     return np.flatnonzero(ranks <= bound)
-
-
-def _points_at(clause: ClauseMatches, rows: Numbers) -> Numbers:
-    """Return the points of a clause in some rows."""
-    if not len(clause.rows):
-        return np.zeros(len(rows), dtype=np.int64)
-    places = np.minimum(np.searchsorted(clause.rows, rows), len(clause.rows) - 1)
-    return np.where(clause.rows[places] == rows, clause.points[places], 0)

@@ -1,34 +1,39 @@
 """Evaluates a query on the rows that are valid in one state of the record: which objects match, with their scores.
 
-An object is an aggregate with all of its texts, or a part of one with those of the part alone.
+An object is an aggregate with all of its texts, or a part of one with those of the part alone. Which objects match is
+found first, by row; scores are computed of those that are wanted alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ogpgraph.search.points import CODE_POINTS, PAIR, Form, Numbers, text_points
+from ogpgraph.search.occurrences import (
+    FORM_BITS,
+    NO_OCCURRENCES,
+    MarkedRows,
+    Occurrences,
+    collect,
+    follow,
+    intersect,
+)
+from ogpgraph.search.points import CODE_POINTS, PAIR, Form, text_points
+from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers
 from ogpgraph.search.query import CODE_FIELD, Clause, Query
-from ogpgraph.search.text_index import NO_PART, Mask, TextIndex
-from ogpgraph.search.vocabulary import PLACE_BITS, LanguageForms
+from ogpgraph.search.text_index import NO_PART, TextIndex
+from ogpgraph.search.vocabulary import LanguageForms
 
-_FORM_BITS: Final = 3
-_FORM_MASK: Final = (1 << _FORM_BITS) - 1
 _MAX_NEAR: Final = 10
 """So many forms of words that are taken for the one meant are searched for."""
-_CHECKED_FORMS: Final = 500
-_DENSE_RATIO: Final = 8
-"""Of more occurrences than one in so many rows, all rows are gone through, which is faster than sorting then."""
 _LENIENT_WORDS: Final = 3
 """Of so many words of a query one may be missing where no object has all."""
 Checkpoint = Callable[[], None]
 FindCode = Callable[[str, bool], Numbers]
 """Returns the numbers of the aggregates that have a code, or one that begins so."""
-_NONE: Final[Numbers] = np.empty(0, dtype=np.int64)
 
 
 class View(NamedTuple):
@@ -41,11 +46,17 @@ class View(NamedTuple):
     texts: TextIndex
     valid: Mask
     owner_count: int
-    weights: Numbers
+    part_count: int
+    weights: NDArray[np.int32]
     fields_named: Callable[[str], Sequence[int]]
     find_code: FindCode
     language: str | None
     checkpoint: Checkpoint
+
+    @property
+    def object_count(self) -> int:
+        """Return how many aggregates and parts there are."""
+        return self.owner_count + self.part_count
 
     def column(self, name: str) -> NDArray[np.int32]:
         """Return a column of the rows."""
@@ -57,61 +68,127 @@ class View(NamedTuple):
         is_meant[list(self.fields_named(field))] = True
         return self._replace(valid=self.valid & is_meant[self.column("field")])
 
+    def objects_of(self, rows: Numbers) -> Mask:
+        """Return which objects have one of some rows."""
+        found = np.zeros(self.object_count, dtype=np.bool_)
+        found[self.column("owner").take(rows)] = True
+        parts = self.column("part").take(rows)
+        found[self.owner_count + parts[parts != NO_PART]] = True
+        return found
+
 
 class ClauseMatches(NamedTuple):
-    """Where a clause is fulfilled.
+    """Where a clause is fulfilled: the occurrences of its last word, the rows that have it, and the coded aggregates.
 
-    `occurrences` are those of its last word, in no order. Each of `rows`, which are ascending, has one of them, and its
-    `points`. Each of `objects` has the sum of `object_points`.
+    The latter are the aggregates with a code that the clause may be.
     """
 
-    occurrences: Numbers
-    rows: Numbers
-    points: Numbers
-    objects: Numbers
-    object_points: Numbers
+    occurrences: Occurrences
+    marked: MarkedRows
+    coded: Numbers
 
-    def within(self, rows: Mask) -> Numbers:
-        """Return the occurrences in some rows, ascending."""
-        return np.sort(self.occurrences[rows[self.occurrences >> PLACE_BITS]])
+    def find_objects(self, view: View) -> Mask:
+        """Return which objects fulfil the clause."""
+        found = view.objects_of(self.marked.rows)
+        found[self.coded] = True
+        return found
+
+    def within(self, rows: Mask, view: View) -> Numbers:
+        """Return the occurrences in those of some rows that fulfil the clause, ascending."""
+        fulfilling = np.zeros(len(rows), dtype=np.bool_)
+        fulfilling[self.marked.rows[rows.take(self.marked.rows)]] = True
+        return self.occurrences.within(fulfilling, view.texts.vocabulary) >> FORM_BITS
 
 
-class Matches(NamedTuple):
-    """The objects that match a query, with their scores.
+class Wanted:
+    """The objects that scores are computed of."""
+
+    def __init__(self, numbers: Numbers, view: View) -> None:
+        self._owners = np.zeros(view.owner_count, dtype=np.bool_)
+        self._parts = np.zeros(view.part_count + 1, dtype=np.bool_)  # the last one is for NO_PART
+        first_part = int(np.searchsorted(numbers, view.owner_count))
+        self._owners[numbers[:first_part]] = True
+        self._parts[numbers[first_part:] - view.owner_count] = True
+        self._view = view
+
+    def has_rows(self, rows: Numbers) -> Mask:
+        """Return which of some rows are of one of the objects."""
+        owners, parts = self._view.column("owner"), self._view.column("part")
+        return self._owners.take(owners.take(rows)) | self._parts[parts.take(rows)]
+
+
+class Matches:
+    """The objects that match a query, by ascending numbers.
 
     The number of an aggregate is its owner number, that of a part `owner_count` more than its own. `near` are the forms
     of words that were searched for although the query has others.
     """
 
-    scores: Numbers
-    matching: Mask
-    clauses: tuple[ClauseMatches, ...]
-    near: tuple[str, ...]
+    def __init__(
+        self, query: Query, view: View, numbers: Numbers, clauses: Sequence[ClauseMatches], near: tuple[str, ...]
+    ) -> None:
+        self._query = query
+        self._view = view
+        self.numbers = numbers
+        self._clauses = clauses
+        self.near = near
+
+    def score(self, numbers: Numbers) -> Numbers:
+        """Return the scores of some of the objects that match."""
+        view, wanted = self._view, Wanted(numbers, self._view)
+        scores = np.zeros(view.object_count, dtype=np.int32)
+        chosen = [each.marked.select(wanted.has_rows(each.marked.rows)) for each in self._clauses]
+        for clause, marked in zip(self._clauses, chosen, strict=True):
+            view.checkpoint()
+            _add_points(scores, marked, view)
+            scores[clause.coded] += CODE_POINTS
+        for first, second, distance in self._query.pairs():
+            view.checkpoint()
+            both = np.zeros(len(view.valid), dtype=np.bool_)
+            both[chosen[first].rows] = True
+            rows = chosen[second].rows[both.take(chosen[second].rows)]
+            _add_pairs(scores, self._clauses[first], self._clauses[second], distance, rows, view)
+        return scores.take(numbers).astype(np.int64)
+
+    def points(self, rows: Numbers) -> Numbers:
+        """Return the points of some rows, without those of pairs."""
+        points = np.zeros(len(rows), dtype=np.int64)
+        for _, marked, _ in self._clauses:
+            if len(marked.rows):
+                places = np.minimum(np.searchsorted(marked.rows, rows), len(marked.rows) - 1)
+                is_marked = marked.rows.take(places) == rows
+                found = MarkedRows(rows, marked.forms.take(places), marked.frequencies.take(places))
+                points += _points_of(found, self._view) * is_marked
+        return points
+
+    def occurrences_within(self, rows: Mask) -> list[tuple[int, Numbers]]:
+        """Return for each clause how many words it has, and the occurrences of the last of them in some rows."""
+        pairs = zip(self._query.required, self._clauses, strict=True)
+        return [(len(clause.words), found.within(rows, self._view)) for clause, found in pairs]
 
 
 def match(query: Query, view: View, *, all_by_default: bool = False) -> Matches:
     """Return the objects that match a query; of one without a clause to fulfil none, or all by default."""
-    size = view.owner_count + len(view.texts.parts)
-    scores, counts = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int16)
     near: dict[str, None] = {}
     found = [_match_clause(clause, view, near) for clause in query.required]
-    for clause in found:
-        scores[clause.objects] += clause.object_points
-        counts[clause.objects] += 1
-    matching = _select_matching(counts, len(found)) if found else np.full(size, all_by_default)
+    if found:
+        matching = _select_matching([each.find_objects(view) for each in found])
+    else:
+        matching = np.full(view.object_count, all_by_default)
     for excluded in query.excluded:
-        matching[_match_clause(excluded, view, None).objects] = False
-    for first, second, distance in query.pairs():
-        view.checkpoint()
-        objects, points = _match_pair(found[first], found[second], distance, view)
-        scores[objects] += points
-    return Matches(scores, matching, tuple(found), tuple(near))
+        matching &= ~_match_clause(excluded, view, None).find_objects(view)
+    return Matches(query, view, np.flatnonzero(matching), found, tuple(near))
 
 
-def _select_matching(counts: NDArray[np.int16], number: int) -> Mask:
+def _select_matching(found: Sequence[Mask]) -> Mask:
     """Return the objects that fulfil all clauses; where none does, those that fulfil most, if few are missing."""
+    if len(found) == 1:
+        return found[0]
+    counts = np.zeros(len(found[0]), dtype=np.uint8)
+    for each in found:
+        counts += each
     most = int(counts.max(initial=0))
-    if most < number - number // _LENIENT_WORDS:
+    if most < len(found) - len(found) // _LENIENT_WORDS:
         return np.zeros(len(counts), dtype=np.bool_)
     matching: Mask = counts == most
     return matching
@@ -124,62 +201,57 @@ def _match_clause(clause: Clause, view: View, near: dict[str, None] | None) -> C
     """Return where a clause is fulfilled; words that are taken for those meant are added to `near`, unless None."""
     view.checkpoint()
     view = view.restrict(clause.field) if clause.field else view
-    coded = _find_words(clause, view, near)
-    rows, points = _points_of_rows(coded, view)
-    objects, object_points = _sum_by_object(rows, points, view)
-    if clause.code and clause.field in ("", CODE_FIELD):
-        objects, object_points = _add_codes(objects, object_points, view.find_code(clause.code, clause.is_prefix))
-    return ClauseMatches(coded >> _FORM_BITS, rows, points, objects, object_points)
+    occurrences = _find_words(clause, view, near)
+    return ClauseMatches(occurrences, occurrences.mark(view.valid), _find_coded(clause, view))
 
 
-def _add_codes(objects: Numbers, points: Numbers, owners: Numbers) -> tuple[Numbers, Numbers]:
-    if not len(owners):
-        return objects, points
-    together = np.concatenate([objects, owners])
-    values = np.concatenate([points, np.full(len(owners), CODE_POINTS, dtype=np.int64)])
-    unique, numbers = np.unique(together, return_inverse=True)
-    return unique, np.bincount(numbers, weights=values).astype(np.int64)
+def _find_coded(clause: Clause, view: View) -> Numbers:
+    if clause.field not in ("", CODE_FIELD):
+        return NO_OCCURRENCES
+    found = [view.find_code(code, clause.is_prefix) for code in clause.codes]
+    return np.unique(np.concatenate(found)) if found else NO_OCCURRENCES
 
 
-def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Numbers:
-    """Return the occurrences of the last word of a clause, each with the form of its words that is least alike.
-
-    As those of a word, they are in no order, with the form in the lowest bits.
-    """
+def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Occurrences:
+    """Return the occurrences of the last word of a clause, each with the form of its words that is least alike."""
     last = len(clause.words) - 1
-    found = _find_word(clause.words[0], clause, view, near, is_prefix=clause.is_prefix and last == 0)
-    for number, word in enumerate(clause.words[1:], start=1):
-        following = _find_word(word, clause, view, near, is_prefix=clause.is_prefix and number == last)
-        found = _follow(found, following, 1)
+    words = [
+        _find_word(word, clause, view, near, is_prefix=clause.is_prefix and number == last)
+        for number, word in enumerate(clause.words)
+    ]
+    found = _join_words(words, view) if last else words[0]
     if clause.joined:
-        joined = _find_word(clause.joined, clause, view, None, is_prefix=clause.is_prefix)
-        found = np.concatenate([found, joined])
+        found = found.unite(_find_word(clause.joined, clause, view, None, is_prefix=clause.is_prefix))
     return found
 
 
-def _follow(first: Numbers, second: Numbers, distance: int) -> Numbers:
-    """Return those of some occurrences that others precede by a distance, with the less alike form of both."""
-    if not len(first) or not len(second):
-        return _NONE
-    first = np.sort(first)
-    places, wanted = first >> _FORM_BITS, (second >> _FORM_BITS) - distance
-    before = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
-    is_found = places[before] == wanted
-    forms = np.minimum(first[before[is_found]] & _FORM_MASK, second[is_found] & _FORM_MASK)
-    following: Numbers = (second[is_found] & ~_FORM_MASK) | forms
-    return following
+def _join_words(words: Sequence[Occurrences], view: View) -> Occurrences:
+    """Return where some words follow one another."""
+    rows = view.valid
+    for word in words:
+        marked, rows = word.mark(rows), np.zeros(len(rows), dtype=np.bool_)
+        rows[marked.rows] = True
+    found = words[0].within(rows, view.texts.vocabulary)
+    for word in words[1:]:
+        view.checkpoint()
+        found = follow(found, word.within(rows, view.texts.vocabulary), 1)
+    return Occurrences(found, ())
 
 
-def _find_word(word: str, clause: Clause, view: View, near: dict[str, None] | None, *, is_prefix: bool) -> Numbers:
-    """Return the valid occurrences of a word, each with the form that it has there in the lowest bits."""
+def _find_word(word: str, clause: Clause, view: View, near: dict[str, None] | None, *, is_prefix: bool) -> Occurrences:
+    """Return the occurrences of a word in the first rows, with how the form in each relates to it."""
     languages = view.texts.vocabulary.select(view.language)
     if is_prefix:
-        return _collect({Form.BEGINNING: [n for each in languages for n in each.beginning(word)]}, view)
-    forms = _expand(word, languages, view, with_inflected=not clause.is_exact)
-    found = _collect(forms, view)
-    if len(found) or clause.is_exact or near is None:
+        beginning = [number for each in languages for number in each.beginning(word)]
+        return _collect({Form.BEGINNING: beginning}, view)
+    found = _collect(_expand(word, languages, view, with_inflected=not clause.is_exact), view)
+    if clause.is_exact or near is None or found.is_in(view.valid):
         return found
     return _find_near(word, languages, view, near)
+
+
+def _collect(forms: dict[Form, list[int]], view: View) -> Occurrences:
+    return collect(forms, view.texts.vocabulary, len(view.valid), view.checkpoint)
 
 
 def _expand(
@@ -202,7 +274,7 @@ def _expand(
     return found
 
 
-def _find_near(word: str, languages: Sequence[LanguageForms], view: View, near: dict[str, None]) -> Numbers:
+def _find_near(word: str, languages: Sequence[LanguageForms], view: View, near: dict[str, None]) -> Occurrences:
     """Return the occurrences of the words that differ least from one that no text has, and of their inflections."""
     candidates = sorted((edits, each.form(n), n) for each in languages for edits, n in each.near(word))
     chosen: dict[str, None] = {}
@@ -218,112 +290,58 @@ def _find_near(word: str, languages: Sequence[LanguageForms], view: View, near: 
 
 
 def _is_valid(form: int, view: View) -> bool:
-    return bool(len(_valid_occurrences(form, view)))
-
-
-def _valid_occurrences(form: int, view: View) -> Numbers:
-    occurrences = view.texts.vocabulary.occurrences(form)
-    known = occurrences[: np.searchsorted(occurrences, len(view.valid) << PLACE_BITS)]
-    valid: Numbers = known[view.valid[known >> PLACE_BITS]]
-    return valid
-
-
-def _collect(forms: Mapping[Form, Sequence[int]], view: View) -> Numbers:
-    """Return the valid occurrences of some forms, with how each relates to the word in the lowest bits."""
-    found = []
-    number = 0
-    for relation, numbers in forms.items():
-        for form in numbers:
-            if len(occurrences := _valid_occurrences(form, view)):
-                found.append(occurrences << _FORM_BITS | relation)
-            if (number := number + 1) % _CHECKED_FORMS == 0:
-                view.checkpoint()
-    if not found:
-        return _NONE
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    return _collect({Form.EXACT: [form]}, view).is_in(view.valid)
 
 
 # Points
 
 
-def _points_of_rows(coded: Numbers, view: View) -> tuple[Numbers, Numbers]:
-    """Return the rows of some occurrences, ascending, with the points of each."""
-    if not len(coded):
-        return _NONE, _NONE
-    is_dense = len(coded) * _DENSE_RATIO > len(view.valid)
-    rows, forms, frequencies = _count_dense(coded, len(view.valid)) if is_dense else _count_sparse(coded)
-    weights = view.weights[view.column("field")[rows]]
-    return rows, text_points(weights, forms, frequencies, view.column("length")[rows].astype(np.int64))
+def _points_of(marked: MarkedRows, view: View) -> NDArray[np.int32]:
+    weights = view.weights.take(view.column("field").take(marked.rows))
+    return text_points(weights, marked.forms, marked.frequencies, view.column("length").take(marked.rows))
 
 
-def _count_sparse(coded: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Return the rows of some occurrences, the best form in each, and how many are in it."""
-    coded = np.sort(coded)
-    row_of = coded >> _FORM_BITS + PLACE_BITS
-    starts = np.concatenate([[0], np.flatnonzero(row_of[1:] != row_of[:-1]) + 1])
-    return row_of[starts], np.maximum.reduceat(coded & _FORM_MASK, starts), np.diff(starts, append=len(coded))
+def _add_points(scores: NDArray[np.int32], marked: MarkedRows, view: View) -> None:
+    """Add to the scores of objects the points of a clause in some rows: of each field those of the best row."""
+    points, texts = _points_of(marked, view), view.texts
+    cells = view.column("cell").take(marked.rows)
+    _add_best(scores[: view.owner_count], cells, points, texts.cells.column("owner", texts.cells.count))
+    part_cells = view.column("part_cell").take(marked.rows)
+    is_of_part = part_cells != NO_PART
+    parts = texts.part_cells.column("part", texts.part_cells.count)
+    _add_best(scores[view.owner_count :], part_cells[is_of_part], points[is_of_part], parts)
 
 
-def _count_dense(coded: Numbers, row_count: int) -> tuple[Numbers, Numbers, Numbers]:
-    """Return the same in time linear in the number of all rows."""
-    row_of, relations = coded >> _FORM_BITS + PLACE_BITS, coded & _FORM_MASK
-    best = np.zeros(row_count, dtype=np.int64)
-    for relation in np.flatnonzero(np.bincount(relations)):  # the best one last
-        best[row_of[relations == relation]] = relation
-    rows = np.flatnonzero(best)
-    return rows, best[rows], np.bincount(row_of, minlength=row_count)[rows]
+def _add_best(
+    scores: NDArray[np.int32],
+    cells: NDArray[np.int32],
+    points: NDArray[np.int32],
+    object_of_cell: NDArray[np.int32],
+) -> None:
+    """Add to the score of each object for each of its cells the greatest of some points."""
+    best = np.zeros(len(object_of_cell), dtype=np.int32)
+    np.maximum.at(best, cells, points)
+    numbers, last = np.arange(len(cells), dtype=np.int32), np.empty(len(object_of_cell), dtype=np.int32)
+    last[cells] = numbers
+    distinct = cells[last.take(cells) == numbers]
+    np.add.at(scores, object_of_cell.take(distinct), best.take(distinct))
 
 
-def _sum_by_object(rows: Numbers, points: Numbers, view: View) -> tuple[Numbers, Numbers]:
-    """Return the objects that rows belong to, and the sum of the best points in each field of each."""
-    objects, fields, points = _spread(rows, points, view)
-    if not len(objects):
-        return _NONE, _NONE
-    best = _best_of(objects * len(view.weights) + fields, points)
-    of = best[0] // len(view.weights)
-    starts = np.concatenate([[0], np.flatnonzero(of[1:] != of[:-1]) + 1])
-    return of[starts], np.add.reduceat(best[1], starts)
-
-
-def _spread(rows: Numbers, points: Numbers, view: View) -> tuple[Numbers, Numbers, Numbers]:
-    """Return object, field and points of each row: once for its aggregate, and once for the part that it is about."""
-    owners, parts = view.column("owner")[rows], view.column("part")[rows]
-    fields = view.column("field")[rows].astype(np.int64)
-    is_of_part = parts != NO_PART
-    of_parts = parts[is_of_part].astype(np.int64) + view.owner_count
-    return (
-        np.concatenate([owners.astype(np.int64), of_parts]),
-        np.concatenate([fields, fields[is_of_part]]),
-        np.concatenate([points, points[is_of_part]]),
-    )
-
-
-def _best_of(keys: Numbers, points: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the distinct keys, ascending, and the greatest points of each."""
-    order = np.argsort(keys, kind="stable")
-    keys, points = keys[order], points[order]
-    starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1])
-    return keys[starts], np.maximum.reduceat(points, starts)
-
-
-def _match_pair(first: ClauseMatches, second: ClauseMatches, distance: int, view: View) -> tuple[Numbers, Numbers]:
-    """Return the objects in which one word follows another, and the points that they get for it."""
+def _add_pairs(
+    scores: NDArray[np.int32],
+    first: ClauseMatches,
+    second: ClauseMatches,
+    distance: int,
+    rows: Numbers,
+    view: View,
+) -> None:
+    """Add to the scores of objects the points for a word that follows another in some rows: those of the best row."""
     both = np.zeros(len(view.valid), dtype=np.bool_)
-    both[_intersect(first.rows, second.rows)] = True
-    found = _intersect(first.within(both) + distance, second.within(both))
-    rows = np.unique(found >> PLACE_BITS)
-    weights = view.weights[view.column("field")[rows]] * PAIR
-    objects, _, points = _spread(rows, weights, view)
-    if not len(objects):
-        return _NONE, _NONE
-    return _best_of(objects, points)
-
-
-def _intersect(first: Numbers, second: Numbers) -> Numbers:
-    """Return the numbers that two ascending arrays have in common."""
-    fewer, more = sorted((first, second), key=len)
-    if not len(fewer):
-        return _NONE
-    places = np.minimum(np.searchsorted(more, fewer), len(more) - 1)
-    common: Numbers = fewer[more[places] == fewer]
-    return common
+    both[rows] = True
+    found = intersect(first.within(both, view) + distance, second.within(both, view)) >> PLACE_BITS
+    best, points = np.zeros_like(scores), view.weights.take(view.column("field").take(found)) * np.int32(PAIR)
+    np.maximum.at(best, view.column("owner").take(found), points)
+    parts = view.column("part").take(found)
+    is_of_part = parts != NO_PART
+    np.maximum.at(best, view.owner_count + parts[is_of_part], points[is_of_part])
+    scores += best

@@ -25,7 +25,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
 CODE_POINTS: Final = 1_000
 PAIR: Final = 6
 MAX_FREQUENCY: Final = 4
@@ -47,11 +46,18 @@ class Form(IntEnum):
     """The word as it is written in the query."""
 
 
-def text_points(weights: Numbers, forms: Numbers, frequencies: Numbers, lengths: Numbers) -> Numbers:
-    """Return the points of a word in some texts."""
-    brevity = _BREVITY[np.minimum(lengths, len(_BREVITY) - 1)]
-    return weights * (forms + np.minimum(frequencies, MAX_FREQUENCY) + brevity)
+def text_points(
+    weights: NDArray[np.int32],
+    forms: NDArray[np.uint8],
+    frequencies: NDArray[np.uint8],
+    lengths: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """Return the points of a word in some texts; frequencies are MAX_FREQUENCY at most."""
+    brevity = _BREVITY.take(np.minimum(lengths, len(_BREVITY) - 1))
+    return weights * (forms + frequencies + brevity)
 
 
-_BREVITY: Final[Numbers] = np.array([MAX_BREVITY - each.bit_length() for each in range((1 << MAX_BREVITY - 1) + 1)])
+_BREVITY: Final = np.array(
+    [MAX_BREVITY - each.bit_length() for each in range((1 << MAX_BREVITY - 1) + 1)], dtype=np.int32
+)
 """The points for the brevity of a text of so many words; longer ones get none."""

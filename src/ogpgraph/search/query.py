@@ -8,6 +8,7 @@ A query is a sequence of clauses, all of which an object has to fulfil:
   accents;
 - `budg*`: words that begin so, with at least two letters;
 - `co-creation`: these words one after the other, or written as one;
+- `FR0043`, `fr 0043`, `FR-0043`: the object with this code, too;
 - `institution:finance`: a clause on the fields whose name contains `institution`; `code:FR0043` on codes;
 - `-tax`: the clause is not fulfilled.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct, structs
@@ -33,6 +35,8 @@ MAX_CHARACTERS: Final = 2_000
 MIN_BEGINNING: Final = 2
 """The letters of the beginning of a word: with a single one a query would take up most texts, and be as slow."""
 CODE_FIELD: Final = "code"
+_CODE_WORDS: Final = 2
+"""A code may be written as a word and a number: with a blank, say, or with a hyphen that it does not have."""
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
 _CHUNK: Final = re.compile(
     r'(?P<minus>-*)(?:(?P<field>[^\W\d_]+):\s*)?(?:"(?P<phrase>[^"]*)"?|(?P<plain>[^\s"]+))|(?P<rest>\S)'
@@ -49,13 +53,13 @@ class Clause(Struct, frozen=True):
 
     `joined` is the word as which they may be written, too; empty if they may not. If it `is_exact`, only these forms
     count, otherwise inflected and similar ones do, too. Of a prefix the last word is only the beginning of one.
-    `code` is the text as a code; empty if it cannot be one. An optional clause need not be fulfilled.
+    `codes` are the codes that the text may be, with its neighbours, too. An optional clause need not be fulfilled.
     """
 
     words: tuple[str, ...]
     joined: str = ""
     field: str = ""
-    code: str = ""
+    codes: tuple[str, ...] = ()
     is_exact: bool = False
     is_prefix: bool = False
     is_excluded: bool = False
@@ -101,7 +105,27 @@ def parse_query(text: str, is_field: IsField, language: str | None = None) -> Qu
         if (left := left - len(clause.words)) < 0:
             break
         clauses.append(clause)
+    clauses = _add_spaced_codes(clauses)
     return Query(tuple(_mark_optional(list(dict.fromkeys(clauses)), language)))
+
+
+def _add_spaced_codes(clauses: Sequence[Clause]) -> list[Clause]:
+    """Return clauses, of which a word and a number that follow one another may be a code, too, such as `FR 0043`."""
+    found = list(clauses)
+    for number, (first, second) in enumerate(pairwise(clauses)):
+        is_plain = not any(each.is_prefix or each.is_excluded or each.is_exact for each in (first, second))
+        if is_plain and first.field in ("", CODE_FIELD) and not second.field:
+            codes = _join_code((*first.words, *second.words))
+            found[number] = structs.replace(found[number], codes=(*found[number].codes, *codes))
+            found[number + 1] = structs.replace(second, codes=(*second.codes, *codes))
+    return found
+
+
+def _join_code(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the codes that a word and a number may be together; none for other words."""
+    if len(words) != _CODE_WORDS or not (words[0].isalpha() and words[1].isdigit()):
+        return ()
+    return tuple(separator.join(words).upper() for separator in ("", "-"))
 
 
 def _mark_optional(clauses: Sequence[Clause], language: str | None) -> Sequence[Clause]:
@@ -139,7 +163,9 @@ def _phrase(content: str) -> Clause | None:
     words = _searched(list(find_words(content)))
     if not words:
         return None
-    return Clause(tuple(map(normalize_word, words)), is_exact=True, is_prefix=_is_lone_character(words))
+    forms = tuple(map(normalize_word, words))
+    codes = (forms[0].upper(),) if len(forms) == 1 else _join_code(forms)
+    return Clause(forms, codes=codes, is_exact=True, is_prefix=_is_lone_character(words))
 
 
 def _plain(content: str) -> Clause | None:
@@ -147,14 +173,15 @@ def _plain(content: str) -> Clause | None:
     if not found:
         return None
     has_star = content[found[-1].end :].startswith("*")
-    code = content[found[0].start : found[-1].end].upper()
+    written = content[found[0].start : found[-1].end].upper()
     if _APOSTROPHES.search(content):
         found = [each for each in found if len(each.text) > 1 and each.text.lower() not in _ELISIONS] or found
     forms = tuple(map(normalize_word, _searched(found)))
     is_spaced = not any(map(is_unspaced, forms))
     joined = "".join(forms) if len(forms) > 1 and is_spaced else ""
     is_prefix = (has_star and len(forms[-1]) >= MIN_BEGINNING) or _is_lone_character(forms)
-    return Clause(forms, joined, code=code, is_prefix=is_prefix)
+    codes = dict.fromkeys((written, *_join_code(forms)))
+    return Clause(forms, joined, codes=tuple(codes), is_prefix=is_prefix)
 
 
 def _searched(found: Sequence[Word]) -> list[str]:

@@ -15,11 +15,16 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ogpgraph.search.postings import Mask
 from ogpgraph.search.vocabulary import Vocabulary
 from ogpgraph.search.words import split_words
 
-Mask = NDArray[np.bool_]
 NO_PART: Final = -1
+_ROW_COLUMNS: Final = (
+    *("owner", "part", "field", "length", "since", "until", "first_day", "end_day"),
+    *("cell", "part_cell"),
+)
+"""A cell is a field of an aggregate that has texts, a part's cell one of a part."""
 _ROW_BYTES: Final = 250
 """About what a row takes in memory besides its words: its columns, its path and its reference."""
 _FIRST_CAPACITY: Final = 1_024
@@ -46,19 +51,22 @@ class TextRow(NamedTuple):
 class Columns:
     """The numbers of rows by column. Arrays that are too short are replaced, so what readers hold stays as it is."""
 
-    NAMES: Final = ("owner", "part", "field", "length", "since", "until", "first_day", "end_day")
-
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         self.count = 0
-        self._arrays = {name: np.zeros(_FIRST_CAPACITY, dtype=np.int32) for name in self.NAMES}
+        self._arrays = {name: np.zeros(_FIRST_CAPACITY, dtype=np.int32) for name in names}
 
-    def append(self, *values: int) -> None:
-        """Add a row with the values of the columns in the order of NAMES."""
-        if self.count == len(self._arrays["owner"]):
-            self._arrays = {name: np.concatenate([each, np.zeros_like(each)]) for name, each in self._arrays.items()}
-        for name, value in zip(self.NAMES, values, strict=True):
-            self._arrays[name][self.count] = value
-        self.count += 1
+    def extend(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """Add rows, each with a value for every column."""
+        if not rows:
+            return
+        end = self.count + len(rows)
+        for name, values in zip(self._arrays, np.array(rows, dtype=np.int32).T, strict=True):
+            if end > len(known := self._arrays[name]):
+                longer = np.zeros(max(2 * len(known), end), dtype=np.int32)
+                longer[: self.count] = known[: self.count]
+                self._arrays[name] = longer
+            self._arrays[name][self.count : end] = values
+        self.count = end
 
     def set(self, name: str, row: int, value: int) -> None:
         """Set a value of a row."""
@@ -81,7 +89,7 @@ class TextIndex:
     """
 
     def __init__(self) -> None:
-        self.columns = Columns()
+        self.columns = Columns(*_ROW_COLUMNS)
         self.vocabulary = Vocabulary()
         self.paths: list[str] = []
         """The path of each row."""
@@ -89,9 +97,12 @@ class TextIndex:
         """The reference of the text of each row."""
         self.parts: list[str] = []
         """The path of each part, by its number."""
-        self._part_owners = array("i")
-        self._part_fields = array("i")
-        self._part_numbers: dict[tuple[int, str], int] = {}
+        self.part_columns = Columns("owner", "field")
+        """Whose each part is, and the field of a text of it."""
+        self.cells = Columns("owner")
+        """The fields of aggregates that have texts: whose each is."""
+        self.part_cells = Columns("part")
+        """The fields of parts that have texts: of which part each is."""
         self._rows_of_owner: defaultdict[int, array[int]] = defaultdict(partial(array, "i"))
 
     @property
@@ -103,15 +114,14 @@ class TextIndex:
         """Add rows with their texts."""
         words = [split_words(text) for _, text in rows]
         self.vocabulary.add_texts(self.count, zip((row.language for row, _ in rows), words, strict=True))
-        for (row, _), each in zip(rows, words, strict=True):
-            self._add_row(row, len(each))
-
-    def _add_row(self, row: TextRow, length: int) -> None:
-        self._rows_of_owner[row.owner].append(self.count)
-        self.paths.append(row.path)
-        self.references.append(row.reference)
-        part = self._number_part(row) if row.part else NO_PART
-        self.columns.append(row.owner, part, row.field, length, row.since, row.until, row.first_day, row.end_day)
+        numbers = _RowNumbers(self)
+        numbered = [numbers.number(row, len(each)) for (row, _), each in zip(rows, words, strict=True)]
+        numbers.save()
+        for number, (row, _) in enumerate(rows, start=self.count):
+            self._rows_of_owner[row.owner].append(number)
+            self.paths.append(row.path)
+            self.references.append(row.reference)
+        self.columns.extend(numbered)
 
     def close(self, row: TextRow) -> bool:
         """Set the end of a row that was added before; returns whether it was."""
@@ -134,14 +144,6 @@ class TextIndex:
         """Return the numbers of the rows of an aggregate."""
         return self._rows_of_owner.get(owner, ())
 
-    def part_owners(self) -> NDArray[np.int64]:
-        """Return the owner of each part, by its number."""
-        return _copy(self._part_owners)
-
-    def part_fields(self) -> NDArray[np.int64]:
-        """Return the field of a text of each part, by its number."""
-        return _copy(self._part_fields)
-
     def find_valid(self, count: int, position: int, day: int, owners: Mask) -> Mask:
         """Return which of the first rows are valid at a position and on a day, of some aggregates."""
         column = self.columns.column
@@ -155,16 +157,64 @@ class TextIndex:
         """Return about how many bytes the index takes."""
         return _ROW_BYTES * self.count + self.vocabulary.size_bytes()
 
+
+class _RowNumbers:
+    """The values of new rows by column: among them the numbers of parts, and of the fields that have texts."""
+
+    def __init__(self, texts: TextIndex) -> None:
+        self._texts = texts
+        self._parts: dict[tuple[int, str], int] = {}
+        self._cells: dict[tuple[int, int], int] = {}
+        self._part_cells: dict[tuple[int, int], int] = {}
+        self._known_owners: set[int] = set()
+        self._new_parts: list[tuple[int, int]] = []
+        self._new_cells: list[tuple[int]] = []
+        self._new_part_cells: list[tuple[int]] = []
+
+    def number(self, row: TextRow, length: int) -> tuple[int, ...]:
+        """Return the values of a row."""
+        if row.owner not in self._known_owners:
+            self._known_owners.add(row.owner)
+            self._read_rows(row.owner)
+        part = self._number_part(row) if row.part else NO_PART
+        part_cell = self._number_part_cell(part, row.field) if row.part else NO_PART
+        numbers = row.owner, part, row.field, length, row.since, row.until, row.first_day, row.end_day
+        return *numbers, self._number_cell(row), part_cell
+
+    def _read_rows(self, owner: int) -> None:
+        """Read the numbers that earlier rows of an aggregate have."""
+        get = self._texts.columns.get
+        for row in self._texts.rows_of(owner):
+            field, part = get("field", row), get("part", row)
+            self._cells[owner, field] = get("cell", row)
+            if part != NO_PART:
+                self._parts[owner, self._texts.parts[part]] = part
+                self._part_cells[part, field] = get("part_cell", row)
+
+    def _number_cell(self, row: TextRow) -> int:
+        key = row.owner, row.field
+        if (number := self._cells.get(key)) is None:
+            number = self._cells[key] = self._texts.cells.count + len(self._new_cells)
+            self._new_cells.append((row.owner,))
+        return number
+
     def _number_part(self, row: TextRow) -> int:
         key = row.owner, row.part
-        if key not in self._part_numbers:
-            self._part_numbers[key] = len(self.parts)
-            self._part_owners.append(row.owner)
-            self._part_fields.append(row.field)
-            self.parts.append(row.part)
-        return self._part_numbers[key]
+        if (number := self._parts.get(key)) is None:
+            number = self._parts[key] = self._texts.part_columns.count + len(self._new_parts)
+            self._new_parts.append((row.owner, row.field))
+            self._texts.parts.append(row.part)
+        return number
 
+    def _number_part_cell(self, part: int, field: int) -> int:
+        key = part, field
+        if (number := self._part_cells.get(key)) is None:
+            number = self._part_cells[key] = self._texts.part_cells.count + len(self._new_part_cells)
+            self._new_part_cells.append((part,))
+        return number
 
-def _copy(numbers: array[int]) -> NDArray[np.int64]:
-    """Return numbers of four bytes that may grow meanwhile, by a copy that is made at once."""
-    return np.frombuffer(numbers.tobytes(), dtype=np.int32).astype(np.int64)
+    def save(self) -> None:
+        """Add the parts and the fields that are new to the index."""
+        self._texts.part_columns.extend(self._new_parts)
+        self._texts.cells.extend(self._new_cells)
+        self._texts.part_cells.extend(self._new_part_cells)

@@ -17,16 +17,14 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from ogpgraph.search.points import Numbers
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Numbers, Postings, PostingsCache
 from ogpgraph.search.stems import find_stemmer
 from ogpgraph.search.words import fold_accents, is_unspaced, normalize_word
 
-PLACE_BITS: Final = 20
-MAX_PLACES: Final = 1 << PLACE_BITS
-"""The words of a text that are searched."""
 _FORM_BYTES: Final = 500
 """About what a form takes in memory besides its occurrences."""
 _OCCURRENCE_BYTES: Final = 8
+MAX_POSTINGS_BYTES: Final = 64 * 2**20
 MIN_NEAR_LENGTH: Final = 4
 """Shorter words are not taken for misspelt: too many others are near."""
 TWO_EDITS_LENGTH: Final = 8
@@ -43,6 +41,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self.forms: list[str] = []
         self._occurrences: list[array[int]] = []
+        self._postings = PostingsCache(MAX_POSTINGS_BYTES)
         self.languages: dict[str, LanguageForms] = {}
         self.occurrence_count = 0
 
@@ -90,9 +89,21 @@ class Vocabulary:
         # By a copy that is made at once: an array that numpy looks at cannot grow meanwhile.
         return np.frombuffer(self._occurrences[form].tobytes(), dtype=np.int64)
 
+    def count(self, form: int) -> int:
+        """Return how often a form occurs."""
+        return len(self._occurrences[form])
+
+    def postings(self, form: int) -> Postings:
+        """Return where a form occurs, by row."""
+        if (known := self._postings.find(form, self.count(form))) is not None:
+            return known
+        found = Postings.of(self.occurrences(form))
+        self._postings.add(form, found)
+        return found
+
     def size_bytes(self) -> int:
         """Return about how many bytes the vocabulary takes."""
-        return _FORM_BYTES * len(self.forms) + _OCCURRENCE_BYTES * self.occurrence_count
+        return _FORM_BYTES * len(self.forms) + _OCCURRENCE_BYTES * self.occurrence_count + self._postings.bytes
 
 
 class _FormNumbers(dict[str, int]):
