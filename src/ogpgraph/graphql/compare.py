@@ -70,7 +70,7 @@ def compare_snapshots(
         earlier = before.find(state.id)
         return Comparison(before=Commitment.of(earlier, before) if earlier else None, after=Commitment.of(state, after))
 
-    return build_connection(after, fetch_page, build_comparison, lambda: after.count(query), find_none)
+    return build_connection(after, fetch_page, build_comparison, lambda: after.count(query), find_none, find_none)
 
 
 def _matches_either(before: Snapshot, after: Snapshot, where: CommitmentFilter) -> Condition:

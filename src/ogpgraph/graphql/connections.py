@@ -24,6 +24,7 @@ from ogpgraph.graphql.weights import computed
 from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
+from ogpgraph.readmodel.index import Dimensions
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
 from ogpgraph.readmodel.session import PositionError
 from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
@@ -81,7 +82,8 @@ class Connection(Generic[NodeT]):
     """A page and a count. Each is read only if one of its fields is selected, and depends on what the list depends on.
 
     `find_versions` returns the positions of the versions of the nodes, or of the entries that are nodes; it reads none,
-    and returns None where that is not possible.
+    and returns None where that is not possible. `find_dimensions` returns the dimensions that decide which these are,
+    and how many there are of things that are none of entries; None if these are not known.
     """
 
     snapshot: strawberry.Private[Snapshot]
@@ -89,6 +91,7 @@ class Connection(Generic[NodeT]):
     build_node: strawberry.Private[Callable[[Any], NodeT]]
     count: strawberry.Private[Callable[[], int]]
     find_versions: strawberry.Private[Callable[[], Sequence[int] | None]]
+    find_dimensions: strawberry.Private[Callable[[], Dimensions | None]]
 
     @strawberry.field(metadata=OWN, description="The nodes of the page; one of which a field failed may be null.")
     def nodes(self) -> list[NodeT | None]:
@@ -123,6 +126,7 @@ def build_connection(
     build_node: Callable[[RowT], NodeT],
     count: Callable[[], int],
     find_versions: Callable[[], Sequence[int] | None],
+    find_dimensions: Callable[[], Dimensions | None],
 ) -> Connection[NodeT]:
     """Return the connection over a page of a list at a snapshot, which is fetched at most once."""
     return Connection(
@@ -131,11 +135,12 @@ def build_connection(
         build_node=build_node,
         count=count,
         find_versions=find_versions,
+        find_dimensions=find_dimensions,
     )
 
 
 def find_none() -> None:
-    """Return no versions: those of the nodes are not known without reading them."""
+    """Return None: it is not known which nodes there are without reading them, or on which dimensions that depends."""
 
 
 def parse_page_request(

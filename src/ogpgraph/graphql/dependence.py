@@ -14,10 +14,15 @@ A field that leads to the thing whose id is at a path of its own is declared by 
 things that name it as their parent by `metadata=lists(…)`: the other thing is looked up for each reader.
 
 What is computed of many things, such as counts, may depend on less than all of them: `metadata=keyed(…)` has the
-function that finds it.
+function that finds it, and the dimensions of tags that it depends on.
 
 All other fields are evaluated for each reader, which is always right. `tests/graphql/test_dependence.py` changes
 everything else and compares.
+
+A whole response is used again after a write if it is known what it was read from (`readmodel.kept_responses`): the
+versions and lists above, and a connection says what it depends on. What finds a thing by its code or id is declared by
+`metadata=named(…)`, what is always the same from some position on by `metadata=settled(…)`. A response with any other
+field is read anew after each write.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from msgspec import Struct
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 if TYPE_CHECKING:
+    from ogpgraph.readmodel.index import Dimensions
     from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 
 Metadata = dict[str, Any]
@@ -57,12 +63,28 @@ class Part(Struct, frozen=True):
 
 
 class Keyed(Struct, frozen=True):
-    """The field depends on a key alone, which a function finds with the object and its arguments; None for no key."""
+    """The field depends on a key alone, which a function finds with the object and its arguments; None for no key.
+
+    With the same object, the key depends on the dimensions that another function finds.
+    """
 
     find_key: Callable[..., Hashable]
+    find_dimensions: Callable[..., Dimensions]
 
 
-Dependence = Own | Link | Part | Keyed
+class Named(Struct, frozen=True):
+    """The field is the thing with a code or else an id, which a function finds with the object and its arguments."""
+
+    find_name: Callable[..., tuple[str | None, str | None]]
+
+
+class Settled(Struct, frozen=True):
+    """The field never changes if it is not null, and if a function says so of the object and its arguments."""
+
+    is_settled: Callable[..., bool]
+
+
+Dependence = Own | Link | Part | Keyed | Named | Settled
 OWN: Final[Metadata] = {_KEY: Own()}
 FIXED: Final[Metadata] = {_KEY: Own(is_fixed=True)}
 
@@ -77,9 +99,19 @@ def lists(select: SelectPart) -> Metadata:
     return {_KEY: Part(select)}
 
 
-def keyed(find_key: Callable[..., Hashable]) -> Metadata:
+def keyed(find_key: Callable[..., Hashable], find_dimensions: Callable[..., Dimensions]) -> Metadata:
     """Return the metadata of a field that depends on a key alone."""
-    return {_KEY: Keyed(find_key)}
+    return {_KEY: Keyed(find_key, find_dimensions)}
+
+
+def named(find_name: Callable[..., tuple[str | None, str | None]]) -> Metadata:
+    """Return the metadata of a field that is the thing with a code or an id."""
+    return {_KEY: Named(find_name)}
+
+
+def settled(is_settled: Callable[..., bool]) -> Metadata:
+    """Return the metadata of a field that never changes."""
+    return {_KEY: Settled(is_settled)}
 
 
 def dependence_of(field: GraphQLField) -> Dependence | None:

@@ -42,7 +42,7 @@ from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.input_errors import describe_variable_errors
 from ogpgraph.graphql.pinned_position import pinned_position
 from ogpgraph.lazy import cached_property
-from ogpgraph.readmodel.kept_responses import KeptData, Origin
+from ogpgraph.readmodel.kept_responses import KeptData, Origin, Reads
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.readmodel.session import ReadSession
 
@@ -233,8 +233,10 @@ class Executor:
         """
         if self._compiled is None:
             raise NotCovered("the operation is not compiled")
-        run = Run(context, check_deadline, count_objects, self._prepared.arguments, self._prepared.variables)
-        if not isinstance(context, Context) or not isinstance(session := context.session, ReadSession):
+        prepared, session = self._prepared, context.session if isinstance(context, Context) else None
+        reads = Reads(session.head if session else 0)
+        run = Run(context, check_deadline, count_objects, prepared.arguments, prepared.variables, reads)
+        if not isinstance(context, Context) or session is None:
             return self._compiled.run(root_value, run)
         if context.is_anonymous and (kept := self.find_kept(session.whole_state, session.origin)) is not None:
             count_objects(kept.objects)
@@ -257,8 +259,8 @@ class Executor:
         return state.caches.responses.find(number, state, origin)
 
     def _keep(self, data: bytes, run: Run, session: ReadSession) -> None:
-        state, prepared = session.whole_state, self._prepared
-        if state is None or prepared.number is None or session.reads_clock:
+        state, prepared, reads = session.whole_state, self._prepared, run.reads
+        if state is None or prepared.number is None or prepared.operation is None or session.reads_clock:
             return
         kept = KeptData(
             data=data,
@@ -268,6 +270,9 @@ class Executor:
             position=state.position if prepared.pinned is None else prepared.pinned,
             is_fixed=prepared.pinned is not None,
         )
+        if not kept.is_fixed and prepared.operation.use.may_be_fixed and reads.is_complete:
+            kept.is_followed, kept.dimensions = True, tuple(reads.dimensions)
+            kept.streams = state.streams.numbers_at(reads.versions)
         state.caches.responses.add({prepared.number: kept})
 
     def run(

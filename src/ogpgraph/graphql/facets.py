@@ -21,7 +21,7 @@ from ogpgraph.graphql.errors import FieldErrorCode, client_error, require_distin
 from ogpgraph.graphql.scalars import DateTime, Position
 from ogpgraph.graphql.weights import Arguments, computed, count_items
 from ogpgraph.readmodel.filters import AllOf, Condition
-from ogpgraph.readmodel.index import Index
+from ogpgraph.readmodel.index import LISTING, Dimensions, Index
 from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -172,6 +172,15 @@ def find_version(snapshot: Snapshot, dimension: Dimension) -> int:
     if dimension.value in ("member", "region"):
         return snapshot.position  # the codes and the regions of members are not followed here
     return snapshot.index("commitment").version(dimension.value)
+
+
+def find_counted_dimensions(
+    dimensions: list[Dimension], across: Dimension | None = None, **_others: object
+) -> Dimensions:
+    """Return the dimensions on which counts depend by the arguments of `facets`, besides those of the list."""
+    names = {each.value for each in (*dimensions, across) if each}
+    of_members = {("member", LISTING), ("member", "region")} if names & {"member", "region"} else set()
+    return frozenset({("commitment", "member" if name == "region" else name) for name in names} | of_members)
 
 
 def count_dimensions(arguments: Arguments) -> int:

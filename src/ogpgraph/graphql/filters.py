@@ -59,6 +59,7 @@ from ogpgraph.readmodel.filters import (
     HasValue,
     IsUnknown,
     Not,
+    OnTheDay,
     Possible,
     RelatedTo,
     ValueBetween,
@@ -326,7 +327,7 @@ def _overdue(snapshot: Snapshot, *, is_overdue: bool) -> Condition:
         )
     )
     milestones = ValueMatches("milestone", partial(_is_late, day=day), f"late on {day}")
-    overdue = AllOf((AnyOf((milestones, own)), Not(HasValue("status", (CommitmentStatus.WITHDRAWN,)))))
+    overdue = OnTheDay(AllOf((AnyOf((milestones, own)), Not(HasValue("status", (CommitmentStatus.WITHDRAWN,))))))
     return overdue if is_overdue else Not(overdue)
 
 

@@ -13,6 +13,7 @@ from ogpgraph.domain.values import last_day, validate_partial_date
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
+from ogpgraph.graphql.dependence import named, settled
 from ogpgraph.graphql.entry_filters import EntryFilter, EntryOrders, build_entry_order
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
@@ -133,13 +134,20 @@ class Meta:
 # The record at a position
 
 
+def _find_name(
+    _view: RecordView | None, code: str | None = None, id: str | None = None
+) -> tuple[str | None, str | None]:
+    """Return the code or the id in the arguments of a field that finds a thing by one of them."""
+    return code, id
+
+
 @strawberry.interface(
     description="The record at one position. Everything that is reached from here is read at it. A field that fails is "
     "null, and the others are complete; `errors` says why."
 )
 class RecordView:
     @strawberry.field(
-        metadata=computed(LOOKUP_COST),
+        metadata=computed(LOOKUP_COST) | named(_find_name),
         description="The member with a code: OGP's code of the member (`FRA`) or the prefix of its commitments' codes "
         "(`FR`). Null if there is none.",
     )
@@ -163,7 +171,8 @@ class RecordView:
         return aggregate_connection(Member, snapshot, query, None, page_request)
 
     @strawberry.field(
-        metadata=computed(LOOKUP_COST), description="The action plan with a code or an id; null if there is none."
+        metadata=computed(LOOKUP_COST) | named(_find_name),
+        description="The action plan with a code or an id; null if there is none.",
     )
     def action_plan(
         self,
@@ -200,7 +209,7 @@ class RecordView:
         return aggregate_connection(ActionPlan, snapshot, query, None, page_request)
 
     @strawberry.field(
-        metadata=computed(LOOKUP_COST),
+        metadata=computed(LOOKUP_COST) | named(_find_name),
         description="The commitment with a code: its current code, a former one or its `key`. The code of a commitment "
         "that was merged into another finds that one. Null if there is none.",
     )
@@ -263,10 +272,11 @@ class RecordView:
             lambda: snapshot.page_entries(query, page_request),
             lambda: snapshot.count_entries(query),
             lambda: snapshot.page_positions(query, page_request),
+            lambda: frozenset() if snapshot.is_page_settled(query, page_request) else None,
         )
 
     @strawberry.field(
-        metadata=computed(LOOKUP_COST),
+        metadata=computed(LOOKUP_COST) | settled(lambda _, **_arguments: True),
         description="The entry at a position; null if that is 0 or after the position that is read.",
     )
     def entry(
@@ -276,12 +286,14 @@ class RecordView:
         found = snapshot.find_entry(position)
         return Entry.of(found, snapshot) if found else None
 
-    @strawberry.field(metadata=computed(LOOKUP_COST), description="The source with an id; null if there is none.")
+    @strawberry.field(
+        metadata=computed(LOOKUP_COST) | named(_find_name), description="The source with an id; null if there is none."
+    )
     def source(self, info: Info, id: Id) -> Source | None:
         return _find_by_id(_snapshot(self, info), Source, id)
 
     @strawberry.field(
-        metadata=computed(LOOKUP_COST),
+        metadata=computed(LOOKUP_COST) | named(_find_name),
         description="The object with an id: a member, action plan, commitment, source, code, account or entry, or a "
         "part of one, such as a rating. An id that names a position or a date is read there. Null if there is no such "
         "object. It is an error if the text cannot be an id (`INVALID`), or if its position is past the newest one or, "
@@ -377,7 +389,7 @@ class Snapshot(RecordView):
 )
 class Query(RecordView):
     @strawberry.field(
-        metadata=computed(LOOKUP_COST, opens_state=True),
+        metadata=computed(LOOKUP_COST, opens_state=True) | settled(lambda _, position=None, **_others: bool(position)),
         description="The record at a position, or at a time: at the last entry that was recorded until then. It is an "
         "error if the position or the time is before the first entry or in the future. To read the same state again, "
         "use the `position` of the response: an entry that is being recorded can still get a time a few milliseconds "

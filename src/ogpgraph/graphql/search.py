@@ -273,6 +273,7 @@ def search_record(
         build_node=lambda hit: SearchHit(page=fetch.hits, hit=hit),
         count=lambda: found.count,
         find_versions=find_none,
+        find_dimensions=find_none,
         snapshot=snapshot,
         search=search,
         found=found,

@@ -43,6 +43,7 @@ from ogpgraph.graphql.volatile_fields import READS_HEAD
 from ogpgraph.graphql.weights import LIST_COST, computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
 from ogpgraph.readmodel.entry import change_text_refs, evidence_text_refs, reason_text_refs
+from ogpgraph.readmodel.index import Dimensions
 from ogpgraph.readmodel.queries import Page
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tags import code_of
@@ -626,9 +627,12 @@ def entry_connection(
     fetch_page: Callable[[], Page[StoredEntry]],
     count: Callable[[], int],
     find_positions: Callable[[], Sequence[int] | None] = find_none,
+    find_dimensions: Callable[[], Dimensions | None] = find_none,
 ) -> Connection[Entry]:
     """Return the connection over a list of entries."""
-    return build_connection(snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count, find_positions)
+    return build_connection(
+        snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count, find_positions, find_dimensions
+    )
 
 
 @strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")

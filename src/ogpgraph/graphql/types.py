@@ -50,6 +50,7 @@ from ogpgraph.graphql.facets import (
     count_facets,
     count_moments,
     count_timeline,
+    find_counted_dimensions,
     find_version,
     select_lists,
 )
@@ -532,7 +533,8 @@ class CommitmentConnection(Connection[Commitment]):
     parent: strawberry.Private[Aggregate | None]
 
     @strawberry.field(
-        metadata=computed(FACET_COST, length=count_dimensions) | keyed(lambda self, **of: self.find_facet_key(**of)),
+        metadata=computed(FACET_COST, length=count_dimensions)
+        | keyed(lambda self, **of: self.find_facet_key(**of), lambda _, **of: find_counted_dimensions(**of)),
         description="The whole list, counted by the values of one or more dimensions.",
     )
     def facets(
@@ -624,6 +626,7 @@ def aggregate_connection(
         lambda state: node_type.of(state, snapshot),
         lambda: snapshot.count(query, parent),
         lambda: _find_versions(snapshot, query, parent, page_request),
+        lambda: query.dimensions,
     )
 
 
@@ -636,6 +639,7 @@ def commitment_connection(
         build_node=lambda state: Commitment.of(state, snapshot),
         count=lambda: snapshot.count(query, parent),
         find_versions=lambda: _find_versions(snapshot, query, parent, page_request),
+        find_dimensions=lambda: query.dimensions,
         snapshot=snapshot,
         query=query,
         parent=parent,

@@ -7,11 +7,11 @@ SQL): it is fulfilled, it is not, or that is unknown; and lists have what is ful
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ogpgraph.readmodel.index import Index
+from ogpgraph.readmodel.index import LISTING, Dimensions, Index
 
 IndexOf = Callable[[str], Index]
 """Returns the index of another aggregate type at the same position and as of the same day."""
@@ -37,6 +37,13 @@ class Condition(ABC):
         """Return whether it may be kept for other sessions: it refers to nothing of the one that it was made in."""
         return True
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        """Return the dimensions on which it depends which aggregates of a type fulfil it; None where that is unknown.
+
+        The condition itself may have been made from values of these dimensions. LISTING is not among them.
+        """
+        return None
+
     @abstractmethod
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         """Return the aggregates in `index` that fulfil the condition."""
@@ -52,6 +59,9 @@ class AllOf(Condition):
     def is_portable(self) -> bool:
         """Return whether all of them are."""
         return all(each.is_portable for each in self.conditions)
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return _unite(each.dimensions(aggregate_type) for each in self.conditions)
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = index.universe
@@ -74,6 +84,9 @@ class AnyOf(Condition):
         """Return whether all of them are."""
         return all(each.is_portable for each in self.conditions)
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return _unite(each.dimensions(aggregate_type) for each in self.conditions)
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = 0
         for condition in self.conditions:
@@ -95,6 +108,9 @@ class Not(Condition):
         """Return whether its condition is."""
         return self.condition.is_portable
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return self.condition.dimensions(aggregate_type)
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matches = self.condition.evaluate(index, index_of)
         return Matches(index.universe & ~matches.possible, index.universe & matches.unknown)
@@ -111,6 +127,9 @@ class Possible(Condition):
         """Return whether its condition is."""
         return self.condition.is_portable
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return self.condition.dimensions(aggregate_type)
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return Matches(self.condition.evaluate(index, index_of).possible)
 
@@ -120,6 +139,9 @@ class IsUnknown(Condition):
     """It is unknown what values of a dimension the aggregate has."""
 
     dimension: str
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return Matches(index.universe & index.unknown(self.dimension))
@@ -132,6 +154,9 @@ class HasValue(Condition):
     dimension: str
     values: tuple[str, ...]
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return _match(index, self.dimension, index.select(self.dimension, self.values))
 
@@ -141,6 +166,9 @@ class HasAnyValue(Condition):
     """The aggregate has a value of a dimension, whichever."""
 
     dimension: str
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return _match(index, self.dimension, index.select_all(self.dimension))
@@ -162,6 +190,9 @@ class ValueMatches(Condition):
         if (self.predicate is bool) is bool(self.name):
             raise ValueError("a predicate needs a name")
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matching = filter(self.predicate, index.values(self.dimension))
         return _match(index, self.dimension, index.select(self.dimension, matching))
@@ -174,6 +205,9 @@ class ValueBetween(Condition):
     dimension: str
     minimum: str | int | None = None
     maximum: str | int | None = None
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matching = filter(self._contains, index.values(self.dimension))
@@ -222,6 +256,10 @@ class RelatedTo(Condition):
         """Return whether its condition is."""
         return self.condition.is_portable
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        related = self.condition.dimensions(self.aggregate_type)
+        return _unite([related, frozenset([(aggregate_type, self.dimension), (self.aggregate_type, LISTING)])])
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)
         matches = self.condition.evaluate(other, index_of)
@@ -243,6 +281,11 @@ class HasRelated(Condition):
         """Return whether its condition is."""
         return self.condition.is_portable
 
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        related = self.condition.dimensions(self.aggregate_type)
+        own = [(self.aggregate_type, self.dimension), (self.aggregate_type, LISTING)]
+        return _unite([related, frozenset(own)])
+
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         other = index_of(self.aggregate_type)
         matches = self.condition.evaluate(other, index_of)
@@ -253,6 +296,27 @@ class HasRelated(Condition):
         return index.mask_of(other.iter_referred(self.dimension, mask))
 
 
+@dataclass(frozen=True)
+class OnTheDay(Condition):
+    """A condition that was made for the day of an entry: at another position it may be another one."""
+
+    condition: Condition
+
+    @property
+    def is_portable(self) -> bool:
+        """Return whether the condition is, to readers at the same position."""
+        return self.condition.is_portable
+
+    def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
+        return self.condition.evaluate(index, index_of)
+
+
 def _match(index: Index, dimension: str, fulfilled: int) -> Matches:
     """Return the outcome for the aggregates that have a value of a dimension, and for those that may have others."""
     return Matches(fulfilled, index.unknown(dimension) & ~fulfilled)
+
+
+def _unite(found: Iterable[Dimensions | None]) -> Dimensions | None:
+    """Return all of some dimensions, None if some are unknown."""
+    known = list(found)
+    return None if None in known else frozenset().union(*filter(None, known))

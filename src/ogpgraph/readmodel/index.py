@@ -40,6 +40,10 @@ Values = Mapping[str, Posting]
 """Value of a dimension → posting, without values that no aggregate has."""
 Postings = Mapping[str, Values]
 """Dimension → its values."""
+Dimensions = frozenset[tuple[str, str]]
+"""Dimensions, each with the aggregate type that it is of."""
+LISTING: Final = "*"
+"""Stands among the dimensions for which aggregates of a type there are, and for their codes."""
 NO_VALUES: Final[Values] = {}
 ItemT = TypeVar("ItemT")
 
@@ -75,7 +79,7 @@ class Index:
         self.universe = _find_listed(streams, self.count, position)
         self.checkpoint: Checkpoint = run_on
         self.changed_at: Mapping[str, int] = {}
-        """Dimension → the position at which it changed last, of those that changed since the index was read."""
+        """Dimension, or LISTING → the position at which it changed last, if it did since the index was read."""
         self.read_at = position
         """The position at which the index was read from the tables, since when it was advanced."""
         self.orders = SortOrders() if orders is None else orders
@@ -98,11 +102,23 @@ class Index:
         }
         listed = to_bitset([slot for slot in slots if self.streams.code_at(slot, change.after)])
         advanced.universe = self.universe & ~to_bitset(slots) | listed
+        changed = {LISTING: change.after} if self._is_relisted(change, slots) else {}
         if tags := [tag for tag in change.tags if aggregate_type_of(tag.stream) == self.aggregate_type]:
             advanced.postings, added_bytes = self._change_postings(tags)
             advanced.posting_bytes += added_bytes
-            advanced.changed_at = {**self.changed_at, **{tag.dimension: tag.position for tag in tags}}
+            changed |= {tag.dimension: tag.position for tag in tags}
+        if changed:
+            advanced.changed_at = {**self.changed_at, **changed}
         return advanced
+
+    def _is_relisted(self, change: ModelChange, slots: Iterable[int]) -> bool:
+        """Return whether a change began one of the streams that it is about, or gave it another code."""
+        first_positions, code_changes = self.streams.first_positions, self.streams.code_changes
+        return any(
+            first_positions[slot] > change.before
+            or (slot in code_changes and code_changes[slot][-1][0] > change.before)
+            for slot in slots
+        )
 
     def _change_postings(self, tags: Iterable[TagChange]) -> tuple[Postings, int]:
         """Return the postings after some changes, and about how many bytes more they take."""
@@ -136,7 +152,7 @@ class Index:
         return found
 
     def version(self, dimension: str) -> int:
-        """Return a position since which no tag of a dimension has changed: its values are those of that position."""
+        """Return a position since which a dimension, or LISTING, has not changed: its values are those of then."""
         return self.changed_at.get(dimension, self.read_at)
 
     def unchanged_since(self, position: int, dimension: str) -> bool:

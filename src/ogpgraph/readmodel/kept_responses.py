@@ -1,15 +1,19 @@
 """Kept responses: the data of queries, each for as long as it says what would be read now.
 
-A response that was read at one state of the model is right at that state. One that names the positions that it reads is
-right at all later ones, too. Who may use one is found without reading anything, in a few microseconds.
+A response is right at the state of the model that it was read at. It is right at a later one, too, if nothing has
+changed that it was read from: the present versions of some things, and which things have some tags. So whoever reads
+notes these (`Reads`), and whether one may be used again is found in a few microseconds, without reading anything. What
+is read at a position before the head never changes, and need not be noted.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
+from ogpgraph.readmodel.index import Dimensions
 from ogpgraph.storage.byte_cache import ByteCache
 
 if TYPE_CHECKING:
@@ -19,6 +23,9 @@ MAX_RESPONSE_BYTES: Final = 96 * 2**20
 """About how much memory all kept responses take; those used least recently are dropped."""
 _LARGEST_SHARE: Final = 32
 _BYTES_PER_RESPONSE: Final = 500
+_BYTES_PER_READ: Final = 60
+MAX_ENTRIES: Final = 2_000
+"""After so many entries it is not looked whether something has changed."""
 
 
 class Origin(NamedTuple):
@@ -29,11 +36,57 @@ class Origin(NamedTuple):
     projection_version: int
 
 
+class View(Protocol):
+    """A snapshot: what is read at a position and, where `date` is one, as of a day."""
+
+    @property
+    def position(self) -> int:
+        """The position."""
+
+    @property
+    def date(self) -> object:
+        """The day; None for all that was stated."""
+
+
+class Reads:
+    """What a response is read from at the head of its session. It `is_complete` unless something is not known.
+
+    `versions` are those of the things that are shown, by their positions; `dimensions` decide which things these are.
+    """
+
+    __slots__ = ("_head", "dimensions", "is_complete", "versions")
+
+    def __init__(self, head: int) -> None:
+        self._head = head
+        self.is_complete = True
+        self.versions: list[int] = []
+        self.dimensions: set[tuple[str, str]] = set()
+
+    def note_versions(self, view: View, versions: Iterable[int]) -> None:
+        """Note that the present versions of some things are read."""
+        if view.position == self._head:
+            self.versions += versions
+
+    def note_dimensions(self, view: View, dimensions: Dimensions | None) -> None:
+        """Note which dimensions decide what is read, None where these are not known."""
+        if view.position != self._head:
+            return
+        if dimensions is None or view.date is not None:  # changes as of a day are not remembered
+            self.is_complete = False
+        else:
+            self.dimensions |= dimensions
+
+    def give_up(self) -> None:
+        """Note that something is read of which it is not known when it changes."""
+        self.is_complete = False
+
+
 class KeptData(msgspec.Struct, kw_only=True):
     """The data of a response as JSON, with the objects and the characters that each use of it counts as.
 
-    It was read from `origin`, at the state of the model at `position`. If it `is_fixed`, it is right from that position
-    on, otherwise at it alone.
+    It was read from `origin`, and is right at `position`; if it `is_fixed`, at all later ones, too. Otherwise, if it
+    `is_followed`, it is right as long as no stream of `streams` has another entry, and no dimension of `dimensions`
+    changes. The streams are named by their numbers.
     """
 
     data: bytes
@@ -42,14 +95,30 @@ class KeptData(msgspec.Struct, kw_only=True):
     origin: Origin
     position: int
     is_fixed: bool = False
+    is_followed: bool = False
+    streams: frozenset[int] = frozenset()
+    dimensions: Sequence[tuple[str, str]] = ()
 
     def holds_at(self, state: ModelState) -> bool:
-        """Return whether it is what is read at a state of the same history."""
-        return self.position == state.position or (self.is_fixed and self.position < state.position)
+        """Return whether it is what is read at a state of the same history, which it is moved to if that is later."""
+        distance = state.position - self.position
+        if distance <= 0 or self.is_fixed:
+            return distance >= 0
+        if not self.is_followed or distance > MAX_ENTRIES or self._has_changed(state):
+            return False
+        self.position = state.position
+        return True
+
+    def _has_changed(self, state: ModelState) -> bool:
+        if not self.streams.isdisjoint(state.streams.changed_after(self.position, state.position)):
+            return True
+        index_of, position = state.indexes.of_type, self.position
+        return any(index_of(name).version(dimension) > position for name, dimension in self.dimensions)
 
 
 def _size_of(kept: KeptData) -> int:
-    return _BYTES_PER_RESPONSE + len(kept.data)
+    reads = len(kept.streams) + len(kept.dimensions)
+    return _BYTES_PER_RESPONSE + len(kept.data) + _BYTES_PER_READ * reads
 
 
 class KeptResponses(ByteCache[int, KeptData]):

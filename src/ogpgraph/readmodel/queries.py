@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
-from ogpgraph.readmodel.sort_keys import BY_CODE, Order
+from ogpgraph.readmodel.index import LISTING, Dimensions
+from ogpgraph.readmodel.sort_keys import BY_CODE, BY_VERSION, Order
 from ogpgraph.readmodel.tags import CHANGED, FOREVER
 
 T = TypeVar("T")
@@ -80,6 +81,15 @@ class AggregateQuery:
     def is_portable(self) -> bool:
         """Return whether it may be kept for other sessions."""
         return self.condition.is_portable
+
+    @cached_property
+    def dimensions(self) -> Dimensions | None:
+        """Return what the list depends on besides the versions of its items, LISTING included; None if unknown."""
+        matching, sorting = self.condition.dimensions(self.aggregate_type), {step.name for step in self.order}
+        if matching is None or not sorting.isdisjoint(BY_VERSION):
+            return None
+        names = {LISTING, *(sorting - {"code"}), *filter(None, [self.parent])}
+        return matching | {(self.aggregate_type, name) for name in names}
 
     @cached_property
     def _hash(self) -> int:

@@ -224,6 +224,16 @@ class Snapshot(AggregateSnapshot):
         found = list(positions[: page_request.limit])
         return found[::-1] if page_request.backward else found
 
+    def is_page_settled(self, query: EntryQuery, page_request: PageRequest) -> bool:
+        """Return whether a slice of a list of entries has the same ones at all later positions, as far as is known."""
+        if query.has_conditions or query.order not in (BY_POSITION, LATEST_FIRST):
+            return False
+        descending = query.order == LATEST_FIRST
+        now, next_ = (
+            _slice_all(last, page_request, descending=descending) for last in (self.position, self.position + 1)
+        )
+        return list(now[: page_request.limit]) == list(next_[: page_request.limit])
+
     def count(self, query: AggregateQuery, parent: Aggregate | None = None) -> int:
         """Return the size of a list, or of a parent's part of it."""
         return self.select(query, parent).bit_count()

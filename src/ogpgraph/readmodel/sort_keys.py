@@ -49,7 +49,9 @@ class SortStep(NamedTuple):
 
 Order = tuple[SortStep, ...]
 BY_CODE: Order = (SortStep("code"),)
-BY_DATA: Final = frozenset({"code", "changed"})
+BY_VERSION: Final = frozenset({"changed"})
+"""The steps that sort by when an aggregate changed last."""
+BY_DATA: Final = BY_VERSION | {"code"}
 """The steps that sort by what every aggregate has, whatever day it is read as of; the others sort by tags."""
 
 

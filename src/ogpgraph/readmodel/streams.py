@@ -225,6 +225,14 @@ class StreamTable:
         """Return the stream that has a slot of a type."""
         return self.of_type(aggregate_type).ids[slot]
 
+    def numbers_at(self, positions: Iterable[int]) -> frozenset[int]:
+        """Return the numbers of the streams of the entries at some positions."""
+        return frozenset(map(self._entries.__getitem__, positions))
+
+    def changed_after(self, after: int, position: int) -> Sequence[int]:
+        """Return the numbers of the streams that have an entry after one position and up to another."""
+        return self._entries[after + 1 : position + 1]
+
     def stream_at(self, position: int) -> str:
         """Return the stream of the entry at a position; of the key of a stream, the stream."""
         number = self._entries[position]

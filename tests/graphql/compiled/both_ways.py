@@ -112,12 +112,16 @@ class BothWays:
 
     def respond_in(self, session: ReadSession, operation: Operation, variables: Variables) -> tuple[bytes, bool]:
         """Return the response that is read in a session, and whether graphql-core was needed for it."""
-        compiled = self._compiled.setdefault(operation.text, CompiledOperations())
+        compiled = self.compiled_of(operation)
         try:
             executor = Executor.prepare(SCHEMA, operation.document, variables, operation.name, compiled=compiled)
         except VariableErrors as invalid:
             return str(invalid).encode(), True
         return respond(executor, session), "core" in vars(executor)
+
+    def compiled_of(self, operation: Operation) -> CompiledOperations:
+        """Return the compiled operations of a document."""
+        return self._compiled.setdefault(operation.text, CompiledOperations())
 
     def forget_documents(self) -> None:
         """Have all documents compiled anew."""

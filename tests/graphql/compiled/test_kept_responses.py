@@ -6,15 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from graphql import parse
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.clock import format_timestamp
-from ogpgraph.domain.member import revise_member
+from ogpgraph.domain.lineage import recode_commitment
+from ogpgraph.domain.member import register_member, revise_member
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context, WriteAccess
-from ogpgraph.graphql.executor import Executor
+from ogpgraph.graphql.executor import CoreExecutor, Executor
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.readmodel.kept_responses import KeptData
 from ogpgraph.system import System
@@ -56,6 +58,12 @@ class Reader:
         model = self.system.model
         progress = model.confirm()
         return self.prepare(text, **variables).find_kept(model.state_in_memory(progress), progress.origin)
+
+    def read_by_core(self, text: str) -> bytes:
+        with self.system.read_session() as session:
+            result = CoreExecutor.prepare(SCHEMA, parse(text)).run(Context(session, "1"), check_deadline=lambda: None)
+        assert result.errors is None
+        return msgspec.json.encode(result.data)
 
     def revise(self, year: str) -> None:
         self.system.execute(
@@ -107,6 +115,68 @@ def test_what_changes_is_read_anew_after_a_write(reader: Reader) -> None:
     kept = reader.find(TREE)
     assert kept is not None
     assert kept.data == after
+
+
+UNCONCERNED = {
+    "a list by what did not change": """{ commitments(where: {member: {region: {eq: "Americas"}}}) {
+        totalCount nodes { code title actionPlan { title } } } }""",
+    "facets": "{ commitments { facets(dimensions: [STATUS], across: CYCLE) { values { value across { count } } } } }",
+    "a count": "{ members { totalCount } commitments(orderBy: [{field: STARTS_ON}]) { totalCount } }",
+    "another thing by its code": '{ commitment(code: "uy0901 ") { id title history(first: 2) { nodes { kind } } } }',
+    "a part of a list": '{ actionPlan(code: "URY-2018") { commitments(first: 3) { nodes { code status } } } }',
+    "the first entries": "{ entries(first: 3) { nodes { position subject { code } } } }",
+    "a past entry and a past state": "{ entry(position: 2) { kind } at(position: 3) { members { nodes { name } } } }",
+}
+"""What does not show the member that is revised, by what it is."""
+CONCERNED = {
+    "the position": "{ members { totalCount } meta { position } }",
+    "the last entries": "{ entries(last: 3) { nodes { position } } }",
+    "cursors, which have the position": "{ commitments(first: 1) { pageInfo { endCursor } } }",
+    "a field that is evaluated for each reader": "{ commitments(first: 1) { nodes { lastObservedAt } } }",
+    "what is not there yet": '{ commitment(code: "UY0999") { title } }',
+    "what changed since": "{ commitments(where: {changedSince: 1}) { totalCount } }",
+    "what is overdue today": "{ commitments(where: {overdue: true}) { totalCount } }",
+    "the order of changes": "{ commitments(orderBy: [{field: CHANGED}]) { nodes { code } } }",
+    "a list as of a date": '{ asOf(date: "2021") { commitments { nodes { code } } } }',
+    "the thing itself, linked": '{ commitment(code: "UY0901") { actionPlan { member { joinedOn } } } }',
+}
+"""What shows it, or may change with any entry."""
+
+
+@pytest.mark.parametrize("text", UNCONCERNED.values(), ids=UNCONCERNED)
+def test_a_response_is_kept_across_writes_that_concern_nothing_that_it_was_read_from(reader: Reader, text: str) -> None:
+    before = reader.read(text)
+    for year in ("2012", "2013"):
+        reader.revise(year)
+        kept = reader.find(text)
+        assert kept is not None
+        assert kept.data == before == reader.read_by_core(text)
+
+
+@pytest.mark.parametrize("text", CONCERNED.values(), ids=CONCERNED)
+def test_a_response_is_read_anew_after_a_write_that_may_concern_it(reader: Reader, text: str) -> None:
+    reader.read(text)
+    assert reader.find(text) is not None
+    reader.revise("2012")
+    assert reader.find(text) is None
+
+
+def test_a_list_is_read_anew_when_one_of_its_things_gets_another_code(reader: Reader) -> None:
+    text = "{ commitments { totalCount } }"
+    reader.read(text)
+    reader.system.execute(
+        command_context(9),
+        lambda uow: recode_commitment(uow, uow.require_by_code("commitment", "UY0901"), "UY0913"),
+    )
+    assert reader.find(text) is None
+
+
+def test_a_list_is_read_anew_when_a_thing_of_its_type_begins(reader: Reader) -> None:
+    text = "{ sources: commitments { totalCount } members { nodes { code } } }"
+    before = reader.read(text)
+    reader.system.execute(command_context(9), lambda uow: register_member(uow, "XYZ", {}))
+    assert reader.find(text) is None
+    assert reader.read(text) == reader.read_by_core(text) != before
 
 
 def test_a_response_of_named_positions_is_kept_across_writes(reader: Reader) -> None:

@@ -20,6 +20,7 @@ from ogpgraph.graphql.compiled.selections import NULL, Function, VersionedSelect
 from ogpgraph.graphql.subject import Entry, Subject, build_subject
 from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
 from ogpgraph.readmodel.fragment_cache import Fragment, FragmentTable
+from ogpgraph.readmodel.index import LISTING
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
 
@@ -94,15 +95,24 @@ def _count_cached(fragments: Sequence[Any], session: RecordReader, run: Run) -> 
 class KeyedField(_Fragments):
     """A field that is kept by a key that it depends on alone."""
 
-    def __init__(self, before: bytes, find_key: Function, function: Function, variables: Sequence[str]) -> None:
+    def __init__(
+        self,
+        before: bytes,
+        find_key: Function,
+        find_dimensions: Function,
+        function: Function,
+        variables: Sequence[str],
+    ) -> None:
         super().__init__(variables)
         self._before = before
         self._find_key = find_key
+        self._find_dimensions = find_dimensions
         self._function = function
 
     def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
         key = self._find_key(source, run)
+        run.reads.note_dimensions(source.snapshot, None if key is None else self._find_dimensions(source, run))
         if key is None:
             return self._before + encode(self._function(source, run))
         return [self._before, self.find([key], source.snapshot, run, [source])[0][_FIRST_PIECE]]
@@ -220,6 +230,7 @@ class AggregateSelection(_Fragments):
             refuse(value)
         view: Snapshot = value.snapshot
         if view.date is not None:
+            run.reads.note_dimensions(view, None)
             return encode(self._whole(value, run))
         return self.write_versions([view.since(value.state.id)], view, run)[0]
 
@@ -229,6 +240,7 @@ class AggregateSelection(_Fragments):
 
     def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[Json]:
         """Return the aggregates of some versions, as a view has them, as JSON."""
+        run.reads.note_versions(view, versions)
         found = self.find(versions, view, run)
         columns: list[Iterable[Any]] = [self._column(0, found, view)]
         for number, join in enumerate(self._joins):
@@ -294,6 +306,8 @@ class LinkJoin:
         distinct = [each for each in dict.fromkeys(targets) if each in streams.slots]
         versions = streams.versions_at([streams.slots[each] for each in distinct], view.position)
         existing = {target: version for target, version in zip(distinct, versions, strict=True) if version}
+        if len(existing) < sum(map(bool, set(targets))):  # later there may be such a thing
+            run.reads.note_dimensions(view, frozenset([(self._aggregate_type, LISTING)]))
         written = self._selection.write_versions(list(existing.values()), view, run)
         by_target: dict[str | None, Json] = dict(zip(existing, written, strict=True))
         return [by_target.get(target, NULL) for target in targets]
@@ -325,6 +339,7 @@ class ListJoin:
         """Return the lists of the aggregates of some versions."""
         run.count_objects(len(versions))
         query, page_request = self._select(view, run)
+        run.reads.note_dimensions(view, query.dimensions)
         parents = view.session.state.streams.streams_of(versions)
         pages: list[list[int]] | None = None
         columns: list[Iterable[Json]] = []
@@ -365,4 +380,5 @@ class ObjectJoin:
         self, versions: Sequence[int], _targets: Sequence[str | None], view: Snapshot, run: Run
     ) -> list[Json]:
         """Return the field of the aggregates of some versions."""
+        run.reads.note_dimensions(view, None)
         return [encode(self._function(each, run)) for each in read_aggregates(versions, view, view, self._class)]

@@ -41,7 +41,7 @@ _BYTES_PER_CHARACTER: Final = 20
 
 
 class ResponseUse(NamedTuple):
-    """Whether a response may be kept, and whether it is fixed where all positions are named that are read."""
+    """Whether a response may be kept, and whether what it reads at a position before the head is always the same."""
 
     may_be_kept: bool
     may_be_fixed: bool

@@ -31,20 +31,23 @@ from ogpgraph.graphql.compiled.fragments import (
 from ogpgraph.graphql.compiled.run import encode
 from ogpgraph.graphql.compiled.selections import (
     ByClass,
+    ConnectionField,
     JoinedField,
     ListOf,
     Member,
+    NamedField,
     NodesOfConnection,
     Nullable,
     ObjectSelection,
     PlainFields,
     PlainValue,
+    SettledField,
     Value,
     VersionedSelection,
 )
 from ogpgraph.graphql.compiled.writer import DEFINITION, FieldSet, NotCovered, OperationWriter, class_of
 from ogpgraph.graphql.connections import Connection
-from ogpgraph.graphql.dependence import Keyed, Link, Own, Part, dependence_of
+from ogpgraph.graphql.dependence import Keyed, Link, Named, Own, Part, Settled, dependence_of
 from ogpgraph.graphql.subject import Entry, Subject
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE
 
@@ -123,7 +126,7 @@ class Planner:
         return EntrySelection(function, sorted(self._writer.find_variables(details)))
 
     def _has_joins(self, type_: Any, details: list[Any]) -> bool:
-        """Return whether an object has something below it, or is something, that has versions."""
+        """Return whether an object is a page of a list, or has something below it, or is something, with versions."""
         key = type_.name, *(id(each.node) for each in details)
         if key not in self._joined:
             self._joined[key] = self._look_for_joins(type_, details)
@@ -135,7 +138,7 @@ class Planner:
         if not isinstance(type_, GraphQLObjectType):
             return False
         class_ = class_of(type_)[1]
-        if issubclass(class_, Subject):
+        if issubclass(class_, (Subject, Connection)):
             return True
         if issubclass(class_, Entry):
             return all(self._is_own(type_, each) for each in self._writer.collect(type_, details).values())
@@ -153,28 +156,51 @@ class Planner:
         before = b"{"
         for run in _split(field_set, lambda details: not self._leads_to_joins(type_, details)):
             if run.is_plain:
-                yield PlainFields(before, self._function(self._writer.write_fields(type_, run.field_set)))
+                is_noted = all(self._is_noted(type_, details) for details in run.field_set.values())
+                function = self._function(self._writer.write_fields(type_, run.field_set))
+                yield PlainFields(before, function, is_noted=is_noted)
             else:
                 ((name, details),) = run.field_set.items()
                 yield self._plan_joined(type_, before + _key(name), details)
             before = b","
 
+    def _is_noted(self, type_: GraphQLObjectType, details: list[Any]) -> bool:
+        """Return whether what a plain field reads is noted with its object, or is nothing."""
+        name = details[0].node.name.value
+        if name != "totalCount" or not is_connection(type_):
+            return bool(name == "__typename")
+        node: Any = get_named_type(type_.fields["nodes"].type)
+        return isinstance(node, GraphQLObjectType) and issubclass(class_of(node)[1], Subject)
+
     def _plan_joined(self, type_: GraphQLObjectType, before: bytes, details: list[Any]) -> Member:
         name = details[0].node.name.value
-        declared = dependence_of(type_.fields[name])
+        field = type_.fields[name]
+        declared = dependence_of(field)
         if isinstance(declared, Keyed):
             return self._plan_keyed(type_, before, details, declared)
-        value = self._plan_value(type_.fields[name].type, details)
-        joined = JoinedField(before, self._function(self._writer.write_reader(type_, details)), value)
-        if issubclass(class_of(type_)[1], Connection) and name == "nodes":
-            nodes = self._plan_nodes(type_, details)
-            return NodesOfConnection(joined, before, nodes) if nodes else joined
-        return joined
+        value, read = self._plan_value(field.type, details), self._function(self._writer.write_reader(type_, details))
+        match declared:
+            case Named(find_name):
+                return NamedField(before, read, value, self._select(type_, details, find_name))
+            case Settled(is_settled):
+                return SettledField(before, read, value, self._select(type_, details, is_settled))
+        if is_connection(get_named_type(field.type)):
+            return ConnectionField(before, read, value)
+        joined = JoinedField(before, read, value)
+        nodes = self._plan_nodes(type_, details) if is_connection(type_) and name == "nodes" else None
+        return NodesOfConnection(joined, before, nodes) if nodes else joined
+
+    def _select(
+        self, type_: GraphQLObjectType, details: list[Any], select: Callable[..., Any]
+    ) -> Callable[[Any, Any], Any]:
+        """Return a function that calls another with an object and the arguments of a field."""
+        return self._function(self._writer.write_selector(type_, details, select))
 
     def _plan_keyed(self, type_: GraphQLObjectType, before: bytes, details: list[Any], declared: Keyed) -> KeyedField:
-        find_key = self._function(self._writer.write_selector(type_, details, declared.find_key))
+        find_key = self._select(type_, details, declared.find_key)
+        find_dimensions = self._select(type_, details, declared.find_dimensions)
         function = self._function(self._writer.write_value(type_, details))
-        return KeyedField(before, find_key, function, sorted(self._writer.find_variables(details)))
+        return KeyedField(before, find_key, find_dimensions, function, sorted(self._writer.find_variables(details)))
 
     def _plan_nodes(self, connection: GraphQLObjectType, details: list[Any]) -> VersionedSelection | None:
         """Return what is selected of the nodes of a connection, if these have versions and are of one type."""
@@ -237,8 +263,7 @@ class Planner:
             before = b","
         if not members:
             return None
-        selector = self._function(self._writer.write_selector(type_, details, select))
-        return ListJoin(selector, members, b"}")
+        return ListJoin(self._select(type_, details, select), members, b"}")
 
     # Dependence
 
@@ -286,6 +311,11 @@ class Planner:
         for each in types:
             for selected in self._writer.collect(each, details).values():
                 yield each, selected
+
+
+def is_connection(type_: Any) -> bool:
+    """Return whether a type is that of the pages of a list."""
+    return isinstance(type_, GraphQLObjectType) and issubclass(class_of(type_)[1], Connection)
 
 
 def _split(field_set: FieldSet, is_plain: Callable[[list[Any]], bool]) -> Iterator[_Run]:

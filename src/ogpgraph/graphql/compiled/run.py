@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ogpgraph.readmodel.kept_responses import Reads
+
 if TYPE_CHECKING:
     from ogpgraph.readmodel.fragment_cache import FragmentTable
     from ogpgraph.readmodel.snapshot import RecordReader
@@ -50,7 +52,8 @@ class Run:
 
     `check_deadline` is called for each object that is made, and may raise what stops the operation. `count_objects` is
     told how many objects the response got without one being made, and may raise, too. `objects` and `characters` are
-    the numbers of all these objects, and of the characters of texts that were read.
+    the numbers of all these objects, and of the characters of texts that were read. `reads` is what those parts of the
+    operation note that follow what they read.
     """
 
     __slots__ = (
@@ -60,6 +63,7 @@ class Run:
         "characters",
         "context",
         "objects",
+        "reads",
         "tables",
         "variables",
     )
@@ -71,10 +75,12 @@ class Run:
         count_objects: Callable[[int], None],
         arguments: Sequence[dict[str, Any]],
         variables: Mapping[str, Any],
+        reads: Reads,
     ) -> None:
         self.context = context
         self.arguments = arguments
         self.variables = variables
+        self.reads = reads
         self.objects = self.characters = 0
         self.tables: dict[int, FragmentTable] = {}
         self._check_deadline = check_deadline

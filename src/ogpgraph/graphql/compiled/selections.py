@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from ogpgraph.graphql.compiled.leaves import items, refuse
 from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
+from ogpgraph.graphql.subject import Subject
+from ogpgraph.readmodel.index import LISTING
 from ogpgraph.readmodel.snapshot import Snapshot
 
 Function = Callable[[Any, Run], Any]
@@ -97,6 +99,7 @@ class PlainValue(OneByOne):
 
     def write(self, value: Any, run: Run) -> Json:
         """Return the value as JSON."""
+        run.reads.give_up()
         return encode(self._function(value, run))
 
 
@@ -111,14 +114,17 @@ class Member(Protocol):
 
 
 class PlainFields:
-    """Fields that a generated function returns as a dict."""
+    """Fields that a generated function returns as a dict; they `is_noted` if what they read is noted elsewhere."""
 
-    def __init__(self, before: bytes, function: Function) -> None:
+    def __init__(self, before: bytes, function: Function, *, is_noted: bool) -> None:
         self._before = before
         self._function = function
+        self._is_noted = is_noted
 
     def write(self, source: Any, run: Run) -> Json:
         """Return the fields as JSON, without braces."""
+        if not self._is_noted:
+            run.reads.give_up()
         return self._before + encode(self._function(source, run))[1:-1]
 
 
@@ -132,7 +138,66 @@ class JoinedField:
 
     def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
-        return [self._before, self._value.write(self._read(source, run), run)]
+        return [self._before, self._value.write(self._read_noting(source, run), run)]
+
+    def _read_noting(self, source: Any, run: Run) -> Any:
+        """Return the value, and note what it is read from."""
+        run.reads.give_up()
+        return self._read(source, run)
+
+
+class ConnectionField(JoinedField):
+    """A field that is a page of a list, which says what it depends on."""
+
+    def _read_noting(self, source: Any, run: Run) -> Any:
+        """Return the connection, and note what it is read from."""
+        connection = self._read(source, run)
+        if connection is None:
+            run.reads.give_up()
+        else:
+            run.reads.note_dimensions(connection.snapshot, connection.find_dimensions())
+        return connection
+
+
+class SettledField(JoinedField):
+    """A field that never changes if it is not null, and if a function says so."""
+
+    def __init__(self, before: bytes, read: Function, value: Value, is_settled: Function) -> None:
+        super().__init__(before, read, value)
+        self._is_settled = is_settled
+
+    def _read_noting(self, source: Any, run: Run) -> Any:
+        """Return the value, and note if it may change."""
+        value = self._read(source, run)
+        if value is None or not self._is_settled(source, run):
+            run.reads.give_up()
+        return value
+
+
+class NamedField(JoinedField):
+    """A field that is the thing with a code or an id, which a function finds in the arguments."""
+
+    def __init__(self, before: bytes, read: Function, value: Value, find_name: Function) -> None:
+        super().__init__(before, read, value)
+        self._find_name = find_name
+
+    def _read_noting(self, source: Any, run: Run) -> Any:
+        """Return the thing, and note how it was found; its version is noted where it is written."""
+        value = self._read(source, run)
+        if isinstance(value, Subject):
+            _note_name(value, self._find_name(source, run), run)
+        else:  # later there may be such a thing
+            run.reads.give_up()
+        return value
+
+
+def _note_name(found: Subject, name: tuple[str | None, str | None], run: Run) -> None:
+    (code, id_), view, stream = name, found.snapshot, found.state.id
+    if code is None and id_ == stream:
+        return
+    streams = view.session.state.streams.of_type(found.state.type)
+    has_code = code is not None and streams.find_by_code(code.strip().upper(), view.position) == [stream]
+    run.reads.note_dimensions(view, frozenset([(found.state.type, LISTING)]) if has_code else None)
 
 
 class NodesOfConnection:
@@ -147,6 +212,7 @@ class NodesOfConnection:
         """Return the field as JSON."""
         versions = source.find_versions()
         if versions is None:
+            run.reads.note_dimensions(source.snapshot, None)
             return self._otherwise.write(source, run)
         nodes = self._nodes.write_versions(versions, source.snapshot, run)
         return [self._before, b"[", join_items(nodes), b"]"]
