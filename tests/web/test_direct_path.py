@@ -25,6 +25,7 @@ from ogpgraph.settings import Settings
 from ogpgraph.storage.waiting import WouldWait, waiting, waiting_refused
 from ogpgraph.system import System, open_system
 from ogpgraph.web.app import Application
+from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.direct_path import BODY_SECONDS
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
@@ -252,6 +253,33 @@ async def test_a_query_that_needs_the_database_is_answered_by_the_application(sy
         await send(app, request)
         await send(app, request)
         assert app.direct_path.answered > answered
+
+
+async def test_what_was_answered_before_waits_for_nobody_and_what_was_not_waits_for_its_turn(system: System) -> None:
+    record_example(system)
+    system.model.warm(seconds=10, pause=lambda _seconds: False)
+    document = "query Q($first: Int) { commitments(first: $first) { nodes { code } } }"
+    known, other = post(document, first=1), post(document, first=2)
+    async with two_apps(system) as (app, _):
+        for request in [known] * 4 + [post(document, first=3)]:
+            await send(app, request)
+        assert app.direct_path
+        scheduler, gate = app.direct_path._answers._operations.scheduler, threading.Event()
+        running = [
+            asyncio.create_task(scheduler.run(Client(each), gate.wait, 60, deadline=Deadline(60))) for each in "ab"
+        ]
+        while not scheduler.waiting:  # noqa: ASYNC110 - the scheduler has no event for it
+            await asyncio.sleep(0)
+        scheduler._cheap.charge(Client("127.0.0.1"), 1.0)  # so that the other one would go first
+        assert (await send(app, known)).status == 200
+        waiting_one = asyncio.create_task(send(app, other))
+        while scheduler.waiting < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        answered = app.direct_path.answered
+        gate.set()
+        assert (await waiting_one).status == 200
+        assert app.direct_path.answered == answered + 1
+        await asyncio.gather(*running)
 
 
 async def test_an_operation_that_fails_is_not_tried_each_time(system: System) -> None:

@@ -373,3 +373,45 @@ async def test_what_waits_for_the_storage_has_no_turn_meanwhile_however_often_th
     await within_patience(operations.start(A, work), operations.start(B, lambda _deadline: is_answered.set()))
     with waiting():  # where there is no scheduler it means nothing
         pass
+
+
+async def test_who_takes_a_turn_on_the_event_loop_waits_like_others_and_keeps_them_waiting_until_it_ends() -> None:
+    operations = Operations()
+    scheduler = operations.scheduler
+    holder = await operations.hold_turn(A)
+    taking = asyncio.create_task(scheduler.take_turn(B, Deadline(FOREVER, operations.clock)))
+    await operations.wait_for_waiting(1)
+    following = operations.start(C)
+    await operations.wait_for_waiting(2)
+    assert not taking.done()
+    operations.gate.set()
+    turn = (await within_patience(holder, taking))[1]
+    assert operations.ran == ["a"]
+    scheduler.end_turn(turn)
+    await within_patience(following)
+    assert operations.ran == ["a", "c"]
+    assert scheduler.may_go_at_once(B)
+
+
+async def test_who_is_cancelled_while_it_waits_for_a_turn_on_the_event_loop_takes_none() -> None:
+    operations = Operations()
+    holder = await operations.hold_turn(A)
+    taking = asyncio.create_task(operations.scheduler.take_turn(B, Deadline(FOREVER, operations.clock)))
+    await operations.wait_for_waiting(1)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    operations.gate.set()
+    await within_patience(holder, operations.start(C))
+    assert operations.ran == ["a", "c"]
+
+
+async def test_who_has_too_much_waiting_gets_no_turn_on_the_event_loop() -> None:
+    operations = Operations(SchedulerLimits(waiting_each=1))
+    holder = await operations.hold_turn(A)
+    waiting_one = operations.start(B)
+    await operations.wait_for_waiting(1)
+    taking = asyncio.create_task(operations.scheduler.take_turn(B, Deadline(FOREVER, operations.clock)))
+    assert (await rejection_of(taking)).status == 503
+    operations.gate.set()
+    await within_patience(holder, waiting_one)

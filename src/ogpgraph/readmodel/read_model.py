@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ogpgraph.clock import Clock
 from ogpgraph.domain.aggregate import Aggregate
@@ -26,6 +26,13 @@ WARM_ENTRIES: Final = 500
 
 SEARCH_PAUSES: Final = 0.25
 """Pauses between the parts of the index of texts are so much shorter than between states: a search waits for all."""
+
+
+class MemoryView(NamedTuple):
+    """How far the read model is, and the state of the model there; None where that is not in memory."""
+
+    progress: ProjectionProgress
+    state: ModelState | None
 
 
 class ReadModel:
@@ -101,11 +108,7 @@ class ReadModel:
         Where events cannot be projected, it shows those that are, and `is_behind` says so. Raises StorageError.
         """
         opened_at = self.clock()
-        progress = self.confirm()
-        if progress.is_behind:
-            # Another process appended events and has not projected them yet, or died before it could.
-            self._projection.catch_up_for_reader()
-            progress = self.confirm()
+        progress = self._confirm_whole()
         # Before the model is loaded, those who need no more than the head do not wait for it.
         state = self._model.get(progress) if self._model.state else None
         with closing(self._begin(self._database.read, state.position if state else progress.position)) as transaction:
@@ -125,12 +128,14 @@ class ReadModel:
         with closing(self._begin(self._database.read_autocommit, head)) as transaction:
             yield ReadSession(self._shared, transaction, self.clock(), progress, self._model.find(head))
 
-    def recall(self) -> ProjectionProgress | None:
-        """Return how far the read model is, if that is known without reading from the database; raises StorageError."""
+    def recall(self) -> MemoryView | None:
+        """Return a view as of now, if that is known without reading from the database; raises StorageError."""
         progress = self._heads.recall()
-        if progress is not None:
-            self._shared.texts.follow_redaction(progress.redaction_version)
-        return progress
+        if progress is None or progress.is_behind:
+            return None
+        self._shared.texts.follow_redaction(progress.redaction_version)
+        state = self._model.find(progress.position)
+        return MemoryView(progress, state) if state is not None and state.is_at(progress) else None
 
     def confirm(self) -> ProjectionProgress:
         """Return how far the read model is, as of a moment after the call; raises StorageError."""
@@ -138,34 +143,37 @@ class ReadModel:
         self._shared.texts.follow_redaction(progress.redaction_version)
         return progress
 
-    def refresh(self) -> ProjectionProgress:
-        """Return what `confirm` does, and have in memory what every reader needs of it; raises StorageError.
+    def refresh(self) -> MemoryView:
+        """Return a view as of a moment after the call, and have in memory what every reader needs of it.
 
-        That is the model, if it was loaded before, and the newest entry.
+        That is the model, if it was loaded before, and the newest entry. Raises StorageError.
         """
-        progress = self.confirm()
-        if self._model.state and not progress.is_behind:
-            state = self._model.get(progress)
-            with closing(self._begin(self._database.read, state.position)) as transaction:
-                session = ReadSession(self._shared, transaction, self.clock(), progress, state)
-                session.load_entries([session.head] if session.head else [])
-        return progress
+        progress = self._confirm_whole()
+        if self._model.state is None or progress.is_behind:
+            return MemoryView(progress, None)
+        state = self._model.get(progress)
+        with closing(self._begin(self._database.read, state.position)) as transaction:
+            session = ReadSession(self._shared, transaction, self.clock(), progress, state)
+            session.load_entries([session.head] if session.head else [])
+        return MemoryView(progress, state)
 
-    def session_in_memory(self, progress: ProjectionProgress) -> ReadSession:
+    def session_in_memory(self, view: MemoryView) -> ReadSession:
         """Return a session at what was just confirmed, which reads from memory only. There is nothing to close.
 
         Raises:
             WouldWait: if the model is not there; a reader raises it where it needs what is not in memory.
         """
-        state = self.state_in_memory(progress)
-        return ReadSession(self._shared, self._no_transaction, self.clock(), progress, state)
-
-    def state_in_memory(self, progress: ProjectionProgress) -> ModelState:
-        """Return the state of the model at what was just confirmed; raises WouldWait as `session_in_memory` does."""
-        state = self._model.state
-        if progress.is_behind or state is None or not state.is_at(progress):
+        if view.state is None:
             raise WouldWait
-        return state
+        return ReadSession(self._shared, self._no_transaction, self.clock(), view.progress, view.state)
+
+    def _confirm_whole(self) -> ProjectionProgress:
+        progress = self.confirm()
+        if progress.is_behind:
+            # Another process appended events and has not projected them yet, or died before it could.
+            self._projection.catch_up_for_reader()
+            progress = self.confirm()
+        return progress
 
     def _begin(self, open_: Callable[[], AbstractContextManager[Transaction]], head: int) -> LazyTransaction:
         return LazyTransaction(self._database.name, open_, partial(self._require_reached, head))

@@ -7,7 +7,8 @@ Whatever is out of the ordinary is not answered here, and nothing has happened t
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ import structlog
 from ogpgraph.graphql.context import Context
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.model import ModelState
-from ogpgraph.readmodel.projection import ProjectionProgress
+from ogpgraph.readmodel.read_model import MemoryView
 from ogpgraph.storage.waiting import WouldWait, waiting_refused
 from ogpgraph.web.caching import NO_STORE, CacheHeaders, CacheKey, etag_matches
 from ogpgraph.web.deadline import OperationCancelled
@@ -25,6 +26,8 @@ from ogpgraph.web.known_operations import KnownOperation
 from ogpgraph.web.loop_shares import LoopShares, LoopSlice
 from ogpgraph.web.memory_reader import MemoryReader
 from ogpgraph.web.operation_service import OperationService
+
+T = TypeVar("T")
 
 ANY_POSITION: Final = Bookmark(0)
 _NOT_STORED: Final = CacheHeaders.of({"Cache-Control": NO_STORE})
@@ -50,6 +53,26 @@ class DirectAnswer(msgspec.Struct, frozen=True, kw_only=True):
     bookmark: Bookmark
 
 
+class _UsedTime:
+    """The time that a request has used on the event loop, without that in which others had it."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Return the time until now."""
+        return time.perf_counter() - self._began
+
+    async def pause(self, awaited: Awaitable[T]) -> T:
+        """Return what is awaited; the time until then does not count."""
+        paused = time.perf_counter()
+        try:
+            return await awaited
+        finally:
+            self._began += time.perf_counter() - paused
+
+
 class DirectAnswers:
     """Answers queries on the event loop. Each client has its share of the time there."""
 
@@ -63,51 +86,61 @@ class DirectAnswers:
         network = query.client.network
         if self._shares.is_used_up(network):
             await self._shares.wait(network)
-        began = time.perf_counter()
+        used = _UsedTime()
         try:
             known = self._operations.recall((query.method, query.encoded), PARSERS[query.method])
             if known is None:
                 return None
-            progress = self._memory.recall()
-            if progress is None:
-                paused = time.perf_counter()
-                progress = await self._memory.confirm()
-                began += time.perf_counter() - paused  # others had the event loop
-            return self._answer(query, known, progress)
+            view = self._memory.recall()
+            if view is None:
+                view = await used.pause(self._memory.confirm())
+            return None if view.state is None else await self._answer(query, known, view, view.state, used)
         except (Exception, WouldWait, OperationCancelled):
             return None
         finally:
-            seconds = time.perf_counter() - began
+            seconds = used.seconds
             self._shares.add(network, seconds)
             self._operations.scheduler.charge_at_once(query.client, seconds)
 
-    def _answer(self, query: DirectQuery, known: KnownOperation, progress: ProjectionProgress) -> DirectAnswer | None:
-        state = self._memory.find_state(progress)
-        context = None if query.at_least is ANY_POSITION else self._memory.open(progress, query.at_least)
+    async def _answer(
+        self, query: DirectQuery, known: KnownOperation, view: MemoryView, state: ModelState, used: _UsedTime
+    ) -> DirectAnswer | None:
+        context = None if query.at_least is ANY_POSITION else self._memory.open(view, query.at_least)
         headers = _NOT_STORED
         if is_cacheable(query.method, query.media_type, {}):
-            headers = self._find_cache_headers(query, known, state, progress)
+            headers = self._find_cache_headers(query, known, view, state)
             if headers.etag and etag_matches(query.if_none_match, headers.etag):
                 return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
-        if not self._operations.scheduler.may_go_at_once(query.client):
-            return None
         is_compared = self._operations.is_to_be_compared(known.operation)
-        body = None if is_compared else self._operations.repeat(query.client, known, state, progress.origin)
+        # What was answered before takes less time than to pass the request on, so it waits for nobody.
+        body = None if is_compared else self._operations.repeat(query.client, known, state, view.progress.origin)
         if body is None:
-            context = context or self._memory.open(progress, ANY_POSITION)
-            body = self._execute(query, known, context, is_compared=is_compared)
+            context = context or self._memory.open(view, ANY_POSITION)
+            body = await self._execute_in_turn(query, known, context, used, is_compared=is_compared)
         if body is None:
             return None
         if known.deprecated and query.method == "GET":
             headers = headers.with_others(known.deprecated)
         return DirectAnswer(body=body, headers=headers, bookmark=state.bookmark)
 
+    async def _execute_in_turn(
+        self, query: DirectQuery, known: KnownOperation, context: Context, used: _UsedTime, *, is_compared: bool
+    ) -> bytes | None:
+        """Execute a query, behind those who wait for their turn and would go first; None if it is too large."""
+        operations, scheduler = self._operations, self._operations.scheduler
+        if not known.operation.document.patience.may_try():
+            return None
+        if scheduler.may_go_at_once(query.client):
+            return self._execute(query, known, context, is_compared=is_compared)
+        turn = await used.pause(scheduler.take_turn(query.client, operations.start_deadline()))
+        try:
+            return self._execute(query, known, context, is_compared=is_compared)
+        finally:
+            scheduler.end_turn(turn)
+
     def _execute(
         self, query: DirectQuery, known: KnownOperation, context: Context, *, is_compared: bool
     ) -> bytes | None:
-        patience = known.operation.document.patience
-        if not patience.may_try():
-            return None
         body: bytes | None = None
         bound = structlog.contextvars.bind_contextvars(request_id=query.request_id)
         try:
@@ -117,20 +150,20 @@ class DirectAnswers:
                 )
         finally:
             structlog.contextvars.reset_contextvars(**bound)
-            patience.note(succeeded=body is not None)
+            known.operation.document.patience.note(succeeded=body is not None)
         self._operations.compare_later()
         return body
 
     def _find_cache_headers(
-        self, query: DirectQuery, known: KnownOperation, state: ModelState, progress: ProjectionProgress
+        self, query: DirectQuery, known: KnownOperation, view: MemoryView, state: ModelState
     ) -> CacheHeaders:
         """Return the headers for caches, which are the same for the same media type and state of the record."""
-        read_from = state.bookmark, progress.origin
+        read_from = state.bookmark, view.progress.origin
         if (headers := known.find_cache_headers(query.media_type, read_from)) is not None:
             return headers
         asked = known.parameters
         key = CacheKey(asked.query, asked.operation_name, asked.variables, query.media_type, known.cost_limit)
-        context = self._memory.open(progress, ANY_POSITION)
+        context = self._memory.open(view, ANY_POSITION)
         headers = CacheHeaders.of(find_cache_headers(self._operations, key, known.operation.document, context))
         known.cache_headers[query.media_type] = read_from, headers
         return headers

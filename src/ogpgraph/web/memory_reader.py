@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.readmodel.bookmark import Bookmark
-from ogpgraph.readmodel.model import ModelState
-from ogpgraph.readmodel.projection import ProjectionProgress
-from ogpgraph.readmodel.read_model import ReadModel
+from ogpgraph.readmodel.read_model import MemoryView, ReadModel
 from ogpgraph.storage.waiting import WouldWait
 from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 
@@ -25,22 +23,18 @@ class MemoryReader:
         self._recalled = IterationMemo(self._recall)
         self._confirmation = SharedConfirmation(self._refresh)
 
-    def recall(self) -> ProjectionProgress | None:
-        """Return how far the read model is at a moment after the request arrived; None if that has to be read.
+    def recall(self) -> MemoryView | None:
+        """Return what is in memory as of a moment after the request arrived; None if that has to be read.
 
         Raises StorageError.
         """
         return self._recalled.get()
 
-    async def confirm(self) -> ProjectionProgress:
-        """Return how far the read model is at a moment after the call; raises StorageError."""
+    async def confirm(self) -> MemoryView:
+        """Return what is in memory as of a moment after the call; raises StorageError."""
         return await self._confirmation.get()
 
-    def find_state(self, progress: ProjectionProgress) -> ModelState:
-        """Return the state of the model at what was just confirmed; raises WouldWait if it is not there."""
-        return self._find_model().state_in_memory(progress)
-
-    def open(self, progress: ProjectionProgress, at_least: Bookmark) -> Context:
+    def open(self, view: MemoryView, at_least: Bookmark) -> Context:
         """Return a context at what was just confirmed; there is nothing to close.
 
         Raises:
@@ -48,14 +42,14 @@ class MemoryReader:
                 else.
             OtherHistory: if the position is one of another history.
         """
-        session = self._find_model().session_in_memory(progress)
+        session = self._find_model().session_in_memory(view)
         if at_least.position > session.head:
             raise WouldWait
         session.require(at_least)
         return Context(session, self._schema_version)
 
-    def _recall(self) -> ProjectionProgress | None:
+    def _recall(self) -> MemoryView | None:
         return self._find_model().recall()
 
-    def _refresh(self) -> ProjectionProgress:
+    def _refresh(self) -> MemoryView:
         return self._find_model().refresh()

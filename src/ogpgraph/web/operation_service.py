@@ -33,7 +33,7 @@ from ogpgraph.web.middleware import caller_of
 from ogpgraph.web.operation import OperationRunner, deprecation_extensions, format_result
 from ogpgraph.web.persisted_documents import PersistedQuery, find_document
 from ogpgraph.web.request import BodyLimits, RequestParameters
-from ogpgraph.web.scheduler import CHEAP_COST, Scheduler, SchedulerLimits
+from ogpgraph.web.scheduler import Scheduler, SchedulerLimits
 from ogpgraph.web.shadow_check import ShadowCheck
 from ogpgraph.web.sliced_json import encode_sliced
 
@@ -213,9 +213,7 @@ class OperationService:
             call.cost = invalid.cost
             raise
         call.cost = operation.cost
-        # What writes goes behind cheap queries: it takes many times longer than its payload costs.
-        is_mutation = operation.operation.operation is OperationType.MUTATION
-        call.deadline.turn.declare_cost(max(operation.cost, CHEAP_COST + 1) if is_mutation else operation.cost)
+        call.deadline.turn.declare_cost(operation.cost)
         return operation
 
     def execute(

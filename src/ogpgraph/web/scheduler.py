@@ -46,6 +46,10 @@ IDLE_SECONDS: Final = 10.0
 """How long a thread without work stays."""
 
 
+def _do_nothing() -> None:
+    """Compute nothing in a thread."""
+
+
 class SchedulerLimits(msgspec.Struct, frozen=True):
     """The numbers of turns and threads, and how much may wait.
 
@@ -119,10 +123,7 @@ class Scheduler:
             task.lane = Lane.EXPENSIVE
         with self._lock:
             self._submit(task, is_bounded=is_bounded)
-        loop = asyncio.get_running_loop()
-        if self._ticking is not loop:
-            self._ticking = loop
-            loop.call_later(TICK_SECONDS, self._tick, loop)
+        self._keep_ticking()
         try:
             return cast(T, await task.wait())
         except asyncio.CancelledError:
@@ -139,6 +140,35 @@ class Scheduler:
             return True  # nobody waits
         with self._lock:
             return not self._is_expensive_next() and not self._cheap.is_before(client)
+
+    async def take_turn(self, client: Client, deadline: Deadline) -> Task:
+        """Wait for the turn as a cheap task of a client does, to compute for a moment on the event loop.
+
+        Whoever gets it ends it by `end_turn`. Its time is counted by `charge_at_once`.
+
+        Raises:
+            RequestRejected: as `run` does.
+        """
+        task = Task(self, client, _do_nothing, deadline, 0)
+        task.is_on_loop = True
+        with self._lock:
+            self._submit(task, is_bounded=True)
+        self._keep_ticking()
+        try:
+            await task.wait()
+        except BaseException:
+            if not self._withdraw(task):
+                self.end_turn(task)
+            raise
+        return task
+
+    def end_turn(self, task: Task) -> None:
+        """End a turn that was taken by `take_turn`."""
+        with self._lock:
+            task.charged_at = now = self._clock()
+            self._leave_turn(task, now, Phase.DONE)
+            self._live.discard(task)
+            self._dispatch()
 
     def charge_at_once(self, client: Client, seconds: float) -> None:
         """Count the time of what a client had executed without a turn, as that of a cheap task."""
@@ -272,6 +302,9 @@ class Scheduler:
             if is_paused:
                 task.resumed.release()
                 continue
+            if task.is_on_loop:
+                task.begin_on_loop()
+                continue
             self._count_thread(task.client, 1)
             if inbox is not None and own is None:
                 own = task
@@ -299,7 +332,7 @@ class Scheduler:
         limits = self.limits
         if task.lane is Lane.EXPENSIVE and not task.is_begun and self._begun_count >= limits.expensive:
             return False
-        if task.phase is Phase.PAUSED:
+        if task.phase is Phase.PAUSED or task.is_on_loop:
             return True
         return self._threads.get(task.client, 0) < limits.threads_each and self._thread_count < limits.threads
 
@@ -356,6 +389,12 @@ class Scheduler:
             return following
 
     # The event loop's part
+
+    def _keep_ticking(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._ticking is not loop:
+            self._ticking = loop
+            loop.call_later(TICK_SECONDS, self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take turns away from those that reach no checkpoint, and take out those that nobody waits for any more."""

@@ -71,6 +71,8 @@ class Task:
         self.phase = Phase.QUEUED
         self.is_begun = False
         """Whether it is one of the expensive ones that have begun."""
+        self.is_on_loop = False
+        """Whether its turn is used on the event loop, by whoever awaits it, and not by a function in a thread."""
         self.keeps_quantum = False
         """Whether it has the turn for a whole quantum although cheap ones wait."""
         self.used_seconds = 0.0
@@ -106,6 +108,10 @@ class Task:
         finally:
             self._keeper.resume(self)
 
+    def begin_on_loop(self) -> None:
+        """Tell whoever awaits the turn on the event loop that this is it."""
+        self._settle_soon(None, None)
+
     def run(self) -> None:
         """Call the function, and pass its result or its exception to the event loop."""
         self.deadline.turn = self
@@ -117,6 +123,9 @@ class Task:
             error = deadline_exceeded()
         except BaseException as raised:
             error = raised
+        self._settle_soon(result, error)
+
+    def _settle_soon(self, result: object, error: BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody awaits the result
             self._loop.call_soon_threadsafe(self._settle, result, error)
 

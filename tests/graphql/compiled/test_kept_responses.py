@@ -55,9 +55,8 @@ class Reader:
 
     def find(self, text: str, **variables: Any) -> KeptData | None:
         """Return what is kept, found without a session."""
-        model = self.system.model
-        progress = model.confirm()
-        return self.prepare(text, **variables).find_kept(model.state_in_memory(progress), progress.origin)
+        view = self.system.model.refresh()
+        return self.prepare(text, **variables).find_kept(view.state, view.progress.origin)
 
     def read_by_core(self, text: str) -> bytes:
         with self.system.read_session() as session:
