@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import strawberry
 
@@ -25,17 +25,50 @@ T = TypeVar("T")
 _KEY_HASH_LENGTH = 32  # 128 bits: nobody finds another key with the same hash
 
 
+class Outcome(NamedTuple):
+    """What a call has returned or raised."""
+
+    result: Any
+    error: Exception | None = None
+
+    @classmethod
+    def of(cls, function: Callable[[], object]) -> Outcome:
+        """Call a function."""
+        try:
+            return cls(function())
+        except Exception as error:
+            return cls(None, error)
+
+    def get(self) -> Any:
+        """Return the result; raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
 @dataclass
 class Context:
     """The read session of an operation, and access to write if it is a request that may.
 
     All fields of an operation share the head of the session. A mutation replaces the session by one whose head
     includes the entries that it recorded.
+
+    An operation `is_repeated` while it is executed once more from the beginning, except for its mutation, which it has
+    one of.
     """
 
     session: ReadSession
     schema_version: str
     write_access: WriteAccess | None = None
+    is_repeated: bool = False
+    _outcome: Outcome | None = None
+
+    def execute_once(self, mutation: Callable[[], T]) -> T:
+        """Call a mutation, and return what it returns or raise what it raises; if it is repeated, without a call."""
+        if not self.is_repeated or self._outcome is None:
+            self._outcome = Outcome.of(mutation)
+        result: T = self._outcome.get()
+        return result
 
     @property
     def is_anonymous(self) -> bool:

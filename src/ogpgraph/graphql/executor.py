@@ -21,6 +21,7 @@ import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
@@ -159,6 +160,16 @@ def _prepare(
     return PreparedVariables(None, (), {})
 
 
+def _has_one_field(operation: OperationDefinitionNode) -> bool:
+    """Return whether an operation has one field at its root.
+
+    Mutations with several are executed by graphql-core: each of them ends the session in which the payload of the one
+    before can be read, so that they could not be repeated.
+    """
+    selections = operation.selection_set.selections
+    return len(selections) == 1 and isinstance(selections[0], FieldNode)
+
+
 class Executor:
     """Executes one operation of a validated document, with its variables, as often as `run` is called.
 
@@ -198,12 +209,13 @@ class Executor:
         """
         prepare_core = partial(CoreExecutor.prepare, schema, document, variables, operation_name, extensions=extensions)
         operation = get_operation_ast(document, operation_name)
-        # A mutation must not be executed twice.
-        if operation is None or compiled is None or operation.operation is OperationType.MUTATION:
+        is_mutation = operation is not None and operation.operation is OperationType.MUTATION
+        if operation is None or compiled is None or (is_mutation and not _has_one_field(operation)):
             return cls._of_core(prepare_core())
         build = partial(_prepare, schema, document, operation, variables or {}, compiled, prepare_core)
         try:
-            prepared = compiled.prepare(operation_name, variables or {}, build)
+            # The variables of mutations differ from request to request.
+            prepared = build() if is_mutation else compiled.prepare(operation_name, variables or {}, build)
         except _Uncoerced:
             return cls._of_core(prepare_core())  # which raises the errors
         return cls(operation, prepare_core, prepared)
@@ -292,13 +304,16 @@ class Executor:
         that the response got from a cache. What they raise to stop the operation must not be an `Exception`, because
         that would be reported as an error of one field.
         """
-        if self._compiled is None:
+        is_mutation = self.operation.operation is OperationType.MUTATION
+        if self._compiled is None or (is_mutation and not isinstance(context, Context)):
             return self.core.run(context, root_value, check_deadline=check_deadline)
         try:
             data = self.run_compiled(context, root_value, check_deadline=check_deadline, count_objects=count_objects)
             return ExecutionResult(cast(Any, msgspec.Raw(data)), None)
         except Exception as error:
             failure = error
+        if isinstance(context, Context):
+            context.is_repeated = True  # so that the command of a mutation is not executed again
         try:
             result = self.core.run(context, root_value, check_deadline=check_deadline)
             if not result.errors:

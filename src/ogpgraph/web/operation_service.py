@@ -233,7 +233,9 @@ class OperationService:
             context.session.shared.damage.add(error.original_error for error in result.errors or ())
             payload = format_result(result, call.request_id)
             data: object = result.data
-            if isinstance(data, msgspec.Raw) and self.is_to_be_compared(operation):  # by a compiled operation
+            is_query = operation.operation.operation is OperationType.QUERY
+            # By a compiled operation.
+            if is_query and isinstance(data, msgspec.Raw) and self.is_to_be_compared(operation):
                 self._note_executed(operation, parameters, context, bytes(data))
         finally:
             used = _used_cost(operation, divisor, call.deadline)

@@ -112,7 +112,7 @@ def test_operations_are_executed_without_graphql_core(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "mutation { name }",
+        "mutation { name again: name }",
         "{ __schema { queryType { name } } boxes { name } }",
         "{ selected }",
         "{ boxes { inner(sizes: [101]) { name } } }",

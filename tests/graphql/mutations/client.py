@@ -16,9 +16,10 @@ from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.domain.roles import Role
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.graphql.context import Context, WriteAccess
+from ogpgraph.graphql.executor import CoreExecutor
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.system import System, migrate, open_system
-from tests.graphql.client import SCHEMA
+from tests.graphql.client import SCHEMA, execute_operation, parse_document
 
 ERROR_SELECTION = "errors { code message path currentRevision changes { path before after } }"
 ENTRY_SELECTION = "entries { position kind actor role reason cause effectiveOn changes { path before after } }"
@@ -54,6 +55,15 @@ def mutation_document(mutation: str, selection: str | None = None) -> str:
     return f"mutation Send($input: {input_type}) {{ {mutation}(input: $input) {{ {selected} }} }}"
 
 
+def repeat_by_core(query: str, variables: dict[str, Any], context: Context) -> Any:
+    """Return the data that graphql-core writes of what an operation has done already."""
+    context.is_repeated = True
+    executor = CoreExecutor.prepare(SCHEMA, parse_document(query), variables)
+    result = executor.run(context, check_deadline=lambda: None)
+    assert not result.errors
+    return result.data
+
+
 def kinds_of(payload: Any) -> list[str]:
     """Return the kinds of the entries that a mutation recorded."""
     return [entry["kind"] for entry in payload["entries"]]
@@ -70,14 +80,19 @@ class MutationClient:
         self._rate_limiter = rate_limiter or RateLimiter(1_000_000, lambda: 0.0)
 
     def execute(self, query: str, **variables: Any) -> Any:
-        """Return the data of a response that must have no errors."""
+        """Return the data of a response that must have no errors, and that graphql-core gives, too."""
         with ExitStack() as sessions:
             session = sessions.enter_context(self.system.read_session())
             write_access = WriteAccess(self.system, self.caller, "request", self._rate_limiter, self.refusals, sessions)
-            result = SCHEMA.execute_sync(query, variables, Context(session, "1", write_access))
+            context = Context(session, "1", write_access)
+            result = execute_operation(query, variables, context)
+            returned: object = result.data
+            data = msgspec.json.encode(returned)
+            if isinstance(returned, msgspec.Raw):  # by a compiled operation
+                assert msgspec.json.encode(repeat_by_core(query, variables, context)) == data
         if result.errors:
             raise result.errors[0]
-        return msgspec.json.decode(msgspec.json.encode(result.data))
+        return msgspec.json.decode(data)
 
     def send(self, mutation: str, selection: str | None = None, **fields: Any) -> Any:
         """Return the payload of a mutation."""

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 from structlog.testing import capture_logs
 
 from ogpgraph.domain.commitment import revise_commitment
@@ -17,14 +18,40 @@ from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.head_file import HeadFile, RememberedHead
 from ogpgraph.storage.sqlite import parse_sqlite_url
+from ogpgraph.storage.texts import CorruptText
 from ogpgraph.system import open_system
-from tests.conftest import BOTH_ENGINES, ONLY_SQLITE
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, SystemFactory
 from tests.graphql.client import execute_query
 from tests.graphql.mutations.client import MutationClient, SampleSystem, kinds_of, mutation_fields
 
 pytestmark = BOTH_ENGINES
 
 TITLE = {"commitment": "FR0001", "title": "Better"}
+
+
+def test_a_mutation_whose_payload_cannot_be_read_is_executed_once(make_system: SystemFactory) -> None:
+    sample = SampleSystem(make_system())
+    with sample.system.database.write() as transaction:
+        transaction.execute("update stored_text set content = 'changed'")
+    other, before = MutationClient(make_system(), sample.admin.account), sample.position()
+    document = """mutation { reviseCommitment(input: {commitment: "FR0001", endsOn: "2031"}) {
+        commitment { endsOn title } errors { message } } }"""
+    with pytest.raises(GraphQLError) as raised:
+        other.execute(document)
+    assert isinstance(raised.value.original_error, CorruptText)
+    assert raised.value.path == ["reviseCommitment", "commitment", "title"]
+    assert sample.position() == before + 1
+
+
+def test_of_several_mutations_each_is_executed_after_the_one_before(sample: SampleSystem) -> None:
+    before = sample.position()
+    document = """mutation {
+        first: reviseCommitment(input: {commitment: "FR0001", endsOn: "2031"}) { position commitment { endsOn } }
+        second: reviseCommitment(input: {commitment: "FR0001", endsOn: "2032"}) { position commitment { endsOn } } }"""
+    assert sample.admin.execute(document) == {
+        "first": {"position": before + 1, "commitment": {"endsOn": "2031"}},
+        "second": {"position": before + 2, "commitment": {"endsOn": "2032"}},
+    }
 
 
 def test_every_description_names_the_permitted_roles_and_the_refusals() -> None:

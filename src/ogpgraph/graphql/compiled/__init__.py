@@ -39,7 +39,8 @@ that one serves readers at all positions. An audit page is a concatenation of th
 value of an unexpected class, a null where none may be, an exception of a resolver, an argument that cannot be
 converted: each of them ends it, and graphql-core executes the whole operation from the beginning. So which values
 become null, the errors, their paths and their order are graphql-core's, always. Queries can be executed twice, because
-they change nothing and read from one session; mutations are never compiled. Nor is what a function does not express:
+they change nothing and read from one session. Of a mutation, which has one field then, the payload is written twice:
+what its command has returned or raised is kept with the context. Not covered is what a function does not express:
 introspection, resolvers that are asynchronous, have extensions or take more of `info` than its `context`. A field
 without a declaration is evaluated for each reader, as is everything as of a day, which has no versions.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import strawberry
@@ -293,11 +294,12 @@ PAYLOADS: Mapping[Returned, type[Payload]] = {
 # Execution
 
 
-def build_resolver(declaration: CommandType, payload: type[Payload]) -> Callable[[Info, Any], Payload]:
+def build_resolver(declaration: CommandType, payload: type[Payload]) -> Callable[[None, Info, Any], Payload]:
     """Return the resolver of a mutation."""
 
-    def resolve(info: Info, input: Any) -> Payload:
-        return payload(outcome=execute_command(info, declaration, input))
+    # Resolvers of compiled operations get the object that their field is of, here none.
+    def resolve(self: None, info: Info, input: Any) -> Payload:  # noqa: ARG001
+        return payload(outcome=info.context.execute_once(partial(execute_command, info, declaration, input)))
 
     return resolve
 
