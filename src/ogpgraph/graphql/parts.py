@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
-
 import strawberry
 
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.milestone import MILESTONE_FIELDS
-from ogpgraph.domain.overdue import OverdueBasis
 from ogpgraph.domain.review import RatingAt, later_without_data, ratings_of
 from ogpgraph.domain.values import Rating as StoredRating
-from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.dependence import OWN
-from ogpgraph.graphql.errors import keep_damage
-from ogpgraph.graphql.output_fields import choose_text, derive_output_fields
-from ogpgraph.graphql.scalars import DateTime, PartialDate
 from ogpgraph.graphql.subject import Entry, Part, Subject, entry_of_claim
-
-if TYPE_CHECKING:
-    from ogpgraph.graphql.types import Commitment
-
-
-CommitmentOfPart = Annotated["Commitment", strawberry.lazy("ogpgraph.graphql.types")]
 
 
 @strawberry.type(description="An aspect of how the public took part in an action plan, with its value.")
@@ -38,88 +22,6 @@ class CoCreationFact(Part):
     def locate(self) -> str:
         """Return the path of the aspect."""
         return f"coCreation/{CoCreation(self.kind)}"
-
-
-@strawberry.type(description="A verifiable step of a commitment.")
-@derive_output_fields(MILESTONE_FIELDS, "milestones/{number}/")
-class Milestone(Part):
-    number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
-
-    @strawberry.field(description="The commitment that it is a step of; null only if one of its fields failed.")
-    def commitment(self) -> CommitmentOfPart | None:
-        return self.owner  # type: ignore[return-value]  # of no other thing
-
-    def locate(self) -> str:
-        """Return the path of the milestone."""
-        return f"milestones/{self.number}"
-
-    @strawberry.field(metadata=OWN, description="The progress reports on it, oldest first.")
-    def updates(self) -> list[MilestoneUpdate]:
-        state, snapshot = self.owner.state, self.owner.snapshot
-        return [
-            MilestoneUpdate(
-                reported_at=DateTime(datetime.fromisoformat(path.split("/")[3])),
-                language=path.split("/")[4],
-                text=keep_damage(partial(snapshot.text, state, path, claim.value.text)),
-                path=path,
-                owner=self.owner,
-            )
-            for path, claim in state.claims_under(f"milestones/{self.number}/updates/")
-            if isinstance(claim.value, TextValue)
-        ]
-
-
-@strawberry.type(
-    description="Why a commitment is overdue: something is not done although its due date has passed. What was "
-    "withdrawn is not overdue."
-)
-class Overdue:
-    basis: OverdueBasis = strawberry.field(description="What it is judged by.")
-    due_on: PartialDate = strawberry.field(description="The earliest due date that has passed.")
-    milestones: list[Milestone] = strawberry.field(
-        description="The milestones that are overdue; empty if it is judged by its own due date."
-    )
-
-
-@strawberry.type(description="A progress report on a milestone.")
-class MilestoneUpdate(Part):
-    reported_at: DateTime = strawberry.field(description="When it was reported.")
-    language: str = strawberry.field(description="The language of the report, as a lower-case code.")
-    text: str | None = strawberry.field(description="The report; null if it was removed from the record.")
-    path: strawberry.Private[str]
-
-    def locate(self) -> str:
-        """Return the path of the report."""
-        return self.path
-
-
-@strawberry.type(description="A section of the IRM's text about a commitment, in one language.")
-class Narrative(Part):
-    stage: Stage = strawberry.field(description="The stage of the assessment that the text is about.")
-    section: str = strawberry.field(
-        description="The section, by its heading: TITLE, CONTEXT_AND_OBJECTIVES, NEXT_STEPS, FOOTNOTES and others."
-    )
-    language: str = strawberry.field(description="The language of the text, as a lower-case code.")
-    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
-
-    @strawberry.field(description="The commitment that it is about; null only if one of its fields failed.")
-    def commitment(self) -> CommitmentOfPart | None:
-        return self.owner  # type: ignore[return-value]  # of no other thing
-
-    @classmethod
-    def of(cls, owner: Subject, prefix: str, language: str | None) -> Narrative | None:
-        """Return the section at a path in a language, or None if there is no text in it."""
-        chosen = choose_text(owner.state, prefix, language)
-        if chosen is None or not isinstance(value := chosen[1].value, TextValue):
-            return None
-        _, stage, section = prefix.split("/")
-        text = keep_damage(partial(owner.snapshot.text, owner.state, chosen[0], value.text))
-        language = chosen[0].rpartition("/")[2]
-        return cls(stage=Stage(stage), section=section, language=language, text=text, owner=owner)
-
-    def locate(self) -> str:
-        """Return the path of the text."""
-        return f"narratives/{Stage(self.stage)}/{self.section}/{self.language}"
 
 
 # What the IRM found about a commitment

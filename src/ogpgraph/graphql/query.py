@@ -18,6 +18,8 @@ from ogpgraph.graphql.entry_filters import EntryFilter, EntryOrders, build_entry
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
 from ogpgraph.graphql.input_errors import show_value
+from ogpgraph.graphql.lists import aggregate_connection, build_query
+from ogpgraph.graphql.nodes import find_node
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder, OrderSteps
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
 from ogpgraph.graphql.search import (
@@ -35,10 +37,7 @@ from ogpgraph.graphql.types import (
     Commitment,
     CommitmentConnection,
     Member,
-    aggregate_connection,
-    build_query,
     commitment_connection,
-    find_node,
 )
 from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.graphql.weights import LIST, LIST_COST, LOOKUP_COST, STATE_COST, computed, weighs

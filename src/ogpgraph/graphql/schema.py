@@ -22,6 +22,7 @@ from graphql import (
 from graphql import build_schema as parse_schema
 from strawberry.schema.config import StrawberryConfig
 
+from ogpgraph.graphql.accounts import Account, Code
 from ogpgraph.graphql.entry_filters import EntryFilter
 from ogpgraph.graphql.errors import FieldErrorCode, client_error
 from ogpgraph.graphql.executor import core_schema
@@ -30,7 +31,7 @@ from ogpgraph.graphql.mutations import Mutation
 from ogpgraph.graphql.query import Query, Snapshot
 from ogpgraph.graphql.scalars import SCALARS, Position
 from ogpgraph.graphql.subject import Entry, Source
-from ogpgraph.graphql.types import Account, ActionPlan, Code, Commitment, Member
+from ogpgraph.graphql.types import ActionPlan, Commitment, Member
 from ogpgraph.readmodel.bookmark import Bookmark, parse_bookmark
 
 ARGUMENT_DESCRIPTIONS: Final = {

@@ -1,4 +1,4 @@
-"""The object types of members, action plans, commitments, codes and accounts, and the lists of them.
+"""The object types of members, action plans and commitments, which lead to one another, and the lists of them.
 
 Each object holds the snapshot that it was read from, so everything reached from it is read at the same position. An
 object type only names and formats what the snapshot has; rules (which claim is current, what is starred) are the
@@ -6,131 +6,49 @@ domain's. Fields with a single value are derived from their declarations in the 
 combine, compute or relate values are written here. Resolvers have no docstrings: the `description` of a field is its
 documentation, for clients and for us.
 
-What all things share is in `subject`, the parts of plans and commitments are in `parts`.
+What all things share is in `subject`; parts that lead to nothing are in `parts`, codes and accounts in `accounts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache, partial
-from typing import Annotated, Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import strawberry
 
 from ogpgraph.domain import code as codes
-from ogpgraph.domain.account import rights_of
 from ogpgraph.domain.action_plan import PLAN, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.domain.milestone import milestone_numbers
-from ogpgraph.domain.overdue import find_overdue
-from ogpgraph.domain.review import RatingAt, choose_rating, is_starred, ratings_of
-from ogpgraph.domain.roles import Role
-from ogpgraph.domain.state_id import StateId
+from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
+from ogpgraph.domain.overdue import OverdueBasis, find_overdue
 from ogpgraph.domain.values import TextValue
-from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, RatingState, Stage
-from ogpgraph.domain.vocabulary import Finding as FindingKind
+from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Stage
+from ogpgraph.graphql.assessment import AssessmentFields
 from ogpgraph.graphql.changes import Interval
-from ogpgraph.graphql.connections import After, Before, Connection, First, Last, build_connection, parse_page_request
-from ogpgraph.graphql.dependence import OWN, keyed, links, lists
-from ogpgraph.graphql.facets import (
-    ACROSS_COST,
-    DIMENSION_COST,
-    FACET_COST,
-    Dimension,
-    Facet,
-    TimelineClock,
-    TimelineGranularity,
-    TimelinePoint,
-    TimelineRange,
-    count_dimensions,
-    count_facets,
-    count_moments,
-    count_timeline,
-    find_counted_dimensions,
-    find_version,
-    select_lists,
-)
-from ogpgraph.graphql.filters import ActionPlanFilter, AggregateFilter, CommitmentFilter, list_condition
-from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, OrderSteps, build_order
-from ogpgraph.graphql.output_fields import Language, derive_output_fields, describe_output, resolve_text
-from ogpgraph.graphql.parts import (
-    CoCreationFact,
-    DatabaseColumn,
-    Finding,
-    Milestone,
-    Narrative,
-    Overdue,
-    Rating,
-    ReportYear,
-    UndeterminedPolicyAreas,
-)
+from ogpgraph.graphql.connections import After, Before, Connection, First, Last
+from ogpgraph.graphql.counted_connection import CountedConnection
+from ogpgraph.graphql.dependence import OWN, links, lists
+from ogpgraph.graphql.errors import keep_damage
+from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter
+from ogpgraph.graphql.lists import aggregate_connection, find_versions, page_aggregates, select_part
+from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, OrderSteps
+from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, describe_output, resolve_text
+from ogpgraph.graphql.parts import CoCreationFact
 from ogpgraph.graphql.scalars import DateTime, PartialDate
-from ogpgraph.graphql.subject import Entry, Node, Part, Source, Subject, SubjectT, build_subject
-from ogpgraph.graphql.weights import LIST, STATE_COST, computed, weighs
-from ogpgraph.readmodel.filters import Condition
-from ogpgraph.readmodel.queries import MATCH_ALL, AggregateQuery, Page, PageRequest
-from ogpgraph.readmodel.read_caches import QueryKey
+from ogpgraph.graphql.subject import Part, Subject
+from ogpgraph.graphql.weights import LIST, computed
+from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
 
 SPLIT_LEFT_OUT: Final = (
     "Commitments that were split are left out of the list, its counts and facets, unless `where`, or a filter in its "
     "`and` or `or`, names their status: `status: {in: [SPLIT]}`."
 )
-
-# Lists of a thing's things
-
-
-def build_query(
-    aggregate_type: str,
-    where: AggregateFilter | None,
-    order_by: Iterable[Any] | None,
-    snapshot: Snapshot,
-    parent: str | None = None,
-) -> AggregateQuery:
-    """Return the query for the list that the arguments of a field select; `parent` is the dimension of its owner.
-
-    It is kept for whoever uses the same filter at the same position: requests with equal variables share theirs.
-    """
-    kept, order = snapshot.session.caches.queries, build_order(list(order_by or ()))
-    version = snapshot.session.log_identity.redaction_version
-    key = QueryKey(aggregate_type, parent, order, id(where), snapshot.position, snapshot.day, version)
-    found = kept.get(key)
-    if found is not None and found[0] is where:  # while it is kept, no other filter has its id
-        return found[1]
-    query = AggregateQuery(aggregate_type, _build_condition(aggregate_type, where, snapshot), order, parent)
-    if query.is_portable:
-        kept.add({key: (where, query)})
-    return query
-
-
-def _build_condition(aggregate_type: str, where: AggregateFilter | None, snapshot: Snapshot) -> Condition:
-    if aggregate_type == "commitment":
-        return list_condition(where if isinstance(where, CommitmentFilter) else None, snapshot)
-    return where.condition(snapshot) if where else MATCH_ALL
-
-
-def select_part(
-    aggregate_type: str,
-    parent: str,
-    snapshot: Snapshot,
-    where: AggregateFilter | None = None,
-    order_by: Iterable[Any] | None = None,
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
-) -> tuple[AggregateQuery, PageRequest]:
-    """Return the query and the page that the arguments of a list of a thing's things select.
-
-    They are the same for all things of a list; `parent` is the dimension of their owner.
-    """
-    query = build_query(aggregate_type, where, order_by, snapshot, parent)
-    return query, parse_page_request(snapshot.session, first, after, last, before, query.order)
-
 
 # Members and action plans
 
@@ -231,80 +149,12 @@ class ActionPlan(Subject):
 # Commitments
 
 
-@strawberry.type  # not in the schema: only a part of Commitment
-class IrmDatabaseFields(Subject):
-    """The fields of a commitment that only OGP's commitment database has."""
-
-    @strawberry.field(metadata=OWN, description="The years in which the IRM published its reports about it, by stage.")
-    def report_years(self) -> list[ReportYear]:
-        published = {stage: self.state.value(f"reportYears/{stage}") for stage in Stage}
-        return [ReportYear.of(self, stage, value) for stage, value in published.items() if value is not None]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="What OGP's database states about it besides the IRM's indicators, ordered by kind. A finding that "
-        "was never published is absent.",
-    )
-    def findings(
-        self,
-        kind: Annotated[
-            list[FindingKind] | None,
-            strawberry.argument(description="Only findings of these kinds; none if it is empty. Omitted or null: all."),
-        ] = None,
-    ) -> list[Finding]:
-        found = (Finding.of(self, each) for each in FindingKind if kind is None or each in kind)
-        return [each for each in found if each is not None]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Whether the member's next action plan carries the commitment forward, as the IRM assessed it at "
-        "the end of term; null if nothing was published. The commitment that continues it is in `successors`, if it is "
-        "known.",
-    )
-    def carried_forward(self) -> Finding | None:
-        return Finding.of(self, FindingKind.CARRIED_FORWARD)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Policy areas for which OGP's database has neither yes nor no, by the reason. For an area that is "
-        "neither here nor in `policyAreas`, the database has no, or it has no such area.",
-    )
-    def undetermined_policy_areas(self) -> list[UndeterminedPolicyAreas]:
-        areas_by_state = {state: self.state.value(f"policyAreasUndetermined/{state}") for state in RatingState}
-        return [
-            UndeterminedPolicyAreas(state=state, areas=list(areas), owner=self)
-            for state, areas in areas_by_state.items()
-            if isinstance(areas, tuple)
-        ]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The columns of OGP's database that have no field of their own here, as published. START_DATE and "
-        "END_DATE are among them if the cell is not a date or can be read in two ways.",
-    )
-    def database_columns(self) -> list[DatabaseColumn]:
-        cells = ((path, self._cell(path)) for path, _ in self.state.claims_under("database/"))
-        columns = ((path.partition("/")[2], cell) for path, cell in cells)
-        return [DatabaseColumn(name=name, value=cell, owner=self) for name, cell in columns if cell is not None]
-
-    @strawberry.field(metadata=OWN, description=describe_output(COMMITMENT.find_field("cluster")))
-    def cluster(self) -> str | None:
-        return self._cell("cluster")
-
-    def _cell(self, path: str) -> str | None:
-        """Return a cell of the database, which may be a text; None if there is none or it was removed."""
-        value = self.state.value(path)
-        if isinstance(value, TextValue):
-            return self.snapshot.text(self.state, path, value.text)
-        return value if isinstance(value, str) else None
-
-
 @strawberry.type(
     description="A commitment of an action plan: what a government promised, how far it was implemented, and how the "
     "Independent Reporting Mechanism (IRM) assessed it."
 )
 @derive_output_fields(COMMITMENT.fields, omit=("policyAreasUnrecognised", "listed"))  # see `policyAreas`, `absentSince`
-class Commitment(IrmDatabaseFields):
+class Commitment(AssessmentFields):
     AGGREGATE_TYPE: ClassVar[str] = "commitment"
 
     @strawberry.field(
@@ -384,62 +234,6 @@ class Commitment(IrmDatabaseFields):
 
     @strawberry.field(
         metadata=OWN,
-        description="The IRM's ratings, ordered by indicator, stage and OGP value. An indicator about which nothing "
-        "was published is absent.",
-    )
-    def ratings(
-        self,
-        indicator: Annotated[
-            list[Indicator] | None,
-            strawberry.argument(description="Only these indicators; none if it is empty. Omitted or null: all."),
-        ] = None,
-        stage: Annotated[
-            list[Stage] | None,
-            strawberry.argument(description="Only these stages; none if it is empty. Omitted or null: all."),
-        ] = None,
-    ) -> list[Rating]:
-        return [
-            Rating.of(self, each)
-            for each in ratings_of(self.state)
-            if (indicator is None or each.indicator in indicator) and (stage is None or each.stage in stage)
-        ]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The IRM's rating of one indicator. Without a `stage`: of the latest stage that has a value; if "
-        "none has one, of the latest. `laterWithoutData` tells what the stages after it say. It is the rating of the "
-        "whole commitment, or one that refers to a single OGP value if there are only such. Null if nothing was "
-        "published, and inside `asOf` if what a stage says is `unknown` and makes a difference.",
-    )
-    def rating(
-        self,
-        indicator: Annotated[Indicator, strawberry.argument(description="The indicator.")],
-        stage: Annotated[
-            Stage | None,
-            strawberry.argument(description="The stage. Omitted or null: the latest stage that has a value."),
-        ] = None,
-    ) -> Rating | None:
-        chosen = self._choose_rating(self.state, indicator, stage)
-        possible = (self._choose_rating(state, indicator, stage) for state in self.snapshot.possible_states(self.state))
-        if chosen is None or any(each is None or each.finding != chosen.finding for each in possible):
-            return None
-        return Rating.of(self, chosen)
-
-    def _choose_rating(self, state: Aggregate, indicator: Indicator, stage: Stage | None) -> RatingAt | None:
-        ratings = ratings_of(state, Indicator(indicator))
-        return choose_rating(each for each in ratings if stage is None or each.stage == stage)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Whether the IRM awarded it a star at any stage. It is false also while that is pending; "
-        "`rating(indicator: STARRED)` distinguishes the two. Inside `asOf`, where that is unknown, it is as it was "
-        "known last.",
-    )
-    def starred(self) -> bool:
-        return is_starred(self.snapshot.last_decided(self.state))
-
-    @strawberry.field(
-        metadata=OWN,
         description="The sections of the IRM's text about it, each in one language. A section that has no text in the "
         "given `language` is absent.",
     )
@@ -490,144 +284,97 @@ class Commitment(IrmDatabaseFields):
         return self._string("code") or self._string("key") or ""
 
 
-# Codes and accounts
+# Parts of commitments that lead to them
 
 
-@strawberry.type(description="The reservation of a code. It ensures that a code identifies one thing only.")
-class Code(Subject):
-    AGGREGATE_TYPE: ClassVar[str] = "code"
+@strawberry.type(description="A verifiable step of a commitment.")
+@derive_output_fields(MILESTONE_FIELDS, "milestones/{number}/")
+class Milestone(Part):
+    number: str = strawberry.field(description="Its number, as published, such as `14.1`.")
 
-    @strawberry.field(metadata=OWN, description="The code, in upper case. Never null.")
-    def code(self) -> str | None:
-        return self.state.id.split("-", 2)[2]
+    @strawberry.field(description="The commitment that it is a step of; null only if one of its fields failed.")
+    def commitment(self) -> Commitment | None:
+        return self.owner  # type: ignore[return-value]  # of no other thing
 
-    @strawberry.field(description="The thing that the code identifies; null while it identifies none.")
-    def identifies(self) -> Subject | None:
-        return self._related(Subject, "aggregate")
+    def locate(self) -> str:
+        """Return the path of the milestone."""
+        return f"milestones/{self.number}"
+
+    @strawberry.field(metadata=OWN, description="The progress reports on it, oldest first.")
+    def updates(self) -> list[MilestoneUpdate]:
+        state, snapshot = self.owner.state, self.owner.snapshot
+        return [
+            MilestoneUpdate(
+                reported_at=DateTime(datetime.fromisoformat(path.split("/")[3])),
+                language=path.split("/")[4],
+                text=keep_damage(partial(snapshot.text, state, path, claim.value.text)),
+                path=path,
+                owner=self.owner,
+            )
+            for path, claim in state.claims_under(f"milestones/{self.number}/updates/")
+            if isinstance(claim.value, TextValue)
+        ]
 
 
 @strawberry.type(
-    description="An account that may record entries. The record has its pseudonymous id and its rights, but no name "
-    "or address."
+    description="Why a commitment is overdue: something is not done although its due date has passed. What was "
+    "withdrawn is not overdue."
 )
-class Account(Subject):
-    AGGREGATE_TYPE: ClassVar[str] = "account"
-
-    @strawberry.field(
-        metadata=OWN, description="The roles that it may act in; empty for an account that may only read."
+class Overdue:
+    basis: OverdueBasis = strawberry.field(description="What it is judged by.")
+    due_on: PartialDate = strawberry.field(description="The earliest due date that has passed.")
+    milestones: list[Milestone] = strawberry.field(
+        description="The milestones that are overdue; empty if it is judged by its own due date."
     )
-    def roles(self) -> list[Role]:
-        return list(rights_of(self.state).roles)
 
-    @strawberry.field(metadata=OWN, description="The codes of the members for which it may act as a REPORTER.")
-    def reporter_of(self) -> list[str]:
-        return list(rights_of(self.state).reporter_of)
+
+@strawberry.type(description="A progress report on a milestone.")
+class MilestoneUpdate(Part):
+    reported_at: DateTime = strawberry.field(description="When it was reported.")
+    language: str = strawberry.field(description="The language of the report, as a lower-case code.")
+    text: str | None = strawberry.field(description="The report; null if it was removed from the record.")
+    path: strawberry.Private[str]
+
+    def locate(self) -> str:
+        """Return the path of the report."""
+        return self.path
+
+
+@strawberry.type(description="A section of the IRM's text about a commitment, in one language.")
+class Narrative(Part):
+    stage: Stage = strawberry.field(description="The stage of the assessment that the text is about.")
+    section: str = strawberry.field(
+        description="The section, by its heading: TITLE, CONTEXT_AND_OBJECTIVES, NEXT_STEPS, FOOTNOTES and others."
+    )
+    language: str = strawberry.field(description="The language of the text, as a lower-case code.")
+    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
+
+    @strawberry.field(description="The commitment that it is about; null only if one of its fields failed.")
+    def commitment(self) -> Commitment | None:
+        return self.owner  # type: ignore[return-value]  # of no other thing
+
+    @classmethod
+    def of(cls, owner: Subject, prefix: str, language: str | None) -> Narrative | None:
+        """Return the section at a path in a language, or None if there is no text in it."""
+        chosen = choose_text(owner.state, prefix, language)
+        if chosen is None or not isinstance(value := chosen[1].value, TextValue):
+            return None
+        _, stage, section = prefix.split("/")
+        text = keep_damage(partial(owner.snapshot.text, owner.state, chosen[0], value.text))
+        language = chosen[0].rpartition("/")[2]
+        return cls(stage=Stage(stage), section=section, language=language, text=text, owner=owner)
+
+    def locate(self) -> str:
+        """Return the path of the text."""
+        return f"narratives/{Stage(self.stage)}/{self.section}/{self.language}"
 
 
 # Lists
 
 
 @strawberry.type(description="A page of a list of commitments, the length of the whole list, and counts of it.")
-class CommitmentConnection(Connection[Commitment]):
-    query: strawberry.Private[AggregateQuery]
-    parent: strawberry.Private[Aggregate | None]
-
-    @strawberry.field(
-        metadata=computed(FACET_COST, length=count_dimensions)
-        | keyed(lambda self, **of: self.find_facet_key(**of), lambda _, **of: find_counted_dimensions(**of)),
-        description="The whole list, counted by the values of one or more dimensions.",
-    )
-    def facets(
-        self,
-        dimensions: Annotated[
-            list[Dimension],
-            strawberry.argument(
-                metadata=weighs(item=DIMENSION_COST), description="The dimensions to count by, each once."
-            ),
-        ],
-        across: Annotated[
-            Dimension | None,
-            strawberry.argument(
-                metadata=weighs(ACROSS_COST),
-                description="Another dimension, by which the commitments of each value are counted.",
-            ),
-        ] = None,
-        ignore_own_filter: Annotated[
-            bool,
-            strawberry.argument(
-                description="Count by each dimension as if `where` had no condition on it, so that its other "
-                "values are counted too. Conditions inside `or` and `not` remain."
-            ),
-        ] = False,
-    ) -> list[Facet] | None:
-        masks = self._select_lists(dimensions, ignore_own_filter=ignore_own_filter)
-        return count_facets(self.snapshot, masks, dimensions, across)
-
-    def find_facet_key(
-        self, dimensions: list[Dimension], across: Dimension | None = None, ignore_own_filter: bool = False
-    ) -> Hashable:
-        """Return what the facets depend on, besides their arguments; None for no key."""
-        if self.snapshot.date is not None:
-            return None
-        masks = self._select_lists(dimensions, ignore_own_filter=ignore_own_filter)
-        return *masks, *(find_version(self.snapshot, each) for each in (*dimensions, across) if each)
-
-    def _select_lists(self, dimensions: list[Dimension], *, ignore_own_filter: bool) -> list[int]:
-        """Return the bitsets of the list as each of some dimensions counts it."""
-        owned = self.snapshot.select(AggregateQuery("commitment", parent=self.query.parent), self.parent)
-        return list(select_lists(self.snapshot, self.query, owned, dimensions, ignore_own_filter=ignore_own_filter))
-
-    @strawberry.field(
-        metadata=computed(item=STATE_COST, length=count_moments),
-        description="The whole list at past moments, counted by the values of one dimension: at the end of each "
-        "period and at the end of the range. The filter is evaluated at each of these moments, except that a `title` "
-        "is looked up among the titles at the position, and on the date, that is read.",
-    )
-    def timeline(
-        self,
-        dimension: Annotated[Dimension, strawberry.argument(description="The dimension to count by.")],
-        every: Annotated[
-            TimelineGranularity, strawberry.argument(description="The length of the periods.")
-        ] = TimelineGranularity.YEAR,
-        clock: Annotated[
-            TimelineClock, strawberry.argument(description="Which of the two times the moments refer to.")
-        ] = TimelineClock.RECORDED,
-        from_: Annotated[
-            DateTime | None,
-            strawberry.argument(
-                name="from",
-                description="A moment in the first period. Omitted or null: when the first entry was recorded; by the "
-                "clock EFFECTIVE, when the first action plan began.",
-            ),
-        ] = None,
-        until: Annotated[
-            DateTime | None,
-            strawberry.argument(
-                description="The last moment. Omitted or null: when the entry at the position that is read was "
-                "recorded."
-            ),
-        ] = None,
-    ) -> list[TimelinePoint] | None:
-        period = TimelineRange(from_, until, every, clock)
-        return count_timeline(self.snapshot, self.query, self.parent, dimension, period)
-
-
-def aggregate_connection(
-    node_type: type[SubjectT],
-    snapshot: Snapshot,
-    query: AggregateQuery,
-    parent: Aggregate | None,
-    page_request: PageRequest,
-) -> Connection[SubjectT]:
-    """Return the connection over a list of aggregates, or over the part of it that belongs to a parent."""
-    return build_connection(
-        snapshot,
-        lambda: _page_aggregates(snapshot, query, parent, page_request),
-        lambda state: node_type.of(state, snapshot),
-        lambda: snapshot.count(query, parent),
-        lambda: _find_versions(snapshot, query, parent, page_request),
-        lambda: query.dimensions,
-    )
+class CommitmentConnection(CountedConnection[Commitment]):
+    """The commitments of a list."""
 
 
 def commitment_connection(
@@ -635,83 +382,12 @@ def commitment_connection(
 ) -> CommitmentConnection:
     """Return the connection over a list of commitments, or over the part of it that belongs to a parent."""
     return CommitmentConnection(
-        fetch_page=cache(lambda: _page_aggregates(snapshot, query, parent, page_request)),
+        fetch_page=cache(lambda: page_aggregates(snapshot, query, parent, page_request)),
         build_node=lambda state: Commitment.of(state, snapshot),
         count=lambda: snapshot.count(query, parent),
-        find_versions=lambda: _find_versions(snapshot, query, parent, page_request),
+        find_versions=lambda: find_versions(snapshot, query, parent, page_request),
         find_dimensions=lambda: query.dimensions,
         snapshot=snapshot,
         query=query,
         parent=parent,
     )
-
-
-def _page_aggregates(
-    snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, page_request: PageRequest
-) -> Page[Aggregate]:
-    return snapshot.page_for_parent(parent, query, page_request) if parent else snapshot.page(query, page_request)
-
-
-def _find_versions(
-    snapshot: Snapshot, query: AggregateQuery, parent: Aggregate | None, page_request: PageRequest
-) -> Sequence[int] | None:
-    if snapshot.date is not None:
-        return None
-    return snapshot.page_versions(query, page_request, parent.id if parent else None)
-
-
-# Objects by their ids
-
-
-def find_node(snapshot: Snapshot, state_id: StateId) -> Node | None:
-    """Return what an id stands for in a snapshot, None if that has no such thing or part."""
-    state = snapshot.find(state_id.stream)
-    if state is None:
-        is_entry_id = state_id == StateId(state_id.stream)
-        entry = snapshot.find_entry_by_event(state_id.stream) if is_entry_id else None
-        return Entry.of(entry, snapshot) if entry else None
-    subject = build_subject(state, snapshot)
-    if not state_id.path:
-        return subject
-    parts = iter_parts(subject, state_id.path.partition("/")[0])
-    return next((each for each in parts if each.locate() == state_id.path), None)
-
-
-def iter_parts(owner: Subject, name: str) -> Iterable[Part]:
-    """Return the parts of a thing whose paths begin with a segment; none if there is no such list."""
-    owner_type, list_parts = _PART_LISTS.get(name, (Subject, _no_parts))
-    return list_parts(owner) if isinstance(owner, owner_type) else ()
-
-
-def _milestones_and_updates(commitment: Commitment) -> Iterable[Part]:
-    for milestone in commitment.milestones():
-        yield milestone
-        yield from milestone.updates()
-
-
-def _narratives_in_all_languages(commitment: Commitment) -> Iterable[Part]:
-    paths = (path for path, _ in commitment.state.claims_under("narratives/"))
-    for language in sorted({path.rpartition("/")[2] for path in paths}):
-        yield from commitment.narratives(language)
-
-
-def _no_parts(_owner: Subject) -> Iterable[Part]:
-    return ()
-
-
-_PART_LISTS: Final[Mapping[str, tuple[type[Subject], Callable[[Any], Iterable[Part]]]]] = {
-    "blame": (Subject, Subject.blame),
-    "claims": (Subject, Subject.claims),
-    "localizedTexts": (Subject, Subject.localized_texts),
-    "unknown": (Subject, Subject.unknown),
-    "coCreation": (ActionPlan, ActionPlan.co_creation),
-    "observations": (Source, Source.observations),
-    "milestones": (Commitment, _milestones_and_updates),
-    "narratives": (Commitment, _narratives_in_all_languages),
-    "ratings": (Commitment, Commitment.ratings),
-    "findings": (Commitment, Commitment.findings),
-    "reportYears": (Commitment, Commitment.report_years),
-    "policyAreasUndetermined": (Commitment, Commitment.undetermined_policy_areas),
-    "database": (Commitment, Commitment.database_columns),
-}
-"""First segment of the path of parts → the type that has them, and their list."""

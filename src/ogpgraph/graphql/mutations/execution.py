@@ -23,6 +23,7 @@ from ogpgraph.domain.correction import MAX_REVERTED_ENTRIES, CorrelatedEvents, R
 from ogpgraph.domain.errors import Invalid, NotFound, Refusal, RefusalCode, StaleRevision
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.graphql.accounts import Account
 from ogpgraph.graphql.changes import Change
 from ogpgraph.graphql.compare import compare_states
 from ogpgraph.graphql.context import Info, WriteAccess
@@ -36,10 +37,9 @@ from ogpgraph.graphql.mutations.inputs import (
     validate_common_inputs,
     validate_idempotency_key,
 )
-from ogpgraph.graphql.parts import Milestone
 from ogpgraph.graphql.scalars import Position
 from ogpgraph.graphql.subject import Entry, Subject, build_subject
-from ogpgraph.graphql.types import Account, ActionPlan, Commitment, Member
+from ogpgraph.graphql.types import ActionPlan, Commitment, Member, Milestone
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.entry import changed_text_references, diff_delta
 from ogpgraph.readmodel.session import ReadSession, require_caught_up
