@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated, TypeVar
 
 import strawberry
 
-from ogpgraph.domain.errors import Invalid, RefusalCode
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.state_id import parse_state_id
-from ogpgraph.domain.values import last_day, validate_partial_date
 from ogpgraph.graphql.compare import Comparison, compare_snapshots
 from ogpgraph.graphql.connections import After, Before, Connection, First, Last, parse_page_request
 from ogpgraph.graphql.context import Info
 from ogpgraph.graphql.dependence import named, settled
 from ogpgraph.graphql.entry_filters import EntryFilter, EntryOrders, build_entry_order
-from ogpgraph.graphql.errors import FieldErrorCode, client_error, other_history
+from ogpgraph.graphql.errors import client_error
 from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter, MemberFilter
-from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.lists import aggregate_connection, build_query
+from ogpgraph.graphql.meta import Meta
+from ogpgraph.graphql.moments import find_last_day, find_sides, find_snapshot, require_history
 from ogpgraph.graphql.nodes import find_node
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder, OrderSteps
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
@@ -39,98 +38,15 @@ from ogpgraph.graphql.types import (
     Member,
     commitment_connection,
 )
-from ogpgraph.graphql.volatile_fields import VOLATILE
 from ogpgraph.graphql.weights import LIST, LIST_COST, LOOKUP_COST, STATE_COST, computed, weighs
-from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory, parse_root
-from ogpgraph.readmodel.error_codes import ProjectionFailureCode, ReadErrorCode
-from ogpgraph.readmodel.session import PositionError, ReadSession
-from ogpgraph.readmodel.snapshot import RecordReader
+from ogpgraph.readmodel.bookmark import ROOT_DIGITS
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
 from ogpgraph.readmodel.sort_keys import BY_CODE
 
 SubjectT = TypeVar("SubjectT", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
 Id = Annotated[strawberry.ID, strawberry.argument(description="The id.")]
-
-# Meta
-
-
-@strawberry.enum(description="Whether all entries of the log can be read.")
-class ProjectorState(Enum):
-    CURRENT = strawberry.enum_value("CURRENT", description="All entries of the log can be read.")
-    BEHIND = strawberry.enum_value("BEHIND", description="The newest entries cannot be read yet, but soon.")
-    STOPPED = strawberry.enum_value(
-        "STOPPED",
-        description="An entry cannot be processed. It and those after it cannot be read until an operator intervenes.",
-    )
-
-
-@strawberry.type(description="The entry that cannot be processed, and why.")
-class ProjectorError:
-    code: ProjectionFailureCode = strawberry.field(description="The reason, for programs.")
-    message: str = strawberry.field(description="The entry and the reason, for people.")
-
-
-@strawberry.type(
-    description="The progress of the server in making the entries of the log readable. It describes the moment of the "
-    "request and not the position that is read."
-)
-class ProjectorStatus:
-    state: ProjectorState = strawberry.field(description="Whether all entries can be read.")
-    position: Position = strawberry.field(description="The newest position that can be read.")
-    behind: int = strawberry.field(description="The number of entries that cannot be read yet.")
-    error: ProjectorError | None = strawberry.field(
-        description="The entry that cannot be processed; null unless the state is STOPPED."
-    )
-
-    @classmethod
-    def read(cls, session: ReadSession) -> ProjectorStatus:
-        """Return the status of the projection at this moment."""
-        status = session.projection_status()
-        failed = status.failure
-        state = ProjectorState.STOPPED if failed else ProjectorState.BEHIND if status.lag else ProjectorState.CURRENT
-        error = ProjectorError(code=failed.code, message=failed.message) if failed else None
-        return cls(state=state, position=Position(status.position), behind=status.lag, error=error)
-
-
-@strawberry.type(
-    description="The position that is read and the identity of the log. A citation of a response needs `logId`, "
-    "`position` and `rootHash`."
-)
-class Meta:
-    log_id: strawberry.ID = strawberry.field(
-        description="The id of the log. A position of one log means nothing in another. A log that was restored from a "
-        "backup keeps its id; `rootHash` tells its histories apart."
-    )
-    position: Position = strawberry.field(description="The position that is read; 0 while the log is empty.")
-    recorded_at: DateTime | None = strawberry.field(
-        description="When the entry at this position was recorded; null while the log is empty."
-    )
-    date: PartialDate | None = strawberry.field(
-        description="Inside `asOf`, the day at whose end the state of affairs is read; null elsewhere."
-    )
-    root_hash: str = strawberry.field(
-        description="The root of the log's Merkle tree (RFC 6962) at this position: 64 hexadecimal digits. It commits "
-        "to every entry up to here."
-    )
-    projection_version: int = strawberry.field(
-        description="The version of the rules by which the server derives the readable record from the log."
-    )
-    schema_version: str = strawberry.field(
-        description="The version of this schema. It changes whenever anything in the schema changes, descriptions "
-        "included."
-    )
-
-    @strawberry.field(
-        metadata=VOLATILE,
-        description="Whether all entries of the log can be read. It describes the moment of the request and not the "
-        "position that is read, so a response that contains it is not cached.",
-    )
-    def projector(self, info: Info) -> ProjectorStatus:
-        return ProjectorStatus.read(info.context.session)
-
-
-# The record at a position
 
 
 def _find_name(
@@ -317,7 +233,7 @@ class RecordView:
             PartialDate, strawberry.argument(description="The date, of any precision, but not open like `2019/..`.")
         ],
     ) -> Snapshot | None:
-        return Snapshot(snapshot=_snapshot(self, info).as_of(_last_day(date, "date")))
+        return Snapshot(snapshot=_snapshot(self, info).as_of(find_last_day(date, "date")))
 
     @strawberry.field(
         metadata=computed(2 * STATE_COST),
@@ -358,7 +274,7 @@ class RecordView:
     ) -> Connection[Comparison] | None:
         snapshot, session = _snapshot(self, info), info.context.session
         page_request = parse_page_request(session, first, after, last, before, BY_CODE)
-        return compare_snapshots(*_find_sides(snapshot, (from_, to), (from_date, to_date)), where, page_request)
+        return compare_snapshots(*find_sides(snapshot, (from_, to), (from_date, to_date)), where, page_request)
 
     @strawberry.field(description="The position that is read and the identity of the log.")
     def meta(self, info: Info) -> Meta | None:
@@ -415,83 +331,13 @@ class Query(RecordView):
         if (position is None) == (time is None):
             raise client_error("give either `position` or `time`", ReadErrorCode.BAD_POSITION)
         if root_ is not None:
-            _require_history(info.context.session, position, root_)
-        return Snapshot(snapshot=_find_snapshot(info.context.session, position, time).pinned)
+            require_history(info.context.session, position, root_)
+        return Snapshot(snapshot=find_snapshot(info.context.session, position, time).pinned)
 
 
 def _snapshot(view: RecordView | None, info: Info) -> RecordSnapshot:
     """Return the snapshot of the view that a field is selected on. graphql-core passes None as the root of a query."""
     return view.snapshot if isinstance(view, Snapshot) else info.context.head()
-
-
-def _find_snapshot(session: RecordReader, position: Position | None, time: DateTime | None) -> RecordSnapshot:
-    if position == 0:
-        # An empty log is read at 0, but clients must not refer to that: it names no state that can be read later.
-        raise client_error("position 0 is before the first entry, which is 1", ReadErrorCode.BAD_POSITION)
-    try:
-        return session.at_time(time) if time is not None else session.at(position or 0)
-    except PositionError as error:
-        raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
-
-
-def _find_sides(
-    snapshot: RecordSnapshot,
-    positions: tuple[Position | None, Position | None],
-    dates: tuple[PartialDate | None, PartialDate | None],
-) -> tuple[RecordSnapshot, RecordSnapshot]:
-    """Return the two snapshots that are compared."""
-    by_position, by_date = (any(each is not None for each in pair) for pair in (positions, dates))
-    if by_position == by_date:
-        raise client_error("give either `from` and `to`, or `fromDate` and `toDate`", RefusalCode.INVALID)
-    sides = _find_dates(snapshot, *dates) if by_date else _find_positions(snapshot, *positions)
-    if (sides[1].position, sides[1].day) < (sides[0].position, sides[0].day):
-        if by_date:
-            raise client_error("`fromDate` must not be after `toDate`", RefusalCode.INVALID)
-        raise client_error("`from` must not be after `to`", ReadErrorCode.BAD_POSITION)
-    return sides
-
-
-def _find_dates(
-    snapshot: RecordSnapshot, first: PartialDate | None, second: PartialDate | None
-) -> tuple[RecordSnapshot, RecordSnapshot]:
-    if first is None or second is None:
-        raise client_error("`fromDate` and `toDate` belong together", RefusalCode.INVALID)
-    return snapshot.as_of(_last_day(first, "fromDate")), snapshot.as_of(_last_day(second, "toDate"))
-
-
-def _find_positions(
-    snapshot: RecordSnapshot, first: Position | None, second: Position | None
-) -> tuple[RecordSnapshot, RecordSnapshot]:
-    if first is None:
-        raise client_error("`to` needs a `from`", RefusalCode.INVALID)
-    if second is not None and second > snapshot.position:
-        message = f"`to` is past the position that is read, which is {snapshot.position}"
-        raise client_error(message, ReadErrorCode.BAD_POSITION)
-    earlier = _find_snapshot(snapshot.session, first, None)
-    later = snapshot if second is None else _find_snapshot(snapshot.session, second, None)
-    return earlier.as_of(snapshot.day).pinned, later.as_of(snapshot.day).pinned
-
-
-def _last_day(date: PartialDate, argument: str) -> int:
-    if date.endswith("/.."):
-        raise client_error(f"{argument}: {date} has no last day", FieldErrorCode.BAD_TIME)
-    try:
-        return last_day(validate_partial_date(date, argument))
-    except Invalid as error:
-        raise client_error(str(error), FieldErrorCode.BAD_TIME) from None
-
-
-def _require_history(session: ReadSession, position: Position | None, root: str) -> None:
-    if position is None:
-        raise client_error("`root` is that of a `position`", RefusalCode.INVALID)
-    try:
-        session.require(Bookmark(position, parse_root(root)))
-    except OtherHistory as error:
-        raise other_history(error) from error
-    except PositionError as error:
-        raise client_error(str(error), ReadErrorCode.BAD_POSITION) from error
-    except ValueError as error:
-        raise client_error(f"`root` is {show_value(root)}: {error}", RefusalCode.INVALID) from error
 
 
 def _find_by_code(snapshot: RecordSnapshot, type_: type[SubjectT], code: str) -> SubjectT | None:
@@ -515,5 +361,5 @@ def _find_node(snapshot: RecordSnapshot, id: str) -> Node | None:
         message = f"{id[:80]} is the id of another state ({named}) than the one that is read here ({read})"
         raise client_error(message, ReadErrorCode.BAD_POSITION)
     if state_id.position is not None:
-        snapshot = _find_snapshot(snapshot.session, Position(state_id.position), None).pinned
+        snapshot = find_snapshot(snapshot.session, Position(state_id.position), None).pinned
     return find_node(snapshot.as_of(state_id.day.toordinal()) if state_id.day else snapshot, state_id)
