@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
@@ -25,8 +26,12 @@ from ogpgraph.cli.shared import (
 from ogpgraph.control_characters import escape_control_characters
 
 if TYPE_CHECKING:
+    from ogpgraph.domain.unit_of_work import CommandContext
+    from ogpgraph.importer.fetch import Fetcher
     from ogpgraph.importer.report import Report
     from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
+    from ogpgraph.importer.spreadsheets.run import FileOptions
+    from ogpgraph.settings import Settings
 
 
 class DateStyle(StrEnum):
@@ -78,46 +83,55 @@ def import_(
     database: DatabaseOption = None,
 ) -> None:
     """Record what published pages and files contain, as observations of their sources at one time."""
-    from ogpgraph.cli.progress import create_progress, track_rows
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
     from ogpgraph.importer.inputs import find_inputs
-    from ogpgraph.importer.run import import_files
     from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.system import generate_id
 
     gc.set_threshold(_YOUNG_OBJECTS)
     settings = load_settings(database)
-    context = CommandContext(
-        actor="importer",
-        role="publisher",
-        time=_parse_observed_time(observed),
-        reason=reason,
-        correlation=generate_id(),
-    )
-    limit, inputs = settings.max_import_bytes, find_inputs(files)
-    fetcher = Fetcher(limit_bytes=limit, allow_private=allow_private)
-    with (open_for_dry_run if dry_run else open_migrated)(settings) as system, create_progress("files") as progress:
-        task = progress.add_task("importing", total=len(inputs.names))
-        rows = track_rows(progress)
-        imports = import_files(
-            system,
-            inputs.names,
-            context,
-            limit_bytes=limit,
-            dry_run=dry_run,
-            fetcher=fetcher,
-            progress=rows,
-            options=FileOptions(_DATE_ORDERS.get(dates) if dates else None, is_partial),
-        )
-        reports, is_complete = _collect_reports(imports, lambda: progress.advance(task))
-    _print_reports(reports, context.correlation, inputs.skipped, dry_run=dry_run, as_json=as_json)
+    time, correlation = _parse_observed_time(observed), generate_id()
+    context = CommandContext(actor="importer", role="publisher", time=time, reason=reason, correlation=correlation)
+    inputs = find_inputs(files)
+    fetcher = Fetcher(limit_bytes=settings.max_import_bytes, allow_private=allow_private)
+    options = FileOptions(_DATE_ORDERS.get(dates) if dates else None, is_partial)
+    reports, is_complete = _import_inputs(settings, inputs.names, context, fetcher, options, dry_run=dry_run)
+    _print_reports(reports, correlation, inputs.skipped, dry_run=dry_run, as_json=as_json)
     if not is_complete:
         done = f"interrupted after {len(reports)} of {len(inputs.names)} files"
         err.print(f"{done}: each file is recorded completely or not at all", soft_wrap=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
     if any(report.problem for report in reports):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _import_inputs(
+    settings: Settings,
+    names: Sequence[str],
+    context: CommandContext,
+    fetcher: Fetcher,
+    options: FileOptions,
+    *,
+    dry_run: bool,
+) -> tuple[list[Report], bool]:
+    """Import files and show the progress; returns the reports of those before Ctrl-C, and whether these are all."""
+    from ogpgraph.cli.progress import create_progress, track_rows
+    from ogpgraph.importer.run import import_files
+
+    with (open_for_dry_run if dry_run else open_migrated)(settings) as system, create_progress("files") as progress:
+        task = progress.add_task("importing", total=len(names))
+        imports = import_files(
+            system,
+            names,
+            context,
+            limit_bytes=settings.max_import_bytes,
+            dry_run=dry_run,
+            fetcher=fetcher,
+            progress=track_rows(progress),
+            options=options,
+        )
+        return _collect_reports(imports, partial(progress.advance, task))
 
 
 def revert(
