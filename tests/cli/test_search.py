@@ -66,3 +66,10 @@ def test_a_terminal_highlights_the_words_that_were_found() -> None:
     text = format_hit({"score": 7, "item": item, "field": "title", "language": "en", "snippet": snippet})
     assert text.plain == "    7 FR0001 1.2\n      title (en): Open budgets"
     assert [text.plain[span.start : span.end] for span in text.spans if "reverse" in str(span.style)] == ["budgets"]
+
+
+def test_a_code_has_no_language() -> None:
+    item = {"__typename": "Commitment", "code": "FR0001", "title": "Budgets"}
+    snippet = {"text": "FR0001", "highlights": [{"start": 0, "end": 6}]}
+    text = format_hit({"score": 1000, "item": item, "field": "code", "language": None, "snippet": snippet})
+    assert text.plain == " 1000 FR0001 Budgets\n      code: FR0001"

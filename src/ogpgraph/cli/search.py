@@ -125,7 +125,8 @@ def format_hit(node: dict[str, Any]) -> Text:
     line = Text(f"{node['score']:>5} ", style="dim")
     line.append(_name_item(node["item"]), style="bold")
     if snippet := node["snippet"]:
-        line.append(f"\n      {node['field']} ({node['language']}): ", style="dim")
+        language = f" ({node['language']})" if node["language"] else ""  # a code has none
+        line.append(f"\n      {node['field']}{language}: ", style="dim")
         line.append(_highlight(snippet))
     return line
 

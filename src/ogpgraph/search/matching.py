@@ -138,10 +138,10 @@ class Matches:
         view, wanted = self._view, Wanted(numbers, self._view)
         scores = np.zeros(view.object_count, dtype=np.int32)
         chosen = [each.marked.select(wanted.has_rows(each.marked.rows)) for each in self._clauses]
-        for clause, marked in zip(self._clauses, chosen, strict=True):
+        for marked in chosen:
             view.checkpoint()
             _add_points(scores, marked, view)
-            scores[clause.coded] += CODE_POINTS
+        scores[np.concatenate([NO_OCCURRENCES, *(each.coded for each in self._clauses)])] += CODE_POINTS  # once
         for first, second, distance in self._query.pairs():
             view.checkpoint()
             both = np.zeros(len(view.valid), dtype=np.bool_)
