@@ -310,7 +310,7 @@ def open_system(
             projection,
             heads,
             read_model,
-            accounts.AccountStore(database),
+            accounts.AccountStore(database, heads.find_epoch),
             ProjectionPoller(database, projection, heads),
             ModelLoader(read_model),
             clock,

@@ -154,6 +154,31 @@ def test_what_this_process_has_recorded_is_not_read_to_be_known(
     assert len(reads) > 0
 
 
+@ONLY_SQLITE
+def test_an_epoch_lasts_while_nothing_but_events_of_this_process_is_committed(make_system: SystemFactory) -> None:
+    system, other = make_system(), make_system()
+    record_commitments(system, 3)
+    change_title(system, "FR0001", "First")
+    epochs = [system.heads.find_epoch()]
+    for number in range(3):
+        change_title(system, "FR0001", f"Title {number}")
+    assert system.heads.find_epoch() == epochs[0]
+    for change in (
+        lambda: system.accounts.set_person("account-1", "Name", None),
+        lambda: other.accounts.set_person("account-1", "Another name", None),
+        lambda: change_title(other, "FR0001", "By another process"),
+        system.rebuild,
+    ):
+        change()
+        epochs.append(system.heads.find_epoch())
+    assert len(set(epochs)) == len(epochs)
+
+
+@BOTH_ENGINES
+def test_an_epoch_is_known_only_where_the_engine_tells_what_is_committed(system: System) -> None:
+    assert (system.heads.find_epoch() is None) == (system.database.read_version() is None)
+
+
 def change_something(system: System, change: str, number: int) -> None:
     """Change what readers see, or what they do not, in one of the ways in which processes do."""
     match change:

@@ -16,8 +16,10 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from structlog.testing import capture_logs
 
 from ogpgraph.domain.member import register_member
+from ogpgraph.domain.roles import Role
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.host import parse_host_pattern
 from ogpgraph.server import SystemLifespan, create_app
@@ -31,8 +33,10 @@ from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
 from ogpgraph.web.loop_shares import SHARE_SECONDS, LoopShares
 from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
+from tests.auth.client import issue_token
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
+from tests.graphql.mutations.client import open_account
 
 pytestmark = [pytest.mark.anyio, pytest.mark.compiled]
 
@@ -53,7 +57,7 @@ DOCUMENTS: Final = (
     "{ at(position: 999999) { meta { position } } }",  # an error of a field
     "{ nothing }",
     "{ meta {",
-    'mutation { registerMember(input: {code: "ZZ", name: "Z", type: NATIONAL}) { errors { code } } }',
+    'mutation { registerMember(input: {code: "ZZ", name: "Z", idempotencyKey: "k"}) { errors { code } } }',
     "subscription { entryRecorded { position } }",
     "{ __schema { queryType { name } } }",
 )
@@ -69,7 +73,7 @@ HEADERS: Final[Mapping[str, tuple[bytes | None, ...]]] = {
         b"text/event-stream",
     ),
     "accept-encoding": (None, None, b"gzip", b"gzip;q=0", b"br"),
-    "authorization": (None,) * 8 + (b"Bearer ogp_wrong",),
+    "authorization": (None,) * 6 + (b"Bearer ogp_wrong", b"TOKEN", b"TOKEN", b"TOKEN"),
     "content-type": (b"application/json",) * 5 + (b"application/json; charset=latin-1", b"text/plain", None),
     "cookie": (None, None, b"a=b"),
     "if-none-match": (None, None, b"*", b'"0"', b"ETAG"),
@@ -136,10 +140,11 @@ def post(document: str, *headers: tuple[bytes, bytes], **variables: object) -> S
 
 
 class Requests:
-    """Random requests; `etags` are those of responses so far."""
+    """Random requests, some with a token; `etags` are those of responses so far."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, token: str) -> None:
         self._chance = random.Random(seed)
+        self._token = f"Bearer {token}".encode()
         self.etags = [b'"0"']
 
     def make(self) -> SentRequest:
@@ -169,6 +174,7 @@ class Requests:
         for name, values in HEADERS.items():
             # Most requests have a usual header for most names.
             value = self._chance.choice(values) if self._chance.random() < 0.2 else values[0]
+            value = self._token if value == b"TOKEN" else value
             if value is not None:
                 found.append((name.encode(), self._chance.choice(self.etags) if value == b"ETAG" else value))
         if body is not None and self._chance.random() < 0.95:
@@ -202,7 +208,7 @@ async def two_apps(system: System, **settings: Any) -> AsyncIterator[tuple[Appli
 async def test_the_direct_path_answers_as_the_application_does(system: System, name: str) -> None:
     record_example(system)
     system.model.warm(seconds=10, pause=lambda _seconds: False)
-    requests = Requests(seed=7)
+    requests = Requests(7, issue_token(system, open_account(system, Role.ADMINISTRATOR)))
     async with two_apps(system, **SETTINGS[name]) as (direct, other):
         for _ in range(REQUESTS):
             request = requests.make()
@@ -214,6 +220,73 @@ async def test_the_direct_path_answers_as_the_application_does(system: System, n
                 requests.etags += [value for name, value in one.headers if name == b"etag"]
         assert direct.direct_path
         assert direct.direct_path.answered > REQUESTS / 2
+
+
+MUTATION: Final = "mutation M($code: String!) { registerMember(input: {code: $code, name: $code}) { errors { code } } }"
+
+
+async def test_mutations_take_the_direct_path_and_are_recorded_once(system: System) -> None:
+    record_example(system)
+    token = issue_token(system, open_account(system, Role.ADMINISTRATOR))
+    signed = (b"authorization", f"Bearer {token}".encode())
+    async with two_apps(system) as (direct, other):
+        for number in range(4):
+            response = await send(direct, post(MUTATION, signed, code=f"DI{'ABCD'[number]}"))
+            expected = await send(other, post(MUTATION, signed, code=f"OT{'ABCD'[number]}"))
+            assert json.loads(response.body)["data"] == {"registerMember": {"errors": []}}
+            positions = [int(dict(each.headers)[b"x-position"]) for each in (response, expected)]
+            assert positions[1] - positions[0] == 2  # the member and its code
+            assert varying(response) == varying(expected)
+        assert direct.direct_path
+        assert direct.direct_path.answered == 3
+
+
+def varying(response: SentResponse) -> SentResponse:
+    """A response without what depends on the position at which it was read."""
+    names = (b"x-request-id", b"x-position", b"x-root")
+    return response._replace(headers=[(name, b"" if name in names else value) for name, value in response.headers])
+
+
+@BOTH_ENGINES
+async def test_a_token_is_of_no_use_from_the_moment_of_its_revocation(make_system: SystemFactory) -> None:
+    system, other = make_system(), make_system()
+    record_example(system)
+    account = open_account(system, Role.ADMINISTRATOR)
+    token = issue_token(system, account)
+    signed = (b"authorization", f"Bearer {token}".encode())
+    documents = MUTATION, "{ meta { schemaVersion } }"
+    async with two_apps(system) as (app, without):
+        for number in range(4):
+            for document in documents:
+                assert (await send(app, post(document, signed, code=f"TK{'ABCD'[number]}"))).status == 200
+        with system.read_session() as session:
+            head = session.head
+        assert account.account
+        other.accounts.revoke_tokens(account.account, now=other.clock())
+        for document in documents:
+            with capture_logs() as logs:
+                response = await send(app, post(document, signed, code="TKZ"))
+            assert response.status == 401
+            assert [each["event"] for each in logs] == ["refused"]
+            assert without_id(response) == without_id(await send(without, post(document, signed, code="TKZ")))
+        with system.read_session() as session:
+            assert session.head == head
+
+
+async def test_a_request_of_a_token_that_is_another_account_s_by_now_is_answered_as_that_account_s(
+    system: System,
+) -> None:
+    record_example(system)
+    accounts = open_account(system, Role.ADMINISTRATOR), open_account(system)
+    token = issue_token(system, accounts[0])
+    signed = (b"authorization", f"Bearer {token}".encode())
+    async with two_apps(system) as (app, _):
+        for number in range(3):
+            await send(app, post(MUTATION, signed, code=f"AC{'ABCD'[number]}"))
+        with system.database.write() as transaction:
+            transaction.execute("update token set account = :account", account=accounts[1].account)
+        response = await send(app, post(MUTATION, signed, code="ACZ"))
+        assert json.loads(response.body)["data"] == {"registerMember": {"errors": [{"code": "FORBIDDEN"}]}}
 
 
 async def test_a_write_of_another_process_is_in_the_next_response(make_system: SystemFactory) -> None:

@@ -72,6 +72,7 @@ class HeadReader:
         self._confirmed: _Confirmed | None = None
         self._lock = threading.Lock()
         self._followed: Commit | None = None
+        self._epoch = 0
 
     @property
     def last(self) -> ProjectionProgress:
@@ -102,6 +103,19 @@ class HeadReader:
         """
         return self._read(self._database.read_version())
 
+    def find_epoch(self) -> int | None:
+        """Return what stays the same until anything else is committed than what this process follows; None if unknown.
+
+        What was read after the call is the same for as long as it is. Raises StorageError.
+        """
+        version = self._database.read_version()
+        if version is None:
+            return None
+        confirmed = self._confirmed
+        if confirmed is None or confirmed.version != version:
+            self._read(version)
+        return self._epoch
+
     def follow_append(self, head: LogHead, commit: Commit | None) -> None:
         """Go on to the head of the log that a commit of this process led to."""
         self._follow(commit, lambda progress: progress._replace(head=head.position))
@@ -123,7 +137,9 @@ class HeadReader:
 
     def _read(self, version: object) -> ProjectionProgress:
         progress = self._progress.get()
-        self._confirmed = _Confirmed(version, progress)
+        with self._lock:
+            self._confirmed = _Confirmed(version, progress)
+            self._epoch += 1
         return progress
 
     def _follow(self, commit: Commit | None, advance: Callable[[ProjectionProgress], ProjectionProgress]) -> None:

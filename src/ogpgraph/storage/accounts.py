@@ -24,6 +24,8 @@ SECRET_LENGTH = 64
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 """The last use of a token is written at most this often: otherwise every request would wait for the writer's lock."""
 LAST_USE_LOCK_SECONDS = 0.5
+MAX_READ_TOKENS = 1_000
+"""So many rows of tokens are kept, until anything is committed that may have changed one."""
 CREATE_TABLES = """
 create table if not exists person (
   account text primary key,
@@ -103,10 +105,16 @@ class InvalidToken(Exception):
 
 
 class AccountStore:
-    """Stores persons, logins and tokens."""
+    """Stores persons, logins and tokens.
 
-    def __init__(self, database: Database) -> None:
+    `find_epoch` returns what stays the same while no row of them can have changed, None where that is not known. So
+    long the rows of tokens that were read are used again.
+    """
+
+    def __init__(self, database: Database, find_epoch: Callable[[], int | None] = lambda: None) -> None:
         self._database = database
+        self._find_epoch = find_epoch
+        self._known: tuple[int | None, dict[str, Row]] = None, {}
         self._use_lock = threading.Lock()
         self._uses: dict[str, datetime] = {}
 
@@ -193,8 +201,7 @@ class AccountStore:
     def authenticate_token(self, token: str, now: datetime) -> str:
         """Return the account of a token and record its use, if it can be recorded; raises InvalidToken."""
         prefix, secret = _split_token(token)
-        with self._database.read() as transaction:
-            row = transaction.fetch_one("select * from token where prefix = :prefix", prefix=prefix)
+        row = self._find_token(prefix)
         # Compared also where the prefix is unknown, so that the time taken does not reveal which prefixes exist.
         if not hmac.compare_digest(_hash(secret), row["hash"] if row else _hash("")) or row is None:
             raise InvalidToken("wrong")
@@ -205,6 +212,20 @@ class AccountStore:
         self._record_use(row, now)
         account: str = row["account"]
         return account
+
+    def _find_token(self, prefix: str) -> Row | None:
+        """Return the row of a token, as it is at a moment after the call; None if there is none."""
+        epoch, (known_in, known) = self._find_epoch(), self._known
+        if epoch is not None and epoch == known_in and prefix in known:
+            return known[prefix]
+        with self._database.read() as transaction:
+            row = transaction.fetch_one("select * from token where prefix = :prefix", prefix=prefix)
+        if row is not None and epoch is not None:
+            if epoch != known_in or len(known) >= MAX_READ_TOKENS:
+                self._known = epoch, {prefix: row}
+            else:
+                known[prefix] = row
+        return row
 
     def is_still_valid(self, transaction: Transaction, credential: Credential, account: str, now: datetime) -> bool:
         """Return whether a credential is valid for an account; under the log's lock it stays so until the commit."""

@@ -44,6 +44,7 @@ from ogpgraph.web.operation_service import OpenContext, OperationService, WebLim
 from ogpgraph.web.parameters import without_parameters
 from ogpgraph.web.probes import Readiness, ReadinessEndpoint, health
 from ogpgraph.web.shadow_check import ShadowCheck
+from ogpgraph.web.signed_answers import SignedAnswers
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 """Entered on the event loop when the server starts to serve, left when it has served its last request."""
@@ -157,6 +158,7 @@ def build_app(
             GRAPHQL_PATH,
             operations,
             memory,
+            SignedAnswers(endpoint, identify),
             options.new_request_id,
             access_log=options.access_log,
         )

@@ -30,7 +30,7 @@ from ogpgraph.web.operation_service import OperationService
 T = TypeVar("T")
 
 ANY_POSITION: Final = Bookmark(0)
-_NOT_STORED: Final = CacheHeaders.of({"Cache-Control": NO_STORE})
+NOT_STORED: Final = CacheHeaders.of({"Cache-Control": NO_STORE})
 
 
 class DirectQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class DirectAnswers:
         self, query: DirectQuery, known: KnownOperation, view: MemoryView, state: ModelState, used: _UsedTime
     ) -> DirectAnswer | None:
         context = None if query.at_least is ANY_POSITION else self._memory.open(view, query.at_least)
-        headers = _NOT_STORED
+        headers = NOT_STORED
         if is_cacheable(query.method, query.media_type, {}):
             headers = self._find_cache_headers(query, known, view, state)
             if headers.etag and etag_matches(query.if_none_match, headers.etag):

@@ -4,6 +4,7 @@ A request takes it if one with the same headers came through the middleware befo
 known and compiled, and if nobody waits for a turn who would go first. It has a slice of time; where it needs more, or
 anything that is not in memory, or where anything is out of the ordinary, the request is passed to the application,
 which answers it from the beginning: a query changes nothing. So the direct path never decides how a request fails.
+Requests of those who sign in are answered by the endpoint (`signed_answers`), mutations included.
 
 Its responses are those of the application: found by `direct_answers`, and sent with the headers that the middleware
 gave to a response before. The first response of its kind is sent through the middleware, which is how they are learned.
@@ -15,15 +16,18 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogpgraph.auth.authentication import Caller
 from ogpgraph.readmodel.bookmark import Bookmark
-from ogpgraph.web.direct_answers import ANY_POSITION, DirectAnswer, DirectAnswers, DirectQuery
+from ogpgraph.web.direct_answers import ANY_POSITION, NOT_STORED, DirectAnswer, DirectAnswers, DirectQuery
 from ogpgraph.web.endpoint import (
     PARSERS,
     PASSING,
@@ -59,6 +63,7 @@ from ogpgraph.web.middleware import (
 )
 from ogpgraph.web.operation_service import OperationService, client_of
 from ogpgraph.web.request import EVENT_STREAM, require_json
+from ogpgraph.web.signed_answers import SignedAnswers
 from ogpgraph.web.whole_response import find_whole_responses
 
 MAX_BODY_BYTES: Final = 16_384
@@ -88,6 +93,7 @@ class DirectPath:
         path: str,
         operations: OperationService,
         memory: MemoryReader,
+        signed: SignedAnswers,
         new_request_id: Callable[[], str],
         *,
         access_log: bool,
@@ -96,6 +102,7 @@ class DirectPath:
         self._path = path
         self._held = operations.held
         self._answers = DirectAnswers(operations, memory)
+        self._signed = signed
         self._new_request_id = new_request_id
         self._logs_accesses = access_log
         self._header_sets = HeaderSets()
@@ -122,6 +129,10 @@ class DirectPath:
         )
         message = await self._receive(asked, receive)
         encoded = _encoded_parameters(scope, message)
+        if examined.header_set.caller is not None and encoded is not None:
+            if await self._answer_signed(asked, examined.header_set.caller, encoded, receive, send):
+                return
+            encoded = None
         answer = None if encoded is None else await self._find_answer(asked, encoded)
         if answer is None or not await self._send(asked, answer, receive, send):
             await self._app(scope, receive if message is None else _replay(message, receive), send)
@@ -135,12 +146,18 @@ class DirectPath:
                 require_json(request)
         except RequestRejected:
             return
-        # Who signs in is identified anew for each request.
-        if media_type == EVENT_STREAM or caller_of(request).account or "authorization" in request.headers:
+        if media_type == EVENT_STREAM:
             return
-        is_compressed = prefers_compressed(Headers(scope=request.scope))
+        authorization = ", ".join(request.headers.getlist("authorization"))
         self._header_sets.put(
-            key, HeaderSet(client=client_of(request), media_type=media_type, is_compressed=is_compressed)
+            key,
+            HeaderSet(
+                client=client_of(request),
+                caller=caller_of(request) if authorization else None,
+                authorization=authorization,
+                media_type=media_type,
+                is_compressed=prefers_compressed(Headers(scope=request.scope)),
+            ),
         )
 
     # Reading
@@ -179,7 +196,39 @@ class DirectPath:
             )
         )
 
+    async def _answer_signed(
+        self, asked: DirectRequest, caller: Caller, encoded: bytes, receive: Receive, send: Send
+    ) -> bool:
+        """Answer a request of somebody who signs in; returns whether it was."""
+        if asked.scope["method"] != "POST":
+            return False
+        scope, header_set = asked.scope, asked.header_set
+        scope.setdefault("state", {})["request_id"] = asked.request_id
+        request = Request(scope, receive)
+        response = await self._signed.respond(request, caller, header_set.authorization, header_set.media_type, encoded)
+        if response is None:
+            return False
+        self.answered += 1
+        await self._send_response(asked, response, receive, send)
+        return True
+
     # Sending
+
+    async def _send_response(self, asked: DirectRequest, response: Response, receive: Receive, send: Send) -> None:
+        """Send a response of the endpoint; only those that most have in common are sent past the middleware."""
+        header_set, body = asked.header_set, bytes(response.body)
+        bookmark: Bookmark | None = asked.scope["state"].get("bookmark")
+        if response.status_code != HTTPStatus.OK or bookmark is None or len(body) >= COMPRESSED_FROM_BYTES:
+            _pass(asked.scope, Passing(response=response))
+            await self._app(asked.scope, receive, send)
+            return
+        kind = tuple(header for header in response.raw_headers if header[0] != LENGTH)
+        template = header_set.templates.get(kind)
+        if template is None:
+            await self._pass_and_learn(asked, response, kind, receive, send)
+            return
+        answer = DirectAnswer(body=body, headers=NOT_STORED, bookmark=bookmark)
+        await self._send_as(template, asked, answer, body, send)
 
     async def _send(self, asked: DirectRequest, answer: DirectAnswer, receive: Receive, send: Send) -> bool:
         """Send a response; returns False, with nothing sent, if so much is held for the client that it may not be."""
@@ -233,13 +282,18 @@ class DirectPath:
         else:
             response = build_response(200, answer.body, media_type, headers)
 
+        set_response_bookmark(Request(asked.scope), answer.bookmark)
+        await self._pass_and_learn(asked, response, kind, receive, send)
+
+    async def _pass_and_learn(
+        self, asked: DirectRequest, response: Response, kind: Hashable, receive: Receive, send: Send
+    ) -> None:
         async def send_and_learn(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == response.status_code:
                 asked.header_set.add_template(kind, list(message["headers"]))
             await send(message)
 
         _pass(asked.scope, Passing(response=response))
-        set_response_bookmark(Request(asked.scope), answer.bookmark)
         await self._app(asked.scope, receive, send_and_learn)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -153,18 +152,39 @@ class GraphQLEndpoint:
         except RequestRejected as rejected:
             return _rejection_response(rejected, self._operation_request(request, media_type))
         call = self._operation_request(request, media_type)
-        in_turn = partial(self._operations.in_turn, call, size=len(encoded))
         try:
             if media_type == EVENT_STREAM and self._respond_with_events:
-                subscription = await in_turn(self._find_subscription, call, encoded)
+                subscription = await self._operations.in_turn(call, self._find_subscription, call, encoded)
                 if subscription:
                     return await self._respond_with_events(request, subscription)
-            with _watch_disconnect(call):
-                response: Response = await in_turn(self._respond_in_thread, call, encoded)
-            # A mutation was recorded, which must be reported.
-            holding.add(0 if call.deadline.is_disabled else len(response.body))
+            return await self._respond_in_turn(call, encoded, holding, _do_nothing)
         except RequestRejected as rejected:
             return _rejection_response(rejected, call)
+
+    async def respond_to(
+        self, request: Request, media_type: str, encoded: bytes, *, before: Callable[[], None]
+    ) -> Response:
+        """Return the response to a request whose parameters were read.
+
+        `before` is called in the thread, before anything else; raises what it raises, with nothing done.
+        """
+        call = self._operation_request(request, media_type)
+        with self._operations.held.hold(call.client.network) as holding:
+            try:
+                holding.add(len(encoded))
+                return await self._respond_in_turn(call, encoded, holding, before)
+            except RequestRejected as rejected:
+                return _rejection_response(rejected, call)
+
+    async def _respond_in_turn(
+        self, call: OperationRequest, encoded: bytes, holding: Holding, before: Callable[[], None]
+    ) -> Response:
+        with _watch_disconnect(call):
+            response: Response = await self._operations.in_turn(
+                call, self._respond_in_thread, call, encoded, before, size=len(encoded)
+            )
+        # A mutation was recorded, which must be reported.
+        holding.add(0 if call.deadline.is_disabled else len(response.body))
         return response
 
     def _operation_request(self, request: Request, media_type: str) -> OperationRequest:
@@ -201,7 +221,8 @@ class GraphQLEndpoint:
                     RequestErrorCode.METHOD_NOT_ALLOWED, f"{method} is not supported here.", headers={"Allow": _METHODS}
                 )
 
-    def _respond_in_thread(self, call: OperationRequest, encoded: bytes) -> Response:
+    def _respond_in_thread(self, call: OperationRequest, encoded: bytes, before: Callable[[], None]) -> Response:
+        before()
         try:
             response = self._answer(call, self._operations.find_document(PARSERS[call.request.method](encoded)))
             if response.payload is None:
@@ -368,6 +389,10 @@ async def send_sliced(body: bytes, send: Send) -> None:
         end = start + SLICE_BYTES
         await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
         await asyncio.sleep(0)
+
+
+def _do_nothing() -> None:
+    """Do nothing before an operation."""
 
 
 @contextmanager

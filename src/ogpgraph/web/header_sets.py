@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 from starlette.types import Scope
 
+from ogpgraph.auth.authentication import Caller
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.middleware import (
     AT_LEAST_POSITION_HEADER,
@@ -74,10 +75,13 @@ class ResponseTemplate:
 class HeaderSet(msgspec.Struct, frozen=True, kw_only=True):
     """What requests with the same headers have in common: their client, the media type of the response, templates.
 
-    `is_compressed` tells whether large responses are.
+    `is_compressed` tells whether large responses are. `caller` is who was identified by the Authorization header, None
+    where there is none.
     """
 
     client: Client
+    caller: Caller | None = None
+    authorization: str = ""
     media_type: str
     is_compressed: bool
     templates: dict[Hashable, ResponseTemplate] = {}

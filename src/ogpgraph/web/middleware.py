@@ -138,8 +138,10 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER)) or self._new_id()
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        if (request_id := state.get("request_id")) is None:  # the direct path gives one, too
+            request_id = accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER)) or self._new_id()
+            state["request_id"] = request_id
 
         async def send_with_request_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -319,6 +321,9 @@ class AuthenticationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if "caller" in scope.get("state", {}):  # the direct path has identified it
             await self._app(scope, receive, send)
             return
         try:
