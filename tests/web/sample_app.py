@@ -40,6 +40,7 @@ class EmptySession(ReadSession):
         self.head = self.projection_version = 0
         self.is_behind = False
         self.origin = Origin("log", 0, 0)
+        self.missing_texts = 0
         self._state = None
         self.count_characters = lambda _number: None
         self.shared: Any = SimpleNamespace(damage=DamageRegister())

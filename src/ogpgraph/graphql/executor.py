@@ -272,7 +272,9 @@ class Executor:
 
     def _keep(self, data: bytes, run: Run, session: ReadSession) -> None:
         state, prepared, reads = session.whole_state, self._prepared, run.reads
-        if state is None or prepared.number is None or prepared.operation is None or session.reads_clock:
+        if state is None or prepared.number is None or prepared.operation is None:
+            return
+        if session.reads_clock or session.missing_texts:
             return
         kept = KeptData(
             data=data,

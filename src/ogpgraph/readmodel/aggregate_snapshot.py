@@ -48,6 +48,8 @@ class AggregateReader(Protocol):
     projection_version: int
     count_characters: Callable[[int], None]
     """Called for each text that is read."""
+    missing_texts: int
+    """How often a text was not there: it was removed, but may be stored again, when something else states it."""
 
     @property
     def state(self) -> ModelState:
@@ -318,7 +320,10 @@ class AggregateSnapshot:
     def read_loaded_text(self, reference: str) -> str | None:
         """Return a text that was fetched, None where it was removed; raises CorruptText."""
         text = require_whole(self._texts.get(reference))
-        self.session.count_characters(len(text or ""))
+        if text is None:
+            self.session.missing_texts += 1
+        else:
+            self.session.count_characters(len(text))
         return text
 
     def load_texts(self, references: Iterable[str]) -> None:

@@ -108,6 +108,7 @@ class ReadSession:
         self.log_identity = shared.identify(progress)
         self.origin = progress.origin
         self.shared = shared
+        self.missing_texts = 0
         self.reads_clock = False
         """Whether something was read that may be another one later, although nothing is recorded."""
         self.checkpoint: Callable[[], None] = _continue

@@ -136,3 +136,19 @@ def test_a_text_that_was_removed_is_in_no_fragment_at_any_position(responses: Re
         assert responses.read(text)[0] == responses.read_by_core(text)
         assert responses.read(below(text), p=head)[0] == responses.read_by_core(below(text), p=head)
     assert responses.read(text)[0]["commitment"]["title"] is None
+
+
+def test_a_text_that_was_removed_is_shown_again_once_it_is_stored_again(responses: Responses) -> None:
+    text = '{ commitment(code: "UY0901") { title milestones { title } } members { nodes { name } } }'
+    database = responses.system.database
+    with database.write() as transaction:
+        rows = transaction.fetch_all("select reference, salt, content, marks from stored_text")
+        transaction.execute("delete from stored_text")
+        transaction.execute("update log set redaction_version = redaction_version + 1")
+    assert responses.read(text)[0]["commitment"]["title"] is None
+    with database.write() as transaction:
+        for row in rows:
+            values = ":reference, :salt, :content, :marks"
+            transaction.execute(f"insert into stored_text (reference, salt, content, marks) values ({values})", **row)
+    assert responses.read(text)[0] == responses.read_by_core(text)
+    assert responses.read(text)[0]["commitment"]["title"]

@@ -49,10 +49,9 @@ class _Fragments:
         missing = 0
         if None in found:
             made = self._make_all(
-                [v for v, each in zip(versions, found, strict=True) if each is None], view, run, sources
+                [v for v, each in zip(versions, found, strict=True) if each is None], view, run, sources, table
             )
             missing = len(made)
-            table.add(made)
             _count_cached([each for each in found if each is not None], view.session, run)
             found = [made[v] if each is None else each for v, each in zip(versions, found, strict=True)]
         else:
@@ -67,16 +66,20 @@ class _Fragments:
         return table
 
     def _make_all(
-        self, versions: Sequence[Any], view: Snapshot, run: Run, sources: Sequence[Any] | None
+        self, versions: Sequence[Any], view: Snapshot, run: Run, sources: Sequence[Any] | None, table: FragmentTable
     ) -> dict[Any, Fragment]:
+        """Return the fragments of versions, which are kept, except for those that lack a text that was removed."""
         distinct = list(dict.fromkeys(versions))
         sources = self.read(distinct, view) if sources is None else sources
         made: dict[Any, Fragment] = {}
+        lacking: dict[Any, Fragment] = {}
         for version, source in zip(distinct, sources, strict=True):
-            objects, characters = run.objects, run.characters
+            objects, characters, missing_texts = run.objects, run.characters, view.session.missing_texts
             pieces = self.make(source, run)
-            made[version] = (run.objects - objects, run.characters - characters, *pieces)
-        return made
+            target = made if view.session.missing_texts == missing_texts else lacking
+            target[version] = (run.objects - objects, run.characters - characters, *pieces)
+        table.add(made)
+        return made | lacking if lacking else made
 
     def read(self, versions: Sequence[int], view: Snapshot) -> list[Any]:
         """Return the objects of versions."""
