@@ -165,9 +165,11 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
 
     def current_claim(self, path: str) -> Claim | None:
         """Return the current claim at a path, None if there is none."""
-        if (known := self.__dict__.get("current_claims")) is not None:
-            return known.get(path)  # type: ignore[no-any-return]
-        return select_current(path, self.claims.get(path, ()))
+        try:
+            known: dict[str, Claim] = self.__dict__["current_claims"]
+        except KeyError:  # of all paths, which is not needed for one
+            return select_current(path, self.claims.get(path, ()))
+        return known.get(path)
 
     def value(self, path: str) -> Value | None:
         """Return the current value at a path, None if there is none."""
@@ -184,11 +186,15 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
 
     def claims_under(self, prefix: str) -> Iterator[tuple[str, Claim]]:
         """Yield the paths that begin with a prefix and their current claims, sorted by path."""
+        claims = self.current_claims
+        for path in self.paths_under(prefix):
+            yield path, claims[path]
+
+    def paths_under(self, prefix: str) -> list[str]:
+        """Return the paths with a current claim that begin with a prefix, which is not empty, sorted."""
         paths = self._paths
-        for index in range(bisect_left(paths, prefix), len(paths)):
-            if not paths[index].startswith(prefix):
-                return
-            yield paths[index], self.current_claims[paths[index]]
+        first, after = bisect_left(paths, prefix), prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return paths[first : bisect_left(paths, after, first)]
 
     def value_from(self, path: str, origin: Origin, source: str | None) -> Value | None:
         """Return the value that one source states at a path, None if it states none."""

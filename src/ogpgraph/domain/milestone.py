@@ -89,6 +89,7 @@ MILESTONE_EVENTS = (
 
 
 RENUMBERED_TO = "renumberedTo"
+_RENUMBERED = f"/{RENUMBERED_TO}"
 """The last segment of the path at which the former number of a milestone leads to its number."""
 _LEADING_ZEROS = re.compile(r"(?<![0-9A-Za-z])0+(?=[0-9])")
 
@@ -115,8 +116,8 @@ def normalize_milestone_path(path: str) -> str:
 def milestone_numbers(commitment: Aggregate) -> list[str]:
     """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
     if "milestones" not in commitment.cache:
-        paths = (path for path, _ in commitment.claims_under("milestones/"))
-        numbers = {path.split("/")[1] for path in paths if not path.endswith(f"/{RENUMBERED_TO}")}
+        paths = commitment.paths_under("milestones/")
+        numbers = {path.split("/", 2)[1] for path in paths if not path.endswith(_RENUMBERED)}
         commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
     return list(commitment.cache["milestones"])
 
@@ -130,7 +131,7 @@ def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
     """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
     current = commitment.current_claims
     paths = (path for path in current if path.startswith("milestones/"))
-    for number in {path.split("/", 2)[1] for path in paths if not path.endswith(f"/{RENUMBERED_TO}")}:
+    for number in {path.split("/", 2)[1] for path in paths if not path.endswith(_RENUMBERED)}:
         stated = (current.get(f"milestones/{number}/{name}") for name in ("status", "endsOn"))
         yield "milestone", "|".join(str(claim.value) if claim else "" for claim in stated)
 

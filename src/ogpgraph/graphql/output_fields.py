@@ -220,7 +220,9 @@ def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[st
     if texts is None:
         texts = state.cache["texts"] = {}
     if prefix not in texts:
-        texts[prefix] = min(state.claims_under(prefix + "/"), key=_language_preference, default=None)
+        paths = state.paths_under(prefix + "/")
+        claimed = [(path, state.current_claims[path]) for path in paths]
+        texts[prefix] = claimed[0] if len(claimed) == 1 else min(claimed, key=_language_preference, default=None)
     return texts[prefix]
 
 

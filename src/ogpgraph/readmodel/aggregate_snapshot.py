@@ -71,6 +71,9 @@ class AggregateReader(Protocol):
     def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → text, without those that were removed."""
 
+    def recall_text(self, reference: str) -> str | None:
+        """Return a text if it is in memory."""
+
     def root_at(self, position: int) -> str:
         """Return the root of the log's tree at a position, in hex."""
 
@@ -311,11 +314,20 @@ class AggregateSnapshot:
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
         if reference not in self._texts:
+            if (known := self.recall_text(reference)) is not None:
+                return known
             group = path.partition("/")[0]
             batch = self._batch(aggregate)
             # A value that may have been so is in no claim of the state.
             self.load_texts([reference, *(r for _, each in batch for r in _text_references(each, group))])
         return self.read_loaded_text(reference)
+
+    def recall_text(self, reference: str) -> str | None:
+        """Return a text if the process has it in memory, and count its characters."""
+        text = self.session.recall_text(reference)
+        if text is not None:
+            self.session.count_characters(len(text))
+        return text
 
     def read_loaded_text(self, reference: str) -> str | None:
         """Return a text that was fetched, None where it was removed; raises CorruptText."""

@@ -350,6 +350,10 @@ class ReadSession:
         """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
         return self.shared.texts.read_many(self.transaction, references)
 
+    def recall_text(self, reference: str) -> str | None:
+        """Return a text if it is in memory."""
+        return self.shared.texts.cache.get(reference)
+
     def read_values(self, dimension: str, aggregate_type: str | None = None) -> Sequence[str]:
         """Return the values that a dimension of tags of a type has had at any position, or a column of entries."""
         key = dimension, aggregate_type
