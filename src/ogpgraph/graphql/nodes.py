@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ogpgraph.domain.state_id import StateId
-from ogpgraph.graphql.subject import Entry, Node, Part, Source, Subject, build_subject
+from ogpgraph.graphql.part import Node, Part
+from ogpgraph.graphql.subject import Entry, Source, Subject, build_subject
 from ogpgraph.graphql.types import ActionPlan, Commitment
 from ogpgraph.readmodel.snapshot import Snapshot
 

@@ -11,7 +11,8 @@ from ogpgraph.domain.values import Rating as StoredRating
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.domain.vocabulary import Finding as FindingKind
 from ogpgraph.graphql.dependence import OWN
-from ogpgraph.graphql.subject import Entry, Part, Subject, entry_of_claim
+from ogpgraph.graphql.part import Owner, Part
+from ogpgraph.graphql.subject import Entry, Subject, entry_of_claim
 
 
 @strawberry.type(description="An aspect of how the public took part in an action plan, with its value.")
@@ -132,7 +133,7 @@ class Finding(Part):
         return entry_of_claim(self.owner, self.claim)
 
 
-def _referenced_text(owner: Subject, path: str, reference: str | None) -> str | None:
+def _referenced_text(owner: Owner, path: str, reference: str | None) -> str | None:
     return owner.snapshot.text(owner.state, path, reference) if reference else None
 
 

@@ -20,6 +20,7 @@ from ogpgraph.graphql.meta import Meta
 from ogpgraph.graphql.moments import find_last_day, find_sides, find_snapshot, require_history
 from ogpgraph.graphql.nodes import find_node
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, MemberOrder, OrderSteps
+from ogpgraph.graphql.part import Node
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_timestamp
 from ogpgraph.graphql.search import (
     SEARCH_DESCRIPTION,
@@ -29,7 +30,7 @@ from ogpgraph.graphql.search import (
     SearchFilter,
     search_record,
 )
-from ogpgraph.graphql.subject import Entry, Node, Source, Subject, entry_connection
+from ogpgraph.graphql.subject import Entry, Source, Subject, entry_connection
 from ogpgraph.graphql.types import (
     SPLIT_LEFT_OUT,
     ActionPlan,

@@ -20,7 +20,8 @@ from ogpgraph.graphql.connections import (
 from ogpgraph.graphql.facets import DIMENSION_COST, FACET_COST, Dimension, Facet, count_dimensions, count_facets
 from ogpgraph.graphql.filters import CommitmentFilter, MemberFilter, list_condition
 from ogpgraph.graphql.nodes import find_node
-from ogpgraph.graphql.subject import Entry, Node, build_subject, entry_of_claim
+from ogpgraph.graphql.part import Node
+from ogpgraph.graphql.subject import Entry, build_subject, entry_of_claim
 from ogpgraph.graphql.weights import LOOKUP_COST, SEARCH, computed, weighs
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import Bookmark

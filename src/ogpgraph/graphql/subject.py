@@ -1,28 +1,26 @@
 """What all things of the record share: their identity, their entries, and the claims and sources behind their values.
 
 A thing leads to its entries, an entry to its thing and to the source that it cites, which is a thing itself. So these
-types are in one module; those of each kind of thing are in `types`.
+types are in one module; those of each kind of thing are in `types`. What leads to nothing else is in `part` and
+`entry_facts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Annotated, ClassVar, Final, Self, TypeVar
 
 import strawberry
 
-from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
-from ogpgraph.domain.as_of import Unknown as StoredUnknown
-from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.event import Evidence as StoredEvidence
+from ogpgraph.domain.event import Origin
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.state_id import StateId
-from ogpgraph.domain.values import TextValue, TranslationKind
-from ogpgraph.graphql.changes import Change, Interval, claim_as_json
+from ogpgraph.domain.values import TextValue
+from ogpgraph.graphql.changes import Interval, claim_as_json
 from ogpgraph.graphql.connections import (
     After,
     Before,
@@ -34,15 +32,17 @@ from ogpgraph.graphql.connections import (
     parse_page_request,
 )
 from ogpgraph.graphql.dependence import FIXED, OWN
+from ogpgraph.graphql.entry_facts import EntryFacts
 from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
-from ogpgraph.graphql.enums import EntryKind, Status
+from ogpgraph.graphql.enums import Status
 from ogpgraph.graphql.errors import keep_damage
 from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
-from ogpgraph.graphql.scalars import DateTime, FieldValue, PartialDate, Position, parse_partial_date
+from ogpgraph.graphql.part import LocalizedText, Node, Observation, Owner, Part, UnknownValue
+from ogpgraph.graphql.scalars import DateTime, FieldValue, Position
 from ogpgraph.graphql.volatile_fields import READS_HEAD
 from ogpgraph.graphql.weights import LIST_COST, computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
-from ogpgraph.readmodel.entry import change_text_refs, evidence_text_refs, reason_text_refs
+from ogpgraph.readmodel.entry import evidence_text_refs
 from ogpgraph.readmodel.index import Dimensions
 from ogpgraph.readmodel.queries import Page
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -59,36 +59,6 @@ PathPrefix = Annotated[
 ]
 FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
 """Returns a source by its id, None if there is none, and the snapshot that it is read in."""
-_DIRECTION_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-# Identity
-
-
-@strawberry.interface(
-    description="An object that `node` finds by its id. Things and entries have fields of one type under one name; "
-    "parts of things, such as ratings, have fields of their own: give them aliases where they differ, such as `value`."
-)
-class Node:
-    @strawberry.field(
-        metadata=OWN,
-        description="An opaque id, unique in this log, under which clients can cache the object. It identifies a "
-        "state: below `at`, in what an entry leads to, and in comparisons it names the position that is read, below "
-        "`asOf` the day. Elsewhere it is the id of the present object and equal to `stableId`.",
-    )
-    def id(self) -> strawberry.ID:
-        return strawberry.ID(str(self.identify()))
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The id of the thing itself, the same at every position. Mutations and filters that take an id "
-        "take this one.",
-    )
-    def stable_id(self) -> strawberry.ID:
-        return strawberry.ID(str(self.identify().stable))
-
-    def identify(self) -> StateId:
-        """Return the identity of the state that the object shows."""
-        raise NotImplementedError
 
 
 @strawberry.interface(
@@ -292,45 +262,8 @@ class Subject(Node):
         return type_.of(found, self.snapshot) if found else None
 
 
-@strawberry.type  # not in the schema: only a part of the types below
-class Part(Node):
-    """A part of a thing that lists of it have, such as a rating. It is identified by the thing and a path."""
-
-    owner: strawberry.Private[Subject]
-
-    def identify(self) -> StateId:
-        """Return the identity of the state of the part."""
-        return self.owner.snapshot.state_id(self.owner.state.id, self.locate())
-
-    def locate(self) -> str:
-        """Return the path of the part: the name of a list, as in `iter_parts`, and what distinguishes its items."""
-        raise NotImplementedError
-
-
 def _is_at_or_below(path: str, prefix: str) -> bool:
     return not prefix or path == prefix or path.startswith(prefix + "/")
-
-
-@strawberry.type(description="A text in one language.")
-class LocalizedText(Part):
-    path: str = strawberry.field(description="The field that the text is a value of, such as `title/en`.")
-    language: str = strawberry.field(description="The language, as a lower-case code such as `en`.")
-    text: str | None = strawberry.field(description="The text; null if it was removed from the record.")
-    translation_kind: TranslationKind = strawberry.field(description="How the text came about in this language.")
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Whether the text contains invisible characters that control the direction of writing (Unicode "
-        "bidirectional controls). They can make a text appear different from its content.",
-    )
-    def has_direction_controls(self) -> bool:
-        if isinstance(self.text, Exception):
-            raise self.text
-        return bool(self.text) and not _DIRECTION_CONTROLS.isdisjoint(self.text or "")
-
-    def locate(self) -> str:
-        """Return the path of the text."""
-        return f"localizedTexts/{self.path}"
 
 
 # Sources
@@ -392,28 +325,6 @@ class Source(Subject):
         return DateTime(moment) if moment else None
 
 
-@strawberry.type(description="An observation of a source: its content at a moment.")
-class Observation(Part):
-    observed_at: DateTime = strawberry.field(description="When the source was observed.")
-    content_hash: str = strawberry.field(
-        description="The SHA-256 hash of the observed bytes: `sha256:` and 64 hexadecimal digits."
-    )
-    importer_version: str = strawberry.field(description="The version of the importer that read the content.")
-    reference: strawberry.Private[str]
-
-    @strawberry.field(
-        metadata=computed(5),
-        description="The text that was read, without the navigation around it: what `start` and `end` of evidence "
-        "count in. Personal data in it is masked. Null if it was removed from the record.",
-    )
-    def text(self) -> str | None:
-        return self.owner.snapshot.text(self.owner.state, self.locate(), self.reference)
-
-    def locate(self) -> str:
-        """Return the path of the observation."""
-        return f"observations/{format_timestamp(self.observed_at)}"
-
-
 # The log: entries, claims and evidence
 
 
@@ -421,97 +332,11 @@ class Observation(Part):
     description="An entry of the log: an event with the fields that it changed, its actor, time, reason and evidence. "
     "Entries are never changed or deleted."
 )
-class Entry(Node):
-    entry: strawberry.Private[StoredEntry]
-    snapshot: strawberry.Private[Snapshot]
-
+class Entry(EntryFacts):
     @classmethod
     def of(cls, entry: StoredEntry, snapshot: Snapshot) -> Entry:
         """Return the object of an entry."""
         return cls(entry=entry, snapshot=snapshot)
-
-    def identify(self) -> StateId:
-        """Return the identity of the entry, which is the same at every position: entries do not change."""
-        return StateId(self.entry.event_id)
-
-    @strawberry.field(metadata=OWN, description="The number of the entry in the log: 1, 2, 3 and so on, without gaps.")
-    def position(self) -> Position:
-        return Position(self.entry.position)
-
-    @strawberry.field(metadata=OWN, description="The kind of event.")
-    def kind(self) -> EntryKind:
-        return EntryKind[self.entry.name]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="When the entry was recorded, by the server's clock. It strictly increases with the position; "
-        "`at(time:)` refers to it.",
-    )
-    def recorded_at(self) -> DateTime:
-        return DateTime(datetime.fromisoformat(self.entry.recorded_at))
-
-    @strawberry.field(metadata=OWN, description="When the statement was made or the source was observed.")
-    def stated_at(self) -> DateTime:
-        return DateTime(self.entry.envelope.time)
-
-    @strawberry.field(
-        metadata=OWN, description="The date from which the statement is true in the world; null if it is not known."
-    )
-    def effective_on(self) -> PartialDate | None:
-        return parse_partial_date(self.entry.envelope.effective_on)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The interval in which the change happened, between two observations of the source; null for a "
-        "statement that was not read from a source.",
-    )
-    def changed_between(self) -> Interval | None:
-        between = self.entry.envelope.changed_between
-        return Interval.of(between.after, between.before) if between else None
-
-    @strawberry.field(
-        metadata=OWN,
-        description="When what the entry states became so, as far as is known: the whole period of `effectiveOn`; or "
-        "between two observations of the source; or, for a statement of a person without a date, no later than it was "
-        "made. `asOf` refers to it, as `at` does to `recordedAt`.",
-    )
-    def effective(self) -> Interval:
-        interval = self.entry.effective
-        return Interval.of(interval.after, interval.before)
-
-    @strawberry.field(
-        metadata=OWN, description="Who recorded the entry: the pseudonymous id of an account, or `importer`."
-    )
-    def actor(self) -> str:
-        return self.entry.envelope.actor
-
-    @strawberry.field(metadata=OWN, description="The role in which the actor recorded the entry, such as `reviewer`.")
-    def role(self) -> str:
-        return self.entry.envelope.role
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The reason that the actor gave; null if there is none or it was removed from the record.",
-    )
-    def reason(self) -> str | None:
-        reference = self.entry.envelope.reason
-        return self.snapshot.entry_text(reference, reason_text_refs) if reference else None
-
-    @strawberry.field(metadata=OWN, description="Why the values differ from those that were recorded before.")
-    def cause(self) -> Cause:
-        return self.entry.envelope.cause
-
-    @strawberry.field(metadata=OWN, description="Where the facts were stated.")
-    def stated_in(self) -> Origin:
-        return self.entry.envelope.origin
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Whether the entry results from an observation that is older than one recorded before. Such an "
-        "entry adds to the history and changes no current value.",
-    )
-    def is_late(self) -> bool:
-        return self.entry.name.endswith("SeenEarlier")
 
     @strawberry.field(
         metadata=computed(opens_state=True) | FIXED,
@@ -534,14 +359,6 @@ class Entry(Node):
         if state is None:
             raise LookupError(f"entry {self.entry.position} has no subject")
         return build_subject(state, head)
-
-    @strawberry.field(metadata=OWN, description="The revision of the subject that the entry created, counted from 1.")
-    def revision(self) -> int:
-        return self.entry.revision
-
-    @strawberry.field(metadata=computed(2) | OWN, description="The fields that the entry changed.")
-    def changes(self) -> list[Change]:
-        return [Change.of(change, self._find_text) for change in self.entry.changes]
 
     @strawberry.field(
         metadata=FIXED,
@@ -576,10 +393,6 @@ class Entry(Node):
             for path, (start, end) in sorted(item.spans.items())
         ]
 
-    @strawberry.field(metadata=OWN, description="An id that all entries recorded by one import or one request share.")
-    def correlation_id(self) -> strawberry.ID:
-        return strawberry.ID(self.entry.envelope.correlation)
-
     @strawberry.field(description="The entry that caused this one; null if there is none.")
     def caused_by(self) -> Entry | None:
         return self._entry_of_event(self.entry.envelope.causation)
@@ -591,35 +404,9 @@ class Entry(Node):
         found = self.snapshot.find_amended_entry(self.entry)
         return Entry.of(found, self.snapshot) if found else None
 
-    @strawberry.field(
-        metadata=OWN,
-        description="The hash of the entry as a leaf of the log's Merkle tree (RFC 6962): 64 hexadecimal digits.",
-    )
-    def leaf_hash(self) -> str:
-        return self.entry.leaf
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The root of the log's Merkle tree (RFC 6962) at the position of the entry: 64 hexadecimal digits. "
-        "It commits to every entry up to this one; `at(position:, root:)` reads the record only in this history.",
-    )
-    def root_hash(self) -> str:
-        return self.entry.root
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Where the entry is in the log and in which history of it, to continue after it: a subscription "
-        "by its `cursor`, the feed by `after`, a list of entries by `after`. It is opaque.",
-    )
-    def cursor(self) -> str:
-        return str(self.entry.bookmark)
-
     def _entry_of_event(self, event_id: str | None) -> Entry | None:
         found = self.snapshot.find_entry_by_event(event_id) if event_id else None
         return Entry.of(found, self.snapshot) if found else None
-
-    def _find_text(self, reference: str) -> str | None:
-        return self.snapshot.entry_text(reference, change_text_refs)
 
 
 def entry_connection(
@@ -633,37 +420,6 @@ def entry_connection(
     return build_connection(
         snapshot, fetch_page, lambda entry: Entry.of(entry, snapshot), count, find_positions, find_dimensions
     )
-
-
-@strawberry.type(description="A field whose value on the date that is read is unknown, and what it may have been.")
-class UnknownValue(Part):
-    path: str = strawberry.field(description="The path of the field, such as `ratings/COMPLETION/END_OF_TERM`.")
-    unknown: strawberry.Private[StoredUnknown]
-
-    def locate(self) -> str:
-        """Return the path of the value."""
-        return f"unknown/{self.path}"
-
-    @strawberry.field(
-        metadata=OWN, description="Until when the value before was certain; null if nothing was observed before."
-    )
-    def after(self) -> DateTime | None:
-        return DateTime(self.unknown.after) if self.unknown.after else None
-
-    @strawberry.field(metadata=OWN, description="From when on the value after is certain.")
-    def before(self) -> DateTime:
-        return DateTime(self.unknown.before)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The values that it may have had, by time; null stands for no value. A rating is an object of its "
-        "fields.",
-    )
-    def candidates(self) -> list[FieldValue | None]:
-        return [self._as_json(claim) for claim in self.unknown.claims]
-
-    def _as_json(self, claim: StoredClaim | None) -> FieldValue | None:
-        return FieldValue(claim_as_json(self.owner.snapshot, self.owner.state, self.path, claim)) if claim else None
 
 
 @strawberry.type(description="A passage of a source that supports a fact.")
@@ -776,7 +532,7 @@ class Claim(Blame):
         return Source.of(state, snapshot) if state else None
 
 
-def entry_of_claim(owner: Subject, claim: StoredClaim) -> Entry:
+def entry_of_claim(owner: Owner, claim: StoredClaim) -> Entry:
     """Return the entry that stated a claim of a thing."""
     entry = owner.snapshot.find_entry_of_revision(owner.state, claim.revision)
     if entry is None:

@@ -38,9 +38,10 @@ from ogpgraph.graphql.filters import ActionPlanFilter, CommitmentFilter
 from ogpgraph.graphql.lists import aggregate_connection, find_versions, page_aggregates, select_part
 from ogpgraph.graphql.orders import ActionPlanOrder, CommitmentOrder, OrderSteps
 from ogpgraph.graphql.output_fields import Language, choose_text, derive_output_fields, describe_output, resolve_text
+from ogpgraph.graphql.part import Part
 from ogpgraph.graphql.parts import CoCreationFact
 from ogpgraph.graphql.scalars import DateTime, PartialDate
-from ogpgraph.graphql.subject import Part, Subject
+from ogpgraph.graphql.subject import Subject
 from ogpgraph.graphql.weights import LIST, computed
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import Snapshot
