@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,13 +17,14 @@ from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.errors import Conflict, NotFound, Refusal
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.storage import append
 from ogpgraph.storage.append import LogAppend
 from ogpgraph.storage.database import StorageUnavailable, Transaction
 from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context
-from tests.conftest import BOTH_ENGINES, SystemFactory
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, SystemFactory
 
 pytestmark = BOTH_ENGINES
 Command = Callable[[UnitOfWork], Any]
@@ -105,7 +106,43 @@ def stored(system: System) -> list[tuple[str, int]]:
     return [(event.name, event.save) for event in system.log.select_notifications(None, 10_000)]
 
 
+def count_news(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that gets longer whenever what others have appended is read under the log's lock."""
+    reads: list[None] = []
+    read = append._read_news
+
+    def count(*arguments: Any) -> Any:
+        reads.append(None)
+        return read(*arguments)
+
+    monkeypatch.setattr(append, "_read_news", count)
+    return reads
+
+
 # One transaction
+
+
+@ONLY_SQLITE
+def test_the_head_of_the_log_is_read_only_where_others_may_have_moved_it(
+    make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, other = make_system(), make_system()
+    system.execute(command_context(), register("FR0001"))
+    reads = count_news(monkeypatch)
+    for year in range(2030, 2035):
+        system.execute(command_context(), revise("FR0001", endsOn=str(year)))
+    assert not reads
+    other.execute(command_context(), revise("FR0001", endsOn="2040"))
+    before = len(reads)
+    receipt = system.execute(command_context(), revise("FR0001", startsOn="2029"))
+    assert len(reads) > before
+    assert receipt.positions == (system.log.max_notification_id(),)
+    with system.database.write() as transaction:
+        transaction.execute("delete from event where position = :position", position=receipt.positions[0])
+    before = len(reads)
+    with suppress(Exception):
+        system.execute(command_context(), revise("FR0001", startsOn="2028"))
+    assert len(reads) > before
 
 
 def test_commands_that_wait_are_saved_in_one_transaction_each_as_a_save_of_its_own(

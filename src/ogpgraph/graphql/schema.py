@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Annotated, Final, cast
 
@@ -21,6 +22,8 @@ from graphql import (
 )
 from graphql import build_schema as parse_schema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
+from strawberry.utils.str_converters import to_camel_case
 
 from ogpgraph.graphql.accounts import Account, Code
 from ogpgraph.graphql.entry_filters import EntryFilter
@@ -100,6 +103,16 @@ def _start_of(after: int | None, cursor: str | None) -> Bookmark | None:
         ) from None
 
 
+class RememberedNames(NameConverter):
+    """The names of the schema. strawberry asks for those of all fields of an input whenever one is sent."""
+
+    def apply_naming_config(self, name: str) -> str:
+        return _to_camel_case(name)
+
+
+_to_camel_case = cache(to_camel_case)
+
+
 def build_schema() -> strawberry.Schema:
     """Return the schema."""
     schema = strawberry.Schema(
@@ -108,7 +121,7 @@ def build_schema() -> strawberry.Schema:
         subscription=Subscription,
         types=[Member, ActionPlan, Commitment, Code, Source, Account, Snapshot],
         # Not `sort_schema`: its copies of enums pass bare values to resolvers instead of members.
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=RememberedNames()),
     )
     _complete_arguments(core_schema(schema))
     return schema

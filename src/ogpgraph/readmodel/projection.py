@@ -281,6 +281,7 @@ class ProjectionRunner:
         if step.checkpoint.position != self._position:
             self._remember(step.checkpoint.position, step.checkpoint.frontier.root().hex())
         self._log_position, self._position = step.checkpoint.log_position, step.checkpoint.position
+        self._log.follow(step.commit)
         for follow in self._follow:
             follow(step)
         self.notifier.notify(step.checkpoint.position)

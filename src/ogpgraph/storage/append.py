@@ -91,10 +91,16 @@ class StoredSaves(NamedTuple):
 
 
 class LogAppend:
-    """A transaction that holds the log's lock: nobody else appends before it ends."""
+    """A transaction that holds the log's lock: nobody else appends before it ends.
 
-    def __init__(self, transaction: Transaction, clock: Clock, clock_guard: ClockGuard) -> None:
+    `head` is that of the log, if it is known without reading it; once something is stored, the new one.
+    """
+
+    def __init__(
+        self, transaction: Transaction, clock: Clock, clock_guard: ClockGuard, head: LogHead | None = None
+    ) -> None:
         self.transaction = transaction
+        self.head = head
         self._clock = clock
         self._clock_guard = clock_guard
 
@@ -104,6 +110,8 @@ class LogAppend:
 
     def read_news(self, since: LogHead | None) -> LogNews:
         """Return what was appended after a head; raises CorruptEvent where the last event is one."""
+        if self.head is not None and self.head == since:
+            return LogNews(self.head)
         news, last = _read_news(self.transaction, since)
         if last is not None:
             load_event(last)  # what is stored next continues its time and its number
@@ -122,11 +130,20 @@ class LogAppend:
             rows += _build_rows(save, number, self._next_time(last))
         insert_rows(self.transaction, [row for save in saves for row in save.texts])
         try:
-            self.transaction.execute_many(_INSERT, rows)
-            stored = self.transaction.fetch_all(_SELECT_POSITIONS_AFTER, position=head.position)
+            positions = self._insert(rows, head)
         except UniqueViolation as error:
             raise IntegrityError(str(error)) from error
-        return _describe(saves, rows, [row["position"] for row in stored], head)
+        stored = _describe(saves, rows, positions, head)
+        self.head = stored.head
+        return stored
+
+    def _insert(self, rows: Sequence[Row], head: LogHead) -> list[int]:
+        """Insert events after the head of the log; returns their positions."""
+        if len(rows) == 1:
+            return [self.transaction.fetch_value(f"{_INSERT} returning position", **rows[0])]
+        self.transaction.execute_many(_INSERT, rows)
+        stored = self.transaction.fetch_all(_SELECT_POSITIONS_AFTER, position=head.position)
+        return [row["position"] for row in stored]
 
     def _next_time(self, last: str) -> datetime:
         """Return the time of the next event after one of the time `last`."""

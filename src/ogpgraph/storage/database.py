@@ -108,10 +108,11 @@ class TablesMissing(DatabaseError):
 
 
 class Commit(NamedTuple):
-    """What an engine that tells knows of a committed transaction, so that nobody has to read what was written by it.
+    """What an engine that tells knows of a writing transaction, so that nobody has to read what was written by it.
 
     `number` counts the writing transactions of the process. `others` differs from that of an earlier one if anybody
-    else has committed in between. `version` is what `Database.read_version` returns until anything else is committed.
+    else has committed in between. `version` is what `Database.read_version` returns from the commit on, until anything
+    else is committed; None before.
     """
 
     number: int
@@ -126,7 +127,7 @@ class Commit(NamedTuple):
 class Transaction(ABC):
     """A transaction in which statements run; `statements` counts them.
 
-    `commit` is set once a writing transaction is committed, if the engine tells.
+    Of a writing transaction `commit` is set, if the engine tells; its version once it is committed.
 
     Only a statement that returns rows is waited for, with all before it: the error of any other statement may be
     raised by a later one, or by the commit.

@@ -19,7 +19,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Store
 from ogpgraph.clock import Clock
 from ogpgraph.storage.append import LogAppend, LogHead, LogNews, Save, read_news
 from ogpgraph.storage.clock_guard import ClockGuard, ClockWrong
-from ogpgraph.storage.database import Database, Row, Transaction, iter_chunks
+from ogpgraph.storage.database import Commit, Database, Row, Transaction, iter_chunks
 from ogpgraph.storage.log_identity import CREATE_LOG_TABLE, insert_log_identity
 from ogpgraph.storage.logged_event import (
     SELECT_EVENTS,
@@ -103,6 +103,8 @@ class EventLog(ApplicationRecorder):
         self._database = database
         self._clock = clock
         self._clock_guard = clock_guard or ClockGuard()
+        self._stored: tuple[Commit | None, LogHead | None] = None, None
+        """The last commit of this process up to which all are known, and the head of the log that it has stored."""
 
     @contextmanager
     def begin_append(self) -> Iterator[LogAppend]:
@@ -111,7 +113,17 @@ class EventLog(ApplicationRecorder):
         Raises ConnectionLost where that is not known: `read_command` shows what is stored.
         """
         with self._database.append() as transaction:
-            yield LogAppend(transaction, self._clock, self._clock_guard)
+            before, head = self._stored
+            is_known = transaction.commit is not None and transaction.commit.follows(before)
+            append = LogAppend(transaction, self._clock, self._clock_guard, head if is_known else None)
+            yield append
+        self._stored = transaction.commit, append.head
+
+    def follow(self, commit: Commit | None) -> None:
+        """Take note that a commit of this process has appended nothing."""
+        before, head = self._stored
+        if commit is not None and commit.follows(before):
+            self._stored = commit, head
 
     def append(
         self,

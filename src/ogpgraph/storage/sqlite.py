@@ -147,9 +147,9 @@ class SQLiteDatabase(Database):
             try:
                 transaction = SQLiteTransaction(writer)
                 # It changes with the commits of all connections but this one: versions of another do not compare.
-                others = self._writers, read_pragma(writer, "data_version")
                 self._writes += 1
-                number = self._writes
+                others = self._writers, read_pragma(writer, "data_version")
+                begun = transaction.commit = Commit(self._writes, others, None)
                 yield transaction
                 if durable:
                     syncing.enter_context(waiting())
@@ -160,8 +160,9 @@ class SQLiteDatabase(Database):
                 raise
             self._file.require_unchanged()  # before the commit is acknowledged
             self._file.identify_companions()
+            transaction.commit = None
             with suppress(DatabaseError):  # it is committed; the next reader gets the error
-                transaction.commit = Commit(number, others, self._changes.read_version())
+                transaction.commit = begun._replace(version=self._changes.read_version_of_same_file())
             self._check_checkpoint(writer)
 
     append = write

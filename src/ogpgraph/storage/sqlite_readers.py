@@ -101,6 +101,10 @@ class ChangeDetector:
     def read_version(self) -> tuple[int, int]:
         """Return the number of the connection and its version of the data; raises as `ReaderPool.connection` does."""
         self._file.require_unchanged()
+        return self.read_version_of_same_file()
+
+    def read_version_of_same_file(self) -> tuple[int, int]:
+        """Return what `read_version` does, for who has just found that the file is the same."""
         with self._lock:
             if self._closed:
                 raise DatabaseError(f"{self._file.path} is closed")
