@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogpgraph.languages import shipped_languages
 from ogpgraph.personal import MASK, Mark, PersonalDataKind, find_personal_data, mask_personal_data
 
 
@@ -127,6 +128,24 @@ def test_years_dates_amounts_codes_and_urls_are_not_phone_numbers(text: str) -> 
 )
 def test_a_name_after_a_label_is_found(text: str, names: list[str]) -> None:
     assert found(text) == [("NAME", name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("list_name", "behind", "expected"),
+    [
+        ("contact_labels", ": Jane Doe", ("NAME", "Jane Doe")),
+        ("phone_labels", ": 2345678", ("PHONE", "2345678")),
+    ],
+)
+def test_every_label_of_every_language_is_found_in_any_case(
+    list_name: str, behind: str, expected: tuple[str, str]
+) -> None:
+    for table in shipped_languages().tables("personal_data").values():
+        for label in table[list_name]:
+            for written in (label, label.upper(), label.capitalize(), label.title()):
+                text = f"Of all of it. {written}{behind}"
+                marks = [(str(mark.kind), text[mark.start : mark.end]) for mark in find_personal_data(text)]
+                assert expected in marks
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ class PersonalDataWords(Struct, frozen=True, forbid_unknown_fields=True):
     non_name_words: tuple[str, ...]
 
 
+_AT_BEGINNINGS = "@©[({"
+"""The characters that the sign of an address may begin with."""
 _LOCAL_PART = re.compile(r"(?<![\w.+%-])[\w!#$%&'*+=?^`~.-]{1,64}(?<!\.)$")
 _LONGEST_LOCAL_PART = 65
 
@@ -74,7 +76,7 @@ _LABELLED_NUMBER = "[+(]{0,2}\\d(?:[ \u00a0().\u2010-\u2013-]{0,2}\\d){5,14}"
 _LABELLED_NUMBERS = re.compile(_LABELLED_NUMBER)
 _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./ -]\d{1,2}[./ -](?:19|20)\d\d|(?:19|20)\d\d[./ -]\d{1,2}[./ -]\d{1,2})(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_DIGIT = re.compile(r"\d")
+_DIGITS = "0123456789"
 _FEWEST_LABELLED_DIGITS = 6
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 _CONTEXT = 40
@@ -97,6 +99,20 @@ def _alternatives(words: Iterable[str]) -> str:
     return "|".join(escaped)
 
 
+class _Labels:
+    """Words of labels by which it is found, much faster than by searching, that a text has none of the labels."""
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        # Only in ASCII are two letters the same in either case if, and only if, they are in lower case.
+        words = {max(label.lower().split(), key=len) for label in labels if label.isascii()}
+        self._words = [word for word in words if not any(other in word for other in words - {word})]
+
+    def may_be_in(self, text: str) -> bool:
+        """Return whether a text may have one of the labels."""
+        lower = text.lower()
+        return not text.isascii() or any(word in lower for word in self._words)
+
+
 class PersonalDataDetector:
     """Finds personal data in texts by the words of some languages.
 
@@ -106,10 +122,12 @@ class PersonalDataDetector:
     def __init__(self, languages: Languages) -> None:
         tables = languages.tables("personal_data").values()
         files = [msgspec.convert(table, PersonalDataWords) for table in tables]
-        words = {
-            name: _alternatives({word for file in files for word in getattr(file, name)})
+        lists = {
+            name: {word for file in files for word in getattr(file, name)}
             for name in PersonalDataWords.__struct_fields__
         }
+        words = {name: _alternatives(of_name) for name, of_name in lists.items()}
+        self._contact_labels, self._phone_labels = _Labels(lists["contact_labels"]), _Labels(lists["phone_labels"])
         # E-mail addresses: the sign between the parts, which scanning may turn into "©", and the part behind it.
         self._at = re.compile(rf"[ ]?[@©][ ]?|[ ]?[\[({{][ ]?(?:{words['at']}|@)[ ]?[\])}}][ ]?", re.IGNORECASE)
         self._domain = re.compile(
@@ -159,6 +177,8 @@ class PersonalDataDetector:
 
     def _find_emails(self, text: str) -> Iterator[Mark]:
         """Yield e-mail addresses, also those written to hide from robots: jane (at) ministry.example."""
+        if not any(sign in text for sign in _AT_BEGINNINGS):  # nearly always
+            return
         # From the sign outwards: searching for the part before it from every position would take quadratic time.
         for sign in self._at.finditer(text):
             before = max(0, sign.start() - _LONGEST_LOCAL_PART)
@@ -169,9 +189,9 @@ class PersonalDataDetector:
 
     def _find_phones(self, text: str) -> Iterator[Mark]:
         """Yield phone numbers: any number behind a word for one, elsewhere only what has the form of one."""
-        if len(_DIGIT.findall(text)) < _FEWEST_LABELLED_DIGITS:  # nearly always, and found at once
+        if sum(map(text.count, _DIGITS)) < _FEWEST_LABELLED_DIGITS:  # nearly always, and found at once
             return
-        for labelled in self._labelled_numbers.finditer(text):
+        for labelled in self._labelled_numbers.finditer(text) if self._phone_labels.may_be_in(text) else ():
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
@@ -192,7 +212,7 @@ class PersonalDataDetector:
 
     def _find_names(self, text: str) -> Iterator[Mark]:
         """Yield the names behind a label for contacts, several where they are listed."""
-        for label in self._contact_label.finditer(text):
+        for label in self._contact_label.finditer(text) if self._contact_labels.may_be_in(text) else ():
             position: int | None = label.end()
             while position is not None and (name := self._match_name(text, position)):
                 yield name
