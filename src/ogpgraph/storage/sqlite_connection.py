@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -67,28 +66,51 @@ def read_pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-@contextmanager
-def translate_errors() -> Iterator[None]:
+class _ErrorTranslation:
+    """Raises the errors of the interface for those of SQLite. It is entered for every statement, so it does little."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (translated := _translate(error)) is not None:
+            raise translated from error
+
+
+_TRANSLATION = _ErrorTranslation()
+
+
+def translate_errors() -> AbstractContextManager[None]:
     """Raise the errors of the interface for those of SQLite."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise UniqueViolation(str(error)) from error
-    except (sqlite3.InterfaceError, sqlite3.DataError, OverflowError) as error:
-        raise DataRejected(str(error)) from error
-    except UnicodeDecodeError as error:  # of SQLite's message, which quotes a damaged definition
-        raise StorageDamaged(_DAMAGED_SCHEMA) from error
-    except sqlite3.DatabaseError as error:
-        code = _error_code(error)
-        if code == sqlite3.SQLITE_INTERRUPT:
-            raise StatementCancelled("the statement took too long") from error
-        if "no such table" in str(error):
-            raise TablesMissing from error
-        if "no such column" in str(error) or "has no column named" in str(error):
-            raise DataRejected(str(error)) from error
-        if code not in _STORAGE_ERRORS:
-            raise
-        raise _translate_storage_error(error, str(error)) from error
+    return _TRANSLATION
+
+
+def _translate(error: BaseException) -> DatabaseError | None:
+    """Return the error of the interface for one of SQLite; None for others."""
+    match error:
+        case sqlite3.IntegrityError():
+            return UniqueViolation(str(error))
+        case sqlite3.InterfaceError() | sqlite3.DataError() | OverflowError():
+            return DataRejected(str(error))
+        case UnicodeDecodeError():  # of SQLite's message, which quotes a damaged definition
+            return StorageDamaged(_DAMAGED_SCHEMA)
+        case sqlite3.DatabaseError():
+            return _translate_database_error(error)
+        case _:
+            return None
+
+
+def _translate_database_error(error: sqlite3.DatabaseError) -> DatabaseError | None:
+    code = _error_code(error)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return StatementCancelled("the statement took too long")
+    if "no such table" in str(error):
+        return TablesMissing()
+    if "no such column" in str(error) or "has no column named" in str(error):
+        return DataRejected(str(error))
+    if code not in _STORAGE_ERRORS:
+        return None
+    return _translate_storage_error(error, str(error))
 
 
 _DAMAGED_SCHEMA = "the definition of a table or index is damaged"
