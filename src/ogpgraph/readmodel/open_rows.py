@@ -71,7 +71,8 @@ _SELECT_CHAINS = (
 _SELECT_LAST_TERM = "select max(key) from {}term"
 # With `+until`, no index is used for it: the rows of a stream are few, those of a term that are still valid are many.
 _CLOSE_TAG = (
-    f"update {{}}tag set until = :until where stream = :stream and term = :term and +until = {FOREVER} "
+    "update {0}tag set until = :until where stream = :stream and term = (select m.key from {0}term m "
+    f"where m.dimension = :dimension and m.value = :value) and +until = {FOREVER} "
     "and first_day = :first_day and end_day = :end_day"
 )
 _CLOSE_EARLIER_CLAIM = (
@@ -134,8 +135,11 @@ class OpenRowsCache:
             self._cached.clear()
             self.terms = TermKeys(self._prefix)
         self._checkpoint = None
-        missing = sorted(revisions.keys() - self._cached.keys())
-        known = {stream: self._find_aggregate(stream, revisions[stream] - 1) for stream in missing}
+        known = {
+            stream: self._find_aggregate(stream, revision - 1)
+            for stream, revision in revisions.items()
+            if stream not in self._cached
+        }
         self._cached.update(_read_open_rows(transaction, self._prefix, known))
         return {stream: self._cached[stream] for stream in revisions}
 
@@ -154,9 +158,12 @@ def _read_open_rows(
     for chunk in iter_chunks(list(known)):
         rows = transaction.fetch_all(_SELECT_CHAINS.format(prefix), streams=chunk)
         chains = group_chains(rows)
-        earlier = _read_earlier_claims(transaction, prefix, list(chains))
+        aggregates = {stream: known[stream] or _restore_aggregate(stream, own) for stream, own in chains.items()}
+        # Where no source has several statements at a path, it has no earlier claims.
+        several = [stream for stream, aggregate in aggregates.items() if aggregate.sequences]
+        earlier = _read_earlier_claims(transaction, prefix, several)
         for stream, own in chains.items():
-            aggregate = known[stream] or _restore_aggregate(stream, own)
+            aggregate = aggregates[stream]
             timeline = Timeline(aggregate, earlier.get(stream, {}))
             open_rows[stream] = OpenRows(timeline, own[0]["key"], code_of(aggregate), restore_chain(own))
     return open_rows
@@ -259,11 +266,10 @@ class RowChanges(Generic[ItemT]):
         for (stream, item), since in self._open.items():
             yield stream, item, since, FOREVER
 
-    def iter_items(self) -> Iterator[tuple[int, ItemT]]:
-        """Yield all items with their streams."""
-        yield from self._open
-        yield from ((stream, item) for stream, item, _, _ in self._closed)
-        yield from ((stream, item) for stream, item, _ in self.ended)
+    def iter_added(self) -> Iterator[ItemT]:
+        """Yield the items of the rows to add."""
+        yield from (item for _, item in self._open)
+        yield from (item for _, item, _, _ in self._closed)
 
 
 @dataclass
@@ -327,7 +333,7 @@ class RowBatch:
 
     def _close_rows(self, transaction: Transaction, prefix: str, key_of: Mapping[Tag, int]) -> None:
         ended_tags: list[Parameters] = [
-            {"stream": stream, "term": key_of[each.tag], "until": until} | _days(each)
+            {"stream": stream, "dimension": each.dimension, "value": each.value, "until": until} | _days(each)
             for stream, each, until in self.tags.ended
         ]
         ended_claims: list[Parameters] = [
@@ -349,10 +355,14 @@ class RowBatch:
 
     def _iter_terms(self) -> Iterable[Tag]:
         of_entries = (term for entry in self.entries for term in entry[_FIRST_TERM:_END_OF_TERMS] if term)
-        tags = (tag.tag for _, tag in self.tags.iter_items())
-        claims = (each.term for _, each in self.earlier_claims.iter_items())
-        texts = (each.term for _, each in self.searched_texts.iter_items())
+        tags = (tag.tag for tag in self.tags.iter_added())
+        claims = (each.term for each in chain(self.earlier_claims.iter_added(), _items(self.earlier_claims.ended)))
+        texts = (each.term for each in chain(self.searched_texts.iter_added(), _items(self.searched_texts.ended)))
         return chain(of_entries, tags, claims, texts)
+
+
+def _items(ended: Iterable[tuple[int, ItemT, int]]) -> Iterator[ItemT]:
+    return (item for _, item, _ in ended)
 
 
 def _days(item: DatedTag | EarlierClaim | SearchedText) -> dict[str, object]:

@@ -109,14 +109,15 @@ class RuleTags:
         if not self._rule.reads_texts:
             touched = {group: paths for group, paths in touched.items() if _is_changed(before, after, paths)}
         for group, paths in touched.items():
-            spans = self._derive(after, group, (*self._paths_of(before, group), *paths))
+            own = self._paths_of(before, group)
+            all_paths = [*own, *(path for path in paths if path not in own)]
+            spans = self._derive(after, group, all_paths)
             if spans != self._spans_of(before, group):
                 changed[group] = spans
+            if self._paths is not None:
+                self._paths[group] = all_paths
         if changed:
             yield from self._replace(self._complete(before), changed)
-        if self._paths is not None:
-            for group, paths in touched.items():
-                self._paths[group] = list(dict.fromkeys((*self._paths.get(group, ()), *paths)))
 
     def _replace(self, dimensions: dict[str, _DimensionTags], changed: Mapping[str, _Spans]) -> Iterator[TagDifference]:
         ended: dict[str, list[_Span]] = {}
@@ -128,19 +129,19 @@ class RuleTags:
                 begun.setdefault(dimension, []).extend(own)
             self._groups[group] = spans
         for dimension in ended | begun:
-            if (tags := dimensions.get(dimension)) is None:
-                tags = dimensions[dimension] = _DimensionTags(dimension)
+            tags = _dimension_of(dimensions, dimension)
             yield tags.replace(ended.get(dimension, ()), begun.get(dimension, ()))
 
     def _complete(self, readings: Readings) -> dict[str, _DimensionTags]:
         """Return the tags of all dimensions, of all groups."""
         if self._dimensions is None:
-            self._dimensions = {}
-            groups = self._rules.list_groups(self._rule, readings.timeline.aggregate.claims)
-            known, self._groups = self._groups, {}
-            all_spans = {group: known.get(group) or self._derive(readings, group, groups[group]) for group in groups}
-            for _ in self._replace(self._dimensions, all_spans):
-                pass
+            dimensions = self._dimensions = dict[str, _DimensionTags]()
+            for group, paths in self._list_groups(readings).items():
+                if group not in self._groups:
+                    self._groups[group] = self._derive(readings, group, paths)
+            for spans in self._groups.values():
+                for dimension, own in spans.items():
+                    _dimension_of(dimensions, dimension).add(own)
         return self._dimensions
 
     def _spans_of(self, readings: Readings, group: str) -> _Spans:
@@ -154,13 +155,22 @@ class RuleTags:
         if isinstance(self._rule, FieldRule):
             return (group,)
         if self._paths is None:
-            self._paths = self._rules.list_groups(self._rule, readings.timeline.aggregate.claims)
+            self._paths = self._list_groups(readings)
         return self._paths.get(group, ())
 
-    def _derive(self, readings: Readings, group: str, paths: Iterable[str]) -> _Spans:
+    def _list_groups(self, readings: Readings) -> dict[str, list[str]]:
+        return self._rules.list_groups(self._rule, readings.timeline.aggregate.claims)
+
+    def _derive(self, readings: Readings, group: str, paths: Sequence[str]) -> _Spans:
         if isinstance(self._rule, FieldRule):
             return _derive_field(self._rule, readings, group)
-        return _derive_group(self._rule, readings, list(dict.fromkeys(paths)))
+        return _derive_group(self._rule, readings, paths)
+
+
+def _dimension_of(dimensions: dict[str, _DimensionTags], name: str) -> _DimensionTags:
+    if (found := dimensions.get(name)) is None:
+        found = dimensions[name] = _DimensionTags(name)
+    return found
 
 
 # What a group contributes
@@ -258,42 +268,52 @@ class _DimensionTags:
         """Return all tags."""
         return self._list(self._certain)
 
+    def add(self, begun: Sequence[_Span]) -> None:
+        """Add some spans."""
+        self._add(begun)
+        self._update_unknown({span[0] for span in begun})
+
     def replace(self, ended: Sequence[_Span], begun: Sequence[_Span]) -> TagDifference:
         """Take some spans away and add others; returns the difference."""
-        values = {span[0] for span in ended} | {span[0] for span in begun}
+        values = {span[0] for span in (*ended, *begun)}
         before = self._list(values)
         for value, is_certain, first, end in ended:
             by_value = self._certain if is_certain else self._perhaps
             by_value[value].remove((first, end))
             if not by_value[value]:
                 del by_value[value]
+        self._add(begun)
+        self._update_unknown(values)
+        after = self._list(values)
+        return TagDifference(before - after, after - before) if before else TagDifference((), after)
+
+    def _add(self, begun: Sequence[_Span]) -> None:
         for value, is_certain, first, end in begun:
             (self._certain if is_certain else self._perhaps).setdefault(value, []).append((first, end))
+
+    def _update_unknown(self, values: Iterable[str]) -> None:
         for value in values:
             self._unknown.pop(value, None)
             if (perhaps := self._perhaps.get(value)) and (left := _subtract(perhaps, self._certain.get(value, ()))):
                 self._unknown[value] = left
-        after = self._list(values)
-        return TagDifference(before - after, after - before)
 
     def _list(self, values: Iterable[str]) -> set[DatedTag]:
         """Return the tags of some values, and where the dimension is unknown."""
-        certain = self._certain
-        tags = {
-            DatedTag(self._dimension, value, *days)
-            for value in values
-            if (own := certain.get(value))
-            for days in _merge(own)
-        }
+        dimension, certain = self._dimension, self._certain
+        tags: set[DatedTag] = set()
+        for value in values:
+            for first, end in _merge(certain.get(value, ())):
+                tags.add(DatedTag(dimension, value, first, end))
         if self._unknown:
             unknown = [days for spans in self._unknown.values() for days in spans]
-            tags.update(DatedTag(unknown_dimension(self._dimension), "", *days) for days in _merge(unknown))
+            for first, end in _merge(unknown):
+                tags.add(DatedTag(unknown_dimension(dimension), "", first, end))
         return tags
 
 
 def _merge(spans: Sequence[_Days]) -> Sequence[_Days]:
     """Return days as the fewest spans without a gap."""
-    if len(spans) == 1:
+    if len(spans) <= 1:
         return spans
     merged: list[_Days] = []
     for first, end in sorted(spans):
