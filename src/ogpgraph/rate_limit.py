@@ -44,11 +44,11 @@ class RateLimiter:
         taken = charged if used is None else min(used, charged)
         with self._lock:
             now = self._clock()
-            tokens = {key: self._tokens(key, now) for key in keys}
-            fewest = min(tokens.values(), default=self._capacity)
-            if fewest < charged:
+            tokens = [self._tokens(key, now) for key in keys]
+            if tokens and (fewest := min(tokens)) < charged:
                 raise RateLimitExceeded(math.ceil((charged - fewest) * MINUTE / self._capacity))
-            self._buckets |= {key: (amount - taken, now) for key, amount in tokens.items()}
+            for key, amount in zip(keys, tokens, strict=True):
+                self._buckets[key] = amount - taken, now
             if len(self._buckets) > MAX_KEYS:
                 self._evict(now)
 
@@ -56,7 +56,8 @@ class RateLimiter:
         """Return tokens that were charged in advance and not used; a bucket never exceeds its capacity."""
         with self._lock:
             now = self._clock()
-            self._buckets |= {key: (min(self._capacity, self._tokens(key, now) + cost), now) for key in keys}
+            for key in keys:
+                self._buckets[key] = min(self._capacity, self._tokens(key, now) + cost), now
 
     def _tokens(self, key: str, now: float) -> float:
         tokens, since = self._buckets.get(key, (self._capacity, now))

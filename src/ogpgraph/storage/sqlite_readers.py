@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ogpgraph.storage.database import DatabaseError, LockTimeout
 from ogpgraph.storage.database_file import DatabaseFile
-from ogpgraph.storage.sqlite_connection import connect, read_pragma, translate_errors
+from ogpgraph.storage.sqlite_connection import connect, translate_errors
 
 MAX_READERS = 16
 MAX_IDLE_READERS = 8
@@ -95,6 +95,7 @@ class ChangeDetector:
         self._file = file
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor
         self._number = 0
         self._closed = False
 
@@ -110,15 +111,18 @@ class ChangeDetector:
                 raise DatabaseError(f"{self._file.path} is closed")
             if self._connection is None:
                 self._connection = connect(self._file.path)
+                self._connection.row_factory = None
+                self._cursor = self._connection.cursor()
                 self._number += 1  # versions of different connections have nothing to do with each other
                 self._file.require_unchanged()
                 self._file.identify_companions()
             try:
-                with translate_errors():
-                    return self._number, read_pragma(self._connection, "data_version")
-            except DatabaseError:
+                # Without the context that translates errors, and without rows by name: it is asked for each reader.
+                return self._number, self._cursor.execute("PRAGMA data_version").fetchone()[0]
+            except (sqlite3.Error, UnicodeDecodeError):
                 self._disconnect()
-                raise
+                with translate_errors():
+                    raise
 
     def close(self) -> None:
         """Close the connection; nothing can be asked any more."""

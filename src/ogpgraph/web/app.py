@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogpgraph.host import Host
 from ogpgraph.system import generate_id
+from ogpgraph.web.arrivals import Arrivals
 from ogpgraph.web.console import Console, Example, respond_with_index
 from ogpgraph.web.direct_path import DirectPath
 from ogpgraph.web.endpoint import GraphQLEndpoint
@@ -66,9 +67,13 @@ _PREFLIGHT_SECONDS: Final = 86_400
 
 
 class Application(Starlette):
-    """Starlette, with an application before its middleware, if there is one, which answers some requests itself."""
+    """Starlette, with an application before its middleware, if there is one, which answers some requests itself.
+
+    It looks at requests before they have a task, where the server lets `arrivals` do so.
+    """
 
     direct_path: DirectPath | None = None
+    arrivals: Arrivals | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.direct_path is None or scope["type"] != "http":
@@ -162,6 +167,7 @@ def build_app(
             options.new_request_id,
             access_log=options.access_log,
         )
+        app.arrivals = Arrivals(memory, app.direct_path.answer_at_once)
     return app
 
 

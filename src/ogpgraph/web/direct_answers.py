@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -81,11 +82,23 @@ class DirectAnswers:
         self._memory = memory
         self._shares = LoopShares()
 
+    def find_at_once(self, query: DirectQuery, view: MemoryView) -> DirectAnswer | None:
+        """Return the response to a query if it was given before, and is right in a view that was just confirmed."""
+        if self._shares.is_used_up(query.client.network):
+            return None
+        used = _UsedTime()
+        try:
+            known = self._operations.recall((query.method, query.encoded), PARSERS[query.method])
+            return self._repeat(query, known, view) if known is not None else None
+        except (Exception, WouldWait):
+            return None
+        finally:
+            self._charge(query.client, used)
+
     async def find(self, query: DirectQuery) -> DirectAnswer | None:
         """Return the response to a query; None if the application has to answer it."""
-        network = query.client.network
-        if self._shares.is_used_up(network):
-            await self._shares.wait(network)
+        if self._shares.is_used_up(query.client.network):
+            await self._shares.wait(query.client.network)
         used = _UsedTime()
         try:
             known = self._operations.recall((query.method, query.encoded), PARSERS[query.method])
@@ -94,60 +107,69 @@ class DirectAnswers:
             view = self._memory.recall()
             if view is None:
                 view = await used.pause(self._memory.confirm())
-            return None if view.state is None else await self._answer(query, known, view, view.state, used)
+            return self._repeat(query, known, view) or await self._read(query, known, view, used)
         except (Exception, WouldWait, OperationCancelled):
             return None
         finally:
-            seconds = used.seconds
-            self._shares.add(network, seconds)
-            self._operations.scheduler.charge_at_once(query.client, seconds)
+            self._charge(query.client, used)
 
-    async def _answer(
-        self, query: DirectQuery, known: KnownOperation, view: MemoryView, state: ModelState, used: _UsedTime
-    ) -> DirectAnswer | None:
-        context = None if query.at_least is ANY_POSITION else self._memory.open(view, query.at_least)
-        headers = NOT_STORED
-        if is_cacheable(query.method, query.media_type, {}):
-            headers = self._find_cache_headers(query, known, view, state)
-            if headers.etag and etag_matches(query.if_none_match, headers.etag):
-                return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
-        is_compared = self._operations.is_to_be_compared(known.operation)
-        # What was answered before takes less time than to pass the request on, so it waits for nobody.
-        body = None if is_compared else self._operations.repeat(query.client, known, state, view.progress.origin)
-        if body is None:
-            context = context or self._memory.open(view, ANY_POSITION)
-            body = await self._execute_in_turn(query, known, context, used, is_compared=is_compared)
-        if body is None:
+    def _charge(self, client: Client, used: _UsedTime) -> None:
+        seconds = used.seconds
+        self._shares.add(client.network, seconds)
+        self._operations.scheduler.charge_at_once(client, seconds)
+
+    def _repeat(self, query: DirectQuery, known: KnownOperation, view: MemoryView) -> DirectAnswer | None:
+        """Return the response that was given before. To pass the request on takes longer: it waits for nobody."""
+        if (state := view.state) is None or query.at_least is not ANY_POSITION:
             return None
+        headers = self._find_cache_headers(query, known, view, state)
+        if headers.etag and etag_matches(query.if_none_match, headers.etag):
+            return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
+        open_context = partial(self._memory.open, view, ANY_POSITION)
+        body = self._operations.repeat(query.client, known, state, view.progress.origin, open_context)
+        return None if body is None else self._build_answer(query, known, body, headers, state)
+
+    async def _read(
+        self, query: DirectQuery, known: KnownOperation, view: MemoryView, used: _UsedTime
+    ) -> DirectAnswer | None:
+        """Return the response that the compiled operation gives."""
+        if (state := view.state) is None:
+            return None
+        context = self._memory.open(view, query.at_least)
+        headers = self._find_cache_headers(query, known, view, state)
+        if headers.etag and etag_matches(query.if_none_match, headers.etag):
+            return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
+        body = await self._execute_in_turn(query, known, context, used)
+        return None if body is None else self._build_answer(query, known, body, headers, state)
+
+    def _build_answer(
+        self, query: DirectQuery, known: KnownOperation, body: bytes, headers: CacheHeaders, state: ModelState
+    ) -> DirectAnswer:
         if known.deprecated and query.method == "GET":
             headers = headers.with_others(known.deprecated)
         return DirectAnswer(body=body, headers=headers, bookmark=state.bookmark)
 
     async def _execute_in_turn(
-        self, query: DirectQuery, known: KnownOperation, context: Context, used: _UsedTime, *, is_compared: bool
+        self, query: DirectQuery, known: KnownOperation, context: Context, used: _UsedTime
     ) -> bytes | None:
         """Execute a query, behind those who wait for their turn and would go first; None if it is too large."""
         operations, scheduler = self._operations, self._operations.scheduler
         if not known.operation.document.patience.may_try():
             return None
         if scheduler.may_go_at_once(query.client):
-            return self._execute(query, known, context, is_compared=is_compared)
+            return self._execute(query, known, context)
         turn = await used.pause(scheduler.take_turn(query.client, operations.start_deadline()))
         try:
-            return self._execute(query, known, context, is_compared=is_compared)
+            return self._execute(query, known, context)
         finally:
             scheduler.end_turn(turn)
 
-    def _execute(
-        self, query: DirectQuery, known: KnownOperation, context: Context, *, is_compared: bool
-    ) -> bytes | None:
+    def _execute(self, query: DirectQuery, known: KnownOperation, context: Context) -> bytes | None:
         body: bytes | None = None
         bound = structlog.contextvars.bind_contextvars(request_id=query.request_id)
         try:
             with waiting_refused():
-                body = self._operations.execute_at_once(
-                    query.client, known, context, LoopSlice(), is_compared=is_compared
-                )
+                body = self._operations.execute_at_once(query.client, known, context, LoopSlice())
         finally:
             structlog.contextvars.reset_contextvars(**bound)
             known.operation.document.patience.note(succeeded=body is not None)
@@ -158,6 +180,8 @@ class DirectAnswers:
         self, query: DirectQuery, known: KnownOperation, view: MemoryView, state: ModelState
     ) -> CacheHeaders:
         """Return the headers for caches, which are the same for the same media type and state of the record."""
+        if not is_cacheable(query.method, query.media_type, {}):
+            return NOT_STORED
         read_from = state.bookmark, view.progress.origin
         if (headers := known.find_cache_headers(query.media_type, read_from)) is not None:
             return headers

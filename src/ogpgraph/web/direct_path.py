@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from starlette.datastructures import Headers
@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.read_model import MemoryView
 from ogpgraph.web.direct_answers import ANY_POSITION, NOT_STORED, DirectAnswer, DirectAnswers, DirectQuery
 from ogpgraph.web.endpoint import (
     PARSERS,
@@ -64,7 +65,7 @@ from ogpgraph.web.middleware import (
 from ogpgraph.web.operation_service import OperationService, client_of
 from ogpgraph.web.request import EVENT_STREAM, require_json
 from ogpgraph.web.signed_answers import SignedAnswers
-from ogpgraph.web.whole_response import find_whole_responses
+from ogpgraph.web.whole_response import Arrival, WholeResponses, find_whole_responses
 
 MAX_BODY_BYTES: Final = 16_384
 BODY_SECONDS: Final = 0.05
@@ -106,11 +107,11 @@ class DirectPath:
         self._new_request_id = new_request_id
         self._logs_accesses = access_log
         self._header_sets = HeaderSets()
+        self._draining: set[asyncio.Task[None]] = set()
         self.answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_possible = scope["path"] == self._path and scope["method"] in PARSERS and not scope.get("root_path")
-        examined = self._header_sets.examine(scope) if is_possible else None
+        examined = self._header_sets.examine(scope) if self._is_possible(scope) else None
         if examined is None:
             await self._app(scope, receive, send)
             return
@@ -118,15 +119,7 @@ class DirectPath:
             _pass(scope, Passing(on_arrival=partial(self._learn, examined.key)))
             await self._app(scope, receive, send)
             return
-        own = examined.own
-        named = accept_request_id(_decode(own.get(REQUEST_ID)))
-        asked = DirectRequest(
-            scope=scope,
-            header_set=examined.header_set,
-            own=own,
-            request_id=named or self._new_request_id(),
-            began=time.perf_counter(),
-        )
+        asked = self._ask(scope, examined.header_set, examined.own)
         message = await self._receive(asked, receive)
         encoded = _encoded_parameters(scope, message)
         if examined.header_set.caller is not None and encoded is not None:
@@ -136,6 +129,34 @@ class DirectPath:
         answer = None if encoded is None else await self._find_answer(asked, encoded)
         if answer is None or not await self._send(asked, answer, receive, send):
             await self._app(scope, receive if message is None else _replay(message, receive), send)
+
+    def answer_at_once(self, arrival: Arrival, view: MemoryView) -> bool:
+        """Answer a request whose response was given before and has a template; returns whether it did."""
+        scope, body = arrival.scope, arrival.body
+        if not self._is_possible(scope) or len(body) > MAX_BODY_BYTES:
+            return False
+        examined = self._header_sets.examine(scope)
+        if examined is None or (header_set := examined.header_set) is None or header_set.caller is not None:
+            return False
+        encoded = _encoded_parameters(scope, {"type": "http.request", "body": body})
+        if encoded is None or not AT_LEAST.isdisjoint(examined.own):
+            return False
+        asked = self._ask(scope, header_set, examined.own)
+        answer = self._answers.find_at_once(_build_query(asked, encoded, ANY_POSITION), view)
+        return answer is not None and self._write_at_once(asked, answer, arrival.connection)
+
+    def _is_possible(self, scope: Scope) -> bool:
+        return scope["path"] == self._path and scope["method"] in PARSERS and not scope.get("root_path")
+
+    def _ask(self, scope: Scope, header_set: HeaderSet, own: Mapping[bytes, bytes]) -> DirectRequest:
+        named = accept_request_id(_decode(own.get(REQUEST_ID)))
+        return DirectRequest(
+            scope=scope,
+            header_set=header_set,
+            own=own,
+            request_id=named or self._new_request_id(),
+            began=time.perf_counter(),
+        )
 
     def _learn(self, key: Hashable, request: Request) -> None:
         """Remember the header set of a request that came through the middleware, if the direct path is for such."""
@@ -179,22 +200,11 @@ class DirectPath:
                 return None
 
     async def _find_answer(self, asked: DirectRequest, encoded: bytes) -> DirectAnswer | None:
-        header_set = asked.header_set
         try:
             at_least = _at_least(asked)
         except RequestRejected:
             return None
-        return await self._answers.find(
-            DirectQuery(
-                client=header_set.client,
-                method=asked.scope["method"],
-                encoded=encoded,
-                media_type=header_set.media_type,
-                if_none_match=_decode(asked.own.get(IF_NONE_MATCH)),
-                at_least=at_least,
-                request_id=asked.request_id,
-            )
-        )
+        return await self._answers.find(_build_query(asked, encoded, at_least))
 
     async def _answer_signed(
         self, asked: DirectRequest, caller: Caller, encoded: bytes, receive: Receive, send: Send
@@ -230,21 +240,41 @@ class DirectPath:
         answer = DirectAnswer(body=body, headers=NOT_STORED, bookmark=bookmark)
         await self._send_as(template, asked, answer, body, send)
 
+    def _write_at_once(self, asked: DirectRequest, answer: DirectAnswer, connection: WholeResponses) -> bool:
+        """Write a response, if its template is known and the connection takes it now; returns whether it did."""
+        header_set, body, kind = asked.header_set, answer.body or b"", _kind_of(answer)
+        template = header_set.templates.get(kind)
+        if template is None or (header_set.is_compressed and kind.is_large):
+            return False
+        holding = Holding(self._held, header_set.client.network)
+        if not _hold(holding, len(body)):
+            return False
+        status = _status_of(answer)
+        is_written = connection.write_whole(asked.scope, status, template.format(_values_of(asked, answer, body)), body)
+        if is_written:
+            self.answered += 1
+            self._log(asked, status)
+        if is_written and connection.is_write_paused:
+            task = asyncio.create_task(_release_when_drained(connection, holding))
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+        else:
+            holding.release()
+        return is_written
+
     async def _send(self, asked: DirectRequest, answer: DirectAnswer, receive: Receive, send: Send) -> bool:
         """Send a response; returns False, with nothing sent, if so much is held for the client that it may not be."""
-        header_set, body = asked.header_set, answer.body or b""
-        is_large, is_sliced = len(body) >= COMPRESSED_FROM_BYTES, len(body) > SLICE_BYTES
-        kind = answer.body is None, is_large, is_sliced, answer.headers.others
+        header_set, body, kind = asked.header_set, answer.body or b"", _kind_of(answer)
         template = header_set.templates.get(kind)
         holding = Holding(self._held, header_set.client.network)
         if not _hold(holding, len(body)):
             return False
         self.answered += 1
         try:
-            if template is None or (is_sliced and header_set.is_compressed):
+            if template is None or (kind.is_sliced and header_set.is_compressed):
                 await self._send_through_middleware(asked, answer, kind, receive, send)
                 return True
-            if is_large and header_set.is_compressed:
+            if kind.is_large and header_set.is_compressed:
                 body = compress(body)
             await self._send_as(template, asked, answer, body, send)
         finally:
@@ -254,14 +284,8 @@ class DirectPath:
     async def _send_as(
         self, template: ResponseTemplate, asked: DirectRequest, answer: DirectAnswer, body: bytes, send: Send
     ) -> None:
-        values = {
-            LENGTH: b"%d" % len(body),
-            ETAG: answer.headers.etag.encode(),
-            REQUEST_ID: asked.request_id.encode(),
-            POSITION: b"%d" % answer.bookmark.position,
-            ROOT: answer.bookmark.root.encode(),
-        }
-        status, whole = 304 if answer.body is None else 200, find_whole_responses(asked.scope)
+        status, values = _status_of(answer), _values_of(asked, answer, body)
+        whole = find_whole_responses(asked.scope)
         try:
             if whole is not None and whole.write_whole(asked.scope, status, template.format(values), body):
                 await whole.drain()
@@ -269,8 +293,11 @@ class DirectPath:
             await send({"type": "http.response.start", "status": status, "headers": template.fill(values)})
             await send_sliced(body, send)
         finally:
-            if self._logs_accesses:
-                log_access(asked.scope, asked.request_id, status, time.perf_counter() - asked.began)
+            self._log(asked, status)
+
+    def _log(self, asked: DirectRequest, status: int) -> None:
+        if self._logs_accesses:
+            log_access(asked.scope, asked.request_id, status, time.perf_counter() - asked.began)
 
     async def _send_through_middleware(
         self, asked: DirectRequest, answer: DirectAnswer, kind: Hashable, receive: Receive, send: Send
@@ -303,6 +330,54 @@ def _pass(scope: Scope, passing: Passing) -> None:
 
 def _decode(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
+
+
+class _Kind(NamedTuple):
+    """What the headers of a response depend on besides the request, and besides what each one has of its own."""
+
+    status: int
+    is_large: bool
+    is_sliced: bool
+    headers: tuple[tuple[str, str], ...]
+
+
+def _kind_of(answer: DirectAnswer) -> _Kind:
+    size = len(answer.body or b"")
+    return _Kind(_status_of(answer), size >= COMPRESSED_FROM_BYTES, size > SLICE_BYTES, answer.headers.others)
+
+
+def _status_of(answer: DirectAnswer) -> int:
+    return 304 if answer.body is None else 200
+
+
+def _values_of(asked: DirectRequest, answer: DirectAnswer, body: bytes) -> Mapping[bytes, bytes]:
+    """Return the values of the headers that differ from response to response."""
+    return {
+        LENGTH: b"%d" % len(body),
+        ETAG: answer.headers.etag.encode(),
+        REQUEST_ID: asked.request_id.encode(),
+        POSITION: b"%d" % answer.bookmark.position,
+        ROOT: answer.bookmark.root.encode(),
+    }
+
+
+def _build_query(asked: DirectRequest, encoded: bytes, at_least: Bookmark) -> DirectQuery:
+    return DirectQuery(
+        client=asked.header_set.client,
+        method=asked.scope["method"],
+        encoded=encoded,
+        media_type=asked.header_set.media_type,
+        if_none_match=_decode(asked.own.get(IF_NONE_MATCH)),
+        at_least=at_least,
+        request_id=asked.request_id,
+    )
+
+
+async def _release_when_drained(connection: WholeResponses, holding: Holding) -> None:
+    try:
+        await connection.drain()
+    finally:
+        holding.release()
 
 
 def _receive_at_once(receive: Receive) -> Message | None:

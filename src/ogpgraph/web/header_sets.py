@@ -133,6 +133,8 @@ class HeaderSets:
 
     def put(self, key: Hashable, header_set: HeaderSet) -> None:
         """Remember a header set, and forget the one that was used least recently if there are too many."""
+        if key in self._sets:
+            self._examined.clear()  # they have the former one
         self._sets[key] = header_set
         if len(self._sets) > MAX_HEADER_SETS:
             self._sets.popitem(last=False)

@@ -30,6 +30,10 @@ class MemoryReader:
         """
         return self._recalled.get()
 
+    def read(self) -> MemoryView | None:
+        """Return what is in memory as of a moment after the call; None if that has to be read. Raises StorageError."""
+        return self._recall()
+
     async def confirm(self) -> MemoryView:
         """Return what is in memory as of a moment after the call; raises StorageError."""
         return await self._confirmation.get()

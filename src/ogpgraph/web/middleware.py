@@ -66,6 +66,7 @@ _IDENTIFY_THREADS: Final = 4
 
 _ACCESS_LOG: Final = "ogpgraph.access"
 
+_access_log = logging.getLogger(_ACCESS_LOG)
 access_logger = structlog.stdlib.get_logger(_ACCESS_LOG)
 
 
@@ -204,7 +205,7 @@ class AccessLogMiddleware:
 
 def log_access(scope: Scope, request_id: str, status: int, seconds: float) -> None:
     """Log that a request was answered."""
-    if not logging.getLogger(_ACCESS_LOG).isEnabledFor(logging.INFO):
+    if not _access_log.isEnabledFor(logging.INFO):
         return  # without building a line, which takes longer than the rest of some requests
     milliseconds = round(seconds * 1000, 1)
     access_logger.info(

@@ -296,11 +296,9 @@ class OperationService:
         )
 
     def execute_at_once(
-        self, client: Client, known: KnownOperation, context: Context, deadline: Deadline, *, is_compared: bool
+        self, client: Client, known: KnownOperation, context: Context, deadline: Deadline
     ) -> bytes | None:
         """Return the response to a query, and charge its client for it; None if it is too large.
-
-        Its data are compared with graphql-core's later if it `is_compared`.
 
         Raises:
             Exception: if anything went wrong. Nothing is charged then, and `execute` says what it is.
@@ -315,16 +313,24 @@ class OperationService:
             if len(response) > self.limits.execution.response_bytes:
                 return None
             used = _used_cost(operation, divisor, deadline)
-            if is_compared:
+            if self.is_to_be_compared(operation):
                 self._note_executed(operation, known.parameters, context, data)
             return response
         finally:
             self._budget.refund(client, max(0, known.cost - used))
 
-    def repeat(self, client: Client, known: KnownOperation, state: ModelState, origin: Origin) -> bytes | None:
+    def repeat(
+        self,
+        client: Client,
+        known: KnownOperation,
+        state: ModelState,
+        origin: Origin,
+        open_context: Callable[[], Context],
+    ) -> bytes | None:
         """Return the response to a query that was given before, and charge its client for it.
 
-        None if it is not right at a state of the model. Raises RequestRejected (429), if the client's budget is spent.
+        None if it is not right at a state of the model. `open_context` opens a context at that state, where it is to be
+        compared. Raises RequestRejected (429), if the client's budget is spent.
         """
         kept = known.executor.find_kept(state, origin)
         if kept is None or kept.characters > MAX_RESPONSE_BYTES:
@@ -334,6 +340,9 @@ class OperationService:
             return None
         divisor = cost_divisor(known.parameters.document_id)
         self._budget.charge(client, known.cost, 1 + known.operation.costs.used(kept.objects) // divisor)
+        if self.is_to_be_compared(known.operation):
+            self._note_executed(known.operation, known.parameters, open_context(), kept.data)
+            self.compare_later()
         return response
 
     def encode(self, call: OperationCall, payload: Mapping[str, object]) -> bytes:
