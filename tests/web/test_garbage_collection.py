@@ -10,6 +10,7 @@ import pytest
 
 from ogpgraph.web.garbage_collection import (
     CHECK_SECONDS,
+    LOADING_SECONDS,
     MAX_GROWTH_BYTES,
     MIN_SECONDS,
     IdleCollector,
@@ -85,6 +86,25 @@ def test_a_process_that_grows_all_the_time_collects_only_now_and_then(
         process.pass_seconds(CHECK_SECONDS, busy=True)
         collections += collector.check()
     assert 5 <= collections <= 10
+
+
+def test_a_process_that_loads_is_not_stopped_by_what_it_loads_until_it_takes_too_long(process: Process) -> None:
+    collector = IdleCollector(
+        clock=lambda: process.now,
+        used_seconds=lambda: process.used,
+        resident_bytes=lambda: process.size,
+        is_loading=lambda: True,
+    )
+    try:
+        while process.now + CHECK_SECONDS < LOADING_SECONDS:
+            process.size += MAX_GROWTH_BYTES + 1
+            process.pass_seconds(CHECK_SECONDS, busy=True)
+            assert not collector.check()
+        process.size += MAX_GROWTH_BYTES + 1
+        process.pass_seconds(MIN_SECONDS, busy=True)
+        assert collector.check()
+    finally:
+        gc.unfreeze()
 
 
 def test_a_process_that_did_nothing_does_not_collect(process: Process, collector: IdleCollector) -> None:

@@ -37,6 +37,11 @@ class ModelLoader:
         with run_thread(self._run, "model", self._stop) as self._thread:
             yield
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether something is still being loaded, with pauses, even if the model is there."""
+        return self._thread is not None and self._thread.is_alive()
+
     def find_problem(self) -> str | None:
         """Return that the model is being loaded; None once it is, and where no process is to serve it."""
         is_loading = self._thread is not None and not self._model.is_warm

@@ -78,7 +78,7 @@ def create_app(
             await live.start()
             stack.push_async_callback(live.stop)
             if owns_process:
-                await stack.enter_async_context(collect_when_idle())
+                await stack.enter_async_context(collect_when_idle(lambda: lifespan.system.loader.is_loading))
             if on_replaced:
                 watch = ReplacementWatch(settings.database, lambda: lifespan.system, on_replaced)
                 await stack.enter_async_context(watch.run())

@@ -2,8 +2,9 @@
 
 Python's collector stops the process to look at all objects. At its defaults it does so in the middle of requests, for
 up to half a second once the model is in memory. Nearly everything is freed by reference counts; what is left are
-cycles, such as those of exceptions and parsed documents. So what was loaded at the start is never looked at, young
-objects are collected often, which takes milliseconds, and all others when the process is idle, or has grown much.
+cycles, such as those of exceptions and parsed documents. So what was loaded at the start, and into memory after it, is
+never looked at, young objects are collected often, which takes milliseconds, and all others when the process is idle,
+or has grown much.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MIN_SECONDS: Final = 10.0
 """The least time between two collections of all objects."""
 MAX_GROWTH_BYTES: Final = 128 << 20
 """All objects are collected in a busy process, too, once it has grown by this since the last time."""
+LOADING_SECONDS: Final = 600.0
+"""For so long after the start nobody looks for garbage while the process loads: requests leave little until then."""
 _FREEZES: Final = 2
 
 log = structlog.stdlib.get_logger(__name__)
@@ -47,7 +50,8 @@ def read_resident_bytes() -> int:
 class IdleCollector:
     """Collects all objects of this process at suitable moments. The objects of the start are excluded by freezing them.
 
-    The first time that the process is idle they are frozen once more, with what was loaded by the first requests.
+    The first time that the process is idle they are frozen once more, with what was loaded by the first requests. While
+    it `is_loading`, all that there is is frozen without being looked at, for LOADING_SECONDS at most.
     """
 
     def __init__(
@@ -56,12 +60,15 @@ class IdleCollector:
         clock: Callable[[], float] = time.monotonic,
         used_seconds: Callable[[], float] = time.process_time,
         resident_bytes: Callable[[], int] = read_resident_bytes,
+        is_loading: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_loading = is_loading
         self._clock = clock
         self._used_seconds = used_seconds
         self._resident_bytes = resident_bytes
         self._freezes_left = _FREEZES
         self._checked = self._collected = clock()
+        self._loads_until = self._checked + LOADING_SECONDS
         self._used, self._size = used_seconds(), 0
         self._collect()
 
@@ -70,6 +77,10 @@ class IdleCollector:
         now, used = self._clock(), self._used_seconds()
         is_idle = used - self._used < IDLE_SHARE * (now - self._checked)
         self._checked, self._used = now, used
+        if now < self._loads_until and self._is_loading():
+            gc.freeze()
+            self._size = self._resident_bytes()
+            return False
         if now - self._collected < MIN_SECONDS:
             return False
         has_grown = self._resident_bytes() - self._size > MAX_GROWTH_BYTES
@@ -96,7 +107,7 @@ def _has_older_objects() -> bool:
 
 
 @asynccontextmanager
-async def collect_when_idle() -> AsyncIterator[None]:
+async def collect_when_idle(is_loading: Callable[[], bool] = lambda: False) -> AsyncIterator[None]:
     """Collect the garbage of this process as described above, from its start until its stop.
 
     A command may have disabled the collector until then.
@@ -104,7 +115,7 @@ async def collect_when_idle() -> AsyncIterator[None]:
     before = gc.get_threshold()
     gc.enable()
     gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
-    collecting = asyncio.create_task(_collect_forever(IdleCollector()))
+    collecting = asyncio.create_task(_collect_forever(IdleCollector(is_loading=is_loading)))
     try:
         yield
     finally:
