@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import pytest
 from graphql import GraphQLError
 from structlog.testing import capture_logs
 
+from ogpgraph.auth.authentication import RefusalLog
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.unit_of_work import CommandContext, Provenance
 from ogpgraph.domain.values import Interval
+from ogpgraph.graphql.context import Context, WriteAccess
 from ogpgraph.rate_limit import RateLimiter
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.storage.head_file import HeadFile, RememberedHead
@@ -21,7 +25,7 @@ from ogpgraph.storage.sqlite import parse_sqlite_url
 from ogpgraph.storage.texts import CorruptText
 from ogpgraph.system import open_system
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, SystemFactory
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_operation, execute_query
 from tests.graphql.mutations.client import MutationClient, SampleSystem, kinds_of, mutation_fields
 
 pytestmark = BOTH_ENGINES
@@ -41,6 +45,21 @@ def test_a_mutation_whose_payload_cannot_be_read_is_executed_once(make_system: S
     assert isinstance(raised.value.original_error, CorruptText)
     assert raised.value.path == ["reviseCommitment", "commitment", "title"]
     assert sample.position() == before + 1
+
+
+def test_what_a_mutation_has_recorded_is_read_by_one_statement(sample: SampleSystem) -> None:
+    document = """mutation { completeMilestone(input: {commitment: "FR0001", number: "1.1", report: "It is open."}) {
+        entries { position kind } milestone { status } errors { message } } }"""
+    with ExitStack() as sessions:
+        session = sessions.enter_context(sample.system.read_session())
+        limiter = RateLimiter(1_000, lambda: 0.0)
+        access = WriteAccess(sample.system, sample.admin.caller, "request", limiter, RefusalLog(), sessions)
+        context = Context(session, "1", access)
+        result = execute_operation(document, {}, context)
+        assert context.session.transaction.statements == 2  # the first one says whether the read model is that far
+    payload = msgspec.json.decode(msgspec.json.encode(result.data))["completeMilestone"]
+    assert kinds_of(payload) == ["MilestoneCompleted", "MilestoneReported"]
+    assert payload["milestone"] == {"status": "COMPLETE"}
 
 
 def test_of_several_mutations_each_is_executed_after_the_one_before(sample: SampleSystem) -> None:

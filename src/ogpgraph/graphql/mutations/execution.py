@@ -98,17 +98,26 @@ class Recorded:
     @cached_property
     def snapshot(self) -> Snapshot:
         """The snapshot at the last event, so that a repeated request gets the first result; or at the head."""
-        head = self._session.at_head()
         if not self._receipt.events:
-            return head
-        first = head.find_entry_by_event(self._receipt.events[0])
-        if first is None:
-            raise _not_shown(self._receipt)
-        # The entries of a save are consecutive, and the projection never commits only a part of them.
-        last = first.position + len(self._receipt.events) - 1
+            return self._session.at_head()
+        last = self._find_last_position()
         snapshot = self._session.at(last)
         # The first result may be the past by now: under plain ids, clients would take it for the present.
         return snapshot.pinned if self._receipt.repeated and last < self._session.head else snapshot
+
+    def _find_last_position(self) -> int:
+        """Return the position of the last event; raises RECORDED_BUT_NOT_SHOWN."""
+        head, events = self._session.at_head(), self._receipt.events
+        # Nearly always they are the newest ones, which one statement loads.
+        newest = self._session.load_entries(range(max(1, head.position - len(events) + 1), head.position + 1))
+        last = newest.get(head.position)
+        if last is not None and last.is_whole and last.event_id == events[-1]:
+            return head.position
+        first = head.find_entry_by_event(events[0])
+        if first is None:
+            raise _not_shown(self._receipt)
+        # The entries of a save are consecutive, and the projection never commits only a part of them.
+        return first.position + len(events) - 1
 
     @cached_property
     def entries(self) -> list[Entry]:
