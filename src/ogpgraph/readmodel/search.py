@@ -172,8 +172,8 @@ class Search:
 
     def page(self, found: Numbers, limit: int, after: HitKey | None = None) -> list[Hit]:
         """Return up to `limit` of the objects that were found, the best first, after the place of a hit."""
-        numbers = found
-        ranks = (_HIGHEST_SCORE - self._matches.score(found) << _OWNER_BITS) | self._owners_of(found)
+        numbers, scores = self._matches.score_best(found, limit, None if after is None else after.score)
+        ranks = (_HIGHEST_SCORE - scores << _OWNER_BITS) | self._owners_of(numbers)
         if after is not None:
             owner = self._number_of(after.stream)
             last = (_HIGHEST_SCORE - after.score << _OWNER_BITS) | owner

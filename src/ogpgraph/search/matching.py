@@ -133,20 +133,41 @@ class Matches:
         self._clauses = clauses
         self.near = near
 
-    def score(self, numbers: Numbers) -> Numbers:
-        """Return the scores of some of the objects that match."""
+    def score_best(self, numbers: Numbers, limit: int, below: int | None) -> tuple[Numbers, Numbers]:
+        """Return those of some objects that may be the best so many, and their scores.
+
+        If only objects that come after one with a score are wanted, `below` is that score. Words that follow one
+        another are looked for only in objects that may be among the best by them: that takes the most time.
+        """
+        view, pairs = self._view, list(self._query.pairs())
+        scores = self._score_words(numbers)
+        if pairs:
+            most = len(pairs) * PAIR * int(view.weights.max())
+            chosen = _may_be_best(scores, most, limit, below)
+            numbers = numbers[chosen]
+            scores = scores[chosen] + self._score_pairs(numbers, pairs)
+        return numbers, scores
+
+    def _score_words(self, numbers: Numbers) -> Numbers:
         view, wanted = self._view, Wanted(numbers, self._view)
         scores = np.zeros(view.object_count, dtype=np.int32)
-        chosen = [each.marked.select(wanted.has_rows(each.marked.rows)) for each in self._clauses]
-        for marked in chosen:
+        for _, marked, _ in self._clauses:
             view.checkpoint()
-            _add_points(scores, marked, view)
-        scores[np.concatenate([NO_OCCURRENCES, *(each.coded for each in self._clauses)])] += CODE_POINTS  # once
-        for first, second, distance in self._query.pairs():
+            _add_points(scores, marked.select(wanted.has_rows(marked.rows)), view)
+        coded = np.concatenate([NO_OCCURRENCES, *(each.coded for each in self._clauses)])
+        scores[coded] += CODE_POINTS  # once, however often it is in there
+        return scores.take(numbers).astype(np.int64)
+
+    def _score_pairs(self, numbers: Numbers, pairs: Iterable[tuple[int, int, int]]) -> Numbers:
+        view, wanted = self._view, Wanted(numbers, self._view)
+        scores = np.zeros(view.object_count, dtype=np.int32)
+        for first, second, distance in pairs:
             view.checkpoint()
             both = np.zeros(len(view.valid), dtype=np.bool_)
-            both[chosen[first].rows] = True
-            rows = chosen[second].rows[both.take(chosen[second].rows)]
+            both[self._clauses[first].marked.rows] = True
+            rows = self._clauses[second].marked.rows
+            rows = rows[both.take(rows)]
+            rows = rows[wanted.has_rows(rows)]
             _add_pairs(scores, self._clauses[first], self._clauses[second], distance, rows, view)
         return scores.take(numbers).astype(np.int64)
 
@@ -192,6 +213,16 @@ def _select_matching(found: Sequence[Mask]) -> Mask:
         return np.zeros(len(counts), dtype=np.bool_)
     matching: Mask = counts == most
     return matching
+
+
+def _may_be_best(scores: Numbers, most: int, limit: int, below: int | None) -> Mask:
+    """Return which objects may be the best so many once each score has grown by something up to `most`."""
+    certain = scores if below is None else scores[scores + most < below]
+    if len(certain) < limit:
+        return np.ones(len(scores), dtype=np.bool_)
+    least = np.partition(certain, len(certain) - limit)[len(certain) - limit]
+    chosen: Mask = scores + most >= least
+    return chosen
 
 
 # Clauses
