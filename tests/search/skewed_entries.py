@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from ogpgraph.domain.commitment import register_commitment, revise_commitment, withdraw_commitment
 from ogpgraph.domain.event import Facts
@@ -22,6 +22,8 @@ from tests.search.random_searches import corpus_texts, misspell
 
 _CONTEXT = CommandContext(actor="skew", role="administrator", time=datetime(2026, 6, 1, tzinfo=UTC))
 _COMMITMENTS_IN_UNIT = 100
+_NUMBERS = range(1_000, 10_000)
+"""Of the codes with a prefix, those with these numbers are not in the corpus."""
 
 
 def record_skewed_entries(system: System, commitments: int) -> None:
@@ -39,16 +41,26 @@ def record_skewed_entries(system: System, commitments: int) -> None:
 
 
 def _record_commitments(uow: UnitOfWork, source: random.Random, numbers: range, words: Sequence[str]) -> None:
-    plan = uow.require_by_code("plan", read_plans()[0].code)
-    own: Facts = {"member": plan.string("member"), "actionPlan": plan.id, "cycle": plan.value("cycle")}
+    prefixes = plan_codes_by_prefix()
     for number in numbers:
+        prefix, plan_code = prefixes[number // len(_NUMBERS)]
+        plan = uow.require_by_code("plan", plan_code)
         language = source.choice(("en", "es", "fr"))
         facts: Facts = {
+            "member": plan.string("member"),
+            "actionPlan": plan.id,
+            "cycle": plan.value("cycle"),
             "status": "ACTIVE",
             f"title/{language}": uow.text_value(_text(source, words, 5)),
             f"description/{language}": uow.text_value(_text(source, words, 60)),
         }
-        register_commitment(uow, f"KE{number + 1000:04}", own | facts)
+        register_commitment(uow, f"{prefix}{_NUMBERS[number % len(_NUMBERS)]}", facts)
+
+
+@cache
+def plan_codes_by_prefix() -> list[tuple[str, str]]:
+    """Return the prefixes of the codes of commitments, each with the code of a plan of their member."""
+    return [*{plan.commitment[0].code.rstrip("0123456789"): plan.code for plan in read_plans()}.items()]
 
 
 def _change_corpus(uow: UnitOfWork, source: random.Random, words: Sequence[str]) -> None:
