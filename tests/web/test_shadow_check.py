@@ -165,6 +165,23 @@ class Comparison:
         return self.check.compare(executed, Deadline(60))
 
 
+def test_a_response_that_is_kept_is_compared_and_not_used_again_where_it_differs(recorded: System) -> None:
+    comparison = Comparison(recorded)
+    comparison.execute()
+    parameters = RequestParameters(QUERY, variables={"code": "FR"})
+    prepared = comparison.runner.create_executor(comparison.runner.prepare(parameters), parameters)
+    with recorded.read_session() as session:
+        kept = prepared.find_kept(session.whole_state, session.origin)
+    assert kept is not None
+    kept.data = kept.data.replace(b"France", b"Gallia")
+    executed = comparison.execute()
+    assert executed is not None
+    assert b"Gallia" in executed.data
+    assert comparison.compare(executed) is Outcome.DIFFERENT
+    with pytest.raises(NotCovered):
+        comparison.execute()
+
+
 @BOTH_ENGINES
 def test_what_was_read_is_read_again_at_the_same_head_whatever_was_written_since(recorded: System) -> None:
     comparison = Comparison(recorded)

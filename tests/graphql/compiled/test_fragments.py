@@ -16,6 +16,7 @@ from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import CoreExecutor, Executor
 from ogpgraph.graphql.schema import build_schema
+from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.system import System
 from tests.graphql.example_log import command_context, record_example
 
@@ -152,3 +153,22 @@ def test_a_text_that_was_removed_is_shown_again_once_it_is_stored_again(response
             transaction.execute(f"insert into stored_text (reference, salt, content, marks) values ({values})", **row)
     assert responses.read(text)[0] == responses.read_by_core(text)
     assert responses.read(text)[0]["commitment"]["title"]
+
+
+def test_what_is_read_in_another_session_than_the_first_counts_its_characters(responses: Responses) -> None:
+    text = '{ commitment(code: "UY0901") { title } }'
+
+    class Reopening(Context):
+        """A context whose session is another one once the operation has begun, as that of a mutation."""
+
+        def head(self) -> Snapshot:
+            return other.at_head()
+
+    with responses.system.read_session() as session, responses.system.read_session() as other:
+        executor = Executor.prepare(SCHEMA, parse(text), {}, compiled=CompiledOperations())
+        executor.run_compiled(Reopening(session, "1"), check_deadline=lambda: None)
+        other.caches.responses.clear()
+        counted: list[int] = []
+        other.count_characters = counted.append
+        executor.run_compiled(Context(other, "1"), check_deadline=lambda: None)
+    assert sum(counted) > 0

@@ -73,11 +73,13 @@ class _Fragments:
         sources = self.read(distinct, view) if sources is None else sources
         made: dict[Any, Fragment] = {}
         lacking: dict[Any, Fragment] = {}
-        for version, source in zip(distinct, sources, strict=True):
-            objects, characters, missing_texts = run.objects, run.characters, view.session.missing_texts
-            pieces = self.make(source, run)
-            target = made if view.session.missing_texts == missing_texts else lacking
-            target[version] = (run.objects - objects, run.characters - characters, *pieces)
+        session = view.session
+        with run.counting_characters(session):
+            for version, source in zip(distinct, sources, strict=True):
+                objects, characters, missing_texts = run.objects, run.characters, session.missing_texts
+                pieces = self.make(source, run)
+                target = made if session.missing_texts == missing_texts else lacking
+                target[version] = (run.objects - objects, run.characters - characters, *pieces)
         table.add(made)
         return made | lacking if lacking else made
 

@@ -59,6 +59,7 @@ class Run:
     __slots__ = (
         "_check_deadline",
         "_count_objects",
+        "_counted",
         "arguments",
         "characters",
         "context",
@@ -85,6 +86,7 @@ class Run:
         self.tables: dict[int, FragmentTable] = {}
         self._check_deadline = check_deadline
         self._count_objects = count_objects
+        self._counted: RecordReader | None = None
 
     def check(self) -> None:
         """Count an object; raises what stops the operation."""
@@ -98,15 +100,21 @@ class Run:
 
     @contextmanager
     def counting_characters(self, session: RecordReader) -> Iterator[None]:
-        """Count the characters of the texts that are read in a session, which counts them, too."""
-        forward = session.count_characters
+        """Count the characters of the texts that are read in a session, which counts them, too.
+
+        A mutation reads its payload in another session than the one that it began with.
+        """
+        if session is self._counted:
+            yield
+            return
+        forward, former = session.count_characters, self._counted
 
         def count_both(number: int) -> None:
             self.characters += number
             forward(number)
 
-        session.count_characters = count_both
+        session.count_characters, self._counted = count_both, session
         try:
             yield
         finally:
-            session.count_characters = forward
+            session.count_characters, self._counted = forward, former
