@@ -145,7 +145,9 @@ class RuleTags:
         return self._dimensions
 
     def _spans_of(self, readings: Readings, group: str) -> _Spans:
-        if (spans := self._groups.get(group)) is None:
+        if (spans := self._groups.get(group)) is None and self._dimensions is not None:
+            return _NO_SPANS  # all groups are derived that have a path
+        if spans is None:
             paths = self._paths_of(readings, group)
             is_there = bool(paths) or self._rule.has_one_group
             spans = self._groups[group] = self._derive(readings, group, paths) if is_there else _NO_SPANS
@@ -276,7 +278,7 @@ class _DimensionTags:
     def replace(self, ended: Sequence[_Span], begun: Sequence[_Span]) -> TagDifference:
         """Take some spans away and add others; returns the difference."""
         values = {span[0] for span in (*ended, *begun)}
-        before = self._list(values)
+        before = self._list(values) if self._certain or self._unknown else set[DatedTag]()
         for value, is_certain, first, end in ended:
             by_value = self._certain if is_certain else self._perhaps
             by_value[value].remove((first, end))
