@@ -14,6 +14,8 @@ from bench.serving.generator import format_request
 from bench.serving.load import Load, Request
 from bench.serving.measuring import Measurement
 from bench.serving.operations import DOCUMENTS, MUTATIONS, Known, Operation, choose_variables, read_past
+from bench.serving.page import BEGIN, END, build_page, replace_between
+from bench.serving.report import Environment, Result
 from bench.serving.summary import Spread, paired_ratio, summarize
 from bench.serving.writer import has_errors
 
@@ -124,3 +126,45 @@ def test_the_chart_is_an_svg_with_a_bar_for_each_positive_value_on_one_scale() -
     first, second, third = map(float, widths)
     assert first > second > third == 0
     assert "ours & theirs" in [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_page_names_the_operations_in_which_another_server_is_faster() -> None:
+    measured = [
+        _measure("ogpgraph-sqlite", "IDLE", 0, 100),
+        _measure("postgraphile", "IDLE", 0, 50),
+        _measure("mercurius", "IDLE", 0, 200),
+        _measure("floor", "IDLE", 0, 400),
+        _measure("ogpgraph-sqlite", "PAST", 0, 90),
+    ]
+    summaries = summarize(measured, "IDLE", ["postgraphile", "mercurius", "floor"])
+    environment = Environment(
+        date="2026-01-02T03:04:05+00:00",
+        commit="0123456789",
+        cores=2,
+        processor="a processor",
+        load_average=0.1,
+        generator="wrk",
+        versions={},
+        scale=1,
+        commitments=6,
+        entries=100,
+        rounds=1,
+        seconds=2,
+        writes_per_second=100,
+    )
+    caveats = ["A caveat."]
+    page = build_page(
+        [Result(environment=environment, caveats=caveats, servers=[], summaries=summaries, measurements=measured)]
+    )
+    assert "| 100 (2 ×) | 50 | 200 | 400 |" in page
+    assert "90 [90–90] | 1.0 / 2.0 | 1.00 | 0.90 |" in page
+    assert "- Q1, idle: 0.5 times the rate of mercurius" in page
+    assert "times the rate of floor" not in page
+    assert page.endswith("A caveat.\n")
+
+
+def test_figures_are_replaced_between_their_marks_and_nowhere_else() -> None:
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert replace_between(text, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="are missing"):
+        replace_between("no marks", "new")
