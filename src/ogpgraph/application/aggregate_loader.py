@@ -45,6 +45,8 @@ _decoder = msgspec.json.Decoder(Aggregate)
 class LoadedAggregate(NamedTuple):
     """An aggregate, the leaf of its last event, and how much has been appended since its row in the database.
 
+    It has no leaf before that event was read, which is when a command first loads it.
+
     `former` is the aggregate before the last save of this process, if that changed it.
     """
 
@@ -169,12 +171,18 @@ class AggregateLoader:
 
     def load_known(self, stream: str) -> Aggregate:
         """Return the aggregate of a stream as of `followed_head` or later; raises as `load`."""
-        if (known := self._memory.get(stream)) is not None:
+        known, as_of = self._memory.get(stream), self._memory.head
+        if known is not None and known.leaf:
             return known.aggregate
-        as_of, loaded = self._memory.head, self._load_from_database(stream)
+        loaded = self._load_from_database(stream) if known is None else self._verify(known)
         if loaded.aggregate.revision:
             self._memory.put(loaded, as_of)
         return loaded.aggregate
+
+    def _verify(self, filled: LoadedAggregate) -> LoadedAggregate:
+        """Return an aggregate from the read model with the leaf of its last event, which must be whole."""
+        [event] = self._log.read_revisions(filled.aggregate.id, [filled.aggregate.revision])
+        return filled._replace(leaf=event.leaf)
 
     def find_former(self, stream: str, revision: int) -> Aggregate | None:
         """Return the aggregate of a stream before the last save of this process, if it had this revision then."""
