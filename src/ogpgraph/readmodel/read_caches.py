@@ -71,7 +71,7 @@ class ReadCaches:
     matches: ByteCache[tuple[int, int, AggregateQuery], int] = field(
         default_factory=lambda: ByteCache(MAX_MATCH_BYTES, _size_of_bitset)
     )
-    """The aggregates that are in a list, by the position, the version of the redactions and the query."""
+    """The aggregates in a list, since which position, by which redactions, for which query."""
     queries: ByteCache[QueryKey, tuple[object, AggregateQuery]] = field(
         default_factory=lambda: ByteCache(MAX_QUERY_BYTES, _size_of_query)
     )

@@ -268,15 +268,21 @@ class Snapshot(AggregateSnapshot):
         return self._masks[query]
 
     def _find_matches(self, query: AggregateQuery) -> int:
-        """Return the members of a list, from the cache if possible: they are the same for all readers at a position."""
+        """Return the members of a list, from the cache if possible: they are the same until what decides changes."""
         if self.day != PRESENT_DAY or not query.is_portable:
             return self._match(query)
         matches, version = self.session.caches.matches, self.session.log_identity.redaction_version
-        key = self.position, version, query
+        key = self._find_last_change(query), version, query
         if (mask := matches.get(key)) is None:
             mask = self._match(query)
             matches.add({key: mask})
         return mask
+
+    def _find_last_change(self, query: AggregateQuery) -> int:
+        """Return a position since which a list has had the same members, as far as that is known."""
+        if query.dimensions is None:
+            return self.position
+        return max(self.index(name).version(dimension) for name, dimension in query.dimensions)
 
     def _match(self, query: AggregateQuery) -> int:
         return query.condition.evaluate(self.index(query.aggregate_type), self.index).fulfilled
