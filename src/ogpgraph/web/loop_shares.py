@@ -8,7 +8,7 @@ from typing import Final
 
 from ogpgraph.web.deadline import Deadline
 
-SLICE_SECONDS: Final = 0.002
+SLICE_SECONDS: Final = 0.004
 """How long an operation may take there."""
 SHARE_SECONDS: Final = 0.004
 """How long the operations of one client may take until the event loop has looked for other requests."""
