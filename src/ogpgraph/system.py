@@ -286,12 +286,14 @@ def open_system(
         _begin_clock_guard(clock_guard, clock, database, history_guard)
         event_log = EventLog(database, clock, clock_guard)
         loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
+        text_reader = texts.TextReader()
         executor = CommandExecutor(
             event_log,
             loader,
             texts.TextReferencer(log_identity.text_key),
             new_id,
             require_writable=history_guard.require_writable,
+            keep_texts=text_reader.keep,
         )
         model = Model(database)
         heads = HeadReader(database, partial(query_progress, database))
@@ -302,7 +304,7 @@ def open_system(
             follow=(model.follow, heads.follow),
             find_aggregate=loader.find_former,
         )
-        read_model = ReadModel(database, log_identity, clock, projection, model, heads, loader.begin_fill)
+        read_model = ReadModel(database, log_identity, clock, projection, model, heads, text_reader, loader.begin_fill)
         system = System(
             database,
             event_log,

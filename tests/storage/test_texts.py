@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from ogpgraph.storage.database import Database
+from ogpgraph.storage.database import Database, Parameters
 from ogpgraph.storage.texts import (
+    MAX_ROWS_RETURNED,
     CorruptText,
     TextReader,
     TextReferencer,
@@ -83,6 +84,26 @@ def test_equal_texts_are_stored_once(database: Database) -> None:
     assert store(database, "once") == store(database, "once")
     with database.read() as transaction:
         assert transaction.fetch_value("select count(*) from stored_text") == 1
+
+
+def test_only_texts_that_were_not_stored_before_are_returned_and_kept_as_they_will_be_read(database: Database) -> None:
+    store(database, "Open the budget")
+    texts = ["Open the budget", PERSONAL, "Close the budget"]
+    references = {text: REFERENCER.create_reference(text) for text in texts}
+    reader = TextReader()
+    with database.write() as transaction:
+        stored = insert_rows(transaction, build_rows({r: (salt, text) for text, (r, salt) in references.items()}))
+        reader.keep(stored)
+    assert [row["content"] for row in stored] == [PERSONAL, "Close the budget"]
+    for text, (reference, _) in references.items():
+        assert reader.cache.get(reference) == (None if text == "Open the budget" else read(database, reference))
+    assert insert_rows_of(database, [f"Text {number}" for number in range(MAX_ROWS_RETURNED + 1)]) == []
+
+
+def insert_rows_of(database: Database, texts: list[str]) -> list[Parameters]:
+    references = [(*REFERENCER.create_reference(text), text) for text in texts]
+    with database.write() as transaction:
+        return list(insert_rows(transaction, build_rows({r: (salt, text) for r, salt, text in references})))
 
 
 def test_more_references_than_one_statement_takes_are_read_in_a_few_statements(database: Database) -> None:

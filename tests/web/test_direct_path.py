@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from ipaddress import ip_network
 from itertools import count
@@ -18,9 +19,11 @@ from urllib.parse import urlencode
 import pytest
 from structlog.testing import capture_logs
 
+from ogpgraph.domain.commitment import revise_commitment
+from ogpgraph.domain.event import Facts
 from ogpgraph.domain.member import register_member
 from ogpgraph.domain.roles import Role
-from ogpgraph.domain.unit_of_work import CommandContext
+from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.host import parse_host_pattern
 from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
@@ -309,6 +312,30 @@ async def test_a_write_of_another_process_is_in_the_next_response(make_system: S
 def write(system: System, code: str) -> None:
     context = CommandContext(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
     system.execute(context, lambda uow: register_member(uow, code, {"type": "NATIONAL"}))
+
+
+async def test_a_text_that_this_process_has_just_recorded_is_answered_from_memory(system: System) -> None:
+    record_example(system)
+    system.model.warm(seconds=10, pause=lambda _seconds: False)
+    context = CommandContext(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
+    request = post('{ commitment(code: "UY0812") { title(language: "en") milestones { title } } }')
+    async with two_apps(system) as (app, other):
+        for _ in range(3):
+            await send(app, request)
+        for number in range(4):
+            new = {"title/en": f"Title {number}"}
+            system.execute(context, partial(revise, code="UY0812", texts=new))
+            assert app.direct_path
+            answered = app.direct_path.answered
+            response = await send(app, request)
+            assert app.direct_path.answered == answered + 1
+            assert without_id(response) == without_id(await send(other, request))
+            assert f"Title {number}".encode() in response.body
+
+
+def revise(uow: UnitOfWork, code: str, texts: Mapping[str, str]) -> None:
+    values: Facts = {path: uow.text_value(text) for path, text in texts.items()}
+    revise_commitment(uow, uow.require_by_code("commitment", code), values)
 
 
 async def test_a_query_that_needs_the_database_is_answered_by_the_application(system: System) -> None:

@@ -25,7 +25,7 @@ from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.storage.append import StoredSaves
-from ogpgraph.storage.database import ConnectionLost, DatabaseError, StorageFailure, StorageFull, Transaction
+from ogpgraph.storage.database import ConnectionLost, DatabaseError, Row, StorageFailure, StorageFull, Transaction
 from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError
 from ogpgraph.storage.texts import TextReferencer
 
@@ -48,13 +48,16 @@ class CommandExecutor:
         sleep: Callable[[float], None] = time.sleep,
         *,
         require_writable: Callable[[], None] = lambda: None,
+        keep_texts: Callable[[Sequence[Row]], None] = lambda _rows: None,
     ) -> None:
+        """Store events in a log; `keep_texts` is told which texts are stored with them, while the log is locked."""
         self._log = log
         self._loader = loader
         self._referencer = referencer
         self._new_id = new_id
         self._sleep = sleep
         self._require_writable = require_writable
+        self._keep_texts = keep_texts
         self._queue: CommandQueue[Submission[Any]] = CommandQueue(self._execute_group)
 
     def load(self, stream: str) -> Aggregate:
@@ -184,6 +187,7 @@ class CommandExecutor:
                 news = append.read_news(group.head)
                 if is_valid := not group.is_overtaken(news) and _check_all(group, append.transaction):
                     stored = append.store(news.head, group.saves)
+                    self._keep_texts(stored.texts)
             if stored:
                 stored = stored._replace(commit=append.transaction.commit)
         self._loader.follow(news)

@@ -18,6 +18,7 @@ from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
 from ogpgraph.storage.lazy_transaction import LazyTransaction, RefusedTransaction
 from ogpgraph.storage.log_identity import LogIdentity
+from ogpgraph.storage.texts import TextReader
 from ogpgraph.storage.waiting import WouldWait
 
 WARM_ENTRIES: Final = 500
@@ -50,12 +51,13 @@ class ReadModel:
         projection: ProjectionRunner,
         model: Model,
         heads: HeadReader,
+        texts: TextReader,
         begin_offer: Callable[[], Offer],
     ) -> None:
         """Open sessions on the tables of a projection; who else needs states is offered those that are loaded."""
         self._database = database
         self._projection = projection
-        self._shared = SharedState(projection, log_identity, model)
+        self._shared = SharedState(projection, log_identity, model, texts)
         self._model = model
         self._begin_offer = begin_offer
         self._heads = heads

@@ -81,12 +81,14 @@ class Save(NamedTuple):
 class StoredSaves(NamedTuple):
     """Where saves were stored: the log positions of each, the leaf of each stream's last event, and the new head.
 
-    `commit` is that of their transaction, once it is committed.
+    `texts` are rows of their texts that were not stored before. `commit` is that of their transaction, once it is
+    committed.
     """
 
     positions: Sequence[tuple[int, ...]]
     leaves: Mapping[str, bytes]
     head: LogHead
+    texts: Sequence[Parameters] = ()
     commit: Commit | None = None
 
 
@@ -128,14 +130,14 @@ class LogAppend:
         for number, save in enumerate(saves, start=head.save + 1):
             last = rows[-1]["recorded_at"] if rows else head.recorded_at
             rows += _build_rows(save, number, self._next_time(last))
-        insert_rows(self.transaction, [row for save in saves for row in save.texts])
+        texts = insert_rows(self.transaction, [row for save in saves for row in save.texts])
         try:
             positions = self._insert(rows, head)
         except UniqueViolation as error:
             raise IntegrityError(str(error)) from error
         stored = _describe(saves, rows, positions, head)
         self.head = stored.head
-        return stored
+        return stored._replace(texts=texts)
 
     def _insert(self, rows: Sequence[Row], head: LogHead) -> list[int]:
         """Insert events after the head of the log; returns their positions."""

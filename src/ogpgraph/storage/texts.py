@@ -28,6 +28,7 @@ from ogpgraph.storage.error_codes import StorageErrorCode
 
 SALT_BYTES = 16
 MAX_CACHED_BYTES = 64 * 2**20
+MAX_ROWS_RETURNED = 16
 
 _CREATE_TABLE = (
     "create table if not exists stored_text "
@@ -109,6 +110,15 @@ class TextReader:
             found |= {row["reference"]: _mask_row(row) for row in rows}
         return found
 
+    def keep(self, rows: Iterable[Row]) -> None:
+        """Cache texts that are being stored, as they will be read.
+
+        It is called while the log is locked, so that none of them is removed before. If they are not stored after all,
+        nothing refers to them.
+        """
+        masked = {row["reference"]: _mask_row(row) for row in rows}
+        self.cache.add({reference: text for reference, text in masked.items() if isinstance(text, str)})
+
     def follow_redaction(self, version: int) -> None:
         """Empty the cache if the version of the log's redaction is a later one: no removed text is served from it."""
         if version > self._redaction_version:
@@ -157,10 +167,15 @@ def build_rows(texts: Mapping[str, tuple[bytes, str]]) -> list[Parameters]:
     ]
 
 
-def insert_rows(transaction: Transaction, rows: Sequence[Parameters]) -> None:
-    """Store texts in the transaction of the events that refer to them; a stored text and its marks stay unchanged."""
-    if rows:
+def insert_rows(transaction: Transaction, rows: Sequence[Parameters]) -> Sequence[Parameters]:
+    """Store texts in the transaction of the events that refer to them; a stored text and its marks stay unchanged.
+
+    Returns those that were not stored before; of many, as an import has them, none, because they are stored faster so.
+    """
+    if len(rows) > MAX_ROWS_RETURNED:
         transaction.execute_many(_INSERT, rows)
+        return ()
+    return [row for row in rows if transaction.fetch_value(f"{_INSERT} returning reference", **row)]
 
 
 def create_text_table(database: Database) -> None:
