@@ -109,11 +109,14 @@ class System:
 
     def _project(self, stored: StoredSaves) -> None:
         """Project saves. A failure is only logged: the events are stored, so their commands have succeeded."""
-        self.heads.follow_append(stored.head, stored.commit)
+        self.heads.follow_append(stored.commit)
         try:
             self.projection.catch_up(to=stored.head.position)
         except DatabaseError:  # the next reader or the poller will project them
             log.warning("projecting a save failed", exc_info=True)
+        finally:
+            if not self.projection.has_reached(stored.head.position):
+                self.heads.forget()
 
     @contextmanager
     def read_session(self, *, at_least: Bookmark = ANY_POSITION, timeout_seconds: float = 0) -> Iterator[ReadSession]:

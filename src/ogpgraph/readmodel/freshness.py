@@ -15,7 +15,6 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.readmodel.projector import ProjectionStep
-from ogpgraph.storage.append import LogHead
 from ogpgraph.storage.database import Commit, Database
 from ogpgraph.storage.waiting import waiting
 
@@ -116,9 +115,18 @@ class HeadReader:
             self._read(version)
         return self._epoch
 
-    def follow_append(self, head: LogHead, commit: Commit | None) -> None:
-        """Go on to the head of the log that a commit of this process led to."""
-        self._follow(commit, lambda progress: progress._replace(head=head.position))
+    def follow_append(self, commit: Commit | None) -> None:
+        """Go on past a commit of events that this process is about to project.
+
+        Nobody was told yet that they are recorded, so readers need not wait for them. If they are not projected, call
+        `forget`.
+        """
+        self._follow(commit, lambda progress: progress)
+
+    def forget(self) -> None:
+        """Have the next reader read how far the read model is."""
+        with self._lock:
+            self._confirmed = None
 
     def follow(self, step: ProjectionStep) -> None:
         """Go on to the checkpoint that this process has projected up to."""

@@ -235,6 +235,10 @@ class ProjectionRunner:
                 break
         return self._position
 
+    def has_reached(self, log_position: int) -> bool:
+        """Return whether this process has projected the log up to a position."""
+        return log_position <= self._log_position
+
     @property
     def is_running(self) -> bool:
         """Return whether a thread of this process is catching up; it will notify of the position it reaches."""
@@ -261,7 +265,7 @@ class ProjectionRunner:
         return self._log.compute_root(transaction, length)
 
     def _is_done(self, to: int | None) -> bool:
-        if to is not None and to <= self._log_position:  # another thread projected it while this one waited
+        if to is not None and self.has_reached(to):  # another thread projected it while this one waited
             return True
         return self._failure is not None and self._monotonic() < self._retry_at
 
