@@ -45,11 +45,12 @@ class CommandQueue(Generic[T]):
                 raise RuntimeError("commands cannot execute commands of the same system")
             self._waiting.append(place)
             leads, self._leader = self._leader is None, self._leader or threading.get_ident()
-        if not leads:
-            with waiting():
+        # For the leader, too: commands take turns here, one group at a time, and queries need not wait for them.
+        with waiting():
+            if not leads:
                 place.woken.wait()
-        if not place.is_done:
-            self._lead()
+            if not place.is_done:
+                self._lead()
 
     def _lead(self) -> None:
         with self._lock:
