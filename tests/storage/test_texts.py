@@ -40,7 +40,7 @@ def store(database: Database, *stored: str) -> list[str]:
 
 def read(database: Database, reference: str) -> str | CorruptText | None:
     with database.read() as transaction:
-        return TextReader().read_many(transaction, [reference]).get(reference)
+        return TextReader().read_many(transaction, [reference], 0).get(reference)
 
 
 # References
@@ -76,7 +76,7 @@ def test_texts_are_read_as_they_were_stored(database: Database) -> None:
     ]
     references = store(database, *stored)
     with database.read() as transaction:
-        found = TextReader().read_many(transaction, references)
+        found = TextReader().read_many(transaction, references, 0)
     assert [found[reference] for reference in references] == stored
 
 
@@ -110,41 +110,54 @@ def test_more_references_than_one_statement_takes_are_read_in_a_few_statements(d
     references = store(database, *(f"text {n}" for n in range(1201)))
     reader = TextReader()
     with database.read() as transaction:
-        found = reader.read_many(transaction, [*references, UNKNOWN])
+        found = reader.read_many(transaction, [*references, UNKNOWN], 0)
         assert transaction.statements == 3
         assert len(found) == 1201
-        assert reader.read_many(transaction, references) == found
+        assert reader.read_many(transaction, references, 0) == found
         assert transaction.statements == 3
 
 
 def test_unknown_references_are_left_out(database: Database) -> None:
     with database.read() as transaction:
-        assert TextReader().read_many(transaction, []) == {}
-        assert TextReader().read_many(transaction, [UNKNOWN]) == {}
+        assert TextReader().read_many(transaction, [], 0) == {}
+        assert TextReader().read_many(transaction, [UNKNOWN], 0) == {}
 
 
 def test_cache_is_bounded_by_bytes_and_holds_nothing_that_would_fill_it(database: Database) -> None:
     references = store(database, *(f"text {n}" for n in range(60)), "l" * 1_000)
     reader = TextReader(max_bytes=10_000)
     with database.read() as transaction:
-        found = reader.read_many(transaction, references)
+        found = reader.read_many(transaction, references, 0)
         assert len(found) == 61
         assert 20 < reader.cache.use().items < 60
         assert 5_000 < reader.cache.use().bytes <= 10_000
         assert reader.cache.get(references[-1]) is None
-        assert reader.read_many(transaction, references) == found
+        assert reader.read_many(transaction, references, 0) == found
 
 
 def test_removed_text_is_not_read_once_the_version_of_redaction_is_another(database: Database) -> None:
     (reference,) = store(database, "a name")
     reader = TextReader()
     with database.read() as transaction:
-        assert reader.read_many(transaction, [reference])
+        assert reader.read_many(transaction, [reference], 0)
     with database.write() as transaction:
         transaction.execute("delete from stored_text")
     reader.follow_redaction(1)
     with database.read() as transaction:
-        assert reader.read_many(transaction, [reference]) == {}
+        assert reader.read_many(transaction, [reference], 1) == {}
+
+
+def test_what_a_reader_from_before_a_removal_still_sees_is_not_kept_for_others(database: Database) -> None:
+    (reference,) = store(database, "a name")
+    reader = TextReader()
+    with database.read() as before:
+        assert before.fetch_value("select count(*) as texts from stored_text") == 1
+        with database.write() as transaction:
+            transaction.execute("delete from stored_text")
+        reader.follow_redaction(1)
+        assert reader.read_many(before, [reference], 0) == {reference: "a name"}
+    with database.read() as after:
+        assert reader.read_many(after, [reference], 1) == {}
 
 
 # Personal data
@@ -189,7 +202,7 @@ def test_changed_text_is_named_and_never_returned(database: Database, damage: st
     with database.write() as transaction:
         transaction.execute(f"update stored_text set {damage} where reference = :reference", reference=changed)
     with database.read() as transaction:
-        found = TextReader().read_many(transaction, [changed, whole])
+        found = TextReader().read_many(transaction, [changed, whole], 0)
         corrupt = found[changed]
         assert isinstance(corrupt, CorruptText)
         assert (corrupt.code, changed in corrupt.explanation) == ("CORRUPT_TEXT", True)
@@ -214,7 +227,7 @@ def test_text_that_was_verified_is_not_read_again(database: Database) -> None:
     [reference] = store(database, "Open the budget")
     reader = TextReader()
     with database.read() as transaction:
-        reader.read_many(transaction, [reference])
+        reader.read_many(transaction, [reference], 0)
         before = transaction.statements
-        assert reader.read_many(transaction, [reference]) == {reference: "Open the budget"}
+        assert reader.read_many(transaction, [reference], 0) == {reference: "Open the budget"}
         assert transaction.statements == before

@@ -91,7 +91,9 @@ class ReadModel:
 
     def _read_texts(self, transaction: Transaction, states: Sequence[Aggregate]) -> None:
         claims = (claim for state in states for claim in state.current_claims.values())
-        self._shared.texts.read_many(transaction, (r for claim in claims for r in value_text_references(claim.value)))
+        references = [r for claim in claims for r in value_text_references(claim.value)]
+        version = self._projection.read_progress(transaction).redaction_version
+        self._shared.texts.read_many(transaction, references, version)
 
     def describe(self) -> dict[str, object]:
         """Return how much memory the model and all caches are estimated to take, and of what use the caches were."""

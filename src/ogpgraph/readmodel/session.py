@@ -348,7 +348,7 @@ class ReadSession:
 
     def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
-        return self.shared.texts.read_many(self.transaction, references)
+        return self.shared.texts.read_many(self.transaction, references, self.log_identity.redaction_version)
 
     def recall_text(self, reference: str) -> str | None:
         """Return a text if it is in memory."""

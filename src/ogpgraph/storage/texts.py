@@ -80,14 +80,16 @@ class TextReader:
         self._lock = threading.Lock()
         self._redaction_version = -1
 
-    def read_many(self, transaction: Transaction, references: Iterable[str]) -> dict[str, str | CorruptText]:
+    def read_many(
+        self, transaction: Transaction, references: Iterable[str], redaction_version: int
+    ) -> dict[str, str | CorruptText]:
         """Return reference → masked text, without those that are not stored (any more).
 
-        In place of a text that does not match its reference is the error that names it. What is in the cache was
-        verified when it was read.
+        `redaction_version` is one whose removals the transaction sees: what an older one still has is not cached. In
+        place of a text that does not match its reference is the error that names it. What is in the cache was verified
+        when it was read.
         """
         requested = set(references)
-        redaction_version = self._redaction_version
         found: dict[str, str | CorruptText] = {**self.cache.get_many(requested)}
         missing = sorted(requested - found.keys())
         for chunk in iter_chunks(missing):
@@ -97,7 +99,7 @@ class TextReader:
             read = {reference: found.get(reference) for reference in missing}
             whole = {reference: text for reference, text in read.items() if isinstance(text, str)}
             with self._lock:
-                if redaction_version == self._redaction_version:  # one of them may have been removed meanwhile
+                if redaction_version >= self._redaction_version:  # one of them may have been removed since
                     self.cache.add(whole)
         return found
 
