@@ -19,7 +19,7 @@ from bench.serving.fleet import FLOOR, OGPGRAPH_SQLITE, POSTGRAPHILE
 from bench.serving.load import CONNECTIONS
 from bench.serving.measuring import OGPGRAPH_ONLY, Scenario
 from bench.serving.operations import Operation
-from bench.serving.report import Environment, Result, draw_chart, format_spread
+from bench.serving.report import Result, draw_chart, format_spread
 from bench.serving.summary import Summary
 
 ROOT: Final = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def build_page(results: Sequence[Result]) -> str:
 
 def build_summary(result: Result) -> str:
     """Return the tables of requests in a second, while nobody writes and with mutations."""
-    head = f"Requests per second to one process, of {CONNECTIONS} clients: {_describe_run(result.environment)}."
+    head = f"Requests per second to one process, of {CONNECTIONS} clients: {_describe_run(result)}."
     scenarios = (Scenario.IDLE, Scenario.WRITES)
     tables = (_build_table([each for each in result.summaries if each.scenario == name.name]) for name in scenarios)
     titles = (f"{name.value.capitalize()}:" for name in scenarios)
@@ -64,12 +64,13 @@ def replace_between(text: str, figures: str) -> str:
     return f"{before}{BEGIN}\n{figures}\n{END}{after}"
 
 
-def _describe_run(environment: Environment) -> str:
-    writes = f", {environment.writes_per_second:g} mutations/s where there are writes"
+def _describe_run(result: Result) -> str:
+    environment = result.environment
+    writes = f", {environment.writes_per_second:g} mutations/s due where there are writes"
     return (
         f"{environment.date[:10]}, commit `{environment.commit}`, {environment.cores} × {environment.processor}, "
         f"{environment.commitments:,} commitments, {environment.entries:,} entries, medians of "
-        f"{environment.rounds} rounds of {environment.seconds:g} s{writes}"
+        f"{result.rounds} rounds of {environment.seconds:g} s{writes}"
     )
 
 
@@ -79,7 +80,7 @@ def _build_section(result: Result, scenario: Scenario) -> str:
         return ""
     build = _build_own_table if scenario in OGPGRAPH_ONLY else _build_table
     title = f"## {scenario.name.capitalize().replace('_', ' ')}: {scenario.value}"
-    return f"{title}\n\n{_describe_run(result.environment)}\n\n{build(found)}"
+    return f"{title}\n\n{_describe_run(result)}\n\n{build(found)}"
 
 
 def _build_table(summaries: Sequence[Summary]) -> str:

@@ -85,6 +85,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     summaries: Sequence[Summary]
     measurements: Sequence[Measurement]
 
+    @property
+    def rounds(self) -> int:
+        """Return how many rounds each figure is from, at least: a run may be ended before all are made."""
+        return min((each.rounds for each in self.summaries), default=0)
+
 
 def read_versions() -> dict[str, str]:
     """Return the versions of what the figures depend on."""
@@ -127,7 +132,7 @@ def print_result(result: Result, console: Console) -> None:
     console.print(
         f"{environment.date}, commit {environment.commit}, {environment.cores} × {environment.processor}, load "
         f"{environment.load_average:.1f} before; {environment.commitments:,} commitments, {environment.entries:,} "
-        f"entries; {environment.rounds} rounds of {environment.seconds:g} s; {environment.generator}"
+        f"entries; {result.rounds} rounds of {environment.seconds:g} s; {environment.generator}"
     )
     for each in result.servers:
         console.print(f"  {each.name}: ready after {each.start_seconds:.1f} s with {each.resident_mb:.0f} MB")
@@ -204,7 +209,7 @@ def draw_chart(result: Result) -> str:
     environment = result.environment
     subtitle = (
         f"{environment.date[:10]}, {environment.cores} × {environment.processor}, {environment.entries:,} entries, "
-        f"medians of {environment.rounds} rounds, commit {environment.commit}"
+        f"medians of {result.rounds} rounds, commit {environment.commit}"
     )
     return draw_bars("Requests per second (logarithmic)", subtitle, groups)
 
