@@ -51,7 +51,7 @@ def build_summary(result: Result) -> str:
     head = f"Requests per second to one process, of {CONNECTIONS} clients: {_describe_run(result)}."
     scenarios = (Scenario.IDLE, Scenario.WRITES)
     tables = (_build_table([each for each in result.summaries if each.scenario == name.name]) for name in scenarios)
-    titles = (f"{name.value.capitalize()}:" for name in scenarios)
+    titles = (f"{name.value[0].upper()}{name.value[1:]}:" for name in scenarios)
     return "\n\n".join([head, *(f"{title}\n\n{table}" for title, table in zip(titles, tables, strict=True))])
 
 
