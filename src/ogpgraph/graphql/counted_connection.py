@@ -12,8 +12,8 @@ from ogpgraph.graphql.connections import Connection, NodeT
 from ogpgraph.graphql.dependence import keyed
 from ogpgraph.graphql.facets import (
     ACROSS_COST,
-    DIMENSION_COST,
     FACET_COST,
+    CountedDimensions,
     Dimension,
     Facet,
     TimelineClock,
@@ -47,12 +47,7 @@ class CountedConnection(Connection[NodeT]):
     )
     def facets(
         self,
-        dimensions: Annotated[
-            list[Dimension],
-            strawberry.argument(
-                metadata=weighs(item=DIMENSION_COST), description="The dimensions to count by, each once."
-            ),
-        ],
+        dimensions: CountedDimensions,
         across: Annotated[
             Dimension | None,
             strawberry.argument(

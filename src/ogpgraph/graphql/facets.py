@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final
+from typing import Annotated, Final
 
 import strawberry
 
@@ -19,7 +19,7 @@ from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS
 from ogpgraph.graphql.errors import FieldErrorCode, client_error, require_distinct
 from ogpgraph.graphql.scalars import DateTime, Position
-from ogpgraph.graphql.weights import Arguments, computed, count_items
+from ogpgraph.graphql.weights import Arguments, computed, count_items, weighs
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import LISTING, Dimensions, Index
 from ogpgraph.readmodel.queries import AggregateQuery
@@ -61,6 +61,12 @@ strawberry.enum(
     description="Something that commitments can be counted by. An indicator counts the value of `rating` "
     "without a stage, which is that of the latest stage that has one; if none has, the state, such as `PENDING`.",
 )
+
+CountedDimensions = Annotated[
+    list[Dimension],
+    strawberry.argument(metadata=weighs(item=DIMENSION_COST), description="The dimensions to count by, each once."),
+]
+"""The argument that says what a list is counted by."""
 
 
 @strawberry.enum(description="The length of the periods of a timeline.")

@@ -17,7 +17,7 @@ from ogpgraph.graphql.connections import (
     parse_cursor,
     parse_page_request,
 )
-from ogpgraph.graphql.facets import DIMENSION_COST, FACET_COST, Dimension, Facet, count_dimensions, count_facets
+from ogpgraph.graphql.facets import FACET_COST, CountedDimensions, Facet, count_dimensions, count_facets
 from ogpgraph.graphql.filters import CommitmentFilter, MemberFilter, list_condition
 from ogpgraph.graphql.nodes import find_node
 from ogpgraph.graphql.part import Node
@@ -210,12 +210,7 @@ class SearchConnection(Connection[SearchHit]):
     )
     def facets(
         self,
-        dimensions: Annotated[
-            list[Dimension],
-            strawberry.argument(
-                metadata=weighs(item=DIMENSION_COST), description="The dimensions to count by, each once."
-            ),
-        ],
+        dimensions: CountedDimensions,
     ) -> list[Facet] | None:
         listed = self.snapshot.select(AggregateQuery("commitment"))
         commitments = listed & self.search.select_owners(self.found.numbers, "commitment")
