@@ -9,15 +9,13 @@ is read at a position before the head never changes, and need not be noted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from ogpgraph.readmodel.index import Dimensions
+from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.storage.byte_cache import ByteCache
-
-if TYPE_CHECKING:
-    from ogpgraph.readmodel.model import ModelState
 
 MAX_RESPONSE_BYTES: Final = 96 * 2**20
 """About how much memory all kept responses take; those used least recently are dropped."""
@@ -46,6 +44,18 @@ class View(Protocol):
     @property
     def date(self) -> object:
         """The day; None for all that was stated."""
+
+
+class State(Protocol):
+    """A state of the model in memory."""
+
+    @property
+    def position(self) -> int:
+        """The position of its newest entry."""
+
+    @property
+    def indexes(self) -> PresentIndexes:
+        """The tags of all things there."""
 
 
 class Reads:
@@ -99,7 +109,7 @@ class KeptData(msgspec.Struct, kw_only=True):
     streams: frozenset[int] = frozenset()
     dimensions: Sequence[tuple[str, str]] = ()
 
-    def holds_at(self, state: ModelState) -> bool:
+    def holds_at(self, state: State) -> bool:
         """Return whether it is what is read at a state of the same history, which it is moved to if that is later."""
         distance = state.position - self.position
         if distance <= 0 or self.is_fixed:
@@ -109,8 +119,8 @@ class KeptData(msgspec.Struct, kw_only=True):
         self.position = state.position
         return True
 
-    def _has_changed(self, state: ModelState) -> bool:
-        if not self.streams.isdisjoint(state.streams.changed_after(self.position, state.position)):
+    def _has_changed(self, state: State) -> bool:
+        if not self.streams.isdisjoint(state.indexes.streams.changed_after(self.position, state.position)):
             return True
         index_of, position = state.indexes.of_type, self.position
         return any(index_of(name).version(dimension) > position for name, dimension in self.dimensions)
@@ -130,7 +140,7 @@ class KeptResponses(ByteCache[int, KeptData]):
     def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
         super().__init__(max_bytes, _size_of, _LARGEST_SHARE)
 
-    def find(self, number: int, state: ModelState, origin: Origin) -> KeptData | None:
+    def find(self, number: int, state: State, origin: Origin) -> KeptData | None:
         """Return the response to a request at a state of this history; None if it has to be read."""
         kept = self.get(number)
         return kept if kept is not None and kept.origin == origin and kept.holds_at(state) else None
