@@ -123,8 +123,8 @@ class DirectAnswers:
         if (state := view.state) is None or query.at_least is not ANY_POSITION:
             return None
         headers = self._find_cache_headers(query, known, view, state)
-        if headers.etag and etag_matches(query.if_none_match, headers.etag):
-            return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
+        if unchanged := _find_unchanged(query, headers, state):
+            return unchanged
         open_context = partial(self._memory.open, view, ANY_POSITION)
         body = self._operations.repeat(query.client, known, state, view.progress.origin, open_context)
         return None if body is None else self._build_answer(query, known, body, headers, state)
@@ -137,8 +137,8 @@ class DirectAnswers:
             return None
         context = self._memory.open(view, query.at_least)
         headers = self._find_cache_headers(query, known, view, state)
-        if headers.etag and etag_matches(query.if_none_match, headers.etag):
-            return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)
+        if unchanged := _find_unchanged(query, headers, state):
+            return unchanged
         body = await self._execute_in_turn(query, known, context, used)
         return None if body is None else self._build_answer(query, known, body, headers, state)
 
@@ -191,3 +191,10 @@ class DirectAnswers:
         headers = CacheHeaders.of(find_cache_headers(self._operations, key, known.operation.document, context))
         known.cache_headers[query.media_type] = read_from, headers
         return headers
+
+
+def _find_unchanged(query: DirectQuery, headers: CacheHeaders, state: ModelState) -> DirectAnswer | None:
+    """Return the answer that the client has the response, if its entity tags say so."""
+    if not headers.etag or not etag_matches(query.if_none_match, headers.etag):
+        return None
+    return DirectAnswer(body=None, headers=headers, bookmark=state.bookmark)

@@ -20,8 +20,8 @@ class MemoryReader:
     def __init__(self, find_model: Callable[[], ReadModel], schema_version: str) -> None:
         self._find_model = find_model
         self._schema_version = schema_version
-        self._recalled = IterationMemo(self._recall)
-        self._confirmation = SharedConfirmation(self._refresh)
+        self._recalled = IterationMemo(self.read)
+        self._confirmation = SharedConfirmation(lambda: find_model().refresh())
 
     def recall(self) -> MemoryView | None:
         """Return what is in memory as of a moment after the request arrived; None if that has to be read.
@@ -32,7 +32,7 @@ class MemoryReader:
 
     def read(self) -> MemoryView | None:
         """Return what is in memory as of a moment after the call; None if that has to be read. Raises StorageError."""
-        return self._recall()
+        return self._find_model().recall()
 
     async def confirm(self) -> MemoryView:
         """Return what is in memory as of a moment after the call; raises StorageError."""
@@ -51,9 +51,3 @@ class MemoryReader:
             raise WouldWait
         session.require(at_least)
         return Context(session, self._schema_version)
-
-    def _recall(self) -> MemoryView | None:
-        return self._find_model().recall()
-
-    def _refresh(self) -> MemoryView:
-        return self._find_model().refresh()
