@@ -29,6 +29,7 @@ from ogpgraph.storage.error_codes import StorageErrorCode
 SALT_BYTES = 16
 MAX_CACHED_BYTES = 64 * 2**20
 MAX_ROWS_RETURNED = 16
+"""Of more texts than these, which are stored at once, it is not asked which were new."""
 
 _CREATE_TABLE = (
     "create table if not exists stored_text "
