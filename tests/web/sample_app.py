@@ -179,9 +179,11 @@ def serve_in_thread(config: uvicorn.Config) -> Iterator[tuple[str, int]]:
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join(60)
+    try:
+        yield listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join(60)
     assert not thread.is_alive()
 
 

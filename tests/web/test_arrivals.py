@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import pytest
 import uvicorn
@@ -18,6 +16,7 @@ from ogpgraph.web.app import Application
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
+from tests.support.connection import Connection, Response
 from tests.web.sample_app import serve_in_thread
 from tests.web.test_direct_path import write
 
@@ -27,32 +26,13 @@ POSITION = b'{"query": "{ meta { position } }"}'
 LARGE = b'{"query": "{ commitments(first: 50) { nodes { code title description commitmentText } } }"}'
 
 
-class Response(NamedTuple):
-    status: bytes
-    headers: list[bytes]
-    body: bytes
+def post(connection: Connection, body: bytes, *, headers: str = "") -> Response:
+    connection.send(request(body, headers))
+    return connection.receive()
 
 
-class Connection:
-    """A connection to the server."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=60)
-        self._received = self.socket.makefile("rb")
-
-    def post(self, body: bytes, *, headers: str = "") -> Response:
-        self.send(body, headers=headers)
-        return self.receive()
-
-    def send(self, *bodies: bytes, headers: str = "") -> None:
-        self.socket.sendall(b"".join(head(each, headers) + each for each in bodies))
-
-    def receive(self) -> Response:
-        """The next response, without its date and id."""
-        status, *lines = iter(self._received.readline, b"\r\n")
-        length = next(int(each.split(b":")[1]) for each in lines if each.lower().startswith(b"content-length"))
-        kept = sorted(each for each in lines if not each.lower().startswith((b"date", b"x-request-id")))
-        return Response(status, kept, self._received.read(length))
+def request(body: bytes, headers: str = "") -> bytes:
+    return head(body, headers) + body
 
 
 def head(body: bytes, headers: str = "") -> bytes:
@@ -67,19 +47,17 @@ def serve(system: System) -> Iterator[tuple[Application, Connection]]:
     lifespan._system = system  # it is open already
     app = create_app(lifespan, Settings(cost_per_minute=10**12))
     config = uvicorn.Config(app, http=HeaderTimeoutProtocol, log_config=None, server_header=False, lifespan="off")
-    with serve_in_thread(config) as address:
-        connection = Connection(address)
-        with connection.socket:
-            yield app, connection
+    with serve_in_thread(config) as address, Connection(address) as connection:
+        yield app, connection
 
 
 def known(app: Application, connection: Connection, *bodies: bytes) -> list[Response]:
     """The responses to requests that have been sent so often that they are answered at once."""
     for body in bodies * 4:
-        connection.post(body)
+        post(connection, body)
     assert app.direct_path
     answered = app.direct_path.answered
-    responses = [connection.post(body) for body in bodies]
+    responses = [post(connection, body) for body in bodies]
     assert app.direct_path.answered == answered + len(bodies)
     return responses
 
@@ -90,9 +68,9 @@ def test_what_is_answered_at_once_is_what_the_application_answers(system: System
     with serve(system) as (app, connection):
         for headers in ("", "Accept: application/graphql-response+json\r\n", "X-Request-Id: short\r\n"):
             for body in (POSITION, LARGE):
-                responses = [connection.post(body, headers=headers) for _ in range(5)]
+                responses = [post(connection, body, headers=headers) for _ in range(5)]
                 arrivals, app.arrivals, direct_path, app.direct_path = app.arrivals, None, app.direct_path, None
-                expected = connection.post(body, headers=headers)
+                expected = post(connection, body, headers=headers)
                 app.arrivals, app.direct_path = arrivals, direct_path
                 assert responses == [expected] * 5
         assert app.direct_path
@@ -104,7 +82,7 @@ def test_requests_that_came_together_are_answered_in_their_order(system: System)
     with serve(system) as (app, connection):
         one, two = known(app, connection, POSITION, LARGE)
         unknown = b'{"query": "{ members(first: 1) { nodes { code } } }"}'
-        connection.send(POSITION, unknown, LARGE, POSITION)
+        connection.send(*map(request, (POSITION, unknown, LARGE, POSITION)))
         received = [connection.receive() for _ in range(4)]
         assert [received[0], received[2], received[3]] == [one, two, one]
         assert json.loads(received[1].body)["data"]["members"]
@@ -133,5 +111,5 @@ def test_a_write_of_another_process_is_in_the_next_response(make_system: SystemF
             write(writer, f"ZZZ{letter}")
             with writer.read_session() as session:
                 expected = {"meta": {"position": session.head}}
-            assert json.loads(connection.post(POSITION).body)["data"] == expected
-            assert json.loads(connection.post(POSITION).body)["data"] == expected
+            assert json.loads(post(connection, POSITION).body)["data"] == expected
+            assert json.loads(post(connection, POSITION).body)["data"] == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.whole_response import find_whole_responses
+from tests.support.connection import Connection
 from tests.web.sample_app import serve_in_thread
 
 pytestmark = pytest.mark.slow
@@ -44,57 +44,40 @@ def address() -> Iterator[tuple[str, int]]:
         yield address
 
 
-class Connection:
-    """A connection to the server."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=60)
-        self._received = self.socket.makefile("rb")
-
-    def send(self, *targets: str, headers: str = "") -> None:
-        self.socket.sendall(b"".join(f"GET {each} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode() for each in targets))
-
-    def receive(self) -> tuple[list[bytes], bytes]:
-        """The status line and headers of the next response, without its date, and its body."""
-        lines = list(iter(self._received.readline, b"\r\n"))
-        length = next(int(each.split(b":")[1]) for each in lines if each.lower().startswith(b"content-length"))
-        return [each for each in lines if not each.lower().startswith(b"date")], self._received.read(length)
-
-    def is_closed(self) -> bool:
-        return self._received.read(1) == b""
-
-
 @pytest.fixture
 def connection(address: tuple[str, int]) -> Iterator[Connection]:
-    connection = Connection(address)
-    with connection.socket:
+    with Connection(address) as connection:
         yield connection
+
+
+def get(*targets: str, headers: str = "") -> bytes:
+    return b"".join(f"GET {each} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode() for each in targets)
 
 
 def test_a_whole_response_is_the_same_as_one_by_messages(connection: Connection) -> None:
     for query in ("a", "", str(100_000)):
-        connection.send(f"/whole?{query}")
+        connection.send(get(f"/whole?{query}"))
         one = connection.receive()
-        connection.send(f"/messages?{query}")
+        connection.send(get(f"/messages?{query}"))
         assert one == connection.receive()
 
 
 def test_requests_that_came_together_are_answered_in_their_order(connection: Connection) -> None:
-    connection.send("/whole?a", "/messages?b", "/whole?c", "/whole?d")
-    assert [connection.receive()[1] for _ in range(4)] == [b"a", b"b", b"c", b"d"]
+    connection.send(get("/whole?a", "/messages?b", "/whole?c", "/whole?d"))
+    assert [connection.receive().body for _ in range(4)] == [b"a", b"b", b"c", b"d"]
 
 
 def test_a_large_whole_response_arrives_at_a_client_that_reads_it_late(connection: Connection) -> None:
-    connection.send(f"/whole?{LARGE}", "/whole?next")
-    assert connection.receive()[1] == b"x" * LARGE
-    assert connection.receive()[1] == b"next"
+    connection.send(get(f"/whole?{LARGE}", "/whole?next"))
+    assert connection.receive().body == b"x" * LARGE
+    assert connection.receive().body == b"next"
 
 
 def test_a_connection_that_is_not_kept_ends_with_its_response(connection: Connection) -> None:
-    connection.send("/whole?a", headers="Connection: close\r\n")
-    lines, body = connection.receive()
-    assert b"connection: close\r\n" in lines
-    assert body == b"a"
+    connection.send(get("/whole?a", headers="Connection: close\r\n"))
+    response = connection.receive()
+    assert b"connection: close\r\n" in response.headers
+    assert response.body == b"a"
     assert connection.is_closed()
 
 
