@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 
 import pytest
 
@@ -52,15 +51,20 @@ def test_the_first_query_after_loading_takes_no_statement(make_system: SystemFac
     assert described["bytes"] == state.indexes.size_bytes() + sum(use.bytes for use in caches) + texts.bytes
 
 
-def amend(system: System, code: str) -> None:
-    """Record statements of a commitment of which one is withdrawn and one amended."""
+def revise(system: System, code: str, ends_on: str) -> None:
+    """Record another end of a commitment."""
 
-    def revise(uow: UnitOfWork, ends_on: str) -> None:
+    def command(uow: UnitOfWork) -> None:
         commitment = uow.require_by_code("commitment", code)
         commitment_commands.revise_commitment(uow, commitment, {"endsOn": ends_on})
 
+    system.execute(command_context(), command)
+
+
+def amend(system: System, code: str) -> None:
+    """Record statements of a commitment of which one is withdrawn and one amended."""
     for year in ("2031", "2032", "2033"):
-        system.execute(command_context(), partial(revise, ends_on=year))
+        revise(system, code, year)
     stream = system.executor.load(code_stream("commitment", code)).string("aggregate") or ""
     revision = system.executor.load(stream).revision
     system.execute(command_context(), lambda uow: uow.withdraw(stream, REVERSAL_EVENTS["commitment"], [revision], {}))
@@ -136,3 +140,24 @@ def test_one_that_serves_nothing_loads_nothing(system: System) -> None:
     assert system.loader.find_problem() is None
     texts = system.model._shared.texts.cache.use()
     assert system.model.describe() == {"loaded": False, "texts": texts._asdict(), "bytes": texts.bytes}
+
+
+def test_the_rest_is_loaded_without_pauses_only_while_nothing_else_uses_the_processor() -> None:
+    clock, used, own = iter([0.0, 1.0, 2.0, 3.0]), iter([5.0, 6.0, 7.5, 8.5]), iter([0.0, 1.0, 2.0, 3.0])
+    pacer = model_loader.Pacer(clock=clock.__next__, used_seconds=used.__next__, own_seconds=own.__next__)
+    assert [pacer.find_rest(0.02) for _ in range(3)] == [0.0, 0.02 * model_loader.REST, 0.0]
+
+
+@BOTH_ENGINES
+def test_loading_ends_while_others_write(make_system: SystemFactory) -> None:
+    writer, system = make_system(), make_system()
+    record_commitments(writer, 3)
+    years = iter(range(2030, 2100))
+
+    def write_before_the_next_part(_worked: float) -> bool:
+        revise(writer, "FR0001", str(next(years)))
+        return False
+
+    system.model.warm(seconds=0, pause=write_before_the_next_part)
+    with system.read_session() as session:
+        assert session.open_search_index().rows.texts.count > 0

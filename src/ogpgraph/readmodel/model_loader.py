@@ -1,11 +1,16 @@
-"""The thread of a serving process that loads the model in memory, before the first request needs it."""
+"""The thread of a serving process that loads the model in memory, before the first request needs it.
+
+Once the process is ready, the thread loads the rest in small pieces, and gives way to requests: while anything else
+in the process uses the processor, it works a small part of the time.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,11 +21,39 @@ from ogpgraph.storage.database import DatabaseError
 
 WARM_SECONDS: Final = 3.5
 """How long the process is not ready while it loads, which is over before, and decodes states, which it goes on with."""
-SHARE: Final = 0.2
-"""Of the time after that, decoding takes this part, so that requests get the others."""
+IDLE_SHARE: Final = 0.1
+"""The share of a processor below which the other threads of the process count as idle."""
+REST: Final = 19
+"""So many times as long as it worked, the thread rests while others are not idle: it has a twentieth of the time."""
 RETRY_SECONDS: Final = 1.0
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Pacer:
+    """Tells after each piece of work how long to rest, by what the other threads of the process used meanwhile.
+
+    Called by the thread that works.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        used_seconds: Callable[[], float] = time.process_time,
+        own_seconds: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._clock = clock
+        self._used_seconds = used_seconds
+        self._own_seconds = own_seconds
+        self._looked_at, self._others = clock(), used_seconds() - own_seconds()
+
+    def find_rest(self, worked_seconds: float) -> float:
+        """Return the seconds to rest after some seconds of work: none if the others were idle since the last call."""
+        now, others = self._clock(), self._used_seconds() - self._own_seconds()
+        is_idle = others - self._others < IDLE_SHARE * (now - self._looked_at)
+        self._looked_at, self._others = now, others
+        return 0.0 if is_idle else REST * worked_seconds
 
 
 class ModelLoader:
@@ -49,9 +82,9 @@ class ModelLoader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began = time.monotonic()
+            began, pacer = time.monotonic(), Pacer()
             try:
-                self._model.warm(seconds=WARM_SECONDS, pause=self._pause)
+                self._model.warm(seconds=WARM_SECONDS, pause=partial(self._rest, pacer))
             except DatabaseError as error:  # requests report that, too
                 log.warning("loading the model in memory failed, trying again", reason=str(error))
             except Exception:
@@ -61,5 +94,6 @@ class ModelLoader:
                 return
             self._stop.wait(RETRY_SECONDS)
 
-    def _pause(self, worked_seconds: float) -> bool:
-        return self._stop.wait(worked_seconds * (1 / SHARE - 1))
+    def _rest(self, pacer: Pacer, worked_seconds: float) -> bool:
+        """Rest after some seconds of work; returns whether to stop."""
+        return self._stop.wait(pacer.find_rest(worked_seconds))

@@ -25,10 +25,6 @@ WARM_ENTRIES: Final = 500
 """So many entries, the newest, are read into memory at the start."""
 
 
-SEARCH_PAUSES: Final = 0.25
-"""Pauses between the parts of the index of texts are so much shorter than between states: a search waits for all."""
-
-
 class MemoryView(NamedTuple):
     """How far the read model is, and the state of the model there; None where that is not in memory."""
 
@@ -81,7 +77,7 @@ class ReadModel:
             began = time.monotonic()
             with self.session() as session:
                 is_missing = session.load_search_part()
-            if pause((time.monotonic() - began) * SEARCH_PAUSES):
+            if pause(time.monotonic() - began):
                 return
 
     @property

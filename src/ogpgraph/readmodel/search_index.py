@@ -184,9 +184,10 @@ class SearchIndex:
             checkpoint()
 
     def load_part(self, reader: RowReader) -> bool:
-        """Load a part of what is missing up to the position of a reader; returns whether more may be."""
+        """Load a part of what is missing up to the position of a reader; returns whether more than a part is left."""
         with self._hold_lock():
-            return self._advance(reader)
+            self._advance(reader)
+            return self._loaded_until < self._target or reader.position - self._position > LOADED_POSITIONS
 
     def use(self) -> CacheUse:
         """Return how much memory the index takes, and how often the rows of a state were known."""

@@ -363,7 +363,7 @@ class ReadSession:
         return self._values[key]
 
     def load_search_part(self) -> bool:
-        """Load a part of the index of texts; returns whether more is missing."""
+        """Load a part of the index of texts; returns whether more than another part is left."""
         return self.caches.search.load_part(self._row_reader())
 
     def open_search_index(self) -> OpenSearchIndex:
