@@ -21,12 +21,13 @@ from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.fold import statement_interval
+from ogpgraph.readmodel.batch_rows import BatchRows, RowBatch, RowWriter
 from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.model_change import ChangeRecorder, ModelChange
-from ogpgraph.readmodel.open_rows import FindAggregate, OpenRows, OpenRowsCache, RowBatch, find_no_aggregate
+from ogpgraph.readmodel.open_rows import FindAggregate, OpenRows, OpenRowsCache, find_no_aggregate
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.searched_texts import diff_searched_texts
@@ -202,12 +203,13 @@ class Projector:
         for logged, _ in (each for save in saves for each in save):
             revisions.setdefault(logged.stream, logged.revision)
         open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, revisions)
-        batch = _BatchProjection(checkpoint.frontier, open_rows, partial(self._read_events, transaction))
+        batch = _BatchProjection(checkpoint.position, open_rows, partial(self._read_events, transaction))
         if failure := batch.project(saves):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
             return self._project(transaction, begun, saves[: batch.done])._replace(failure=failure)
-        after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=batch.frontier)
-        self._write(transaction, batch.rows, after)
+        frontier, roots = checkpoint.frontier.extend(logged.leaf for save in saves for logged, _ in save)
+        after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=frontier)
+        self._write(transaction, [batch.rows.to_rows()], roots, after)
         self._open_rows.advance_to((after.build, after.position))
         if self._is_rebuild:
             return begun._replace(checkpoint=after, before=checkpoint)
@@ -218,8 +220,10 @@ class Projector:
         found = self._log.read_revisions(stream, revisions, transaction)
         return {logged.revision: _decode_logged(logged) for logged in found}
 
-    def _write(self, transaction: Transaction, rows: RowBatch, after: Checkpoint) -> None:
-        rows.write(transaction, self._prefix, self._open_rows.terms)
+    def _write(
+        self, transaction: Transaction, parts: Sequence[BatchRows], roots: Sequence[bytes], after: Checkpoint
+    ) -> None:
+        RowWriter(transaction, self._prefix, self._open_rows.terms).write(parts, roots)
         transaction.execute(
             _SAVE_CHECKPOINT.format(self._prefix),
             name=PROJECTOR_NAME,
@@ -238,11 +242,11 @@ def _decode_checkpoint(row: Row) -> Checkpoint:
 
 
 class _BatchProjection:
-    """The projection of one batch in memory: its rows, and the tree grown by its leaves."""
+    """The projection of one batch in memory, whose entries follow a position."""
 
-    def __init__(self, frontier: Frontier, open_rows: dict[str, OpenRows], read_events: ReadStream) -> None:
+    def __init__(self, position: int, open_rows: dict[str, OpenRows], read_events: ReadStream) -> None:
         self._read_events = read_events
-        self.frontier = frontier
+        self._position = position
         self.rows = RowBatch()
         self.changes = ChangeRecorder()
         self.done = 0
@@ -269,8 +273,7 @@ class _BatchProjection:
         after, former_code = timeline.aggregate, open_rows.code
         if not open_rows.key or not CODE_PATHS.isdisjoint(touched):
             open_rows.code = code_of(after)
-        self.frontier = self.frontier.append(logged.leaf)
-        position = self.frontier.size
+        position = self._position = self._position + 1
         is_first = not open_rows.key
         if is_first:
             open_rows.key = position
@@ -282,8 +285,8 @@ class _BatchProjection:
         paths = changed_paths(delta)
         path_set = path_set_term(paths) if paths else None
         if path_set and path_set not in self.rows.path_sets:
-            self.rows.path_sets[path_set] = tuple(entry_term("path", path) for path in paths)
-        self.rows.entries.append(_entry_row(logged, event, open_rows.key, path_set, self.frontier))
+            self.rows.path_sets[path_set] = [entry_term("path", path) for path in paths]
+        self.rows.entries.append(_entry_row(logged, event, position, open_rows.key, path_set))
         differences = _update_dated_rows(self.rows, open_rows, former_code, timeline, touched, position)
         self.changes.add(position, open_rows.code, after, differences)
         open_rows.timeline = timeline
@@ -310,13 +313,11 @@ def _update_dated_rows(
     return by_rules, by_days
 
 
-def _entry_row(
-    logged: LoggedEvent, event: Event, stream: int, path_set: Tag | None, frontier: Frontier
-) -> tuple[Any, ...]:
-    """Return the row of an entry, in the order of `ENTRY_COLUMNS`."""
+def _entry_row(logged: LoggedEvent, event: Event, position: int, stream: int, path_set: Tag | None) -> tuple[Any, ...]:
+    """Return the row of an entry as `RowBatch` collects it."""
     envelope, effective = event.envelope, statement_interval(event)
     return (
-        frontier.size,
+        position,
         logged.id,
         hash_event_id(envelope.id),
         stream,
@@ -331,7 +332,6 @@ def _entry_row(
         entry_term("source", envelope.source) if envelope.source else None,
         entry_term("correlation", envelope.correlation),
         path_set,
-        frontier.root(),
     )
 
 

@@ -6,6 +6,7 @@ O(log n) hashes, and the state fits in a row of a table.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -38,6 +39,14 @@ class Frontier:
             right = node_hash(subtrees[-1], right)
             subtrees, size = subtrees[:-1], size >> 1
         return Frontier(self.size + 1, (*subtrees, right))
+
+    def extend(self, leaves: Iterable[bytes]) -> tuple[Frontier, list[bytes]]:
+        """Return the frontier of the tree with more leaf hashes, and the root after each of them."""
+        frontier, roots = self, []
+        for leaf in leaves:
+            frontier = frontier.append(leaf)
+            roots.append(frontier.root())
+        return frontier, roots
 
     def root(self) -> bytes:
         """Return the root: RFC 6962's MTH of all leaves."""
