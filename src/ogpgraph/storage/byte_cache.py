@@ -14,6 +14,10 @@ BYTES_PER_ITEM = 250
 LARGEST_SHARE = 16
 """One item takes at most this part of a cache, unless it says otherwise, so that none displaces most others."""
 
+_ORDERED_SHARE = 2
+"""Uses are noted once this part of the memory is taken: nothing is dropped for as long as it is not, and a note takes
+longer than finding an item."""
+
 
 class CacheUse(NamedTuple):
     """How many items a cache has, how many bytes they are estimated to take, and how often an item was found or not."""
@@ -25,11 +29,15 @@ class CacheUse(NamedTuple):
 
 
 class ByteCache(Generic[K, V]):
-    """Items by key, those used most recently; `size_of` estimates the bytes of one. Threads may use it at once."""
+    """Items by key, those used most recently; `size_of` estimates the bytes of one.
+
+    Threads may use it at once; they may lose a few of the counts of uses.
+    """
 
     def __init__(self, max_bytes: int, size_of: Callable[[V], int], largest_share: int = LARGEST_SHARE) -> None:
         self._max_bytes = max_bytes
         self._largest_bytes = max_bytes // largest_share
+        self._ordered_bytes = max_bytes // _ORDERED_SHARE
         self._size_of = size_of
         self._lock = threading.Lock()
         self._items: OrderedDict[K, tuple[V, int]] = OrderedDict()
@@ -37,13 +45,13 @@ class ByteCache(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return the item of a key, None if it is not cached."""
-        with self._lock:
-            if (found := self._items.get(key)) is None:
-                self._misses += 1
-                return None
-            self._hits += 1
-            self._items.move_to_end(key)
-            return found[0]
+        if (found := self._items.get(key)) is None:
+            self._misses += 1
+            return None
+        self._hits += 1
+        if self._bytes > self._ordered_bytes:
+            self._note_use(key)
+        return found[0]
 
     def peek(self, key: K) -> V | None:
         """Return the item of a key, None if it is not cached; that does not count as a use."""
@@ -59,7 +67,8 @@ class ByteCache(Generic[K, V]):
                     self._misses += 1
                 else:
                     found[key] = item[0]
-                    self._items.move_to_end(key)
+                    if self._bytes > self._ordered_bytes:
+                        self._items.move_to_end(key)
             self._hits += len(found)
         return found
 
@@ -82,6 +91,11 @@ class ByteCache(Generic[K, V]):
     def is_full(self) -> bool:
         """Whether about all the memory is taken that may be."""
         return self._bytes > self._max_bytes - self._largest_bytes
+
+    def _note_use(self, key: K) -> None:
+        with self._lock:
+            if key in self._items:  # unless another thread has dropped it
+                self._items.move_to_end(key)
 
     def clear(self) -> None:
         """Drop all items."""
