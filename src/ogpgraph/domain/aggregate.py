@@ -173,15 +173,15 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
 
     def value(self, path: str) -> Value | None:
         """Return the current value at a path, None if there is none."""
-        claim = self.current_claim(path)
+        try:
+            claim = self.__dict__["current_claims"].get(path)
+        except KeyError:
+            claim = self.current_claim(path)
         return claim.value if claim else None
 
     def string(self, path: str) -> str | None:
         """Return the current value at a path if it is a string, otherwise None."""
-        claim = self.current_claim(path)
-        if claim is None:
-            return None
-        value = claim.value
+        value = self.value(path)
         return value if isinstance(value, str) else None
 
     def claims_under(self, prefix: str) -> Iterator[tuple[str, Claim]]:

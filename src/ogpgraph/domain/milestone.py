@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
@@ -122,6 +123,7 @@ def milestone_numbers(commitment: Aggregate) -> list[str]:
     return list(commitment.cache["milestones"])
 
 
+@lru_cache(maxsize=10_000)  # most commitments number their milestones alike
 def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts published numbers by the value of their parts."""
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))

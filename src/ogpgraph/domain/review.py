@@ -123,7 +123,7 @@ def ratings_of(commitment: Aggregate, indicator: Indicator | None = None) -> lis
         found = [RatingAt(*_parse_rating_path(p), p, rating) for p, rating in stated if isinstance(rating, Rating)]
         commitment.cache["ratings"] = sorted(found, key=_place)
     ratings: list[RatingAt] = commitment.cache["ratings"]
-    return [each for each in ratings if indicator is None or each.indicator == indicator]
+    return [each for each in ratings if each.indicator == indicator] if indicator else list(ratings)
 
 
 def choose_rating(ratings: Iterable[RatingAt]) -> RatingAt | None:

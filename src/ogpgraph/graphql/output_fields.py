@@ -28,8 +28,8 @@ from ogpgraph.readmodel.snapshot import Snapshot
 
 ClassT = TypeVar("ClassT", bound=type)
 Resolver = Callable[..., Any]
-ValueReader = Callable[[Aggregate, str], Any]
-"""Returns the value at a path of an aggregate, as its GraphQL type has it."""
+ValueConverter = Callable[[values.Value | None], Any]
+"""Returns a value at a path of an aggregate, or that there is none, as its GraphQL type has it."""
 TextReader = Callable[[Snapshot, Aggregate, str, str | None], Any]
 """Returns the text or texts below a path of an aggregate in a language; see `choose_text`."""
 
@@ -85,7 +85,7 @@ def is_plain(field: Field, prefix: str = "") -> bool:
     """Return whether the output field of a declared field can be derived, for a type with the fields at a prefix."""
     if field.type in _TEXT_READERS:
         return field.pattern == f"{prefix}{field.name}/{{language}}"
-    return field.pattern == f"{prefix}{field.name}" and _value_reader(field.type) is not None
+    return field.pattern == f"{prefix}{field.name}" and _value_converter(field.type) is not None
 
 
 def describe_output(field: Field) -> str:
@@ -107,15 +107,15 @@ def _build_resolver(field: Field, prefix: str) -> Resolver:
         annotation, read_text = texts
         resolver = build_text_resolver(path, read_text)
     else:
-        annotation, read = _value_reader(field.type) or (None, Aggregate.value)
-        resolver = build_value_resolver(path, read)
+        annotation, convert = _value_converter(field.type) or (None, _as_it_is)
+        resolver = build_value_resolver(path, convert)
     resolver.__annotations__["return"] = annotation
     return resolver
 
 
-def _value_resolver(path: str, read: ValueReader) -> Resolver:
+def _value_resolver(path: str, convert: ValueConverter) -> Resolver:
     def resolve(self: Any) -> Any:
-        return read(self.state, path)
+        return convert(self.state.value(path))
 
     return resolve
 
@@ -127,11 +127,11 @@ def _text_resolver(path: str, read: TextReader) -> Resolver:
     return resolve
 
 
-def _value_resolver_of_part(path: str, read: ValueReader) -> Resolver:
+def _value_resolver_of_part(path: str, convert: ValueConverter) -> Resolver:
     before, _, after = path.partition("{number}")
 
     def resolve(self: Any) -> Any:
-        return read(self.owner.state, f"{before}{self.number}{after}")
+        return convert(self.owner.state.value(f"{before}{self.number}{after}"))
 
     return resolve
 
@@ -152,56 +152,62 @@ _RESOLVERS_OF_PARTS: Final = (_text_resolver_of_part, _value_resolver_of_part)
 # Values
 
 
-def _value_reader(value_type: Any) -> tuple[Any, ValueReader] | None:
-    """Return the GraphQL type of values of a declared type, and what reads them; None if there is no plain one."""
+def _value_converter(value_type: Any) -> tuple[Any, ValueConverter] | None:
+    """Return the GraphQL type of values of a declared type, and what converts them; None if there is no plain one."""
     if value_type == values.PartialDate:
-        return PartialDate | None, Aggregate.string
+        return PartialDate | None, _string
     if value_type == Reference or get_args(value_type)[:1] == (Reference,):
         return None  # leads to another object
     match get_origin(value_type):
         case origin if origin is Annotated:
-            return _value_reader(get_args(value_type)[0])
+            return _value_converter(get_args(value_type)[0])
         case origin if origin is tuple:
-            return list[str], _read_strings
+            return list[str], _strings
         case origin if origin is Literal:
-            return str | None, Aggregate.string
+            return str | None, _string
     if not isinstance(value_type, type):
         return None
     if issubclass(value_type, StrEnum):
         output_type = Status if value_type in STATUSES else value_type
-        return output_type | None, _enum_reader(output_type)
-    return _VALUE_READERS.get(value_type)
+        return output_type | None, _Members(output_type).__getitem__
+    return _VALUE_CONVERTERS.get(value_type)
 
 
-def _read_strings(state: Aggregate, path: str) -> list[str]:
-    value = state.value(path)
+def _as_it_is(value: values.Value | None) -> values.Value | None:
+    return value
+
+
+def _string(value: values.Value | None) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _strings(value: values.Value | None) -> list[str]:
     return list(value) if isinstance(value, tuple) else []
 
 
-def _read_integer(state: Aggregate, path: str) -> int | None:
-    value = state.value(path)
+def _integer(value: values.Value | None) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _read_boolean(state: Aggregate, path: str) -> bool | None:
-    value = state.value(path)
+def _boolean(value: values.Value | None) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _enum_reader(enum: Any) -> ValueReader:
-    members = {member.value: member for member in enum}
+class _Members(dict[values.Value | None, Any]):
+    """The members of an enum by their values; no member for what is no text, and an error for any other text."""
 
-    def read(state: Aggregate, path: str) -> Any:
-        text = state.string(path)
-        return (members.get(text) or enum(text)) if text else None
+    def __init__(self, enum: Any) -> None:
+        super().__init__({None: None} | {member.value: member for member in enum})
+        self._enum = enum
 
-    return read
+    def __missing__(self, value: values.Value) -> Any:
+        return self._enum(value) if value and isinstance(value, str) else None
 
 
-_VALUE_READERS: Final[dict[type, tuple[Any, ValueReader]]] = {
-    bool: (bool | None, _read_boolean),
-    int: (int | None, _read_integer),
-    str: (str | None, Aggregate.string),
+_VALUE_CONVERTERS: Final[dict[type, tuple[Any, ValueConverter]]] = {
+    bool: (bool | None, _boolean),
+    int: (int | None, _integer),
+    str: (str | None, _string),
 }
 
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
@@ -228,17 +234,24 @@ def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[st
 
 def _language_preference(claimed: tuple[str, StoredClaim]) -> tuple[bool, bool, str]:
     path, claim = claimed
-    language, value = path.rpartition("/")[2], claim.value
-    is_original = isinstance(value, (TextValue, TextListValue)) and value.translation_kind is TranslationKind.ORIGINAL
-    return not is_original, language != "en", language
+    language = path.rpartition("/")[2]
+    return not _is_original(claim), language != "en", language
+
+
+def _is_original(claim: StoredClaim) -> bool:
+    value = claim.value
+    return isinstance(value, (TextValue, TextListValue)) and value.translation_kind is TranslationKind.ORIGINAL
 
 
 def resolve_text(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> str | None:
     """Return the text of a field in a language; None if there is none or it was removed."""
-    chosen = choose_text(state, prefix, language)
-    if chosen is None or not isinstance(value := chosen[1].value, TextValue):
-        return None
-    return snapshot.text(state, chosen[0], value.text)
+    value = state.value(f"{prefix}/en") if language is None else None
+    if type(value) is not TextValue or value.translation_kind is not TranslationKind.ORIGINAL:  # which precedes all
+        chosen = choose_text(state, prefix, language)
+        value = chosen[1].value if chosen else None
+        if not isinstance(value, TextValue):
+            return None
+    return snapshot.text(state, prefix, value.text)
 
 
 def resolve_texts(snapshot: Snapshot, state: Aggregate, prefix: str, language: str | None) -> list[str]:

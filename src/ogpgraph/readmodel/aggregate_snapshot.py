@@ -48,6 +48,8 @@ class AggregateReader(Protocol):
     projection_version: int
     count_characters: Callable[[int], None]
     """Called for each text that is read."""
+    recall_text: Callable[[str], str | None]
+    """Returns a text if it is in memory."""
     missing_texts: int
     """How often a text was not there: it was removed, but may be stored again, when something else states it."""
 
@@ -70,9 +72,6 @@ class AggregateReader(Protocol):
 
     def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → text, without those that were removed."""
-
-    def recall_text(self, reference: str) -> str | None:
-        """Return a text if it is in memory."""
 
     def root_at(self, position: int) -> str:
         """Return the root of the log's tree at a position, in hex."""
@@ -314,20 +313,14 @@ class AggregateSnapshot:
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
         if reference not in self._texts:
-            if (known := self.recall_text(reference)) is not None:
+            if (known := self.session.recall_text(reference)) is not None:
+                self.session.count_characters(len(known))
                 return known
             group = path.partition("/")[0]
             batch = self._batch(aggregate)
             # A value that may have been so is in no claim of the state.
             self.load_texts([reference, *(r for _, each in batch for r in _text_references(each, group))])
         return self.read_loaded_text(reference)
-
-    def recall_text(self, reference: str) -> str | None:
-        """Return a text if the process has it in memory, and count its characters."""
-        text = self.session.recall_text(reference)
-        if text is not None:
-            self.session.count_characters(len(text))
-        return text
 
     def read_loaded_text(self, reference: str) -> str | None:
         """Return a text that was fetched, None where it was removed; raises CorruptText."""

@@ -108,6 +108,8 @@ class ReadSession:
         self.log_identity = shared.identify(progress)
         self.origin = progress.origin
         self.shared = shared
+        self.recall_text: Callable[[str], str | None] = shared.texts.cache.get
+        """Returns a text if it is in memory."""
         self.missing_texts = 0
         self.reads_clock = False
         """Whether something was read that may be another one later, although nothing is recorded."""
@@ -349,10 +351,6 @@ class ReadSession:
     def try_texts(self, references: Iterable[str]) -> dict[str, str | CorruptText]:
         """Return reference → text, without those that were removed; in place of a corrupt one is its error."""
         return self.shared.texts.read_many(self.transaction, references, self.log_identity.redaction_version)
-
-    def recall_text(self, reference: str) -> str | None:
-        """Return a text if it is in memory."""
-        return self.shared.texts.cache.get(reference)
 
     def read_values(self, dimension: str, aggregate_type: str | None = None) -> Sequence[str]:
         """Return the values that a dimension of tags of a type has had at any position, or a column of entries."""

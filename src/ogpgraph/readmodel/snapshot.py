@@ -508,7 +508,8 @@ class Snapshot(AggregateSnapshot):
         The texts that `references` finds in all entries loaded so far are fetched with it.
         """
         if reference not in self._texts:
-            if (known := self.recall_text(reference)) is not None:
+            if (known := self.session.recall_text(reference)) is not None:
+                self.session.count_characters(len(known))
                 return known
             self.load_texts([reference, *(r for entry in self._iter_loaded_entries() for r in references(entry))])
         return self.read_loaded_text(reference)

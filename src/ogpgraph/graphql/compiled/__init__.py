@@ -11,7 +11,8 @@ the function is, in full:
 
     def select_Milestone_3(source, run):
         if type(source) is not Milestone: refuse(source)
-        run.check()
+        run.objects += 1
+        run.check_deadline()
         return {
             'number': v if type(v := source.number) is str else complete_String(v),
             'status': v._name_ if type(v := resolve_status(source)) is Status else complete_Status(v),

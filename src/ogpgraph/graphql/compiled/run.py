@@ -57,11 +57,11 @@ class Run:
     """
 
     __slots__ = (
-        "_check_deadline",
         "_count_objects",
         "_counted",
         "arguments",
         "characters",
+        "check_deadline",
         "context",
         "objects",
         "reads",
@@ -84,14 +84,14 @@ class Run:
         self.reads = reads
         self.objects = self.characters = 0
         self.tables: dict[int, FragmentTable] = {}
-        self._check_deadline = check_deadline
+        self.check_deadline = check_deadline
         self._count_objects = count_objects
         self._counted: RecordReader | None = None
 
     def check(self) -> None:
         """Count an object; raises what stops the operation."""
         self.objects += 1
-        self._check_deadline()
+        self.check_deadline()
 
     def count_objects(self, number: int) -> None:
         """Count objects that were not made; raises what stops the operation."""
