@@ -44,12 +44,13 @@ from bench.servers import (
     run_strawberry,
 )
 from bench.subscribers import Arrivals, ResumedStream, Subscriber, connect_many
-from ogpgraph.application.command_group import AfterSave
+from ogpgraph.application.command_group import FollowSaves, SaveFollower
 from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.storage.append import StoredSaves
+from ogpgraph.storage.database import Transaction
 from ogpgraph.storage.event_log import AppendCheck
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
@@ -239,14 +240,30 @@ class TimedExecutor(CommandExecutor):
         commands: Callable[[UnitOfWork], T],
         check: AppendCheck | None = None,
         *,
-        after_save: AfterSave | None = None,
+        follow_saves: FollowSaves | None = None,
     ) -> Receipt[T]:
-        def note(stored: StoredSaves) -> None:
-            self.committed = time.perf_counter()
-            if after_save is not None:
-                after_save(stored)
+        noted = partial(self._note, follow_saves) if follow_saves else None
+        return super().execute(context, commands, check, follow_saves=noted)
 
-        return super().execute(context, commands, check, after_save=note)
+    @contextmanager
+    def _note(self, follow_saves: FollowSaves) -> Iterator[SaveFollower]:
+        with follow_saves() as follower:
+            yield TimedFollower(self, follower)
+
+
+class TimedFollower:
+    """Notes for its executor when saves are committed."""
+
+    def __init__(self, executor: TimedExecutor, follower: SaveFollower) -> None:
+        self._executor = executor
+        self._follower = follower
+
+    def project(self, transaction: Transaction, stored: StoredSaves) -> None:
+        self._follower.project(transaction, stored)
+
+    def follow(self, stored: StoredSaves) -> None:
+        self._executor.committed = time.perf_counter()
+        self._follower.follow(stored)
 
 
 def _work() -> int:

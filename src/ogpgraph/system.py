@@ -28,20 +28,20 @@ from ogpgraph.readmodel.model import Model
 from ogpgraph.readmodel.model_loader import ModelLoader
 from ogpgraph.readmodel.projection import (
     ProgressCallback,
-    ProjectionPoller,
     ProjectionRunner,
     ProjectionStatus,
     query_progress,
 )
+from ogpgraph.readmodel.projection_poller import ProjectionPoller
 from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.readmodel.rebuild import Rebuild
+from ogpgraph.readmodel.save_projection import SaveProjection
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.tables import compute_digest
 from ogpgraph.settings import Settings
 from ogpgraph.storage import accounts, texts
 from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_cache
-from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.damage import DamagedRecord
@@ -105,18 +105,10 @@ class System:
 
         `check` runs under the log's lock before the events are stored, and keeps them from being stored by raising.
         """
-        return self.executor.execute(context, commands, check, after_save=self._project)
+        return self.executor.execute(context, commands, check, follow_saves=self._project_saves)
 
-    def _project(self, stored: StoredSaves) -> None:
-        """Project saves. A failure is only logged: the events are stored, so their commands have succeeded."""
-        self.heads.follow_append(stored.commit)
-        try:
-            self.projection.catch_up(to=stored.head.position)
-        except DatabaseError:  # the next reader or the poller will project them
-            log.warning("projecting a save failed", exc_info=True)
-        finally:
-            if not self.projection.has_reached(stored.head.position):
-                self.heads.forget()
+    def _project_saves(self) -> AbstractContextManager[SaveProjection]:
+        return SaveProjection.begin(self.projection, self.heads)
 
     @contextmanager
     def read_session(self, *, at_least: Bookmark = ANY_POSITION, timeout_seconds: float = 0) -> Iterator[ReadSession]:
@@ -305,7 +297,7 @@ def open_system(
             event_log,
             remember=history_guard.remember,
             follow=(model.follow, heads.follow),
-            find_aggregate=loader.find_former,
+            find_aggregate=loader.find,
         )
         read_model = ReadModel(database, log_identity, clock, projection, model, heads, text_reader, loader.begin_fill)
         system = System(

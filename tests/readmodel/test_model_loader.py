@@ -10,16 +10,18 @@ from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.code import code_stream
 from ogpgraph.domain.correction import REVERSAL_EVENTS
+from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import model_loader
 from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.readmodel.projection import query_progress
+from ogpgraph.storage.event_log import CorruptEvent
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult
 from tests.readmodel.sample_log import record_commitments
-from tests.support.writers import command_context
+from tests.support.writers import change_title, command_context
 
 LOADING = ["the read model is being loaded into memory"]
 FIRST_QUERY = """{ members { nodes { name actionPlans { nodes { title commitments { nodes { code title
@@ -104,6 +106,38 @@ def test_commands_get_no_states_that_lack_events_of_the_log(make_system: SystemF
     )
     system.model.warm(seconds=0, pause=lambda _: False)
     assert system.executor.load(stream).string("endsOn") == "2035"
+
+
+@BOTH_ENGINES
+def test_no_command_and_no_refusal_rests_on_a_loaded_state_whose_last_event_is_damaged(
+    make_system: SystemFactory,
+) -> None:
+    record_commitments(make_system(), 3)
+    system = make_system()
+    system.model.warm(seconds=0, pause=lambda _: False)
+    stream = code_stream("commitment", "FR0001")
+    leaf = damage_leaf(system, stream, bytes(32))
+
+    def refuse(uow: UnitOfWork) -> None:
+        uow.require_by_code("commitment", "FR0001")
+        raise Conflict("it is as it is")
+
+    with pytest.raises(CorruptEvent, match=stream):
+        change_title(system, "FR0001", "A title")
+    with pytest.raises(CorruptEvent, match=stream):
+        system.execute(command_context(), refuse)
+    damage_leaf(system, stream, leaf)
+    assert change_title(system, "FR0001", "A title").positions
+    with pytest.raises(Conflict):
+        system.execute(command_context(), refuse)
+
+
+def damage_leaf(system: System, stream: str, leaf: bytes) -> bytes:
+    """Give the only event of a stream another leaf hash; returns the former one."""
+    with system.database.write() as transaction:
+        former = transaction.fetch_value("select leaf from event where stream = :stream", stream=stream)
+        transaction.execute("update event set leaf = :leaf where stream = :stream", leaf=leaf, stream=stream)
+    return bytes(former)
 
 
 @BOTH_ENGINES

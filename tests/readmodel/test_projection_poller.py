@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.readmodel import projection as poller
+from ogpgraph.readmodel import projection_poller as poller
 from ogpgraph.readmodel.projection import ProjectionProgress
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, open_system
@@ -44,6 +44,7 @@ def wait_until(condition: Callable[[], bool]) -> bool:
 
 def skip_projection(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a process append events without projecting them, as one that is killed in between."""
+    monkeypatch.setattr(system.projection, "project", lambda *_: None)
     monkeypatch.setattr(system.projection, "catch_up", lambda *_, **__: 0)
 
 
@@ -176,6 +177,7 @@ def test_silent_thread_is_a_problem(writer: System, monkeypatch: pytest.MonkeyPa
 
 def test_being_behind_for_long_is_a_problem(reader: System, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with reader.poller.run():
+        monkeypatch.setattr(type(reader.projection), "project", lambda *_: None)
         monkeypatch.setattr(type(reader.projection), "catch_up", lambda *_, **__: 0)
         with open_system(url) as writer:
             register_commitment(writer, "FR0001")

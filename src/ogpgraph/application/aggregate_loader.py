@@ -24,6 +24,7 @@ from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import evolve
 from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.append import LogHead, LogNews, StoredSaves
+from ogpgraph.storage.database import Transaction
 from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
 
 MAX_PATHS_IN_MEMORY = 250_000
@@ -45,7 +46,7 @@ _decoder = msgspec.json.Decoder(Aggregate)
 class LoadedAggregate(NamedTuple):
     """An aggregate, the leaf of its last event, and how much has been appended since its row in the database.
 
-    It has no leaf before that event was read, which is when a command first loads it.
+    It has no leaf before that event was read, which is when something first rests on it.
 
     `former` is the aggregate before the last save of this process, if that changed it.
     """
@@ -167,28 +168,36 @@ class AggregateLoader:
         Raises CorruptEvent and StoredEventError for an event that is read; those before a cached revision are not.
         """
         self.follow(self._log.read_news(self._memory.head))
-        return self.load_known(stream)
+        aggregate = self.load_known(stream)
+        self.verify([stream])
+        return aggregate
 
     def load_known(self, stream: str) -> Aggregate:
-        """Return the aggregate of a stream as of `followed_head` or later; raises as `load`."""
+        """Return the aggregate of a stream as of `followed_head` or later; raises as `load`.
+
+        One from the read model is to be verified before anything rests on it.
+        """
         known, as_of = self._memory.get(stream), self._memory.head
-        if known is not None and known.leaf:
+        if known is not None:
             return known.aggregate
-        loaded = self._load_from_database(stream) if known is None else self._verify(known)
+        loaded = self._load_from_database(stream)
         if loaded.aggregate.revision:
             self._memory.put(loaded, as_of)
         return loaded.aggregate
 
-    def _verify(self, filled: LoadedAggregate) -> LoadedAggregate:
-        """Return an aggregate from the read model with the leaf of its last event, which must be whole."""
-        [event] = self._log.read_revisions(filled.aggregate.id, [filled.aggregate.revision])
-        return filled._replace(leaf=event.leaf)
+    def verify(self, streams: Iterable[str], transaction: Transaction | None = None) -> None:
+        """Raise CorruptEvent unless the last events of aggregates from the read model are whole, each read once."""
+        as_of, known = self._memory.head, (self._memory.get(stream) for stream in streams)
+        filled = {each.aggregate.id: each for each in known if each and not each.leaf}
+        revisions = {stream: each.aggregate.revision for stream, each in filled.items()}
+        for stream, event in self._log.read_each(revisions, transaction).items():
+            self._memory.put(filled[stream]._replace(leaf=event.leaf), as_of)
 
-    def find_former(self, stream: str, revision: int) -> Aggregate | None:
-        """Return the aggregate of a stream before the last save of this process, if it had this revision then."""
+    def find(self, stream: str, revision: int) -> Aggregate | None:
+        """Return the aggregate of a stream at a revision, if that is in memory: now, or before its last save here."""
         known = self._memory.get(stream)
-        former = known and known.former
-        return former if former and former.revision == revision else None
+        found = (known.aggregate, known.former) if known else ()
+        return next((each for each in found if each and each.revision == revision), None)
 
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
@@ -209,18 +218,19 @@ class AggregateLoader:
 
     def advance(self, changed: Iterable[tuple[Aggregate, Sequence[StoredEvent]]], stored: StoredSaves) -> None:
         """Keep the aggregates that a save of this process changed, each with the events, and write the rows due."""
-        advanced = [self._extend(aggregate, events, stored) for aggregate, events in changed]
+        leaves = stored.last_leaves()
+        advanced = [self._extend(aggregate, events, leaves[aggregate.id]) for aggregate, events in changed]
         self._memory.advance(advanced, stored.head)
         for loaded in advanced:
             if loaded.is_row_due:
                 self._write_row(loaded, stored.head)
 
-    def _extend(self, aggregate: Aggregate, events: Sequence[StoredEvent], stored: StoredSaves) -> LoadedAggregate:
+    def _extend(self, aggregate: Aggregate, events: Sequence[StoredEvent], leaf: bytes) -> LoadedAggregate:
         known = self._memory.get(aggregate.id)
         before = known or LoadedAggregate(aggregate)
         return LoadedAggregate(
             aggregate,
-            stored.leaves[aggregate.id],
+            leaf,
             before.document_length,
             before.events_since + len(events),
             before.bytes_since + sum(len(event.state) for event in events),

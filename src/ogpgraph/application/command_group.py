@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import structs
 
@@ -18,11 +19,27 @@ from ogpgraph.domain.errors import KeyReused, Refusal
 from ogpgraph.domain.event import VERSION, Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, Repository, UnitOfWork
 from ogpgraph.storage.append import LogHead, LogNews, Save, StoredSaves
+from ogpgraph.storage.database import Transaction
 from ogpgraph.storage.event_log import AppendCheck, StoredEvent
 
 T = TypeVar("T")
-AfterSave = Callable[[StoredSaves], None]
-"""Called once for a group, when it is stored."""
+
+
+class SaveFollower(Protocol):
+    """What goes on from the saves of a group, such as their projection."""
+
+    def project(self, transaction: Transaction, stored: StoredSaves) -> None:
+        """Do in the transaction of the saves what can be done there.
+
+        Where this raises an error, the transaction is rolled back, and the saves are stored without it.
+        """
+
+    def follow(self, stored: StoredSaves) -> None:
+        """Go on from saves that are committed."""
+
+
+FollowSaves = Callable[[], AbstractContextManager[SaveFollower]]
+"""Opens the follower of saves that are about to be stored, until it has followed them."""
 
 
 class Submission(Generic[T]):
@@ -37,13 +54,13 @@ class Submission(Generic[T]):
         commands: Callable[[UnitOfWork], T],
         command: str,
         check: AppendCheck | None,
-        after_save: AfterSave | None,
+        follow_saves: FollowSaves | None,
     ) -> None:
         self.context = context
         self.commands = commands
         self.command = command
         self.check = check
-        self.after_save = after_save
+        self.follow_saves = follow_saves
         self.tried: Receipt[T] = Receipt(None)
         self.receipt: Receipt[T] | None = None
         self.error: BaseException | None = None
@@ -93,7 +110,8 @@ class CommandGroup:
         self._log = log
         self._load = load
         self.head = head
-        self._read: set[str] = set()
+        self.read: set[str] = set()
+        """The streams that the decisions rest on."""
         self._aggregates: dict[str, Aggregate] = {}
         self._events: defaultdict[str, dict[int, Event]] = defaultdict(dict)
         self._decisions: list[Decision[Any]] = []
@@ -145,10 +163,16 @@ class CommandGroup:
         """Return what is to be saved, in its order."""
         return [decision.save for decision in self._recording.values() if decision.save is not None]
 
+    def open_follower(self) -> AbstractContextManager[SaveFollower]:
+        """Open what follows the saves: that of the first of the submissions that has one."""
+        given = (decision.submission.follow_saves for decision in self.to_save)
+        follow_saves = next(filter(None, given), None)
+        return follow_saves() if follow_saves else nullcontext(_NoFollower())
+
     def is_overtaken(self, news: LogNews) -> bool:
         """Return whether others have appended something that a decision rests on, or one of the commands."""
         commands = {decision.submission.command for decision in self._decisions}
-        return not (news.is_complete and self._read.isdisjoint(news.streams) and commands.isdisjoint(news.commands))
+        return not (news.is_complete and self.read.isdisjoint(news.streams) and commands.isdisjoint(news.commands))
 
     def changed(self) -> Iterator[tuple[Aggregate, Sequence[StoredEvent]]]:
         """Yield each aggregate to which the group appends, as it is then, with the events."""
@@ -168,7 +192,7 @@ class CommandGroup:
 
     def load(self, stream: str) -> Aggregate:
         """Return an aggregate with what the group has appended to it."""
-        self._read.add(stream)
+        self.read.add(stream)
         found = self._aggregates.get(stream)
         return self._load(stream) if found is None else found
 
@@ -190,6 +214,16 @@ class CommandGroup:
     def create_reference(self, text: str) -> tuple[str, bytes]:
         """Return a text's reference and the salt that it was computed with."""
         return self._log.create_reference(text)
+
+
+class _NoFollower:
+    """Nobody follows the saves."""
+
+    def project(self, transaction: Transaction, stored: StoredSaves) -> None:
+        """Do nothing."""
+
+    def follow(self, stored: StoredSaves) -> None:
+        """Do nothing."""
 
 
 def require_same_request(first: Idempotency | None, repeated: Idempotency | None) -> None:

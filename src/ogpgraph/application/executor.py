@@ -17,14 +17,14 @@ import structlog
 from msgspec import structs
 
 from ogpgraph.application.aggregate_loader import AggregateLoader, decode_logged_event
-from ogpgraph.application.command_group import AfterSave, CommandGroup, Submission, require_same_request
+from ogpgraph.application.command_group import CommandGroup, FollowSaves, SaveFollower, Submission, require_same_request
 from ogpgraph.application.command_queue import CommandQueue
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
-from ogpgraph.storage.append import StoredSaves
+from ogpgraph.storage.append import LogNews, StoredSaves
 from ogpgraph.storage.database import ConnectionLost, DatabaseError, Row, StorageFailure, StorageFull, Transaction
 from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError
 from ogpgraph.storage.texts import TextReferencer
@@ -96,12 +96,12 @@ class CommandExecutor:
         commands: Callable[[UnitOfWork], T],
         check: AppendCheck | None = None,
         *,
-        after_save: AfterSave | None = None,
+        follow_saves: FollowSaves | None = None,
     ) -> Receipt[T]:
         """Run commands in a unit of work and store their events, at most once however often it tries.
 
         They run in the thread of whoever leads their group, perhaps several times. A repeated idempotency key returns
-        the first receipt, without a result. `after_save` is called before this returns, once for the group.
+        the first receipt, without a result. What `follow_saves` opens has followed the events before this returns.
 
         Raises:
             Refusal: the commands' own; what `require_writable` raises; KeyReused; Conflict if other processes came in
@@ -112,7 +112,7 @@ class CommandExecutor:
         self._require_writable()
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
         command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
-        submission = Submission(correlated, commands, command, check, after_save)
+        submission = Submission(correlated, commands, command, check, follow_saves)
         self._queue.execute(submission)
         return submission.result()
 
@@ -136,11 +136,16 @@ class CommandExecutor:
             raise
 
     def _settle(self, submissions: Sequence[Submission[Any]]) -> None:
+        projects = True
         for attempt in range(MAX_ATTEMPTS):
             group = self._decide(submissions, may_be_stored=attempt > 0)
             try:
-                if self._save(group):
+                if self._save(group, projects=projects):
                     return
+            except _NotProjected as error:  # so they are stored alone: the projection stops before them, and says why
+                log.warning("saves cannot be projected with their events", reason=repr(error.__cause__))
+                projects = False
+                continue
             except IntegrityError:
                 self._loader.forget()  # somebody has written to the tables without taking the log's lock
             except ConnectionLost:
@@ -176,36 +181,55 @@ class CommandExecutor:
             submission.receipt = Receipt(None, ids, positions, repeated=True)
         return True
 
-    def _save(self, group: CommandGroup) -> bool:
+    def _save(self, group: CommandGroup, *, projects: bool) -> bool:
         """Store the events of a group, and settle its submissions; returns False where it has to be decided again."""
-        stored: StoredSaves | None = None
         if not group.saves:  # what refusals rest on may have changed, too
             news = self._log.read_news(group.head)
-            is_valid = not group.is_overtaken(news)
-        else:
+            self._loader.verify(group.read)
+            self._loader.follow(news)
+            if is_valid := not group.is_overtaken(news):
+                group.settle(())
+            return is_valid
+        with group.open_follower() as follower:
+            news, stored = self._store(group, follower if projects else None)
+            self._loader.follow(news)
+            if stored is not None:
+                group.settle(stored.positions)
+                self._finish(group, stored, follower)
+        return stored is not None
+
+    def _store(self, group: CommandGroup, projection: SaveFollower | None) -> tuple[LogNews, StoredSaves | None]:
+        """Store and project the events of a group unless it has to be decided again; returns what is new in the log.
+
+        Raises _NotProjected where all would be well without the projection.
+        """
+        stored: StoredSaves | None = None
+        try:
             with self._log.begin_append() as append:
                 news = append.read_news(group.head)
-                if is_valid := not group.is_overtaken(news) and _check_all(group, append.transaction):
+                self._loader.verify(group.read, append.transaction)
+                if not group.is_overtaken(news) and _check_all(group, append.transaction):
                     stored = append.store(news.head, group.saves)
                     self._keep_texts(stored.texts)
-            if stored:
-                stored = stored._replace(commit=append.transaction.commit)
-        self._loader.follow(news)
-        if is_valid:
-            group.settle(stored.positions if stored else ())
-        if stored:
-            self._finish(group, stored)
-        return is_valid
+                    if projection is not None:
+                        projection.project(append.transaction, stored)
+        except Exception as error:  # of the projection's statements perhaps at the commit only
+            if stored is None or projection is None or isinstance(error, StorageFailure):
+                raise
+            raise _NotProjected from error
+        return news, stored._replace(commit=append.transaction.commit) if stored else None
 
-    def _finish(self, group: CommandGroup, stored: StoredSaves) -> None:
+    def _finish(self, group: CommandGroup, stored: StoredSaves, follower: SaveFollower) -> None:
         """Do what follows upon a save; it cannot fail any more."""
         try:
+            follower.follow(stored)
             self._loader.advance(group.changed(), stored)
-            for after_save in dict.fromkeys(decision.submission.after_save for decision in group.to_save):
-                if after_save is not None:
-                    after_save(stored)
         except Exception:
             log.exception("what follows upon a save failed")
+
+
+class _NotProjected(Exception):
+    """Saves could not be projected in their transaction."""
 
 
 def _check_all(group: CommandGroup, transaction: Transaction) -> bool:

@@ -1,8 +1,8 @@
-"""The live projection of one process: catching up with the log, its status, notification of new positions, and polling.
+"""The live projection of one process: catching up with the log, its status, and notification of new positions.
 
-Any number of threads and processes may call `ProjectionRunner.catch_up` at the same time: a step begins by locking the
-projector's row, so one of them works while the others wait and then find nothing left to do. A serving process also
-has a `ProjectionPoller`, a thread that projects what other processes append.
+What a process appends it projects in the same transaction, where it can. Any number of threads and processes may call
+`ProjectionRunner.catch_up` at the same time: a step begins by locking the projector's row, so one of them works while
+the others wait and then find nothing left to do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
@@ -27,6 +27,7 @@ from ogpgraph.readmodel.tables import (
     insert_projector,
     render_ddl,
 )
+from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.database import Database, DataRejected, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.waiting import acquire_lock
@@ -36,15 +37,6 @@ RETRY_SECONDS = 1.0
 """How long the projection pauses before it tries again to project an event that stopped it."""
 READER_PATIENCE_SECONDS = 3.0
 """How long a reader waits for others to write, before it reads what is projected already."""
-GRACE_SECONDS = 0.02
-"""A writer projects its own events at once. The poller does it instead only where that has not happened by then."""
-GRACE_POLL_SECONDS = 0.004
-"""How often the poller looks during the grace period: subscribers are not to wait until its end."""
-REFRESH_SECONDS = 1.0
-"""How often the poller reads the tables even if no change was signalled."""
-RETRY_DELAYS_SECONDS = (0.1, 0.5, 2.0)
-HEARTBEAT_TIMEOUT_SECONDS = 10.0
-JOIN_TIMEOUT_SECONDS = 5.0
 
 # One statement, as every read session begins with it.
 _SELECT_PROGRESS = """
@@ -199,11 +191,25 @@ class ProjectionRunner:
         Returns early where an event cannot be projected: `failure` names it, and calls within the next second return
         without trying again.
         """
+        with self.held():
+            return self._catch_up(progress, to)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other thread of this process project until the end of the context."""
         acquire_lock(self._lock)
         try:
-            return self._catch_up(progress, to)
+            yield
         finally:
             self._lock.release()
+
+    def project(self, transaction: Transaction, stored: StoredSaves) -> ProjectionStep | None:
+        """Project saves in the transaction that stores them; None where `catch_up` has to do it afterwards.
+
+        The caller holds the projection until it has called `record` with the step, or the transaction is rolled back.
+        Raises what keeps the rows from being written.
+        """
+        return self._projector.project_stored(transaction, stored)
 
     def catch_up_for_reader(self) -> None:
         """Project all events of the log, unless the storage cannot be written to: a reader can do without.
@@ -228,7 +234,7 @@ class ProjectionRunner:
     ) -> int:
         while not self._is_done(to):
             step = self._projector.step(lock_seconds)
-            self._record_step(step)
+            self.record(step)
             if progress:
                 progress(step.checkpoint.log_position, step.head)
             if step.is_last:
@@ -269,7 +275,8 @@ class ProjectionRunner:
             return True
         return self._failure is not None and self._monotonic() < self._retry_at
 
-    def _record_step(self, step: ProjectionStep) -> None:
+    def record(self, step: ProjectionStep) -> None:
+        """Take note of a step that is committed, and notify of its position; the caller holds the projection."""
         before, self._failure = self._failure, step.failure
         if step.failure:
             self._retry_at = self._monotonic() + RETRY_SECONDS
@@ -289,116 +296,6 @@ class ProjectionRunner:
         for follow in self._follow:
             follow(step)
         self.notifier.notify(step.checkpoint.position)
-
-
-@contextmanager
-def run_thread(target: Callable[[], None], name: str, stop: threading.Event) -> Iterator[threading.Thread]:
-    """Run a thread until the end of the context, which sets `stop` and waits for its end for some seconds."""
-    stop.clear()
-    thread = threading.Thread(target=target, name=name, daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(JOIN_TIMEOUT_SECONDS)
-
-
-class Heads(Protocol):
-    """Tells how far the read model is."""
-
-    def confirm(self) -> ProjectionProgress:
-        """Return how far it is at a moment after the call, without reading it where that is not needed."""
-
-    def refresh(self) -> ProjectionProgress:
-        """Return how far it is at a moment after the call, as the tables say."""
-
-
-class ProjectionPoller:
-    """A thread of a serving process that projects what other processes append, and reports its health."""
-
-    def __init__(
-        self,
-        database: Database,
-        projection: ProjectionRunner,
-        heads: Heads,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._database = database
-        self._projection = projection
-        self._heads = heads
-        self._monotonic = monotonic
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._heartbeat_at = monotonic()
-        self._refreshed_at = float("-inf")
-
-    @contextmanager
-    def run(self) -> Iterator[None]:
-        """Run the thread until the end of the context."""
-        self._heartbeat_at = self._monotonic()
-        with run_thread(self._run, "projection", self._stop) as self._thread:
-            yield
-
-    def find_problem(self) -> str | None:
-        """Return the problem with the thread, None while it is alive and active."""
-        if self._thread is None or not self._thread.is_alive():
-            return "the projection thread is dead"
-        if self._monotonic() - self._heartbeat_at > HEARTBEAT_TIMEOUT_SECONDS:
-            return f"the projection thread has been silent for more than {HEARTBEAT_TIMEOUT_SECONDS:g} seconds"
-        return None
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stop.is_set():
-            try:
-                for changed in self._database.watch_changes(self._stop):
-                    self._catch_up(changed=changed)
-                    failures = 0
-            except Exception as error:
-                delay = RETRY_DELAYS_SECONDS[min(failures, len(RETRY_DELAYS_SECONDS) - 1)]
-                failures += 1
-                trace = not isinstance(error, StorageFailure)
-                log.exception(
-                    "watching the log failed, starting again", seconds=delay, reason=str(error), exc_info=trace
-                )
-                # The thread is healthy, the database is not: requests report that.
-                self._heartbeat_at = self._monotonic()
-                self._stop.wait(delay)
-
-    def _catch_up(self, *, changed: bool) -> None:
-        self._heartbeat_at = self._monotonic()
-        if not changed and self._heartbeat_at - self._refreshed_at < REFRESH_SECONDS:
-            return
-        before, since = self._refresh(), self._monotonic()
-        while before.is_behind and not self._stop.wait(GRACE_POLL_SECONDS):
-            after = self._refresh()
-            if after.is_behind and after.log_position == before.log_position:
-                if self._monotonic() - since < GRACE_SECONDS:
-                    continue
-                self._projection.catch_up(self._record_progress)
-                if self._projection.failure:
-                    return
-            before, since = after, self._monotonic()
-
-    def _refresh(self) -> ProjectionProgress:
-        """Return how far the read model is, and notify of it.
-
-        While this process catches up, it waits for that instead of competing with it.
-        """
-        position = -1
-        while self._projection.is_running and not self._stop.wait(GRACE_POLL_SECONDS):
-            if position != (position := self._projection.notifier.position):
-                self._heartbeat_at = self._monotonic()
-        is_due = self._heartbeat_at - self._refreshed_at >= REFRESH_SECONDS
-        progress = self._heads.refresh() if is_due else self._heads.confirm()
-        if is_due:
-            self._refreshed_at = self._monotonic()
-        self._projection.notifier.notify(progress.position)
-        return progress
-
-    def _record_progress(self, _log_position: int, _head: int) -> None:
-        self._heartbeat_at = self._monotonic()
 
 
 def query_progress(database: Database) -> ProjectionProgress:

@@ -34,6 +34,7 @@ from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.readmodel.tags import CODE_PATHS, TagDifference, code_of
+from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.database import Commit, Database, DatabaseError, DataRejected, Row, Transaction, UniqueViolation
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, LoggedEvent, load_event
 from ogpgraph.storage.merkle import Frontier
@@ -96,6 +97,11 @@ class Checkpoint(NamedTuple):
     def position(self) -> int:
         """Return the number of entries."""
         return self.frontier.size
+
+    @property
+    def identity(self) -> object:
+        """Return what no other rows have: after a transaction that was rolled back, others may be at its position."""
+        return self.build, self.frontier.root()
 
 
 def read_checkpoint(transaction: Transaction) -> Checkpoint | None:
@@ -195,6 +201,20 @@ class Projector:
         step = self._project(transaction, ProjectionStep(checkpoint, head), decoded)
         return step._replace(failure=step.failure or poison)
 
+    def project_stored(self, transaction: Transaction, stored: StoredSaves) -> ProjectionStep | None:
+        """Project saves in the transaction that stores them; None where others or other events have to come first.
+
+        Raises what keeps the rows from being written: then the whole transaction has to be rolled back.
+        """
+        if sum(map(len, stored.events)) > self._limit:
+            return None
+        checkpoint = self.lock_checkpoint(transaction)
+        is_current = checkpoint.projection_version == PROJECTION_VERSION
+        if not is_current or checkpoint.log_position != stored.before.position:
+            return None
+        saves = [[(logged, _decode_logged(logged)) for logged in save] for save in stored.events]
+        return self._project(transaction, ProjectionStep(checkpoint, stored.head.position), saves)
+
     def _project(self, transaction: Transaction, begun: ProjectionStep, saves: Sequence[DecodedSave]) -> ProjectionStep:
         checkpoint = begun.checkpoint
         if not saves:
@@ -202,7 +222,7 @@ class Projector:
         revisions: dict[str, int] = {}
         for logged, _ in (each for save in saves for each in save):
             revisions.setdefault(logged.stream, logged.revision)
-        open_rows = self._open_rows.get((checkpoint.build, checkpoint.position), transaction, revisions)
+        open_rows = self._open_rows.get(checkpoint.identity, transaction, revisions)
         batch = _BatchProjection(checkpoint.position, open_rows, partial(self._read_events, transaction))
         if failure := batch.project(saves):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
@@ -210,7 +230,7 @@ class Projector:
         frontier, roots = checkpoint.frontier.extend(logged.leaf for save in saves for logged, _ in save)
         after = checkpoint._replace(log_position=saves[-1][-1][0].id, frontier=frontier)
         self._write(transaction, [batch.rows.to_rows()], roots, after)
-        self._open_rows.advance_to((after.build, after.position))
+        self._open_rows.advance_to(after.identity)
         if self._is_rebuild:
             return begun._replace(checkpoint=after, before=checkpoint)
         change = batch.changes.to_change(checkpoint.position, after.position, after.frontier.root())

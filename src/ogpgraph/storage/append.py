@@ -15,7 +15,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from ogpgraph.clock import Clock, format_timestamp
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.database import Commit, Parameters, Row, Transaction, UniqueViolation
-from ogpgraph.storage.logged_event import hash_leaf, load_event
+from ogpgraph.storage.logged_event import LoggedEvent, hash_leaf, load_event
 from ogpgraph.storage.payload import compress_payload
 from ogpgraph.storage.texts import build_rows, insert_rows
 
@@ -79,17 +79,26 @@ class Save(NamedTuple):
 
 
 class StoredSaves(NamedTuple):
-    """Where saves were stored: the log positions of each, the leaf of each stream's last event, and the new head.
+    """Saves as they were stored: the events of each, the head of the log before them, and the new one.
 
     `texts` are rows of their texts that were not stored before. `commit` is that of their transaction, once it is
     committed.
     """
 
-    positions: Sequence[tuple[int, ...]]
-    leaves: Mapping[str, bytes]
+    events: Sequence[Sequence[LoggedEvent]]
+    before: LogHead
     head: LogHead
     texts: Sequence[Parameters] = ()
     commit: Commit | None = None
+
+    @property
+    def positions(self) -> list[tuple[int, ...]]:
+        """Return the log positions of each save."""
+        return [tuple(event.id for event in save) for save in self.events]
+
+    def last_leaves(self) -> dict[str, bytes]:
+        """Return stream → leaf of its last event."""
+        return {event.stream: event.leaf for save in self.events for event in save}
 
 
 class LogAppend:
@@ -135,9 +144,9 @@ class LogAppend:
             positions = self._insert(rows, head)
         except UniqueViolation as error:
             raise IntegrityError(str(error)) from error
-        stored = _describe(saves, rows, positions, head)
-        self.head = stored.head
-        return stored._replace(texts=texts)
+        events = _load_saves(saves, rows, positions)
+        self.head = _to_head({**rows[-1], "position": positions[-1]}) if rows else head
+        return StoredSaves(events, head, self.head, texts)
 
     def _insert(self, rows: Sequence[Row], head: LogHead) -> list[int]:
         """Insert events after the head of the log; returns their positions."""
@@ -206,10 +215,22 @@ def _build_row(event: StoredEvent, payload: bytes, recorded_at: str, save: int) 
     }
 
 
-def _describe(saves: Sequence[Save], rows: Sequence[Row], positions: Sequence[int], head: LogHead) -> StoredSaves:
-    remaining: Iterator[int] = iter(positions)
-    by_save = [tuple(next(remaining) for _ in save.events) for save in saves]
-    if rows:
-        last = rows[-1]
-        head = LogHead(positions[-1], last["save"], last["recorded_at"], last["leaf"])
-    return StoredSaves(by_save, {row["stream"]: row["leaf"] for row in rows}, head)
+def _load_saves(saves: Sequence[Save], rows: Sequence[Row], positions: Sequence[int]) -> list[list[LoggedEvent]]:
+    """Return the events of saves as they would be read from the rows that were stored."""
+    remaining: Iterator[tuple[Row, int]] = zip(rows, positions, strict=True)
+    return [
+        [
+            LoggedEvent(
+                row["stream"],
+                row["revision"],
+                row["topic"],
+                event.state,
+                position,
+                row["recorded_at"],
+                row["leaf"],
+                row["save"],
+            )
+            for event, (row, position) in zip(save.events, remaining, strict=False)
+        ]
+        for save in saves
+    ]

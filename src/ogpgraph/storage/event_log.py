@@ -47,6 +47,8 @@ __all__ = [
 ]
 
 MAX_POSITION = 2**62
+MAX_EACH = 100
+"""Of so many streams one statement reads an event each."""
 AppendCheck = Callable[[Transaction], None]
 """Called under the log's lock before events are stored; if it raises, they are not."""
 
@@ -181,6 +183,20 @@ class EventLog(ApplicationRecorder):
             found += load_events(fetch_all(SELECT_EVENTS + where, stream=stream, revisions=chunk))
         if missing := set(revisions).difference(event.revision for event in found):
             raise lost_event(stream, min(missing))
+        return found
+
+    def read_each(self, revisions: Mapping[str, int], transaction: Transaction | None = None) -> dict[str, LoggedEvent]:
+        """Return one event of each stream, of the given revision; raises CorruptEvent, also where one is missing."""
+        fetch_all = transaction.fetch_all if transaction else self._database.query
+        found: dict[str, LoggedEvent] = {}
+        for chunk in iter_chunks(list(revisions.items()), MAX_EACH):
+            places = " or ".join(f"(stream = :stream_{n} and revision = :revision_{n})" for n in range(len(chunk)))
+            values: dict[str, object] = {f"stream_{n}": stream for n, (stream, _) in enumerate(chunk)}
+            values |= {f"revision_{n}": revision for n, (_, revision) in enumerate(chunk)}
+            rows = fetch_all(f"{SELECT_EVENTS}where {places}", **values)
+            found |= {event.stream: event for event in load_events(rows)}
+        for stream in revisions.keys() - found.keys():
+            raise lost_event(stream, revisions[stream])
         return found
 
     def read_command(self, command: str) -> list[LoggedEvent]:

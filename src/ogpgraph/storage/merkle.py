@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ogpgraph.lazy import cached_property
+
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 
@@ -24,7 +26,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frontier:
     """The roots of the complete subtrees of a tree of `size` leaves, the largest subtree first."""
 
@@ -50,6 +52,10 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the root: RFC 6962's MTH of all leaves."""
+        return self._root
+
+    @cached_property
+    def _root(self) -> bytes:
         if not self.subtrees:
             return EMPTY_ROOT
         root = self.subtrees[-1]
