@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -46,7 +47,9 @@ def serve(system: System) -> Iterator[tuple[Application, Connection]]:
     lifespan = SystemLifespan(lambda: open_system(system.database.name))
     lifespan._system = system  # it is open already
     app = create_app(lifespan, Settings(cost_per_minute=10**12))
-    config = uvicorn.Config(app, http=HeaderTimeoutProtocol, log_config=None, server_header=False, lifespan="off")
+    # As it is served: in a middleware of uvicorn, the protocol would not find the arrivals of the application.
+    options: dict[str, Any] = {"http": HeaderTimeoutProtocol, "server_header": False, "proxy_headers": False}
+    config = uvicorn.Config(app, log_config=None, lifespan="off", **options)
     with serve_in_thread(config) as address, Connection(address) as connection:
         yield app, connection
 

@@ -1,7 +1,8 @@
 """Requests that arrived in one iteration of the event loop: those that can be answered at once need no task.
 
 All of them are answered by one reading of the head, which begins once the last one is here. The others are passed on to
-the application, each in its task, in the order in which they came.
+the application, each in its task, in the order in which they came. Those that are answered so are remembered by their
+bytes: when the same bytes come again, they need not be parsed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 from ogpgraph.readmodel.read_model import MemoryView
 from ogpgraph.storage.database import StorageError
 from ogpgraph.web.memory_reader import MemoryReader
+from ogpgraph.web.repeated_requests import RepeatedRequests
 from ogpgraph.web.whole_response import Arrival
 
 log = structlog.stdlib.get_logger(__name__)
@@ -24,12 +26,16 @@ AnswerAtOnce = Callable[[Arrival, MemoryView], bool]
 
 
 class Arrivals:
-    """The requests that wait for the end of the iteration. Used on one event loop."""
+    """The requests that wait for the end of the iteration. Used on one event loop.
+
+    `repeated` are those that were answered before.
+    """
 
     def __init__(self, memory: MemoryReader, answer: AnswerAtOnce) -> None:
         self._memory = memory
         self._answer = answer
         self._arrived: list[Arrival] = []
+        self.repeated = RepeatedRequests()
 
     def add(self, arrival: Arrival) -> None:
         """Have a request answered, or passed on, once the event loop has looked for others."""
@@ -43,6 +49,8 @@ class Arrivals:
         for each in arrived:
             if view is None or not self._try_to_answer(each, view):
                 each.pass_on()
+            elif (received := each.connection.find_received(each.scope)) is not None:
+                self.repeated.add(received, each.scope, each.body)
 
     def _read(self) -> MemoryView | None:
         try:

@@ -125,6 +125,8 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
             return
         known, self._unreported_bytes = self._unreported_bytes, self._unreported_bytes + len(data)
         super().data_received(data)
+        if self.is_repeated:
+            self._unreported_bytes = 0
         # A header is reported when it is complete: one without an end shows only by what has arrived since.
         if self._unreported_bytes > known > MAX_HEADER_BYTES and not self.transport.is_closing():
             self._reject(_HEADERS_TOO_LARGE)
@@ -243,7 +245,7 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
 
     def _awaits_header(self) -> bool:
         cycle: Any = self.cycle  # None before the first header, contrary to uvicorn's annotation
-        return cycle is None or cycle.response_complete is True
+        return not self.is_repeated and (cycle is None or cycle.response_complete is True)
 
     def _start_header_timer(self) -> None:
         if self._header_timer is None:
