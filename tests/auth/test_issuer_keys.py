@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.error import HTTPError
 
 import jwt
 import pytest
@@ -20,6 +21,7 @@ from ogpgraph.auth.issuer_keys import (
     MAX_KEYS_BYTES,
     REFRESH_AFTER_SECONDS,
     KeyUrl,
+    fetch_keys,
 )
 
 KEY = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
@@ -194,6 +196,14 @@ def test_another_content_type_is_a_failure(server: KeyServer, keys: KeyUrl) -> N
     server.content_type = "text/html"
     with pytest.raises(KeysUnavailable):
         find(keys, "a")
+
+
+def test_a_response_that_is_no_success_is_closed(server: KeyServer) -> None:
+    server.redirects_to = "/others"
+    with pytest.raises(KeysUnavailable) as raised:
+        fetch_keys(server.url)
+    assert isinstance(raised.value.__cause__, HTTPError)
+    assert raised.value.__cause__.fp.closed
 
 
 def test_a_redirect_is_not_followed(server: KeyServer, keys: KeyUrl) -> None:

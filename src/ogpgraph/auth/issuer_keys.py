@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -156,6 +157,8 @@ def fetch_keys(url: str) -> jwt.PyJWKSet:
             return jwt.PyJWKSet.from_json(_read(response, until).decode("utf-8"))
     except (OSError, http.client.HTTPException, ValueError, AttributeError, TypeError, jwt.PyJWTError) as error:
         # The two errors of Python's own are PyJWT's for JSON that is no set of keys.
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the response, and would keep the connection open
         raise KeysUnavailable(f"{type(error).__name__}: {error}") from error
 
 

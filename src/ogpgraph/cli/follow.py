@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode, urlsplit
@@ -167,18 +168,15 @@ def _read_events(server: str, cursor: FeedCursor) -> Iterator[tuple[str, str, st
 
     address = urlsplit(server)
     connection_class = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = connection_class(address.netloc, timeout=CONNECT_TIMEOUT_SECONDS)
-    try:
+    with closing(connection_class(address.netloc, timeout=CONNECT_TIMEOUT_SECONDS)) as connection:
         path = f"{address.path.rstrip('/')}/feed?{cursor.query_string()}"
         connection.request("GET", path, headers={"Accept": "text/event-stream"})
-        response = connection.getresponse()
-        if response.status != OK:
-            raise _rejection(response)
-        if connection.sock is not None:  # http.client has closed it if the response ended already
-            connection.sock.settimeout(SILENCE_TIMEOUT_SECONDS)
-        yield from _parse_events(response)
-    finally:
-        connection.close()
+        with connection.getresponse() as response:  # one that ends its connection is not closed with it
+            if response.status != OK:
+                raise _rejection(response)
+            if connection.sock is not None:  # http.client has closed it if the response ended already
+                connection.sock.settimeout(SILENCE_TIMEOUT_SECONDS)
+            yield from _parse_events(response)
 
 
 def _parse_events(response: HTTPResponse) -> Iterator[tuple[str, str, str]]:
