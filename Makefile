@@ -7,6 +7,8 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export UV_NO_PROGRESS ?= 1
 # Byte code is written once, here: also where programs may not write it, each of their starts saves a second.
 export UV_COMPILE_BYTECODE ?= 1
+# pytest rewrites each assertion, and keeps what it has rewritten: without that, each of its starts takes twice as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

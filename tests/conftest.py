@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -143,8 +143,15 @@ def corpus_system(corpus_database: str) -> Iterator[System]:
 
 @pytest.fixture
 def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
+    with create_databases(engine, tmp_path, request) as create:
+        yield create
+
+
+@contextmanager
+def create_databases(engine: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
+    """Give databases of an engine, which exist as long as the context; those of SQLite are in the folder."""
     if engine == "sqlite":
-        yield lambda name="log": f"sqlite:///{tmp_path / name}.db"
+        yield lambda name="log": f"sqlite:///{folder / name}.db"
         return
     server: str = request.getfixturevalue("postgres_server")
     made: dict[str, str] = {}

@@ -19,7 +19,7 @@ from ogpgraph.cli.follow import FeedCursor, FeedRejected, stream_entries
 from ogpgraph.server import served_system
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from tests.conftest import BOTH_ENGINES, DatabaseFactory, execute_statement
+from tests.conftest import DatabaseFactory, create_databases, execute_statement
 from tests.support.writers import change_title, register_commitment
 from tests.web.live.clients import (
     open_acknowledged_socket,
@@ -30,7 +30,7 @@ from tests.web.live.clients import (
     send_message,
 )
 
-pytestmark = [pytest.mark.slow, BOTH_ENGINES]
+pytestmark = pytest.mark.slow
 COMMON, REMEMBERED = 5, 8
 SUBSCRIPTION = "subscription ($cursor: String) { entries(cursor: $cursor) { position cursor } }"
 CURSORS = """{
@@ -52,9 +52,56 @@ class Remembered:
     past: str
 
 
+@dataclass(frozen=True)
+class Restored:
+    """A server of a restored backup, and what a client remembers of the history that it replaced."""
+
+    address: str
+    remembered: Remembered
+
+
+SHORTER, GROWN = "shorter", "grown past the old head"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((engine, history), marks=marks)
+        for engine, of_engine in (("sqlite", ()), ("postgres", (pytest.mark.postgres,)))
+        for history, marks in ((GROWN, of_engine), (SHORTER, (*of_engine, pytest.mark.long)))
+    ],
+    ids=" ".join,
+)
+def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restored]:
+    """A server of the restored backup, for tests that only read."""
+    engine, history = request.param
+    with (
+        create_databases(engine, tmp_path_factory.mktemp("other_history"), request) as new_database,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        monkeypatch.setattr(served_system, "POSITION_WAIT_SECONDS", 0.2)
+        remembered = remember_first_history(new_database)
+        if history == GROWN:
+            with open_system(new_database("backup")) as system:
+                change_titles(system, "Another future", REMEMBERED)
+        with run_live_server(Settings(database=new_database("backup"))) as address:
+            yield Restored(address, remembered)
+
+
 @pytest.fixture
-def remembered(new_database: DatabaseFactory) -> Remembered:
+def address(restored: Restored) -> str:
+    """The address of a server of the restored backup."""
+    return restored.address
+
+
+@pytest.fixture
+def remembered(restored: Restored) -> Remembered:
     """What a client remembers of the first history."""
+    return restored.remembered
+
+
+def remember_first_history(new_database: DatabaseFactory) -> Remembered:
+    """Record the first history in a database, and its backup in another; returns what a client remembers of it."""
     migrate(new_database("backup"))
     with open_system(new_database("backup")) as system:
         register_commitment(system, "FR0001")
@@ -74,23 +121,6 @@ def remembered(new_database: DatabaseFactory) -> Remembered:
             found["commitments"]["edges"][0]["cursor"],
             past.headers["etag"],
         )
-
-
-@pytest.fixture(params=[pytest.param("shorter", marks=pytest.mark.long), "grown past the old head"])
-def address(
-    request: pytest.FixtureRequest,
-    new_database: DatabaseFactory,
-    remembered: Remembered,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[str]:
-    """The address of a server of the restored backup."""
-    assert remembered.entries
-    monkeypatch.setattr(served_system, "POSITION_WAIT_SECONDS", 0.2)
-    if request.param != "shorter":
-        with open_system(new_database("backup")) as system:
-            change_titles(system, "Another future", REMEMBERED)
-    with run_live_server(Settings(database=new_database("backup"))) as address:
-        yield address
 
 
 def change_titles(system: System, title: str, number: int) -> None:
