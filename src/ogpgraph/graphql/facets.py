@@ -283,25 +283,35 @@ def _timeline_point(moment: datetime, past: Snapshot, mask: int, dimension: Dime
 
 
 def _facet_values(snapshot: Snapshot, dimension: Dimension, mask: int, across: Dimension | None) -> list[FacetValue]:
-    values = [
-        FacetValue(
-            value=value,
-            count=bits.bit_count(),
-            across=_facet_counts(snapshot, across, bits) if across else [],
-        )
-        for value, bits in _masks_by_value(snapshot, dimension, mask)
-    ]
+    if across:
+        found = _masks_by_value(snapshot, dimension, mask)
+        values = [
+            FacetValue(value=value, count=bits.bit_count(), across=_facet_counts(snapshot, across, bits))
+            for value, bits in found
+        ]
+    else:
+        counts = _count_values(snapshot, dimension, mask)
+        values = [FacetValue(value=value, count=number, across=[]) for value, number in counts.items()]
     return sorted(values, key=lambda each: (-each.count, each.value))
 
 
 def _facet_counts(snapshot: Snapshot, dimension: Dimension, mask: int) -> list[FacetCount]:
-    if dimension.value in ("member", "region"):
-        counts = [(value, bits.bit_count()) for value, bits in _masks_by_value(snapshot, dimension, mask)]
-    else:
-        counts = list(snapshot.index("commitment").count_by_value(dimension.value, mask).items())
-    if number := (snapshot.index("commitment").unknown(dimension.value) & mask).bit_count():
-        counts.append((UNKNOWN_VALUE, number))
-    return [FacetCount(value=value, count=number) for value, number in sorted(counts)]
+    counts = _count_values(snapshot, dimension, mask)
+    return [FacetCount(value=value, count=number) for value, number in sorted(counts.items())]
+
+
+def _count_values(snapshot: Snapshot, dimension: Dimension, mask: int) -> dict[str, int]:
+    """Return value of a dimension → how many of some commitments have it, without values that none has."""
+    if dimension.value == "region":
+        return {value: bits.bit_count() for value, bits in _masks_by_value(snapshot, dimension, mask)}
+    index = snapshot.index("commitment")
+    counts = index.count_by_value(dimension.value, mask)
+    if dimension.value == "member":
+        members = snapshot.index("member")
+        counts = {members.code(member): number for member, number in counts.items()}
+    if number := (index.unknown(dimension.value) & mask).bit_count():
+        counts[UNKNOWN_VALUE] = number
+    return counts
 
 
 def _masks_by_value(snapshot: Snapshot, dimension: Dimension, mask: int) -> Iterator[tuple[str, int]]:
